@@ -1,0 +1,76 @@
+"""Writing files so that they are whole or not there: temporary name, flush, fsync, replace."""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from ml.errors import CannotWrite
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file is larger than this place allows",
+    errno.EROFS: "it is read-only",
+    errno.EACCES: "writing there is not permitted",
+    errno.EPERM: "writing there is not permitted",
+    errno.ENOENT: "the folder does not exist",
+    errno.ENOTDIR: "part of that path is a file, not a folder",
+    errno.EISDIR: "a folder has that name",
+    errno.EEXIST: "a file has that name",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+
+@contextmanager
+def atomic(path: Path | str) -> Iterator[Path]:
+    """A temporary path beside `path`, with its suffix, that becomes `path` once the block ends well.
+
+    Whatever fails, `path` stays as it was and the temporary file is removed. Raises CannotWrite for an OSError.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}{path.suffix}")
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # its rights follow the umask
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _refusal(f"write {path.name} in {path.parent.absolute()}", error) from error
+    finally:
+        _remove(temporary)
+
+
+def make_folder(path: Path | str) -> Path:
+    """Create a folder, and its parents, where missing; raises CannotWrite."""
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refusal(f"make the folder {path.absolute()}", error) from error
+    return path
+
+
+def free_name(path: Path | str) -> Path:
+    """`path` if nothing has that name yet, else the first free one of name-2, name-3, ... with its suffix."""
+    path = Path(path)
+    if not path.exists():
+        return path
+    numbered = (path.with_stem(f"{path.stem}-{n}") for n in count(2))
+    return next(candidate for candidate in numbered if not candidate.exists())
+
+
+def _refusal(attempt: str, error: OSError) -> CannotWrite:
+    reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
+    return CannotWrite(f"Cannot {attempt}: {reason}.", "Choose another folder; nothing is lost.")
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # its folder is a file, or has gone: nothing of ours is there
+        pass
