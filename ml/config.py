@@ -1,0 +1,144 @@
+"""The shared vocabulary: immutable, validated, versioned descriptions of models, runs and images.
+
+Unknown keys in a saved description are ignored, so that an older program opens a newer file where it
+can; a wrong type or a value out of range raises `pydantic.ValidationError`, which `parse` turns into
+one readable sentence.
+"""
+
+from typing import Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ml.errors import BadFile
+
+NO_LABEL = -1
+MAX_IMAGES = 100_000
+
+ScheduleName = Literal["linear", "cosine", "flow"]
+Prediction = Literal["eps", "x0", "v", "flow"]
+SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "dpm++", "heun"]
+Spacing = Literal["uniform", "trailing", "karras"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+C = TypeVar("C", bound="Description")
+
+
+class Description(BaseModel):
+    """Base of everything that is queued, compared, written into files and read back."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    def with_changes(self, **changes: object) -> Self:
+        """A validated copy with some fields replaced."""
+        return type(self).model_validate({**self.model_dump(), **changes})
+
+
+def parse(kind: type[C], text: str | bytes, source: str) -> C:
+    """Read a description from JSON; raises BadFile naming `source` and the first thing wrong."""
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise BadFile(f"{source}: {where}: {first['msg']}.", "Correct that value, or use another file.") from error
+
+
+class ModelConfig(Description):
+    """What a network is: enough to build it, and to know what its output means."""
+
+    version: Literal[1] = 1
+    network: Literal["unet", "textbook", "judge"] = "unet"
+    image_size: int = Field(28, ge=8, le=128, description="pixels; images are square")
+    channels: int = Field(1, ge=1, le=4)
+    num_classes: int = Field(10, ge=0, le=1000, description="0: unconditional; else a null label is learned too")
+    prediction: Prediction = "flow"
+    schedule: ScheduleName = "flow"
+    timesteps: int = Field(1000, ge=10, le=4000, description="T of the discrete schedules")
+    widths: tuple[int, ...] = Field((32, 64), min_length=1, max_length=6)
+    blocks: int = Field(1, ge=1, le=8, description="residual blocks per level")
+    attention: tuple[int, ...] = Field((), description="resolutions (pixels after `patch`) with self-attention")
+    patch: int = Field(1, ge=1, le=4, description="space-to-depth at the input; 2 turns 1x28x28 into 4x14x14")
+    embedding: int = Field(128, ge=8, le=1024, description="width of the time-and-class embedding")
+    norm: Literal["group", "batch"] = "group"
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        if self.image_size % self.patch:
+            raise ValueError(f"image_size {self.image_size} is not a multiple of patch {self.patch}")
+        if any(width % 8 or not 8 <= width <= 1024 for width in self.widths):
+            raise ValueError("every width must be a multiple of 8 between 8 and 1024")
+        if self.prediction == "v" and self.schedule == "flow":
+            raise ValueError("v prediction needs a variance-preserving schedule (linear or cosine)")
+        return self
+
+
+class SampleSettings(Description):
+    """How a model is sampled, apart from which images: the sampler page's controls."""
+
+    sampler: SamplerName = "dpm++"
+    steps: int = Field(10, ge=1, le=4000)
+    eta: float = Field(0.0, ge=0, le=1, description="0: deterministic DDIM; 1: as noisy as DDPM")
+    guidance: float = Field(1.5, ge=0, le=15, description="w of eps_u + w (eps_c - eps_u); 1: off")
+    guidance_from: float = Field(0.0, ge=0, description="guide only while sigma/alpha is above this ...")
+    guidance_to: float = Field(1e4, ge=0, description="... and below this (Kynkaanniemi et al. 2024)")
+    spacing: Spacing = "karras"
+    sigma_max: float = Field(40.0, gt=0.1, le=1000, description="sigma/alpha where flow and karras grids start")
+    sigma_min: float = Field(0.02, gt=0, le=1, description="sigma/alpha of the last noisy level of a karras grid")
+
+
+class SampleRequest(SampleSettings):
+    """Everything that determines a set of images.
+
+    Image k has the label `labels[k]` (-1: none) and all its noise comes from seed `seed + k`, so that image
+    k of a batch is image k alone: `request.alone(k)`.
+    """
+
+    version: Literal[1] = 1
+    model: str = Field("digits", max_length=4096, description="name of a bundled or own model, or a path")
+    model_hash: str = Field("", max_length=64, description="SHA-256 of the model file; filled in when sampled")
+    labels: tuple[int, ...] = Field((NO_LABEL,), min_length=1, max_length=MAX_IMAGES)
+    seed: int = Field(2026, ge=0, lt=2**53)
+    prompt: str = Field("", max_length=500, description="what the person typed, for the record")
+
+    def alone(self, k: int) -> Self:
+        """The request for image k by itself."""
+        return self.with_changes(labels=(self.labels[k],), seed=self.seed + k)
+
+
+class TrainConfig(Description):
+    """A whole training run: data, model, optimiser, budget."""
+
+    version: Literal[1] = 1
+    name: str = Field("run", max_length=100)
+    note: str = Field("", description="one line on what this preset is for")
+    model: ModelConfig = ModelConfig()
+    defaults: SampleSettings = SampleSettings()
+    data: str = Field("mnist", description="mnist | synthetic")
+    batch_size: int = Field(64, ge=1, le=8192)
+    steps: int | None = Field(None, ge=1, le=100_000_000)
+    epochs: float | None = Field(None, gt=0, le=10_000)
+    minutes: float | None = Field(None, gt=0, le=60 * 24 * 30)
+    optimizer: Literal["adamw", "adam", "muon"] = "adamw"
+    lr: float = Field(2e-4, gt=0, le=1)
+    lr_schedule: Literal["onecycle", "cosine", "linear", "constant"] = "onecycle"
+    warmup: float = Field(0.05, ge=0, lt=1, description="fraction of the run spent warming up")
+    weight_decay: float = Field(0.0, ge=0, le=1)
+    grad_clip: float = Field(1.0, ge=0, description="0: no clipping")
+    ema_gamma: float = Field(5.0, ge=0, description="power-law EMA (Karras et al. 2024): longer memory as the run goes on")
+    label_dropout: float = Field(0.1, ge=0, le=1)
+    loss: Literal["mse", "huber"] = "mse"
+    weighting: Literal["none", "min-snr"] = "none"
+    time_mean: float = Field(0.0, description="flow: logit-normal times, mean of log(sigma/alpha) ...")
+    time_std: float = Field(1.0, gt=0, description="... and its standard deviation")
+    augment: bool = Field(False, description="judge only: small shifts, rotations and scalings")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: int = Field(0, ge=0, lt=2**53)
+    preview_every_s: float = Field(5.0, gt=0)
+    save_every_s: float = Field(60.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        given = [name for name in ("steps", "epochs", "minutes") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of steps, epochs or minutes (found: {', '.join(given) or 'none'})")
+        return self

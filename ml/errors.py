@@ -1,0 +1,51 @@
+"""Errors a person can act on: what happened, and what to do next."""
+
+
+class NoiseloomError(Exception):
+    """Base of every expected failure. `what_to_do` is one sentence with the next step."""
+
+    kind = "error"
+
+    def __init__(self, message: str, what_to_do: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.what_to_do = what_to_do
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.what_to_do}".strip()
+
+
+class BadRequest(NoiseloomError):
+    """A setting, prompt or option that cannot be carried out."""
+
+    kind = "request"
+
+
+class BadFile(NoiseloomError):
+    """A file that is missing, truncated, of another shape, or not what its name says."""
+
+    kind = "file"
+
+
+class DataUnavailable(NoiseloomError):
+    """A data set that is neither on disk nor downloadable."""
+
+    kind = "data"
+
+
+class CannotWrite(NoiseloomError):
+    """A full, read-only or missing place to write to."""
+
+    kind = "write"
+
+
+class NoDevice(NoiseloomError):
+    """A compute device that was asked for by name and is not there."""
+
+    kind = "device"
+
+
+class Diverged(NoiseloomError):
+    """A loss that became NaN or infinite."""
+
+    kind = "diverged"

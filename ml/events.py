@@ -1,0 +1,125 @@
+"""What long work says while it runs: immutable events, yielded by `train` and `sample`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.config import SampleRequest, TrainConfig
+
+Pixels = NDArray[np.uint8]  # (N, H, W) grey or (N, H, W, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Work that is not a step yet: a download, reading data. `total` is 0 where unknown."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A training run begins, or goes on from `step`."""
+
+    config: TrainConfig
+    run_dir: Path
+    device: str
+    parameters: int
+    step: int
+    total_steps: int | None  # None: the budget is a time
+
+
+@dataclass(frozen=True, slots=True)
+class TrainStep:
+    """The state of a run, a few times a second; `loss` is the mean since the last one."""
+
+    step: int
+    total_steps: int | None
+    loss: float
+    smooth_loss: float
+    lr: float
+    grad_norm: float
+    images_per_s: float
+    elapsed_s: float
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Images from the same fixed noise, by the run's averaged weights."""
+
+    step: int
+    images: Pixels
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSaved:
+    """Everything needed to resume and to sample is whole on disk."""
+
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The end of a training run: its budget is used up, or it was stopped and kept."""
+
+    step: int
+    seconds: float
+    model_path: Path
+    completed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One step of the reverse process of images `first` .. `first + len(x_t)`, ready to be painted.
+
+    Step 0 is pure noise, step `steps` the finished images; `t` is in [0, 1], `alpha` and `sigma` are those of x_t.
+    """
+
+    first: int
+    step: int
+    steps: int
+    t: float
+    alpha: float
+    sigma: float
+    x_t: Pixels
+    x0_hat: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """All images of a request, in its order."""
+
+    request: SampleRequest  # with the model's hash filled in
+    images: Pixels
+    seconds: float
+    network_calls: int  # per image; a guided pair counts once
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The one form in which an error reaches a person."""
+
+    kind: str
+    message: str
+    what_to_do: str
+    traceback: str
+
+
+TrainEvent = Progress | RunStarted | TrainStep | Preview | CheckpointSaved | Paused | Resumed | RunFinished
+SampleEvent = Frame | Sampled

@@ -1,0 +1,17 @@
+"""Networks, each built from a `ModelConfig` alone."""
+
+from torch import nn
+
+from ml.config import ModelConfig
+from ml.models.textbook import TextbookUNet
+from ml.models.unet import UNet
+from ml.models.classifier import Classifier
+
+
+def build(config: ModelConfig) -> nn.Module:
+    """A network with fresh weights."""
+    if config.network == "unet":
+        return UNet(config)
+    if config.network == "textbook":
+        return TextbookUNet(config)
+    return Classifier(config)

@@ -1,0 +1,77 @@
+"""Building blocks shared by the networks."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class TimeEmbedding(nn.Module):
+    """Sinusoidal embedding of time (Vaswani et al. 2017) through a small MLP: (B,) in [0, 1000] -> (B, width)."""
+
+    frequencies: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half = width // 2
+        frequencies = torch.exp(-math.log(10_000) * torch.arange(half) / half)
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.mlp = nn.Sequential(nn.Linear(2 * half, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, time: Tensor) -> Tensor:
+        angles = time[:, None] * self.frequencies
+        return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1))
+
+
+class Condition(nn.Module):
+    """Time and class in one vector: (1 or B,), (B,) -> (B, width). Class `num_classes` is the learned null label."""
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.time = TimeEmbedding(width)
+        self.label = nn.Embedding(num_classes + 1, width)
+
+    def forward(self, time: Tensor, labels: Tensor) -> Tensor:
+        return F.silu(self.time(time) + self.label(labels))
+
+
+class ResidualBlock(nn.Module):
+    """GroupNorm, SiLU, conv, FiLM from the condition (Perez et al. 2018), GroupNorm, SiLU, zero-initialised conv."""
+
+    def __init__(self, into: int, out: int, condition: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(8, into)
+        self.conv1 = nn.Conv2d(into, out, 3, padding=1)
+        self.film = nn.Linear(condition, 2 * out)
+        self.norm2 = nn.GroupNorm(8, out)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(out, out, 3, padding=1)
+        self.skip = nn.Conv2d(into, out, 1) if into != out else nn.Identity()
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias if self.conv2.bias is not None else torch.empty(0))
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x)))
+        scale, shift = self.film(condition)[:, :, None, None].chunk(2, dim=1)
+        h = F.silu(self.norm2(h) * (1 + scale) + shift)
+        return self.skip(x) + self.conv2(self.dropout(h))
+
+
+class SelfAttention(nn.Module):
+    """Self-attention over the pixels of a feature map (Vaswani et al. 2017), zero-initialised residual."""
+
+    def __init__(self, width: int, head: int = 32) -> None:
+        super().__init__()
+        self.heads = max(1, width // head)
+        self.norm = nn.GroupNorm(8, width)
+        self.qkv = nn.Conv2d(width, 3 * width, 1)
+        self.out = nn.Conv2d(width, width, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias if self.out.bias is not None else torch.empty(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        qkv = self.qkv(self.norm(x)).reshape(b, 3, self.heads, c // self.heads, h * w).transpose(3, 4)
+        y = F.scaled_dot_product_attention(qkv[:, 0], qkv[:, 1], qkv[:, 2])  # (B, heads, H W, C / heads)
+        return x + self.out(y.transpose(2, 3).reshape(b, c, h, w))

@@ -1,0 +1,113 @@
+"""Samplers: each a short loop over an explicit grid of noise levels, yielding every step.
+
+All take a denoiser, x at the first level (B, C, H, W), the grid (noisiest first, CLEAN last) and a source of fresh
+noise, and yield a `DenoiseStep` per level: `steps + 1` of them, the last one clean.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ml.config import SampleSettings
+from ml.denoiser import Denoiser, to_eps
+from ml.guidance import clipped
+from ml.schedules import Level
+
+Noise = Callable[[], Tensor]  # fresh standard normal noise, (B, C, H, W)
+
+
+class DenoiseStep(NamedTuple):
+    """Where the reverse process stands: x_t at `level`, and the clean image the model sees in it."""
+
+    step: int
+    level: Level
+    x_t: Tensor
+    x0_hat: Tensor
+
+
+class SeededNoise:
+    """Noise in which every image has a generator of its own, so that it does not depend on its batch."""
+
+    def __init__(self, seeds: list[int], shape: tuple[int, ...], device: torch.device) -> None:
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._shape, self._device = shape, device
+
+    def __call__(self) -> Tensor:
+        return torch.stack([torch.randn(self._shape, generator=g) for g in self._generators]).to(self._device)
+
+
+def ddim_step(x_t: Tensor, x0: Tensor, now: Level, then: Level, noise: Noise, eta: float) -> Tensor:
+    """Song et al. 2021, eq. 12 and 16, on any path: eta = 0 is DDIM, eta = 1 DDPM with posterior variance."""
+    if then.sigma == 0:
+        return then.alpha * x0
+    added = max(now.sigma**2 - (now.alpha / then.alpha * then.sigma) ** 2, 0.0)  # variance of q(x_t | x_s)
+    u = eta * math.sqrt(added) * then.sigma / now.sigma
+    x = then.alpha * x0 + math.sqrt(max(then.sigma**2 - u**2, 0.0)) * to_eps(x0, x_t, now)
+    return x + u * noise() if u > 0 else x
+
+
+@torch.no_grad()
+def ddim(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise, eta: float = 0.0) -> Iterator[DenoiseStep]:
+    """DDIM (Song et al. 2021) for eta in [0, 1]; over a strided grid, eta = 1 is strided DDPM."""
+    for step, (now, then) in enumerate(pairwise(grid)):
+        x0 = denoise(x, now)
+        yield DenoiseStep(step, now, x, x0)
+        x = ddim_step(x, x0, now, then, noise, eta)
+    yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
+
+
+@torch.no_grad()
+def dpm_solver_2m(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Iterator[DenoiseStep]:
+    """DPM-Solver++(2M), Lu et al. 2022b, algorithm 2: DDIM over x0 extrapolated from the last two estimates."""
+    before: tuple[Level, Tensor] | None = None
+    for step, (now, then) in enumerate(pairwise(grid)):
+        x0 = denoise(x, now)
+        yield DenoiseStep(step, now, x, x0)
+        extrapolated = x0
+        if before is not None and then.sigma > 0:  # the last step goes to infinite lambda: first order
+            h_before = now.log_snr_half - before[0].log_snr_half
+            r = h_before / (then.log_snr_half - now.log_snr_half)
+            extrapolated = x0 + (x0 - before[1]) / (2 * r)
+        before = (now, x0)
+        x = ddim_step(x, extrapolated, now, then, noise, eta=0.0)
+    yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
+
+
+@torch.no_grad()
+def heun(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Iterator[DenoiseStep]:
+    """Heun's second-order method (Karras et al. 2022, algorithm 1) on y = x / alpha, dy/dr = (y - x0) / r, r = sigma / alpha.
+
+    Two network calls per step, one in the last.
+    """
+    for step, (now, then) in enumerate(pairwise(grid)):
+        x0 = denoise(x, now)
+        yield DenoiseStep(step, now, x, x0)
+        euler = ddim_step(x, x0, now, then, noise, eta=0.0)
+        if then.sigma > 0:
+            slope = (to_eps(x0, x, now) + to_eps(denoise(euler, then), euler, then)) / 2
+            x = then.alpha * (x / now.alpha + (then.ratio - now.ratio) * slope)
+        else:
+            x = euler
+    yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
+
+
+def run_sampler(
+    settings: SampleSettings, denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise
+) -> Iterator[DenoiseStep]:
+    """The sampler that the settings name."""
+    if settings.sampler == "dpm++":
+        return dpm_solver_2m(denoise, x, grid, noise)
+    if settings.sampler == "heun":
+        return heun(denoise, x, grid, noise)
+    if settings.sampler == "ddim":
+        return ddim(denoise, x, grid, noise, settings.eta)
+    return ddim(clipped(denoise) if settings.sampler == "ddpm-clip" else denoise, x, grid, noise, eta=1.0)
+
+
+def network_calls(settings: SampleSettings) -> int:
+    """Network calls per image; a guided pair counts as one."""
+    return 2 * settings.steps - 1 if settings.sampler == "heun" else settings.steps

@@ -1,0 +1,169 @@
+"""Noise schedules as paths x_t = alpha_t x0 + sigma_t eps, with float64 tables.
+
+Linear (Ho et al. 2020), cosine (Nichol & Dhariwal 2021, eq. 17) and the straight flow-matching path
+(Lipman et al. 2023), behind one interface: noise levels to train on, and a grid to sample on.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ml.config import ModelConfig, SampleSettings, ScheduleName, Spacing
+from ml.errors import BadRequest
+
+Array = NDArray[np.float64]
+KARRAS_RHO = 7.0
+
+
+class Level(NamedTuple):
+    """One noise level: `t` in [0, 1] (0: clean), x_t = alpha x0 + sigma eps."""
+
+    t: float
+    alpha: float
+    sigma: float
+
+    @property
+    def ratio(self) -> float:
+        """sigma / alpha, the noise level in the sense of Karras et al. 2022."""
+        return self.sigma / self.alpha if self.alpha > 0 else math.inf
+
+    @property
+    def log_snr_half(self) -> float:
+        """lambda = log(alpha / sigma), the time in which DPM-Solver++ is written."""
+        return math.log(self.alpha / self.sigma) if self.sigma > 0 else math.inf
+
+
+CLEAN = Level(0.0, 1.0, 0.0)
+
+
+class Levels(NamedTuple):
+    """Noise levels of a training batch, float32: t (B,), alpha and sigma (B, 1, 1, 1)."""
+
+    t: Tensor
+    alpha: Tensor
+    sigma: Tensor
+
+
+class Schedule(Protocol):
+    """A path from data to noise."""
+
+    def draw(self, count: int, rng: torch.Generator, mean: float, std: float) -> Levels:
+        """`count` random noise levels to train on."""
+        ...
+
+    def grid(self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float) -> list[Level]:
+        """`steps` noisy levels, noisiest first, and then CLEAN."""
+        ...
+
+
+def linear_betas(timesteps: int) -> Array:
+    """Ho et al. 2020: beta from 1e-4 to 0.02 at T = 1000, scaled by 1000 / T so that x_T is noise for any T."""
+    scale = 1000 / timesteps
+    return np.linspace(1e-4 * scale, 0.02 * scale, timesteps, dtype=np.float64).clip(max=0.999)
+
+
+def cosine_betas(timesteps: int, s: float = 0.008) -> Array:
+    """Nichol & Dhariwal 2021, eq. 17: alpha_bar = cos^2((t/T + s) / (1 + s) pi/2), beta clipped at 0.999."""
+    f = np.cos((np.arange(timesteps + 1, dtype=np.float64) / timesteps + s) / (1 + s) * np.pi / 2) ** 2
+    return (1 - f[1:] / f[:-1]).clip(0, 0.999)
+
+
+class DiscreteSchedule:
+    """A variance-preserving schedule given by its betas; index i of T stands for t = i / T."""
+
+    def __init__(self, beta: Array) -> None:
+        self.timesteps = len(beta)
+        self.beta = beta
+        self.alpha_bar: Array = np.cumprod(1 - beta)
+        previous = np.concatenate([[1.0], self.alpha_bar[:-1]])
+        self.posterior_variance: Array = beta * (1 - previous) / (1 - self.alpha_bar)  # Ho et al. 2020, eq. 7
+        self.snr: Array = self.alpha_bar / (1 - self.alpha_bar)
+
+    def level(self, index: int) -> Level:
+        """The noise level after `index + 1` steps of the forward process."""
+        return Level(index / self.timesteps, *self._alpha_sigma(float(self.alpha_bar[index])))
+
+    def levels(self, indices: Sequence[int]) -> list[Level]:
+        """A sampling grid through the given indices, ending at CLEAN."""
+        return [*(self.level(i) for i in indices), CLEAN]
+
+    def draw(self, count: int, rng: torch.Generator, mean: float, std: float) -> Levels:
+        """Uniform over the T indices (`mean` and `std` do not apply)."""
+        index = torch.randint(self.timesteps, (count,), generator=rng)
+        alpha_bar = torch.from_numpy(self.alpha_bar)[index].view(-1, 1, 1, 1)
+        return Levels((index / self.timesteps).float(), alpha_bar.sqrt().float(), (1 - alpha_bar).sqrt().float())
+
+    def grid(self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float) -> list[Level]:
+        """`uniform`: linspace over the indices; `trailing`: Lin et al. 2023; `karras`: Karras et al. 2022, eq. 5."""
+        if steps > self.timesteps:
+            raise BadRequest(f"{steps} steps are more than the model's T = {self.timesteps}.", "Ask for fewer steps.")
+        if spacing == "uniform":
+            return self.levels(np.linspace(self.timesteps - 1, 0, steps).round().astype(int).tolist())
+        if spacing == "trailing":
+            return self.levels((np.linspace(self.timesteps, 0, steps, endpoint=False).round().astype(int) - 1).tolist())
+        log_ratio = -0.5 * np.log(self.snr)
+        top = min(sigma_max, math.exp(log_ratio[-1]))
+        bottom = max(sigma_min, math.exp(log_ratio[0]))
+        ratios = karras_ratios(steps, top, min(bottom, top))
+        index = np.interp(np.log(ratios), log_ratio, np.arange(self.timesteps))
+        return [
+            *(Level(i / self.timesteps, 1 / math.hypot(1, r), r / math.hypot(1, r)) for i, r in zip(index, ratios, strict=True)),
+            CLEAN,
+        ]
+
+    @staticmethod
+    def _alpha_sigma(alpha_bar: float) -> tuple[float, float]:
+        return math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar)
+
+
+class FlowSchedule:
+    """The straight path of flow matching (Lipman et al. 2023): alpha = 1 - t, sigma = t."""
+
+    def draw(self, count: int, rng: torch.Generator, mean: float, std: float) -> Levels:
+        """Logit-normal times (Esser et al. 2024): log(sigma / alpha) ~ N(mean, std^2)."""
+        t = torch.sigmoid(mean + std * torch.randn(count, generator=rng, dtype=torch.float64))
+        sigma = t.view(-1, 1, 1, 1)
+        return Levels(t.float(), (1 - sigma).float(), sigma.float())
+
+    def grid(self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float) -> list[Level]:
+        """`karras`: eq. 5 of Karras et al. 2022 in sigma/alpha; otherwise equal steps of t."""
+        if spacing == "karras":
+            times = [r / (1 + r) for r in karras_ratios(steps, sigma_max, sigma_min)]
+        else:
+            times = np.linspace(sigma_max / (1 + sigma_max), 0, steps, endpoint=False).tolist()
+        return [*(Level(t, 1 - t, t) for t in times), CLEAN]
+
+
+def karras_ratios(steps: int, sigma_max: float, sigma_min: float, rho: float = KARRAS_RHO) -> list[float]:
+    """Karras et al. 2022, eq. 5: `steps` values of sigma/alpha from sigma_max down to sigma_min."""
+    ramp = np.linspace(0, 1, steps) if steps > 1 else np.zeros(1)
+    return ((sigma_max ** (1 / rho) + ramp * (sigma_min ** (1 / rho) - sigma_max ** (1 / rho))) ** rho).tolist()
+
+
+def make_schedule(name: ScheduleName, timesteps: int = 1000) -> Schedule:
+    """The schedule of that name; `timesteps` (10 to 4000) is T of the discrete ones."""
+    if name == "linear":
+        return DiscreteSchedule(linear_betas(timesteps))
+    if name == "cosine":
+        return DiscreteSchedule(cosine_betas(timesteps))
+    return FlowSchedule()
+
+
+def schedule_of(config: ModelConfig) -> Schedule:
+    """The schedule a model was made for."""
+    return make_schedule(config.schedule, config.timesteps)
+
+
+def grid_of(schedule: Schedule, settings: SampleSettings) -> list[Level]:
+    """The sampling grid that the settings ask for."""
+    return schedule.grid(settings.steps, settings.spacing, settings.sigma_max, settings.sigma_min)
+
+
+def q_sample(x0: Tensor, eps: Tensor, alpha: Tensor | float, sigma: Tensor | float) -> Tensor:
+    """The forward process in closed form, q(x_t | x_0): alpha x0 + sigma eps (Ho et al. 2020, eq. 4)."""
+    return alpha * x0 + sigma * eps
