@@ -1,0 +1,172 @@
+"""Data sets by name, as uint8 tensors: MNIST from a local folder or downloaded."""
+
+import gzip
+import math
+import os
+import zlib
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ml import paths
+from ml.errors import BadFile, BadRequest, DataUnavailable
+from ml.events import Progress
+
+DATA_VARIABLE = "NOISELOOM_DATA"  # a folder of data sets, looked at before the person's own
+ANOTHER_WAY = "Choose a local folder that has it (--data-root), or the synthetic digits (--data synthetic)."
+MAX_BYTES = 2**30  # of one file in memory; MNIST's largest has 47 MB
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Images and their classes, all in memory."""
+
+    name: str
+    images: Tensor  # (N, C, H, W) uint8
+    labels: Tensor  # (N,) int64, indices into `classes`
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+Loading = Generator[Progress, None, Dataset]
+
+
+@dataclass(frozen=True, slots=True)
+class IdxSet:
+    """A data set in MNIST's IDX files, laid out as torchvision does: <root>/<folder>/raw/<split>-images-idx3-ubyte."""
+
+    name: str
+    title: str
+    folder: str  # also the name of torchvision's class, which knows mirrors and checksums
+    classes: tuple[str, ...]
+    side: int = 28
+
+    def load(self, root: Path | None, split: Split) -> Loading:
+        """Read one split from `root`, or else from the usual places."""
+        stem = {"train": "train", "test": "t10k"}[split]
+        files = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
+        folder = self._folder(root, files)
+        yield Progress(f"Reading {self.title}", 0, 2)
+        image_path, label_path = (cast(Path, _present(folder, name)) for name in files)
+        images = read_idx(image_path, 3)
+        yield Progress(f"Reading {self.title}", 1, 2)
+        labels = read_idx(label_path, 1).long()
+        self._check(images, labels, image_path, label_path)
+        yield Progress(f"Reading {self.title}", 2, 2)
+        return Dataset(self.name, images.unsqueeze(1), labels, self.classes)
+
+    def _folder(self, root: Path | None, files: tuple[str, ...]) -> Path:
+        """The folder with all of `files`."""
+        roots = [root.expanduser()] if root else _usual_roots()
+        for place in roots:
+            for folder in (place / self.folder / "raw", place / "raw", place):
+                if all(_present(folder, name) for name in files):
+                    return folder
+        looked = " or ".join(str(place / self.folder / "raw") for place in roots)
+        raise DataUnavailable(f"{self.title} is not there: {looked} lacks {' or '.join(files)} (or .gz).", ANOTHER_WAY)
+
+    def _check(self, images: Tensor, labels: Tensor, image_path: Path, label_path: Path) -> None:
+        height, width = images.shape[1:]
+        if (height, width) != (self.side, self.side):
+            raise _bad(image_path, f"{self.side} x {self.side} pixels per image expected, {height} x {width} found")
+        if len(images) != len(labels):
+            raise _bad(
+                label_path, f"{len(images)} labels expected, one per image of {image_path.name}, {len(labels)} found"
+            )
+        if int(labels.max()) >= len(self.classes):
+            raise _bad(label_path, f"labels from 0 to {len(self.classes) - 1} expected, {int(labels.max())} found")
+
+
+IDX_SETS = (IdxSet("mnist", "MNIST", "MNIST", tuple("0123456789")),)
+_SOURCES: dict[str, Callable[[Path | None, Split], Loading]] = {
+    **{idx_set.name: idx_set.load for idx_set in IDX_SETS},
+}
+
+
+def names() -> tuple[str, ...]:
+    """What can be asked for."""
+    return tuple(_SOURCES)
+
+
+def loading(name: str, root: Path | None = None, split: Split = "train") -> Loading:
+    """A generator of Progress that returns the Dataset: `dataset = yield from loading("mnist")`.
+
+    Without `root`, looks in the folder that NOISELOOM_DATA names and then in the person's own.
+    Raises BadRequest for an unknown name, DataUnavailable, BadFile.
+    """
+    source = _SOURCES.get(name)
+    if source is None:
+        raise BadRequest(f"There is no data set called {name!r}.", f"Use one of: {', '.join(names())}.")
+    return (yield from source(root, split))
+
+
+def load(name: str, root: Path | None = None, split: Split = "train") -> Dataset:
+    """The Dataset of that name, once all of `loading` has happened."""
+    generator = loading(name, root, split)
+    while True:
+        try:
+            next(generator)
+        except StopIteration as finished:
+            return finished.value
+
+
+def read_idx(path: Path, dimensions: int) -> Tensor:
+    """A uint8 IDX file, raw or .gz, as a tensor with that many dimensions; raises BadFile.
+
+    The sizes in the header are checked before anything of that size is read.
+    """
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rb") as file:
+            return _parse_idx(cast(IO[bytes], file), path, dimensions)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _bad(path, f"a whole gzip file expected, but: {error}") from error
+    except OSError as error:
+        raise BadFile(
+            f"Cannot read {path}: {error.strerror or error}.", "Check the file, or choose another."
+        ) from error
+
+
+def _parse_idx(file: IO[bytes], path: Path, dimensions: int) -> Tensor:
+    magic, length = bytes((0, 0, 8, dimensions)), 4 * (1 + dimensions)  # 8: unsigned bytes
+    header = file.read(length)
+    if header[:4] != magic:
+        raise _bad(
+            path, f"an IDX file starting with {magic.hex(' ')} expected, {header[:4].hex(' ') or 'nothing'} found"
+        )
+    if len(header) < length:
+        raise _bad(path, f"a header of {length} bytes expected, {len(header)} found")
+    shape = [int(n) for n in np.frombuffer(header, ">u4", offset=4)]
+    size = math.prod(shape)
+    if not 0 < size <= MAX_BYTES:
+        raise _bad(path, f"between 1 and {MAX_BYTES} bytes of data expected, {size} announced")
+    data = bytearray(file.read(size + 1))
+    if len(data) != size:
+        found = f"{len(data)} found" if len(data) < size else "more found"
+        raise _bad(path, f"{size} bytes after the header expected, {found}")
+    return torch.frombuffer(data, dtype=torch.uint8).view(shape)
+
+
+def _usual_roots() -> list[Path]:
+    chosen = os.environ.get(DATA_VARIABLE)
+    return [*([Path(chosen).expanduser()] if chosen else []), paths.user_datasets()]
+
+
+def _present(folder: Path, name: str) -> Path | None:
+    candidates = (folder / name, folder / f"{name}.gz")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _bad(path: Path, found: str) -> BadFile:
+    return BadFile(
+        f"{path} is damaged: {found}.", "Delete it so that it is downloaded again, or choose another folder."
+    )
