@@ -1,10 +1,10 @@
-"""Data sets by name, as uint8 tensors: MNIST from a local folder or downloaded."""
+"""Data sets by name, as uint8 tensors: MNIST from a local folder or downloaded, and synthetic digits."""
 
 import gzip
 import math
 import os
 import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, cast
@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml import paths
+from ml import download, paths, synthetic
 from ml.errors import BadFile, BadRequest, DataUnavailable
 from ml.events import Progress
 
 DATA_VARIABLE = "NOISELOOM_DATA"  # a folder of data sets, looked at before the person's own
-ANOTHER_WAY = "Choose a local folder that has it (--data-root), or the synthetic digits (--data synthetic)."
-MAX_BYTES = 2**30  # of one file in memory; MNIST's largest has 47 MB
+MAX_BYTES = 2**28  # of one file in memory; MNIST's largest has 47 MB
 
 Split = Literal["train", "test"]
 
@@ -54,9 +53,15 @@ class IdxSet:
         """Read one split from `root`, or else from the usual places."""
         stem = {"train": "train", "test": "t10k"}[split]
         files = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
-        folder = self._folder(root, files)
+        roots = [root.expanduser()] if root else _usual_roots()
+        folder = self._find(roots, files)
+        if folder is None and root:
+            lacks = f"{roots[0] / self.folder / 'raw'} lacks {' or '.join(files)} (or .gz)"
+            raise DataUnavailable(f"{self.title} is not there: {lacks}.", download.ANOTHER_WAY)
+        if folder is None:
+            folder = yield from self._download()
         yield Progress(f"Reading {self.title}", 0, 2)
-        image_path, label_path = (cast(Path, _present(folder, name)) for name in files)
+        image_path, label_path = (_present(folder, name) or folder / name for name in files)
         images = read_idx(image_path, 3)
         yield Progress(f"Reading {self.title}", 1, 2)
         labels = read_idx(label_path, 1).long()
@@ -64,15 +69,19 @@ class IdxSet:
         yield Progress(f"Reading {self.title}", 2, 2)
         return Dataset(self.name, images.unsqueeze(1), labels, self.classes)
 
-    def _folder(self, root: Path | None, files: tuple[str, ...]) -> Path:
-        """The folder with all of `files`."""
-        roots = [root.expanduser()] if root else _usual_roots()
-        for place in roots:
-            for folder in (place / self.folder / "raw", place / "raw", place):
-                if all(_present(folder, name) for name in files):
-                    return folder
-        looked = " or ".join(str(place / self.folder / "raw") for place in roots)
-        raise DataUnavailable(f"{self.title} is not there: {looked} lacks {' or '.join(files)} (or .gz).", ANOTHER_WAY)
+    def _find(self, roots: Sequence[Path], files: tuple[str, ...]) -> Path | None:
+        """The first folder with all of `files`; a root may also be the data set's folder or its raw folder."""
+        folders = (folder for root in roots for folder in (root / self.folder / "raw", root / "raw", root))
+        return next((folder for folder in folders if all(_present(folder, name) for name in files)), None)
+
+    def _download(self) -> Generator[Progress, None, Path]:
+        """Fetch what is missing of both splits into the person's folder, as torchvision lays it out."""
+        folder = paths.user_datasets() / self.folder / "raw"
+        mirrors, files = torchvision_source(self.folder)
+        for name, md5 in files:
+            if not _present(folder, name.removesuffix(".gz")):
+                yield from download.fetch([mirror + name for mirror in mirrors], folder / name, md5=md5)
+        return folder
 
     def _check(self, images: Tensor, labels: Tensor, image_path: Path, label_path: Path) -> None:
         height, width = images.shape[1:]
@@ -87,8 +96,22 @@ class IdxSet:
 
 
 IDX_SETS = (IdxSet("mnist", "MNIST", "MNIST", tuple("0123456789")),)
+SYNTHETIC: dict[Split, tuple[int, int]] = {"train": (30_000, 0), "test": (5_000, 1)}  # count and seed
+
+
+def _synthetic(root: Path | None, split: Split) -> Loading:
+    count, seed = SYNTHETIC[split]
+    images, labels = [], []
+    for batch in synthetic.drawing(count, seed):
+        images.append(batch.images)
+        labels.append(batch.labels)
+        yield Progress("Drawing digits", min(len(images) * synthetic.BATCH, count), count)
+    return Dataset("synthetic", torch.cat(images), torch.cat(labels), tuple("0123456789"))
+
+
 _SOURCES: dict[str, Callable[[Path | None, Split], Loading]] = {
     **{idx_set.name: idx_set.load for idx_set in IDX_SETS},
+    "synthetic": _synthetic,
 }
 
 
@@ -100,7 +123,7 @@ def names() -> tuple[str, ...]:
 def loading(name: str, root: Path | None = None, split: Split = "train") -> Loading:
     """A generator of Progress that returns the Dataset: `dataset = yield from loading("mnist")`.
 
-    Without `root`, looks in the folder that NOISELOOM_DATA names and then in the person's own.
+    Without `root`, looks in the folder that NOISELOOM_DATA names, then in the person's own, and then downloads.
     Raises BadRequest for an unknown name, DataUnavailable, BadFile.
     """
     source = _SOURCES.get(name)
@@ -117,6 +140,17 @@ def load(name: str, root: Path | None = None, split: Split = "train") -> Dataset
             next(generator)
         except StopIteration as finished:
             return finished.value
+
+
+def torchvision_source(dataset: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """Where torchvision's class of that name downloads from: https mirrors, and (file, MD5) pairs."""
+    try:
+        import torchvision.datasets  # takes seconds, and only a download needs it
+    except (ImportError, RuntimeError, OSError) as error:
+        message = f"torchvision, which knows where to download {dataset} from, cannot be loaded ({error})."
+        raise DataUnavailable(message, download.ANOTHER_WAY) from error
+    known = getattr(torchvision.datasets, dataset)
+    return [mirror for mirror in known.mirrors if mirror.startswith("https://")], known.resources
 
 
 def read_idx(path: Path, dimensions: int) -> Tensor:
@@ -163,10 +197,10 @@ def _usual_roots() -> list[Path]:
 
 def _present(folder: Path, name: str) -> Path | None:
     candidates = (folder / name, folder / f"{name}.gz")
-    return next((path for path in candidates if path.is_file()), None)
+    # os.path: unlike Path.is_file it answers False, not PermissionError, inside a closed folder.
+    return next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
 
 
 def _bad(path: Path, found: str) -> BadFile:
-    return BadFile(
-        f"{path} is damaged: {found}.", "Delete it so that it is downloaded again, or choose another folder."
-    )
+    remedy = "Replace it (one that was downloaded: delete it and try again), or choose another folder (--data-root)."
+    return BadFile(f"{path} is damaged: {found}.", remedy)

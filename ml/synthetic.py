@@ -58,6 +58,7 @@ STYLES: tuple[tuple[str, ...], ...] = (
         "68,2 40,22 18,50 14,78 38,98 68,90 76,68 52,56 22,70",
         "56,0 34,26 20,54 18,84 44,99 70,86 70,64 46,56 22,76",
         "82,4 50,14 20,44 10,76 36,98 72,92 84,70 60,54 22,66 12,80",
+        "80,2 50,30 22,62 18,88 38,99 64,88 66,72 48,64 24,82",
     ),
     (
         "8,8 46,7 88,5 / 62,48 42,100",
@@ -82,6 +83,7 @@ POINTS = 96  # along all strokes of a digit: about 0.7 pixels apart at 28 x 28
 BATCH = 500  # images that share a random generator, so that image k does not depend on how many are asked for
 INK_BLOCK = 32  # images inked at a time: distances stay in the processor's cache
 BOX = 20 / 28  # the side of MNIST's box, as a fraction of the image's
+JITTER = 0.045  # standard deviation of a knot's place, as a fraction of the height
 STROKE_WIDTHS = (1.5, 4.2)
 EDGE = 1.3  # pixels from full ink to none
 
@@ -102,7 +104,7 @@ class SyntheticDigits:
 
 
 def digits(count: int, seed: int, size: int = 28) -> SyntheticDigits:
-    """The first `count` digits of that seed, `size` pixels wide and high."""
+    """The first `count` (at least 1) digits of that seed, `size` pixels wide and high, the classes in turn."""
     batches = list(drawing(count, seed, size))
     columns = (torch.cat([getattr(batch, field.name) for batch in batches]) for field in fields(SyntheticDigits))
     return SyntheticDigits(*columns)
@@ -120,19 +122,27 @@ def _draw(labels: NDArray[np.int64], keep: int, rng: np.random.Generator, size: 
     basis, knots, first_style, style_count = _styles()
     n = len(labels)
     style = first_style[labels] + (rng.random(n) * style_count[labels]).astype(int)
-    aspect = np.exp(rng.normal(0, 0.16, n))
+    aspect = np.exp(rng.normal(0, 0.22, n))
     slant = rng.normal(0.18, 0.22, n)
     rotation = rng.normal(0, 0.07, n)
     thickness = rng.normal(2.6, 0.65, n).clip(*STROKE_WIDTHS)
-    shape = knots[style] + rng.normal(0, 0.028, (n, *knots.shape[1:]))  # (n, K, 2)
-    shape = shape @ _transforms(aspect, slant, rotation)
-    points = basis[style] @ shape  # (n, POINTS, 2)
-    points = (
-        _fit(points, BOX - thickness / 28) + rng.uniform(-0.5, 0.5, (n, 1, 2)) / 28
-    )  # MNIST is centred to whole pixels
-    images = _ink(torch.from_numpy(points[:keep]).float(), torch.from_numpy(thickness[:keep]).float(), size)
-    columns = (torch.from_numpy(column[:keep]).float() for column in (thickness, slant, aspect, rotation))
-    return SyntheticDigits(images, torch.from_numpy(labels[:keep]), *columns)
+    shape = knots[style] + rng.normal(0, JITTER, (n, *knots.shape[1:]))  # (n, K, 2)
+    points = basis[style] @ shape @ _transforms(aspect, slant, rotation)  # (n, POINTS, 2)
+    middle = 0.5 + rng.random((n, 1, 2)) / 28  # MNIST's are centred to whole pixels, rounded down
+
+    def kept(values: Array) -> Tensor:
+        return torch.from_numpy(values[:keep]).float()
+
+    path, width = kept(_boxed(points, thickness)), kept(thickness)
+    path += kept(middle) - _centre_of_mass(_ink(path, width, size=14))
+    return SyntheticDigits(
+        images=_ink(path, width, size),
+        labels=torch.from_numpy(labels[:keep]),
+        thickness=width,
+        slant=kept(slant),
+        aspect=kept(aspect),
+        rotation=kept(rotation),
+    )
 
 
 def _transforms(aspect: Array, slant: Array, rotation: Array) -> Array:
@@ -145,11 +155,19 @@ def _transforms(aspect: Array, slant: Array, rotation: Array) -> Array:
     return stretch @ shear @ turn
 
 
-def _fit(points: Array, side: Array) -> Array:
-    """Scale to a square box of that side (n,) and put the centre of mass at (0.5, 0.5)."""
-    extent = np.ptp(points, axis=1).max(-1)
-    points = points * (side / extent)[:, None, None]
-    return points - points.mean(1, keepdims=True) + 0.5
+def _boxed(points: Array, thickness: Array) -> Array:
+    """Scale and move strokes so that their ink fills MNIST's box in the middle of the image."""
+    low, high = points.min(1, keepdims=True), points.max(1, keepdims=True)  # (n, 1, 2)
+    scale = (BOX - thickness / 28)[:, None, None] / (high - low).max(2, keepdims=True)
+    return (points - (low + high) / 2) * scale + 0.5
+
+
+def _centre_of_mass(images: Tensor) -> Tensor:
+    """(n, 1, 2): x and y in [0, 1]."""
+    ink = images[:, 0].float()
+    places = (torch.arange(ink.shape[-1]) + 0.5) / ink.shape[-1]
+    mass = ink.sum((1, 2))
+    return torch.stack([ink.sum(1) @ places / mass, ink.sum(2) @ places / mass], 1).unsqueeze(1)
 
 
 def _ink(points: Tensor, thickness: Tensor, size: int) -> Tensor:

@@ -1,0 +1,124 @@
+"""Downloading one file of known checksum: progress, time-outs, several tries, resuming, nothing half-written."""
+
+import hashlib
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+
+from ml.errors import CannotWrite, DataUnavailable
+from ml.events import Progress
+from ml.files import atomic, make_folder
+
+ANOTHER_WAY = "Choose a local folder that has it (--data-root), or the synthetic digits (--data synthetic)."
+CHUNK = 2**16
+TRIES = 3
+
+
+class _BrokenError(Exception):
+    """A transfer that failed; `final` where trying the same address again cannot help."""
+
+    def __init__(self, reason: str, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
+
+
+def fetch(
+    urls: Sequence[str], path: Path, *, md5: str, limit: int = 2**28, timeout_s: float = 15.0, pause_s: float = 1.0
+) -> Iterator[Progress]:
+    """Download the file `path` from the first of `urls` that gives it, yielding Progress in bytes.
+
+    What has arrived waits in `<path>.part` and is gone on with, now or at the next start; `path` itself appears once it
+    is whole and has that MD5. Raises DataUnavailable with every reason, or CannotWrite.
+    """
+    make_folder(path.parent)
+    part = path.with_name(f"{path.name}.part")
+    left, reasons = list(urls), dict.fromkeys(urls, "not tried")
+    for attempt in range(TRIES):
+        time.sleep(pause_s * attempt)
+        for url in list(left):
+            try:
+                yield from _transfer(url, part, limit, timeout_s)
+                _verify(part, md5)
+            except _BrokenError as broken:
+                reasons[url] = str(broken)
+                if broken.final:
+                    left.remove(url)
+                continue
+            with atomic(path) as temporary:
+                part.replace(temporary)
+            return
+    tried = "; ".join(f"{url}: {reason}" for url, reason in reasons.items()) or "no address is known"
+    raise DataUnavailable(f"Cannot download {path.name} ({tried}).", f"Check the network and try again. {ANOTHER_WAY}")
+
+
+def _transfer(url: str, part: Path, limit: int, timeout_s: float) -> Iterator[Progress]:
+    """Bring `part` to its full length."""
+    start = part.stat().st_size if part.exists() else 0
+    with _open(url, part, start, timeout_s) as response:
+        done = start if response.status == 206 else 0  # 200: the server sends everything again
+        total = done + (response.length or 0)
+        try:
+            with part.open("ab" if done else "wb") as file:
+                for chunk in _chunks(response):
+                    done += len(chunk)
+                    if max(done, total) > limit:
+                        break
+                    file.write(chunk)
+                    yield Progress(f"Downloading {part.stem}", done, max(done, total))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CannotWrite(f"Cannot write {part}: {reason}.", f"Make room there. {ANOTHER_WAY}") from error
+    if max(done, total) > limit:
+        part.unlink()
+        raise _BrokenError(f"more than the {limit} bytes expected at most", final=True)
+    if done < total:
+        raise _BrokenError(f"the connection broke after {done} of {total} bytes")
+
+
+def _open(url: str, part: Path, start: int, timeout_s: float) -> HTTPResponse:
+    headers = {"User-Agent": "noiseloom", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    try:
+        return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout_s)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 416:  # what is there is not a beginning of this file
+            part.unlink(missing_ok=True)
+            raise _BrokenError("what was there did not fit and was deleted") from error
+        raise _BrokenError(
+            f"the server answers {error.code} {error.reason}", final=error.code in (401, 403, 404, 410)
+        ) from error
+    except (OSError, HTTPException) as error:
+        raise _BrokenError(_reason(error)) from error
+
+
+def _chunks(response: HTTPResponse) -> Iterator[bytes]:
+    """The rest of an answer; network errors become _BrokenError, so that an OSError outside is about the file."""
+    while True:
+        try:
+            chunk = response.read1(CHUNK)
+        except (OSError, HTTPException) as error:
+            raise _BrokenError(_reason(error)) from error
+        if not chunk:
+            return
+        yield chunk
+
+
+def _verify(part: Path, md5: str) -> None:
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if found != md5:
+        part.unlink()
+        raise _BrokenError(f"wrong checksum ({found} instead of {md5}), so the file was deleted")
+
+
+def _reason(error: OSError | HTTPException) -> str:
+    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):
+        error = error.reason
+    if isinstance(error, TimeoutError):
+        return "the server does not answer in time"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

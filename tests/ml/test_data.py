@@ -1,0 +1,305 @@
+"""Data sets: IDX files, good and damaged, and downloads from a server that misbehaves."""
+
+import gzip
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ml import data, download, paths
+from ml.data import Dataset, Split
+from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable
+from ml.events import Progress
+
+IMAGES = np.arange(12 * 784).reshape(12, 28, 28).astype(np.uint8)
+LABELS = (np.arange(12) % 10).astype(np.uint8)
+CONTENT = np.random.default_rng(0).bytes(300_000)
+
+
+def idx(array: np.ndarray) -> bytes:
+    return bytes((0, 0, 8, array.ndim)) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+
+
+def write_mnist(raw: Path, images: bytes = idx(IMAGES), labels: bytes = idx(LABELS), stem: str = "train") -> Path:
+    raw.mkdir(parents=True, exist_ok=True)
+    (raw / f"{stem}-images-idx3-ubyte").write_bytes(images)
+    (raw / f"{stem}-labels-idx1-ubyte").write_bytes(labels)
+    return raw
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+# Reading
+
+
+@pytest.mark.parametrize("given", [".", "MNIST", "MNIST/raw"])
+def test_a_local_folder_is_found_however_it_is_named(tmp_path: Path, given: str) -> None:
+    write_mnist(tmp_path / "MNIST" / "raw")
+    dataset = data.load("mnist", tmp_path / given)
+    assert dataset.images.dtype == torch.uint8
+    assert dataset.labels.dtype == torch.int64
+    assert np.array_equal(dataset.images.numpy(), IMAGES[:, None])
+    assert dataset.labels.tolist() == LABELS.tolist()
+    assert dataset.classes[7] == "7"
+    assert len(dataset) == 12
+
+
+def test_compressed_files_and_the_other_split_are_read(tmp_path: Path) -> None:
+    raw = write_mnist(tmp_path, gzip.compress(idx(IMAGES)), gzip.compress(idx(LABELS)), stem="t10k")
+    for path in list(raw.iterdir()):
+        path.rename(f"{path}.gz")
+    assert np.array_equal(data.load("mnist", tmp_path, "test").images.numpy(), IMAGES[:, None])
+    with pytest.raises(DataUnavailable, match="train-images"):
+        data.load("mnist", tmp_path, "train")
+
+
+def test_the_folder_of_the_environment_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_mnist(tmp_path / "MNIST" / "raw")
+    monkeypatch.setenv(data.DATA_VARIABLE, str(tmp_path))
+    assert len(data.load("mnist")) == 12
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "expected", "found"),
+    [
+        (idx(IMAGES)[:-100], idx(LABELS), "9408 bytes", "9308 found"),
+        (idx(IMAGES) + b"x", idx(LABELS), "9408 bytes", "more found"),
+        (idx(IMAGES)[:9], idx(LABELS), "header of 16", "9 found"),
+        (b"", idx(LABELS), "00 00 08 03", "nothing found"),
+        (idx(LABELS), idx(LABELS), "00 00 08 03", "00 00 08 01 found"),
+        (idx(IMAGES[:, :20]), idx(LABELS), "28 x 28", "20 x 28 found"),
+        (idx(IMAGES[:0]), idx(LABELS[:0]), "between 1 and", "0 announced"),
+        (b"\0\0\x08\x03" + b"\xff" * 12, idx(LABELS), "between 1 and", "announced"),
+        (idx(IMAGES), idx(LABELS[:-1]), "12 labels", "11 found"),
+        (idx(IMAGES), idx(LABELS + 1), "from 0 to 9", "10 found"),
+        (np.random.default_rng(1).bytes(5000), idx(LABELS), "00 00 08 03", "found"),
+    ],
+)
+def test_a_damaged_file_is_named_with_what_was_expected_and_found(
+    tmp_path: Path, images: bytes, labels: bytes, expected: str, found: str
+) -> None:
+    write_mnist(tmp_path, images, labels)
+    with pytest.raises(BadFile) as caught:
+        data.load("mnist", tmp_path)
+    assert re.search(rf"-ubyte is damaged.*{expected}.*{found}", caught.value.message)
+    assert "choose another folder" in caught.value.what_to_do
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-30], lambda b: b"not gzip", lambda b: b[:40] + b"\xff" * 40 + b[80:]])
+def test_a_damaged_compressed_file_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    path.write_bytes(damage(gzip.compress(idx(IMAGES))))
+    with pytest.raises(BadFile, match=r"train-images-idx3-ubyte\.gz is damaged"):
+        data.read_idx(path, 3)
+
+
+def test_what_is_missing_or_unknown_is_said_with_the_next_step(tmp_path: Path) -> None:
+    with pytest.raises(DataUnavailable, match=r"train-images.*--data-root.*synthetic"):
+        data.load("mnist", tmp_path / "nowhere")
+    with pytest.raises(BadRequest, match=r"'minst'.*mnist, synthetic"):
+        data.load("minst")
+
+
+def test_the_real_mnist_is_read_as_torchvision_reads_it(mnist_root: Path) -> None:
+    from torchvision.datasets import MNIST
+
+    expected: dict[Split, tuple[int, str]] = {
+        "train": (60_000, "6bbc9ace898e44ae57da46a324031adb"),
+        "test": (10_000, "2646ac647ad5339dbf082846283269ea"),
+    }
+    for split, (count, digest) in expected.items():
+        dataset = data.load("mnist", mnist_root, split)
+        assert dataset.images.shape == (count, 1, 28, 28)
+        assert md5(idx(dataset.images[:, 0].numpy())) == digest
+        theirs = MNIST(mnist_root, train=split == "train")
+        assert torch.equal(dataset.images[:, 0], theirs.data)
+        assert torch.equal(dataset.labels, theirs.targets)
+
+
+def test_synthetic_digits_are_a_data_set_that_shows_its_progress() -> None:
+    steps = []
+    loading = data.loading("synthetic", split="test")
+    try:
+        while True:
+            steps.append(next(loading))
+    except StopIteration as finished:
+        dataset: Dataset = finished.value
+    assert dataset.images.shape == (5000, 1, 28, 28)
+    assert dataset.labels.bincount().tolist() == [500] * 10
+    assert steps[-1] == Progress("Drawing digits", 5000, 5000)
+    assert [s.done for s in steps] == sorted({s.done for s in steps})
+
+
+# Downloading
+
+
+@dataclass
+class Site:
+    """A server on this machine and how it behaves; `requests` has the Range header of each request."""
+
+    url: str
+    files: dict[str, bytes]
+    break_after: list[int] = field(default_factory=list)  # bytes sent of each answer in turn before hanging up
+    stalls: bool = False  # the connection stays open but silent
+    ranges: bool = True
+    requests: list[str | None] = field(default_factory=list)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range")
+            state.requests.append(asked)
+            content = state.files.get(self.path[1:])
+            if content is None:
+                self.send_error(404)
+                return
+            start = int(asked[6:-1]) if asked and state.ranges else 0
+            if start >= len(content):
+                self.send_error(416)
+                return
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(content) - start))
+            self.end_headers()
+            stop = state.break_after.pop(0) if state.break_after else len(content)
+            self.wfile.write(content[start : start + stop])
+            self.wfile.flush()
+            if state.stalls:
+                over.wait(10)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = False  # so that closing waits for them
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01))
+    thread.start()
+    state = Site(f"http://127.0.0.1:{server.server_port}/", {"file.gz": CONTENT})
+    yield state
+    over.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def fetch(site: Site, path: Path, expected: bytes = CONTENT, **options: float) -> list[Progress]:
+    urls = [site.url + "file.gz"]
+    return list(download.fetch(urls, path, md5=md5(expected), pause_s=0, **options))  # type: ignore[arg-type]
+
+
+def test_a_download_shows_its_progress_and_leaves_only_the_file(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.gz"
+    steps = fetch(site, path)
+    assert path.read_bytes() == CONTENT
+    assert list(path.parent.iterdir()) == [path]
+    assert steps[-1] == Progress("Downloading file.gz", len(CONTENT), len(CONTENT))
+    assert len(steps) > 3
+    assert all(a.done < b.done for a, b in pairwise(steps))
+
+
+def test_a_broken_connection_is_gone_on_with(site: Site, tmp_path: Path) -> None:
+    site.break_after = [100_000, 50_000]
+    fetch(site, tmp_path / "file.gz")
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+    assert site.requests == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_a_cancelled_download_is_gone_on_with_at_the_next_start(site: Site, tmp_path: Path) -> None:
+    downloading = download.fetch([site.url + "file.gz"], tmp_path / "file.gz", md5=md5(CONTENT))
+    first = next(downloading)
+    downloading.close()  # type: ignore[attr-defined]
+    assert not (tmp_path / "file.gz").exists()
+    fetch(site, tmp_path / "file.gz")
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+    assert site.requests[-1] == f"bytes={first.done}-"
+
+
+def test_a_server_that_cannot_resume_sends_everything_again(site: Site, tmp_path: Path) -> None:
+    site.break_after, site.ranges = [100_000], False
+    fetch(site, tmp_path / "file.gz")
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("left_over", [b"y" * 1000, CONTENT, CONTENT + b"more"])
+def test_a_left_over_part_of_something_else_is_replaced(site: Site, tmp_path: Path, left_over: bytes) -> None:
+    (tmp_path / "file.gz.part").write_bytes(left_over)
+    fetch(site, tmp_path / "file.gz")
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+
+
+def test_a_wrong_checksum_deletes_the_file_and_says_so(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(DataUnavailable, match=rf"file\.gz.*checksum \({md5(CONTENT)}.*deleted.*--data-root.*synthetic"):
+        fetch(site, tmp_path / "file.gz", expected=b"something else")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_page_is_asked_for_once_and_the_next_mirror_used(site: Site, tmp_path: Path) -> None:
+    urls = [site.url + "absent", site.url + "file.gz"]
+    list(download.fetch(urls, tmp_path / "file.gz", md5=md5(CONTENT)))
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+    with pytest.raises(DataUnavailable, match="404"):
+        list(download.fetch(urls[:1], tmp_path / "other", md5=md5(CONTENT), pause_s=0))
+    assert len(site.requests) == 3
+
+
+def test_a_silent_server_is_given_up(site: Site, tmp_path: Path) -> None:
+    site.break_after, site.stalls = [1000] * 3, True
+    started = time.monotonic()
+    with pytest.raises(DataUnavailable, match="not answer in time"):
+        fetch(site, tmp_path / "file.gz", timeout_s=0.1)
+    assert time.monotonic() - started < 5
+    assert (tmp_path / "file.gz.part").read_bytes() == CONTENT[:3000]
+
+
+def test_more_than_expected_is_refused_before_it_is_read(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(DataUnavailable, match="more than the 1000 bytes"):
+        fetch(site, tmp_path / "file.gz", limit=1000)
+    assert not list(tmp_path.iterdir())
+    assert len(site.requests) == 1
+
+
+def test_no_network_is_said_in_words(tmp_path: Path) -> None:
+    with pytest.raises(DataUnavailable, match=r"refused.*Check the network.*--data-root.*synthetic"):
+        list(download.fetch(["http://127.0.0.1:9/x"], tmp_path / "x", md5="", pause_s=0))
+
+
+def test_a_place_that_cannot_be_written_is_named(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "file.gz.part").mkdir()
+    with pytest.raises(CannotWrite, match=r"file\.gz\.part"):
+        fetch(site, tmp_path / "file.gz")
+
+
+def test_mnist_is_downloaded_once_and_then_read_from_disk(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stems = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+    site.files = {f"{stem}.gz": gzip.compress(idx(IMAGES if "images" in stem else LABELS)) for stem in stems}
+    listed = [(name, md5(content)) for name, content in site.files.items()]
+    monkeypatch.setattr(data, "torchvision_source", lambda dataset: ([site.url], listed))
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
+    monkeypatch.delenv(data.DATA_VARIABLE, raising=False)
+    assert len(data.load("mnist")) == len(data.load("mnist", split="test")) == 12
+    assert len(site.requests) == 4
+    assert (paths.user_datasets() / "MNIST" / "raw" / "t10k-labels-idx1-ubyte.gz").is_file()
+
+
+def test_torchvision_names_secure_mirrors_and_checksums() -> None:
+    mirrors, files = data.torchvision_source("MNIST")
+    assert mirrors
+    assert all(mirror.startswith("https://") for mirror in mirrors)
+    assert len(files) == 4
+    assert all(re.fullmatch("[0-9a-f]{32}", digest) for _, digest in files)
