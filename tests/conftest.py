@@ -1,0 +1,82 @@
+"""What every test stands on: an offscreen screen, a home of its own, the real data, and no leaks left behind."""
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before Qt and torch are imported, which read these once.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+REPO = Path(__file__).resolve().parent.parent
+GRACE_S = 1.0  # how long a thread that was told to stop may take to do so
+
+home_key = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Runs, models and settings of the tests go to a folder that is theirs, and away with it."""
+    home = tempfile.mkdtemp(prefix="noiseloom-tests-")
+    config.stash[home_key] = home
+    os.environ["NOISELOOM_HOME"] = home
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(config.stash[home_key], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    """The folder that holds MNIST/raw (torchvision's layout); skips where there is none. Never downloads."""
+    given = os.environ.get("NOISELOOM_DATA")
+    root = Path(given) if given else REPO.parent / "shared" / "data"
+    if not (root / "MNIST" / "raw").is_dir():
+        pytest.skip(f"no MNIST/raw in {root}: set NOISELOOM_DATA to the folder that holds it")
+    return root
+
+
+class Started:
+    """Remembers, without keeping them alive, the objects of a Qt class whose `start` is called."""
+
+    def __init__(self, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.objects: weakref.WeakSet[Any] = weakref.WeakSet()
+        original = kind.start
+
+        def start(this: Any, *arguments: Any, **named: Any) -> Any:
+            self.objects.add(this)
+            return original(this, *arguments, **named)
+
+        monkeypatch.setattr(kind, "start", start)
+
+    def still(self, busy: Callable[[Any], bool]) -> list[str]:
+        from shiboken6 import isValid
+
+        return [repr(this) for this in list(self.objects) if isValid(this) and busy(this)]
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test ends with every thread it started stopped and every timer quiet."""
+    before = set(threading.enumerate())
+    qt: Any = sys.modules.get("PySide6.QtCore")
+    with monkeypatch.context() as patch:
+        threads, timers = (Started(qt.QThread, patch), Started(qt.QTimer, patch)) if qt else (None, None)
+        yield
+    for thread in set(threading.enumerate()) - before:
+        if not thread.daemon:
+            thread.join(GRACE_S)
+    leaked = [repr(t) for t in set(threading.enumerate()) - before if t.is_alive() and not t.daemon]
+    if threads and timers:
+        # Objects that were told to `deleteLater` are gone once an event loop runs; here none does.
+        qt.QCoreApplication.sendPostedEvents(None, qt.QEvent.Type.DeferredDelete.value)
+        leaked += threads.still(lambda thread: not thread.wait(int(GRACE_S * 1000)))
+        leaked += timers.still(lambda timer: timer.isActive())
+    assert not leaked, f"left running by this test: {', '.join(leaked)}"
