@@ -233,7 +233,7 @@ def start_app(window: bool, arguments: list[str]) -> int:
     if window:
         return run(PYTHON, "-m", "desktop_app", *arguments)
     output = Path.cwd() / "noiseloom-output"
-    say("no display found: running the app offscreen")
+    say("no window can open here: running the app offscreen")
     code = run(PYTHON, "-m", "desktop_app", "--tour", output, *arguments, QT_QPA_PLATFORM="offscreen")
     pictures = [output / name for name in PICTURES]
     if code == 0 and all(path.is_file() for path in pictures):
