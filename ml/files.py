@@ -4,7 +4,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -70,7 +70,5 @@ def _refusal(attempt: str, error: OSError) -> CannotWrite:
 
 
 def _remove(path: Path) -> None:
-    try:
+    with suppress(OSError):  # its folder is a file, or has gone: nothing of ours is there
         path.unlink(missing_ok=True)
-    except OSError:  # its folder is a file, or has gone: nothing of ours is there
-        pass

@@ -1,0 +1,57 @@
+"""From tensors to pixels, and from pixels to grids. Nothing here imports torch."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ml.events import Frame, Pixels
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Shown = Literal["x_t", "x0_hat"]
+
+
+def to_uint8(x: "Tensor") -> Pixels:
+    """Images (N, C, H, W) in [-1, 1], C = 1 or 3, as bytes: a copy (N, H, W) or (N, H, W, 3) outside torch.
+
+    Values are clamped, halves are rounded to even, and NaN is black.
+    """
+    if x.ndim != 4 or x.shape[1] not in (1, 3):
+        raise ValueError(f"expected (N, 1, H, W) or (N, 3, H, W), got {tuple(x.shape)}")
+    values = x.detach().float().nan_to_num(nan=-1.0)
+    pixels = ((values + 1) * 127.5).round().clamp(0, 255).byte()
+    pixels = pixels[:, 0] if x.shape[1] == 1 else pixels.permute(0, 2, 3, 1)
+    return pixels.contiguous().cpu().numpy()
+
+
+def grid(images: Pixels, columns: int, gap: int = 2, scale: int = 1, background: int = 0) -> Pixels:
+    """Images (N, H, W[, 3]) in rows, as one image (H', W'[, 3]); what a last row lacks is background.
+
+    `gap` pixels lie between images; then every pixel becomes a square of `scale` x `scale`.
+    """
+    count, height, width = images.shape[:3]
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    canvas = np.full((rows, height + gap, columns, width + gap, *images.shape[3:]), background, np.uint8)
+    for row in range(rows):
+        line = images[row * columns : (row + 1) * columns]
+        canvas[row, :height, : len(line), :width] = line.swapaxes(0, 1)
+    flat = canvas.reshape(rows * (height + gap), columns * (width + gap), *images.shape[3:])
+    whole = flat[: rows * (height + gap) - gap, : columns * (width + gap) - gap]
+    return np.ascontiguousarray(whole.repeat(scale, axis=0).repeat(scale, axis=1))
+
+
+def film(frames: Iterable[Frame], count: int, shown: Shown = "x_t") -> list[Pixels]:
+    """The denoising of a request's `count` images, one (N, H, W[, 3]) per step, out of frames of parts of them.
+
+    Images whose frames never came, because the work was stopped, stay black.
+    """
+    steps: dict[int, Pixels] = {}
+    for frame in frames:
+        part: Pixels = getattr(frame, shown)
+        if frame.step not in steps:
+            steps[frame.step] = np.zeros((count, *part.shape[1:]), np.uint8)
+        steps[frame.step][frame.first : frame.first + len(part)] = part
+    return [steps[step] for step in sorted(steps)]

@@ -1,0 +1,259 @@
+"""Exported files show exactly the pixels, carry their request, and hostile files are refused with a next step."""
+
+import json
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from ml import export
+from ml.config import SampleRequest
+from ml.errors import BadFile, BadRequest, CannotWrite
+from ml.events import Pixels
+from ml.export import Layout
+from ml.images import grid
+
+REPO = Path(__file__).resolve().parents[2]
+REQUEST = SampleRequest(labels=(3, 1, 4, 1, 5), seed=7, steps=4, prompt="drei „π“ 31415", model_hash="ab" * 32)
+LAYOUT = Layout(columns=3, scale=2, gap=1, frame_ms=50, first_ms=300, last_ms=700)
+FULL_DISK = """
+import resource, signal, sys
+import numpy as np
+from ml import export
+from ml.config import SampleRequest
+from ml.errors import CannotWrite
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+film = list(np.random.default_rng(0).integers(0, 256, (3, 2, 28, 28), np.uint8))
+try:
+    export.save(sys.argv[1], film[-1], SampleRequest(labels=(1, 2)), export.Layout(), film)
+except CannotWrite as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def film() -> list[Pixels]:
+    """Four steps of five noisy 8 x 8 images, every grey among them."""
+    rng = np.random.default_rng(0)
+    return list(rng.integers(0, 256, (4, 5, 8, 8), np.uint8))
+
+
+def picture(images: Pixels) -> Pixels:
+    return grid(images, LAYOUT.columns, LAYOUT.gap, LAYOUT.scale)
+
+
+@pytest.mark.parametrize("suffix", export.SUFFIXES)
+def test_every_format_gives_back_request_layout_and_pixels(tmp_path: Path, film: list[Pixels], suffix: str) -> None:
+    path = tmp_path / f"digits{suffix}"
+    export.save(path, film[-1], REQUEST, LAYOUT, film)
+    assert export.read_request(path) == (REQUEST, LAYOUT)
+    shown = film[-1] if suffix == ".npz" else picture(film[-1])
+    assert export.same_pixels(export.read_pixels(path), shown)
+    assert {"noiseloom", "torch", "numpy", "python", "cpu"} <= export.read_stamp(path).versions.keys()
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".apng", ".npz"])
+def test_colours_are_kept(tmp_path: Path, suffix: str) -> None:
+    film = list(np.random.default_rng(1).integers(0, 256, (2, 5, 8, 8, 3), np.uint8))
+    export.save(tmp_path / f"x{suffix}", film[-1], REQUEST, LAYOUT, film)
+    shown = film[-1] if suffix == ".npz" else picture(film[-1])
+    assert np.array_equal(export.read_pixels(tmp_path / f"x{suffix}"), shown)
+
+
+@pytest.mark.parametrize("suffix", export.FILMS)
+def test_a_film_loops_and_rests_at_both_ends(tmp_path: Path, film: list[Pixels], suffix: str) -> None:
+    export.save_film(tmp_path / f"x{suffix}", film, REQUEST, LAYOUT)
+    times = []
+    with Image.open(tmp_path / f"x{suffix}") as image:
+        assert image.info["loop"] == 0
+        assert getattr(image, "n_frames", 1) == 4
+        for step, images in enumerate(film):
+            image.seek(step)
+            image.load()
+            assert np.array_equal(np.array(image.convert("L")), picture(images))
+            times.append(image.info["duration"])
+    assert [round(t) for t in times] == [300, 50, 50, 700]
+
+
+def test_other_tools_can_read_the_npz_without_pickle(tmp_path: Path, film: list[Pixels]) -> None:
+    export.save_npz(tmp_path / "x.npz", film[0], REQUEST)
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
+        assert np.array_equal(arrays["images"], film[0])
+        assert arrays["labels"].dtype == np.int64
+        assert arrays["labels"].tolist() == [3, 1, 4, 1, 5]
+        assert SampleRequest.model_validate_json(arrays["request"].item()) == REQUEST
+
+
+def test_single_digits_carry_the_request_that_makes_them_alone(tmp_path: Path, film: list[Pixels]) -> None:
+    paths = export.save_digits(tmp_path / "digits", film[0], REQUEST, scale=2)
+    assert [path.name for path in paths][:2] == ["00000-label3-seed7.png", "00001-label1-seed8.png"]
+    assert export.read_request(paths[2])[0] == REQUEST.alone(2)
+    assert np.array_equal(export.read_pixels(paths[2])[::2, ::2], film[0][2])
+
+
+def test_an_unknown_suffix_is_refused_naming_those_there_are(tmp_path: Path, film: list[Pixels]) -> None:
+    for name in ("x.mp4", "x"):
+        with pytest.raises(BadRequest, match=r"\.png, \.npz, \.gif, \.webp, \.apng"):
+            export.save(tmp_path / name, film[0], REQUEST, LAYOUT, film)
+    with pytest.raises(BadRequest, match="no denoising"):
+        export.save(tmp_path / "x.gif", film[0], REQUEST, LAYOUT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_too_large_for_its_format_is_refused(tmp_path: Path) -> None:
+    wide = np.zeros((600, 28, 28), np.uint8)
+    with pytest.raises(BadRequest, match=r"too large for \.webp"):
+        export.save_film(tmp_path / "x.webp", [wide], REQUEST, Layout(columns=600, scale=1))
+    with pytest.raises(BadRequest, match=r"too large for \.png"):
+        export.save_png(tmp_path / "x.png", wide, REQUEST, Layout(scale=64))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a Unix feature")
+@pytest.mark.parametrize("suffix", export.SUFFIXES)
+def test_a_disk_that_takes_no_more_keeps_the_old_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(b"old")
+    command = [sys.executable, "-W", "error", "-c", FULL_DISK, str(path)]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=60, check=True)
+    assert "another folder" in done.stdout
+    assert done.stderr == ""
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path, film: list[Pixels]) -> None:
+    with pytest.raises(CannotWrite, match="the folder does not exist"):
+        export.save_png(tmp_path / "no" / "x.png", film[0], REQUEST, LAYOUT)
+
+
+@pytest.mark.parametrize("suffix", export.SUFFIXES)
+def test_broken_files_are_refused_with_a_next_step(tmp_path: Path, film: list[Pixels], suffix: str) -> None:
+    whole, broken = tmp_path / f"whole{suffix}", tmp_path / f"broken{suffix}"
+    export.save(whole, film[-1], REQUEST, LAYOUT, film)
+    content = whole.read_bytes()
+    rng = np.random.default_rng(2)
+    shares = (
+        (0.0, 0.01, 0.2) if suffix in (".gif", ".apng") else (0.0, 0.01, 0.2, 0.5, 0.8)
+    )  # those begin with the stamp
+    parts = [content[: int(len(content) * share)] for share in shares]
+    for part in [*parts, rng.bytes(5000), content[:8] + rng.bytes(500)]:
+        broken.write_bytes(part)
+        with pytest.raises(BadFile) as refusal:
+            export.read_request(broken)
+        assert broken.name in refusal.value.message
+        assert refusal.value.what_to_do
+    with pytest.raises(BadFile, match="does not exist"):
+        export.read_request(tmp_path / f"gone{suffix}")
+    with pytest.raises(BadFile):
+        export.read_request(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", export.SUFFIXES)
+def test_flipped_bytes_never_set_off_anything_but_a_refusal(tmp_path: Path, film: list[Pixels], suffix: str) -> None:
+    path = tmp_path / f"x{suffix}"
+    export.save(path, film[-1], REQUEST, LAYOUT, film)
+    content, rng = path.read_bytes(), np.random.default_rng(3)
+    answers = set()
+    for _ in range(60):
+        spoiled = bytearray(content)
+        spoiled[int(rng.integers(len(spoiled)))] = int(rng.integers(256))
+        path.write_bytes(spoiled)
+        for read in (export.read_request, export.read_pixels):
+            try:
+                read(path)
+                answers.add("read")
+            except BadFile:
+                answers.add("refused")
+    assert answers == {"read", "refused"}
+
+
+def test_an_ordinary_image_carries_no_request(tmp_path: Path) -> None:
+    for suffix in (".png", ".gif", ".webp"):
+        Image.new("L", (8, 8)).save(tmp_path / f"x{suffix}")
+        with pytest.raises(BadFile, match="no Noiseloom request"):
+            export.read_request(tmp_path / f"x{suffix}")
+    np.savez(tmp_path / "x.npz", images=np.zeros(3))
+    with pytest.raises(BadFile):
+        export.read_request(tmp_path / "x.npz")
+
+
+def stamped(path: Path, stamp: str) -> Path:
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text(export.KEY, stamp)
+    Image.new("L", (8, 8)).save(path, pnginfo=chunks)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"version": 2}, "newer Noiseloom"),
+        ({"request": {"labels": [1], "steps": -1}}, "steps"),
+        ({"request": {"labels": list(range(10)), "seed": "x"}}, "seed"),
+        ({"layout": {"columns": 10**9}}, "columns"),
+        ({"request": None}, "request"),
+    ],
+)
+def test_a_wrong_description_is_refused_naming_the_place(tmp_path: Path, change: dict[str, object], why: str) -> None:
+    stamp = {"version": 1, "request": {"labels": [1]}, "layout": {}, "unknown": 1}
+    assert export.read_request(stamped(tmp_path / "good.png", json.dumps(stamp)))[0].labels == (1,)
+    with pytest.raises(BadFile, match=why):
+        export.read_request(stamped(tmp_path / "bad.png", json.dumps(stamp | change)))
+
+
+@pytest.mark.parametrize("stamp", ["{", "{}", "[" * 5000, "{" + " " * 1_000_000 + "}", '{"a":' * 5000])
+def test_a_hostile_description_is_refused(tmp_path: Path, stamp: str) -> None:
+    with pytest.raises(BadFile):
+        export.read_request(stamped(tmp_path / "bad.png", stamp))
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def test_decompression_bombs_are_refused_before_they_unfold(tmp_path: Path) -> None:
+    start = b"\x89PNG\r\n\x1a\n"
+    end = chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    for side in (9_000, 10_000, 100_000):
+        header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+        (tmp_path / "bomb.png").write_bytes(start + header + end)
+        with pytest.raises(BadFile, match="far larger"):
+            export.read_request(tmp_path / "bomb.png")
+    text = chunk(b"zTXt", b"noiseloom\0\0" + zlib.compress(b"{" * 50_000_000))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0))
+    (tmp_path / "text.png").write_bytes(start + header + text + end)
+    with pytest.raises(BadFile):
+        export.read_request(tmp_path / "text.png")
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("noiseloom.npy", bytes(50_000_000))
+    with pytest.raises(BadFile, match="far larger"):
+        export.read_request(tmp_path / "bomb.npz")
+
+
+def test_a_pickle_in_an_npz_is_never_opened(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    np.savez(tmp_path / "x.npz", noiseloom=np.array([Trap()], dtype=object), allow_pickle=True)
+    with pytest.raises(BadFile):
+        export.read_request(tmp_path / "x.npz")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_the_screen_can_load_these_modules_before_torch() -> None:
+    modules = ("config", "control", "errors", "events", "export", "files", "images", "paths", "prompts", "versions")
+    code = f"import sys, {', '.join(f'ml.{name}' for name in modules)}; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "False"
