@@ -47,19 +47,19 @@ class ModelConfig(Description):
 
     version: Literal[1] = 1
     network: Literal["unet", "textbook", "judge"] = "unet"
-    image_size: int = Field(28, ge=8, le=128, description="pixels; images are square")
-    channels: int = Field(1, ge=1, le=4)
-    num_classes: int = Field(10, ge=0, le=1000, description="0: unconditional; else a null label is learned too")
+    image_size: int = Field(default=28, ge=8, le=128, description="pixels; images are square")
+    channels: int = Field(default=1, ge=1, le=4)
+    num_classes: int = Field(default=10, ge=0, le=1000, description="0: unconditional; else with a null label too")
     prediction: Prediction = "flow"
     schedule: ScheduleName = "flow"
-    timesteps: int = Field(1000, ge=10, le=4000, description="T of the discrete schedules")
-    widths: tuple[int, ...] = Field((32, 64), min_length=1, max_length=6)
-    blocks: int = Field(1, ge=1, le=8, description="residual blocks per level")
-    attention: tuple[int, ...] = Field((), description="resolutions (pixels after `patch`) with self-attention")
-    patch: int = Field(1, ge=1, le=4, description="space-to-depth at the input; 2 turns 1x28x28 into 4x14x14")
-    embedding: int = Field(128, ge=8, le=1024, description="width of the time-and-class embedding")
+    timesteps: int = Field(default=1000, ge=10, le=4000, description="T of the discrete schedules")
+    widths: tuple[int, ...] = Field(default=(32, 64), min_length=1, max_length=6)
+    blocks: int = Field(default=1, ge=1, le=8, description="residual blocks per level")
+    attention: tuple[int, ...] = Field(default=(), description="resolutions (pixels after `patch`) with self-attention")
+    patch: int = Field(default=1, ge=1, le=4, description="space-to-depth at the input; 2 turns 1x28x28 into 4x14x14")
+    embedding: int = Field(default=128, ge=8, le=1024, description="width of the time-and-class embedding")
     norm: Literal["group", "batch"] = "group"
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
@@ -76,14 +76,14 @@ class SampleSettings(Description):
     """How a model is sampled, apart from which images: the sampler page's controls."""
 
     sampler: SamplerName = "dpm++"
-    steps: int = Field(10, ge=1, le=4000)
-    eta: float = Field(0.0, ge=0, le=1, description="0: deterministic DDIM; 1: as noisy as DDPM")
-    guidance: float = Field(1.5, ge=0, le=15, description="w of eps_u + w (eps_c - eps_u); 1: off")
-    guidance_from: float = Field(0.0, ge=0, description="guide only while sigma/alpha is above this ...")
-    guidance_to: float = Field(1e4, ge=0, description="... and below this (Kynkaanniemi et al. 2024)")
+    steps: int = Field(default=10, ge=1, le=4000)
+    eta: float = Field(default=0.0, ge=0, le=1, description="0: deterministic DDIM; 1: as noisy as DDPM")
+    guidance: float = Field(default=1.5, ge=0, le=15, description="w of eps_u + w (eps_c - eps_u); 1: off")
+    guidance_from: float = Field(default=0.0, ge=0, description="guide only while sigma/alpha is above this ...")
+    guidance_to: float = Field(default=1e4, ge=0, description="... and below this (Kynkaanniemi et al. 2024)")
     spacing: Spacing = "karras"
-    sigma_max: float = Field(40.0, gt=0.1, le=1000, description="sigma/alpha where flow and karras grids start")
-    sigma_min: float = Field(0.02, gt=0, le=1, description="sigma/alpha of the last noisy level of a karras grid")
+    sigma_max: float = Field(default=40.0, gt=0.1, le=1000, description="sigma/alpha where flow and karras grids begin")
+    sigma_min: float = Field(default=0.02, gt=0, le=1, description="sigma/alpha of a karras grid's last noisy level")
 
 
 class SampleRequest(SampleSettings):
@@ -94,11 +94,11 @@ class SampleRequest(SampleSettings):
     """
 
     version: Literal[1] = 1
-    model: str = Field("digits", max_length=4096, description="name of a bundled or own model, or a path")
-    model_hash: str = Field("", max_length=64, description="SHA-256 of the model file; filled in when sampled")
-    labels: tuple[int, ...] = Field((NO_LABEL,), min_length=1, max_length=MAX_IMAGES)
-    seed: int = Field(2026, ge=0, lt=2**53)
-    prompt: str = Field("", max_length=500, description="what the person typed, for the record")
+    model: str = Field(default="digits", max_length=4096, description="name of a bundled or own model, or a path")
+    model_hash: str = Field(default="", max_length=64, description="SHA-256 of the model file; filled in when sampled")
+    labels: tuple[int, ...] = Field(default=(NO_LABEL,), min_length=1, max_length=MAX_IMAGES)
+    seed: int = Field(default=2026, ge=0, lt=2**53)
+    prompt: str = Field(default="", max_length=500, description="what the person typed, for the record")
 
     def alone(self, k: int) -> Self:
         """The request for image k by itself."""
@@ -109,32 +109,32 @@ class TrainConfig(Description):
     """A whole training run: data, model, optimiser, budget."""
 
     version: Literal[1] = 1
-    name: str = Field("run", max_length=100)
-    note: str = Field("", description="one line on what this preset is for")
+    name: str = Field(default="run", max_length=100)
+    note: str = Field(default="", description="one line on what this preset is for")
     model: ModelConfig = ModelConfig()
     defaults: SampleSettings = SampleSettings()
-    data: str = Field("mnist", description="mnist | synthetic")
-    batch_size: int = Field(64, ge=1, le=8192)
-    steps: int | None = Field(None, ge=1, le=100_000_000)
-    epochs: float | None = Field(None, gt=0, le=10_000)
-    minutes: float | None = Field(None, gt=0, le=60 * 24 * 30)
+    data: str = Field(default="mnist", description="mnist | synthetic")
+    batch_size: int = Field(default=64, ge=1, le=8192)
+    steps: int | None = Field(default=None, ge=1, le=100_000_000)
+    epochs: float | None = Field(default=None, gt=0, le=10_000)
+    minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 30)
     optimizer: Literal["adamw", "adam", "muon"] = "adamw"
-    lr: float = Field(2e-4, gt=0, le=1)
+    lr: float = Field(default=2e-4, gt=0, le=1)
     lr_schedule: Literal["onecycle", "cosine", "linear", "constant"] = "onecycle"
-    warmup: float = Field(0.05, ge=0, lt=1, description="fraction of the run spent warming up")
-    weight_decay: float = Field(0.0, ge=0, le=1)
-    grad_clip: float = Field(1.0, ge=0, description="0: no clipping")
-    ema_gamma: float = Field(5.0, ge=0, description="power-law EMA (Karras et al. 2024): longer memory as the run goes on")
-    label_dropout: float = Field(0.1, ge=0, le=1)
+    warmup: float = Field(default=0.05, ge=0, lt=1, description="fraction of the run spent warming up")
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+    grad_clip: float = Field(default=1.0, ge=0, description="0: no clipping")
+    ema_gamma: float = Field(default=5.0, ge=0, description="power-law EMA (Karras et al. 2024), memory grows with the run")
+    label_dropout: float = Field(default=0.1, ge=0, le=1)
     loss: Literal["mse", "huber"] = "mse"
     weighting: Literal["none", "min-snr"] = "none"
-    time_mean: float = Field(0.0, description="flow: logit-normal times, mean of log(sigma/alpha) ...")
-    time_std: float = Field(1.0, gt=0, description="... and its standard deviation")
-    augment: bool = Field(False, description="judge only: small shifts, rotations and scalings")
+    time_mean: float = Field(default=0.0, description="flow: logit-normal times, mean of log(sigma/alpha) ...")
+    time_std: float = Field(default=1.0, gt=0, description="... and its standard deviation")
+    augment: bool = Field(default=False, description="judge only: small shifts, rotations and scalings")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    seed: int = Field(0, ge=0, lt=2**53)
-    preview_every_s: float = Field(5.0, gt=0)
-    save_every_s: float = Field(60.0, gt=0)
+    seed: int = Field(default=0, ge=0, lt=2**53)
+    preview_every_s: float = Field(default=5.0, gt=0)
+    save_every_s: float = Field(default=60.0, gt=0)
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
