@@ -124,7 +124,7 @@ class TrainConfig(Description):
     warmup: float = Field(default=0.05, ge=0, lt=1, description="fraction of the run spent warming up")
     weight_decay: float = Field(default=0.0, ge=0, le=1)
     grad_clip: float = Field(default=1.0, ge=0, description="0: no clipping")
-    ema_gamma: float = Field(default=5.0, ge=0, description="power-law EMA (Karras et al. 2024), memory grows with the run")
+    ema_gamma: float = Field(default=5.0, ge=0, description="power-law EMA (Karras et al. 2024): grows as it runs")
     label_dropout: float = Field(default=0.1, ge=0, le=1)
     loss: Literal["mse", "huber"] = "mse"
     weighting: Literal["none", "min-snr"] = "none"
