@@ -1,0 +1,1 @@
+"""Noiseloom's window: panels and widgets over the `ml` package."""

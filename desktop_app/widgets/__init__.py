@@ -1,0 +1,1 @@
+"""Self-contained screen parts: constructor, setters, Qt signals. They know no session and no model."""
