@@ -53,7 +53,7 @@ class IdxSet:
         """Read one split from `root`, or else from the usual places."""
         stem = {"train": "train", "test": "t10k"}[split]
         files = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
-        roots = [root.expanduser()] if root else _usual_roots()
+        roots = [root.expanduser()] if root else usual_roots()
         folder = self._find(roots, files)
         if folder is None and root:
             lacks = f"{roots[0] / self.folder / 'raw'} lacks {' or '.join(files)} (or .gz)"
@@ -190,7 +190,8 @@ def _parse_idx(file: IO[bytes], path: Path, dimensions: int) -> Tensor:
     return torch.frombuffer(data, dtype=torch.uint8).view(shape)
 
 
-def _usual_roots() -> list[Path]:
+def usual_roots() -> list[Path]:
+    """Where data sets are looked for: the folder that NOISELOOM_DATA names, then the person's own."""
     chosen = os.environ.get(DATA_VARIABLE)
     return [*([Path(chosen).expanduser()] if chosen else []), paths.user_datasets()]
 

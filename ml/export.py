@@ -60,12 +60,15 @@ class Stamp(Description):
 
 
 def save(path: Path | str, images: Pixels, request: SampleRequest, layout: Layout, film: Sequence[Pixels] = ()) -> None:
-    """Write the format that the path's suffix names; a film needs `film`. Raises BadRequest, CannotWrite."""
+    """Write the format that the path's suffix names; `film` is what films show and an NPZ's `trajectory`.
+
+    Raises BadRequest, CannotWrite.
+    """
     suffix = suffix_of(path)
     if suffix == ".png":
         save_png(path, images, request, layout)
     elif suffix == ".npz":
-        save_npz(path, images, request, layout)
+        save_npz(path, images, request, layout, film)
     else:
         save_film(path, film, request, layout)
 
@@ -77,6 +80,17 @@ def suffix_of(path: Path | str) -> str:
         found = f"as {suffix} files" if suffix else "without a suffix"
         raise BadRequest(f"{Path(path).name}: cannot write {found}.", f"Use one of {', '.join(SUFFIXES)}.")
     return suffix
+
+
+def check_size(suffix: str, count: int, side: int, layout: Layout) -> None:
+    """Raises BadRequest where a grid of `count` images is larger than what we or the format can hold."""
+    columns = min(layout.columns, count)
+    height, width = ((side + layout.gap) * layout.scale * n for n in (-(-count // columns), columns))
+    if suffix != ".npz" and (max(width, height) > _MAX_SIDE.get(suffix, MAX_PIXELS) or width * height > MAX_PIXELS):
+        raise BadRequest(
+            f"The picture would be {width} x {height} pixels, too large for {suffix}.",
+            "Choose a smaller scale, fewer images, or .npz.",
+        )
 
 
 def save_png(path: Path | str, images: Pixels, request: SampleRequest, layout: Layout) -> None:
@@ -115,13 +129,19 @@ def save_film(path: Path | str, film: Sequence[Pixels], request: SampleRequest, 
         first.save(temporary, save_all=True, append_images=rest, duration=times, loop=0, **_film_options(suffix, stamp))
 
 
-def save_npz(path: Path | str, images: Pixels, request: SampleRequest, layout: Layout | None = None) -> None:
-    """Arrays `images`, `labels` and `request` (JSON), and the stamp; nothing in it needs pickle."""
+def save_npz(
+    path: Path | str, images: Pixels, request: SampleRequest, layout: Layout | None = None, film: Sequence[Pixels] = ()
+) -> None:
+    """Arrays `images`, `labels` and `request` (JSON), and the stamp; nothing in it needs pickle.
+
+    With `film` also `trajectory` (steps + 1, N, H, W[, 3]).
+    """
     stamp = _stamp(request, layout or Layout(), images)
+    more: dict[str, Any] = {"trajectory": np.stack(film)} if film else {}
     labels = np.array(request.labels, np.int64)
     text = np.array(request.model_dump_json())
     with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, images=images, labels=labels, request=text, noiseloom=np.array(stamp))
+        np.savez_compressed(file, images=images, labels=labels, request=text, noiseloom=np.array(stamp), **more)
 
 
 def read_request(path: Path | str) -> tuple[SampleRequest, Layout]:
@@ -162,15 +182,7 @@ def same_pixels(found: Pixels, made: Pixels) -> bool:
 
 
 def _picture(images: Pixels, layout: Layout, suffix: str) -> Pixels:
-    """The grid, unless it is larger than what we or the format can hold."""
-    count, height, width = images.shape[:3]
-    columns = min(layout.columns, count)
-    sides = (-(-count // columns) * (height + layout.gap) * layout.scale, columns * (width + layout.gap) * layout.scale)
-    if max(sides) > _MAX_SIDE.get(suffix, MAX_PIXELS) or sides[0] * sides[1] > MAX_PIXELS:
-        raise BadRequest(
-            f"The picture would be {sides[1]} x {sides[0]} pixels, too large for {suffix}.",
-            "Choose a smaller scale, fewer images, or .npz.",
-        )
+    check_size(suffix, len(images), images.shape[1], layout)
     return grid(images, layout.columns, layout.gap, layout.scale)
 
 

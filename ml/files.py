@@ -32,13 +32,25 @@ def atomic(path: Path | str) -> Iterator[Path]:
     Whatever fails, `path` stays as it was and the temporary file is removed. Raises CannotWrite for an OSError.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}{path.suffix}")
+    temporary = _temporary(path)
     try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # its rights follow the umask
+        _create(temporary)
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise _refusal(f"write {path.name} in {path.parent.absolute()}", error) from error
+    finally:
+        _remove(temporary)
+
+
+def check_writable(path: Path | str) -> None:
+    """Before long work whose result goes to `path`: raise CannotWrite if no file can be made beside it now."""
+    path = Path(path)
+    temporary = _temporary(path)
+    try:
+        _create(temporary)
     except OSError as error:
         raise _refusal(f"write {path.name} in {path.parent.absolute()}", error) from error
     finally:
@@ -67,6 +79,14 @@ def free_name(path: Path | str) -> Path:
 def _refusal(attempt: str, error: OSError) -> CannotWrite:
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     return CannotWrite(f"Cannot {attempt}: {reason}.", "Choose another folder; nothing is lost.")
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}{path.suffix}")
+
+
+def _create(path: Path) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # its rights follow the umask
 
 
 def _remove(path: Path) -> None:

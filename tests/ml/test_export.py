@@ -92,6 +92,12 @@ def test_other_tools_can_read_the_npz_without_pickle(tmp_path: Path, film: list[
         assert SampleRequest.model_validate_json(arrays["request"].item()) == REQUEST
 
 
+def test_an_npz_holds_the_trajectory_if_there_is_one(tmp_path: Path, film: list[Pixels]) -> None:
+    export.save(tmp_path / "x.npz", film[-1], REQUEST, LAYOUT, film)
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
+        assert np.array_equal(arrays["trajectory"], np.stack(film))
+
+
 def test_single_digits_carry_the_request_that_makes_them_alone(tmp_path: Path, film: list[Pixels]) -> None:
     paths = export.save_digits(tmp_path / "digits", film[0], REQUEST, scale=2)
     assert [path.name for path in paths][:2] == ["00000-label3-seed7.png", "00001-label1-seed8.png"]

@@ -9,7 +9,7 @@ import pytest
 
 from ml import paths
 from ml.errors import CannotWrite
-from ml.files import atomic, free_name, make_folder
+from ml.files import atomic, check_writable, free_name, make_folder
 
 FULL_DISK = """
 import resource, signal, sys
@@ -86,6 +86,13 @@ def test_a_missing_folder_and_a_file_in_its_place_are_told_apart(tmp_path: Path)
     with pytest.raises(CannotWrite, match="Cannot make the folder"):
         make_folder(tmp_path / "file" / "sub")
     assert make_folder(tmp_path / "a" / "b").is_dir()
+
+
+def test_a_place_can_be_tried_before_long_work(tmp_path: Path) -> None:
+    check_writable(tmp_path / "x.png")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(CannotWrite, match="the folder does not exist"):
+        check_writable(tmp_path / "no" / "x.png")
 
 
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")

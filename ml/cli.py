@@ -1,0 +1,305 @@
+"""The command line: the engine without a screen. Results go to standard output, progress to standard error.
+
+torch is imported inside the commands, so that --help answers at once.
+"""
+
+import json
+import sys
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import asdict
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import numpy as np
+import typer
+
+from ml import export as exports
+from ml import paths
+from ml.config import MAX_IMAGES, NO_LABEL, DeviceName, SampleRequest, SamplerName
+from ml.console import INTERRUPTED, Line, guarded, interruptible
+from ml.control import RunControl
+from ml.errors import BadRequest
+from ml.events import CheckpointSaved, Frame, Preview, Progress, RunFinished, RunStarted, Sampled, TrainEvent, TrainStep
+from ml.export import Layout
+from ml.files import check_writable, free_name
+from ml.images import film, grid
+from ml.prompts import parse_labels, understand
+from ml.settings import assignment, changed, checked, refuse_other_settings, starting_point
+
+if TYPE_CHECKING:
+    from ml.checkpoint import ModelHeader
+
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help="Noiseloom without a screen.",
+    epilog="--debug, anywhere, shows where an error comes from.",
+)  # fmt: skip
+Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
+Model = Annotated[str, typer.Option(help="Name of a model, a run folder, or a .safetensors file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DataRoot = Annotated[Path | None, typer.Option(help="Folder that holds the data set.")]
+SCALES = (4, 2, 1)
+MAX_COLUMNS = 20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a narrow terminal encoding must not end a command
+    rest = [argument for argument in arguments if argument != "--debug"] or ["--help"]
+    command = lambda: app(rest, prog_name="python -m ml", standalone_mode=False) or 0  # noqa: E731
+    return guarded(command, debug="--debug" in arguments)
+
+
+@app.command()
+def train(
+    preset: Annotated[str | None, typer.Option(help="Name of a committed configuration.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A configuration of your own, as JSON.")] = None,
+    data: Annotated[str | None, typer.Option(help="mnist or synthetic.")] = None,
+    data_root: DataRoot = None,
+    run_dir: Annotated[Path | None, typer.Option(help="Folder of the run; a new one of your own by default.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Train for so many steps ...")] = None,
+    epochs: Annotated[float | None, typer.Option(help="... or times through the data ...")] = None,
+    minutes: Annotated[float | None, typer.Option(help="... or minutes.")] = None,
+    batch_size: Annotated[int | None, typer.Option()] = None,
+    device: Device = "auto",
+    seed: Annotated[int | None, typer.Option()] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir.")] = False,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value for any other setting; repeatable.")
+    ] = None,
+) -> int:
+    """Train a model."""
+    if sum(budget is not None for budget in (steps, epochs, minutes)) > 1:
+        raise BadRequest("More than one budget was given.", "Give one of --steps, --epochs and --minutes.")
+    named = {"steps": steps, "epochs": epochs, "minutes": minutes, "batch_size": batch_size, "seed": seed, "data": data}
+    changes = [assignment(text) for text in sets or []]
+    changes += [(name, value) for name, value in named.items() if value is not None]
+    if resume and run_dir is None:
+        raise BadRequest("--resume does not say which run.", "Add --run-dir with the folder of the run.")
+    wanted = changed(starting_point(preset, config, run_dir if resume else None), changes)
+    folder = run_dir or free_name(paths.user_runs() / wanted.name)
+    if resume:
+        refuse_other_settings(wanted, folder)
+
+    from ml.trainer import train as training
+
+    with interruptible() as control, Line() as line:
+        events = training(wanted, folder, device=device, data_root=data_root, resume=resume, control=control)
+        finished = _watch(cast("Generator[TrainEvent]", events), control, line)
+    if finished is None:
+        print("Interrupted before the training began.", file=sys.stderr)
+        return INTERRUPTED
+    print(f"{finished.model_path}: {finished.step} steps in {finished.seconds:.1f} s")
+    if not finished.completed:
+        print(f"Stopped and saved. Go on with: python -m ml train --resume --run-dir {folder}", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}.")],
+    model: Model = "digits",
+    labels: Annotated[str | None, typer.Option(help="Which digits: 0-9,3,3 ...")] = None,
+    prompt: Annotated[str | None, typer.Option(help="... or in words: two or five ...")] = None,
+    unconditional: Annotated[bool, typer.Option("--unconditional", help="... or whatever comes.")] = False,
+    count: Annotated[int, typer.Option(min=1, max=MAX_IMAGES, help="How many per label or prompt.")] = 1,
+    route: Annotated[Literal["class"], typer.Option(help="How a prompt reaches the model.")] = "class",
+    sampler: Annotated[SamplerName | None, typer.Option(help="The model's own default if not given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Network calls, or half of them for heun.")] = None,
+    eta: Annotated[float | None, typer.Option(help="0: deterministic; 1: as noisy as DDPM.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="How strongly to follow the label; 1: off.")] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    device: Device = "auto",
+    trajectory: Annotated[
+        bool, typer.Option("--trajectory", help="Put every step into an .npz; films have it.")
+    ] = False,
+) -> int:
+    """Draw images: a picture, a film of the denoising, or arrays."""
+    suffix = exports.suffix_of(out)
+    if trajectory and suffix == ".png":
+        raise BadRequest("A PNG shows no trajectory.", f"Use .npz or one of {', '.join(exports.FILMS)}.")
+    check_writable(out)
+
+    from ml import library
+    from ml.checkpoint import load_header
+
+    header = load_header(library.find(model))
+    once, columns = _what_to_draw(labels, prompt, unconditional, header)
+    if len(once) * count > MAX_IMAGES:
+        raise BadRequest(f"{len(once)} x {count} images are more than {MAX_IMAGES}.", "Ask for fewer at a time.")
+    given = {"sampler": sampler, "steps": steps, "eta": eta, "guidance": guidance, "seed": seed, "prompt": prompt}
+    settings = header.defaults.model_dump() | {name: value for name, value in given.items() if value is not None}
+    request = checked(SampleRequest, settings | {"model": model, "labels": once * count})
+    layout = _fitting(suffix, len(request.labels), header.model.image_size, columns)
+    done, frames = _draw(request, device, keep=trajectory or suffix in exports.FILMS)
+    exports.save(out, done.images, done.request, layout, film(frames, len(done.images)))
+    calls = f"{done.network_calls} network calls each"
+    print(f"{out}: {len(done.images)} images in {done.seconds:.1f} s, {calls}, seed {request.seed}")
+    return 0
+
+
+@app.command()
+def export(
+    from_image: Annotated[Path, typer.Option(help="A file that Noiseloom wrote.")],
+    out: Annotated[Path | None, typer.Option(help="Where to; a new name beside it if not given.")] = None,
+    device: Device = "auto",
+) -> int:
+    """Render an image again from the request stored in it."""
+    request, layout = exports.read_request(from_image)
+    out = out or free_name(from_image.with_stem(f"{from_image.stem}-again"))
+    suffix = exports.suffix_of(out)
+    check_writable(out)
+    kind = "images" if suffix not in exports.FILMS else "x0_hat" if layout.kind == "x0_hat" else "x_t"
+    done, frames = _draw(request, device, keep=suffix in exports.FILMS)
+    pictures = film(frames, len(done.images), "x0_hat" if kind == "x0_hat" else "x_t")
+    exports.save(out, done.images, done.request, layout.with_changes(kind=kind), pictures)
+    print(out)
+    return 0
+
+
+@app.command()
+def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrote.")]) -> int:
+    """Render an image again on the CPU: exit 0 if the pixels are the same, 1 if not."""
+    stamp = exports.read_stamp(file)
+    found = exports.read_pixels(file)
+    done, _ = _draw(stamp.request, "cpu", keep=False)
+    layout = stamp.layout
+    is_array = file.suffix.lower() == ".npz"
+    made = done.images if is_array else grid(done.images, layout.columns, layout.gap, layout.scale)
+    if exports.same_pixels(found, made):
+        print(f"{file}: the same pixels")
+        return 0
+    print(f"{file}: {_difference(found, made)}")
+    then, now = stamp.versions, exports.versions()
+    other = [f"{name} {then[name]} (here {now[name]})" for name in now if then.get(name, now[name]) != now[name]]
+    if other:
+        print(f"It was made with {', '.join(other)}.")
+    return 1
+
+
+@app.command()
+def models(as_json: AsJson = False) -> int:
+    """List the bundled models and your own."""
+    from ml import library
+
+    cards = library.cards()
+    if as_json:
+        print(json.dumps([card.model_dump(mode="json") for card in cards], indent=1))
+        return 0
+    for card in cards:
+        made = f"{card.header.model.network} on {card.header.data or 'unknown data'}, {card.header.steps} steps"
+        whose = "bundled" if card.bundled else "own"
+        print(f"{card.name:<24}{whose:<9}{card.path.stat().st_size / 1e6:5.1f} MB  {made}  {card.title}".rstrip())
+    if not cards:
+        print("No models yet. Train one: python -m ml train --help", file=sys.stderr)
+    return 0
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> int:
+    """Say which device is used, which versions are here, and what is missing."""
+    from ml.doctor import examine
+
+    findings = examine()
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=1))
+        return 0
+    for finding in findings:
+        print(f"{'ok  ' if finding.ok else 'LACK'} {finding.what:<16}{finding.found}")
+        if finding.what_to_do:
+            print(f"{'':21}-> {finding.what_to_do}")
+    return 0
+
+
+def _watch(events: "Generator[TrainEvent]", control: RunControl, line: Line) -> RunFinished | None:
+    """Follow a training to its end; None where it was cancelled while its data were still being read."""
+    with closing(events):
+        for event in events:
+            line.show(_told(event))
+            if isinstance(event, RunFinished):
+                return event
+            if control.cancelled and isinstance(event, Progress):
+                break
+    return None
+
+
+def _told(event: TrainEvent) -> str:
+    """A training event in one short line."""
+    match event:
+        case Progress():
+            return f"{event.what} {event.done}/{event.total}" if event.total else event.what
+        case RunStarted():
+            return f"{event.config.name}: {event.parameters:,} parameters, {event.device}"
+        case TrainStep():
+            of = f"/{event.total_steps}" if event.total_steps else ""
+            left = (
+                f"{event.remaining_s / 60:.0f} min left"
+                if event.remaining_s > 90
+                else f"{event.remaining_s:.0f} s left"
+            )
+            return f"step {event.step}{of}  loss {event.smooth_loss:.4f}  {event.images_per_s:.0f} images/s  {left}"
+        case Preview() | CheckpointSaved():
+            return f"step {event.step}  {'preview' if isinstance(event, Preview) else 'saved'}"
+        case _:
+            return type(event).__name__
+
+
+def _what_to_draw(
+    labels: str | None, prompt: str | None, unconditional: bool, header: "ModelHeader"
+) -> tuple[tuple[int, ...], int]:
+    """The labels of one round, and how many images go into a row."""
+    if [labels is not None, prompt is not None, unconditional].count(True) != 1:
+        raise BadRequest("What to draw?", "Give one of --labels 0-9, --prompt 'two or five' and --unconditional.")
+    if prompt is not None:
+        understood = understand(prompt, header.model.num_classes)
+        print(understood.reading)
+        once = understood.labels
+    else:
+        once = parse_labels(labels, header.model.num_classes) if labels is not None else (NO_LABEL,)
+    return once, len(once) if 1 < len(once) <= MAX_COLUMNS else 10
+
+
+def _fitting(suffix: str, count: int, side: int, columns: int) -> Layout:
+    """The grid at the largest scale that its format can hold; raises BadRequest where none fits."""
+    kind = "x_t" if suffix in exports.FILMS else "images"
+    for scale in SCALES:
+        layout = Layout(columns=columns, scale=scale, kind=kind)
+        try:
+            exports.check_size(suffix, count, side, layout)
+            return layout
+        except BadRequest:
+            if scale == SCALES[-1]:
+                raise
+    raise AssertionError("the last scale returns or raises")
+
+
+def _draw(request: SampleRequest, device: DeviceName, keep: bool) -> tuple[Sampled, list[Frame]]:
+    """Sample a request under a progress line, keeping its frames if asked to."""
+    from ml.pipeline import sample as sampling
+
+    frames: list[Frame] = []
+    count = len(request.labels)
+    with interruptible() as control, Line() as line:
+        for event in sampling(request, device=device, control=control):
+            if isinstance(event, Sampled):
+                return event, frames
+            done = event.first + len(event.x_t) * event.step // event.steps
+            line.show(f"{done} of {count} images")
+            if keep:
+                frames.append(event)
+    print("Interrupted; nothing was written.", file=sys.stderr)
+    raise typer.Exit(INTERRUPTED)
+
+
+def _difference(found: np.ndarray, made: np.ndarray) -> str:
+    if found.shape[:2] != made.shape[:2]:
+        return f"other sizes, {found.shape[:2]} in the file and {made.shape[:2]} made again"
+    if found.ndim > made.ndim:
+        made = made[..., None]
+    apart = np.abs(found.astype(int) - made.astype(int))
+    return f"{np.count_nonzero(apart)} values differ, by at most {apart.max()} of 255"

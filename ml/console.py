@@ -1,0 +1,92 @@
+"""What the command line says and how it ends: one progress line, one line per error, and a Ctrl-C that saves."""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Self
+
+from ml.control import RunControl
+from ml.errors import Diverged, NoiseloomError
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+class Line:
+    """One line on standard error that is written over; where that is no terminal, a line every ten seconds."""
+
+    def __init__(self, every_s: float = 10.0) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._every_s = 0.1 if self._terminal else every_s
+        self._shown = 0.0 if self._terminal else time.monotonic()  # short work needs no log
+        self._width = 0
+
+    def show(self, text: str) -> None:
+        """Say how far the work is; most calls are skipped."""
+        now = time.monotonic()
+        if now - self._shown < self._every_s:
+            return
+        self._shown = now
+        if self._terminal:
+            print(f"\r{text.ljust(self._width)}", end="", file=sys.stderr, flush=True)
+            self._width = len(text)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._width:
+            print(f"\r{' ' * self._width}\r", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[RunControl]:
+    """A control that the first Ctrl-C cancels, so that work ends between two steps and saves; a second one is hard."""
+    control = RunControl()
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        control.cancel()
+        signal.signal(signal.SIGINT, before)
+        print("\nStopping and saving; press Ctrl-C again to leave at once.", file=sys.stderr, flush=True)
+
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield control
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def guarded(command: Callable[[], int], *, debug: bool) -> int:
+    """The exit code of `command`; whatever it raises becomes one line on standard error."""
+    try:
+        return command()
+    except KeyboardInterrupt:
+        return _say("Interrupted.", INTERRUPTED)
+    except BrokenPipeError:  # `... | head`: nobody reads on, and flushing at exit would only complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        if isinstance(error, NoiseloomError):
+            return _say(str(error), FAILED if isinstance(error, Diverged) else BAD_INPUT)
+        usage = getattr(error, "format_message", None)  # typer's usage errors share no public class
+        if usage:
+            said = usage().replace("Value error, ", "").rstrip(".")
+            context = getattr(error, "ctx", None)
+            return _say(f"{said}. See: {context.command_path if context else 'python -m ml'} --help", BAD_INPUT)
+        hint = "" if debug else " Add --debug to see where."
+        return _say(f"Unexpected failure: {type(error).__name__}: {error}.{hint}", FAILED)
+
+
+def _say(text: str, code: int) -> int:
+    print(" ".join(text.split()), file=sys.stderr)
+    return code
