@@ -203,15 +203,22 @@ def theme() -> Theme:
 
 
 def ui_font(size: int = Type.BODY, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
-    """The system's own interface font at a pixel size; a bare Linux gets the narrower cut of DejaVu."""
-    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
-    installed = QFontDatabase.hasFamily(font.family())
-    if font.family().startswith("DejaVu Sans") or not installed:
-        font = QFont(["Inter", "Noto Sans", "Cantarell", "Ubuntu", "DejaVu Sans Condensed", "DejaVu Sans"])
+    """The system's own interface font at a pixel size."""
+    font = QFont(_families())
     font.setPixelSize(size)
     font.setWeight(weight)
     font.setHintingPreference(QFont.HintingPreference.PreferVerticalHinting)
     return font
+
+
+@cache
+def _families() -> list[str]:
+    """The system's font; on a bare Linux, where that is a wide DejaVu, something narrower comes first."""
+    system = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont).family()
+    if QFontDatabase.hasFamily(system) and not system.startswith("DejaVu"):
+        return [system]
+    wanted = ("Inter", "Noto Sans", "Cantarell", "Ubuntu", "DejaVu Sans Condensed", "DejaVu Sans")
+    return [family for family in wanted if QFontDatabase.hasFamily(family)] or [system]
 
 
 def _palette(colors: Colors) -> QPalette:
