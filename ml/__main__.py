@@ -2,7 +2,11 @@
 
 import sys
 
-from ml.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from ml.cli import main
+
+        code = main()
+    except KeyboardInterrupt:  # while the first imports still run
+        code = 130
+    sys.exit(code)
