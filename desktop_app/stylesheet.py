@@ -26,8 +26,8 @@ QLabel[kind="title"] { font-weight: 600; }
 QLabel[kind="muted"] { color: $muted; }
 QLabel[kind="small"] { color: $muted; font-size: 12px; }
 QLabel[kind="strong"] { font-size: 12px; font-weight: 600; }
-QLabel[kind="problem"] { color: $error; font-size: 12px; font-weight: 600; }
-QLabel[kind="stat"] { font-size: 20px; font-weight: 700; }
+QLabel[kind="problem"] { color: $error; font-size: 12px; }
+QLabel[kind="number"] { font-size: 20px; font-weight: 700; }
 QLabel[kind="section"] { color: $muted; font-size: 11px; font-weight: 700; }
 
 QPushButton { background: $control; border: 1px solid $border; border-radius: 8px; padding: 0 14px;
@@ -44,11 +44,16 @@ QPushButton[kind="warm"]:hover { background: $warm_hover; border-color: $warm_ho
 QPushButton[kind="warm"]:focus { border: 2px solid $text; }
 QPushButton[kind="primary"]:disabled, QPushButton[kind="warm"]:disabled {
   background: $control; border-color: $border; color: $faint; }
-QPushButton[kind="chip"] { font-weight: 400; padding: 0 8px; min-height: 24px; max-height: 24px; min-width: 10px;
+QPushButton[kind="chip"] { font-weight: 400; font-size: 12px; padding: 0; min-height: 24px; min-width: 24px;
   border-radius: 13px; }
 QPushButton[kind="flat"] { background: transparent; border: 1px solid transparent; padding: 0 6px; min-height: 22px; }
 QPushButton[kind="flat"]:hover { background: $hover; }
 QPushButton[kind="flat"]:focus { border-color: $accent; }
+QPushButton[kind="link"] { background: transparent; border: 1px solid transparent; border-radius: 4px; color: $accent;
+  font-weight: 400; padding: 0 4px; min-height: 18px; }
+QPushButton[kind="link"]:hover { color: $accent_hover; text-decoration: underline; }
+QPushButton[kind="link"]:focus { border-color: $accent; }
+QWidget[kind="status"] QPushButton { font-size: 12px; min-height: 18px; }
 QPushButton[kind="tool"] { background: transparent; border: 1px solid transparent; border-radius: 6px; padding: 0;
   min-width: 26px; max-width: 26px; min-height: 26px; max-height: 26px; }
 QPushButton[kind="tool"]:hover { background: $hover; }
@@ -63,7 +68,7 @@ QFrame[kind="segmented"] { background: $page; border: 1px solid $border; border-
 QPushButton[kind="segment"] { background: transparent; border: 1px solid transparent; border-radius: 6px;
   color: $muted; font-size: 12px; font-weight: 400; padding: 0 10px; min-height: 22px; }
 QPushButton[kind="segment"]:hover { color: $text; }
-QPushButton[kind="segment"]:checked { background: $hover; color: $text; font-weight: 600; }
+QPushButton[kind="segment"]:checked { background: $hover; color: $text; }
 QPushButton[kind="segment"]:focus { border-color: $accent; }
 
 QPushButton[kind="page"] { background: transparent; border: 1px solid transparent; border-radius: 10px; padding: 0; }
@@ -81,14 +86,16 @@ QLineEdit[kind="prompt"] { background: $card; border-color: $border_strong; font
   min-height: 36px; }
 QLineEdit[kind="prompt"]:focus { border-color: $accent; }
 QLineEdit[kind="bare"] { background: transparent; border: none; padding: 0; min-height: 20px; font-weight: 600; }
-QAbstractSpinBox { padding: 0 4px; }
+QAbstractSpinBox { padding: 0; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { subcontrol-origin: border; width: 0; border: none; }
+QAbstractSpinBox QLineEdit { background: transparent; border: none; padding: 0; min-height: 0; }
 
-QComboBox { background: $control; border: 1px solid $border; border-radius: 8px; padding: 0 24px 0 10px;
+QComboBox { background: $control; border: 1px solid $border; border-radius: 8px; padding: 0 0 0 10px;
   min-height: 28px; combobox-popup: 0; }
 QComboBox:hover { background: $hover; }
 QComboBox:focus { border-color: $accent; }
 QComboBox:disabled { color: $faint; }
-QComboBox::drop-down { border: none; width: 24px; }
+QComboBox::drop-down { border: none; width: 22px; }
 QComboBox::down-arrow { image: none; }
 QComboBox QAbstractItemView { background: $card; border: 1px solid $border_strong; padding: 4px; outline: none;
   selection-background-color: $accent; selection-color: $on_accent; }
@@ -113,6 +120,7 @@ QPlainTextEdit { background: $page; border: 1px solid $border; border-radius: 8p
 QProgressBar { background: $border; border: none; border-radius: 2px; min-height: 4px; max-height: 4px; }
 QProgressBar::chunk { background: $accent; border-radius: 2px; }
 
+QGraphicsView { background: transparent; border: none; }
 QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; border: none; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 2px; }
 QScrollBar:horizontal { background: transparent; height: 10px; margin: 2px; }

@@ -76,6 +76,7 @@ class Colors:
     stage_border: str
     stage_text: str
     stage_warning: str
+    stage_accent: str
     plots: tuple[str, ...]
 
     def color(self, role: str) -> QColor:
@@ -107,6 +108,7 @@ DARK = Colors(
     stage_border="#2d3240",
     stage_text="#9aa1b0",
     stage_warning="#f5b05f",
+    stage_accent="#6ea8fe",
     plots=("#6ea8fe", "#f0a35e", "#3fa77c", "#f3e07a", "#b079d6", "#8f97a8"),
 )
 LIGHT = Colors(
@@ -133,6 +135,7 @@ LIGHT = Colors(
     stage_border="#20242d",
     stage_text="#aeb4c1",
     stage_warning="#f5b05f",
+    stage_accent="#6ea8fe",
     plots=("#2463e0", "#c8701e", "#0f6b4a", "#8a1c6b", "#9c9a1c", "#7b8494"),
 )
 

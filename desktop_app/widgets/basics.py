@@ -26,7 +26,7 @@ class Card(QFrame):
 
 
 class Label(QLabel):
-    """Text of one kind: `muted`, `small`, `strong`, `title`, `heading`, `section`, `stat` or plain."""
+    """Text of one kind: `muted`, `small`, `strong`, `title`, `heading`, `section`, `number` or plain."""
 
     def __init__(self, text: str = "", kind: str = "") -> None:
         super().__init__(text)
@@ -71,7 +71,7 @@ class ElidedLabel(Label):
 
 
 class Button(QPushButton):
-    """A push button with an optional icon. Kinds: plain, `primary`, `warm`, `flat`, `tool`, `chip`, `segment`."""
+    """A push button with an optional icon. Kinds: plain, `primary`, `warm`, `flat`, `tool`, `chip`, `segment`, `link`."""
 
     def __init__(self, text: str = "", icon_name: str = "", kind: str = "", name: str = "", tip: str = "") -> None:
         super().__init__(text)
@@ -87,11 +87,28 @@ class Button(QPushButton):
     def set_icon(self, icon_name: str) -> None:
         role = {"primary": "on_accent", "warm": "on_warm"}.get(self._kind, "text")
         self.setIcon(icon(icon_name, role))
-        self.setIconSize(QSize(16, 16))
+        self.setIconSize(QSize(16 if self._kind == "tool" else 22, 16))  # wider: room between icon and word
 
     def set_kind(self, kind: str) -> None:
         self._kind = kind
         restyle(self, kind=kind)
+
+
+class Mark(QWidget):
+    """An icon by itself, in the theme's colours; says nothing to a screen reader."""
+
+    def __init__(self, name: str = "", role: str = "text", size: int = 20) -> None:
+        super().__init__()
+        self._name, self._role = name, role
+        self.setFixedSize(size, size)
+
+    def set_icon(self, name: str, role: str) -> None:
+        self._name, self._role = name, role
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._name:
+            paint_icon(QPainter(self), self._name, self.rect(), self._role)
 
 
 class Combo(QComboBox):

@@ -248,9 +248,10 @@ class ImageGrid(QWidget):
         colors = theme().colors
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        marks = ((self._hovered, "stage_text", 1.0), (self._selected, "accent", 2.0))
+        accent = "stage_accent" if self._framed else "accent"
+        marks = ((self._hovered, "stage_text", 1.0), (self._selected, accent, 2.0))
         if self.hasFocus():
-            marks += ((self._current, "accent", 1.0),)
+            marks += ((self._current, accent, 1.0),)
         for index, role, width in marks:
             if 0 <= index < len(self._images):
                 painter.setPen(QPen(colors.color(role), width))

@@ -1,0 +1,176 @@
+"""What to generate: a line of text, a seed with a die, the button, and what the text was understood as."""
+
+import random
+
+from PySide6.QtCore import QEvent, QObject, QRegularExpression, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QRegularExpressionValidator
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from desktop_app.icons import icon
+from desktop_app.theme import FIELD_HEIGHT, Space, Type, ui_font
+from desktop_app.widgets.basics import Button, Label, restyle, row
+
+MAX_SEED = 2**53 - 1  # what a SampleRequest accepts
+READING_HEIGHT = 32  # two lines: an error takes more than one in a narrow window
+CHIPS = (*((str(digit), str(digit)) for digit in range(10)), ("0–9", "0-9"))
+
+
+class SeedBox(QFrame):
+    """A seed to type, and a die that throws a new one. Emits `seedChanged(int)` when a person changed it."""
+
+    seedChanged = Signal(object)  # a seed needs more bits than Qt's int has
+
+    def __init__(self, seed: int = 2026) -> None:
+        super().__init__()
+        self.setProperty("kind", "field")
+        self.setFixedHeight(FIELD_HEIGHT)
+        self.setToolTip("The seed decides all the noise: the same seed gives the same images")
+        self._seed = seed
+        self.die = Button(kind="tool", name="New random seed", tip="New random seed")
+        self.die.setIcon(icon("dice-five"))
+        self.die.setIconSize(QSize(18, 18))
+        self.edit = QLineEdit()
+        self.edit.setProperty("kind", "bare")
+        self.edit.setAccessibleName("Seed")
+        self.edit.setValidator(QRegularExpressionValidator(QRegularExpression(r"\d{1,16}")))
+        self.edit.installEventFilter(self)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(Space.XS)
+        line.addWidget(self.die)
+        line.addWidget(Label("Seed", "muted"))
+        line.addWidget(self.edit)
+        self.die.clicked.connect(lambda: self._take(random.randrange(10_000)))
+        self.edit.editingFinished.connect(self._typed)
+        self.set_seed(seed)
+
+    def seed(self) -> int:
+        return self._seed
+
+    def set_seed(self, seed: int) -> None:
+        """Show a seed without emitting."""
+        self._seed = seed
+        self.edit.setText(str(seed))
+        metrics = QFontMetrics(ui_font(Type.BODY, QFont.Weight.DemiBold))
+        self.edit.setFixedWidth(min(150, max(44, metrics.horizontalAdvance(str(seed)) + 10)))
+
+    def _typed(self) -> None:
+        self._take(min(int(self.edit.text() or self._seed), MAX_SEED))
+
+    def _take(self, seed: int) -> None:
+        changed = seed != self._seed
+        self.set_seed(seed)
+        if changed:
+            self.seedChanged.emit(seed)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            restyle(self, active="true" if event.type() == QEvent.Type.FocusIn else "false")
+        return super().eventFilter(watched, event)
+
+
+class PromptBar(QWidget):
+    """Prompt, seed and Generate over chips and the reading.
+
+    A chip replaces the prompt; with Shift or Ctrl it adds to it. While busy the button stops the work.
+    Signals: `textChanged(str)` for every change, `submitted()` by Enter or the button, `seedChanged(int)`,
+    `stopRequested()`.
+    """
+
+    textChanged = Signal(str)
+    submitted = Signal()
+    seedChanged = Signal(object)
+    stopRequested = Signal()
+
+    def __init__(self, text: str = "0-9", seed: int = 2026) -> None:
+        super().__init__()
+        self._busy, self._able = False, True
+        self.edit = QLineEdit(text)
+        self.edit.setProperty("kind", "prompt")
+        self.edit.setPlaceholderText("What to draw: 7, seven, 2026, 0-9, two or five")
+        self.edit.setAccessibleName("Prompt")
+        self.edit.setMaxLength(500)
+        self.edit.setFixedHeight(FIELD_HEIGHT)
+        self.seed_box = SeedBox(seed)
+        self.button = Button("Generate", kind="primary", tip="Generate (Ctrl+Enter)")
+        self.button.setFixedSize(104, FIELD_HEIGHT)
+        self.chips = [self._chip(text, prompt) for text, prompt in CHIPS]
+        self._lead, self._reading = Label("", "small"), Label("", "strong")
+        self._reading.setWordWrap(True)
+        self._reading.setFixedHeight(READING_HEIGHT)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.S)
+        top = row(self.edit, self.seed_box, self.button)
+        top.setStretch(0, 1)
+        column.addLayout(top)
+        below = row(*self.chips, spacing=6)
+        below.addSpacing(Space.S)
+        below.addWidget(self._lead)
+        below.addWidget(self._reading, 1)
+        column.addLayout(below)
+        self.edit.textChanged.connect(self.textChanged)
+        self.edit.returnPressed.connect(self._submit)
+        self.button.clicked.connect(self._pressed)
+        self.seed_box.seedChanged.connect(self.seedChanged)
+
+    def _chip(self, text: str, prompt: str) -> Button:
+        button = Button(text, kind="chip", name=f"Digit {text}", tip=f"Ask for {text}; with Shift, add it")
+        button.setFixedSize(26 if len(text) == 1 else 42, 26)
+        button.clicked.connect(lambda: self._chip_clicked(prompt))
+        return button
+
+    def _chip_clicked(self, prompt: str) -> None:
+        adding = QApplication.keyboardModifiers() & (
+            Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
+        )
+        present = self.edit.text().strip()
+        self.edit.setText(f"{present}, {prompt}" if adding and present else prompt)
+
+    def text(self) -> str:
+        return self.edit.text()
+
+    def set_text(self, text: str) -> None:
+        self.edit.setText(text)
+
+    def seed(self) -> int:
+        return self.seed_box.seed()
+
+    def set_seed(self, seed: int) -> None:
+        self.seed_box.set_seed(seed)
+
+    def set_reading(self, reading: str, *, error: bool = False) -> None:
+        """Show what the prompt was understood as, or with `error` why it was not."""
+        self._lead.setText("" if error or not reading else "Understood as")
+        self._lead.setVisible(bool(self._lead.text()))
+        self._reading.setText(reading)
+        self._reading.setToolTip(reading)
+        restyle(self._reading, kind="problem" if error else "strong")
+        self.edit.setAccessibleDescription(reading)
+
+    def reading(self) -> str:
+        return self._reading.text()
+
+    def set_can_generate(self, able: bool, why_not: str = "") -> None:
+        """Whether there is something to generate; a running job can be stopped in any case."""
+        self._able = able
+        self.button.setEnabled(able or self._busy)
+        self.button.setToolTip("Generate (Ctrl+Enter)" if able else why_not)
+
+    def set_busy(self, busy: bool) -> None:
+        """Turn the button into Stop and back."""
+        self._busy = busy
+        self.button.setText("Stop" if busy else "Generate")
+        self.button.setAccessibleName(self.button.text())
+        self.button.set_kind("warm" if busy else "primary")
+        self.button.setEnabled(busy or self._able)
+
+    def _pressed(self) -> None:
+        if self._busy:
+            self.stopRequested.emit()
+        else:
+            self._submit()
+
+    def _submit(self) -> None:
+        if self._able:
+            self.submitted.emit()
