@@ -109,7 +109,7 @@ DARK = Colors(
     stage_text="#9aa1b0",
     stage_warning="#f5b05f",
     stage_accent="#6ea8fe",
-    plots=("#6ea8fe", "#f0a35e", "#3fa77c", "#f3e07a", "#b079d6", "#8f97a8"),
+    plots=("#6ea8fe", "#f0a35e", "#3fa77c", "#c9eef2", "#e9dc3c"),
 )
 LIGHT = Colors(
     page="#f6f7f9",
@@ -136,7 +136,7 @@ LIGHT = Colors(
     stage_text="#aeb4c1",
     stage_warning="#f5b05f",
     stage_accent="#6ea8fe",
-    plots=("#2463e0", "#c8701e", "#0f6b4a", "#8a1c6b", "#9c9a1c", "#7b8494"),
+    plots=("#2463e0", "#c8701e", "#0f6b4a", "#262659", "#4d99b2"),
 )
 
 
@@ -186,10 +186,11 @@ class Theme(QObject):
 
     def apply(self, app: QApplication) -> None:
         """Dress the application, now and whenever the system's colours change."""
+        if self._app is None:
+            QGuiApplication.styleHints().colorSchemeChanged.connect(self._refresh)
         self._app = app
         app.setStyle("Fusion")
         app.setFont(ui_font())
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self._refresh)
         self._refresh()
 
     def _refresh(self) -> None:

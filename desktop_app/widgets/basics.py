@@ -71,7 +71,7 @@ class ElidedLabel(Label):
 
 
 class Button(QPushButton):
-    """A push button with an optional icon. Kinds: plain, `primary`, `warm`, `flat`, `tool`, `chip`, `segment`, `link`."""
+    """A push button. Kinds: plain, `primary`, `warm`, `flat`, `tool`, `chip`, `segment`, `link`."""
 
     def __init__(self, text: str = "", icon_name: str = "", kind: str = "", name: str = "", tip: str = "") -> None:
         super().__init__(text)

@@ -255,7 +255,7 @@ class ImageGrid(QWidget):
         for index, role, width in marks:
             if 0 <= index < len(self._images):
                 painter.setPen(QPen(colors.color(role), width))
-                outside = 0.5 + width / 2
+                outside = 1 + width / 2  # no pixel of the image is covered, not even by a round corner
                 rect = self._rect(layout, index).adjusted(-outside, -outside, outside, outside)
                 painter.drawRoundedRect(rect, 3, 3)
 

@@ -3,7 +3,7 @@
 import random
 
 from PySide6.QtCore import QEvent, QObject, QRegularExpression, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QRegularExpressionValidator
+from PySide6.QtGui import QFont, QFontMetrics, QRegularExpressionValidator, QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from desktop_app.icons import icon
@@ -85,6 +85,7 @@ class PromptBar(QWidget):
     def __init__(self, text: str = "0-9", seed: int = 2026) -> None:
         super().__init__()
         self._busy, self._able = False, True
+        self._full_reading = ""
         self.edit = QLineEdit(text)
         self.edit.setProperty("kind", "prompt")
         self.edit.setPlaceholderText("What to draw: 7, seven, 2026, 0-9, two or five")
@@ -98,7 +99,7 @@ class PromptBar(QWidget):
         self._lead, self._reading = Label("", "small"), Label("", "strong")
         self._reading.setWordWrap(True)
         self._reading.setFixedHeight(READING_HEIGHT)
-        column = QVBoxLayout(self)
+        self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.S)
         top = row(self.edit, self.seed_box, self.button)
@@ -143,13 +144,28 @@ class PromptBar(QWidget):
         """Show what the prompt was understood as, or with `error` why it was not."""
         self._lead.setText("" if error or not reading else "Understood as")
         self._lead.setVisible(bool(self._lead.text()))
-        self._reading.setText(reading)
-        self._reading.setToolTip(reading)
+        self._full_reading = reading
         restyle(self._reading, kind="problem" if error else "strong")
         self.edit.setAccessibleDescription(reading)
+        self._fit_reading()
 
     def reading(self) -> str:
-        return self._reading.text()
+        return self._full_reading
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._column.activate()  # the label has its new width before it is filled
+        self._fit_reading()
+
+    def _fit_reading(self) -> None:
+        """As many words as two lines hold; the tooltip has them all."""
+        words, shown = self._full_reading.split(), self._full_reading
+        self._reading.setText(shown)
+        while len(words) > 1 and self._reading.heightForWidth(self._reading.width()) > READING_HEIGHT:
+            words.pop()
+            shown = " ".join(words) + " …"
+            self._reading.setText(shown)
+        self._reading.setToolTip(self._full_reading)
 
     def set_can_generate(self, able: bool, why_not: str = "") -> None:
         """Whether there is something to generate; a running job can be stopped in any case."""
