@@ -94,9 +94,10 @@ class DiscreteSchedule:
 
     def draw(self, count: int, rng: torch.Generator, mean: float, std: float) -> Levels:
         """Uniform over the T indices (`mean` and `std` do not apply)."""
-        index = torch.randint(self.timesteps, (count,), generator=rng)
-        alpha_bar = torch.from_numpy(self.alpha_bar)[index].view(-1, 1, 1, 1)
-        return Levels((index / self.timesteps).float(), alpha_bar.sqrt().float(), (1 - alpha_bar).sqrt().float())
+        index = torch.randint(self.timesteps, (count,), generator=rng, device=rng.device)
+        alpha = torch.from_numpy(np.sqrt(self.alpha_bar)).float().to(rng.device)[index].view(-1, 1, 1, 1)
+        sigma = torch.from_numpy(np.sqrt(1 - self.alpha_bar)).float().to(rng.device)[index].view(-1, 1, 1, 1)
+        return Levels((index / self.timesteps).float(), alpha, sigma)
 
     def grid(self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float) -> list[Level]:
         """`uniform`: linspace over the indices; `trailing`: Lin et al. 2023; `karras`: Karras et al. 2022, eq. 5."""
@@ -126,9 +127,8 @@ class FlowSchedule:
 
     def draw(self, count: int, rng: torch.Generator, mean: float, std: float) -> Levels:
         """Logit-normal times (Esser et al. 2024): log(sigma / alpha) ~ N(mean, std^2)."""
-        t = torch.sigmoid(mean + std * torch.randn(count, generator=rng, dtype=torch.float64))
-        sigma = t.view(-1, 1, 1, 1)
-        return Levels(t.float(), (1 - sigma).float(), sigma.float())
+        t = torch.sigmoid(mean + std * torch.randn(count, generator=rng, device=rng.device))
+        return Levels(t, (1 - t).view(-1, 1, 1, 1), t.view(-1, 1, 1, 1))
 
     def grid(self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float) -> list[Level]:
         """`karras`: eq. 5 of Karras et al. 2022 in sigma/alpha; otherwise equal steps of t."""

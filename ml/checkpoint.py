@@ -1,0 +1,128 @@
+"""Models and training states as safetensors files whose header carries their validated description."""
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ml.config import Description, ModelConfig, SampleSettings, TrainConfig, parse
+from ml.errors import BadFile
+from ml.files import atomic
+
+KEY = "noiseloom"
+MODEL_FILE = "model.safetensors"
+STATE_FILE = "checkpoint.safetensors"
+
+
+class ModelHeader(Description):
+    """What a model file says about itself."""
+
+    version: Literal[1] = 1
+    name: str = "model"
+    model: ModelConfig
+    defaults: SampleSettings = SampleSettings()
+    data: str = ""
+    device: str = ""
+    steps: int = 0
+    images: int = 0
+    seconds: float = 0.0
+
+
+class StateHeader(Description):
+    """Where a training run stands."""
+
+    version: Literal[1] = 1
+    config: TrainConfig
+    step: int = Field(ge=0)
+    images: int = Field(ge=0)
+    elapsed_s: float = Field(ge=0)
+    smooth_loss: float | None = None
+
+
+def save(path: Path, tensors: dict[str, Tensor], header: Description) -> None:
+    """Write tensors and their description; the file is whole or not there. Raises CannotWrite."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic(path) as temporary:
+        try:
+            save_file(plain, temporary, metadata={KEY: header.model_dump_json()})
+        except SafetensorError as error:  # it wraps the system's own error in its text
+            raise OSError(_errno_of(error), str(error)) from error
+
+
+def load_model(path: Path) -> tuple[ModelHeader, dict[str, Tensor]]:
+    """A model file's header and weights; raises BadFile saying what is wrong with it."""
+    text, tensors = _read(path)
+    return parse(ModelHeader, text, str(path)), tensors
+
+
+def load_header(path: Path) -> ModelHeader:
+    """A model file's header alone, without reading its weights; raises BadFile."""
+    return parse(ModelHeader, _read(path, weights=False)[0], str(path))
+
+
+def load_state(path: Path) -> tuple[StateHeader, dict[str, Tensor]]:
+    """A training state's header and tensors; raises BadFile."""
+    text, tensors = _read(path)
+    return parse(StateHeader, text, str(path)), tensors
+
+
+def fit(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Put weights into a network; raises BadFile naming the first one that does not fit, expected and found."""
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | weights.keys()):
+        want = tuple(expected[name].shape) if name in expected else "nothing of that name"
+        have = tuple(weights[name].shape) if name in weights else "nothing of that name"
+        if want != have:
+            raise BadFile(f"{source} does not fit its own description: {name}: expected {want}, found {have}.",
+                          "Use the file as it was saved, or train the model again.")
+    network.load_state_dict(weights)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path, weights: bool = True) -> tuple[str, dict[str, Tensor]]:
+    if not path.is_file():
+        raise BadFile(f"There is no file {path}.", "Check the path, or see `python -m ml models`.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(KEY)
+            if text is None:
+                raise BadFile(f"{path} was not written by Noiseloom: it has no description.", "Use a model from Noiseloom.")
+            tensors = {name: file.get_tensor(name) for name in file.keys()} if weights else {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadFile(f"{path} is damaged or not a model file ({error}).", "Use another file, or train again.") from error
+    return text, tensors
+
+
+def _errno_of(error: SafetensorError) -> int:
+    """The system's error number that safetensors prints as '(os error 28)', or 0."""
+    _, _, tail = str(error).partition("os error ")
+    digits = tail.split(")")[0].strip()
+    return int(digits) if digits.isdigit() else 0
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """An optimiser's state as named tensors; its settings come from the run's configuration instead."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{prefix}{index}.{key}": torch.as_tensor(value) for index, entry in state.items() for key, value in entry.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str) -> None:
+    """Inverse of `optimizer_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(prefix):
+            index, key = name.removeprefix(prefix).split(".", 1)
+            state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

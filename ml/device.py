@@ -1,0 +1,46 @@
+"""Which processor does the work, and why."""
+
+from typing import NamedTuple
+
+import torch
+
+from ml.config import DeviceName
+from ml.errors import NoDevice
+
+
+class Device(NamedTuple):
+    """A chosen device and one sentence on why it was chosen."""
+
+    torch_device: torch.device
+    name: str
+    reason: str
+
+
+def pick(name: DeviceName = "auto") -> Device:
+    """The device of that name, or the fastest there is; raises NoDevice if it was asked for and is missing."""
+    if name in ("auto", "cuda") and torch.cuda.is_available():
+        card = torch.cuda.get_device_name()
+        return Device(torch.device("cuda"), card, f"{card}, through CUDA")
+    if name in ("auto", "mps") and torch.backends.mps.is_available():
+        return Device(torch.device("mps"), "Apple GPU", "Apple GPU, through Metal")
+    if name in ("cuda", "mps"):
+        raise NoDevice(f"No {name.upper()} device was found.", "Use --device cpu, or install a driver and a torch that match.")
+    threads = torch.get_num_threads()
+    count = f"{threads} thread" + ("s" if threads != 1 else "")
+    reason = f"CPU, {count}" + (": no CUDA device found" if name == "auto" else "")
+    return Device(torch.device("cpu"), "CPU", reason)
+
+
+def bf16_is_fast(device: torch.device) -> bool:
+    """Whether matrix units for bfloat16 are there: AMX on a CPU, tensor cores from Ampere on."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+
+
+def tune(device: torch.device) -> None:
+    """Settings that cost nothing in quality: TF32 on CUDA, denormals flushed on the CPU (they slow early training tenfold)."""
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.allow_tf32 = True
+    torch.set_flush_denormal(True)

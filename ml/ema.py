@@ -1,0 +1,25 @@
+"""Exponential moving average of weights, whose memory grows with the run."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class PowerEma:
+    """Power-law EMA (Karras et al. 2024, eq. 121): decay (1 - 1/step)^(gamma + 1), so it ramps up by itself.
+
+    At gamma = 5 it averages over about the last sixth of the run so far. Buffers are copied.
+    """
+
+    def __init__(self, network: nn.Module, gamma: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self.gamma = gamma
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Move towards `network` after its step number `step`, 1 or more."""
+        weight = 1 - (1 - 1 / step) ** (self.gamma + 1)
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), weight)
+        for average, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
+            average.copy_(buffer)

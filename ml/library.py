@@ -1,0 +1,74 @@
+"""Bundled models, the person's own, and training runs: found by name, described by cards."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from ml import paths
+from ml.checkpoint import MODEL_FILE, ModelHeader, load_header
+from ml.config import Description, parse
+from ml.errors import BadFile, BadRequest
+
+
+class Scores(Description):
+    """A card's sidecar, NAME.json: what was measured, and anything a person should know."""
+
+    title: str = ""
+    about: str = ""
+    scores: dict[str, Any] = Field(default_factory=dict)
+
+
+class ModelCard(Description):
+    """What a person sees of a model before using it."""
+
+    name: str
+    path: Path
+    bundled: bool
+    header: ModelHeader
+    title: str = ""
+    about: str = ""
+    scores: dict[str, Any] = Field(default_factory=dict)
+
+
+def bundled_folder() -> Path:
+    """Where the models that ship with the program are."""
+    return paths.resources() / "models"
+
+
+def find(name: str) -> Path:
+    """The .safetensors file of a model by name, run name, run folder or path; raises BadRequest."""
+    asked = Path(name).expanduser()
+    candidates = [
+        asked,
+        asked / MODEL_FILE,
+        paths.user_models() / f"{name}.safetensors",
+        paths.user_runs() / name / MODEL_FILE,
+        bundled_folder() / f"{name}.safetensors",
+    ]
+    for path in candidates:
+        if path.is_file():
+            return path
+    known = ", ".join(card.name for card in cards())
+    raise BadRequest(f"There is no model {name!r}.", f"Use one of: {known}; or the path of a .safetensors file.")
+
+
+def cards() -> list[ModelCard]:
+    """Every model that can be read: bundled ones first, then the person's own and the runs, newest first."""
+    own = [*paths.user_models().glob("*.safetensors"), *paths.user_runs().glob(f"*/{MODEL_FILE}")]
+    own.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    found = [card(path) for path in [*sorted(bundled_folder().glob("*.safetensors")), *own]]
+    return [entry for entry in found if entry is not None]
+
+
+def card(path: Path) -> ModelCard | None:
+    """The card of one model file; None where it cannot be read (a half-copied file must not hide the others)."""
+    name = path.parent.name if path.name == MODEL_FILE else path.stem
+    sidecar = path.with_suffix(".json")
+    try:
+        header = load_header(path)
+        extra = parse(Scores, sidecar.read_bytes(), str(sidecar)) if sidecar.is_file() else Scores()
+    except (BadFile, OSError):
+        return None
+    bundled = path.parent == bundled_folder()
+    return ModelCard(name=name, path=path, bundled=bundled, header=header, **extra.model_dump())

@@ -1,0 +1,62 @@
+"""What a training step minimises."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ml.config import TrainConfig
+from ml.denoiser import TIME_SCALE, target
+from ml.schedules import Levels, Schedule, q_sample
+
+MIN_SNR_GAMMA = 5.0
+
+
+def diffusion_loss(
+    network: nn.Module, x0: Tensor, labels: Tensor, schedule: Schedule, config: TrainConfig, rng: torch.Generator
+) -> Tensor:
+    """L_simple (Ho et al. 2020, eq. 14) for the model's target, with label dropout for classifier-free guidance.
+
+    x0 (B, C, H, W) in [-1, 1], labels (B,). Returns the mean loss, a scalar.
+    """
+    count, device = len(x0), x0.device
+    levels = schedule.draw(count, rng, config.time_mean, config.time_std)
+    eps = torch.randn(x0.shape, generator=rng, device=device)
+    dropped = torch.rand(count, generator=rng, device=device) < config.label_dropout
+    null = config.model.num_classes
+    labels = labels.masked_fill(dropped, null) if null else torch.zeros_like(labels)
+    x_t = q_sample(x0, eps, levels.alpha, levels.sigma)
+    output = network(x_t, levels.t * TIME_SCALE, labels).float()
+    wanted = target(config.model.prediction, x0, eps, levels.alpha, levels.sigma)
+    each = F.huber_loss(output, wanted, reduction="none") if config.loss == "huber" else (output - wanted).square()
+    return (each.mean(dim=(1, 2, 3)) * loss_weight(levels, config)).mean()
+
+
+def loss_weight(levels: Levels, config: TrainConfig) -> Tensor:
+    """Min-SNR-gamma weighting (Hang et al. 2023) for the model's target, or ones: (B,)."""
+    if config.weighting == "none":
+        return torch.ones_like(levels.t)
+    snr = (levels.alpha / levels.sigma).square().flatten()
+    capped = snr.clamp(max=MIN_SNR_GAMMA)
+    per_target = {"eps": snr, "x0": torch.ones_like(snr), "v": snr + 1, "flow": (1 + snr.sqrt()).square()}
+    return capped / per_target[config.model.prediction]
+
+
+def classifier_loss(network: nn.Module, x0: Tensor, labels: Tensor, config: TrainConfig, rng: torch.Generator) -> Tensor:
+    """Cross-entropy with label smoothing 0.05 (Szegedy et al. 2016), on slightly distorted images if asked for."""
+    x = distort(x0, rng) if config.augment else x0
+    return F.cross_entropy(network(x).float(), labels, label_smoothing=0.05)
+
+
+def distort(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Random rotation up to 12 degrees, scaling up to 12 %, shear up to 0.15 and shift up to 2 pixels: (B, C, H, W)."""
+    count, side = len(x), x.shape[-1]
+    angle, size_x, size_y, shear, dx, dy = (torch.rand(6, count, generator=rng, device=x.device) * 2 - 1).unbind()
+    angle, shear = angle * math.radians(12), shear * 0.15
+    size_x, size_y = 1 + 0.12 * size_x, 1 + 0.12 * size_y
+    cos, sin = angle.cos(), angle.sin()
+    rows = [cos * size_x, (shear - sin) * size_y, dx * 4 / side, sin * size_x, cos * size_y, dy * 4 / side]
+    matrix = torch.stack(rows, dim=1).view(count, 2, 3)
+    where = F.affine_grid(matrix, list(x.shape), align_corners=False)
+    return F.grid_sample(x + 1, where, align_corners=False) - 1  # outside the image there is paper, -1

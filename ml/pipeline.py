@@ -1,0 +1,122 @@
+"""From a request to images: load the model, wrap it in guidance, run the sampler, hand out pixels."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ml import library
+from ml.checkpoint import ModelHeader, file_hash, fit, load_model
+from ml.config import NO_LABEL, DeviceName, ModelConfig, SampleRequest
+from ml.control import RunControl
+from ml.denoiser import NetworkDenoiser
+from ml.device import pick, tune
+from ml.errors import BadRequest
+from ml.events import Frame, SampleEvent, Sampled
+from ml.guidance import classifier_free
+from ml.images import to_uint8
+from ml.models import build
+from ml.samplers import DenoiseStep, SeededNoise, network_calls, run_sampler
+from ml.schedules import grid_of, schedule_of
+
+BATCH = 100  # images sampled together; bounds memory however many are asked for
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A diffusion model ready to sample."""
+
+    name: str
+    header: ModelHeader
+    network: torch.nn.Module
+    device: torch.device
+    hash: str
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.header.model
+
+
+def load(name: str, device: DeviceName = "auto") -> LoadedModel:
+    """The model of that name (see `library.find`), on that device; loaded once while its file does not change."""
+    path = library.find(name)
+    return _load(name, path, path.stat().st_mtime_ns, device)
+
+
+@lru_cache(maxsize=4)
+def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedModel:
+    where = pick(device).torch_device
+    tune(where)
+    header, weights = load_model(path)
+    if header.model.network == "judge":
+        raise BadRequest(f"{name!r} is a classifier: it judges digits and cannot draw them.", "Choose a diffusion model.")
+    network = build(header.model)
+    fit(network, weights, str(path))
+    network = network.to(device=where, memory_format=torch.channels_last).eval()
+    return LoadedModel(name, header, network, where, file_hash(path))
+
+
+def sample(
+    request: SampleRequest, *, device: DeviceName = "auto", control: RunControl | None = None, frames: bool = True
+) -> Iterator[SampleEvent]:
+    """Sample a request: a `Frame` per step and part (if `frames`), then `Sampled`; stops quietly when cancelled.
+
+    Raises BadRequest, BadFile, NoDevice.
+    """
+    model = load(request.model, device)
+    if request.model_hash not in ("", model.hash):
+        raise BadRequest(
+            f"The model {request.model!r} is not the one this image was made with.", "Find that model file, or sample anew."
+        )
+    yield from sample_with(model, request, control or RunControl(), frames)
+
+
+def sample_with(model: LoadedModel, request: SampleRequest, control: RunControl, frames: bool = True) -> Iterator[SampleEvent]:
+    """`sample` with a model at hand."""
+    check_labels(request, model.config)
+    started = time.perf_counter()
+    images: list[np.ndarray] = []
+    for first in range(0, len(request.labels), BATCH):
+        last: DenoiseStep | None = None
+        for step in _steps(model, request, first):
+            if control.cancelled:
+                return
+            last = step
+            if frames:
+                yield _frame(step, first, request.steps)
+        if last is not None:
+            images.append(to_uint8(last.x_t))
+    seconds = time.perf_counter() - started
+    done = request.with_changes(model_hash=model.hash)
+    yield Sampled(done, np.concatenate(images), seconds, network_calls(request))
+
+
+def check_labels(request: SampleRequest, config: ModelConfig) -> None:
+    """Raises BadRequest for a label that the model does not have."""
+    wrong = [label for label in request.labels if label != NO_LABEL and not 0 <= label < config.num_classes]
+    if wrong:
+        knows = f"0 to {config.num_classes - 1}" if config.num_classes else "no labels"
+        raise BadRequest(f"The model {request.model!r} knows {knows}, not {wrong[0]}.", "Ask for one of those, or for no label.")
+
+
+def _steps(model: LoadedModel, request: SampleRequest, first: int) -> Iterator[DenoiseStep]:
+    config = model.config
+    labels = request.labels[first : first + BATCH]
+    grid = grid_of(schedule_of(config), request)
+    seeds = [request.seed + first + k for k in range(len(labels))]
+    noise = SeededNoise(seeds, (config.channels, config.image_size, config.image_size), model.device)
+    null = config.num_classes
+    wanted = torch.tensor([null if label == NO_LABEL else label for label in labels], device=model.device)
+    settings = request if null and set(labels) != {NO_LABEL} else request.with_changes(guidance=1.0)
+    denoise = classifier_free(NetworkDenoiser(model.network, config.prediction), wanted, null, settings)
+    start = (grid[0].sigma * noise()).contiguous(memory_format=torch.channels_last)
+    return run_sampler(request, denoise, start, grid, noise)
+
+
+def _frame(step: DenoiseStep, first: int, steps: int) -> Frame:
+    level = step.level
+    return Frame(first, step.step, steps, level.t, level.alpha, level.sigma, to_uint8(step.x_t), to_uint8(step.x0_hat))

@@ -1,0 +1,287 @@
+"""Training as a generator of events: the same loop for diffusion models and for the judge.
+
+A run's folder holds `config.json`, `checkpoint.safetensors` (to resume exactly), `model.safetensors` (averaged weights,
+to sample from), `loss.csv` and the latest preview. Closing the generator, or cancelling, saves before it ends.
+"""
+
+import csv
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ml import data, pipeline
+from ml.checkpoint import (
+    MODEL_FILE, STATE_FILE, ModelHeader, StateHeader, fit, load_state, optimizer_tensors, restore_optimizer, save,
+)
+from ml.config import NO_LABEL, DeviceName, SampleRequest, TrainConfig, parse
+from ml.control import RunControl
+from ml.device import Device, bf16_is_fast, pick, tune
+from ml.ema import PowerEma
+from ml.errors import BadFile, BadRequest, Diverged
+from ml.events import CheckpointSaved, Paused, Preview, Resumed, RunFinished, RunStarted, Sampled, TrainEvent, TrainStep
+from ml.files import atomic, make_folder
+from ml.losses import classifier_loss, diffusion_loss
+from ml.models import build
+from ml.optim import Optimizer, lr_factor
+from ml.schedules import schedule_of
+
+CONFIG_FILE, LOSS_FILE = "config.json", "loss.csv"
+REPORT_EVERY_S = 0.1
+SMOOTHING_STEPS = 100
+PREVIEW_SEED = 1
+
+
+def train(
+    config: TrainConfig, run_dir: Path, *, device: DeviceName = "auto", data_root: Path | None = None,
+    resume: bool = False, control: RunControl | None = None,
+) -> Iterator[TrainEvent]:
+    """Train until the budget is used up or `control` cancels; everything is saved either way.
+
+    While paused, `Paused` is yielded at every call: whoever drives the generator chooses how long to wait in between.
+    Raises BadRequest, BadFile, DataUnavailable, CannotWrite, NoDevice, Diverged.
+    """
+    control = control or RunControl()
+    if resume:
+        config = _recorded(run_dir, config)
+    elif (run_dir / STATE_FILE).exists():
+        raise BadRequest(f"{run_dir} already holds a run.", "Resume it (--resume), or choose another folder.")
+    dataset = yield from data.loading(config.data, data_root, "train")
+    make_folder(run_dir)
+    run = Run(config, run_dir, pick(device), dataset)
+    if resume:
+        run.restore()
+    yield RunStarted(config, run_dir, run.device.reason, run.parameters, run.step, run.total_steps)
+    yield from _loop(run, control)
+
+
+def _recorded(run_dir: Path, asked: TrainConfig) -> TrainConfig:
+    """The configuration that the run was started with, with the budget that is asked for now."""
+    path = run_dir / CONFIG_FILE
+    if not path.is_file():
+        raise BadFile(f"{run_dir} holds no run to resume.", "Start one there without --resume, or choose another folder.")
+    recorded = parse(TrainConfig, path.read_bytes(), str(path))
+    return recorded.with_changes(steps=asked.steps, epochs=asked.epochs, minutes=asked.minutes)
+
+
+def _loop(run: "Run", control: RunControl) -> Iterator[TrainEvent]:
+    clock = time.perf_counter
+    last_report, last_save, last_preview = -math.inf, run.elapsed_s, -math.inf
+    completed = failed = False
+    try:
+        while not control.cancelled and not (completed := run.progress >= 1):
+            if control.paused:
+                run.save()
+                yield CheckpointSaved(run.step, run.folder)
+                while control.paused:
+                    yield Paused(run.step)
+                if control.cancelled:
+                    break
+                yield Resumed(run.step)
+            began = clock()
+            run.advance()
+            run.elapsed_s += clock() - began
+            if run.elapsed_s - last_report >= REPORT_EVERY_S or run.progress >= 1:
+                last_report = run.elapsed_s
+                yield run.report()
+            command = control.take()
+            if command == "save" or run.elapsed_s - last_save >= run.config.save_every_s:
+                last_save = run.elapsed_s
+                run.save()
+                yield CheckpointSaved(run.step, run.folder)
+            if run.draws and (command == "preview" or run.elapsed_s - last_preview >= run.config.preview_every_s):
+                last_preview = run.elapsed_s
+                yield run.preview()
+    except Diverged:
+        failed = True  # the weights are no longer worth saving; the last checkpoint is
+        raise
+    finally:
+        if not failed:
+            run.save()
+    if run.draws:
+        yield run.preview()
+    yield CheckpointSaved(run.step, run.folder)
+    yield RunFinished(run.step, run.elapsed_s, run.folder / MODEL_FILE, completed)
+
+
+class Run:
+    """The state of one training run."""
+
+    def __init__(self, config: TrainConfig, folder: Path, device: Device, dataset: data.Dataset) -> None:
+        self.config, self.folder, self.device = config, folder, device
+        where = device.torch_device
+        tune(where)
+        side = dataset.images.shape[-1]
+        if side != config.model.image_size or dataset.images.shape[1] != config.model.channels:
+            raise BadRequest(
+                f"{dataset.name} has images of {dataset.images.shape[1]} x {side} x {side}, the model expects "
+                f"{config.model.channels} x {config.model.image_size} x {config.model.image_size}.",
+                "Choose another data set, or set model.image_size and model.channels.",
+            )
+        self.images, self.labels = dataset.images.to(where), dataset.labels.to(where)
+        torch.manual_seed(config.seed)  # the initial weights
+        self.network = build(config.model).to(device=where, memory_format=torch.channels_last)
+        self.ema = PowerEma(self.network, config.ema_gamma)
+        self.optimizer = Optimizer(self.network, config)
+        self.schedule = schedule_of(config.model)
+        self.rng = torch.Generator(where).manual_seed(config.seed)
+        self.bf16 = config.precision == "bf16" or (
+            config.precision == "auto" and config.batch_size >= 32 and bf16_is_fast(where)
+        )
+        self.step = 0
+        self.elapsed_s = 0.0
+        self.smooth_loss: float | None = None
+        self._order: tuple[int, Tensor] | None = None
+        self._since_report: list[Tensor] = []
+        self._reported_at = 0.0
+        self._last = (0.0, 0.0)  # learning rate, gradient norm
+
+    @property
+    def draws(self) -> bool:
+        """Whether this is a diffusion model, rather than the judge."""
+        return self.config.model.network != "judge"
+
+    @property
+    def parameters(self) -> int:
+        return sum(p.numel() for p in self.network.parameters())
+
+    @property
+    def total_steps(self) -> int | None:
+        """The budget in steps, or None if it is a time."""
+        if self.config.epochs is not None:
+            return max(1, math.ceil(self.config.epochs * len(self.labels) / self.config.batch_size))
+        return self.config.steps
+
+    @property
+    def progress(self) -> float:
+        """The share of the budget that is used up, 0 to 1."""
+        if self.total_steps is not None:
+            return self.step / self.total_steps
+        return self.elapsed_s / (60 * (self.config.minutes or math.inf))
+
+    def advance(self) -> None:
+        """One optimiser step; raises Diverged where the loss is no longer a number."""
+        config = self.config
+        chosen = self._next_indices()
+        x0 = self.images[chosen].float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
+        self.network.train()
+        with torch.autocast(self.device.torch_device.type, torch.bfloat16, enabled=self.bf16):
+            if self.draws:
+                loss = diffusion_loss(self.network, x0, self.labels[chosen], self.schedule, config, self.rng)
+            else:
+                loss = classifier_loss(self.network, x0, self.labels[chosen], config, self.rng)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.grad_clip or math.inf)
+        lr = config.lr * lr_factor(config, self.progress)
+        self.optimizer.step(lr)
+        self.network.zero_grad(set_to_none=True)
+        self.step += 1
+        self.ema.update(self.network, self.step)
+        self._since_report.append(loss.detach())
+        self._last = (lr, float(norm)) if not self._since_report[1:] else (lr, self._last[1])
+
+    def _next_indices(self) -> Tensor:
+        """The next batch of a walk through shuffled epochs, each with an order that follows from seed and epoch."""
+        size, count = self.config.batch_size, len(self.labels)
+        start = self.step * size
+        parts: list[Tensor] = []
+        while size > 0:
+            epoch, offset = divmod(start, count)
+            if self._order is None or self._order[0] != epoch:
+                rng = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
+                self._order = (epoch, torch.randperm(count, generator=rng).to(self.device.torch_device))
+            part = self._order[1][offset : offset + size]
+            parts.append(part)
+            start, size = start + len(part), size - len(part)
+        return torch.cat(parts)
+
+    def report(self) -> TrainStep:
+        """The state of the run since the last report, also written to its CSV; raises Diverged."""
+        losses = torch.stack(self._since_report).tolist()
+        for loss in losses:
+            if not math.isfinite(loss):
+                raise Diverged(
+                    f"The loss became {loss} at step {self.step}.",
+                    f"The last checkpoint in {self.folder} is kept. Start again with a lower learning rate than {self.config.lr:g}.",
+                )
+            keep = 1 - 1 / min(self.step, SMOOTHING_STEPS)
+            self.smooth_loss = loss if self.smooth_loss is None else keep * self.smooth_loss + (1 - keep) * loss
+        spent = max(self.elapsed_s - self._reported_at, 1e-9)
+        rate = len(losses) * self.config.batch_size / spent
+        self._since_report.clear()
+        self._reported_at = self.elapsed_s
+        remaining = self.elapsed_s * (1 - self.progress) / max(self.progress, 1e-9)
+        event = TrainStep(
+            self.step, self.total_steps, sum(losses) / len(losses), self.smooth_loss or 0.0, *self._last,
+            rate, self.elapsed_s, max(remaining, 0.0),
+        )
+        self._log(event)
+        return event
+
+    def preview(self) -> Preview:
+        """Digits from one fixed noise by the averaged weights, one per class (or ten of no class)."""
+        classes = self.config.model.num_classes
+        labels = tuple(range(min(classes, 10))) or (NO_LABEL,) * 10
+        request = SampleRequest(**self.config.defaults.model_dump(), labels=labels, seed=PREVIEW_SEED)
+        model = pipeline.LoadedModel("run", self.header(), self.ema.network, self.device.torch_device, "")
+        for event in pipeline.sample_with(model, request, RunControl(), frames=False):
+            if isinstance(event, Sampled):
+                return Preview(self.step, event.images, labels)
+        raise AssertionError("sampling that nobody cancels ends with its images")
+
+    def header(self) -> ModelHeader:
+        """What the model file says of its training."""
+        config = self.config
+        return ModelHeader(
+            name=config.name, model=config.model, defaults=config.defaults, data=config.data, device=self.device.name,
+            steps=self.step, images=self.step * config.batch_size, seconds=round(self.elapsed_s, 1),
+        )
+
+    def save(self) -> None:
+        """Write the state to resume from and the model to sample from; raises CannotWrite, the old ones stay whole."""
+        with atomic(self.folder / CONFIG_FILE) as path:
+            path.write_text(self.config.model_dump_json(indent=1), encoding="utf-8")
+        tensors = {"rng": self.rng.get_state()}
+        tensors |= {f"net.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        tensors |= {f"ema.{name}": tensor for name, tensor in self.ema.network.state_dict().items()}
+        for prefix, part in self.optimizer.parts.items():
+            tensors |= optimizer_tensors(part, prefix)
+        state = StateHeader(
+            config=self.config, step=self.step, images=self.step * self.config.batch_size,
+            elapsed_s=self.elapsed_s, smooth_loss=self.smooth_loss,
+        )
+        save(self.folder / STATE_FILE, tensors, state)
+        save(self.folder / MODEL_FILE, self.ema.network.state_dict(), self.header())
+
+    def restore(self) -> None:
+        """Go on from the folder's checkpoint; raises BadFile."""
+        path = self.folder / STATE_FILE
+        state, tensors = load_state(path)
+        fit(self.network, _under("net.", tensors), str(path))
+        fit(self.ema.network, _under("ema.", tensors), str(path))
+        try:
+            self.rng.set_state(tensors["rng"])
+            for prefix, part in self.optimizer.parts.items():
+                restore_optimizer(part, tensors, prefix)
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise BadFile(f"{path} cannot be resumed from ({error}).", "Its model can still be sampled; start a new run.") from error
+        self.step, self.elapsed_s, self.smooth_loss = state.step, state.elapsed_s, state.smooth_loss
+        self._reported_at = self.elapsed_s
+
+    def _log(self, event: TrainStep) -> None:
+        path = self.folder / LOSS_FILE
+        row = [event.step, f"{event.elapsed_s:.2f}", event.loss, event.smooth_loss, event.lr, event.grad_norm,
+               f"{event.images_per_s:.1f}"]
+        fresh = not path.exists()
+        with open(path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if fresh:
+                writer.writerow(["step", "seconds", "loss", "smooth_loss", "lr", "grad_norm", "images_per_s"])
+            writer.writerow(row)
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
