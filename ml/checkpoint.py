@@ -78,8 +78,10 @@ def fit(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
         want = tuple(expected[name].shape) if name in expected else "nothing of that name"
         have = tuple(weights[name].shape) if name in weights else "nothing of that name"
         if want != have:
-            raise BadFile(f"{source} does not fit its own description: {name}: expected {want}, found {have}.",
-                          "Use the file as it was saved, or train the model again.")
+            raise BadFile(
+                f"{source} does not fit its own description: {name}: expected {want}, found {have}.",
+                "Use the file as it was saved, or train the model again.",
+            )
     network.load_state_dict(weights)
 
 
@@ -96,10 +98,14 @@ def _read(path: Path, weights: bool = True) -> tuple[str, dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(KEY)
             if text is None:
-                raise BadFile(f"{path} was not written by Noiseloom: it has no description.", "Use a model from Noiseloom.")
+                raise BadFile(
+                    f"{path} was not written by Noiseloom: it has no description.", "Use a model from Noiseloom."
+                )
             tensors = {name: file.get_tensor(name) for name in file.keys()} if weights else {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
-        raise BadFile(f"{path} is damaged or not a model file ({error}).", "Use another file, or train again.") from error
+        raise BadFile(
+            f"{path} is damaged or not a model file ({error}).", "Use another file, or train again."
+        ) from error
     return text, tensors
 
 
@@ -114,7 +120,9 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str
     """An optimiser's state as named tensors; its settings come from the run's configuration instead."""
     state = optimizer.state_dict()["state"]
     return {
-        f"{prefix}{index}.{key}": torch.as_tensor(value) for index, entry in state.items() for key, value in entry.items()
+        f"{prefix}{index}.{key}": torch.as_tensor(value)
+        for index, entry in state.items()
+        for key, value in entry.items()
     }
 
 

@@ -199,7 +199,7 @@ def usual_roots() -> list[Path]:
 def _present(folder: Path, name: str) -> Path | None:
     candidates = (folder / name, folder / f"{name}.gz")
     # os.path: unlike Path.is_file it answers False, not PermissionError, inside a closed folder.
-    return next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def _bad(path: Path, found: str) -> BadFile:

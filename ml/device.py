@@ -24,7 +24,9 @@ def pick(name: DeviceName = "auto") -> Device:
     if name in ("auto", "mps") and torch.backends.mps.is_available():
         return Device(torch.device("mps"), "Apple GPU", "Apple GPU, through Metal")
     if name in ("cuda", "mps"):
-        raise NoDevice(f"No {name.upper()} device was found.", "Use --device cpu, or install a driver and a torch that match.")
+        raise NoDevice(
+            f"No {name.upper()} device was found.", "Use --device cpu, or install a driver and a torch that match."
+        )
     threads = torch.get_num_threads()
     count = f"{threads} thread" + ("s" if threads != 1 else "")
     reason = f"CPU, {count}" + (": no CUDA device found" if name == "auto" else "")
@@ -39,7 +41,7 @@ def bf16_is_fast(device: torch.device) -> bool:
 
 
 def tune(device: torch.device) -> None:
-    """Settings that cost nothing in quality: TF32 on CUDA, denormals flushed on the CPU (they slow early training tenfold)."""
+    """Settings that cost nothing in quality: TF32 on CUDA; denormals, which slow early training tenfold, flushed."""
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True

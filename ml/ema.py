@@ -20,6 +20,7 @@ class PowerEma:
     def update(self, network: nn.Module, step: int) -> None:
         """Move towards `network` after its step number `step`, 1 or more."""
         weight = 1 - (1 - 1 / step) ** (self.gamma + 1)
-        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), weight)
+        for average, parameter in zip(self.network.parameters(), network.parameters(), strict=True):
+            average.lerp_(parameter, weight)
         for average, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
             average.copy_(buffer)

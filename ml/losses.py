@@ -43,7 +43,9 @@ def loss_weight(levels: Levels, config: TrainConfig) -> Tensor:
     return capped / per_target[config.model.prediction]
 
 
-def classifier_loss(network: nn.Module, x0: Tensor, labels: Tensor, config: TrainConfig, rng: torch.Generator) -> Tensor:
+def classifier_loss(
+    network: nn.Module, x0: Tensor, labels: Tensor, config: TrainConfig, rng: torch.Generator
+) -> Tensor:
     """Cross-entropy with label smoothing 0.05 (Szegedy et al. 2016), on slightly distorted images if asked for."""
     x = distort(x0, rng) if config.augment else x0
     return F.cross_entropy(network(x).float(), labels, label_smoothing=0.05)

@@ -33,7 +33,7 @@ class ConvMuon:
 
 
 class Optimizer:
-    """The optimiser a run asks for, with one learning rate to set: `muon` is Muon on inner convolutions, AdamW elsewhere."""
+    """The optimiser a run asks for, with one learning rate: `muon` is Muon on inner convolutions, AdamW elsewhere."""
 
     def __init__(self, network: nn.Module, config: TrainConfig) -> None:
         parameters = dict(network.named_parameters())

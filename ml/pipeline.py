@@ -16,7 +16,7 @@ from ml.control import RunControl
 from ml.denoiser import NetworkDenoiser
 from ml.device import pick, tune
 from ml.errors import BadRequest
-from ml.events import Frame, SampleEvent, Sampled
+from ml.events import Frame, Sampled, SampleEvent
 from ml.guidance import classifier_free
 from ml.images import to_uint8
 from ml.models import build
@@ -53,10 +53,12 @@ def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedMod
     tune(where)
     header, weights = load_model(path)
     if header.model.network == "judge":
-        raise BadRequest(f"{name!r} is a classifier: it judges digits and cannot draw them.", "Choose a diffusion model.")
+        raise BadRequest(
+            f"{name!r} is a classifier: it judges digits and cannot draw them.", "Choose a diffusion model."
+        )
     network = build(header.model)
     fit(network, weights, str(path))
-    network = network.to(device=where, memory_format=torch.channels_last).eval()
+    network = network.to(where).to(memory_format=torch.channels_last).eval()
     return LoadedModel(name, header, network, where, file_hash(path))
 
 
@@ -70,12 +72,15 @@ def sample(
     model = load(request.model, device)
     if request.model_hash not in ("", model.hash):
         raise BadRequest(
-            f"The model {request.model!r} is not the one this image was made with.", "Find that model file, or sample anew."
+            f"The model {request.model!r} is not the one this image was made with.",
+            "Find that model file, or sample anew.",
         )
     yield from sample_with(model, request, control or RunControl(), frames)
 
 
-def sample_with(model: LoadedModel, request: SampleRequest, control: RunControl, frames: bool = True) -> Iterator[SampleEvent]:
+def sample_with(
+    model: LoadedModel, request: SampleRequest, control: RunControl, frames: bool = True
+) -> Iterator[SampleEvent]:
     """`sample` with a model at hand."""
     check_labels(request, model.config)
     started = time.perf_counter()
@@ -100,7 +105,9 @@ def check_labels(request: SampleRequest, config: ModelConfig) -> None:
     wrong = [label for label in request.labels if label != NO_LABEL and not 0 <= label < config.num_classes]
     if wrong:
         knows = f"0 to {config.num_classes - 1}" if config.num_classes else "no labels"
-        raise BadRequest(f"The model {request.model!r} knows {knows}, not {wrong[0]}.", "Ask for one of those, or for no label.")
+        raise BadRequest(
+            f"The model {request.model!r} knows {knows}, not {wrong[0]}.", "Ask for one of those, or for no label."
+        )
 
 
 def _steps(model: LoadedModel, request: SampleRequest, first: int) -> Iterator[DenoiseStep]:

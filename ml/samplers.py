@@ -79,9 +79,9 @@ def dpm_solver_2m(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise)
 
 @torch.no_grad()
 def heun(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Iterator[DenoiseStep]:
-    """Heun's second-order method (Karras et al. 2022, algorithm 1) on y = x / alpha, dy/dr = (y - x0) / r, r = sigma / alpha.
+    """Heun's second-order method (Karras et al. 2022, algorithm 1) on y = x / alpha: dy/dr = (y - x0) / r.
 
-    Two network calls per step, one in the last.
+    r = sigma / alpha. Two network calls per step, one in the last.
     """
     for step, (now, then) in enumerate(pairwise(grid)):
         x0 = denoise(x, now)

@@ -79,7 +79,7 @@ class DiscreteSchedule:
     def __init__(self, beta: Array) -> None:
         self.timesteps = len(beta)
         self.beta = beta
-        self.alpha_bar: Array = np.cumprod(1 - beta)
+        self.alpha_bar: Array = np.cumprod(1 - beta, dtype=np.float64)
         previous = np.concatenate([[1.0], self.alpha_bar[:-1]])
         self.posterior_variance: Array = beta * (1 - previous) / (1 - self.alpha_bar)  # Ho et al. 2020, eq. 7
         self.snr: Array = self.alpha_bar / (1 - self.alpha_bar)
@@ -113,7 +113,10 @@ class DiscreteSchedule:
         ratios = karras_ratios(steps, top, min(bottom, top))
         index = np.interp(np.log(ratios), log_ratio, np.arange(self.timesteps))
         return [
-            *(Level(i / self.timesteps, 1 / math.hypot(1, r), r / math.hypot(1, r)) for i, r in zip(index, ratios, strict=True)),
+            *(
+                Level(i / self.timesteps, 1 / math.hypot(1, r), r / math.hypot(1, r))
+                for i, r in zip(index, ratios, strict=True)
+            ),
             CLEAN,
         ]
 

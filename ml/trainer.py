@@ -15,7 +15,15 @@ from torch import Tensor
 
 from ml import data, pipeline
 from ml.checkpoint import (
-    MODEL_FILE, STATE_FILE, ModelHeader, StateHeader, fit, load_state, optimizer_tensors, restore_optimizer, save,
+    MODEL_FILE,
+    STATE_FILE,
+    ModelHeader,
+    StateHeader,
+    fit,
+    load_state,
+    optimizer_tensors,
+    restore_optimizer,
+    save,
 )
 from ml.config import NO_LABEL, DeviceName, SampleRequest, TrainConfig, parse
 from ml.control import RunControl
@@ -36,8 +44,13 @@ PREVIEW_SEED = 1
 
 
 def train(
-    config: TrainConfig, run_dir: Path, *, device: DeviceName = "auto", data_root: Path | None = None,
-    resume: bool = False, control: RunControl | None = None,
+    config: TrainConfig,
+    run_dir: Path,
+    *,
+    device: DeviceName = "auto",
+    data_root: Path | None = None,
+    resume: bool = False,
+    control: RunControl | None = None,
 ) -> Iterator[TrainEvent]:
     """Train until the budget is used up or `control` cancels; everything is saved either way.
 
@@ -62,7 +75,9 @@ def _recorded(run_dir: Path, asked: TrainConfig) -> TrainConfig:
     """The configuration that the run was started with, with the budget that is asked for now."""
     path = run_dir / CONFIG_FILE
     if not path.is_file():
-        raise BadFile(f"{run_dir} holds no run to resume.", "Start one there without --resume, or choose another folder.")
+        raise BadFile(
+            f"{run_dir} holds no run to resume.", "Start one there without --resume, or choose another folder."
+        )
     recorded = parse(TrainConfig, path.read_bytes(), str(path))
     return recorded.with_changes(steps=asked.steps, epochs=asked.epochs, minutes=asked.minutes)
 
@@ -123,7 +138,7 @@ class Run:
             )
         self.images, self.labels = dataset.images.to(where), dataset.labels.to(where)
         torch.manual_seed(config.seed)  # the initial weights
-        self.network = build(config.model).to(device=where, memory_format=torch.channels_last)
+        self.network = build(config.model).to(where).to(memory_format=torch.channels_last)
         self.ema = PowerEma(self.network, config.ema_gamma)
         self.optimizer = Optimizer(self.network, config)
         self.schedule = schedule_of(config.model)
@@ -205,7 +220,8 @@ class Run:
             if not math.isfinite(loss):
                 raise Diverged(
                     f"The loss became {loss} at step {self.step}.",
-                    f"The last checkpoint in {self.folder} is kept. Start again with a lower learning rate than {self.config.lr:g}.",
+                    f"The last checkpoint in {self.folder} is kept. "
+                    f"Start again with a lower learning rate than {self.config.lr:g}.",
                 )
             keep = 1 - 1 / min(self.step, SMOOTHING_STEPS)
             self.smooth_loss = loss if self.smooth_loss is None else keep * self.smooth_loss + (1 - keep) * loss
@@ -215,8 +231,14 @@ class Run:
         self._reported_at = self.elapsed_s
         remaining = self.elapsed_s * (1 - self.progress) / max(self.progress, 1e-9)
         event = TrainStep(
-            self.step, self.total_steps, sum(losses) / len(losses), self.smooth_loss or 0.0, *self._last,
-            rate, self.elapsed_s, max(remaining, 0.0),
+            self.step,
+            self.total_steps,
+            sum(losses) / len(losses),
+            self.smooth_loss or 0.0,
+            *self._last,
+            rate,
+            self.elapsed_s,
+            max(remaining, 0.0),
         )
         self._log(event)
         return event
@@ -236,8 +258,14 @@ class Run:
         """What the model file says of its training."""
         config = self.config
         return ModelHeader(
-            name=config.name, model=config.model, defaults=config.defaults, data=config.data, device=self.device.name,
-            steps=self.step, images=self.step * config.batch_size, seconds=round(self.elapsed_s, 1),
+            name=config.name,
+            model=config.model,
+            defaults=config.defaults,
+            data=config.data,
+            device=self.device.name,
+            steps=self.step,
+            images=self.step * config.batch_size,
+            seconds=round(self.elapsed_s, 1),
         )
 
     def save(self) -> None:
@@ -250,8 +278,11 @@ class Run:
         for prefix, part in self.optimizer.parts.items():
             tensors |= optimizer_tensors(part, prefix)
         state = StateHeader(
-            config=self.config, step=self.step, images=self.step * self.config.batch_size,
-            elapsed_s=self.elapsed_s, smooth_loss=self.smooth_loss,
+            config=self.config,
+            step=self.step,
+            images=self.step * self.config.batch_size,
+            elapsed_s=self.elapsed_s,
+            smooth_loss=self.smooth_loss,
         )
         save(self.folder / STATE_FILE, tensors, state)
         save(self.folder / MODEL_FILE, self.ema.network.state_dict(), self.header())
@@ -267,14 +298,23 @@ class Run:
             for prefix, part in self.optimizer.parts.items():
                 restore_optimizer(part, tensors, prefix)
         except (KeyError, ValueError, RuntimeError) as error:
-            raise BadFile(f"{path} cannot be resumed from ({error}).", "Its model can still be sampled; start a new run.") from error
+            raise BadFile(
+                f"{path} cannot be resumed from ({error}).", "Its model can still be sampled; start a new run."
+            ) from error
         self.step, self.elapsed_s, self.smooth_loss = state.step, state.elapsed_s, state.smooth_loss
         self._reported_at = self.elapsed_s
 
     def _log(self, event: TrainStep) -> None:
         path = self.folder / LOSS_FILE
-        row = [event.step, f"{event.elapsed_s:.2f}", event.loss, event.smooth_loss, event.lr, event.grad_norm,
-               f"{event.images_per_s:.1f}"]
+        row = [
+            event.step,
+            f"{event.elapsed_s:.2f}",
+            event.loss,
+            event.smooth_loss,
+            event.lr,
+            event.grad_norm,
+            f"{event.images_per_s:.1f}",
+        ]
         fresh = not path.exists()
         with open(path, "a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)

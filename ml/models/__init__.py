@@ -3,9 +3,9 @@
 from torch import nn
 
 from ml.config import ModelConfig
+from ml.models.classifier import Classifier
 from ml.models.textbook import TextbookUNet
 from ml.models.unet import UNet
-from ml.models.classifier import Classifier
 
 
 def build(config: ModelConfig) -> nn.Module:

@@ -26,7 +26,8 @@ class ConvBlock(nn.Module):
 class TextbookUNet(nn.Module):
     """Conv blocks (64-128-256 by default), max-pooling down, transposed convolutions up, skip concatenation.
 
-    x_t (B, C, H, W), time (1 or B,), labels (B,) -> prediction (B, C, H, W). `patch`, `blocks` and `attention` do not apply.
+    x_t (B, C, H, W), time (1 or B,), labels (B,) -> prediction (B, C, H, W). `patch`, `blocks` and `attention` do
+    not apply.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -38,7 +39,8 @@ class TextbookUNet(nn.Module):
         )
         self.pool = nn.MaxPool2d(2)
         self.grow = nn.ModuleList(
-            nn.ConvTranspose2d(wide, narrow, 2, stride=2) for wide, narrow in zip(widths[:0:-1], widths[-2::-1], strict=True)
+            nn.ConvTranspose2d(wide, narrow, 2, stride=2)
+            for wide, narrow in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
         self.up = nn.ModuleList(ConvBlock(2 * narrow, narrow, config) for narrow in widths[-2::-1])
         self.out = nn.Conv2d(widths[0], config.channels, 1)

@@ -24,7 +24,8 @@ class UNet(nn.Module):
     """x_t (B, C, H, W), time (1 or B,), labels (B,) -> prediction (B, C, H, W).
 
     Optional space-to-depth at the input (`patch`), `blocks` residual blocks per level, strided-conv downsampling,
-    nearest + conv upsampling, skip concatenation, zero-initialised output. Odd sizes (7 -> 4) are cropped on the way up.
+    nearest + conv upsampling, skip concatenation, zero-initialised output. Odd sizes (7 -> 4) are cropped on the way
+    up.
     """
 
     def __init__(self, config: ModelConfig) -> None:
