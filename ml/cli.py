@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import numpy as np
 import typer
@@ -30,6 +30,7 @@ from ml.settings import assignment, changed, checked, refuse_other_settings, sta
 
 if TYPE_CHECKING:
     from ml.checkpoint import ModelHeader
+    from ml.evaluate import Report
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help="Noiseloom without a screen.",
@@ -144,6 +145,39 @@ def sample(
 
 
 @app.command()
+def evaluate(
+    model: Model = "digits",
+    images: Annotated[Path | None, typer.Option(help="Score the images in an .npz instead.")] = None,
+    data_root: DataRoot = None,
+    count: Annotated[int, typer.Option(min=100, max=5000, help="How many digits to draw, evenly over classes.")] = 1000,
+    steps: Annotated[int | None, typer.Option(help="The model's own default if not given.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="The model's own default if not given.")] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> int:
+    """Score digits with the judge: accuracy, Frechet distance, precision, recall, copies."""
+    from ml.evaluate import Report, evaluate_images, evaluate_model
+
+    with interruptible() as control, Line() as line:
+        if images is not None:
+            pixels, labels = exports.read_arrays(images)
+            events = evaluate_images(pixels, labels, data_root, device, str(images))
+        else:
+            request = _to_evaluate(model, count, {"steps": steps, "guidance": guidance, "seed": seed})
+            events = evaluate_model(request, data_root, device, control)
+        for event in events:
+            if isinstance(event, Report):
+                print(event.model_dump_json(indent=1) if as_json else _scores(event))
+                return 0
+            if control.cancelled:
+                break
+            line.show(f"{event.what} {event.done}/{event.total}" if event.total else event.what)
+    print("Interrupted.", file=sys.stderr)
+    return INTERRUPTED
+
+
+@app.command()
 def export(
     from_image: Annotated[Path, typer.Option(help="A file that Noiseloom wrote.")],
     out: Annotated[Path | None, typer.Option(help="Where to; a new name beside it if not given.")] = None,
@@ -214,6 +248,30 @@ def doctor(as_json: AsJson = False) -> int:
         if finding.what_to_do:
             print(f"{'':21}-> {finding.what_to_do}")
     return 0
+
+
+def _to_evaluate(model: str, count: int, given: dict[str, Any]) -> SampleRequest:
+    """The request of `count` images, evenly over the model's classes."""
+    from ml import library
+    from ml.checkpoint import load_header
+
+    header = load_header(library.find(model))
+    classes = header.model.num_classes
+    labels = tuple(k % classes for k in range(count)) if classes else (NO_LABEL,) * count
+    changes = {name: value for name, value in given.items() if value is not None}
+    return checked(SampleRequest, header.defaults.model_dump() | changes | {"model": model, "labels": labels})
+
+
+def _scores(report: "Report") -> str:
+    """A report as lines for a person."""
+    accuracy = "-" if report.accuracy is None else f"{report.accuracy:.1%}"
+    rows = {
+        "class accuracy": f"{accuracy} of {report.images} images",
+        "Frechet distance": f"{report.frechet:.3f}, {report.frechet_ratio:.2f} times that of real digits",
+        "precision, recall": f"{report.precision:.3f}, {report.recall:.3f}",
+        "copied digits": f"{report.memorised}",
+    }
+    return "\n".join(f"{what:<20}{value}" for what, value in rows.items())
 
 
 def _watch(events: "Generator[TrainEvent]", control: RunControl, line: Line) -> RunFinished | None:

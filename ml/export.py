@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 from pydantic import Field
 
-from ml.config import Description, SampleRequest, parse
+from ml.config import NO_LABEL, Description, SampleRequest, parse
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
 from ml.files import atomic, make_folder
@@ -172,6 +172,22 @@ def read_pixels(path: Path | str) -> Pixels:
         with _opened(path) as image:
             image.seek(getattr(image, "n_frames", 1) - 1)
             return np.array(image.convert("RGB" if image.mode in ("RGB", "RGBA", "P") else "L"))
+
+
+def read_arrays(path: Path | str) -> tuple[Pixels, tuple[int, ...]]:
+    """`images` uint8 (N, H, W[, 3]) and `labels` (-1 each where there are none) of anyone's NPZ; raises BadFile."""
+    path = Path(path)
+    with _reading(path):
+        images = _npz_array(path, "images", MAX_PIXELS * 8)
+        with zipfile.ZipFile(path) as archive:
+            labelled = "labels.npy" in archive.namelist()
+        labels = _npz_array(path, "labels", MAX_PIXELS) if labelled else np.full(len(images), NO_LABEL)
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or labels.dtype.kind not in "iu":
+        found = f"{images.dtype} images of shape {images.shape} and {labels.dtype} labels"
+        raise BadFile(f"{path.name} holds {found}.", "Save `images` as uint8 (N, H, W) and `labels` as integers (N,).")
+    if labels.shape != (len(images),):
+        raise BadFile(f"{path.name} has {len(images)} images and labels of shape {labels.shape}.", _OTHER_FILE)
+    return images, tuple(labels.tolist())
 
 
 def same_pixels(found: Pixels, made: Pixels) -> bool:

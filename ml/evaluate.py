@@ -1,0 +1,165 @@
+"""How good generated digits are: class accuracy, Frechet distance, precision, recall, and copies of training images.
+
+A distance between two finite samples is never zero, so each is given beside its floor: the same distance between
+real training and real test images, at the same N and the same class counts, averaged over the same random draws.
+"""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ml import data, pipeline
+from ml.config import NO_LABEL, Description, DeviceName, SampleRequest
+from ml.control import RunControl
+from ml.errors import BadRequest
+from ml.events import Frame, Pixels, Progress, Sampled
+from ml.judge import Judge
+
+NEIGHBOUR = 3
+DRAWS = 10
+MIN_IMAGES = 100  # a covariance of 64 features from fewer says nothing
+COPY_RATIO = 1 / 3
+SEED = 1
+
+
+class Report(Description):
+    """Scores of N images against MNIST; `accuracy` is None where nobody asked for classes."""
+
+    source: str
+    images: int
+    steps: int | None = None
+    accuracy: float | None
+    confidence: float
+    frechet: float
+    frechet_floor: float
+    frechet_ratio: float
+    precision: float
+    recall: float
+    memorised: int
+    seconds_per_image: float | None = None
+
+
+def evaluate_model(
+    request: SampleRequest, data_root: Path | None, device: DeviceName = "auto", control: RunControl | None = None
+) -> Iterator[Progress | Report]:
+    """Sample a request and score it: `Progress`, and a `Report` at the end unless cancelled.
+
+    Raises BadRequest, BadFile, DataUnavailable, NoDevice.
+    """
+    sampled: Sampled | None = None
+    total = len(request.labels)
+    for event in pipeline.sample(request, device=device, control=control):
+        if isinstance(event, Frame):
+            yield Progress("Drawing", event.first + len(event.x_t) * event.step // event.steps, total)
+        else:
+            sampled = event
+    if sampled is None:
+        return
+    for event in evaluate_images(sampled.images, request.labels, data_root, device, request.model):
+        if isinstance(event, Report):
+            per_image = round(sampled.seconds / total, 4)
+            event = event.with_changes(steps=sampled.network_calls, seconds_per_image=per_image)
+        yield event
+
+
+def evaluate_images(
+    images: Pixels, labels: tuple[int, ...], data_root: Path | None, device: DeviceName = "auto", source: str = "images"
+) -> Iterator[Progress | Report]:
+    """Score images (N, 28, 28), N at least 100, that should show `labels` (-1: any); raises as `evaluate_model`."""
+    if len(images) < MIN_IMAGES:
+        raise BadRequest(f"{len(images)} images are too few to score.", f"Give at least {MIN_IMAGES}.")
+    judge = Judge.bundled(device)
+    features = judge.features(images)
+    verdict = judge.read(features)
+    wanted = np.array(labels)
+    asked = wanted != NO_LABEL
+    counts = np.bincount(np.where(asked, wanted, verdict.labels), minlength=len(verdict.probabilities[0]))
+    train = yield from data.loading("mnist", data_root, "train")
+    test = yield from data.loading("mnist", data_root, "test")
+    for real in (train, test):
+        if counts.max() > np.bincount(real.labels.numpy()).min():
+            raise BadRequest(f"{counts.max()} images of one class are more than MNIST has.", "Give fewer images.")
+    scores = yield from _against_real(features, counts, judge, train, test)
+    yield Progress("Looking for copies", 0, 0)
+    copies = memorised(_flat(torch.from_numpy(images)), _flat(train.images))
+    right = verdict.labels[asked] == wanted[asked]
+    yield Report(
+        source=source,
+        images=len(images),
+        accuracy=float(right.mean()) if asked.any() else None,
+        confidence=float(verdict.confidence.mean()),
+        memorised=int(copies.sum()),
+        **scores,
+    )
+
+
+def _against_real(
+    features: Tensor, counts: np.ndarray, judge: Judge, train: data.Dataset, test: data.Dataset
+) -> Generator[Progress, None, dict[str, float]]:
+    """Means over random draws of real images with these class counts; returns the distances and the manifolds."""
+    rng = np.random.default_rng(SEED)
+    rows: list[tuple[float, float, float, float]] = []
+    for draw in range(DRAWS):
+        yield Progress("Comparing with real digits", draw, DRAWS)
+        ours, theirs = (judge.features(_draw(real, counts, rng)) for real in (train, test))
+        precision, recall = precision_recall(theirs, features)
+        rows.append((frechet(features, theirs), frechet(ours, theirs), precision, recall))
+    distance, floor, precision, recall = np.mean(rows, axis=0).tolist()
+    return {
+        "frechet": distance,
+        "frechet_floor": floor,
+        "frechet_ratio": distance / floor,
+        "precision": precision,
+        "recall": recall,
+    }
+
+
+def _draw(real: data.Dataset, counts: np.ndarray, rng: np.random.Generator) -> Pixels:
+    labels = real.labels.numpy()
+    chosen = [rng.choice(np.flatnonzero(labels == k), count, replace=False) for k, count in enumerate(counts)]
+    return real.images[np.concatenate(chosen), 0].numpy()
+
+
+def _flat(images: Tensor) -> Tensor:
+    return images.reshape(len(images), -1).float() / 255
+
+
+def frechet(a: Tensor, b: Tensor) -> float:
+    """Frechet distance between Gaussians fitted to features (N, D), (M, D): Heusel et al. 2017, eq. 6, in float64.
+
+    The trace of the square root comes from the eigenvalues of S_a^(1/2) S_b S_a^(1/2), which are real.
+    """
+    a, b = a.double(), b.double()
+    shift = (a.mean(dim=0) - b.mean(dim=0)).square().sum()
+    cov_a, cov_b = a.T.cov(), b.T.cov()
+    values, vectors = torch.linalg.eigh(cov_a)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()
+    return max(float(shift + cov_a.trace() + cov_b.trace() - 2 * cross), 0.0)
+
+
+def precision_recall(real: Tensor, made: Tensor, k: int = NEIGHBOUR) -> tuple[float, float]:
+    """Improved precision and recall (Kynkaanniemi et al. 2019, eq. 2): features (N, D), (M, D) -> two shares."""
+    across = torch.cdist(made, real)  # (M, N)
+    return _covered(across, _radii(real, k)), _covered(across.T, _radii(made, k))
+
+
+def _radii(points: Tensor, k: int) -> Tensor:
+    """The distance of each point to its k-th nearest neighbour: (N,)."""
+    return torch.cdist(points, points).kthvalue(k + 1, dim=1).values  # the nearest is the point itself
+
+
+def _covered(distances: Tensor, radii: Tensor) -> float:
+    return float((distances <= radii).any(dim=1).float().mean())
+
+
+def memorised(made: Tensor, training: Tensor) -> Tensor:
+    """Which images copy a training image (Yoon et al. 2023): bool (N,), for pixels (N, P) and (M, P).
+
+    A copy is nearer to its nearest training image than a third of its distance to the second-nearest.
+    """
+    nearest = torch.cat([torch.cdist(part, training).topk(2, largest=False).values for part in made.split(100)])
+    return nearest[:, 0] < COPY_RATIO * nearest[:, 1]

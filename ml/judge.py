@@ -1,0 +1,75 @@
+"""The judge: a small bundled classifier that reads digits, and whose last hidden layer is the space of the scores."""
+
+from functools import lru_cache
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ml import library
+from ml.checkpoint import fit, load_model
+from ml.config import DeviceName
+from ml.device import pick
+from ml.errors import BadFile, BadRequest
+from ml.events import Pixels
+from ml.models.classifier import Classifier, logits_from_features
+
+NAME = "judge"
+BATCH = 500
+
+
+class Verdict(NamedTuple):
+    """What the judge reads in N images."""
+
+    labels: NDArray[np.int64]  # (N,)
+    confidence: NDArray[np.float32]  # (N,), the probability of that label; says nothing about quality
+    probabilities: NDArray[np.float32]  # (N, classes)
+
+
+class Judge:
+    """A trained `Classifier` on a device."""
+
+    def __init__(self, network: Classifier, side: int, device: torch.device) -> None:
+        self.network = network.to(device).to(memory_format=torch.channels_last).eval()
+        self.side, self.device = side, device
+
+    @classmethod
+    def bundled(cls, device: DeviceName = "auto") -> Self:
+        """The judge that ships with the program, loaded once per device; raises BadFile, NoDevice."""
+        return _load(cls, device)
+
+    def judge(self, images: Pixels) -> Verdict:
+        """Read images (N, side, side), uint8; raises BadRequest for another shape."""
+        return self.read(self.features(images))
+
+    @torch.no_grad()
+    def features(self, images: Pixels) -> Tensor:
+        """The feature space of Frechet distances, precision and recall: float32 (N, embedding), on the CPU."""
+        if images.ndim != 3 or images.shape[1:] != (self.side, self.side):
+            raise BadRequest(
+                f"The judge reads grey images of {self.side} x {self.side}, not {' x '.join(map(str, images.shape[1:]))}.",
+                "Judge digits of that size.",
+            )
+        pixels = torch.from_numpy(images).unsqueeze(1)
+        parts = [self.network.features(part.to(self.device).float() / 127.5 - 1).cpu() for part in pixels.split(BATCH)]
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def read(self, features: Tensor) -> Verdict:
+        """The verdict that belongs to `features`."""
+        probabilities = logits_from_features(self.network, features.to(self.device)).softmax(dim=1).cpu()
+        confidence, labels = probabilities.max(dim=1)
+        return Verdict(labels.numpy(), confidence.numpy(), probabilities.numpy())
+
+
+@lru_cache(maxsize=4)
+def _load(kind: type[Judge], device: DeviceName) -> Judge:
+    path = library.bundled_folder() / f"{NAME}.safetensors"
+    header, weights = load_model(path)
+    network = Classifier(header.model)
+    if header.model.network != "judge":
+        raise BadFile(f"{path} is not a judge.", "Install Noiseloom again.")
+    fit(network, weights, str(path))
+    return kind(network, header.model.image_size, pick(device).torch_device)
