@@ -1,7 +1,7 @@
 """The judge: a small bundled classifier that reads digits, and whose last hidden layer is the space of the scores."""
 
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,10 +35,10 @@ class Judge:
         self.network = network.to(device).to(memory_format=torch.channels_last).eval()
         self.side, self.device = side, device
 
-    @classmethod
-    def bundled(cls, device: DeviceName = "auto") -> Self:
+    @staticmethod
+    def bundled(device: DeviceName = "auto") -> "Judge":
         """The judge that ships with the program, loaded once per device; raises BadFile, NoDevice."""
-        return _load(cls, device)
+        return _load(device)
 
     def judge(self, images: Pixels) -> Verdict:
         """Read images (N, side, side), uint8; raises BadRequest for another shape."""
@@ -49,7 +49,7 @@ class Judge:
         """The feature space of Frechet distances, precision and recall: float32 (N, embedding), on the CPU."""
         if images.ndim != 3 or images.shape[1:] != (self.side, self.side):
             raise BadRequest(
-                f"The judge reads grey images of {self.side} x {self.side}, not {' x '.join(map(str, images.shape[1:]))}.",
+                f"The judge reads grey images of {self.side} x {self.side}, these are {images.shape[1:]}.",
                 "Judge digits of that size.",
             )
         pixels = torch.from_numpy(images).unsqueeze(1)
@@ -65,11 +65,11 @@ class Judge:
 
 
 @lru_cache(maxsize=4)
-def _load(kind: type[Judge], device: DeviceName) -> Judge:
+def _load(device: DeviceName) -> Judge:
     path = library.bundled_folder() / f"{NAME}.safetensors"
     header, weights = load_model(path)
     network = Classifier(header.model)
     if header.model.network != "judge":
         raise BadFile(f"{path} is not a judge.", "Install Noiseloom again.")
     fit(network, weights, str(path))
-    return kind(network, header.model.image_size, pick(device).torch_device)
+    return Judge(network, header.model.image_size, pick(device).torch_device)

@@ -1,0 +1,219 @@
+"""The Generate page without its widgets: settings, the request they make, the trajectory it gave."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from desktop_app import work
+from desktop_app.jobs import Ended, Job
+from desktop_app.settings import MAX_COLUMNS, MAX_ROWS, GenerateSettings
+from desktop_app.work import Exported, Judged
+from ml import prompts
+from ml.config import NO_LABEL, SampleRequest, SampleSettings
+from ml.errors import BadRequest
+from ml.events import Frame, Pixels, Progress, Sampled
+from ml.export import Layout
+from ml.images import film
+from ml.prompts import Understood
+
+if TYPE_CHECKING:
+    from desktop_app.session.session import Session
+
+View = Literal["noisy", "clean"]
+LIVE_DELAY_MS = 200
+LIVE_CALLS = 1500  # network calls of a request small enough to be drawn while a slider moves
+FULL_ROW = 10
+MAX_IMAGES = MAX_ROWS * MAX_COLUMNS  # one part of a request, so that a frame has them all
+
+
+class Generate(QObject):
+    """Observable state of drawing. A newer request replaces the one that is being drawn."""
+
+    changed = Signal()  # settings, or how the prompt is understood
+    begun = Signal()  # a new trajectory, empty so far
+    stepped = Signal(int)  # one more step of it
+    finished = Signal()  # the images are there
+    judged = Signal()
+    busy_changed = Signal()
+    exported = Signal(object)  # Path
+
+    def __init__(self, session: "Session", settings: GenerateSettings) -> None:
+        super().__init__(session)
+        self._session = session
+        self.settings = settings
+        self.understood: Understood | None = None
+        self.misunderstood = ""
+        self.request: SampleRequest | None = None  # of the trajectory that is shown
+        self.columns = FULL_ROW  # of the grid that is shown
+        self.frames: list[Frame] = []
+        self.sampled: Sampled | None = None
+        self.verdict: Judged | None = None
+        self._job: Job | None = None
+        self._soon = QTimer(self, singleShot=True, interval=LIVE_DELAY_MS)
+        self._soon.timeout.connect(self._draw_if_new)
+        self._understand()
+
+    # ---- settings
+
+    def change(self, *, live: bool = True, **changes: object) -> None:
+        """Change settings; with `live`, what is quickly drawn is drawn anew without being asked for."""
+        new = self.settings.with_changes(**changes)
+        if new == self.settings:
+            return
+        self.settings = new
+        self._understand()
+        self.changed.emit()
+        if live and self.understood and len(self.labels()) * new.steps <= LIVE_CALLS:
+            self._soon.start()
+
+    def use_model(self, name: str, defaults: SampleSettings | None = None) -> None:
+        """Draw with another model, at its own default settings; `defaults` for one that is not in the list yet."""
+        card = self._session.card(name)
+        defaults = card.header.defaults if card else defaults
+        self.change(live=False, model=name, **(defaults.model_dump() if defaults else {}))
+        self.draw()
+
+    def reset(self) -> None:
+        """Back to the model's default sampler settings."""
+        card = self._session.card(self.settings.model)
+        self.change(**(card.header.defaults if card else SampleSettings()).model_dump())
+
+    @property
+    def classes(self) -> int:
+        """How many classes the model knows; 0 where it takes none."""
+        card = self._session.card(self.settings.model)
+        return card.header.model.num_classes if card else 10
+
+    def refresh(self) -> None:
+        """Read the prompt again, for a model that has only now become known."""
+        self._understand()
+        self.changed.emit()
+
+    def _understand(self) -> None:
+        self.misunderstood, self.understood = "", None
+        if not self.classes:
+            self.understood = Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, "whatever comes: this model takes no prompt")
+            return
+        try:
+            understood = prompts.understand(self.settings.prompt, self.classes)
+            if len(understood.labels) > MAX_IMAGES:
+                raise BadRequest(
+                    f"{len(understood.labels)} digits are too many to watch.", f"Ask for {MAX_IMAGES} at most."
+                )
+            self.understood = understood
+        except BadRequest as error:
+            self.misunderstood = str(error)
+
+    def row(self) -> tuple[int, ...]:
+        """The labels of one row of the grid: the prompt's, or one of them ten times over."""
+        labels = self.understood.labels if self.understood else ()
+        return labels * FULL_ROW if len(labels) == 1 else labels
+
+    def labels(self) -> tuple[int, ...]:
+        """The labels of the whole grid, row by row; a long prompt fills its rows by itself."""
+        row = self.row()
+        return row * self.settings.rows if len(row) <= MAX_COLUMNS else row
+
+    def wanted(self) -> SampleRequest | None:
+        """The request that the settings make; None where the prompt is not understood."""
+        return self.settings.request(self.labels()) if self.understood else None
+
+    # ---- drawing
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
+    def draw(self) -> None:
+        """Draw what the settings ask for, in place of what is being drawn."""
+        self._soon.stop()
+        request = self.wanted()
+        if request is None or self._session.closing:
+            return
+        self._stop_job()
+        self.request, self.columns = request, min(len(self.row()), MAX_COLUMNS)
+        self.frames, self.sampled, self.verdict = [], None, None
+        self._job = self._session.submit(partial(work.drawing, request), partial(self._on_event, request))
+        self.begun.emit()
+        self.busy_changed.emit()
+
+    def stop(self) -> None:
+        """Stop drawing; what was computed stays."""
+        self._soon.stop()
+        if self._job:
+            self._stop_job()
+            self._job = None
+            self.busy_changed.emit()
+
+    def _stop_job(self) -> None:
+        if self._job:
+            self._job.control.cancel()
+
+    def _draw_if_new(self) -> None:
+        if self.wanted() != self.request:
+            self.draw()
+
+    def _on_event(self, request: SampleRequest, event: object) -> None:
+        if request is not self.request:
+            return  # the answer to a question that is no longer asked
+        if isinstance(event, Frame) and self._job:
+            self.frames.append(event)
+            self.stepped.emit(event.step)
+        elif isinstance(event, Sampled):
+            self.sampled = event
+            self.finished.emit()
+        elif isinstance(event, Judged):
+            self.verdict = event
+            self.judged.emit()
+        elif isinstance(event, Ended) and self._job:
+            self._job = None
+            self.busy_changed.emit()
+
+    # ---- what is shown
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of the trajectory that is shown."""
+        return self.request.steps if self.request else 0
+
+    def shown(self, step: int, view: View) -> Pixels | None:
+        """The images at a step that was computed: as noisy as they are, or as the model sees them clean."""
+        if not 0 <= step < len(self.frames):
+            return None
+        return self.frames[step].x_t if view == "noisy" else self.frames[step].x0_hat
+
+    def strip(self, index: int, view: View, count: int = 8) -> Pixels | None:
+        """The way of one digit in up to `count` pictures from noise to image, of the steps computed so far."""
+        if not self.frames or not 0 <= index < len(self.frames[0].x_t):
+            return None
+        last = len(self.frames) - 1
+        chosen = sorted({round(i * last / max(count - 1, 1)) for i in range(count)})
+        return np.stack([(f.x_t if view == "noisy" else f.x0_hat)[index] for f in (self.frames[i] for i in chosen)])
+
+    # ---- taking it away
+
+    @property
+    def can_export(self) -> bool:
+        return self.sampled is not None
+
+    def export(self, path: Path, *, scale: int = 4, view: View = "noisy") -> None:
+        """Write the grid as a picture, the denoising as a film, or the arrays, by the ending of `path`."""
+        if self.sampled is None:
+            return
+        kind = ("x_t" if view == "noisy" else "x0_hat") if path.suffix.lower() not in (".png", ".npz") else "images"
+        layout = Layout(columns=self.columns, scale=scale, kind=kind)
+        pictures = film(self.frames, len(self.sampled.images), "x0_hat" if kind == "x0_hat" else "x_t")
+        task = partial(work.exporting, path, self.sampled.images, self.sampled.request, layout, pictures)
+        self._session.submit(task, self._on_export)
+
+    def _on_export(self, event: object) -> None:
+        if isinstance(event, Progress):
+            self._session.status = event.what
+        elif isinstance(event, Exported):
+            self.exported.emit(event.path)
+        elif isinstance(event, Ended):
+            self._session.status = ""
+        self._session.status_changed.emit()

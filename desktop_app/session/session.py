@@ -1,0 +1,136 @@
+"""The whole session: the lane with its jobs, the models, messages to the person, and an orderly end."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from desktop_app import work
+from desktop_app.jobs import Ended, Job, Lane, Work
+from desktop_app.session.generate import Generate
+from desktop_app.session.train import Train
+from desktop_app.settings import AppSettings
+from desktop_app.work import Ready
+from ml.events import Failed, Progress
+
+if TYPE_CHECKING:
+    from ml.library import ModelCard
+
+FRAME_MS = 16  # at most one look into the mailbox per painted frame
+Handler = Callable[[object], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to tell the person, with remedies as (key, text of a button)."""
+
+    tone: Literal["error", "warning", "info", "success"]
+    title: str
+    what_to_do: str = ""
+    actions: Sequence[tuple[str, str]] = ()
+    details: str = ""
+
+
+REMEDIES: dict[str, tuple[tuple[str, str], ...]] = {
+    "data": (("choose-data", "Choose a folder…"), ("use-synthetic", "Use synthetic digits")),
+    "diverged": (("slower", "Start again, slower"),),
+    "write": (("export", "Export elsewhere…"),),
+}
+
+
+class Session(QObject):
+    """Observable state and actions; every signal comes in the thread that made the session."""
+
+    ready = Signal()  # device and models are known, or known anew
+    message = Signal(object)  # a Message
+    status_changed = Signal()
+    closed = Signal()  # the lane has ended: the window may go
+
+    def __init__(self, settings: AppSettings, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.lane = Lane(self)
+        self.device = ""
+        self.on_gpu = False
+        self.models: tuple[ModelCard, ...] = ()
+        self.status = ""  # what is being done that belongs to no page
+        self.closing = False
+        self.generate = Generate(self, settings.generate)
+        self.train = Train(self, settings.train, settings.data_root)
+        self._handlers: dict[int, Handler] = {}
+        self._drain = QTimer(self, singleShot=True, interval=FRAME_MS)
+        self._drain.timeout.connect(self._read_mail)
+        self.lane.rang.connect(self._rang, Qt.ConnectionType.QueuedConnection)
+        self.lane.finished.connect(self._lane_finished, Qt.ConnectionType.QueuedConnection)
+
+    def start(self) -> None:
+        """Start the lane: it imports torch, and draws as soon as it can."""
+        self.lane.start()
+        self.look_again()
+        self.generate.draw()
+
+    def look_again(self) -> None:
+        """Find out anew what there is: device, models, runs."""
+        self.submit(work.warm_up, self._on_look)
+
+    def submit(self, task: Work, handler: Handler, *, background: bool = False) -> Job:
+        """Have the lane do something; `handler` gets its events, at last `Ended`."""
+        job = Job(task, background)
+        self._handlers[job.number] = handler
+        self.lane.submit(job)
+        return job
+
+    def tell(self, message: Message) -> None:
+        """Show a message in the one place for messages."""
+        self.message.emit(message)
+
+    def report(self, failed: Failed) -> None:
+        """Tell of a failure, with what can be done about it."""
+        details = failed.traceback if failed.kind == "bug" else ""
+        self.tell(Message("error", failed.message, failed.what_to_do, REMEDIES.get(failed.kind, ()), details))
+
+    def card(self, name: str) -> "ModelCard | None":
+        """The card of a model by its name, once the models are known."""
+        return next((card for card in self.models if card.name == name), None)
+
+    @property
+    def drawing_models(self) -> "list[ModelCard]":
+        """The models that can be drawn with: all but classifiers."""
+        return [card for card in self.models if card.header.model.network != "judge"]
+
+    def close(self) -> None:
+        """Stop all work, saving what it has; `closed` follows."""
+        if self.closing:
+            return
+        self.closing = True
+        self.status_changed.emit()
+        if self.lane.isRunning():
+            self.lane.finish()
+        else:
+            self._lane_finished()
+
+    def _rang(self) -> None:
+        if not self._drain.isActive():
+            self._drain.start()
+
+    def _read_mail(self) -> None:
+        for number, event in self.lane.mailbox.drain():
+            handler = self._handlers[number]
+            if isinstance(event, Ended):
+                del self._handlers[number]
+            handler(event)
+            if isinstance(event, Failed):
+                self.report(event)
+
+    def _on_look(self, event: object) -> None:
+        self.status = event.what if isinstance(event, Progress) else ""
+        if isinstance(event, Ready):
+            self.device, self.on_gpu, self.models = event.device, event.on_gpu, event.models
+            self.train.set_unfinished(event.unfinished)
+            self.ready.emit()
+        self.status_changed.emit()
+
+    def _lane_finished(self) -> None:
+        self._drain.stop()
+        self._read_mail()
+        self.closed.emit()

@@ -1,0 +1,276 @@
+"""The Train page without its widgets: set-up, the run that is going on, its curve and previews."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from desktop_app import work
+from desktop_app.jobs import Ended, Job
+from desktop_app.settings import TrainSettings
+from ml import paths, presets
+from ml.config import TrainConfig
+from ml.events import (
+    CheckpointSaved,
+    Failed,
+    Paused,
+    Preview,
+    Progress,
+    Resumed,
+    RunFinished,
+    RunStarted,
+    TrainStep,
+)
+from ml.files import free_name
+
+if TYPE_CHECKING:
+    from desktop_app.session.session import Session
+    from ml.runs import UnfinishedRun
+
+State = Literal["idle", "starting", "running", "pausing", "paused", "stopping", "done", "failed"]
+ACTIVE: tuple[State, ...] = ("starting", "running", "pausing", "paused", "stopping")
+SLOWER = 0.5  # of the learning rate, after a run that diverged
+VERDICT_STEPS = 200
+LOSS_TABLE = "loss.csv"
+
+
+class Train(QObject):
+    """Observable state of training; one run at a time."""
+
+    changed = Signal()  # set-up
+    state_changed = Signal()
+    begun = Signal(str)  # a run, by its name, has begun or gone on
+    stepped = Signal(object)  # TrainStep
+    previewed = Signal(object)  # Preview
+    saved = Signal()
+
+    def __init__(self, session: "Session", settings: TrainSettings, data_root: Path | None) -> None:
+        super().__init__(session)
+        self._session = session
+        names = self.preset_names()
+        self.settings = settings if settings.preset in names else settings.with_changes(preset=names[0])
+        self.data_root = data_root
+        self.state: State = "idle"
+        self.status = ""  # what is being done before the first step
+        self.run: RunStarted | None = None
+        self.before: NDArray[np.float64] | None = None  # (3, n): step, loss, smoothed, of the part that is gone on with
+        self.last: TrainStep | None = None
+        self.finished: RunFinished | None = None
+        self.unfinished: tuple[UnfinishedRun, ...] = ()
+        self._job: Job | None = None
+        self._draw_when_saved = False
+        self._history: list[tuple[int, float]] = []  # step and smoothed loss
+        self._asked: tuple[TrainConfig, Path] | None = None
+
+    # ---- set-up
+
+    @staticmethod
+    def preset_names() -> list[str]:
+        """The presets of models that draw, quickest first."""
+        configs = [presets.load(name) for name in presets.names()]
+        drawing = [config for config in configs if config.model.network != "judge"]
+        return [config.name for config in sorted(drawing, key=lambda config: (config.minutes or 1e9, config.name))]
+
+    def preset(self) -> TrainConfig:
+        """The chosen preset, as it is in its file."""
+        return presets.load(self.settings.preset)
+
+    def config(self) -> TrainConfig:
+        """What Start would train."""
+        preset = self.preset()
+        changes: dict[str, object] = {"data": self.settings.data, "preview_every_s": 3.0}
+        if self.settings.minutes is not None:
+            changes |= {"minutes": self.settings.minutes, "steps": None, "epochs": None}
+        return preset.with_changes(**changes)
+
+    def change(self, **changes: object) -> None:
+        """Change the set-up of the next run; another preset brings its own budget."""
+        if "preset" in changes and "minutes" not in changes:
+            changes["minutes"] = None
+        new = self.settings.with_changes(**changes)
+        if new != self.settings:
+            self.settings = new
+            self.changed.emit()
+
+    def use_data_root(self, folder: Path) -> None:
+        """Look for data sets in that folder from now on."""
+        self.data_root = folder
+        self.changed.emit()
+
+    def set_unfinished(self, runs: "tuple[UnfinishedRun, ...]") -> None:
+        """The runs that could be gone on with."""
+        self.unfinished = runs
+        self.changed.emit()
+
+    # ---- actions
+
+    @property
+    def active(self) -> bool:
+        """Whether a run is going on, be it paused."""
+        return self.state in ACTIVE
+
+    @property
+    def name(self) -> str:
+        """The name of the run that is shown, empty before the first."""
+        return self._asked[1].name if self._asked else ""
+
+    @property
+    def folder(self) -> Path | None:
+        return self._asked[1] if self._asked else None
+
+    def start(self) -> None:
+        """Start a new run in a folder of its own."""
+        if not self.active:
+            config = self.config()
+            folder = free_name(paths.user_runs() / config.name)
+            self._begin(config.with_changes(name=folder.name), folder, resume=False)
+
+    def start_slower(self) -> None:
+        """Start the run that failed again, with a lower learning rate."""
+        if self._asked and not self.active:
+            config, folder = self._asked
+            folder = free_name(folder)
+            self._begin(config.with_changes(lr=config.lr * SLOWER, name=folder.name), folder, resume=False)
+
+    def go_on(self, run: "UnfinishedRun") -> None:
+        """Go on with a run that was cut short, up to its own budget."""
+        if not self.active:
+            self._begin(run.config, run.folder, resume=True)
+
+    def pause(self) -> None:
+        """Hold at the next step, everything saved."""
+        if self._job and self.state == "running":
+            self._job.control.pause()
+            self._set_state("pausing")
+
+    def resume(self) -> None:
+        """Let a paused run go on."""
+        if self._job and self.state in ("pausing", "paused"):
+            self._job.control.resume()
+            self._session.lane.wake()
+            self._set_state("running")
+
+    def stop(self) -> None:
+        """End the run at the next step, keeping its model."""
+        if self._job and self.active:
+            self._job.control.cancel()
+            self._session.lane.wake()
+            self._set_state("stopping")
+
+    def save_now(self) -> None:
+        """Write a checkpoint at the next step."""
+        if self._job and self.state == "running":
+            self._job.control.post("save")
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether the run has a model to draw with, or will have at the next step."""
+        return self.state in ("running", "paused") or (self.state == "done" and self.finished is not None)
+
+    def draw(self) -> None:
+        """Draw with the run's own newest weights on the Generate page."""
+        if self.state == "running" and self._job:
+            self._draw_when_saved = True
+            self._job.control.post("save")
+        elif self.can_draw:
+            self._use_for_drawing()
+
+    def _use_for_drawing(self) -> None:
+        if self._asked:
+            self._session.look_again()
+            self._session.generate.use_model(self.name, self._asked[0].defaults)
+
+    # ---- events
+
+    def _begin(self, config: TrainConfig, folder: Path, *, resume: bool) -> None:
+        self._asked = (config, folder)
+        self.run, self.last, self.finished = None, None, None
+        self.status, self._draw_when_saved = "Starting", False
+        self._history = []
+        task = partial(work.training, config, folder, self.data_root, resume)
+        self._job = self._session.submit(task, self._on_event, background=True)
+        self._set_state("starting")
+
+    def _on_event(self, event: object) -> None:
+        match event:
+            case Progress():
+                done = f" {event.done / event.total:.0%}" if event.total else ""
+                self.status = f"{event.what}{done}"
+                self.state_changed.emit()
+            case RunStarted():
+                self.run, self.status = event, ""
+                self.before = _curve(event) if event.step else None
+                self.begun.emit(self.name)
+                if self.state == "starting":
+                    self._set_state("running")
+            case TrainStep():
+                self.last = event
+                self._history.append((event.step, event.smooth_loss))
+                self.stepped.emit(event)
+            case Preview():
+                self.previewed.emit(event)
+            case CheckpointSaved():
+                self._on_saved()
+            case Paused() if self.state == "pausing":
+                self._set_state("paused")
+            case Resumed() if self.state == "paused":
+                self._set_state("running")
+            case RunFinished():
+                self.finished = event
+            case Failed():
+                self._set_state("failed")
+            case Ended():
+                self._on_ended()
+
+    def _on_saved(self) -> None:
+        self.saved.emit()
+        if self._draw_when_saved:
+            self._draw_when_saved = False
+            self._use_for_drawing()
+
+    def _on_ended(self) -> None:
+        self._job = None
+        if self.state != "failed":
+            self._set_state("done" if self.finished else "idle")
+        self._session.look_again()
+
+    def _set_state(self, state: State) -> None:
+        self.state = state
+        self.state_changed.emit()
+        self._session.status_changed.emit()
+
+    # ---- what is shown
+
+    @property
+    def progress(self) -> float | None:
+        """The share of the budget that is used up; None before the first step."""
+        if self.last is None:
+            return None
+        whole = self.last.elapsed_s + self.last.remaining_s
+        return min(self.last.elapsed_s / whole, 1.0) if whole > 0 else None
+
+    def verdict(self) -> str:
+        """The curve in plain words."""
+        if self.last is None or not self._history:
+            return ""
+        now = self.last.smooth_loss
+        before = [loss for step, loss in self._history if step <= self.last.step - VERDICT_STEPS]
+        if not before:
+            return "the first steps"
+        change = 1 - now / before[-1]
+        if change > 0.01:
+            return f"still learning: {change:.0%} lower than {VERDICT_STEPS} steps ago"
+        if change < -0.05:
+            return f"rising: {-change:.0%} higher than {VERDICT_STEPS} steps ago"
+        return "hardly changing: the pictures still improve for a while"
+
+
+def _curve(run: RunStarted) -> NDArray[np.float64] | None:
+    """What the run's own table has: (3, n) of step, loss and smoothed loss; None where it cannot be read."""
+    try:
+        return np.loadtxt(run.run_dir / LOSS_TABLE, delimiter=",", skiprows=1, usecols=(0, 2, 3), ndmin=2).T
+    except (OSError, ValueError):
+        return None  # the plot then begins here; the run itself does not need it

@@ -1,0 +1,75 @@
+"""What the app remembers between two starts: one validated JSON file in the person's folder."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from ml import paths
+from ml.config import Description, SampleRequest, SampleSettings, parse
+from ml.errors import BadFile, CannotWrite
+from ml.files import atomic, make_folder
+
+MAX_ROWS = 10
+MAX_COLUMNS = 10
+DEFAULT_MODEL = "digits"
+
+
+class GenerateSettings(SampleSettings):
+    """The Generate page: a sampler's settings, and what to draw with them."""
+
+    prompt: str = Field(default="0-9", max_length=500)
+    seed: int = Field(default=2026, ge=0, lt=2**53)
+    rows: int = Field(default=3, ge=1, le=MAX_ROWS)
+    model: str = DEFAULT_MODEL
+
+    def request(self, labels: tuple[int, ...]) -> SampleRequest:
+        """What these settings ask for, once it is known which labels the prompt means."""
+        return SampleRequest(**self.model_dump(exclude={"rows"}), labels=labels)
+
+
+class TrainSettings(Description):
+    """The Train page."""
+
+    preset: str = "1-minute"
+    data: str = "mnist"
+    minutes: float | None = Field(default=None, gt=0, le=60 * 24, description="None: the preset's own budget")
+
+
+class AppSettings(Description):
+    """All that is remembered."""
+
+    version: Literal[1] = 1
+    generate: GenerateSettings = GenerateSettings()
+    train: TrainSettings = TrainSettings()
+    page: Literal["generate", "train"] = "generate"
+    theme: Literal["system", "light", "dark"] = "system"
+    reduced_motion: bool = False
+    data_root: Path | None = None
+    export_folder: Path | None = None
+    geometry: str = Field(default="", description="the window's place, as Qt saves it, in base64")
+
+
+def settings_file() -> Path:
+    """Where the settings are."""
+    return paths.user_data() / "settings.json"
+
+
+def load_settings() -> AppSettings:
+    """The settings of the last start; the defaults where there are none or they cannot be read."""
+    path = settings_file()
+    try:
+        return parse(AppSettings, path.read_bytes(), str(path))
+    except (OSError, BadFile):
+        return AppSettings()  # settings are a convenience: a broken file must not keep the window from opening
+
+
+def save_settings(settings: AppSettings) -> None:
+    """Remember the settings; a place that cannot be written to costs only the memory."""
+    path = settings_file()
+    try:
+        make_folder(path.parent)
+        with atomic(path) as temporary:
+            temporary.write_text(settings.model_dump_json(indent=1), encoding="utf-8")
+    except CannotWrite:
+        return

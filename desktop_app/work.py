@@ -1,0 +1,85 @@
+"""What the lane does: generators of events around the engine. torch is imported inside them, never by the screen."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml import export
+from ml.config import SampleRequest, TrainConfig
+from ml.control import RunControl
+from ml.events import Pixels, Progress, Sampled
+from ml.export import Layout
+
+if TYPE_CHECKING:
+    from ml.library import ModelCard
+    from ml.runs import UnfinishedRun
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What this machine computes with, which models there are, and which runs were cut short."""
+
+    device: str
+    on_gpu: bool
+    models: "tuple[ModelCard, ...]"
+    unfinished: "tuple[UnfinishedRun, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the judge reads in the images just drawn."""
+
+    labels: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    path: Path
+
+
+def warm_up(_control: RunControl) -> Iterator[object]:
+    """Import torch, look at the device and the models."""
+    yield Progress("Loading PyTorch", 0, 0)
+    from ml import library, runs
+    from ml.device import pick
+
+    device = pick()
+    yield Ready(device.reason, device.torch_device.type != "cpu", tuple(library.cards()), tuple(runs.unfinished()))
+
+
+def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
+    """Sample a request: every `Frame`, `Sampled`, then `Judged` where the judge can read such images."""
+    from ml import pipeline
+    from ml.judge import Judge
+
+    for event in pipeline.sample(request, control=control):
+        yield event
+        if isinstance(event, Sampled) and event.images.shape[1:] == (28, 28):
+            verdict = Judge.bundled().judge(event.images)
+            yield Judged(verdict.labels, verdict.confidence)
+
+
+def training(
+    config: TrainConfig, folder: Path, data_root: Path | None, resume: bool, control: RunControl
+) -> Iterator[object]:
+    """Train, or go on with a run."""
+    from ml.trainer import train
+
+    for event in train(config, folder, data_root=data_root, resume=resume, control=control):
+        yield event
+        if control.cancelled and isinstance(event, Progress):
+            return  # nothing was begun, so there is nothing to save
+
+
+def exporting(
+    path: Path, images: Pixels, request: SampleRequest, layout: Layout, film: Sequence[Pixels], _control: RunControl
+) -> Iterator[object]:
+    """Write a picture, film or arrays."""
+    yield Progress(f"Writing {path.name}", 0, 0)
+    export.save(path, images, request, layout, film)
+    yield Exported(path)

@@ -1,0 +1,34 @@
+"""Training runs on disk: which of them were cut short."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml import paths
+from ml.checkpoint import STATE_FILE, load_state_header
+from ml.config import TrainConfig
+from ml.errors import BadFile
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedRun:
+    """A run whose budget is not used up; `progress` from 0 to 1."""
+
+    name: str
+    folder: Path
+    config: TrainConfig
+    step: int
+    progress: float
+
+
+def unfinished() -> list[UnfinishedRun]:
+    """The person's runs that can be gone on with, the latest first; unreadable ones are left out."""
+    found = sorted(paths.user_runs().glob(f"*/{STATE_FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    runs: list[UnfinishedRun] = []
+    for path in found:
+        try:
+            state = load_state_header(path)
+        except BadFile:
+            continue
+        if state.progress < 1:
+            runs.append(UnfinishedRun(path.parent.name, path.parent, state.config, state.step, state.progress))
+    return runs
