@@ -42,6 +42,7 @@ class StateHeader(Description):
     images: int = Field(ge=0)
     elapsed_s: float = Field(ge=0)
     smooth_loss: float | None = None
+    progress: float = Field(default=0.0, ge=0, description="share of the budget that is used up; 1 and more: all of it")
 
 
 def save(path: Path, tensors: dict[str, Tensor], header: Description) -> None:
@@ -69,6 +70,11 @@ def load_state(path: Path) -> tuple[StateHeader, dict[str, Tensor]]:
     """A training state's header and tensors; raises BadFile."""
     text, tensors = _read(path)
     return parse(StateHeader, text, str(path)), tensors
+
+
+def load_state_header(path: Path) -> StateHeader:
+    """A training state's header alone, without reading its tensors; raises BadFile."""
+    return parse(StateHeader, _read(path, weights=False)[0], str(path))
 
 
 def fit(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:

@@ -283,6 +283,7 @@ class Run:
             images=self.step * self.config.batch_size,
             elapsed_s=self.elapsed_s,
             smooth_loss=self.smooth_loss,
+            progress=self.progress,
         )
         save(self.folder / STATE_FILE, tensors, state)
         save(self.folder / MODEL_FILE, self.ema.network.state_dict(), self.header())

@@ -1,0 +1,78 @@
+"""Building and running the application."""
+
+import signal
+import sys
+import threading
+from types import TracebackType
+
+from PySide6.QtCore import QMessageLogContext, QObject, Qt, QTimer, QtMsgType, Signal, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
+
+from desktop_app.jobs import failure
+from desktop_app.main_window import MainWindow
+from desktop_app.session import Session
+from desktop_app.settings import AppSettings
+from desktop_app.theme import theme
+
+SIGNAL_POLL_MS = 250
+
+
+class ErrorHooks(QObject):
+    """Brings errors that nobody caught, from any thread and from Qt, to the one place where a person sees them."""
+
+    failed = Signal(object)
+
+    def install(self, session: Session) -> None:
+        """From now on report to `session`; errors go to standard error as well."""
+        self.failed.connect(session.report)
+        sys.excepthook = self._python
+        threading.excepthook = lambda args: self._python(args.exc_type, args.exc_value, args.exc_traceback)
+        qInstallMessageHandler(self._qt)
+
+    def _python(self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None or issubclass(kind, KeyboardInterrupt):
+            return
+        sys.__excepthook__(kind, error, trace)
+        self.failed.emit(failure(error))
+
+    def _qt(self, kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
+        sys.stderr.write(f"Qt: {text}\n")
+        if kind in (QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg):
+            self.failed.emit(failure(RuntimeError(text)))
+
+
+def make_application(arguments: list[str]) -> QApplication:
+    """The QApplication, dressed."""
+    app = QApplication.instance()
+    app = app if isinstance(app, QApplication) else QApplication(arguments)
+    app.setApplicationName("Noiseloom")
+    app.setApplicationDisplayName("Noiseloom")
+    app.setDesktopFileName("noiseloom")
+    theme().apply(app)
+    return app
+
+
+def open_window(settings: AppSettings) -> MainWindow:
+    """A window on a new session, shown, its lane started."""
+    theme().set_mode(settings.theme)
+    theme().set_reduced_motion(settings.reduced_motion)
+    session = Session(settings)
+    window = MainWindow(session, settings)
+    session.setParent(window)
+    window.show()
+    QTimer.singleShot(0, session.start)  # after the first paint
+    return window
+
+
+def run(app: QApplication, window: MainWindow) -> int:
+    """Run until the window is closed; Ctrl-C in a terminal closes it too."""
+    hooks = ErrorHooks()
+    hooks.install(window.session)
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    ticks = QTimer()
+    ticks.timeout.connect(lambda: None)  # Python handles signals only when some Python runs
+    ticks.start(SIGNAL_POLL_MS)
+    app.setQuitOnLastWindowClosed(False)
+    window.session.closed.connect(app.quit, Qt.ConnectionType.QueuedConnection)
+    return app.exec()

@@ -1,0 +1,275 @@
+"""The window: rail, pages, one place for messages, status bar, shortcuts, and an orderly end."""
+
+import base64
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, Qt, QUrl
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QShortcut
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop_app.panels.generate import GeneratePanel
+from desktop_app.session import Session
+from desktop_app.session.session import Message
+from desktop_app.settings import AppSettings, save_settings
+from desktop_app.theme import Space, theme
+from desktop_app.widgets.message_bar import MessageBar
+from desktop_app.widgets.navigation import NavRail, StatusBar
+from desktop_app.words import duration
+
+PAGES = (("generate", "Generate", "image"), ("train", "Train", "chart-line-up"))
+SMALLEST = (1024, 700)
+FIRST_SIZE = (1280, 800)
+NO_GPU_HELP = (
+    "No graphics card was found that PyTorch can use. With an NVIDIA card, install its driver and start again with "
+    "python3 launch.py. Without one everything works too, only slower; python -m ml doctor says what was looked for."
+)
+
+
+class MainWindow(QMainWindow):
+    """Shows a session; closing it ends the session first."""
+
+    def __init__(self, session: Session, settings: AppSettings) -> None:
+        super().__init__()
+        self.session = session
+        self._settings = settings
+        self._ended = False
+        self.setWindowTitle("Noiseloom")
+        self.setMinimumSize(*SMALLEST)
+        self.rail = NavRail(PAGES)
+        self.messages = MessageBar()
+        self.status = StatusBar()
+        self.pages = QStackedWidget()
+        self.generate = GeneratePanel(session)
+        self.generate.export_folder = settings.export_folder
+        self.pages.addWidget(self.generate)
+        self._train: QWidget | None = None
+        self._arrange()
+        self._connect()
+        self._shortcuts()
+        self._restore()
+        self.show_status()
+
+    # ---- building
+
+    def _arrange(self) -> None:
+        self._theme_button = self.rail.add_action("theme", "", "sun", "Light, dark, or as the system has it")
+        message_room = QVBoxLayout()
+        message_room.setContentsMargins(Space.L, Space.S, Space.L, 0)
+        message_room.addWidget(self.messages)
+        page = QWidget()
+        page.setProperty("kind", "page")
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(message_room)
+        column.addWidget(self.pages, 1)
+        whole = QWidget()
+        outer = QVBoxLayout(whole)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        line = QHBoxLayout()
+        line.setSpacing(0)
+        line.addWidget(self.rail)
+        line.addWidget(page, 1)
+        outer.addLayout(line, 1)
+        outer.addWidget(self.status)
+        self.setCentralWidget(whole)
+        self._message_room = message_room
+        self._show_message_room()
+
+    def _connect(self) -> None:
+        session = self.session
+        self.rail.pageChanged.connect(self.show_page)
+        self.rail.actionTriggered.connect(lambda _key: self.next_theme())
+        theme().changed.connect(self._name_theme)
+        self._name_theme()
+        self.messages.actionTriggered.connect(self._remedy)
+        self.messages.dismissed.connect(self._show_message_room)
+        session.message.connect(self.show_message)
+        session.ready.connect(self._on_ready)
+        session.closed.connect(self._on_closed)
+        self.status.stopRequested.connect(self.stop)
+        self.status.deviceClicked.connect(
+            lambda: self.show_message(Message("info", "Noiseloom computes on the processor.", NO_GPU_HELP))
+        )
+        for signal in (session.status_changed, session.generate.busy_changed, session.train.state_changed):
+            signal.connect(self.show_status)
+        session.generate.stepped.connect(lambda _step: self.show_status())
+        session.generate.changed.connect(self._show_model)
+        session.train.stepped.connect(lambda _step: self.show_status())
+
+    def _shortcuts(self) -> None:
+        def on(keys: str | QKeySequence.StandardKey, action: Callable[[], object]) -> None:
+            QShortcut(QKeySequence(keys), self, context=Qt.ShortcutContext.WindowShortcut).activated.connect(action)
+
+        for keys in ("Ctrl+Return", "Ctrl+Enter"):
+            on(keys, self._generate)
+        on("Ctrl+E", self._export)
+        on("Ctrl+1", partial(self.rail.set_page, "generate"))
+        on("Ctrl+2", partial(self.rail.set_page, "train"))
+        on("Ctrl+.", self.stop)
+        on(QKeySequence.StandardKey.Quit, self.close)
+        on("Escape", self.messages.dismiss)
+
+    def _restore(self) -> None:
+        placed = self._settings.geometry and self.restoreGeometry(
+            QByteArray(base64.b64decode(self._settings.geometry.encode("ascii", "ignore")))
+        )
+        if not placed:
+            self.resize(*FIRST_SIZE)
+        self.rail.set_page(self._settings.page)
+
+    # ---- pages
+
+    def show_page(self, key: str) -> None:
+        """Bring a page to the front; the Train page, which needs pyqtgraph, is made when first asked for."""
+        if key == "train" and self._train is None:
+            from desktop_app.panels.train import TrainPanel
+
+            self._train = TrainPanel(self.session)
+            self._train.drawRequested.connect(partial(self.rail.set_page, "generate"))
+            self.pages.addWidget(self._train)
+        page = self._train if key == "train" and self._train else self.generate
+        self.pages.setCurrentWidget(page)
+
+    def _generate(self) -> None:
+        self.rail.set_page("generate")
+        self.generate.generate()
+
+    def _export(self) -> None:
+        self.rail.set_page("generate")
+        self.generate.export()
+
+    def stop(self) -> None:
+        """Stop what is being done: a drawing first, else the training, which keeps its model."""
+        if self.session.generate.busy:
+            self.session.generate.stop()
+        else:
+            self.session.train.stop()
+
+    # ---- messages
+
+    def show_message(self, message: Message) -> None:
+        """Show a message over the page, in place of the one before."""
+        self.messages.show_message(
+            message.tone, message.title, message.what_to_do, actions=message.actions, details=message.details
+        )
+        self._show_message_room()
+
+    def _show_message_room(self) -> None:
+        shown = not self.messages.isHidden()
+        self._message_room.setContentsMargins(Space.L, Space.M if shown else 0, Space.L, 0)
+
+    def _remedy(self, key: str) -> None:
+        """What the button of a message does; a new message may follow."""
+        self.messages.dismiss()
+        train = self.session.train
+        name, _, argument = key.partition(":")
+        if name == "choose-data":
+            folder = QFileDialog.getExistingDirectory(self, "The folder that holds MNIST", str(train.data_root or ""))
+            if folder:
+                train.use_data_root(Path(folder))
+                train.start()
+        elif name == "use-synthetic":
+            train.change(data="synthetic")
+            train.start()
+        elif name == "slower":
+            train.start_slower()
+        elif name == "export":
+            self._export()
+        elif name == "go-on":
+            self.rail.set_page("train")
+            for run in train.unfinished:
+                if run.name == argument:
+                    train.go_on(run)
+        elif name == "show":
+            QDesktopServices.openUrl(QUrl.fromLocalFile(argument))
+
+    # ---- status
+
+    def _on_ready(self) -> None:
+        self.status.set_device(self.session.device, help_wanted=not self.session.on_gpu)
+        self._show_model()
+
+    def _show_model(self) -> None:
+        card = self.session.card(self.session.generate.settings.model)
+        if card is None:
+            self.status.set_model("")
+            return
+        trained = (
+            f"trained {duration(card.header.seconds)} on {card.header.data.upper()}" if card.header.seconds else ""
+        )
+        self.status.set_model(" · ".join(part for part in (card.name, trained) if part))
+
+    def show_status(self) -> None:
+        """What is being done, in the status bar."""
+        session, train = self.session, self.session.train
+        if not session.device:
+            self.status.set_device("Loading PyTorch…", ready=False)
+        if session.closing:
+            self.status.set_job("Saving and closing", stoppable=False)
+        elif session.generate.busy and session.generate.request:
+            count, steps = len(session.generate.request.labels), session.generate.steps
+            done = max(len(session.generate.frames) - 1, 0)
+            digits = "digit" if count == 1 else "digits"
+            self.status.set_job(f"Drawing {count} {digits}", done / steps if session.generate.frames else None)
+        elif train.active:
+            self.status.set_job(*train_status(self.session))
+        elif session.status:
+            self.status.set_job(session.status, stoppable=False)
+        else:
+            self.status.clear_job()
+
+    # ---- theme and end
+
+    def next_theme(self) -> None:
+        """From light to dark to the system's choice."""
+        order = ("light", "dark", "system")
+        theme().set_mode(order[(order.index(theme().mode) + 1) % len(order)])
+
+    def _name_theme(self) -> None:
+        faces = {"light": ("Light", "sun"), "dark": ("Dark", "moon"), "system": ("System", "circle-half")}
+        self._theme_button.set_face(*faces[theme().mode])
+
+    def remember(self) -> AppSettings:
+        """What the next start should know."""
+        train = self.session.train
+        return self._settings.with_changes(
+            generate=self.session.generate.settings,
+            train=train.settings,
+            page=self.rail.page(),
+            theme=theme().mode,
+            data_root=train.data_root,
+            export_folder=self.generate.export_folder,
+            geometry=base64.b64encode(self.saveGeometry().data()).decode(),
+            interrupted=train.name if train.active else "",
+        )
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._ended:
+            event.accept()
+            return
+        event.ignore()
+        if not self.session.closing:
+            save_settings(self.remember())
+            self.setEnabled(False)
+            self.session.close()
+
+    def _on_closed(self) -> None:
+        self._ended = True
+        self.close()
+
+
+def train_status(session: Session) -> tuple[str, float | None]:
+    """The training run in a few words, and its progress."""
+    train = session.train
+    if train.state == "starting":
+        return f"Training: {train.status or 'starting'}", None
+    if train.state in ("paused", "pausing"):
+        return f"Training {train.name} · paused", train.progress
+    if train.state == "stopping":
+        return f"Training {train.name} · saving", train.progress
+    left = f" · {duration(train.last.remaining_s)} left" if train.last else ""
+    return f"Training {train.name}{left}", train.progress
