@@ -46,6 +46,7 @@ class Generate(QObject):
         self.settings = settings
         self.understood: Understood | None = None
         self.misunderstood = ""
+        self.live = False  # what is shown was drawn because a setting moved
         self.request: SampleRequest | None = None  # of the trajectory that is shown
         self.columns = FULL_ROW  # of the grid that is shown
         self.frames: list[Frame] = []
@@ -127,13 +128,14 @@ class Generate(QObject):
     def busy(self) -> bool:
         return self._job is not None
 
-    def draw(self) -> None:
-        """Draw what the settings ask for, in place of what is being drawn."""
+    def draw(self, *, live: bool = False) -> None:
+        """Draw what the settings ask for, in place of what is being drawn; `live` where nobody pressed a button."""
         self._soon.stop()
         request = self.wanted()
         if request is None or self._session.closing:
             return
         self._stop_job()
+        self.live = live
         self.request, self.columns = request, min(len(self.row()), MAX_COLUMNS)
         self.frames, self.sampled, self.verdict = [], None, None
         self._job = self._session.submit(partial(work.drawing, request), partial(self._on_event, request))
@@ -154,7 +156,7 @@ class Generate(QObject):
 
     def _draw_if_new(self) -> None:
         if self.wanted() != self.request:
-            self.draw()
+            self.draw(live=True)
 
     def _on_event(self, request: SampleRequest, event: object) -> None:
         if request is not self.request:

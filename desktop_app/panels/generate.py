@@ -1,0 +1,226 @@
+"""The Generate page: a prompt, the grid denoising itself, the timeline, and what one can do with the result."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import QFileDialog, QMenu
+
+from desktop_app.panels.digit import DigitView
+from desktop_app.panels.page import Page
+from desktop_app.panels.sampling import SamplingSettings
+from desktop_app.session import Session
+from desktop_app.session.generate import View
+from desktop_app.session.session import Message
+from desktop_app.widgets.basics import Button, row
+from desktop_app.widgets.image_grid import Caption, ImageGrid
+from desktop_app.widgets.prompt_bar import PromptBar
+from desktop_app.widgets.timeline import Timeline
+from ml.events import Pixels
+from ml.files import free_name
+from ml.images import grid
+
+FOOT_HEIGHT = 38
+COPY_SCALE = 4
+FORMATS = (
+    (".png", "Picture of the grid (PNG)"),
+    (".gif", "Film of the denoising (GIF)"),
+    (".webp", "Film of the denoising (WebP)"),
+    (".apng", "Film of the denoising (APNG)"),
+    (".npz", "Arrays (NPZ)"),
+)
+
+
+class GeneratePanel(Page):
+    """Binds the widgets of the page to `session.generate`."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Generate")
+        self._session, self._generate = session, session.generate
+        self.export_folder: Path | None = None
+        settings = self._generate.settings
+        self.prompt = PromptBar(settings.prompt, settings.seed)
+        self.grid = ImageGrid("Generated images")
+        self.grid.set_empty_text("Loading the model…")
+        self.grid.set_captions([], keep_room=True)
+        self.timeline = Timeline()
+        self.digit = DigitView(self._generate)
+        self.sampling = SamplingSettings(session)
+        self.export_button = Button("Export…", "export", tip="Save the grid, or the film of its denoising (Ctrl+E)")
+        self.copy_button = Button("Copy", "copy", tip="Copy the grid as it is shown (Ctrl+Shift+C)")
+        self._view: View = "noisy"
+        self._arrange()
+        self._connect()
+        self._show_prompt()
+        self._show_buttons()
+
+    def _arrange(self) -> None:
+        self.body.addWidget(self.prompt)
+        self.body.addWidget(self.grid, 1)
+        self.body.addWidget(self.timeline)
+        self.side.addWidget(self.digit)
+        self.side.addWidget(self.sampling)
+        self.side.addStretch(1)
+        for button in (self.export_button, self.copy_button):
+            button.setFixedHeight(FOOT_HEIGHT)
+        foot = row(self.export_button, self.copy_button)
+        foot.setStretch(0, 1)
+        foot.setStretch(1, 1)
+        self.foot.addLayout(foot)
+        menu = QMenu(self)
+        for suffix, words in FORMATS:
+            menu.addAction(words, partial(self.export, suffix))
+        self.export_button.setMenu(menu)
+        self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+
+    def _connect(self) -> None:
+        generate = self._generate
+        self.prompt.textChanged.connect(lambda text: generate.change(prompt=text, live=False))
+        self.prompt.submitted.connect(self.generate)
+        self.prompt.seedChanged.connect(self._seed_changed)
+        self.prompt.stopRequested.connect(generate.stop)
+        self.grid.cellClicked.connect(self._choose)
+        self.grid.customContextMenuRequested.connect(self._digit_menu)
+        self.timeline.stepChanged.connect(lambda _step: self._show_step())
+        self.timeline.viewChanged.connect(self._set_view)
+        self.copy_button.clicked.connect(self.copy)
+        generate.changed.connect(self._show_prompt)
+        generate.begun.connect(self._begin)
+        generate.stepped.connect(self._add_step)
+        generate.judged.connect(self._show_verdicts)
+        generate.busy_changed.connect(self._show_buttons)
+        generate.finished.connect(self._show_buttons)
+        generate.exported.connect(self._tell_exported)
+        self._session.ready.connect(generate.refresh)
+
+    # ---- actions
+
+    def generate(self) -> None:
+        """Draw what the prompt says."""
+        self._generate.draw()
+
+    def toggle_play(self) -> None:
+        """Play or pause the film."""
+        self.timeline.toggle_play()
+
+    def export(self, suffix: str = ".png") -> None:
+        """Ask where to, and write the grid, its film or its arrays there."""
+        request = self._generate.request
+        if request is None or not self._generate.can_export:
+            return
+        folder = self.export_folder or Path.home()
+        suggested = free_name(folder / f"noiseloom-{request.seed}{suffix}")
+        ordered = sorted(FORMATS, key=lambda entry: entry[0] != suffix)
+        filters = ";;".join(f"{words} (*{ending})" for ending, words in ordered)
+        name, chosen = QFileDialog.getSaveFileName(self, "Export", str(suggested), filters)
+        if name:
+            path = Path(name)
+            endings = {f"{words} (*{ending})": ending for ending, words in FORMATS}
+            self.export_to(path if path.suffix else path.with_suffix(endings.get(chosen, suffix)))
+
+    def export_to(self, path: Path) -> None:
+        """Write to `path`; its ending says what."""
+        self.export_folder = path.parent
+        self._generate.export(path, view=self._view)
+
+    def copy(self) -> None:
+        """Put the grid as it is shown on the clipboard."""
+        images = self.grid.images()
+        if len(images):
+            QGuiApplication.clipboard().setImage(to_qimage(grid(images, self._generate.columns, scale=COPY_SCALE)))
+
+    def _copy_digit(self, index: int) -> None:
+        QGuiApplication.clipboard().setImage(to_qimage(grid(self.grid.images()[index : index + 1], 1, scale=10)))
+
+    def _digit_menu(self, position: QPoint) -> None:
+        index = self.grid.cell_at(position)
+        if index >= 0:
+            self._choose(index)
+            menu = QMenu(self)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.addAction("Copy this digit", partial(self._copy_digit, index))
+            menu.popup(self.grid.mapToGlobal(position))
+
+    def _seed_changed(self, seed: int) -> None:
+        self._generate.change(seed=seed, live=False)
+        self._generate.draw()
+
+    def _choose(self, index: int) -> None:
+        self.grid.set_selected(None if self.grid.selected() == index else index)
+        self._show_digit()
+
+    def _set_view(self, view: View) -> None:
+        self._view = view
+        self._show_step()
+
+    # ---- what is shown
+
+    def _begin(self) -> None:
+        request = self._generate.request
+        assert request is not None
+        self.timeline.begin(request.steps)
+        self.grid.set_captions([], keep_room=True)
+        if not len(self.grid.images()):
+            self.grid.set_empty_text("Drawing the first digits…")
+
+    def _add_step(self, step: int) -> None:
+        frames = self._generate.frames
+        following = self.timeline.step >= self.timeline.reached  # the hand is not somewhere in the past
+        self.timeline.add_step(step, frames[step].sigma / max(frames[0].sigma, 1e-9))
+        if step == 0 and not self._generate.live:
+            self.timeline.autoplay()
+            self._show_step()
+        elif self._generate.live and following:
+            self.timeline.set_step(step)
+
+    def _show_step(self) -> None:
+        images = self._generate.shown(self.timeline.step, self._view)
+        if images is not None:
+            self.grid.set_images(images, self._generate.columns)
+            self._show_digit()
+
+    def _show_digit(self) -> None:
+        self.digit.show_digit(self.grid.selected(), self.timeline.step, self._view)
+
+    def _show_verdicts(self) -> None:
+        verdict, request = self._generate.verdict, self._generate.request
+        if verdict is None or request is None:
+            return
+        captions = [
+            Caption(f"{label} · {confidence:.0%}", warn=asked not in (-1, label))
+            for label, confidence, asked in zip(verdict.labels, verdict.confidence, request.labels, strict=True)
+        ]
+        self.grid.set_captions(captions, keep_room=True)
+        self._show_digit()
+
+    def _show_prompt(self) -> None:
+        generate = self._generate
+        if self.prompt.text() != generate.settings.prompt:
+            self.prompt.set_text(generate.settings.prompt)
+        self.prompt.set_seed(generate.settings.seed)
+        if generate.understood:
+            self.prompt.set_reading(generate.understood.reading)
+        else:
+            self.prompt.set_reading(generate.misunderstood, error=True)
+        self.prompt.set_can_generate(generate.understood is not None, generate.misunderstood)
+
+    def _show_buttons(self) -> None:
+        self.prompt.set_busy(self._generate.busy)
+        self.export_button.setEnabled(self._generate.can_export)
+        self.copy_button.setEnabled(self._generate.can_export)
+        if not self._generate.busy and not self._generate.frames:
+            self.grid.set_empty_text("Nothing was drawn. Press Generate to try again.")
+
+    def _tell_exported(self, path: Path) -> None:
+        folder = (f"show:{path.parent}", "Show folder")
+        self._session.tell(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
+
+
+def to_qimage(picture: Pixels) -> QImage:
+    """A QImage with its own copy of a picture (H, W) grey or (H, W, 3)."""
+    height, width = picture.shape[:2]
+    packed = np.ascontiguousarray(picture)
+    kind = QImage.Format.Format_Grayscale8 if picture.ndim == 2 else QImage.Format.Format_RGB888
+    return QImage(packed.data, width, height, packed.strides[0], kind).copy()

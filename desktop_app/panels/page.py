@@ -1,0 +1,53 @@
+"""The frame of every page: the work in the middle, its settings in a column on the right."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from desktop_app.theme import SETTINGS_WIDTH, Space
+
+SIDE_MARGIN = 16
+
+
+class Page(QWidget):
+    """`body` is the column in the middle, `side` that of the settings, which scrolls, `foot` what stays below it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        middle = QWidget()
+        middle.setProperty("kind", "page")
+        self.body = QVBoxLayout(middle)
+        self.body.setContentsMargins(Space.L, Space.M, Space.L, Space.M)
+        self.body.setSpacing(Space.M)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(0)
+        line.addWidget(middle, 1)
+        line.addWidget(self._make_side(name))
+
+    def _make_side(self, name: str) -> QWidget:
+        column = QFrame()
+        column.setProperty("kind", "side")
+        column.setFixedWidth(SETTINGS_WIDTH)
+        content = QWidget()
+        self.side = QVBoxLayout(content)
+        self.side.setContentsMargins(SIDE_MARGIN, SIDE_MARGIN, SIDE_MARGIN, Space.S)
+        self.side.setSpacing(Space.M)
+        scroll = QScrollArea()
+        scroll.setAccessibleName(f"Settings of {name}")
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        for transparent in (scroll.viewport(), content):
+            transparent.setAutoFillBackground(False)
+        self.foot = QVBoxLayout()
+        self.foot.setContentsMargins(SIDE_MARGIN, 0, SIDE_MARGIN, SIDE_MARGIN)
+        self.foot.setSpacing(Space.S)
+        outer = QVBoxLayout(column)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(Space.S)
+        outer.addWidget(scroll, 1)
+        outer.addLayout(self.foot)
+        return column

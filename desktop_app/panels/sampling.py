@@ -1,0 +1,130 @@
+"""The settings of drawing: model, sampler and their numbers."""
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from desktop_app.session import Session
+from desktop_app.theme import Space
+from desktop_app.widgets.basics import Button
+from desktop_app.widgets.controls import ChoiceRow, Section, SliderRow
+
+SAMPLERS = (
+    ("dpm++", "DPM-Solver++ 2M"),
+    ("ddim", "DDIM"),
+    ("ddpm", "DDPM"),
+    ("ddpm-clip", "DDPM, clipped"),
+    ("heun", "Heun"),
+)
+SPACINGS = (("karras", "Karras"), ("uniform", "Even"), ("trailing", "Even, from the end"))
+ROWS = (1, 2, 3, 5, 10)
+MANY = 1000.0  # a guidance interval that reaches this far up has no upper end
+
+
+class SamplingSettings(QWidget):
+    """Every control of a `SampleRequest` but prompt and seed."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session, self._generate = session, session.generate
+        self._make_rows()
+        self.advanced = Section("Advanced", collapsible=True, expanded=False)
+        self.reset = Button("Back to defaults", kind="flat", tip="The settings that suit this model best")
+        self._arrange()
+        self._connect()
+        self.show_settings()
+
+    def _make_rows(self) -> None:
+        self.model = ChoiceRow("Model", tip="The network that removes the noise: a bundled one, or one you trained")
+        self.sampler = ChoiceRow(
+            "Sampler", SAMPLERS, tip="The rule by which each step goes from noise towards an image"
+        )
+        self.steps = SliderRow(
+            "Steps", 1, 1000, 10, slider_max=50, tip="How many times the network looks; more is slower and smoother"
+        )
+        self.guidance = SliderRow(
+            "Guidance w", 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
+            tip="How strongly the class is followed: 1 is off, more gives clearer and less varied digits",
+        )  # fmt: skip
+        self.eta = SliderRow(
+            "Noise η",
+            0,
+            1,
+            0,
+            step=0.05,
+            decimals=2,
+            tip="Fresh noise added at every step of DDIM: 0 none, 1 as in DDPM",
+        )
+        self.grid = ChoiceRow("Grid", tip="Columns × rows; each row is the prompt again, from other noise")
+        self.spacing = ChoiceRow("Spacing", SPACINGS, tip="Where the steps lie between noise and image")
+        self.sigma_max = SliderRow(
+            "First σ", 1, 1000, 40, decimals=1, logarithmic=True, tip="The noise level that sampling begins at"
+        )
+        self.guide_from = SliderRow(
+            "Guide from σ",
+            0,
+            10,
+            0,
+            step=0.05,
+            decimals=2,
+            tip="Below this noise level the class is not pushed any more",
+        )
+        self.guide_to = SliderRow(
+            "Guide to σ", 0.1, MANY, MANY, decimals=1, logarithmic=True,
+            tip="Above this noise level the class is not pushed yet",
+        )  # fmt: skip
+
+    def _arrange(self) -> None:
+        main = Section("Sampling")
+        for widget in (self.model, self.sampler, self.steps, self.guidance, self.eta, self.grid):
+            main.add(widget)
+        for widget in (self.spacing, self.sigma_max, self.guide_from, self.guide_to, self.reset):
+            self.advanced.add(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.M)
+        column.addWidget(main)
+        column.addWidget(self.advanced)
+
+    def _connect(self) -> None:
+        generate = self._generate
+        self.model.valueChanged.connect(lambda name: generate.use_model(name))
+        self.sampler.valueChanged.connect(lambda name: generate.change(sampler=name))
+        self.steps.valueChanged.connect(lambda value: generate.change(steps=round(value)))
+        self.guidance.valueChanged.connect(lambda value: generate.change(guidance=value))
+        self.eta.valueChanged.connect(lambda value: generate.change(eta=value))
+        self.grid.valueChanged.connect(lambda rows: generate.change(rows=int(rows)))
+        self.spacing.valueChanged.connect(lambda name: generate.change(spacing=name))
+        self.sigma_max.valueChanged.connect(lambda value: generate.change(sigma_max=value))
+        self.guide_from.valueChanged.connect(lambda value: generate.change(guidance_from=value))
+        self.guide_to.valueChanged.connect(lambda value: generate.change(guidance_to=value))
+        self.reset.clicked.connect(generate.reset)
+        generate.changed.connect(self.show_settings)
+        self._session.ready.connect(self.show_settings)
+
+    def show_settings(self) -> None:
+        """Have every control show what is set."""
+        settings = self._generate.settings
+        models = [(card.name, card.name) for card in self._session.drawing_models]
+        if settings.model not in dict(models):
+            models.append((settings.model, settings.model))
+        self.model.set_choices(models, settings.model)
+        self.sampler.set_value(settings.sampler)
+        self.steps.set_value(settings.steps)
+        self.guidance.set_value(settings.guidance)
+        self.guidance.setEnabled(self._generate.classes > 0)
+        self.eta.set_value(settings.eta)
+        self.eta.setEnabled(settings.sampler == "ddim")
+        self.spacing.set_value(settings.spacing)
+        self.sigma_max.set_value(settings.sigma_max)
+        self.guide_from.set_value(settings.guidance_from)
+        self.guide_to.set_value(min(settings.guidance_to, MANY))
+        self._show_grid()
+
+    def _show_grid(self) -> None:
+        row = self._generate.row()
+        if len(row) > 10:
+            self.grid.set_choices([("1", f"{len(row)} digits")], "1")
+            self.grid.setEnabled(False)
+            return
+        rows = sorted({*ROWS, self._generate.settings.rows})
+        self.grid.set_choices([(str(n), f"{max(len(row), 1)} × {n}") for n in rows], str(self._generate.settings.rows))
+        self.grid.setEnabled(bool(row))
