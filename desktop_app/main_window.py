@@ -16,7 +16,7 @@ from desktop_app.settings import AppSettings, save_settings
 from desktop_app.theme import Space, theme
 from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
-from desktop_app.words import duration
+from desktop_app.words import duration, preset_title
 
 PAGES = (("generate", "Generate", "image"), ("train", "Train", "chart-line-up"))
 SMALLEST = (1024, 700)
@@ -35,6 +35,7 @@ class MainWindow(QMainWindow):
         self.session = session
         self._settings = settings
         self._ended = False
+        self._cut_short = settings.interrupted
         self.setWindowTitle("Noiseloom")
         self.setMinimumSize(*SMALLEST)
         self.rail = NavRail(PAGES)
@@ -99,6 +100,7 @@ class MainWindow(QMainWindow):
         session.generate.stepped.connect(lambda _step: self.show_status())
         session.generate.changed.connect(self._show_model)
         session.train.stepped.connect(lambda _step: self.show_status())
+        session.train.begun.connect(lambda _name: save_settings(self.remember()))  # a crash is no reason to forget it
 
     def _shortcuts(self) -> None:
         def on(keys: str | QKeySequence.StandardKey, action: Callable[[], object]) -> None:
@@ -128,9 +130,10 @@ class MainWindow(QMainWindow):
         if key == "train" and self._train is None:
             from desktop_app.panels.train import TrainPanel
 
-            self._train = TrainPanel(self.session)
-            self._train.drawRequested.connect(partial(self.rail.set_page, "generate"))
-            self.pages.addWidget(self._train)
+            panel = TrainPanel(self.session)
+            panel.drawRequested.connect(partial(self.rail.set_page, "generate"))
+            self.pages.addWidget(panel)
+            self._train = panel
         page = self._train if key == "train" and self._train else self.generate
         self.pages.setCurrentWidget(page)
 
@@ -192,6 +195,16 @@ class MainWindow(QMainWindow):
     def _on_ready(self) -> None:
         self.status.set_device(self.session.device, help_wanted=not self.session.on_gpu)
         self._show_model()
+        self._offer_to_go_on()
+
+    def _offer_to_go_on(self) -> None:
+        """Once, after a start: the run that was going on when the program ended."""
+        name, self._cut_short = self._cut_short, ""
+        for run in self.session.train.unfinished:
+            if run.name == name:
+                what = f"It stands at step {run.step:,}, {run.progress:.0%} of the way."
+                actions = ((f"go-on:{name}", "Go on"),)
+                self.show_message(Message("info", f"The run {preset_title(name)} was cut short.", what, actions))
 
     def _show_model(self) -> None:
         card = self.session.card(self.session.generate.settings.model)

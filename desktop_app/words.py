@@ -11,3 +11,23 @@ def duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+NETWORKS = {"unet": "U-Net", "textbook": "Textbook U-Net", "judge": "Classifier"}
+TARGETS = {"eps": "the noise ε", "x0": "the clean image x₀", "v": "the velocity v", "flow": "the flow u"}
+
+
+def preset_title(name: str) -> str:
+    """The name of a preset as a person reads it: `v-cosine` is "V cosine"."""
+    words = name.replace("-", " ")
+    return words[:1].upper() + words[1:]
+
+
+def count(number: int, what: str) -> str:
+    """1 step, 2,400 steps."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def millions(number: int) -> str:
+    """0.47 M, 295 k."""
+    return f"{number / 1e6:.1f} M" if number >= 950_000 else f"{number / 1e3:.0f} k"

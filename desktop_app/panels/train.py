@@ -1,0 +1,229 @@
+"""The Train page: start a run, watch it learn, draw with it."""
+
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from desktop_app.panels.page import Page
+from desktop_app.panels.setup import TrainSetup
+from desktop_app.session import Session
+from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
+from desktop_app.widgets.controls import Section, StatCard
+from desktop_app.widgets.loss_plot import LossPlot
+from desktop_app.widgets.preview_strip import PreviewStrip
+from desktop_app.words import NETWORKS, TARGETS, count, duration, millions, preset_title
+from ml.events import Preview, TrainStep
+
+FOOT_HEIGHT = 38
+NOTHING = "–"
+
+
+class TrainPanel(Page):
+    """Binds the widgets of the page to `session.train`. `drawRequested`: look at the Generate page now."""
+
+    drawRequested = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Train")
+        self._session, self._train = session, session.train
+        self.title, self.subtitle = ElidedLabel("", "heading"), ElidedLabel("", "muted")
+        self.start_button = Button("Start", "play-fill", kind="primary", tip="Train a new model")
+        self.pause_button = Button("Pause", "pause-fill", tip="Hold; everything is saved")
+        self.save_button = Button("Save now", "floppy-disk", tip="Write the model to disk and go on")
+        self.stop_button = Button("Stop and keep", "stop-fill", kind="warm", tip="End here and keep the model")
+        self.stats = {
+            "step": StatCard("Step", tip="How many batches the model has learnt from"),
+            "loss": StatCard("Loss, smoothed", tip="How far its guesses are off, on average over the last steps"),
+            "rate": StatCard("Images per second", tip="How quickly this machine learns"),
+            "lr": StatCard("Learning rate", tip="How large a step the weights take"),
+            "left": StatCard("Time left", tip="Measured on this device, from the run so far"),
+        }
+        self.plot = LossPlot()
+        self.previews = PreviewStrip()
+        self.runs = Section("Runs")
+        self._run_rows: dict[str, RunRow] = {}
+        self.unfinished = Section("Go on with")
+        self.setup = TrainSetup(self._train)
+        self.draw_button = Button("Generate with this run", "image", tip="Draw digits with what it has learnt so far")
+        self._arrange()
+        self._connect()
+        self._show_state()
+        self._show_unfinished()
+
+    def _arrange(self) -> None:
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(self.title)
+        words.addWidget(self.subtitle)
+        buttons = (self.start_button, self.pause_button, self.save_button, self.stop_button)
+        header = QHBoxLayout()
+        header.addLayout(words, 1)
+        for button in buttons:
+            button.setFixedHeight(FOOT_HEIGHT)
+            header.addWidget(button)
+        self.body.addLayout(header)
+        self.body.addLayout(row(*self.stats.values(), spacing=10))
+        self.body.addWidget(self.plot, 1)
+        previews = Section("Previews from one noise")
+        previews.add(self.previews)
+        for widget in (previews, self.runs, self.unfinished, self.setup):
+            self.side.addWidget(widget)
+        self.side.addStretch(1)
+        self.draw_button.setFixedHeight(FOOT_HEIGHT)
+        self.foot.addWidget(self.draw_button)
+
+    def _connect(self) -> None:
+        train = self._train
+        self.start_button.clicked.connect(train.start)
+        self.pause_button.clicked.connect(self._pause_or_resume)
+        self.save_button.clicked.connect(train.save_now)
+        self.stop_button.clicked.connect(train.stop)
+        self.draw_button.clicked.connect(self._draw)
+        train.state_changed.connect(self._show_state)
+        train.changed.connect(self._show_unfinished)
+        train.changed.connect(self._show_state)
+        train.begun.connect(self._begin)
+        train.stepped.connect(self._add_step)
+        train.previewed.connect(self._add_preview)
+
+    def _pause_or_resume(self) -> None:
+        if self._train.state == "running":
+            self._train.pause()
+        else:
+            self._train.resume()
+
+    def _draw(self) -> None:
+        self._train.draw()
+        self.drawRequested.emit()
+
+    # ---- what is shown
+
+    def _show_state(self) -> None:
+        train = self._train
+        self.title.set_text(self._headline())
+        self.subtitle.set_text(self._subline())
+        self.start_button.setVisible(not train.active)
+        for button in (self.pause_button, self.save_button, self.stop_button):
+            button.setVisible(train.active)
+        held = train.state in ("pausing", "paused")
+        self.pause_button.setText("Resume" if held else "Pause")
+        self.pause_button.set_icon("play-fill" if held else "pause-fill")
+        self.pause_button.setEnabled(train.state in ("running", "pausing", "paused"))
+        self.save_button.setEnabled(train.state == "running")
+        self.stop_button.setEnabled(train.active and train.state != "stopping")
+        self.draw_button.setEnabled(train.can_draw)
+        self.unfinished.setVisible(bool(train.unfinished) and not train.active)
+        self.runs.setVisible(bool(self._run_rows))
+        if train.state == "starting":
+            self.plot.set_verdict("")
+
+    def _headline(self) -> str:
+        return preset_title(self._train.name) if self._train.name else "Train your own model"
+
+    def _subline(self) -> str:
+        train = self._train
+        end = train.finished
+        match train.state:
+            case "idle":
+                return "Watch a network learn to draw digits, from nothing, on this machine."
+            case "starting":
+                return f"{train.status or 'Starting'}…"
+            case "pausing" | "stopping":
+                return "Saving…"
+            case "paused":
+                return f"Paused at step {train.last.step:,}; everything is saved." if train.last else "Paused."
+            case "failed":
+                return "The run ended; what to do is said above."
+            case "done" if end:
+                how = "Finished" if end.completed else "Stopped and kept"
+                return f"{how}: {count(end.step, 'step')} in {duration(end.seconds)}."
+        return self._what_it_is()
+
+    def _what_it_is(self) -> str:
+        run = self._train.run
+        if run is None:
+            return ""
+        model = run.config.model
+        network = f"{NETWORKS[model.network]} of {millions(run.parameters)} weights"
+        return f"{run.config.data.upper()} · {network} · learns {TARGETS[model.prediction]} · {run.device}"
+
+    def _begin(self, name: str) -> None:
+        self.previews.clear()
+        self.plot.remove_run(name)
+        before = self._train.before
+        if before is not None and before.size:
+            self.plot.set_run(name, *before)
+        for card in self.stats.values():
+            card.set_value(NOTHING)
+
+    def _add_step(self, event: TrainStep) -> None:
+        name = self._train.name
+        self.plot.append(name, event.step, event.loss, event.smooth_loss)
+        self.plot.set_verdict(self._train.verdict())
+        self.stats["step"].set_label(f"Step of {event.total_steps:,}" if event.total_steps else "Step")
+        self.stats["step"].set_value(f"{event.step:,}")
+        self.stats["loss"].set_value(f"{event.smooth_loss:.4f}")
+        self.stats["rate"].set_value(f"{event.images_per_s:,.0f}")
+        self.stats["lr"].set_value(f"{event.lr:.1e}".replace("e-0", "e-"))
+        self.stats["left"].set_value(duration(event.remaining_s))
+        if name not in self._run_rows:
+            self._run_rows[name] = RunRow(name, self.plot)
+            self.runs.add(self._run_rows[name])
+            self.runs.show()
+        self._run_rows[name].set_loss(event.smooth_loss)
+
+    def _add_preview(self, event: Preview) -> None:
+        self.previews.add(event.step, event.images)
+
+    def _show_unfinished(self) -> None:
+        layout = self.unfinished.body_layout
+        while (item := layout.takeAt(0)) is not None:
+            if widget := item.widget():
+                widget.hide()
+                widget.deleteLater()
+        for run in self._train.unfinished[:3]:
+            text = f"{preset_title(run.name)} · {run.progress:.0%} done"
+            button = Button(text, "arrow-clockwise", tip=f"Go on at step {run.step:,}")
+            button.clicked.connect(lambda _checked=False, run=run: self._train.go_on(run))
+            self.unfinished.add(button)
+
+
+class RunRow(QWidget):
+    """A run in the list beside the plot: its colour, name and loss; a click hides and shows its curve."""
+
+    def __init__(self, name: str, plot: LossPlot) -> None:
+        super().__init__()
+        self._name, self._plot = name, plot
+        self.button = Button(preset_title(name), kind="flat", tip="Hide or show its curve")
+        self.button.setCheckable(True)
+        self.button.setChecked(True)
+        self._dot = _Dot(plot, name)
+        self._loss = Label("", "small")
+        line = row(self._dot, self.button, 1, self._loss)
+        self.setLayout(line)
+        self.button.toggled.connect(self._toggled)
+
+    def set_loss(self, loss: float) -> None:
+        """Its smoothed loss of now."""
+        self._loss.setText(f"{loss:.4f}")
+
+    def _toggled(self, shown: bool) -> None:
+        self._plot.set_visible(self._name, shown)
+        self._dot.setEnabled(shown)
+
+
+class _Dot(QWidget):
+    """A spot in the colour of a run; hollow while its curve is hidden."""
+
+    def __init__(self, plot: LossPlot, name: str) -> None:
+        super().__init__()
+        self._plot, self._name = plot, name
+        self.setFixedSize(10, 10)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        color = self._plot.color_of(self._name)
+        painter.setPen(color)
+        painter.setBrush(color if self.isEnabled() else Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(QRectF(self.rect()).adjusted(1, 1, -1, -1))
