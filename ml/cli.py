@@ -315,7 +315,7 @@ def _what_to_draw(
         raise BadRequest("What to draw?", "Give one of --labels 0-9, --prompt 'two or five' and --unconditional.")
     if prompt is not None:
         understood = understand(prompt, header.model.num_classes)
-        print(understood.reading)
+        print(f"Understood as {understood.reading}")
         once = understood.labels
     else:
         once = parse_labels(labels, header.model.num_classes) if labels is not None else (NO_LABEL,)

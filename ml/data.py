@@ -203,5 +203,5 @@ def _present(folder: Path, name: str) -> Path | None:
 
 
 def _bad(path: Path, found: str) -> BadFile:
-    remedy = "Replace it (one that was downloaded: delete it and try again), or choose another folder (--data-root)."
+    remedy = "Replace it (one that was downloaded: delete it and try again), or choose another folder."
     return BadFile(f"{path} is damaged: {found}.", remedy)

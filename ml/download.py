@@ -12,7 +12,7 @@ from ml.errors import CannotWrite, DataUnavailable
 from ml.events import Progress
 from ml.files import atomic, make_folder
 
-ANOTHER_WAY = "Choose a local folder that has it (--data-root), or the synthetic digits (--data synthetic)."
+ANOTHER_WAY = "Choose a folder that has it, or take the synthetic digits."
 CHUNK = 2**16
 TRIES = 3
 

@@ -157,7 +157,7 @@ def _reading(labels: tuple[int, ...], rest: str) -> str:
     signs = list(dict.fromkeys(_SYMBOL.findall(rest)))
     notes = [f"{_listed(words)} not understood by this model"] if words else []
     notes += [f"{_listed(signs)} not drawn"] if signs else []
-    return "; ".join([f"Understood as {shown}, by class", *notes])
+    return "; ".join([f"{shown}, by class", *notes])
 
 
 def _listed(words: list[str]) -> str:

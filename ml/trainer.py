@@ -110,6 +110,8 @@ def _loop(run: "Run", control: RunControl) -> Iterator[TrainEvent]:
             if run.draws and (command == "preview" or run.elapsed_s - last_preview >= run.config.preview_every_s):
                 last_preview = run.elapsed_s
                 yield run.preview()
+        if run.has_news:
+            yield run.report()
     except Diverged:
         failed = True  # the weights are no longer worth saving; the last checkpoint is
         raise
@@ -150,7 +152,8 @@ class Run:
         self.elapsed_s = 0.0
         self.smooth_loss: float | None = None
         self._order: tuple[int, Tensor] | None = None
-        self._since_report: list[Tensor] = []
+        self._fresh: list[Tensor] = []  # losses not fetched yet
+        self._unreported: list[float] = []
         self._reported_at = 0.0
         self._last = (0.0, 0.0)  # learning rate, gradient norm
 
@@ -158,6 +161,11 @@ class Run:
     def draws(self) -> bool:
         """Whether this is a diffusion model, rather than the judge."""
         return self.config.model.network != "judge"
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there were steps since the last report."""
+        return bool(self._fresh or self._unreported)
 
     @property
     def parameters(self) -> int:
@@ -195,8 +203,8 @@ class Run:
         self.network.zero_grad(set_to_none=True)
         self.step += 1
         self.ema.update(self.network, self.step)
-        self._since_report.append(loss.detach())
-        self._last = (lr, float(norm)) if not self._since_report[1:] else (lr, self._last[1])
+        self._last = (lr, self._last[1] if self.has_news else float(norm))  # reading the norm waits for the device
+        self._fresh.append(loss.detach())
 
     def _next_indices(self) -> Tensor:
         """The next batch of a walk through shuffled epochs, each with an order that follows from seed and epoch."""
@@ -215,19 +223,10 @@ class Run:
 
     def report(self) -> TrainStep:
         """The state of the run since the last report, also written to its CSV; raises Diverged."""
-        losses = torch.stack(self._since_report).tolist()
-        for loss in losses:
-            if not math.isfinite(loss):
-                raise Diverged(
-                    f"The loss became {loss} at step {self.step}.",
-                    f"The last checkpoint in {self.folder} is kept. "
-                    f"Start again with a lower learning rate than {self.config.lr:g}.",
-                )
-            keep = 1 - 1 / min(self.step, SMOOTHING_STEPS)
-            self.smooth_loss = loss if self.smooth_loss is None else keep * self.smooth_loss + (1 - keep) * loss
+        self._take_losses()
+        losses, self._unreported = self._unreported, []
         spent = max(self.elapsed_s - self._reported_at, 1e-9)
         rate = len(losses) * self.config.batch_size / spent
-        self._since_report.clear()
         self._reported_at = self.elapsed_s
         remaining = self.elapsed_s * (1 - self.progress) / max(self.progress, 1e-9)
         event = TrainStep(
@@ -242,6 +241,21 @@ class Run:
         )
         self._log(event)
         return event
+
+    def _take_losses(self) -> None:
+        """Fetch the losses that are still on the device, and smooth them; raises Diverged."""
+        first = self.step - len(self._fresh) + 1
+        for step, loss in enumerate(torch.stack(self._fresh).tolist() if self._fresh else [], first):
+            if not math.isfinite(loss):
+                raise self._diverged(f"The loss became {loss} at step {step}.")
+            keep = 1 - 1 / min(step, SMOOTHING_STEPS)
+            self.smooth_loss = loss if self.smooth_loss is None else keep * self.smooth_loss + (1 - keep) * loss
+            self._unreported.append(loss)
+        self._fresh.clear()
+
+    def _diverged(self, message: str) -> Diverged:
+        lower = f"Start again with a lower learning rate than {self.config.lr:g}."
+        return Diverged(message, f"The last checkpoint in {self.folder} is kept. {lower}")
 
     def preview(self) -> Preview:
         """Digits from one fixed noise by the averaged weights, one per class (or ten of no class)."""
@@ -269,10 +283,16 @@ class Run:
         )
 
     def save(self) -> None:
-        """Write the state to resume from and the model to sample from; raises CannotWrite, the old ones stay whole."""
+        """Write the state to resume from and the model to sample from.
+
+        Raises CannotWrite, and Diverged for weights that are no numbers any more; the old files stay whole.
+        """
+        self._take_losses()
+        if not all(bool(weight.isfinite().all()) for weight in self.network.parameters()):
+            raise self._diverged(f"The weights are no numbers any more at step {self.step}.")
         with atomic(self.folder / CONFIG_FILE) as path:
             path.write_text(self.config.model_dump_json(indent=1), encoding="utf-8")
-        tensors = {"rng": self.rng.get_state()}
+        tensors = {"rng": self.rng.get_state(), "rng.dropout": self._dropout_rng()}
         tensors |= {f"net.{name}": tensor for name, tensor in self.network.state_dict().items()}
         tensors |= {f"ema.{name}": tensor for name, tensor in self.ema.network.state_dict().items()}
         for prefix, part in self.optimizer.parts.items():
@@ -296,6 +316,7 @@ class Run:
         fit(self.ema.network, _under("ema.", tensors), str(path))
         try:
             self.rng.set_state(tensors["rng"])
+            self._set_dropout_rng(tensors["rng.dropout"])
             for prefix, part in self.optimizer.parts.items():
                 restore_optimizer(part, tensors, prefix)
         except (KeyError, ValueError, RuntimeError) as error:
@@ -304,6 +325,24 @@ class Run:
             ) from error
         self.step, self.elapsed_s, self.smooth_loss = state.step, state.elapsed_s, state.smooth_loss
         self._reported_at = self.elapsed_s
+        self._forget_later_losses()
+
+    def _dropout_rng(self) -> Tensor:
+        where = self.device.torch_device
+        return torch.cuda.get_rng_state(where) if where.type == "cuda" else torch.get_rng_state()
+
+    def _set_dropout_rng(self, state: Tensor) -> None:
+        where = self.device.torch_device
+        torch.cuda.set_rng_state(state, where) if where.type == "cuda" else torch.set_rng_state(state)
+
+    def _forget_later_losses(self) -> None:
+        """Take out of the table what a run that was cut off wrote after its last checkpoint."""
+        path = self.folder / LOSS_FILE
+        if path.is_file():
+            head, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) <= self.step]
+            with atomic(path) as temporary:
+                temporary.write_text("".join([head, *kept]), encoding="utf-8")
 
     def _log(self, event: TrainStep) -> None:
         path = self.folder / LOSS_FILE

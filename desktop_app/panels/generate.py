@@ -18,6 +18,7 @@ from desktop_app.widgets.basics import Button, row
 from desktop_app.widgets.image_grid import Caption, ImageGrid
 from desktop_app.widgets.prompt_bar import PromptBar
 from desktop_app.widgets.timeline import Timeline
+from ml.config import NO_LABEL
 from ml.events import Pixels
 from ml.files import free_name
 from ml.images import grid
@@ -179,19 +180,20 @@ class GeneratePanel(Page):
         images = self._generate.shown(self.timeline.step, self._view)
         if images is not None:
             self.grid.set_images(images, self._generate.columns)
-            self._show_digit()
+            self._show_verdicts()
 
     def _show_digit(self) -> None:
         self.digit.show_digit(self.grid.selected(), self.timeline.step, self._view)
 
     def _show_verdicts(self) -> None:
+        """What the judge read in the finished images, under them where they are what is shown."""
         verdict, request = self._generate.verdict, self._generate.request
-        if verdict is None or request is None:
-            return
-        captions = [
-            Caption(f"{label} · {confidence:.0%}", warn=asked not in (-1, label))
-            for label, confidence, asked in zip(verdict.labels, verdict.confidence, request.labels, strict=True)
-        ]
+        captions: list[Caption] = []
+        if verdict and request and self.timeline.step == request.steps:
+            captions = [
+                Caption(f"{label} · {confidence:.0%}", warn=asked not in (NO_LABEL, label))
+                for label, confidence, asked in zip(verdict.labels, verdict.confidence, request.labels, strict=True)
+            ]
         self.grid.set_captions(captions, keep_room=True)
         self._show_digit()
 

@@ -28,7 +28,7 @@ class TrainSetup(QWidget):
         )
         self.note = Label("", "small")
         self.note.setWordWrap(True)
-        self.folder = Button("", "folder", kind="flat", tip="Use MNIST from a folder instead of downloading it")
+        self.folder = Button("", "folder", tip="Use MNIST from a folder instead of downloading it")
         self.facts = Label("", "small")
         self.facts.setWordWrap(True)
         main = Section("Set-up")

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.panels.page import Page
 from desktop_app.panels.setup import TrainSetup
@@ -60,6 +60,7 @@ class TrainPanel(Page):
         header.addLayout(words, 1)
         for button in buttons:
             button.setFixedHeight(FOOT_HEIGHT)
+            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
             header.addWidget(button)
         self.body.addLayout(header)
         self.body.addLayout(row(*self.stats.values(), spacing=10))
@@ -114,8 +115,14 @@ class TrainPanel(Page):
         self.draw_button.setEnabled(train.can_draw)
         self.unfinished.setVisible(bool(train.unfinished) and not train.active)
         self.runs.setVisible(bool(self._run_rows))
-        if train.state == "starting":
-            self.plot.set_verdict("")
+        if train.state == "starting" and train.last is None:
+            self._clear_numbers()
+
+    def _clear_numbers(self) -> None:
+        self.plot.set_verdict("")
+        self.previews.clear()
+        for card in self.stats.values():
+            card.set_value(NOTHING)
 
     def _headline(self) -> str:
         return preset_title(self._train.name) if self._train.name else "Train your own model"
@@ -148,13 +155,10 @@ class TrainPanel(Page):
         return f"{run.config.data.upper()} · {network} · learns {TARGETS[model.prediction]} · {run.device}"
 
     def _begin(self, name: str) -> None:
-        self.previews.clear()
         self.plot.remove_run(name)
         before = self._train.before
         if before is not None and before.size:
             self.plot.set_run(name, *before)
-        for card in self.stats.values():
-            card.set_value(NOTHING)
 
     def _add_step(self, event: TrainStep) -> None:
         name = self._train.name

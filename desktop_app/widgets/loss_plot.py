@@ -238,7 +238,7 @@ class LossPlot(Card):
         plots = theme().colors.plots
         run.color = QColor(plots[int(-run.raw.zValue() - 1) % len(plots)])
         faint = QColor(run.color)
-        faint.setAlpha(75)
+        faint.setAlpha(120)
         run.raw.setPen(pg.mkPen(faint, width=1))
         run.smooth.setPen(pg.mkPen(run.color, width=2.2, style=run.dash))
 

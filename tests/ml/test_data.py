@@ -105,7 +105,7 @@ def test_a_damaged_compressed_file_is_named(tmp_path: Path, damage: Callable[[by
 
 
 def test_what_is_missing_or_unknown_is_said_with_the_next_step(tmp_path: Path) -> None:
-    with pytest.raises(DataUnavailable, match=r"train-images.*--data-root.*synthetic"):
+    with pytest.raises(DataUnavailable, match=r"train-images.*folder.*synthetic"):
         data.load("mnist", tmp_path / "nowhere")
     with pytest.raises(BadRequest, match=r"'minst'.*mnist, synthetic"):
         data.load("minst")
@@ -242,7 +242,7 @@ def test_a_left_over_part_of_something_else_is_replaced(site: Site, tmp_path: Pa
 
 
 def test_a_wrong_checksum_deletes_the_file_and_says_so(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(DataUnavailable, match=rf"file\.gz.*checksum \({md5(CONTENT)}.*deleted.*--data-root.*synthetic"):
+    with pytest.raises(DataUnavailable, match=rf"file\.gz.*checksum \({md5(CONTENT)}.*deleted.*folder.*synthetic"):
         fetch(site, tmp_path / "file.gz", expected=b"something else")
     assert not list(tmp_path.iterdir())
 
@@ -273,7 +273,7 @@ def test_more_than_expected_is_refused_before_it_is_read(site: Site, tmp_path: P
 
 
 def test_no_network_is_said_in_words(tmp_path: Path) -> None:
-    with pytest.raises(DataUnavailable, match=r"refused.*Check the network.*--data-root.*synthetic"):
+    with pytest.raises(DataUnavailable, match=r"refused.*Check the network.*folder.*synthetic"):
         list(download.fetch(["http://127.0.0.1:9/x"], tmp_path / "x", md5="", pause_s=0))
 
 

@@ -52,7 +52,7 @@ def test_what_is_asked_for(text: str, labels: tuple[int, ...]) -> None:
     understood = understand(text)
     assert understood.labels == labels
     assert understood.columns == len(labels)
-    assert understood.reading == f"Understood as {' '.join(map(str, labels))}, by class"
+    assert understood.reading == f"{' '.join(map(str, labels))}, by class"
 
 
 @pytest.mark.parametrize(
