@@ -57,7 +57,8 @@ class TrainPanel(Page):
         words.addWidget(self.subtitle)
         buttons = (self.start_button, self.pause_button, self.save_button, self.stop_button)
         header = QHBoxLayout()
-        header.addLayout(words, 1)
+        header.addLayout(words)
+        header.addStretch(1)
         for button in buttons:
             button.setFixedHeight(FOOT_HEIGHT)
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
