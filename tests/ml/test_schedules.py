@@ -1,0 +1,117 @@
+"""Schedules and the forward process, against closed forms and against diffusers."""
+
+import math
+from itertools import pairwise
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+
+from ml.config import Spacing
+from ml.errors import BadRequest
+from ml.schedules import CLEAN, DiscreteSchedule, FlowSchedule, Level, karras_ratios, make_schedule, q_sample
+
+
+def discrete(name: str, timesteps: int = 1000) -> DiscreteSchedule:
+    schedule = make_schedule("linear" if name == "linear" else "cosine", timesteps)
+    assert isinstance(schedule, DiscreteSchedule)
+    return schedule
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("linear", "linear"), ("cosine", "squaredcos_cap_v2")])
+def test_alpha_bar_is_that_of_diffusers(ours: str, theirs: str) -> None:
+    reference = diffusers.DDPMScheduler(num_train_timesteps=1000, beta_schedule=theirs)
+    np.testing.assert_allclose(discrete(ours).alpha_bar, reference.alphas_cumprod.numpy(), rtol=2e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine"])
+@pytest.mark.parametrize("timesteps", [50, 1000, 4000])
+def test_noise_grows_from_almost_none_to_almost_all(name: str, timesteps: int) -> None:
+    alpha_bar = discrete(name, timesteps).alpha_bar
+    assert (np.diff(alpha_bar) < 0).all()
+    assert alpha_bar[0] > 0.99 and alpha_bar[-1] < 0.01
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine"])
+def test_the_closed_form_is_the_chain_of_single_steps(name: str) -> None:
+    schedule = discrete(name, 100)
+    mean, variance = 1.0, 0.0
+    for index, beta in enumerate(schedule.beta):
+        mean, variance = mean * math.sqrt(1 - beta), variance * (1 - beta) + beta
+        level = schedule.level(index)
+        assert level.alpha == pytest.approx(mean, rel=1e-9)
+        assert level.sigma**2 == pytest.approx(variance, rel=1e-9)
+
+
+def test_posterior_variance_is_equation_7() -> None:
+    schedule = discrete("linear")
+    before = np.concatenate([[1.0], schedule.alpha_bar[:-1]])
+    expected = (1 - before) / (1 - schedule.alpha_bar) * schedule.beta
+    np.testing.assert_allclose(schedule.posterior_variance, expected)
+    assert schedule.posterior_variance[0] == 0
+
+
+def test_the_forward_process_has_the_promised_mean_and_variance() -> None:
+    x0 = torch.full((20_000,), 0.5)
+    level = discrete("cosine").level(600)
+    x_t = q_sample(x0, torch.randn(20_000, generator=torch.Generator().manual_seed(0)), level.alpha, level.sigma)
+    assert float(x_t.mean()) == pytest.approx(0.5 * level.alpha, abs=4 * level.sigma / math.sqrt(20_000))
+    assert float(x_t.std()) == pytest.approx(level.sigma, rel=0.02)
+
+
+@pytest.mark.parametrize("spacing", ["uniform", "trailing", "karras"])
+@pytest.mark.parametrize("name", ["linear", "cosine", "flow"])
+@pytest.mark.parametrize("steps", [1, 2, 10, 50])
+def test_grids_go_down_to_clean(name: str, spacing: Spacing, steps: int) -> None:
+    grid = make_schedule("flow" if name == "flow" else "linear" if name == "linear" else "cosine").grid(
+        steps, spacing, 40.0, 0.02
+    )
+    assert len(grid) == steps + 1 and grid[-1] == CLEAN
+    assert all(now.ratio > then.ratio and now.t >= then.t for now, then in pairwise(grid))
+    if name != "flow":
+        assert all(level.alpha**2 + level.sigma**2 == pytest.approx(1) for level in grid)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("uniform", "linspace"), ("trailing", "trailing")])
+@pytest.mark.parametrize("steps", [7, 10, 50, 1000])
+def test_spacings_are_those_of_diffusers(ours: Spacing, theirs: str, steps: int) -> None:
+    reference = diffusers.DDIMScheduler(num_train_timesteps=1000, timestep_spacing=theirs)
+    reference.set_timesteps(steps)
+    schedule = discrete("linear")
+    expected = [schedule.level(int(t)) for t in reference.timesteps]
+    np.testing.assert_allclose(schedule.grid(steps, ours, 40.0, 0.02)[:-1], expected)
+
+
+def test_karras_ratios_are_equation_5() -> None:
+    ratios = karras_ratios(10, 80.0, 0.002)
+    expected = [(80 ** (1 / 7) + i / 9 * (0.002 ** (1 / 7) - 80 ** (1 / 7))) ** 7 for i in range(10)]
+    assert ratios == pytest.approx(expected)
+    assert karras_ratios(1, 80.0, 0.002) == pytest.approx([80.0])
+
+
+def test_more_steps_than_the_schedule_has_are_refused() -> None:
+    with pytest.raises(BadRequest, match="T = 100"):
+        make_schedule("linear", 100).grid(101, "uniform", 40.0, 0.02)
+
+
+def test_flow_times_are_logit_normal() -> None:
+    levels = FlowSchedule().draw(50_000, torch.Generator().manual_seed(0), mean=0.4, std=1.1)
+    ratios = (levels.sigma / levels.alpha).log().flatten()
+    assert float(ratios.mean()) == pytest.approx(0.4, abs=0.02)
+    assert float(ratios.std()) == pytest.approx(1.1, abs=0.02)
+    torch.testing.assert_close(levels.alpha + levels.sigma, torch.ones(50_000, 1, 1, 1))
+
+
+def test_discrete_times_are_uniform_over_all_steps() -> None:
+    levels = discrete("linear", 20).draw(20_000, torch.Generator().manual_seed(0), 0.0, 1.0)
+    counts = torch.bincount((levels.t * 20).round().long(), minlength=20)
+    assert counts.min() > 850 and counts.max() < 1150
+    torch.testing.assert_close(levels.alpha**2 + levels.sigma**2, torch.ones(20_000, 1, 1, 1))
+
+
+def test_a_level_knows_its_signal_to_noise_ratio() -> None:
+    level = Level(0.5, 0.6, 0.8)
+    assert level.ratio == pytest.approx(0.8 / 0.6)
+    assert level.log_snr_half == pytest.approx(math.log(0.6 / 0.8))
+    assert CLEAN.log_snr_half == math.inf
