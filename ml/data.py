@@ -99,14 +99,20 @@ IDX_SETS = (IdxSet("mnist", "MNIST", "MNIST", tuple("0123456789")),)
 SYNTHETIC: dict[Split, tuple[int, int]] = {"train": (30_000, 0), "test": (5_000, 1)}  # count and seed
 
 
+_drawn: dict[Split, Dataset] = {}  # drawing takes seconds, and the next run wants the same
+
+
 def _synthetic(root: Path | None, split: Split) -> Loading:
+    if split in _drawn:
+        return _drawn[split]
     count, seed = SYNTHETIC[split]
     images, labels = [], []
     for batch in synthetic.drawing(count, seed):
         images.append(batch.images)
         labels.append(batch.labels)
         yield Progress("Drawing digits", min(len(images) * synthetic.BATCH, count), count)
-    return Dataset("synthetic", torch.cat(images), torch.cat(labels), tuple("0123456789"))
+    _drawn[split] = Dataset("synthetic", torch.cat(images), torch.cat(labels), tuple("0123456789"))
+    return _drawn[split]
 
 
 _SOURCES: dict[str, Callable[[Path | None, Split], Loading]] = {

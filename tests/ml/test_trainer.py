@@ -1,0 +1,292 @@
+"""Training for real: the loss falls, runs are resumed to the bit, and nothing is lost when something goes wrong."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ml import data, pipeline, presets, runs
+from ml.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
+from ml.config import ModelConfig, SampleRequest, TrainConfig
+from ml.control import RunControl
+from ml.errors import BadFile, BadRequest, CannotWrite, Diverged
+from ml.events import CheckpointSaved, Paused, Preview, Resumed, RunFinished, RunStarted, Sampled, TrainEvent, TrainStep
+from ml.trainer import CONFIG_FILE, LOSS_FILE, Run, train
+from tests.ml.conftest import tiny_config
+
+REPO = Path(__file__).resolve().parents[2]
+
+
+def of(kind: type, events: list[TrainEvent]) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def run(config: TrainConfig, folder: Path, **more: object) -> list[TrainEvent]:
+    return list(train(config, folder, device="cpu", **more))  # type: ignore[arg-type]
+
+
+def stop_after(config: TrainConfig, folder: Path, steps: int, *, resume: bool = False) -> None:
+    """Train up to a step and stop there."""
+    control = RunControl()
+    for event in stepping(config, folder, control, resume=resume):
+        if isinstance(event, TrainStep) and event.step >= steps:
+            control.cancel()
+
+
+def stepping(config: TrainConfig, folder: Path, control: RunControl, *, resume: bool = False) -> Iterator[TrainEvent]:
+    return train(config, folder, device="cpu", control=control, resume=resume)
+
+
+@pytest.fixture(autouse=True)
+def report_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.trainer.REPORT_EVERY_S", 0.0)
+
+
+def test_a_short_training_learns_and_leaves_a_model_that_draws(tmp_path: Path) -> None:
+    config = tiny_config(steps=120, optimizer="muon", lr=4e-3)
+    events = run(config, tmp_path / "run")
+    losses = [event.loss for event in of(TrainStep, events)]
+    assert len(losses) == 120
+    assert sum(losses[-20:]) / 20 < 0.6 * sum(losses[:5]) / 5
+    started, finished = of(RunStarted, events), of(RunFinished, events)
+    assert [event.total_steps for event in started] == [120]
+    assert [(event.step, event.completed) for event in finished] == [(120, True)]
+    assert isinstance(events[-1], RunFinished)
+    assert of(Preview, events)[-1].images.shape == (10, 28, 28)
+    assert [float(row["loss"]) for row in table(tmp_path / "run")] == losses
+    request = SampleRequest(model=str(tmp_path / "run"), labels=(3, 5), steps=3)
+    assert any(isinstance(event, Sampled) for event in pipeline.sample(request, device="cpu"))
+
+
+def test_real_digits_are_learnt(tmp_path: Path, mnist_root: Path) -> None:
+    config = tiny_config(data="mnist", steps=80, optimizer="muon", lr=4e-3)
+    losses = [event.loss for event in of(TrainStep, run(config, tmp_path / "run", data_root=mnist_root))]
+    assert sum(losses[-20:]) / 20 < 0.6 * sum(losses[:5]) / 5
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / LOSS_FILE).open() as file:
+        return list(csv.DictReader(file))
+
+
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    return {**load_file(folder / STATE_FILE), **{f"model.{k}": v for k, v in load_file(folder / MODEL_FILE).items()}}
+
+
+def assert_same_run(a: Path, b: Path) -> None:
+    ours, theirs = tensors(a), tensors(b)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+    read = [[(row["step"], row["loss"], row["smooth_loss"]) for row in table(folder)] for folder in (a, b)]
+    assert read[0] == read[1]
+    assert load_state_header(a / STATE_FILE).smooth_loss == load_state_header(b / STATE_FILE).smooth_loss
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "adamw", "lr_schedule": "onecycle"},
+        {"optimizer": "muon", "lr_schedule": "linear"},
+        {"precision": "bf16"},
+        {"model": {"widths": [8], "dropout": 0.3, "embedding": 16, "patch": 2}},
+        {"model": {"network": "textbook", "norm": "batch", "widths": [8, 16], "embedding": 16, "prediction": "eps",
+                   "schedule": "linear"}},
+        {"model": {"network": "judge", "widths": [8, 16], "embedding": 16, "dropout": 0.2}, "augment": True},
+    ],
+    ids=["adamw", "muon", "bf16", "dropout", "textbook", "judge"],
+)  # fmt: skip
+def test_a_resumed_run_is_the_same_to_the_bit(tmp_path: Path, changes: dict[str, object]) -> None:
+    config = tiny_config(steps=12, batch_size=8, **changes)
+    run(config, tmp_path / "straight")
+    stop_after(config, tmp_path / "cut", 5)
+    stop_after(config, tmp_path / "cut", 9, resume=True)
+    assert load_state_header(tmp_path / "cut" / STATE_FILE).step == 9
+    torch.manual_seed(99)  # whatever else the process does with torch's own generator
+    events = run(config, tmp_path / "cut", resume=True)
+    assert of(RunStarted, events)[0].step == 9
+    assert_same_run(tmp_path / "straight", tmp_path / "cut")
+
+
+def test_batches_walk_through_every_epoch_once(tmp_path: Path) -> None:
+    from ml.device import pick
+
+    dataset = data.load("synthetic")
+    few = data.Dataset("few", dataset.images[:10], dataset.labels[:10], dataset.classes)
+    training = Run(tiny_config(batch_size=4), tmp_path, pick("cpu"), few)
+    seen: list[int] = []
+    for step in range(5):
+        training.step = step
+        seen += training._next_indices().tolist()
+    assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
+    assert seen[:10] != seen[10:]
+
+
+def test_pausing_holds_saves_and_changes_nothing(tmp_path: Path) -> None:
+    config = tiny_config(steps=10, batch_size=8)
+    run(config, tmp_path / "straight")
+    control = RunControl()
+    kinds: list[type] = []
+    for event in stepping(config, tmp_path / "paused", control):
+        kinds.append(type(event))
+        if isinstance(event, TrainStep) and event.step == 4:
+            control.pause()
+        if kinds.count(Paused) == 5:
+            control.resume()
+    after = kinds[kinds.index(Paused) - 1 :]
+    assert after[:7] == [CheckpointSaved, Paused, Paused, Paused, Paused, Paused, Resumed]
+    assert_same_run(tmp_path / "straight", tmp_path / "paused")
+
+
+def test_a_paused_run_can_be_stopped(tmp_path: Path) -> None:
+    control = RunControl()
+    control.pause()
+    for event in stepping(tiny_config(), tmp_path / "run", control):
+        if isinstance(event, Paused):
+            control.cancel()
+    assert not event.completed if isinstance(event, RunFinished) else False
+
+
+def test_commands_are_carried_out_between_two_steps(tmp_path: Path) -> None:
+    control = RunControl()
+    seen: list[tuple[type, int]] = []
+    for event in stepping(tiny_config(steps=8), tmp_path / "run", control):
+        if isinstance(event, TrainStep) and event.step in (3, 5):
+            control.post("save" if event.step == 3 else "preview")
+        if isinstance(event, CheckpointSaved | Preview):
+            seen.append((type(event), event.step))
+    assert (CheckpointSaved, 3) in seen and (Preview, 5) in seen
+
+
+def test_closing_the_generator_saves(tmp_path: Path) -> None:
+    events = train(tiny_config(), tmp_path / "run", device="cpu")
+    for event in events:
+        if isinstance(event, TrainStep) and event.step == 3:
+            break
+    events.close()  # type: ignore[attr-defined]
+    assert load_state_header(tmp_path / "run" / STATE_FILE).step == 3
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    config = tiny_config(steps=100_000, batch_size=4, save_every_s=0.2)
+    (tmp_path / "config.json").write_text(config.model_dump_json())
+    command = [sys.executable, "-m", "ml", "train", "--config", str(tmp_path / "config.json"), "--run-dir", str(folder)]
+    with subprocess.Popen(command, cwd=REPO, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not (folder / STATE_FILE).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        os.kill(process.pid, signal.SIGKILL)
+    step = load_state_header(folder / STATE_FILE).step
+    assert step > 0
+    control = RunControl()
+    events = stepping(config, folder, control, resume=True)
+    started = next(event for event in events if isinstance(event, RunStarted))
+    assert started.step == step
+    steps = [int(row["step"]) for row in table(folder)]
+    assert steps == sorted(set(steps)) and max(steps) <= step
+    control.cancel()
+    assert isinstance(list(events)[-1], RunFinished)
+
+
+def test_a_budget_of_time_is_kept_and_shared_by_a_resumed_run(tmp_path: Path) -> None:
+    config = tiny_config(steps=None, minutes=0.02)
+    started = time.perf_counter()
+    finished = of(RunFinished, run(config, tmp_path / "run"))[0]
+    assert finished.completed and 1.2 <= finished.seconds < time.perf_counter() - started
+    again = of(RunFinished, run(config, tmp_path / "run", resume=True))[0]
+    assert again.step == finished.step
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_good_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    advance = Run.advance
+
+    def broken_after_ten(this: Run) -> None:
+        advance(this)
+        if this.step == 10:
+            with torch.no_grad():
+                next(this.network.parameters()).fill_(float("nan"))
+
+    monkeypatch.setattr(Run, "advance", broken_after_ten)
+    control, saved = RunControl(), 0
+    with pytest.raises(Diverged, match="lower learning rate"):
+        for event in stepping(tiny_config(), folder, control):
+            if isinstance(event, TrainStep):
+                control.post("save")
+            saved += isinstance(event, CheckpointSaved)
+    assert saved == 9
+    assert load_state_header(folder / STATE_FILE).step == 9
+    assert all(bool(weight.isfinite().all()) for weight in load_file(folder / MODEL_FILE).values())
+
+
+def test_a_full_disk_is_told_of_and_the_old_files_stay_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "run"
+    stop_after(tiny_config(), folder, 2)
+    before = {name: (folder / name).read_bytes() for name in (STATE_FILE, MODEL_FILE)}
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ml.checkpoint.save_file", full)
+    with pytest.raises(CannotWrite, match=r"space|full"):
+        stop_after(tiny_config(), folder, 4, resume=True)
+    assert before == {name: (folder / name).read_bytes() for name in (STATE_FILE, MODEL_FILE)}
+    assert sorted(path.name for path in folder.iterdir()) == sorted([STATE_FILE, MODEL_FILE, LOSS_FILE, CONFIG_FILE])
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(tiny_run: Path) -> None:
+    with pytest.raises(BadRequest, match="already holds a run"):
+        run(tiny_config(), tiny_run)
+
+
+def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="no run to resume"):
+        run(tiny_config(), tmp_path, resume=True)
+
+
+def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
+    config = tiny_config(model={"image_size": 32, "widths": [8], "embedding": 16})
+    with pytest.raises(BadRequest, match=r"28 x 28.*expects 1 x 32 x 32"):
+        run(config, tmp_path / "run")
+
+
+def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
+    stop_after(tiny_config(), tmp_path / "run", 2)
+    state = tmp_path / "run" / STATE_FILE
+    state.write_bytes(state.read_bytes()[:-1000])
+    with pytest.raises(BadFile, match="damaged"):
+        run(tiny_config(), tmp_path / "run", resume=True)
+
+
+def test_runs_that_were_cut_short_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
+    run(tiny_config(steps=3), tmp_path / "runs" / "whole")
+    stop_after(tiny_config(steps=10), tmp_path / "runs" / "cut", 4)
+    (tmp_path / "runs" / "broken").mkdir()
+    (tmp_path / "runs" / "broken" / STATE_FILE).write_bytes(b"not a checkpoint")
+    found = runs.unfinished()
+    assert [(run.name, run.step, run.progress) for run in found] == [("cut", 4, 0.4)]
+    assert found[0].config.steps == 10
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_every_preset_is_called_like_its_file_and_trains(name: str, tmp_path: Path) -> None:
+    config = presets.load(name)
+    assert config.name == name and config.note
+    changes: dict[str, object] = {"steps": 2, "minutes": None, "epochs": None, "data": "synthetic", "batch_size": 4}
+    model = config.model
+    quick = config.defaults.with_changes(steps=1)
+    short = config.with_changes(**changes, defaults=quick.model_dump())
+    assert of(RunFinished, run(short, tmp_path / name))[0].completed
+    assert ModelConfig.model_validate(model.model_dump()) == model
