@@ -1,5 +1,6 @@
 """Bundled models, the person's own, and training runs: found by name, described by cards."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def bundled_folder() -> Path:
 
 def find(name: str) -> Path:
     """The .safetensors file of a model by name, run name, run folder or path; raises BadRequest."""
-    asked = Path(name).expanduser()
+    asked = Path(os.path.expanduser(name))  # leaves ~nobody as it is, where pathlib raises
     candidates = [
         asked,
         asked / MODEL_FILE,
@@ -47,10 +48,10 @@ def find(name: str) -> Path:
         bundled_folder() / f"{name}.safetensors",
     ]
     for path in candidates:
-        if path.is_file():
+        if os.path.isfile(path):  # False for any text; pathlib raises for one that is too long
             return path
     known = ", ".join(card.name for card in cards())
-    raise BadRequest(f"There is no model {name!r}.", f"Use one of: {known}; or the path of a .safetensors file.")
+    raise BadRequest(f"There is no model {name[:100]!r}.", f"Use one of: {known}; or the path of a .safetensors file.")
 
 
 def cards() -> list[ModelCard]:

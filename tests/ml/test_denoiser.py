@@ -1,6 +1,8 @@
 """The x0 contract, guidance, and every target a network can have."""
 
-import diffusers
+from importlib import import_module
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,6 +11,8 @@ from ml.config import Prediction, SampleSettings, ScheduleName
 from ml.denoiser import TIME_SCALE, NetworkDenoiser, target, to_eps, to_x0
 from ml.guidance import classifier_free, clipped, conditional
 from ml.schedules import Level, make_schedule, q_sample
+
+diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does
 
 
 def fresh(seed: int) -> Tensor:

@@ -148,10 +148,12 @@ def test_pausing_holds_saves_and_changes_nothing(tmp_path: Path) -> None:
 def test_a_paused_run_can_be_stopped(tmp_path: Path) -> None:
     control = RunControl()
     control.pause()
+    events: list[TrainEvent] = []
     for event in stepping(tiny_config(), tmp_path / "run", control):
+        events.append(event)
         if isinstance(event, Paused):
             control.cancel()
-    assert not event.completed if isinstance(event, RunFinished) else False
+    assert isinstance(events[-1], RunFinished) and not events[-1].completed
 
 
 def test_commands_are_carried_out_between_two_steps(tmp_path: Path) -> None:

@@ -1,0 +1,152 @@
+"""Model files and the library: what fits is loaded, and everything else is named with what to do."""
+
+import json
+import shutil
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from ml import library
+from ml.checkpoint import KEY, MODEL_FILE, ModelHeader, fit, load_header, load_model, load_state, save
+from ml.errors import BadFile, BadRequest
+from ml.models import build
+from tests.ml.conftest import TINY
+
+
+@pytest.fixture
+def model(tiny_run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(tiny_run / MODEL_FILE, tmp_path / "m.safetensors"))
+
+
+def test_a_model_file_carries_all_it_takes_to_draw(model: Path) -> None:
+    header, weights = load_model(model)
+    network = build(header.model)
+    fit(network, weights, "m")
+    assert header.data == "synthetic" and header.steps == 30 and header.images == 30 * 32
+    assert header.model == TINY and header.defaults.steps == 4
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 7, bytes(range(256)) * 40, b"{}", b"\xff" * 8 + b"{" * 100])
+def test_random_bytes_are_no_model(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(BadFile, match="damaged or not a model file"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.99])
+def test_a_truncated_file_is_refused(model: Path, share: float) -> None:
+    content = model.read_bytes()
+    model.write_bytes(content[: int(len(content) * share)])
+    for read in (load_model, load_header, load_state):
+        with pytest.raises(BadFile, match="damaged"):
+            read(model)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match=r"no file .*gone"):
+        load_model(tmp_path / "gone.safetensors")
+
+
+def test_someone_elses_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.safetensors"
+    save_file({"weight": torch.zeros(2)}, path)
+    with pytest.raises(BadFile, match="not written by Noiseloom"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{", "JSON"), ("[]", "file"), ('{"model": {"widths": "wide"}}', "model.widths"), ('{"version": 9}', "version")],
+)
+def test_a_wrong_description_is_named(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "m.safetensors"
+    save_file({"weight": torch.zeros(2)}, path, metadata={KEY: text})
+    with pytest.raises(BadFile, match=said):
+        load_model(path)
+
+
+def test_unknown_keys_of_a_newer_program_are_ignored(model: Path) -> None:
+    header, weights = load_model(model)
+    described = {**header.model_dump(mode="json"), "flavour": "new"}
+    save_file(weights, model, metadata={KEY: json.dumps(described)})
+    assert load_header(model) == header
+
+
+def test_weights_of_another_shape_say_what_was_expected_and_found(model: Path) -> None:
+    header, weights = load_model(model)
+    other = build(header.model.with_changes(widths=(8, 24)))
+    with pytest.raises(BadFile, match=r"expected \(.*\), found \("):
+        fit(other, weights, "m")
+    weights.pop("out.bias")
+    with pytest.raises(BadFile, match=r"out\.bias: expected \(4,\), found nothing"):
+        fit(build(header.model), weights, "m")
+
+
+def test_a_header_that_lies_about_its_length_is_refused(model: Path) -> None:
+    content = model.read_bytes()
+    model.write_bytes(struct.pack("<Q", 2**60) + content[8:])
+    with pytest.raises(BadFile, match="damaged"):
+        load_model(model)
+
+
+def test_nothing_is_executed(tmp_path: Path) -> None:
+    path, witness = tmp_path / "evil.safetensors", tmp_path / "witness"
+
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (open, (str(witness), "w"))  # type: ignore[return-value]
+
+    torch.save(Evil(), path)
+    with pytest.raises(BadFile):
+        load_model(path)
+    assert not witness.exists()
+
+
+def test_saving_is_all_or_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save(path, {"weight": torch.ones(3)}, ModelHeader(model=TINY))
+    assert torch.equal(load_file(path)["weight"], torch.ones(3))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
+    for folder in ("models", "runs"):
+        (tmp_path / folder).mkdir()
+    return tmp_path
+
+
+def test_models_are_found_by_name_run_folder_and_path(home: Path, tiny_run: Path) -> None:
+    shutil.copytree(tiny_run, home / "runs" / "mine")
+    kept = Path(shutil.copy(tiny_run / MODEL_FILE, home / "models" / "kept.safetensors"))
+    assert library.find("kept") == library.find(str(kept)) == kept
+    assert library.find("mine") == library.find(str(home / "runs" / "mine")) == home / "runs" / "mine" / MODEL_FILE
+    assert library.find("judge").parent == library.bundled_folder()
+    names = [card.name for card in library.cards()]
+    assert {"judge", "kept", "mine"} <= set(names)
+
+
+def test_a_broken_file_does_not_hide_the_others(home: Path, tiny_run: Path) -> None:
+    shutil.copy(tiny_run / MODEL_FILE, home / "models" / "kept.safetensors")
+    (home / "models" / "broken.safetensors").write_bytes(b"no")
+    names = [card.name for card in library.cards()]
+    assert "kept" in names and "broken" not in names
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "no such model", "a/b/../c", "x" * 5000, "nul\0nul", "~nobody-here"])
+def test_a_name_that_is_none_is_refused(home: Path, name: str) -> None:
+    with pytest.raises(BadRequest, match="There is no model"):
+        library.find(name)
+
+
+def test_cards_say_whose_model_it_is(home: Path, tiny_run: Path) -> None:
+    shutil.copytree(tiny_run, home / "runs" / "mine")
+    cards = {card.name: card for card in library.cards()}
+    assert cards["judge"].bundled and cards["judge"].title and cards["judge"].scores["test_accuracy"] >= 0.995
+    assert not cards["mine"].bundled and cards["mine"].header.data == "synthetic"
