@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop_app.panels.generate import GeneratePanel
@@ -109,6 +109,7 @@ class MainWindow(QMainWindow):
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             on(keys, self._generate)
         on("Ctrl+E", self._export)
+        on("Ctrl+Shift+C", self.generate.copy)
         on("Ctrl+1", partial(self.rail.set_page, "generate"))
         on("Ctrl+2", partial(self.rail.set_page, "train"))
         on("Ctrl+.", self.stop)
@@ -259,6 +260,19 @@ class MainWindow(QMainWindow):
             geometry=base64.b64encode(self.saveGeometry().data()).decode(),
             interrupted=train.name if train.active else "",
         )
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keys that the widget with the focus did not want: the film's, wherever on the page one is."""
+        timeline = self.generate.timeline
+        if self.pages.currentWidget() is not self.generate or not timeline.isEnabled():
+            super().keyPressEvent(event)
+        elif event.key() == Qt.Key.Key_Space:
+            timeline.toggle_play()
+        elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            timeline.pause()
+            timeline.set_step(timeline.step + (1 if event.key() == Qt.Key.Key_Right else -1))
+        else:
+            super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._ended:

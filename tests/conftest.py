@@ -43,6 +43,14 @@ def mnist_root() -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of a tiny model."""
+    from tests.tiny import train_tiny
+
+    return train_tiny(tmp_path_factory.mktemp("runs") / "tiny")
+
+
 class Started:
     """Remembers, without keeping them alive, the objects of a Qt class whose `start` is called."""
 

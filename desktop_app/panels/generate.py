@@ -14,6 +14,7 @@ from desktop_app.panels.sampling import SamplingSettings
 from desktop_app.session import Session
 from desktop_app.session.generate import View
 from desktop_app.session.session import Message
+from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button, row
 from desktop_app.widgets.image_grid import Caption, ImageGrid
 from desktop_app.widgets.prompt_bar import PromptBar
@@ -102,10 +103,6 @@ class GeneratePanel(Page):
         """Draw what the prompt says."""
         self._generate.draw()
 
-    def toggle_play(self) -> None:
-        """Play or pause the film."""
-        self.timeline.toggle_play()
-
     def export(self, suffix: str = ".png") -> None:
         """Ask where to, and write the grid, its film or its arrays there."""
         request = self._generate.request
@@ -170,10 +167,12 @@ class GeneratePanel(Page):
         frames = self._generate.frames
         following = self.timeline.step >= self.timeline.reached  # the hand is not somewhere in the past
         self.timeline.add_step(step, frames[step].sigma / max(frames[0].sigma, 1e-9))
-        if step == 0 and not self._generate.live:
-            self.timeline.autoplay()
+        quiet = self._generate.live or theme().reduced_motion
+        if step == 0:
+            if not quiet:
+                self.timeline.autoplay()
             self._show_step()
-        elif self._generate.live and following:
+        elif quiet and following:
             self.timeline.set_step(step)
 
     def _show_step(self) -> None:

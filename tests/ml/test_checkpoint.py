@@ -13,7 +13,7 @@ from ml import library
 from ml.checkpoint import KEY, MODEL_FILE, ModelHeader, fit, load_header, load_model, load_state, save
 from ml.errors import BadFile, BadRequest
 from ml.models import build
-from tests.ml.conftest import TINY
+from tests.tiny import TINY
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from ml.control import RunControl
 from ml.errors import BadFile, BadRequest, CannotWrite, Diverged
 from ml.events import CheckpointSaved, Paused, Preview, Resumed, RunFinished, RunStarted, Sampled, TrainEvent, TrainStep
 from ml.trainer import CONFIG_FILE, LOSS_FILE, Run, train
-from tests.ml.conftest import tiny_config
+from tests.tiny import tiny_config
 
 REPO = Path(__file__).resolve().parents[2]
 

@@ -1,0 +1,66 @@
+"""The real window on a home of its own, with a tiny model to draw with."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from desktop_app.app import open_window
+from desktop_app.main_window import MainWindow
+from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings
+from desktop_app.theme import theme
+from ml.checkpoint import MODEL_FILE
+
+WAIT_MS = 30_000
+Opener = Callable[[AppSettings], MainWindow]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> Path:
+    """A person's folder that holds the model `tiny`."""
+    folder = tmp_path / "home"
+    (folder / "models").mkdir(parents=True)
+    shutil.copy(tiny_run / MODEL_FILE, folder / "models" / "tiny.safetensors")
+    monkeypatch.setenv("NOISELOOM_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def settings() -> AppSettings:
+    """A small grid by the tiny model, and training on synthetic digits."""
+    generate = GenerateSettings(model="tiny", steps=4, rows=1)
+    return AppSettings(generate=generate, train=TrainSettings(data="synthetic"), reduced_motion=True)
+
+
+@pytest.fixture
+def opened(home: Path, qtbot: QtBot) -> Iterator[Opener]:
+    """Opens windows, and sees all of them to their end."""
+    windows: list[MainWindow] = []
+
+    def make(settings: AppSettings) -> MainWindow:
+        windows.append(open_window(settings))
+        return windows[-1]
+
+    yield make
+    for window in windows:
+        leave(window, qtbot)
+        window.deleteLater()
+    theme().set_reduced_motion(False)
+
+
+@pytest.fixture
+def window(opened: Opener, settings: AppSettings, qtbot: QtBot) -> MainWindow:
+    """A window that has drawn its first grid."""
+    window = opened(settings)
+    qtbot.waitUntil(lambda: window.session.generate.verdict is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
+    return window
+
+
+def leave(window: MainWindow, qtbot: QtBot) -> None:
+    """Close a window and wait until its session has ended."""
+    if window.session.lane.isRunning():
+        with qtbot.waitSignal(window.session.closed, timeout=WAIT_MS):
+            window.close()

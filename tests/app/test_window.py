@@ -1,0 +1,376 @@
+"""The app as a person uses it: generate, scrub, export, train, pause, resume, stop, close while busy, open again."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from desktop_app.app import ErrorHooks
+from desktop_app.main_window import MainWindow
+from desktop_app.panels.train import TrainPanel
+from desktop_app.session.session import Message
+from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings, load_settings
+from desktop_app.widgets.basics import Button
+from ml import export
+from ml.checkpoint import STATE_FILE, load_state_header
+from ml.config import SampleRequest
+from tests.app.conftest import WAIT_MS, Opener, leave
+
+
+def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
+    qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
+
+
+def drawn(window: MainWindow, qtbot: QtBot) -> None:
+    """Wait until what is asked for is drawn and judged."""
+    until(qtbot, lambda: not window.session.generate.busy and window.session.generate.verdict is not None)
+
+
+def type_prompt(window: MainWindow, qtbot: QtBot, text: str) -> None:
+    edit = window.generate.prompt.edit
+    edit.setFocus()
+    edit.selectAll()
+    qtbot.keyClicks(edit, text)
+
+
+def press(window: MainWindow, text: str) -> None:
+    """Press the button of the message that is shown."""
+    button = next(button for button in window.messages.action_buttons() if button.text() == text)
+    button.click()
+
+
+# ---- generate
+
+
+def test_the_first_grid_draws_itself_and_is_judged(window: MainWindow) -> None:
+    panel, generate = window.generate, window.session.generate
+    assert generate.request is not None and generate.request.labels == tuple(range(10))
+    assert len(generate.frames) == 5
+    assert panel.timeline.steps == panel.timeline.reached == panel.timeline.step == 4  # reduced motion: at the end
+    assert generate.sampled is not None and np.array_equal(panel.grid.images(), generate.sampled.images)
+    assert window.status.device_text().startswith(("CPU", "NVIDIA", "Apple")) or "CUDA" in window.status.device_text()
+    assert "tiny" in {card.name for card in window.session.drawing_models}
+    assert "judge" not in {card.name for card in window.session.drawing_models}
+
+
+def test_a_prompt_is_drawn_by_enter(window: MainWindow, qtbot: QtBot) -> None:
+    type_prompt(window, qtbot, "two or five")
+    assert "2 5" in window.generate.prompt.reading()
+    qtbot.keyClick(window.generate.prompt.edit, Qt.Key.Key_Return)
+    assert window.session.generate.busy
+    drawn(window, qtbot)
+    request = window.session.generate.request
+    assert request is not None and request.labels == (2, 5) and request.prompt == "two or five"
+    assert len(window.generate.grid.images()) == 2
+
+
+def test_one_digit_fills_the_grid_and_ctrl_enter_draws(window: MainWindow, qtbot: QtBot) -> None:
+    type_prompt(window, qtbot, "seven")
+    qtbot.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    drawn(window, qtbot)
+    assert window.session.generate.request and window.session.generate.request.labels == (7,) * 10
+
+
+def test_an_unknown_prompt_is_explained_and_what_was_drawn_stays(window: MainWindow, qtbot: QtBot) -> None:
+    before = window.generate.grid.images()
+    type_prompt(window, qtbot, "banana")
+    assert "no digit" in window.generate.prompt.reading()
+    assert not window.generate.prompt.button.isEnabled()
+    qtbot.keyClick(window.generate.prompt.edit, Qt.Key.Key_Return)
+    assert not window.session.generate.busy
+    assert np.array_equal(window.generate.grid.images(), before)
+
+
+def test_scrubbing_shows_every_computed_step_noisy_and_clean(window: MainWindow, qtbot: QtBot) -> None:
+    panel, frames = window.generate, window.session.generate.frames
+    for step in (0, 2, 4, 1):
+        panel.timeline.slider.setValue(step)
+        assert np.array_equal(panel.grid.images(), frames[step].x_t)
+    panel.timeline.view.button("clean").click()
+    assert np.array_equal(panel.grid.images(), frames[1].x0_hat)
+    window.setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_Right)
+    assert panel.timeline.step == 2
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+    assert panel.timeline.playing
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+    assert not panel.timeline.playing
+
+
+def test_a_digit_is_shown_large_with_its_way(window: MainWindow) -> None:
+    panel, generate = window.generate, window.session.generate
+    panel.grid.cellClicked.emit(3)
+    assert panel.digit.title.text() == "Asked for: 3" and "seed 2029" in panel.digit.text.text()
+    assert np.array_equal(panel.digit.large.images()[0], panel.grid.images()[3])
+    strip = panel.digit.strip.images()
+    assert np.array_equal(strip[0], generate.frames[0].x_t[3]) and np.array_equal(strip[-1], generate.frames[-1].x_t[3])
+    panel.grid.cellClicked.emit(3)
+    assert panel.digit.title.text() == "No digit chosen"
+
+
+def test_a_moved_slider_draws_anew_and_only_the_newest_counts(window: MainWindow, qtbot: QtBot) -> None:
+    generate = window.session.generate
+    for value in (2.0, 2.5, 3.0):
+        window.generate.sampling.guidance.box.setValue(value)
+    generate.draw()
+    for value in (5, 6, 7):
+        window.generate.sampling.steps.box.setValue(value)
+    until(qtbot, lambda: generate.request and generate.request.steps == 7)
+    drawn(window, qtbot)
+    assert generate.sampled and generate.sampled.request.steps == 7 and generate.sampled.request.guidance == 3.0
+    assert len(generate.frames) == 8
+
+
+def test_the_same_settings_give_the_same_digits(window: MainWindow, qtbot: QtBot) -> None:
+    before = window.generate.grid.images().copy()
+    window.generate.generate()
+    drawn(window, qtbot)
+    assert np.array_equal(window.generate.grid.images(), before)
+    window.generate.prompt.seed_box.seedChanged.emit(99)
+    drawn(window, qtbot)
+    assert not np.array_equal(window.generate.grid.images(), before)
+
+
+def test_stop_ends_a_long_drawing_at_once_and_keeps_its_steps(window: MainWindow, qtbot: QtBot) -> None:
+    generate = window.session.generate
+    generate.change(steps=1000, sampler="ddpm", live=False)
+    window.generate.prompt.button.click()
+    until(qtbot, lambda: len(generate.frames) > 20)
+    began = time.monotonic()
+    window.status.stop_button.click()
+    assert not generate.busy
+    until(qtbot, lambda: not window.session._handlers)
+    assert time.monotonic() - began < 1.0
+    kept = len(generate.frames)
+    assert 20 < kept < 1000 and window.generate.timeline.reached == kept - 1
+    assert not generate.can_export
+    generate.change(steps=3, sampler="dpm++", live=False)
+    window.generate.generate()
+    drawn(window, qtbot)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".npz", ".webp"])
+def test_exports_carry_their_request(window: MainWindow, qtbot: QtBot, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"digits{suffix}"
+    with qtbot.waitSignal(window.session.generate.exported, timeout=WAIT_MS):
+        window.generate.export_to(path)
+    sampled = window.session.generate.sampled
+    assert sampled is not None and export.read_request(path)[0] == sampled.request
+    assert window.messages.title() == f"Saved digits{suffix}"
+    assert window.generate.export_folder == tmp_path
+
+
+def test_the_export_dialog_offers_a_name(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def choose(parent: object, title: str, suggested: str, filters: str) -> tuple[str, str]:
+        asked.append(suggested)
+        return str(tmp_path / "mine"), filters.split(";;")[0]
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+    with qtbot.waitSignal(window.session.generate.exported, timeout=WAIT_MS):
+        qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    assert asked[0].endswith("noiseloom-2026.png") and (tmp_path / "mine.png").is_file()
+
+
+def test_a_folder_that_cannot_be_written_to_loses_nothing(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+        window.generate.export_to(tmp_path / "file" / "digits.png")
+    assert not window.messages.isHidden() and "digits.png" in window.messages.title()
+    assert [button.text() for button in window.messages.action_buttons()] == ["Export elsewhere…"]
+    assert "Traceback" not in window.messages.report()
+    assert window.session.generate.can_export
+    with qtbot.waitSignal(window.session.generate.exported, timeout=WAIT_MS):
+        window.generate.export_to(tmp_path / "digits.png")
+
+
+def test_copying_puts_the_grid_on_the_clipboard(window: MainWindow) -> None:
+    window.generate.copy_button.click()
+    image = QGuiApplication.clipboard().image()
+    shown = window.generate.grid.images()
+    assert image.width() > 10 * 28 * 2 and image.height() > 28 * 2
+    assert image.pixelColor(4 * 14 + 1, 4 * 14 + 1).red() == shown[0, 14, 14]
+
+
+def test_a_model_that_is_none_is_told_of(window: MainWindow, qtbot: QtBot, home: Path) -> None:
+    (home / "models" / "bad.safetensors").write_bytes(b"random bytes")
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+        window.session.generate.use_model("bad")
+    assert "damaged" in window.messages.title() and not window.session.generate.busy
+    window.session.generate.use_model("tiny")
+    drawn(window, qtbot)
+
+
+# ---- train
+
+
+def training_panel(window: MainWindow) -> TrainPanel:
+    window.rail.set_page("train")
+    panel = window.pages.currentWidget()
+    assert isinstance(panel, TrainPanel)
+    return panel
+
+
+def test_a_run_is_started_paused_resumed_drawn_from_and_kept(window: MainWindow, qtbot: QtBot) -> None:
+    panel, train = training_panel(window), window.session.train
+    panel.setup.minutes.box.setValue(30)
+    panel.start_button.click()
+    until(qtbot, lambda: train.last and train.last.step > 5 and panel.previews.count())
+    assert "left" in window.status.job_text() and train.name == "1-minute"
+    assert panel.plot.values("1-minute").shape[1] >= 2
+    assert float(panel.stats["loss"].value()) > 0
+
+    panel.pause_button.click()
+    until(qtbot, lambda: train.state == "paused")
+    assert train.last is not None
+    held = train.last.step
+    qtbot.wait(400)
+    assert train.last.step == held and "Paused" in panel.subtitle.full_text()
+    window.session.generate.draw()  # drawing works beside a paused run
+    drawn(window, qtbot)
+    assert train.state == "paused"
+
+    panel.pause_button.click()
+    until(qtbot, lambda: train.last and train.last.step > held)
+    panel.draw_button.click()
+    assert window.rail.page() == "generate"
+    until(qtbot, lambda: window.session.generate.settings.model == "1-minute")
+    drawn(window, qtbot)
+    assert train.state == "running"
+
+    panel.stop_button.click()
+    until(qtbot, lambda: train.state == "done")
+    assert "Stopped and kept" in panel.subtitle.full_text()
+    until(qtbot, lambda: "1-minute" in {card.name for card in window.session.drawing_models})
+    assert panel.draw_button.isEnabled() and not panel.start_button.isHidden()
+
+
+def test_data_that_is_not_there_is_told_of_with_a_way_out(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    panel, train = training_panel(window), window.session.train
+    train.change(data="mnist")
+    train.use_data_root(tmp_path / "nothing")
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+        panel.start_button.click()
+    until(qtbot, lambda: train.state == "failed")
+    assert "MNIST" in window.messages.title() and "Traceback" not in window.messages.report()
+    press(window, "Use synthetic digits")
+    until(qtbot, lambda: train.last and train.last.step > 1)
+    assert train.settings.data == "synthetic"
+    train.stop()
+    until(qtbot, lambda: train.state == "done")
+
+
+def test_a_truncated_data_file_is_named(window: MainWindow, qtbot: QtBot, tmp_path: Path, mnist_root: Path) -> None:
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (raw / name).write_bytes((mnist_root / "MNIST" / "raw" / name).read_bytes()[:5000])
+    window.session.train.change(data="mnist")
+    window.session.train.use_data_root(tmp_path)
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+        window.session.train.start()
+    assert "train-images-idx3-ubyte" in window.messages.title()
+
+
+def test_closing_while_training_saves_and_the_next_start_offers_to_go_on(
+    opened: Opener, settings: AppSettings, qtbot: QtBot, home: Path
+) -> None:
+    first = opened(settings)
+    first.session.train.change(minutes=30)
+    first.session.train.start()
+    until(qtbot, lambda: first.session.train.last and first.session.train.last.step > 5)
+    first.session.generate.change(steps=500, live=False)
+    first.session.generate.draw()  # and while drawing, too
+    leave(first, qtbot)
+    assert not first.isVisible()
+    state = load_state_header(home / "runs" / "1-minute" / STATE_FILE)
+    assert state.step > 5
+
+    remembered = load_settings()
+    assert remembered.interrupted == "1-minute"
+    second = opened(remembered.with_changes(generate=settings.generate))
+    until(qtbot, lambda: "cut short" in second.messages.title())
+    press(second, "Go on")
+    train = second.session.train
+    until(qtbot, lambda: train.last and train.last.step > state.step)
+    assert train.run is not None and train.run.step == state.step
+    panel = training_panel(second)
+    assert panel.plot.values("1-minute")[0, 0] < state.step  # the curve of before is there
+    train.stop()
+    until(qtbot, lambda: train.state == "done")
+    leave(second, qtbot)
+    assert load_settings().interrupted == ""
+
+
+# ---- the window itself
+
+
+def test_settings_come_back(opened: Opener, settings: AppSettings, qtbot: QtBot) -> None:
+    first = opened(settings)
+    drawn(first, qtbot)
+    first.session.generate.change(prompt="2026", seed=7, guidance=3.0, live=False)
+    first.rail.set_page("train")
+    first.next_theme()
+    leave(first, qtbot)
+    remembered = load_settings()
+    assert remembered.generate.prompt == "2026" and remembered.generate.guidance == 3.0
+    second = opened(remembered)
+    assert (
+        second.rail.page() == "train" and second.generate.prompt.text() == "2026" and second.generate.prompt.seed() == 7
+    )
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"theme": "pink"}', '{"generate": {"steps": -1}}', "\x00\xff"])
+def test_broken_settings_do_not_keep_the_window_from_opening(home: Path, content: str) -> None:
+    (home / "settings.json").write_text(content)
+    assert load_settings() == AppSettings()
+
+
+def test_an_error_that_nobody_caught_is_shown_with_its_details(
+    window: MainWindow, qtbot: QtBot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hooks = ErrorHooks()
+    hooks.failed.connect(window.session.report)
+    try:
+        raise ZeroDivisionError("a bug")
+    except ZeroDivisionError as error:
+        hooks._python(type(error), error, error.__traceback__)
+    assert "a bug" in window.messages.title() and "ZeroDivisionError" in window.messages.report()
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_messages_take_their_room_and_give_it_back(window: MainWindow, qtbot: QtBot) -> None:
+    window.session.tell(Message("info", "Hello", "Nothing to do."))
+    assert window.messages.isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert not window.messages.isVisible()
+
+
+def test_everything_has_a_name_for_a_screen_reader(window: MainWindow) -> None:
+    training_panel(window)
+    nameless = [button for button in window.findChildren(Button) if not (button.text() or button.accessibleName())]
+    assert nameless == []
+
+
+@pytest.mark.parametrize("size", [(1024, 700), (1280, 800)])
+def test_nothing_is_wider_than_the_window(window: MainWindow, size: tuple[int, int]) -> None:
+    training_panel(window)
+    window.resize(*size)
+    assert (window.width(), window.height()) == size
+    assert window.minimumSizeHint().width() <= 1024 and window.minimumSizeHint().height() <= 700
+
+
+def test_a_request_is_made_of_the_settings_alone() -> None:
+    settings = GenerateSettings(prompt="3", seed=5, steps=7, guidance=2.0, model="m")
+    request = settings.request((3, 3))
+    assert request == SampleRequest(prompt="3", seed=5, steps=7, guidance=2.0, model="m", labels=(3, 3))
+    assert TrainSettings(minutes=None).minutes is None
