@@ -13,7 +13,7 @@ from ml.files import check_writable
 from ml.versions import versions
 
 MODELS = ("digits", "judge")
-SCREEN = ("PySide6", "pyqtgraph", "qtawesome", "superqt")
+SCREEN = ("PySide6", "pyqtgraph", "qtawesome")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,101 @@
+"""The bundled models keep what their cards promise."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml import library, pipeline, presets
+from ml.checkpoint import load_header
+from ml.cli import main
+from ml.config import SampleRequest
+from ml.events import Sampled
+from ml.judge import Judge
+
+BUNDLED = ("digits", "judge")
+
+
+def request(count: int, seed: int) -> SampleRequest:
+    """`count` digits of every class, at the model's own defaults."""
+    defaults = load_header(library.find("digits")).defaults
+    return SampleRequest(**defaults.model_dump(), labels=tuple(range(10)) * count, seed=seed)
+
+
+def draw(wanted: SampleRequest) -> Sampled:
+    *_, done = pipeline.sample(wanted, device="cpu", frames=False)
+    assert isinstance(done, Sampled)
+    return done
+
+
+def test_two_hundred_digits_are_what_was_asked_for() -> None:
+    done = draw(request(20, seed=31_337))
+    verdict = Judge.bundled("cpu").judge(done.images)
+    assert (verdict.labels == np.array(done.request.labels)).mean() >= 0.97
+    assert done.network_calls <= 10
+
+
+def test_a_digit_of_a_batch_is_that_digit_alone() -> None:
+    together = draw(request(2, seed=9))
+    for k in (0, 7, 19):
+        assert np.array_equal(draw(together.request.alone(k)).images[0], together.images[k])
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_committed_configuration_is_the_one_it_was_trained_with(name: str) -> None:
+    header, preset = load_header(library.find(name)), presets.load(name)
+    assert header.model == preset.model and header.data == preset.data
+    assert header.steps > 0 and header.seconds > 0 and header.device
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_card_says_what_it_reached(name: str) -> None:
+    card = next(card for card in library.cards() if card.bundled and card.name == name)
+    assert card.title and card.about and card.scores
+
+
+def test_the_repository_stays_small() -> None:
+    folder = library.bundled_folder()
+    assert (folder / "digits.safetensors").stat().st_size <= 8_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", [1, 4242])
+def test_a_thousand_digits_reach_the_bar(mnist_root: Path, capsys: pytest.CaptureFixture[str], seed: int) -> None:
+    assert main(["evaluate", "--data-root", str(mnist_root), "--seed", str(seed), "--json", "--device", "cpu"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["images"] == 1000 and scores["steps"] <= 10
+    assert scores["accuracy"] >= 0.995
+    assert scores["frechet_ratio"] <= 2.0
+    assert scores["recall"] >= 0.7
+    assert scores["memorised"] == 0
+
+
+def test_scores_of_ones_own_images(mnist_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.npz"
+    done = draw(request(10, seed=5).with_changes(steps=3))
+    np.savez(path, images=done.images, labels=np.array(done.request.labels))
+    assert main(["evaluate", "--images", str(path), "--data-root", str(mnist_root)]) == 0
+    said = capsys.readouterr().out
+    assert "class accuracy" in said and "of 100 images" in said and "copied digits" in said
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"images": np.zeros((100, 28, 28))}, "float64 images"),
+        ({"images": np.zeros((100, 32, 32), np.uint8)}, "28 x 28"),
+        ({"images": np.zeros((100, 28, 28), np.uint8), "labels": np.zeros(3, int)}, "labels of shape"),
+        ({"images": np.zeros((7, 28, 28), np.uint8)}, "too few"),
+        ({"pictures": np.zeros((100, 28, 28), np.uint8)}, "cannot be read"),
+    ],
+)
+def test_images_that_cannot_be_scored_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arrays: dict[str, np.ndarray], said: str
+) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    assert main(["evaluate", "--images", str(path), "--data-root", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1 and "Traceback" not in error
