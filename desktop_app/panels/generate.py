@@ -211,7 +211,7 @@ class GeneratePanel(Page):
         self.prompt.set_busy(self._generate.busy)
         self.export_button.setEnabled(self._generate.can_export)
         self.copy_button.setEnabled(self._generate.can_export)
-        if not self._generate.busy and not self._generate.frames:
+        if not self._generate.busy and self._generate.request and not self._generate.frames:
             self.grid.set_empty_text("Nothing was drawn. Press Generate to try again.")
 
     def _tell_exported(self, path: Path) -> None:

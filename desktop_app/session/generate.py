@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
-from desktop_app.settings import MAX_COLUMNS, MAX_ROWS, GenerateSettings
+from desktop_app.settings import DEFAULT_MODEL, MAX_COLUMNS, MAX_ROWS, GenerateSettings
 from desktop_app.work import Exported, Judged
 from ml import prompts
 from ml.config import NO_LABEL, SampleRequest, SampleSettings
@@ -141,6 +141,13 @@ class Generate(QObject):
         self._job = self._session.submit(partial(work.drawing, request), partial(self._on_event, request))
         self.begun.emit()
         self.busy_changed.emit()
+
+    def draw_first(self) -> None:
+        """Draw the grid of the start; the bundled model's way at the first, or where the last time's model is gone."""
+        if self.settings == GenerateSettings() or self._session.card(self.settings.model) is None:
+            self.use_model(DEFAULT_MODEL)
+        else:
+            self.draw()
 
     def stop(self) -> None:
         """Stop drawing; what was computed stays."""

@@ -32,11 +32,12 @@ class Message:
     details: str = ""
 
 
-REMEDIES: dict[str, tuple[tuple[str, str], ...]] = {
+Remedies = dict[str, tuple[tuple[str, str], ...]]
+REMEDIES: Remedies = {
     "data": (("choose-data", "Choose a folder…"), ("use-synthetic", "Use synthetic digits")),
     "diverged": (("slower", "Start again, slower"),),
-    "write": (("export", "Export elsewhere…"),),
 }
+EXPORT_REMEDIES: Remedies = {"write": (("export", "Export elsewhere…"),)}
 
 
 class Session(QObject):
@@ -57,17 +58,16 @@ class Session(QObject):
         self.closing = False
         self.generate = Generate(self, settings.generate)
         self.train = Train(self, settings.train, settings.data_root)
-        self._handlers: dict[int, Handler] = {}
+        self._jobs: dict[int, tuple[Job, Handler]] = {}
         self._drain = QTimer(self, singleShot=True, interval=FRAME_MS)
         self._drain.timeout.connect(self._read_mail)
         self.lane.rang.connect(self._rang, Qt.ConnectionType.QueuedConnection)
         self.lane.finished.connect(self._lane_finished, Qt.ConnectionType.QueuedConnection)
 
     def start(self) -> None:
-        """Start the lane: it imports torch, and draws as soon as it can."""
+        """Start the lane: it imports torch, and the first grid is drawn as soon as the models are known."""
         self.lane.start()
         self.look_again()
-        self.generate.draw()
 
     def look_again(self) -> None:
         """Find out anew what there is: device, models, runs."""
@@ -76,7 +76,7 @@ class Session(QObject):
     def submit(self, task: Work, handler: Handler, *, background: bool = False) -> Job:
         """Have the lane do something; `handler` gets its events, at last `Ended`."""
         job = Job(task, background)
-        self._handlers[job.number] = handler
+        self._jobs[job.number] = (job, handler)
         self.lane.submit(job)
         return job
 
@@ -84,10 +84,10 @@ class Session(QObject):
         """Show a message in the one place for messages."""
         self.message.emit(message)
 
-    def report(self, failed: Failed) -> None:
+    def report(self, failed: Failed, remedies: Remedies = REMEDIES) -> None:
         """Tell of a failure, with what can be done about it."""
         details = failed.traceback if failed.kind == "bug" else ""
-        self.tell(Message("error", failed.message, failed.what_to_do, REMEDIES.get(failed.kind, ()), details))
+        self.tell(Message("error", failed.message, failed.what_to_do, remedies.get(failed.kind, ()), details))
 
     def card(self, name: str) -> "ModelCard | None":
         """The card of a model by its name, once the models are known."""
@@ -115,19 +115,22 @@ class Session(QObject):
 
     def _read_mail(self) -> None:
         for number, event in self.lane.mailbox.drain():
-            handler = self._handlers[number]
+            job, handler = self._jobs[number]
             if isinstance(event, Ended):
-                del self._handlers[number]
+                del self._jobs[number]
             handler(event)
             if isinstance(event, Failed):
-                self.report(event)
+                self.report(event, REMEDIES if job.background else EXPORT_REMEDIES)
 
     def _on_look(self, event: object) -> None:
         self.status = event.what if isinstance(event, Progress) else ""
         if isinstance(event, Ready):
+            first = not self.device
             self.device, self.on_gpu, self.models = event.device, event.on_gpu, event.models
             self.train.set_unfinished(event.unfinished)
             self.ready.emit()
+            if first:
+                self.generate.draw_first()
         self.status_changed.emit()
 
     def _lane_finished(self) -> None:

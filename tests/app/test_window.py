@@ -145,7 +145,7 @@ def test_stop_ends_a_long_drawing_at_once_and_keeps_its_steps(window: MainWindow
     began = time.monotonic()
     window.status.stop_button.click()
     assert not generate.busy
-    until(qtbot, lambda: not window.session._handlers)
+    until(qtbot, lambda: not window.session._jobs)
     assert time.monotonic() - began < 1.0
     kept = len(generate.frames)
     assert 20 < kept < 1000 and window.generate.timeline.reached == kept - 1
@@ -208,6 +208,16 @@ def test_a_model_that_is_none_is_told_of(window: MainWindow, qtbot: QtBot, home:
     assert "damaged" in window.messages.title() and not window.session.generate.busy
     window.session.generate.use_model("tiny")
     drawn(window, qtbot)
+
+
+def test_a_model_that_is_gone_is_replaced_by_the_bundled_one(
+    opened: Opener, settings: AppSettings, qtbot: QtBot
+) -> None:
+    gone = settings.with_changes(generate=settings.generate.with_changes(model="deleted", prompt="3"))
+    window = opened(gone)
+    drawn(window, qtbot)
+    assert window.session.generate.settings.model == "digits"
+    assert window.messages.isHidden()
 
 
 # ---- train

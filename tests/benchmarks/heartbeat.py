@@ -20,7 +20,7 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication, QEventLoop, QObject, Qt, QTimer
 
 BEAT_MS = 10
-DELAY_SHARE = 99
+PERCENTILE = 99
 
 
 class Heartbeat(QObject):
@@ -44,7 +44,7 @@ class Heartbeat(QObject):
         return {
             "beats": len(delays),
             "p50_ms": round(float(np.median(delays)), 2),
-            "p99_ms": round(float(np.percentile(delays, DELAY_SHARE)), 2),
+            "p99_ms": round(float(np.percentile(delays, PERCENTILE)), 2),
             "worst_ms": round(float(delays.max()), 2),
         }
 
