@@ -41,6 +41,8 @@ CONFIG_FILE, LOSS_FILE = "config.json", "loss.csv"
 REPORT_EVERY_S = 0.1
 SMOOTHING_STEPS = 100
 PREVIEW_SEED = 1
+PREVIEW_STEPS = 10  # at most: a preview is a glance, and every one of them holds the training up
+PREVIEW_PATIENCE = 10  # times as long as a preview takes passes before the next
 
 
 def train(
@@ -84,7 +86,7 @@ def _recorded(run_dir: Path, asked: TrainConfig) -> TrainConfig:
 
 def _loop(run: "Run", control: RunControl) -> Iterator[TrainEvent]:
     clock = time.perf_counter
-    last_report, last_save, last_preview = -math.inf, run.elapsed_s, -math.inf
+    last_report, last_save, next_preview = -math.inf, run.elapsed_s, -math.inf
     completed = failed = False
     try:
         while not control.cancelled and not (completed := run.progress >= 1):
@@ -107,9 +109,11 @@ def _loop(run: "Run", control: RunControl) -> Iterator[TrainEvent]:
                 last_save = run.elapsed_s
                 run.save()
                 yield CheckpointSaved(run.step, run.folder)
-            if run.draws and (command == "preview" or run.elapsed_s - last_preview >= run.config.preview_every_s):
-                last_preview = run.elapsed_s
-                yield run.preview()
+            if run.draws and (command == "preview" or run.elapsed_s >= next_preview):
+                began = clock()
+                preview = run.preview()
+                next_preview = run.elapsed_s + max(run.config.preview_every_s, PREVIEW_PATIENCE * (clock() - began))
+                yield preview
         if run.has_news:
             yield run.report()
     except Diverged:
@@ -261,7 +265,8 @@ class Run:
         """Digits from one fixed noise by the averaged weights, one per class (or ten of no class)."""
         classes = self.config.model.num_classes
         labels = tuple(range(min(classes, 10))) or (NO_LABEL,) * 10
-        request = SampleRequest(**self.config.defaults.model_dump(), labels=labels, seed=PREVIEW_SEED)
+        quick = self.config.defaults.with_changes(steps=min(self.config.defaults.steps, PREVIEW_STEPS))
+        request = SampleRequest(**quick.model_dump(), labels=labels, seed=PREVIEW_SEED)
         model = pipeline.LoadedModel("run", self.header(), self.ema.network, self.device.torch_device, "")
         for event in pipeline.sample_with(model, request, RunControl(), frames=False):
             if isinstance(event, Sampled):
