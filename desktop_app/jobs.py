@@ -1,11 +1,13 @@
 """The compute lane: one thread that drives generators of events, and alone touches models.
 
-A foreground job (drawing, exporting) runs before a background one (training), which goes on between two of its steps
-where it stood: with one lane there is never a second computation to fight over the processor with.
+A foreground job (drawing, exporting) goes before a background one (training), which waits between two of its steps:
+with one lane there is never a second computation to fight over the processor with. A foreground job that takes long
+shares the lane, turn by turn, so that a run never stands still.
 """
 
 import itertools
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from ml.events import Failed, Paused
 
 Work = Callable[[RunControl], Iterator[object]]
 PAUSE_POLL_S = 0.1
+ALONE_S = 1.0  # how long a foreground job has the lane to itself
 _numbers = itertools.count(1)
 
 
@@ -32,6 +35,7 @@ class Job:
     control: RunControl = field(default_factory=RunControl)
     number: int = field(default_factory=lambda: next(_numbers))
     events: Iterator[object] | None = None
+    began: float = 0.0  # on the clock of time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Lane(QThread):
         self._background: deque[Job] = deque()
         self._finishing = False
         self._holding = False  # the background job is paused
+        self._last: Job | None = None  # whose turn it was
 
     def submit(self, job: Job) -> None:
         """Queue a job; from any thread."""
@@ -77,6 +82,7 @@ class Lane(QThread):
 
     def run(self) -> None:
         while (job := self._next()) is not None:
+            self._last = job
             self._advance(job)
 
     def _next(self) -> Job | None:
@@ -92,14 +98,16 @@ class Lane(QThread):
                     return None
                 else:
                     self._changed.wait()
-            return self._foreground[0]
+            job = self._foreground[0]
+            shares = self._background and not self._holding and job.began and time.monotonic() - job.began > ALONE_S
+            return self._background[0] if shares and self._last is job else job
 
     def _advance(self, job: Job) -> None:
         try:
             if job.events is None:
                 if job.control.cancelled:
                     return self._end(job)
-                job.events = job.work(job.control)
+                job.events, job.began = job.work(job.control), time.monotonic()
             event = next(job.events, None)
         except Exception as error:  # the one place where a job's error is caught
             self.mailbox.post(job.number, failure(error))

@@ -98,6 +98,22 @@ def test_a_foreground_job_goes_between_two_steps_of_a_background_one(lane: Lane,
     assert events[0] == "long" and events[-2:] == ["long saved", Ended()]
 
 
+def test_a_long_foreground_job_shares_the_lane(lane: Lane, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("desktop_app.jobs.ALONE_S", 0.05)
+
+    def steps(name: str, count: int, pause_s: float) -> Iterator[object]:
+        for _ in range(count):
+            time.sleep(pause_s)
+            yield name
+
+    lane.submit(Job(lambda control: steps("front", 40, 0.005)))
+    lane.submit(Job(lambda control: steps("back", 10, 0.0), background=True))
+    events = [letter.event for letter in letters(lane, qtbot, 2) if not isinstance(letter.event, Ended)]
+    first = events.index("back")
+    assert 5 <= first <= 12  # alone at first ...
+    assert events[first : first + 6] == ["back", "front"] * 3  # ... then turn by turn
+
+
 def test_a_pause_is_told_once_and_leaves_the_lane_free(lane: Lane, qtbot: QtBot) -> None:
     def work(control: RunControl) -> Iterator[object]:
         yield "first"
