@@ -6,8 +6,17 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QCursor, QDesktopServices, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QStackedWidget,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop_app.panels.generate import GeneratePanel
 from desktop_app.session import Session
@@ -55,6 +64,7 @@ class MainWindow(QMainWindow):
     # ---- building
 
     def _arrange(self) -> None:
+        self._motion_button = self.rail.add_action("motion", "", "film-strip", "Whether films play by themselves")
         self._theme_button = self.rail.add_action("theme", "", "sun", "Light, dark, or as the system has it")
         message_room = QVBoxLayout()
         message_room.setContentsMargins(Space.L, Space.S, Space.L, 0)
@@ -83,9 +93,9 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         session = self.session
         self.rail.pageChanged.connect(self.show_page)
-        self.rail.actionTriggered.connect(lambda _key: self.next_theme())
-        theme().changed.connect(self._name_theme)
-        self._name_theme()
+        self.rail.actionTriggered.connect(self._look_changed)
+        theme().changed.connect(self._name_look)
+        self._name_look()
         self.messages.actionTriggered.connect(self._remedy)
         self.messages.dismissed.connect(self._show_message_room)
         session.message.connect(self.show_message)
@@ -113,6 +123,8 @@ class MainWindow(QMainWindow):
         on("Ctrl+1", partial(self.rail.set_page, "generate"))
         on("Ctrl+2", partial(self.rail.set_page, "train"))
         on("Ctrl+.", self.stop)
+        on(QKeySequence.StandardKey.Undo, self.session.generate.undo)
+        on("F1", explain_what_is_pointed_at)
         on(QKeySequence.StandardKey.Quit, self.close)
         on("Escape", self.messages.dismiss)
 
@@ -243,7 +255,15 @@ class MainWindow(QMainWindow):
         order = ("light", "dark", "system")
         theme().set_mode(order[(order.index(theme().mode) + 1) % len(order)])
 
-    def _name_theme(self) -> None:
+    def _look_changed(self, key: str) -> None:
+        if key == "theme":
+            self.next_theme()
+        else:
+            theme().set_reduced_motion(not theme().reduced_motion)
+
+    def _name_look(self) -> None:
+        still = theme().reduced_motion
+        self._motion_button.set_face("Still" if still else "Motion", "image-square" if still else "film-strip")
         faces = {"light": ("Light", "sun"), "dark": ("Dark", "moon"), "system": ("System", "circle-half")}
         self._theme_button.set_face(*faces[theme().mode])
 
@@ -255,6 +275,7 @@ class MainWindow(QMainWindow):
             train=train.settings,
             page=self.rail.page(),
             theme=theme().mode,
+            reduced_motion=theme().reduced_motion,
             data_root=train.data_root,
             export_folder=self.generate.export_folder,
             geometry=base64.b64encode(self.saveGeometry().data()).decode(),
@@ -287,6 +308,16 @@ class MainWindow(QMainWindow):
     def _on_closed(self) -> None:
         self._ended = True
         self.close()
+
+
+def explain_what_is_pointed_at() -> None:
+    """Show the words that belong to the widget under the pointer at once."""
+    place = QCursor.pos()
+    widget = QApplication.widgetAt(place)
+    while widget and not widget.toolTip():
+        widget = widget.parentWidget()
+    if widget:
+        QToolTip.showText(place, widget.toolTip(), widget)
 
 
 def train_status(session: Session) -> tuple[str, float | None]:

@@ -1,5 +1,7 @@
 """The Generate page without its widgets: settings, the request they make, the trajectory it gave."""
 
+import time
+from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 View = Literal["noisy", "clean"]
 LIVE_DELAY_MS = 200
 LIVE_CALLS = 1500  # network calls of a request small enough to be drawn while a slider moves
+UNDO_STEPS, TOGETHER_S = 100, 0.6
 FULL_ROW = 10
 MAX_IMAGES = MAX_ROWS * MAX_COLUMNS  # one part of a request, so that a frame has them all
 
@@ -53,6 +56,8 @@ class Generate(QObject):
         self.sampled: Sampled | None = None
         self.verdict: Judged | None = None
         self._job: Job | None = None
+        self._past: deque[GenerateSettings] = deque(maxlen=UNDO_STEPS)
+        self._changed_at = 0.0  # on the clock of time.monotonic
         self._soon = QTimer(self, singleShot=True, interval=LIVE_DELAY_MS)
         self._soon.timeout.connect(self._draw_if_new)
         self._understand()
@@ -64,6 +69,19 @@ class Generate(QObject):
         new = self.settings.with_changes(**changes)
         if new == self.settings:
             return
+        now = time.monotonic()
+        if now - self._changed_at > TOGETHER_S:
+            self._past.append(self.settings)
+        self._changed_at = now
+        self._set(new, live=live)
+
+    def undo(self) -> None:
+        """Back to the settings before the last change; changes in quick succession, a slider's, are one."""
+        if self._past:
+            self._changed_at = 0.0
+            self._set(self._past.pop(), live=True)
+
+    def _set(self, new: GenerateSettings, *, live: bool) -> None:
         self.settings = new
         self._understand()
         self.changed.emit()

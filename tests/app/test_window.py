@@ -220,6 +220,34 @@ def test_a_model_that_is_gone_is_replaced_by_the_bundled_one(
     assert window.messages.isHidden()
 
 
+def test_a_change_of_settings_can_be_undone(window: MainWindow, qtbot: QtBot) -> None:
+    generate = window.session.generate
+    window.generate.sampling.steps.box.setValue(6)
+    window.generate.sampling.steps.box.setValue(7)  # one movement of a hand
+    generate._changed_at = 0.0  # a while later
+    generate.change(guidance=3.0)
+    window.rail.setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert (generate.settings.steps, generate.settings.guidance) == (7, 1.5)
+    assert window.generate.sampling.guidance.value() == 1.5
+    generate.undo()
+    assert generate.settings.steps == 4
+    generate.undo()
+    until(qtbot, lambda: generate.request and generate.request.steps == 4)
+    drawn(window, qtbot)
+
+
+def test_motion_can_be_switched_off_and_on(window: MainWindow, qtbot: QtBot) -> None:
+    window.rail.actionTriggered.emit("motion")
+    assert not window.remember().reduced_motion
+    window.generate.generate()
+    until(qtbot, lambda: window.generate.timeline.playing)
+    window.rail.actionTriggered.emit("motion")
+    assert window.remember().reduced_motion
+    window.generate.timeline.pause()
+    drawn(window, qtbot)
+
+
 # ---- train
 
 
