@@ -23,6 +23,7 @@ DRAWS = 10
 MIN_IMAGES = 100  # a covariance of 64 features from fewer says nothing
 COPY_RATIO = 1 / 3
 SEED = 1
+Real = tuple[data.Dataset, data.Dataset]  # the training and the test images
 
 
 class Report(Description):
@@ -49,6 +50,7 @@ def evaluate_model(
 
     Raises BadRequest, BadFile, DataUnavailable, NoDevice.
     """
+    real = yield from _mnist(data_root)  # what is missing is said before the drawing, which takes its time
     sampled: Sampled | None = None
     total = len(request.labels)
     for event in pipeline.sample(request, device=device, control=control):
@@ -58,7 +60,7 @@ def evaluate_model(
             sampled = event
     if sampled is None:
         return
-    for event in evaluate_images(sampled.images, request.labels, data_root, device, request.model):
+    for event in _score(sampled.images, request.labels, real, Judge.bundled(device), request.model):
         if isinstance(event, Report):
             per_image = round(sampled.seconds / total, 4)
             event = event.with_changes(steps=sampled.network_calls, seconds_per_image=per_image)
@@ -72,19 +74,30 @@ def evaluate_images(
     if len(images) < MIN_IMAGES:
         raise BadRequest(f"{len(images)} images are too few to score.", f"Give at least {MIN_IMAGES}.")
     judge = Judge.bundled(device)
+    judge.check(images)
+    real = yield from _mnist(data_root)
+    yield from _score(images, labels, real, judge, source)
+
+
+def _mnist(root: Path | None) -> Generator[Progress, None, Real]:
+    train = yield from data.loading("mnist", root, "train")
+    test = yield from data.loading("mnist", root, "test")
+    return train, test
+
+
+def _score(
+    images: Pixels, labels: tuple[int, ...], real: Real, judge: Judge, source: str
+) -> Iterator[Progress | Report]:
     features = judge.features(images)
     verdict = judge.read(features)
     wanted = np.array(labels)
     asked = wanted != NO_LABEL
     counts = np.bincount(np.where(asked, wanted, verdict.labels), minlength=len(verdict.probabilities[0]))
-    train = yield from data.loading("mnist", data_root, "train")
-    test = yield from data.loading("mnist", data_root, "test")
-    for real in (train, test):
-        if counts.max() > np.bincount(real.labels.numpy()).min():
-            raise BadRequest(f"{counts.max()} images of one class are more than MNIST has.", "Give fewer images.")
-    distance, floor, precision, recall = yield from _against_real(features, counts, judge, train, test)
+    if any(counts.max() > np.bincount(dataset.labels.numpy()).min() for dataset in real):
+        raise BadRequest(f"{counts.max()} images of one class are more than MNIST has.", "Give fewer images.")
+    distance, floor, precision, recall = yield from _against_real(features, counts, judge, real)
     yield Progress("Looking for copies", 0, 0)
-    copies = memorised(_flat(torch.from_numpy(images)), _flat(train.images))
+    copies = memorised(_flat(torch.from_numpy(images)), _flat(real[0].images))
     right = verdict.labels[asked] == wanted[asked]
     yield Report(
         source=source,
@@ -101,14 +114,14 @@ def evaluate_images(
 
 
 def _against_real(
-    features: Tensor, counts: np.ndarray, judge: Judge, train: data.Dataset, test: data.Dataset
+    features: Tensor, counts: np.ndarray, judge: Judge, real: Real
 ) -> Generator[Progress, None, list[float]]:
     """Means over random draws of real images with these class counts: distance, floor, precision and recall."""
     rng = np.random.default_rng(SEED)
     rows: list[tuple[float, float, float, float]] = []
     for draw in range(DRAWS):
         yield Progress("Comparing with real digits", draw, DRAWS)
-        ours, theirs = (judge.features(_draw(real, counts, rng)) for real in (train, test))
+        ours, theirs = (judge.features(_draw(dataset, counts, rng)) for dataset in real)
         precision, recall = precision_recall(theirs, features)
         rows.append((frechet(features, theirs), frechet(ours, theirs), precision, recall))
     return np.mean(rows, axis=0).tolist()

@@ -47,14 +47,18 @@ class Judge:
     @torch.no_grad()
     def features(self, images: Pixels) -> Tensor:
         """The feature space of Frechet distances, precision and recall: float32 (N, embedding), on the CPU."""
+        self.check(images)
+        pixels = torch.from_numpy(images).unsqueeze(1)
+        parts = [self.network.features(part.to(self.device).float() / 127.5 - 1).cpu() for part in pixels.split(BATCH)]
+        return torch.cat(parts)
+
+    def check(self, images: Pixels) -> None:
+        """Raises BadRequest for images that are not (N, side, side)."""
         if images.ndim != 3 or images.shape[1:] != (self.side, self.side):
             raise BadRequest(
                 f"The judge reads grey images of {self.side} x {self.side}, these are {images.shape[1:]}.",
                 "Judge digits of that size.",
             )
-        pixels = torch.from_numpy(images).unsqueeze(1)
-        parts = [self.network.features(part.to(self.device).float() / 127.5 - 1).cpu() for part in pixels.split(BATCH)]
-        return torch.cat(parts)
 
     @torch.no_grad()
     def read(self, features: Tensor) -> Verdict:
