@@ -31,7 +31,7 @@ class Report(Description):
 
     source: str
     images: int
-    steps: int | None = None
+    network_calls: int | None = None  # per image; a guided pair counts once
     accuracy: float | None
     confidence: float
     frechet: float
@@ -63,7 +63,7 @@ def evaluate_model(
     for event in _score(sampled.images, request.labels, real, Judge.bundled(device), request.model):
         if isinstance(event, Report):
             per_image = round(sampled.seconds / total, 4)
-            event = event.with_changes(steps=sampled.network_calls, seconds_per_image=per_image)
+            event = event.with_changes(network_calls=sampled.network_calls, seconds_per_image=per_image)
         yield event
 
 
