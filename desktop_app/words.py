@@ -14,7 +14,16 @@ def duration(seconds: float) -> str:
 
 
 NETWORKS = {"unet": "U-Net", "textbook": "Textbook U-Net", "judge": "Classifier"}
+DATA = {"mnist": "MNIST", "synthetic": "Synthetic digits"}
 TARGETS = {"eps": "the noise ε", "x0": "the clean image x₀", "v": "the velocity v", "flow": "the flow u"}
+SCHEDULES = {"linear": "linear", "cosine": "cosine", "flow": "straight-line"}
+OPTIMIZERS = {"adamw": "AdamW", "adam": "Adam", "muon": "Muon"}
+RATES = {
+    "onecycle": "up and down once",
+    "cosine": "falling as a cosine",
+    "linear": "falling evenly",
+    "constant": "kept",
+}
 
 
 def preset_title(name: str) -> str:

@@ -1,7 +1,8 @@
 """The Train page: start a run, watch it learn, draw with it."""
 
+import numpy as np
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.panels.page import Page
@@ -11,11 +12,12 @@ from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls import Section, StatCard
 from desktop_app.widgets.loss_plot import LossPlot
 from desktop_app.widgets.preview_strip import PreviewStrip
-from desktop_app.words import NETWORKS, TARGETS, count, duration, millions, preset_title
+from desktop_app.words import DATA, NETWORKS, TARGETS, count, duration, millions, preset_title
 from ml.events import Preview, TrainStep
 
 FOOT_HEIGHT = 38
 NOTHING = "–"
+WIDE = 1100  # pixels from which there is room for one more number
 
 
 class TrainPanel(Page):
@@ -36,6 +38,7 @@ class TrainPanel(Page):
             "loss": StatCard("Loss, smoothed", tip="How far its guesses are off, on average over the last steps"),
             "rate": StatCard("Images per second", tip="How quickly this machine learns"),
             "lr": StatCard("Learning rate", tip="How large a step the weights take"),
+            "norm": StatCard("Gradient", tip="The gradient's length: how strongly a batch pulls at the weights"),
             "left": StatCard("Time left", tip="Measured on this device, from the run so far"),
         }
         self.plot = LossPlot()
@@ -87,6 +90,10 @@ class TrainPanel(Page):
         train.begun.connect(self._begin)
         train.stepped.connect(self._add_step)
         train.previewed.connect(self._add_preview)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.stats["norm"].setVisible(self.width() >= WIDE)
 
     def _pause_or_resume(self) -> None:
         if self._train.state == "running":
@@ -141,7 +148,7 @@ class TrainPanel(Page):
             case "paused":
                 return f"Paused at step {train.last.step:,}; everything is saved." if train.last else "Paused."
             case "failed":
-                return "The run ended; what to do is said above."
+                return "The run could not go on. Change the set-up, or start again."
             case "done" if end:
                 how = "Finished" if end.completed else "Stopped and kept"
                 return f"{how}: {count(end.step, 'step')} in {duration(end.seconds)}."
@@ -153,13 +160,19 @@ class TrainPanel(Page):
             return ""
         model = run.config.model
         network = f"{NETWORKS[model.network]} of {millions(run.parameters)} weights"
-        return f"{run.config.data.upper()} · {network} · learns {TARGETS[model.prediction]} · {run.device}"
+        return f"{DATA.get(run.config.data, run.config.data)} · {network} · learns {TARGETS[model.prediction]}"
 
     def _begin(self, name: str) -> None:
-        self.plot.remove_run(name)
         before = self._train.before
-        if before is not None and before.size:
-            self.plot.set_run(name, *before)
+        self.plot.set_run(name, *(np.empty((3, 0)) if before is None else before))
+        self._row(name)
+
+    def _row(self, name: str) -> "RunRow":
+        if name not in self._run_rows:
+            self._run_rows[name] = RunRow(name, self.plot)
+            self.runs.add(self._run_rows[name])
+            self.runs.show()
+        return self._run_rows[name]
 
     def _add_step(self, event: TrainStep) -> None:
         name = self._train.name
@@ -170,12 +183,9 @@ class TrainPanel(Page):
         self.stats["loss"].set_value(f"{event.smooth_loss:.4f}")
         self.stats["rate"].set_value(f"{event.images_per_s:,.0f}")
         self.stats["lr"].set_value(f"{event.lr:.1e}".replace("e-0", "e-"))
+        self.stats["norm"].set_value(f"{event.grad_norm:.3g}")
         self.stats["left"].set_value(duration(event.remaining_s))
-        if name not in self._run_rows:
-            self._run_rows[name] = RunRow(name, self.plot)
-            self.runs.add(self._run_rows[name])
-            self.runs.show()
-        self._run_rows[name].set_loss(event.smooth_loss)
+        self._row(name).set_loss(event.smooth_loss)
 
     def _add_preview(self, event: Preview) -> None:
         self.previews.add(event.step, event.images)

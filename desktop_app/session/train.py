@@ -1,5 +1,6 @@
 """The Train page without its widgets: set-up, the run that is going on, its curve and previews."""
 
+from bisect import bisect_right
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -95,8 +96,8 @@ class Train(QObject):
             self.settings = new
             self.changed.emit()
 
-    def use_data_root(self, folder: Path) -> None:
-        """Look for data sets in that folder from now on."""
+    def use_data_root(self, folder: Path | None) -> None:
+        """Look for data sets in that folder from now on; None: where downloads are kept."""
         self.data_root = folder
         self.changed.emit()
 
@@ -203,6 +204,8 @@ class Train(QObject):
             case RunStarted():
                 self.run, self.status = event, ""
                 self.before = _curve(event) if event.step else None
+                if self.before is not None:
+                    self._history = [(int(step), smooth) for step, _, smooth in self.before.T]
                 self.begun.emit(self.name)
                 if self.state == "starting":
                     self._set_state("running")
@@ -257,10 +260,10 @@ class Train(QObject):
         if self.last is None or not self._history:
             return ""
         now = self.last.smooth_loss
-        before = [loss for step, loss in self._history if step <= self.last.step - VERDICT_STEPS]
-        if not before:
+        until = bisect_right(self._history, self.last.step - VERDICT_STEPS, key=lambda point: point[0])
+        if not until:
             return "the first steps"
-        change = 1 - now / before[-1]
+        change = 1 - now / self._history[until - 1][1]
         if change > 0.01:
             return f"still learning: {change:.0%} lower than {VERDICT_STEPS} steps ago"
         if change < -0.05:

@@ -41,7 +41,8 @@ class Series:
         self._count += 1
 
     def replace(self, steps: Numbers, raw: Numbers, smooth: Numbers) -> None:
-        self._rows, self._count = np.array([steps, raw, smooth], float), len(steps)
+        table = np.array([steps, raw, smooth], float)
+        self._rows, self._count = np.concatenate([table, np.empty((3, 1024))], axis=1), len(steps)
 
 
 @dataclass
@@ -144,7 +145,7 @@ class LossPlot(Card):
         self._mark_stale()
 
     def set_run(self, name: str, steps: Numbers, raw: Numbers, smooth: Numbers) -> None:
-        """A whole run at once, as read from a file."""
+        """A whole run at once, as read from a file, or none of it; whether it is shown stays as it was."""
         self._run(name).series.replace(steps, raw, smooth)
         self._mark_stale()
 

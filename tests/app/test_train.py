@@ -1,0 +1,225 @@
+"""The Train page with a real session and real runs: set-up, several runs in one plot, going on, failing, finishing."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from desktop_app.panels.setup import CHOOSE, DOWNLOAD, FOLDER, describe
+from desktop_app.panels.train import NOTHING, TrainPanel
+from desktop_app.session import Session
+from desktop_app.session.train import Train
+from desktop_app.settings import AppSettings
+from desktop_app.widgets.controls import ChoiceRow
+from desktop_app.words import duration
+from ml import presets
+from ml.checkpoint import STATE_FILE, load_state_header
+from ml.events import TrainStep
+from tests.app.conftest import WAIT_MS
+
+SPACE = Qt.Key.Key_Space
+
+
+@pytest.fixture
+def panel(home: Path, settings: AppSettings, qtbot: QtBot) -> Iterator[TrainPanel]:
+    """The page on a session that knows its device, without the window around it."""
+    session = Session(settings)
+    panel = TrainPanel(session)
+    qtbot.addWidget(panel)
+    panel.resize(1208, 728)
+    panel.show()
+    with qtbot.waitSignal(session.ready, timeout=WAIT_MS):
+        session.start()
+    yield panel
+    with qtbot.waitSignal(session.closed, timeout=WAIT_MS):
+        session.close()
+
+
+def train_of(panel: TrainPanel) -> Train:
+    return panel.setup._train
+
+
+def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
+    qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
+
+
+def learn(panel: TrainPanel, qtbot: QtBot, steps: int = 5) -> str:
+    """Start a run by its button, let it make some steps, and keep it; its name."""
+    train = train_of(panel)
+    panel.start_button.click()
+    until(qtbot, lambda: train.last and train.last.step >= steps)
+    panel.stop_button.click()
+    until(qtbot, lambda: not train.active and train.unfinished and train.unfinished[0].name == train.name)
+    assert train.state == "done"
+    return train.name
+
+
+def pick(row: ChoiceRow, key: str) -> None:
+    """Choose as a person does: only then `valueChanged` comes."""
+    row.combo.setCurrentIndex(row.combo.findData(key))
+    row.combo.activated.emit(row.combo.currentIndex())
+
+
+def test_before_the_first_run_there_is_one_thing_to_do(panel: TrainPanel) -> None:
+    assert panel.title.full_text() == "Train your own model" and panel.subtitle.full_text()
+    shown = [b for b in (panel.start_button, panel.pause_button, panel.save_button, panel.stop_button) if b.isVisible()]
+    assert shown == [panel.start_button] and panel.start_button.isEnabled()
+    assert not panel.draw_button.isEnabled() and panel.runs.isHidden() and panel.unfinished.isHidden()
+    assert {card.value() for card in panel.stats.values()} == {NOTHING}
+
+
+def test_a_preset_brings_its_words_and_its_time(panel: TrainPanel) -> None:
+    setup, train = panel.setup, train_of(panel)
+    pick(setup.preset, "textbook")
+    config = presets.load("textbook")
+    assert setup.note.text() == config.note and setup.minutes.value() == config.minutes
+    for said in ("Textbook U-Net", "32, 64, 128", "the noise ε", "linear", "AdamW", "64 images", "0.001"):
+        assert said in setup.facts.text()
+    setup.minutes.box.setValue(2)
+    assert train.config().minutes == 2
+    pick(setup.preset, "v-cosine")
+    assert setup.minutes.value() == train.config().minutes == presets.load("v-cosine").minutes
+    assert "with attention" in setup.facts.text()
+
+
+@pytest.mark.parametrize("name", Train.preset_names())
+def test_every_preset_is_described_in_plain_words(name: str) -> None:
+    lines = describe(presets.load(name)).splitlines()
+    assert len(lines) == 5 and not any("_" in line or "None" in line for line in lines)
+
+
+def test_where_mnist_is_can_be_chosen_and_taken_back(
+    panel: TrainPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup, train = panel.setup, train_of(panel)
+    assert setup.source.isHidden()  # synthetic digits are nowhere
+    pick(setup.data, "mnist")
+    assert not setup.source.isHidden() and setup.source.value() == DOWNLOAD
+    answers = iter(["", str(tmp_path / "mine")])
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: next(answers))
+    pick(setup.source, CHOOSE)  # and cancel
+    assert setup.source.value() == DOWNLOAD and train.data_root is None
+    pick(setup.source, CHOOSE)
+    assert setup.source.value() == FOLDER and "mine" in setup.source.combo.currentText()
+    assert train.data_root == tmp_path / "mine"
+    pick(setup.source, DOWNLOAD)
+    assert train.data_root is None and setup.source.combo.findData(FOLDER) < 0
+
+
+def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPanel, qtbot: QtBot) -> None:
+    first, second = learn(panel, qtbot), learn(panel, qtbot)
+    assert (first, second) == ("1-minute", "1-minute-2") and panel.plot.runs() == [first, second]
+    assert panel.plot.color_of(first) != panel.plot.color_of(second)
+    assert panel.runs.isVisible()
+    button = panel._run_rows[first].button
+    button.setFocus()
+    qtbot.keyClick(button, SPACE)
+    assert not panel.plot._runs[first].visible and panel.plot._runs[second].visible
+
+    kept = panel.plot.values(first).copy()
+    run = next(run for run in train_of(panel).unfinished if run.name == first)
+    train_of(panel).go_on(run)
+    until(qtbot, lambda: train_of(panel).state == "running")
+    button.click()  # at once, when the run may have made no step yet
+    assert panel.plot._runs[first].visible
+    until(qtbot, lambda: panel.plot.values(first)[0, -1] > kept[0, -1])
+    assert np.array_equal(panel.plot.values(first)[0, : kept.shape[1]], kept[0])
+    assert np.allclose(panel.plot.values(first)[1:, : kept.shape[1]], kept[1:], rtol=1e-3)
+    assert panel.plot.runs() == [first, second] and panel.runs.body_layout.count() == 2
+    panel.stop_button.click()
+    until(qtbot, lambda: train_of(panel).state == "done")
+
+
+def test_a_run_that_was_kept_is_gone_on_with_by_its_button(panel: TrainPanel, qtbot: QtBot) -> None:
+    train, name = train_of(panel), learn(panel, qtbot)
+    assert train.last is not None and panel.subtitle.full_text().startswith("Stopped and kept: ")
+    stood = train.unfinished[0].step
+    item = panel.unfinished.body_layout.itemAt(0)
+    button = item.widget() if item else None
+    assert button is not None and button.isVisible() and button.accessibleName().startswith("1 minute · ")
+    qtbot.keyClick(button, SPACE)
+    assert train.active and train.name == name and panel.unfinished.isHidden()
+    until(qtbot, lambda: train.last and train.last.step > stood)
+    assert train.run is not None and train.run.step == stood
+
+
+def test_save_now_writes_what_was_learnt_so_far(panel: TrainPanel, qtbot: QtBot) -> None:
+    train = train_of(panel)
+    panel.start_button.click()
+    until(qtbot, lambda: train.last and train.last.step >= 3)
+    setup = panel.setup
+    assert not any(row.isEnabled() for row in (setup.preset, setup.data, setup.source, setup.minutes))
+    assert "Synthetic digits · U-Net of " in panel.subtitle.full_text()
+    with qtbot.waitSignal(train.saved, timeout=WAIT_MS):
+        panel.save_button.click()
+    assert train.folder and load_state_header(train.folder / STATE_FILE).step >= 3
+    assert train.state == "running"
+
+
+def test_a_whole_run_says_what_it_reached(panel: TrainPanel, qtbot: QtBot) -> None:
+    train = train_of(panel)
+    train.change(minutes=0.02)
+    panel.start_button.click()
+    until(qtbot, lambda: train.state == "done")
+    assert train.finished is not None
+    reached = f"Finished: {train.finished.step:,} steps in {duration(train.finished.seconds)}."
+    assert panel.subtitle.full_text() == reached
+    assert panel.stats["step"].value() == f"{train.finished.step:,}" and panel.stats["norm"].value() != NOTHING
+    assert panel.draw_button.isEnabled() and panel.start_button.isVisible() and not panel.pause_button.isVisible()
+    with qtbot.waitSignal(panel.drawRequested):
+        panel.draw_button.click()
+
+
+def test_a_page_that_is_opened_late_shows_the_run_that_goes_on(panel: TrainPanel, qtbot: QtBot) -> None:
+    train = train_of(panel)
+    panel.start_button.click()
+    until(qtbot, lambda: train.last)
+    late = TrainPanel(panel._session)
+    qtbot.addWidget(late)
+    late.show()
+    assert late.pause_button.isVisible() and late.title.full_text() == "1 minute"
+    until(qtbot, lambda: late.plot.runs() == ["1-minute"] and late.stats["loss"].value() != NOTHING)
+    assert late.runs.isVisible()
+
+
+def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_path: Path) -> None:
+    train = train_of(panel)
+    train.change(data="mnist")
+    train.use_data_root(tmp_path / "nothing")
+    panel.start_button.click()
+    until(qtbot, lambda: train.state == "failed")
+    assert "could not go on" in panel.subtitle.full_text()
+    assert panel.start_button.isVisible() and panel.setup.data.isEnabled() and not panel.draw_button.isEnabled()
+    pick(panel.setup.data, "synthetic")
+    until(qtbot, lambda: train._job is None)
+    learn(panel, qtbot)
+
+
+def test_numbers_find_room_on_a_wide_page_only(panel: TrainPanel) -> None:
+    assert panel.stats["norm"].isVisible()
+    panel.resize(952, 628)
+    assert not panel.stats["norm"].isVisible()
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [((1.0, 0.5), "still learning: 50% lower"), ((0.5, 1.0), "rising: 100% higher"), ((0.5, 0.501), "hardly changing")],
+)
+def test_the_curve_is_put_in_words(qtbot: QtBot, losses: tuple[float, float], said: str) -> None:
+    train = Session(AppSettings()).train
+    for step, loss in zip((100, 300), losses, strict=True):
+        train._on_event(TrainStep(step, None, loss, loss, 1e-3, 1.0, 100.0, 1.0, 1.0))
+        assert train.verdict() == "the first steps" or step == 300
+    assert train.verdict().startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "0 s"), (14, "14 s"), (59.6, "1 min"), (180, "3 min"), (3599, "1 h"), (4800, "1 h 20 min"), (7200, "2 h")],
+)
+def test_times_are_said_as_a_person_says_them(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
