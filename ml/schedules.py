@@ -110,7 +110,7 @@ class DiscreteSchedule:
         log_ratio = -0.5 * np.log(self.snr)
         top = min(sigma_max, math.exp(log_ratio[-1]))
         bottom = max(sigma_min, math.exp(log_ratio[0]))
-        ratios = karras_ratios(steps, top, min(bottom, top))
+        ratios = karras_ratios(steps, top, bottom)
         index = np.interp(np.log(ratios), log_ratio, np.arange(self.timesteps))
         return [
             *(
@@ -131,6 +131,7 @@ class FlowSchedule:
     def draw(self, count: int, rng: torch.Generator, mean: float, std: float) -> Levels:
         """Logit-normal times (Esser et al. 2024): log(sigma / alpha) ~ N(mean, std^2)."""
         t = torch.sigmoid(mean + std * torch.randn(count, generator=rng, device=rng.device))
+        t = t.clamp(1e-6, 1 - 1e-6)  # in float32 a far tail rounds to pure noise, of which no weight can be told
         return Levels(t, (1 - t).view(-1, 1, 1, 1), t.view(-1, 1, 1, 1))
 
     def grid(self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float) -> list[Level]:
@@ -143,7 +144,15 @@ class FlowSchedule:
 
 
 def karras_ratios(steps: int, sigma_max: float, sigma_min: float, rho: float = KARRAS_RHO) -> list[float]:
-    """Karras et al. 2022, eq. 5: `steps` values of sigma/alpha from sigma_max down to sigma_min."""
+    """Karras et al. 2022, eq. 5: `steps` values of sigma/alpha from sigma_max down to sigma_min.
+
+    Raises BadRequest where more than one step would not go down.
+    """
+    if steps > 1 and sigma_max <= sigma_min:
+        raise BadRequest(
+            f"A grid cannot go down from noise level {sigma_max:g} to {sigma_min:g}.",
+            "Choose a sigma_max above sigma_min, and above the schedule's own lowest level.",
+        )
     ramp = np.linspace(0, 1, steps) if steps > 1 else np.zeros(1)
     return ((sigma_max ** (1 / rho) + ramp * (sigma_min ** (1 / rho) - sigma_max ** (1 / rho))) ** rho).tolist()
 
