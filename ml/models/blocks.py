@@ -63,7 +63,8 @@ class SelfAttention(nn.Module):
 
     def __init__(self, width: int, head: int = 32) -> None:
         super().__init__()
-        self.heads = max(1, width // head)
+        # About `head` channels each, in equal parts: width 104 is 2 x 52, since 3 heads do not share it evenly.
+        self.heads = next(h for h in range(max(1, width // head), 0, -1) if width % h == 0)
         self.norm = nn.GroupNorm(8, width)
         self.qkv = nn.Conv2d(width, 3 * width, 1)
         self.out = nn.Conv2d(width, width, 1)
