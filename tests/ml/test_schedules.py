@@ -9,9 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from ml.config import Spacing
+from ml.config import ModelConfig, SampleSettings, Spacing
 from ml.errors import BadRequest
-from ml.schedules import CLEAN, DiscreteSchedule, FlowSchedule, Level, karras_ratios, make_schedule, q_sample
+from ml.schedules import (
+    CLEAN,
+    DiscreteSchedule,
+    FlowSchedule,
+    Level,
+    grid_of,
+    karras_ratios,
+    make_schedule,
+    q_sample,
+    schedule_of,
+)
 
 diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does
 
@@ -25,7 +35,8 @@ def discrete(name: str, timesteps: int = 1000) -> DiscreteSchedule:
 @pytest.mark.parametrize(("ours", "theirs"), [("linear", "linear"), ("cosine", "squaredcos_cap_v2")])
 def test_alpha_bar_is_that_of_diffusers(ours: str, theirs: str) -> None:
     reference = diffusers.DDPMScheduler(num_train_timesteps=1000, beta_schedule=theirs)
-    np.testing.assert_allclose(discrete(ours).alpha_bar, reference.alphas_cumprod.numpy(), rtol=2e-5, atol=1e-7)
+    np.testing.assert_allclose(discrete(ours).alpha_bar, reference.alphas_cumprod.numpy(), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(discrete(ours).beta, reference.betas.numpy(), rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["linear", "cosine"])
@@ -50,8 +61,9 @@ def test_the_closed_form_is_the_chain_of_single_steps(name: str) -> None:
 def test_posterior_variance_is_equation_7() -> None:
     schedule = discrete("linear")
     before = np.concatenate([[1.0], schedule.alpha_bar[:-1]])
-    expected = (1 - before) / (1 - schedule.alpha_bar) * schedule.beta
-    np.testing.assert_allclose(schedule.posterior_variance, expected)
+    # Bayes: the precisions of the step, q(x_t | x_t-1), and of what came before, q(x_t-1 | x_0), add up.
+    precision = (1 - schedule.beta[1:]) / schedule.beta[1:] + 1 / (1 - before[1:])
+    np.testing.assert_allclose(schedule.posterior_variance[1:], 1 / precision)
     assert schedule.posterior_variance[0] == 0
 
 
@@ -86,6 +98,56 @@ def test_spacings_are_those_of_diffusers(ours: Spacing, theirs: str, steps: int)
     np.testing.assert_allclose(schedule.grid(steps, ours, 40.0, 0.02)[:-1], expected)
 
 
+@pytest.mark.parametrize("spacing", ["uniform", "trailing"])
+def test_a_grid_never_stands_still(spacing: Spacing) -> None:
+    schedule = discrete("linear", 100)
+    for steps in range(1, 101):
+        times = [level.t for level in schedule.grid(steps, spacing, 40.0, 0.02)[:-1]]
+        assert len(times) == steps and times[0] == 0.99
+        assert all(now > then for now, then in pairwise(times))
+
+
+@pytest.mark.parametrize("spacing", ["uniform", "trailing"])
+def test_flow_times_are_equal_steps_from_the_first_level(spacing: Spacing) -> None:
+    times = [level.t for level in FlowSchedule().grid(4, spacing, 4.0, 0.02)]
+    assert times == pytest.approx([0.8, 0.6, 0.4, 0.2, 0.0])
+
+
+def test_flow_levels_of_a_karras_grid_have_its_ratios() -> None:
+    grid = FlowSchedule().grid(10, "karras", 40.0, 0.02)
+    assert [level.ratio for level in grid[:-1]] == pytest.approx(karras_ratios(10, 40.0, 0.02))
+    assert all(level.alpha == 1 - level.t and level.sigma == level.t for level in grid)
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine"])
+def test_karras_levels_lie_on_the_schedule_and_within_it(name: str) -> None:
+    schedule = discrete(name)
+    grid = schedule.grid(10, "karras", 5.0, 0.1)[:-1]
+    assert [level.ratio for level in grid] == pytest.approx(karras_ratios(10, 5.0, 0.1))
+    index = np.array([level.t * 1000 for level in grid])
+    between = np.interp(index, np.arange(1000), 0.5 * np.log(schedule.snr))
+    assert [level.log_snr_half for level in grid] == pytest.approx(between.tolist())
+    widest = schedule.grid(10, "karras", 1e6, 1e-6)[:-1]
+    assert tuple(widest[0]) == pytest.approx(schedule.level(999))
+    assert tuple(widest[-1]) == pytest.approx(schedule.level(0))
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine", "flow"])
+def test_a_grid_that_cannot_go_down_is_refused(name: str) -> None:
+    schedule = make_schedule("flow" if name == "flow" else "linear" if name == "linear" else "cosine")
+    with pytest.raises(BadRequest, match=r"0\.2 to 1"):
+        schedule.grid(5, "karras", 0.2, 1.0)
+    assert schedule.grid(1, "karras", 0.2, 1.0)[0].ratio == pytest.approx(0.2)
+
+
+def test_the_settings_and_the_model_choose_the_grid() -> None:
+    config = ModelConfig(schedule="cosine", prediction="v", timesteps=50)
+    schedule = schedule_of(config)
+    assert isinstance(schedule, DiscreteSchedule) and schedule.timesteps == 50
+    settings = SampleSettings(steps=6, spacing="karras", sigma_max=3.0, sigma_min=0.2)
+    assert grid_of(schedule, settings) == schedule.grid(6, "karras", 3.0, 0.2)
+
+
 def test_karras_ratios_are_equation_5() -> None:
     ratios = karras_ratios(10, 80.0, 0.002)
     expected = [(80 ** (1 / 7) + i / 9 * (0.002 ** (1 / 7) - 80 ** (1 / 7))) ** 7 for i in range(10)]
@@ -104,13 +166,22 @@ def test_flow_times_are_logit_normal() -> None:
     assert float(ratios.mean()) == pytest.approx(0.4, abs=0.02)
     assert float(ratios.std()) == pytest.approx(1.1, abs=0.02)
     torch.testing.assert_close(levels.alpha + levels.sigma, torch.ones(50_000, 1, 1, 1))
+    assert torch.equal(levels.sigma.flatten(), levels.t)
+
+
+def test_flow_times_never_reach_pure_noise_or_a_clean_image() -> None:
+    levels = FlowSchedule().draw(50_000, torch.Generator().manual_seed(0), mean=0.0, std=30.0)
+    assert levels.alpha.min() > 0 and levels.sigma.min() > 0
 
 
 def test_discrete_times_are_uniform_over_all_steps() -> None:
-    levels = discrete("linear", 20).draw(20_000, torch.Generator().manual_seed(0), 0.0, 1.0)
+    schedule = discrete("linear", 20)
+    levels = schedule.draw(20_000, torch.Generator().manual_seed(0), 0.0, 1.0)
     counts = torch.bincount((levels.t * 20).round().long(), minlength=20)
     assert counts.min() > 850 and counts.max() < 1150
-    torch.testing.assert_close(levels.alpha**2 + levels.sigma**2, torch.ones(20_000, 1, 1, 1))
+    for t, alpha, sigma in zip(*(part[:200] for part in levels), strict=True):
+        same = schedule.level(round(float(t) * 20))
+        assert (float(t), float(alpha), float(sigma)) == pytest.approx(same)
 
 
 def test_a_level_knows_its_signal_to_noise_ratio() -> None:
