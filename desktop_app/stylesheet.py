@@ -70,6 +70,7 @@ QPushButton[kind="segment"] { background: transparent; border: 1px solid transpa
 QPushButton[kind="segment"]:hover { color: $text; }
 QPushButton[kind="segment"]:checked { background: $hover; color: $text; }
 QPushButton[kind="segment"]:focus { border-color: $accent; }
+QPushButton[kind="segment"]:disabled { color: $faint; }
 
 QPushButton[kind="page"] { background: transparent; border: 1px solid transparent; border-radius: 10px; padding: 0; }
 QPushButton[kind="page"]:hover { background: $control; }

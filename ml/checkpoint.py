@@ -1,6 +1,7 @@
 """Models and training states as safetensors files whose header carries their validated description."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from ml.config import Description, ModelConfig, SampleSettings, TrainConfig, parse
 from ml.errors import BadFile
 from ml.files import atomic
+from ml.models import build
 
 KEY = "noiseloom"
 MODEL_FILE = "model.safetensors"
@@ -27,6 +29,7 @@ class ModelHeader(Description):
     model: ModelConfig
     defaults: SampleSettings = SampleSettings()
     data: str = ""
+    data_mean: float = Field(default=0.0, ge=-1, le=1, description="of all pixels; where sampling begins, see pipeline")
     device: str = ""
     steps: int = 0
     images: int = 0
@@ -56,9 +59,13 @@ def save(path: Path, tensors: dict[str, Tensor], header: Description) -> None:
 
 
 def load_model(path: Path) -> tuple[ModelHeader, dict[str, Tensor]]:
-    """A model file's header and weights; raises BadFile saying what is wrong with it."""
+    """A model file's header and the weights of the network it describes; raises BadFile saying what is wrong."""
     text, tensors = _read(path)
-    return parse(ModelHeader, text, str(path)), tensors
+    header = parse(ModelHeader, text, str(path))
+    with torch.device("meta"):  # takes no memory, whatever size a wrong description claims
+        expected = build(header.model).state_dict()
+    agree(expected, tensors, str(path))
+    return header, tensors
 
 
 def load_header(path: Path) -> ModelHeader:
@@ -78,17 +85,28 @@ def load_state_header(path: Path) -> StateHeader:
 
 
 def fit(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
-    """Put weights into a network; raises BadFile naming the first one that does not fit, expected and found."""
-    expected = network.state_dict()
-    for name in sorted(expected.keys() | weights.keys()):
-        want = tuple(expected[name].shape) if name in expected else "nothing of that name"
-        have = tuple(weights[name].shape) if name in weights else "nothing of that name"
+    """Put weights into a network; raises BadFile as `agree` does."""
+    agree(network.state_dict(), weights, source)
+    network.load_state_dict(weights)
+
+
+def agree(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:
+    """Raises BadFile naming the first tensor that is not as expected, and how it is."""
+    for name in sorted(expected.keys() | found.keys()):
+        want, have = _form(expected.get(name)), _form(found.get(name))
         if want != have:
             raise BadFile(
                 f"{source} does not fit its own description: {name}: expected {want}, found {have}.",
                 "Use the file as it was saved, or train the model again.",
             )
-    network.load_state_dict(weights)
+
+
+def _form(tensor: Tensor | None) -> str:
+    """Shape and, where it holds anything but real numbers of some precision, type."""
+    if tensor is None:
+        return "nothing of that name"
+    kind = "" if tensor.is_floating_point() else f" of {str(tensor.dtype).removeprefix('torch.')}"
+    return f"{tuple(tensor.shape)}{kind}"
 
 
 def file_hash(path: Path) -> str:
@@ -98,7 +116,7 @@ def file_hash(path: Path) -> str:
 
 
 def _read(path: Path, weights: bool = True) -> tuple[str, dict[str, Tensor]]:
-    if not path.is_file():
+    if not os.path.isfile(path):  # False for any path; pathlib raises for one that is too long or closed to us
         raise BadFile(f"There is no file {path}.", "Check the path, or see `python -m ml models`.")
     try:
         with safe_open(path, framework="pt") as file:

@@ -1,13 +1,14 @@
 """Training as a generator of events: the same loop for diffusion models and for the judge.
 
 A run's folder holds `config.json`, `checkpoint.safetensors` (to resume exactly), `model.safetensors` (averaged weights,
-to sample from), `loss.csv` and the latest preview. Closing the generator, or cancelling, saves before it ends.
+to sample from) and `loss.csv`. Closing the generator, or cancelling, saves before it ends.
 """
 
-import csv
 import math
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import torch
@@ -19,25 +20,38 @@ from ml.checkpoint import (
     STATE_FILE,
     ModelHeader,
     StateHeader,
-    fit,
+    agree,
     load_state,
     optimizer_tensors,
     restore_optimizer,
     save,
 )
-from ml.config import NO_LABEL, DeviceName, SampleRequest, TrainConfig, parse
+from ml.config import NO_LABEL, DeviceName, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.device import Device, bf16_is_fast, pick, tune
 from ml.ema import PowerEma
 from ml.errors import BadFile, BadRequest, Diverged
-from ml.events import CheckpointSaved, Paused, Preview, Resumed, RunFinished, RunStarted, Sampled, TrainEvent, TrainStep
+from ml.events import (
+    CheckpointSaved,
+    Paused,
+    Preview,
+    Progress,
+    Resumed,
+    RunFinished,
+    RunStarted,
+    Sampled,
+    TrainEvent,
+    TrainStep,
+)
 from ml.files import atomic, make_folder
+from ml.loss_table import LossTable
 from ml.losses import classifier_loss, diffusion_loss
 from ml.models import build
 from ml.optim import Optimizer, lr_factor
 from ml.schedules import schedule_of
+from ml.settings import read_config
 
-CONFIG_FILE, LOSS_FILE = "config.json", "loss.csv"
+CONFIG_FILE = "config.json"
 REPORT_EVERY_S = 0.1
 SMOOTHING_STEPS = 100
 PREVIEW_SEED = 1
@@ -57,39 +71,54 @@ def train(
     """Train until the budget is used up or `control` cancels; everything is saved either way.
 
     While paused, `Paused` is yielded at every call: whoever drives the generator chooses how long to wait in between.
+    Cancelled while the data are still being read, it ends without `RunFinished`: nothing was begun.
     Raises BadRequest, BadFile, DataUnavailable, CannotWrite, NoDevice, Diverged.
     """
     control = control or RunControl()
     if resume:
         config = _recorded(run_dir, config)
-    elif (run_dir / STATE_FILE).exists():
+    elif os.path.exists(run_dir / STATE_FILE):  # False for any path; pathlib raises for one that is too long
         raise BadRequest(f"{run_dir} already holds a run.", "Resume it (--resume), or choose another folder.")
-    dataset = yield from data.loading(config.data, data_root, "train")
+    dataset = yield from _dataset(config.data, data_root, control)
+    if dataset is None:
+        return
     make_folder(run_dir)
     run = Run(config, run_dir, pick(device), dataset)
     if resume:
         run.restore()
+    run.losses.forget_after(run.step)
     yield RunStarted(config, run_dir, run.device.reason, run.parameters, run.step, run.total_steps)
     yield from _loop(run, control)
 
 
 def _recorded(run_dir: Path, asked: TrainConfig) -> TrainConfig:
     """The configuration that the run was started with, with the budget that is asked for now."""
-    path = run_dir / CONFIG_FILE
-    if not path.is_file():
+    if not all(os.path.isfile(run_dir / name) for name in (CONFIG_FILE, STATE_FILE)):
         raise BadFile(
             f"{run_dir} holds no run to resume.", "Start one there without --resume, or choose another folder."
         )
-    recorded = parse(TrainConfig, path.read_bytes(), str(path))
+    recorded = read_config(run_dir / CONFIG_FILE)
     return recorded.with_changes(steps=asked.steps, epochs=asked.epochs, minutes=asked.minutes)
+
+
+def _dataset(name: str, root: Path | None, control: RunControl) -> Generator[Progress, None, data.Dataset | None]:
+    """What to train on; None where `control` cancels before all of it is read."""
+    with closing(data.loading(name, root, "train")) as loading:
+        while not control.cancelled:
+            try:
+                progress = next(loading)
+            except StopIteration as finished:
+                return finished.value
+            yield progress
+    return None
 
 
 def _loop(run: "Run", control: RunControl) -> Iterator[TrainEvent]:
     clock = time.perf_counter
     last_report, last_save, next_preview = -math.inf, run.elapsed_s, -math.inf
-    completed = failed = False
+    worth_saving = True
     try:
-        while not control.cancelled and not (completed := run.progress >= 1):
+        while not control.cancelled and run.progress < 1:
             if control.paused:
                 run.save()
                 yield CheckpointSaved(run.step, run.folder)
@@ -98,9 +127,7 @@ def _loop(run: "Run", control: RunControl) -> Iterator[TrainEvent]:
                 if control.cancelled:
                     break
                 yield Resumed(run.step)
-            began = clock()
             run.advance()
-            run.elapsed_s += clock() - began
             if run.elapsed_s - last_report >= REPORT_EVERY_S or run.progress >= 1:
                 last_report = run.elapsed_s
                 yield run.report()
@@ -116,16 +143,16 @@ def _loop(run: "Run", control: RunControl) -> Iterator[TrainEvent]:
                 yield preview
         if run.has_news:
             yield run.report()
-    except Diverged:
-        failed = True  # the weights are no longer worth saving; the last checkpoint is
+    except (Diverged, KeyboardInterrupt):
+        worth_saving = False  # weights that are no numbers, or from the middle of a step; the last checkpoint is
         raise
     finally:
-        if not failed:
+        if worth_saving:
             run.save()
     if run.draws:
         yield run.preview()
     yield CheckpointSaved(run.step, run.folder)
-    yield RunFinished(run.step, run.elapsed_s, run.folder / MODEL_FILE, completed)
+    yield RunFinished(run.step, run.elapsed_s, run.folder / MODEL_FILE, run.progress >= 1)
 
 
 class Run:
@@ -142,7 +169,13 @@ class Run:
                 f"{config.model.channels} x {config.model.image_size} x {config.model.image_size}.",
                 "Choose another data set, or set model.image_size and model.channels.",
             )
+        if config.model.num_classes < len(dataset.classes) and (config.model.num_classes or not self.draws):
+            raise BadRequest(
+                f"{dataset.name} has {len(dataset.classes)} classes, the model knows {config.model.num_classes}.",
+                f"Set model.num_classes to {len(dataset.classes)}" + (", or to 0 for none." if self.draws else "."),
+            )
         self.images, self.labels = dataset.images.to(where), dataset.labels.to(where)
+        self.data_mean = round(float(dataset.images.float().mean()) / 127.5 - 1, 4)
         torch.manual_seed(config.seed)  # the initial weights
         self.network = build(config.model).to(where).to(memory_format=torch.channels_last)
         self.ema = PowerEma(self.network, config.ema_gamma)
@@ -152,8 +185,9 @@ class Run:
         self.bf16 = config.precision == "bf16" or (
             config.precision == "auto" and config.batch_size >= 32 and bf16_is_fast(where)
         )
+        self.losses = LossTable(folder)
         self.step = 0
-        self.elapsed_s = 0.0
+        self.elapsed_s = 0.0  # at work: without pauses, previews and saving
         self.smooth_loss: float | None = None
         self._order: tuple[int, Tensor] | None = None
         self._fresh: list[Tensor] = []  # losses not fetched yet
@@ -189,12 +223,22 @@ class Run:
             return self.step / self.total_steps
         return self.elapsed_s / (60 * (self.config.minutes or math.inf))
 
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Counts the time the block takes."""
+        began = time.perf_counter()
+        yield
+        self.elapsed_s += time.perf_counter() - began
+
     def advance(self) -> None:
-        """One optimiser step; raises Diverged where the loss is no longer a number."""
+        """One optimiser step. Its loss stays on the device, which may still be at it, until `report` or `save`."""
+        with self._working():
+            self._advance()
+
+    def _advance(self) -> None:
         config = self.config
         chosen = self._next_indices()
         x0 = self.images[chosen].float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
-        self.network.train()
         with torch.autocast(self.device.torch_device.type, torch.bfloat16, enabled=self.bf16):
             if self.draws:
                 loss = diffusion_loss(self.network, x0, self.labels[chosen], self.schedule, config, self.rng)
@@ -218,7 +262,7 @@ class Run:
         while size > 0:
             epoch, offset = divmod(start, count)
             if self._order is None or self._order[0] != epoch:
-                rng = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
+                rng = torch.Generator().manual_seed((self.config.seed * 1_000_003 + epoch) % 2**63)
                 self._order = (epoch, torch.randperm(count, generator=rng).to(self.device.torch_device))
             part = self._order[1][offset : offset + size]
             parts.append(part)
@@ -243,13 +287,14 @@ class Run:
             self.elapsed_s,
             max(remaining, 0.0),
         )
-        self._log(event)
+        self.losses.add(event)
         return event
 
     def _take_losses(self) -> None:
         """Fetch the losses that are still on the device, and smooth them; raises Diverged."""
-        first = self.step - len(self._fresh) + 1
-        for step, loss in enumerate(torch.stack(self._fresh).tolist() if self._fresh else [], first):
+        with self._working():  # here the device catches up
+            losses: list[float] = torch.stack(self._fresh).tolist() if self._fresh else []
+        for step, loss in enumerate(losses, self.step - len(losses) + 1):
             if not math.isfinite(loss):
                 raise self._diverged(f"The loss became {loss} at step {step}.")
             keep = 1 - 1 / min(step, SMOOTHING_STEPS)
@@ -259,7 +304,8 @@ class Run:
 
     def _diverged(self, message: str) -> Diverged:
         lower = f"Start again with a lower learning rate than {self.config.lr:g}."
-        return Diverged(message, f"The last checkpoint in {self.folder} is kept. {lower}")
+        saved = os.path.exists(self.folder / STATE_FILE)
+        return Diverged(message, f"The last checkpoint in {self.folder} is kept. {lower}" if saved else lower)
 
     def preview(self) -> Preview:
         """Digits from one fixed noise by the averaged weights, one per class (or ten of no class)."""
@@ -281,6 +327,7 @@ class Run:
             model=config.model,
             defaults=config.defaults,
             data=config.data,
+            data_mean=self.data_mean,
             device=self.device.name,
             steps=self.step,
             images=self.step * config.batch_size,
@@ -297,11 +344,6 @@ class Run:
             raise self._diverged(f"The weights are no numbers any more at step {self.step}.")
         with atomic(self.folder / CONFIG_FILE) as path:
             path.write_text(self.config.model_dump_json(indent=1), encoding="utf-8")
-        tensors = {"rng": self.rng.get_state(), "rng.dropout": self._dropout_rng()}
-        tensors |= {f"net.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        tensors |= {f"ema.{name}": tensor for name, tensor in self.ema.network.state_dict().items()}
-        for prefix, part in self.optimizer.parts.items():
-            tensors |= optimizer_tensors(part, prefix)
         state = StateHeader(
             config=self.config,
             step=self.step,
@@ -310,27 +352,51 @@ class Run:
             smooth_loss=self.smooth_loss,
             progress=self.progress,
         )
-        save(self.folder / STATE_FILE, tensors, state)
+        save(self.folder / STATE_FILE, self._tensors(), state)
         save(self.folder / MODEL_FILE, self.ema.network.state_dict(), self.header())
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """All that a resumed run needs, by name."""
+        tensors = {"rng": self.rng.get_state(), "rng.dropout": self._dropout_rng()}
+        tensors |= {f"net.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        tensors |= {f"ema.{name}": tensor for name, tensor in self.ema.network.state_dict().items()}
+        for prefix, part in self.optimizer.parts.items():
+            tensors |= optimizer_tensors(part, prefix)
+        return tensors
 
     def restore(self) -> None:
         """Go on from the folder's checkpoint; raises BadFile."""
         path = self.folder / STATE_FILE
         state, tensors = load_state(path)
-        fit(self.network, _under("net.", tensors), str(path))
-        fit(self.ema.network, _under("ema.", tensors), str(path))
+        if state.step:
+            self._fill_optimizer()
+        expected = self._tensors()
+        if "rng" in tensors and tensors["rng"].shape != expected["rng"].shape:
+            raise BadFile(
+                f"{path} was not saved on this kind of device ({self.device.name}), whose random numbers differ.",
+                "Resume it with the --device it was trained on; its model can be sampled everywhere.",
+            )
+        agree(expected, tensors, str(path))
+        self.network.load_state_dict(_under("net.", tensors))
+        self.ema.network.load_state_dict(_under("ema.", tensors))
+        for prefix, part in self.optimizer.parts.items():
+            restore_optimizer(part, tensors, prefix)
         try:
             self.rng.set_state(tensors["rng"])
             self._set_dropout_rng(tensors["rng.dropout"])
-            for prefix, part in self.optimizer.parts.items():
-                restore_optimizer(part, tensors, prefix)
-        except (KeyError, ValueError, RuntimeError) as error:
+        except RuntimeError as error:
             raise BadFile(
                 f"{path} cannot be resumed from ({error}).", "Its model can still be sampled; start a new run."
             ) from error
         self.step, self.elapsed_s, self.smooth_loss = state.step, state.elapsed_s, state.smooth_loss
         self._reported_at = self.elapsed_s
-        self._forget_later_losses()
+
+    def _fill_optimizer(self) -> None:
+        """A step of no length, after which the optimiser's state has the names and shapes of a saved one."""
+        for parameter in self.network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        self.optimizer.step(lr=0.0)
+        self.network.zero_grad(set_to_none=True)
 
     def _dropout_rng(self) -> Tensor:
         where = self.device.torch_device
@@ -339,33 +405,6 @@ class Run:
     def _set_dropout_rng(self, state: Tensor) -> None:
         where = self.device.torch_device
         torch.cuda.set_rng_state(state, where) if where.type == "cuda" else torch.set_rng_state(state)
-
-    def _forget_later_losses(self) -> None:
-        """Take out of the table what a run that was cut off wrote after its last checkpoint."""
-        path = self.folder / LOSS_FILE
-        if path.is_file():
-            head, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) <= self.step]
-            with atomic(path) as temporary:
-                temporary.write_text("".join([head, *kept]), encoding="utf-8")
-
-    def _log(self, event: TrainStep) -> None:
-        path = self.folder / LOSS_FILE
-        row = [
-            event.step,
-            f"{event.elapsed_s:.2f}",
-            event.loss,
-            event.smooth_loss,
-            event.lr,
-            event.grad_norm,
-            f"{event.images_per_s:.1f}",
-        ]
-        fresh = not path.exists()
-        with open(path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if fresh:
-                writer.writerow(["step", "seconds", "loss", "smooth_loss", "lr", "grad_norm", "images_per_s"])
-            writer.writerow(row)
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -32,12 +33,26 @@ FULL_ROW = 10
 MAX_IMAGES = MAX_ROWS * MAX_COLUMNS  # one part of a request, so that a frame has them all
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A trajectory put aside until the one that replaces it has its first step."""
+
+    request: SampleRequest
+    columns: int
+    frames: list[Frame]
+    sampled: Sampled | None
+    verdict: Judged | None
+
+
 class Generate(QObject):
-    """Observable state of drawing. A newer request replaces the one that is being drawn."""
+    """Observable state of drawing. A newer request replaces the one that is being drawn.
+
+    What is shown changes with `begun`; a request that gives not one step leaves what was shown before.
+    """
 
     changed = Signal()  # settings, or how the prompt is understood
     begun = Signal()  # a new trajectory, empty so far
-    stepped = Signal(int)  # one more step of it
+    stepped = Signal(int)  # its steps up to this one are there
     finished = Signal()  # the images are there
     judged = Signal()
     busy_changed = Signal()
@@ -55,6 +70,7 @@ class Generate(QObject):
         self.frames: list[Frame] = []
         self.sampled: Sampled | None = None
         self.verdict: Judged | None = None
+        self._before: _Drawn | None = None
         self._job: Job | None = None
         self._past: deque[GenerateSettings] = deque(maxlen=UNDO_STEPS)
         self._changed_at = 0.0  # on the clock of time.monotonic
@@ -88,17 +104,25 @@ class Generate(QObject):
         if live and self.understood and len(self.labels()) * new.steps <= LIVE_CALLS:
             self._soon.start()
 
-    def use_model(self, name: str, defaults: SampleSettings | None = None) -> None:
+    def use_model(self, name: str, defaults: SampleSettings | None = None, *, live: bool = False) -> None:
         """Draw with another model, at its own default settings; `defaults` for one that is not in the list yet."""
         card = self._session.card(name)
         defaults = card.header.defaults if card else defaults
         self.change(live=False, model=name, **(defaults.model_dump() if defaults else {}))
-        self.draw()
+        self.draw(live=live)
 
     def reset(self) -> None:
         """Back to the model's default sampler settings."""
+        self.change(**self._defaults())
+
+    @property
+    def at_defaults(self) -> bool:
+        """Whether `reset` would change nothing."""
+        return self.settings == self.settings.with_changes(**self._defaults())
+
+    def _defaults(self) -> dict[str, object]:
         card = self._session.card(self.settings.model)
-        self.change(**(card.header.defaults if card else SampleSettings()).model_dump())
+        return (card.header.defaults if card else SampleSettings()).model_dump()
 
     @property
     def classes(self) -> int:
@@ -153,6 +177,7 @@ class Generate(QObject):
         if request is None or self._session.closing:
             return
         self._stop_job()
+        self._put_aside()
         self.live = live
         self.request, self.columns = request, min(len(self.row()), MAX_COLUMNS)
         self.frames, self.sampled, self.verdict = [], None, None
@@ -164,6 +189,7 @@ class Generate(QObject):
         """Draw the grid of the start; the bundled model's way at the first, or where the last time's model is gone."""
         if self.settings == GenerateSettings() or self._session.card(self.settings.model) is None:
             self.use_model(DEFAULT_MODEL)
+            self._past.clear()  # nobody has changed anything yet
         else:
             self.draw()
 
@@ -172,21 +198,43 @@ class Generate(QObject):
         self._soon.stop()
         if self._job:
             self._stop_job()
-            self._job = None
-            self.busy_changed.emit()
+            self._end_job()
 
     def _stop_job(self) -> None:
         if self._job:
             self._job.control.cancel()
+
+    def _end_job(self) -> None:
+        self._job = None
+        if not self.frames:
+            self._bring_back()
+        self.busy_changed.emit()
+
+    def _put_aside(self) -> None:
+        if self.request and self.frames:
+            self._before = _Drawn(self.request, self.columns, self.frames, self.sampled, self.verdict)
+
+    def _bring_back(self) -> None:
+        """Show again what was there before a request that gave nothing."""
+        old, self._before = self._before, None
+        if old is None:
+            return
+        self.request, self.columns, self.frames = old.request, old.columns, old.frames
+        self.sampled, self.verdict, self.live = old.sampled, old.verdict, True
+        self.begun.emit()
+        self.stepped.emit(len(old.frames) - 1)
+        if old.verdict:
+            self.judged.emit()
 
     def _draw_if_new(self) -> None:
         if self.wanted() != self.request:
             self.draw(live=True)
 
     def _on_event(self, request: SampleRequest, event: object) -> None:
-        if request is not self.request:
+        if request is not self.request or self._job is None:
             return  # the answer to a question that is no longer asked
-        if isinstance(event, Frame) and self._job:
+        if isinstance(event, Frame):
+            self._before = None
             self.frames.append(event)
             self.stepped.emit(event.step)
         elif isinstance(event, Sampled):
@@ -195,9 +243,8 @@ class Generate(QObject):
         elif isinstance(event, Judged):
             self.verdict = event
             self.judged.emit()
-        elif isinstance(event, Ended) and self._job:
-            self._job = None
-            self.busy_changed.emit()
+        elif isinstance(event, Ended):
+            self._end_job()
 
     # ---- what is shown
 
@@ -212,13 +259,15 @@ class Generate(QObject):
             return None
         return self.frames[step].x_t if view == "noisy" else self.frames[step].x0_hat
 
-    def strip(self, index: int, view: View, count: int = 8) -> Pixels | None:
-        """The way of one digit in up to `count` pictures from noise to image, of the steps computed so far."""
-        if not self.frames or not 0 <= index < len(self.frames[0].x_t):
-            return None
+    def strip_steps(self, count: int) -> list[int]:
+        """Up to `count` of the steps computed so far, evenly from the first to the last."""
         last = len(self.frames) - 1
-        chosen = sorted({round(i * last / max(count - 1, 1)) for i in range(count)})
-        return np.stack([(f.x_t if view == "noisy" else f.x0_hat)[index] for f in (self.frames[i] for i in chosen)])
+        return sorted({round(i * last / max(count - 1, 1)) for i in range(count)}) if self.frames else []
+
+    def strip(self, index: int, view: View, count: int) -> Pixels | None:
+        """The way of one digit in pictures from noise to image, one for each of `strip_steps`."""
+        shown = [self.shown(step, view) for step in self.strip_steps(count)]
+        return np.stack([images[index] for images in shown if images is not None]) if shown else None
 
     # ---- taking it away
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from desktop_app.icons import icon
 from desktop_app.theme import Space
-from desktop_app.widgets.basics import Button, Card, Combo, Label, Slider
+from desktop_app.widgets.basics import Button, Card, Combo, Label, Slider, row
 
 LABEL_WIDTH = 86
 ROW_HEIGHT = 32
@@ -205,17 +205,18 @@ class Section(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(Space.S)
+        self._top = row(1)
         self.body = QWidget()
         self.body_layout = QVBoxLayout(self.body)
         self.body_layout.setContentsMargins(0, 0, 0, 0)
         self.body_layout.setSpacing(10)
         if collapsible:
             self.header: QWidget = self._fold_button(title, expanded)
-            outer.addWidget(self.header, 0, Qt.AlignmentFlag.AlignLeft)
             self.body.setVisible(expanded)
         else:
             self.header = Label(title.upper(), "section")
-            outer.addWidget(self.header)
+        self._top.insertWidget(0, self.header)
+        outer.addLayout(self._top)
         outer.addWidget(self.body)
 
     def _fold_button(self, title: str, expanded: bool) -> Button:
@@ -238,6 +239,10 @@ class Section(QWidget):
 
     def add(self, widget: QWidget) -> None:
         self.body_layout.addWidget(widget)
+
+    def set_corner(self, widget: QWidget) -> None:
+        """Put what concerns the whole group at the right of its header."""
+        self._top.addWidget(widget)
 
 
 class StatCard(Card):

@@ -24,6 +24,8 @@ from desktop_app.theme import Radius, Type, theme, ui_font
 
 Pixels = NDArray[np.uint8]
 SNAP = 0.9  # a whole scale factor is taken where it costs at most a tenth of the size
+CAPTION_ROOM, TINY_CAPTION_ROOM = 20, 13  # height of a caption's line, and under images smaller than TINY
+TINY, TINY_FONT = 44, 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Layout:
     height: int
     pitch_x: int
     pitch_y: int
+    tiny: bool  # small images leave less room for captions
 
     def corner(self, index: int) -> tuple[int, int]:
         """Upper left corner of an image."""
@@ -126,25 +129,26 @@ class ImageGrid(QWidget):
 
     # ---- geometry
 
-    def _caption_height(self) -> int:
-        return 20 if self._caption_room else 0
+    def _caption_height(self, tiny: bool) -> int:
+        return (TINY_CAPTION_ROOM if tiny else CAPTION_ROOM) if self._caption_room else 0
 
     def layout_of_cells(self) -> Layout | None:
         """The arrangement at the present size, or None with nothing to show."""
         count = len(self._images)
         if not count:
             return None
-        if self._asked_columns:
-            return self._arrange(min(count, self._asked_columns))
-        choices = (self._arrange(columns) for columns in range(1, count + 1))
-        return max(choices, key=lambda layout: layout.width)
+        asked = self._asked_columns
+        numbers = [min(count, asked)] if asked else range(1, count + 1)
+        largest = max((self._arrange(columns) for columns in numbers), key=lambda layout: layout.width)
+        tiny = self._caption_room and largest.width < TINY * self.devicePixelRatioF()
+        return self._arrange(largest.columns, tiny=True) if tiny else largest
 
-    def _arrange(self, columns: int) -> Layout:
+    def _arrange(self, columns: int, *, tiny: bool = False) -> Layout:
         ratio = self.devicePixelRatioF()
         full_w, full_h = floor(self.width() * ratio), floor(self.height() * ratio)
         margin, gap = round(self._margin * ratio), round(self._gap * ratio)
-        below = round(self._caption_height() * ratio)
-        row_gap = gap + (round(4 * ratio) if below else 0)
+        below = round(self._caption_height(tiny) * ratio)
+        row_gap = gap + (round(4 * ratio) if below and not tiny else 0)
         rows = ceil(len(self._images) / columns)
         height, width = self._images.shape[1:3]
         room_w = (full_w - 2 * margin - (columns - 1) * gap) / columns
@@ -156,7 +160,7 @@ class ImageGrid(QWidget):
         pitch_x, pitch_y = cell_w + gap, cell_h + below + row_gap
         left = (full_w - columns * pitch_x + gap) // 2
         top = (full_h - rows * pitch_y + row_gap) // 2
-        return Layout(columns, rows, left, top, cell_w, cell_h, pitch_x, pitch_y)
+        return Layout(columns, rows, left, top, cell_w, cell_h, pitch_x, pitch_y, tiny)
 
     def cell_rect(self, index: int) -> QRectF:
         """An image's rectangle in widget coordinates."""
@@ -178,7 +182,7 @@ class ImageGrid(QWidget):
         column, row = floor(x / layout.pitch_x), floor(y / layout.pitch_y)
         inside = 0 <= column < layout.columns and 0 <= row < layout.rows and x - column * layout.pitch_x < layout.width
         index = row * layout.columns + column
-        caption = self._caption_height() * ratio
+        caption = self._caption_height(layout.tiny) * ratio
         inside = inside and y - row * layout.pitch_y < layout.height + caption
         return index if inside and index < len(self._images) else -1
 
@@ -207,7 +211,7 @@ class ImageGrid(QWidget):
         if self._atlas is None or self._atlas.width() != layout.width:
             self._atlas = _atlas(self._images, layout.width, layout.height)
         self._atlas.setDevicePixelRatio(ratio)
-        below = self._caption_height() + 3.0
+        below = self._caption_height(layout.tiny) + 3.0
         for index in range(len(self._images)):
             rect = self._rect(layout, index)
             if dirty.intersects(rect.adjusted(-3, -3, 3, below).toAlignedRect()):
@@ -220,18 +224,19 @@ class ImageGrid(QWidget):
         if not self._captions:
             return
         colors = theme().colors
-        font = ui_font(Type.CAPTION if layout.width / self.devicePixelRatioF() >= 44 else 9)
+        font = ui_font(TINY_FONT if layout.tiny else Type.CAPTION)
         painter.setFont(font)
         metrics = QFontMetrics(font)
         quiet, loud = ("stage_text", "stage_warning") if self._framed else ("muted", "warning")
-        lift = (self._caption_height() - metrics.height()) / 2 + 1
+        room = self._caption_height(layout.tiny)
+        lift = (room - metrics.height()) / 2 + 1
         for warn in (False, True):
             painter.setPen(colors.color(loud if warn else quiet))
             for index, caption in enumerate(self._captions[: len(self._images)]):
                 if caption.warn == warn and caption.text:
                     rect = self._rect(layout, index)
                     words, width = self._fitted(caption.text, metrics, rect.width() + self._gap)
-                    if dirty.bottom() >= rect.bottom() and dirty.top() <= rect.bottom() + 20:
+                    if dirty.bottom() >= rect.bottom() and dirty.top() <= rect.bottom() + room:
                         painter.drawStaticText(QPointF(rect.center().x() - width / 2, rect.bottom() + lift), words)
 
     def _fitted(self, text: str, metrics: QFontMetrics, room: float) -> tuple[QStaticText, int]:
@@ -279,6 +284,12 @@ class ImageGrid(QWidget):
         if event.button() == Qt.MouseButton.LeftButton and index >= 0:
             self._move_to(index)
             self.cellClicked.emit(index)
+
+    def inputMethodQuery(self, query: Qt.InputMethodQuery) -> object:
+        """Tells Qt where a context menu belongs that is asked for by key: at the current image."""
+        if query == Qt.InputMethodQuery.ImCursorRectangle and self._current >= 0:
+            return self.cell_rect(self._current).toRect()
+        return super().inputMethodQuery(query)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         layout = self.layout_of_cells()

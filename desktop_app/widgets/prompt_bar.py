@@ -41,7 +41,7 @@ class SeedBox(QFrame):
         line.addWidget(Label("Seed", "muted"))
         line.addWidget(self.edit)
         self.die.clicked.connect(lambda: self._take(random.randrange(10_000)))
-        self.edit.editingFinished.connect(self._typed)
+        self.edit.editingFinished.connect(self.take_typed)
         self.set_seed(seed)
 
     def seed(self) -> int:
@@ -54,7 +54,8 @@ class SeedBox(QFrame):
         metrics = QFontMetrics(ui_font(Type.BODY, QFont.Weight.DemiBold))
         self.edit.setFixedWidth(min(150, max(44, metrics.horizontalAdvance(str(seed)) + 10)))
 
-    def _typed(self) -> None:
+    def take_typed(self) -> None:
+        """Let the number in the box be the seed, also while it is still being typed."""
         self._take(min(int(self.edit.text() or self._seed), MAX_SEED))
 
     def _take(self, seed: int) -> None:
@@ -72,8 +73,8 @@ class SeedBox(QFrame):
 class PromptBar(QWidget):
     """Prompt, seed and Generate over chips and the reading.
 
-    A chip replaces the prompt; with Shift or Ctrl it adds to it. While busy the button stops the work.
-    Signals: `textChanged(str)` for every change, `submitted()` by Enter or the button, `seedChanged(int)`,
+    A chip replaces the prompt, or with Shift or Ctrl adds to it, and submits it. While busy the button stops the work.
+    Signals: `textChanged(str)` for every change, `submitted()` by Enter, the button or a chip, `seedChanged(int)`,
     `stopRequested()`.
     """
 
@@ -116,7 +117,7 @@ class PromptBar(QWidget):
         self.seed_box.seedChanged.connect(self.seedChanged)
 
     def _chip(self, text: str, prompt: str) -> Button:
-        button = Button(text, kind="chip", name=f"Digit {text}", tip=f"Ask for {text}; with Shift, add it")
+        button = Button(text, kind="chip", name=f"Digit {text}", tip=f"Draw {text}; with Shift, add it to the prompt")
         button.setFixedSize(26 if len(text) == 1 else 42, 26)
         button.clicked.connect(lambda: self._chip_clicked(prompt))
         return button
@@ -127,6 +128,7 @@ class PromptBar(QWidget):
         )
         present = self.edit.text().strip()
         self.edit.setText(f"{present}, {prompt}" if adding and present else prompt)
+        self._submit()
 
     def text(self) -> str:
         return self.edit.text()

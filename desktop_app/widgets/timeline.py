@@ -24,8 +24,8 @@ VIEW_TIPS = (
 class Timeline(Card):
     """A slider over steps 0..n of which only those computed so far can be reached.
 
-    `begin(steps)` starts a new film, `add_step(step, noise)` makes one more step reachable. Playback runs on a
-    QTimer of this widget; where it catches up with the computation it waits. With reduced motion `autoplay`
+    `begin(steps)` starts a new film, `add_step(step, noise)` makes one more step reachable, `end()` says that no
+    more will come. Playback runs on a QTimer of this widget; where it catches up with the computation it waits. With reduced motion `autoplay`
     shows the last step at once, and films do not loop; the play button still plays.
     Signals: `stepChanged(step)` however it changed, `playToggled(playing)`, `viewChanged("noisy" | "clean")`.
     """
@@ -39,6 +39,7 @@ class Timeline(Card):
         self.setAccessibleName("Timeline from noise to image")
         self._steps = 0
         self._reached = -1
+        self._last = 0  # the step that playing ends with
         self._noise: dict[int, float] = {}
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._tick)
@@ -83,12 +84,12 @@ class Timeline(Card):
     def begin(self, steps: int) -> None:
         """Start a new film of steps 0..`steps`, none of them computed yet."""
         self.pause()
-        self._steps, self._reached = steps, -1
+        self._steps, self._last, self._reached = steps, steps, -1
         self._noise.clear()
         self.slider.setRange(0, max(1, steps))
         self.slider.set_limit(0)
         self.slider.setPageStep(max(1, steps // 10))
-        self.curve.set_noise({}, steps)
+        self.curve.set_noise({})
         self.setEnabled(False)
         self._describe()
 
@@ -97,8 +98,13 @@ class Timeline(Card):
         self._noise[step] = noise
         self._reached = max(self._reached, step)
         self.slider.set_limit(self._reached)
-        self.curve.set_noise(self._noise, self._steps)
+        self.curve.set_noise(self._noise)
         self.setEnabled(True)
+        self._describe()
+
+    def end(self) -> None:
+        """No more steps will come: the film ends with those there are."""
+        self._last = max(0, self._reached)
         self._describe()
 
     @property
@@ -128,7 +134,7 @@ class Timeline(Card):
         """Play from here; from the beginning where this is the end."""
         if self._reached < 0 or self.playing:
             return
-        if from_start or self.step >= self._steps:
+        if from_start or self.step >= self._last:
             self.set_step(0)
         self._set_pace()
         self._timer.start()
@@ -162,14 +168,14 @@ class Timeline(Card):
 
     def _tick(self) -> None:
         self._set_pace()
-        if self.step >= self._steps:
+        if self.step >= self._last:
             if self.loop_button.isChecked() and not theme().reduced_motion:
                 self.set_step(0)
             else:
                 self.pause()
             return
         self.set_step(self.step + max(1, round(self._timer.interval() / self._step_ms())))
-        if self.step >= self._steps:
+        if self.step >= self._last:
             self._timer.setInterval(HOLD_MS if self.loop_button.isChecked() else 0)
 
     # ---- hands
@@ -196,7 +202,7 @@ class Timeline(Card):
 
     def _describe(self) -> None:
         if self._reached < 0:
-            text = "waiting for noise …" if self._steps else "no steps yet"
+            text = "waiting for noise …" if self._last else "no steps yet"
         else:
             noise = self._noise.get(self.step)
             text = f"step {self.step} of {self._steps}" + (f" · noise {noise:.2f}" if noise is not None else "")
@@ -213,15 +219,15 @@ class NoiseCurve(QWidget):
         super().__init__()
         self._slider = slider
         self._noise: dict[int, float] = {}
-        self._steps = 0
         self.setAccessibleName("Noise level over the steps")
         self.setToolTip("How much noise is left in the image after each step")
         self.setFixedHeight(44)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme().changed.connect(self.update)
 
-    def set_noise(self, noise: dict[int, float], steps: int) -> None:
-        self._noise, self._steps = noise, steps
+    def set_noise(self, noise: dict[int, float]) -> None:
+        """Show the noise level of each step so far."""
+        self._noise = noise
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -236,7 +242,8 @@ class NoiseCurve(QWidget):
         colors = theme().colors
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        left, right, base = self._slider.x_of(0), self._slider.x_of(max(1, self._steps)), self.height() - 6
+        left, right = self._slider.x_of(self._slider.minimum()), self._slider.x_of(self._slider.maximum())
+        base = self.height() - 6
         painter.setPen(QPen(colors.color("border"), 1))
         painter.drawLine(QPointF(left, base + 0.5), QPointF(right, base + 0.5))
         if not self._noise:

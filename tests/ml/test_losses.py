@@ -1,0 +1,166 @@
+"""What training minimises: losses, their weights and the images they see, against formulas."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ml.config import ModelConfig, Prediction, ScheduleName, TrainConfig
+from ml.denoiser import TIME_SCALE, target
+from ml.losses import MIN_SNR_GAMMA, classifier_loss, diffusion_loss, distort, loss_weight
+from ml.schedules import DiscreteSchedule, Levels, make_schedule, q_sample, schedule_of
+
+PATHS: list[tuple[Prediction, ScheduleName]] = [("eps", "linear"), ("x0", "cosine"), ("v", "cosine"), ("flow", "flow")]
+IMAGE = torch.tensor([[-1.0, 0.2], [0.5, 1.0]]).view(1, 1, 2, 2)
+
+
+def config_of(prediction: Prediction, schedule: ScheduleName, **more: object) -> TrainConfig:
+    model = ModelConfig(prediction=prediction, schedule=schedule, widths=(8,), embedding=16)
+    return TrainConfig.model_validate({"model": model.model_dump(), "steps": 10, **more})
+
+
+class Labels(nn.Module):
+    """Notes the labels it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
+        self.seen.append(labels)
+        return torch.zeros_like(x)
+
+
+class Omniscient(nn.Module):
+    """Knows that every image is IMAGE, so that x_t tells it the noise; `off` is added to what it should say."""
+
+    def __init__(self, config: TrainConfig, off: float = 0.0) -> None:
+        super().__init__()
+        self.prediction, self.schedule, self.off = config.model.prediction, schedule_of(config.model), off
+
+    def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
+        sigma = time / TIME_SCALE
+        alpha = 1 - sigma
+        if isinstance(self.schedule, DiscreteSchedule):
+            bar = torch.from_numpy(self.schedule.alpha_bar)[(sigma * self.schedule.timesteps).round().long()]
+            alpha, sigma = bar.sqrt(), (1 - bar).sqrt()
+        alpha, sigma = alpha.view(-1, 1, 1, 1), sigma.view(-1, 1, 1, 1)
+        return target(self.prediction, IMAGE, (x - alpha * IMAGE) / sigma, alpha, sigma) + self.off
+
+
+def loss_of(config: TrainConfig, off: float) -> float:
+    x0, labels = IMAGE.repeat(500, 1, 1, 1), torch.zeros(500).long()
+    network, schedule = Omniscient(config, off), schedule_of(config.model)
+    return float(diffusion_loss(network, x0, labels, schedule, config, torch.Generator().manual_seed(0)))
+
+
+@pytest.mark.parametrize("weighting", ["none", "min-snr"])
+@pytest.mark.parametrize(("prediction", "schedule"), PATHS)
+def test_who_knows_the_image_loses_nothing(prediction: Prediction, schedule: ScheduleName, weighting: str) -> None:
+    assert loss_of(config_of(prediction, schedule, weighting=weighting), 0.0) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("off", "mse", "huber"), [(0.5, 0.25, 0.125), (3.0, 9.0, 2.5)])
+def test_errors_cost_their_square_or_beyond_one_their_size(off: float, mse: float, huber: float) -> None:
+    assert loss_of(config_of("flow", "flow", loss="mse"), off) == pytest.approx(mse, rel=1e-3)
+    assert loss_of(config_of("flow", "flow", loss="huber"), off) == pytest.approx(huber, rel=1e-3)
+
+
+def test_a_model_without_classes_sees_one_label_only() -> None:
+    network = Labels()
+    config = config_of("flow", "flow", label_dropout=0.5)
+    config = config.with_changes(model=config.model.with_changes(num_classes=0).model_dump())
+    diffusion_loss(
+        network, torch.zeros(20, 1, 2, 2), torch.arange(20), make_schedule("flow"), config, torch.Generator()
+    )
+    assert not network.seen[0].any()
+
+
+def test_one_label_in_ten_is_hidden() -> None:
+    network = Labels()
+    config = config_of("flow", "flow", label_dropout=0.1)
+    x0, labels = torch.zeros(5000, 1, 2, 2), torch.arange(5000) % 10
+    diffusion_loss(network, x0, labels, make_schedule("flow"), config, torch.Generator().manual_seed(0))
+    shown = network.seen[0]
+    assert 400 < int((shown == 10).sum()) < 600
+    assert torch.equal(shown[shown != 10], labels[shown != 10])
+
+
+@pytest.mark.parametrize(("prediction", "schedule"), PATHS)
+def test_an_ignorant_network_loses_as_much_as_its_target_varies(prediction: Prediction, schedule: ScheduleName) -> None:
+    config = config_of(prediction, schedule)
+    x0 = torch.zeros(4000, 1, 2, 2)
+    generator = torch.Generator().manual_seed(1)
+    loss = diffusion_loss(Labels(), x0, torch.zeros(4000).long(), make_schedule(schedule), config, generator)
+    levels = make_schedule(schedule).draw(4000, torch.Generator().manual_seed(1), config.time_mean, config.time_std)
+    # With x0 = 0 the targets are eps, 0, alpha eps and eps.
+    expected = {"eps": 1.0, "x0": 0.0, "v": float(levels.alpha.square().mean()), "flow": 1.0}[prediction]
+    assert float(loss) == pytest.approx(expected, abs=0.05)
+
+
+@pytest.mark.parametrize(("prediction", "schedule"), PATHS)
+def test_min_snr_weighs_every_target_as_min_snr_5_weighs_x0(prediction: Prediction, schedule: ScheduleName) -> None:
+    rng = torch.Generator().manual_seed(2)
+    levels = Levels(*(part.double() for part in make_schedule(schedule).draw(64, rng, 0.0, 1.0)))
+    x0, eps, guess = (torch.randn(64, 1, 4, 4, generator=rng, dtype=torch.float64) for _ in range(3))
+    x_t = q_sample(x0, eps, levels.alpha, levels.sigma)
+    implied = (x_t - levels.alpha * guess) / levels.sigma  # the eps that belongs to the guess of x0
+    off = target(prediction, guess, implied, levels.alpha, levels.sigma) - target(
+        prediction, x0, eps, levels.alpha, levels.sigma
+    )
+    weight = loss_weight(levels, config_of(prediction, schedule, weighting="min-snr")).view(-1, 1, 1, 1)
+    snr = (levels.alpha / levels.sigma).square().clamp(max=MIN_SNR_GAMMA)
+    torch.testing.assert_close(weight * off.square(), snr * (guess - x0).square(), rtol=1e-4, atol=0)
+
+
+def test_distorted_digits_stay_digits_on_black_paper() -> None:
+    x = torch.full((16, 1, 28, 28), -1.0)
+    x[:, :, 10:18, 10:18] = 1.0
+    out = distort(x, torch.Generator().manual_seed(0))
+    assert out.shape == x.shape and not torch.equal(out, x)
+    assert float(out.min()) >= -1 and float(out.max()) <= 1.001
+    assert bool((out[:, :, 0, :] == -1).all())
+    ink = (out + 1).sum(dim=(1, 2, 3)) / (x + 1).sum(dim=(1, 2, 3))
+    assert float(ink.min()) > 0.7 and float(ink.max()) < 1.4
+
+
+def test_distortions_leave_blank_paper_blank_and_differ_from_image_to_image() -> None:
+    blank = torch.full((8, 3, 16, 16), -1.0)
+    torch.testing.assert_close(distort(blank, torch.Generator().manual_seed(0)), blank)
+    same = torch.full((2, 1, 28, 28), -1.0)
+    same[:, :, 6:20, 12:16] = 1.0
+    first, second = distort(same, torch.Generator().manual_seed(0))
+    assert not torch.equal(first, second)
+
+
+def test_a_distortion_of_nothing_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    monkeypatch.setattr(torch, "rand", lambda *shape, **more: torch.full(shape, 0.5))  # the middle of every range
+    torch.testing.assert_close(distort(x, torch.Generator()), x, rtol=0, atol=1e-5)
+
+
+def test_digits_are_shifted_by_two_pixels_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    dot = torch.full((1, 1, 28, 28), -1.0)
+    dot[..., 14, 14] = 1.0
+    draws = torch.full((6, 1), 0.5)
+    draws[4:] = torch.tensor([[1.0], [0.0]])  # the furthest there is: dx = 1, dy = -1
+    monkeypatch.setattr(torch, "rand", lambda *shape, **more: draws)
+    moved = distort(dot, torch.Generator())
+    assert divmod(int(moved.argmax()), 28) == (16, 12) and float(moved.max()) == pytest.approx(1.0, abs=1e-4)
+
+
+class Sure(nn.Module):
+    """Gives every image the same logits, and keeps the images."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen = x
+        return torch.tensor([[2.0, 0.0, -1.0, 0.5]]).repeat(len(x), 1)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_a_classifier_loses_smoothed_cross_entropy_on_distorted_images_if_asked(augment: bool) -> None:
+    network, x = Sure(), torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    config = config_of("flow", "flow", augment=augment)
+    loss = classifier_loss(network, x, torch.tensor([0, 0, 0]), config, torch.Generator().manual_seed(0))
+    surprise = -torch.tensor([2.0, 0.0, -1.0, 0.5]).log_softmax(0)
+    assert float(loss) == pytest.approx(0.95 * float(surprise[0]) + 0.05 * float(surprise.mean()))
+    assert torch.equal(network.seen, x) is not augment
