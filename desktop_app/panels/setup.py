@@ -63,7 +63,7 @@ class TrainSetup(QWidget):
 
     def _show_source(self) -> None:
         where = self._train.data_root
-        given = [(FOLDER, f"Folder {where.name or where}")] if where else []
+        given = [(FOLDER, f"Folder “{where.name or where}”")] if where else []
         self.source.set_choices([(DOWNLOAD, "Download (11 MB)"), *given, (CHOOSE, "Choose a folder…")])
         self.source.set_value(FOLDER if where else DOWNLOAD)
         self.source.combo.setToolTip(str(where) if where else "")
@@ -89,7 +89,7 @@ def describe(config: TrainConfig) -> str:
     attention = ", with attention" if model.attention else ""
     lines = [
         f"{NETWORKS[model.network]}, {', '.join(map(str, model.widths))} channels wide{attention}",
-        f"Learns {TARGETS[model.prediction]} on a {SCHEDULES[model.schedule]} noise schedule",
+        f"Learns {TARGETS[model.prediction]}; {SCHEDULES[model.schedule]} schedule",
         f"{OPTIMIZERS[config.optimizer]}, {config.batch_size} images at a time",
         f"Learning rate {config.lr:g}, {RATES[config.lr_schedule]}",
         f"Weights averaged; {config.label_dropout:.0%} of the labels hidden",

@@ -123,6 +123,8 @@ class TrainPanel(Page):
         self.draw_button.setEnabled(train.can_draw)
         self.unfinished.setVisible(bool(train.unfinished) and not train.active)
         self.runs.setVisible(bool(self._run_rows))
+        if not train.active:
+            self.stats["left"].set_value(NOTHING)
         if train.state == "starting" and train.last is None:
             self._clear_numbers()
 

@@ -274,6 +274,7 @@ class Train(QObject):
 def _curve(run: RunStarted) -> NDArray[np.float64] | None:
     """What the run's own table has: (3, n) of step, loss and smoothed loss; None where it cannot be read."""
     try:
-        return np.loadtxt(run.run_dir / LOSS_TABLE, delimiter=",", skiprows=1, usecols=(0, 2, 3), ndmin=2).T
+        rows = (run.run_dir / LOSS_TABLE).read_text(encoding="utf-8").splitlines()[1:]
+        return np.loadtxt(rows, delimiter=",", usecols=(0, 2, 3), ndmin=2).T if rows else None
     except (OSError, ValueError):
         return None  # the plot then begins here; the run itself does not need it

@@ -12,13 +12,13 @@ from pytestqt.qtbot import QtBot
 from desktop_app.panels.setup import CHOOSE, DOWNLOAD, FOLDER, describe
 from desktop_app.panels.train import NOTHING, TrainPanel
 from desktop_app.session import Session
-from desktop_app.session.train import Train
+from desktop_app.session.train import LOSS_TABLE, Train
 from desktop_app.settings import AppSettings
 from desktop_app.widgets.controls import ChoiceRow
 from desktop_app.words import duration
 from ml import presets
 from ml.checkpoint import STATE_FILE, load_state_header
-from ml.events import TrainStep
+from ml.events import RunStarted, TrainStep
 from tests.app.conftest import WAIT_MS
 
 SPACE = Qt.Key.Key_Space
@@ -169,6 +169,7 @@ def test_a_whole_run_says_what_it_reached(panel: TrainPanel, qtbot: QtBot) -> No
     reached = f"Finished: {train.finished.step:,} steps in {duration(train.finished.seconds)}."
     assert panel.subtitle.full_text() == reached
     assert panel.stats["step"].value() == f"{train.finished.step:,}" and panel.stats["norm"].value() != NOTHING
+    assert panel.stats["left"].value() == NOTHING
     assert panel.draw_button.isEnabled() and panel.start_button.isVisible() and not panel.pause_button.isVisible()
     with qtbot.waitSignal(panel.drawRequested):
         panel.draw_button.click()
@@ -215,6 +216,28 @@ def test_the_curve_is_put_in_words(qtbot: QtBot, losses: tuple[float, float], sa
         train._on_event(TrainStep(step, None, loss, loss, 1e-3, 1.0, 100.0, 1.0, 1.0))
         assert train.verdict() == "the first steps" or step == 300
     assert train.verdict().startswith(said)
+
+
+def test_the_words_know_the_curve_of_before(qtbot: QtBot, tmp_path: Path) -> None:
+    train = Session(AppSettings()).train
+    table = tmp_path / LOSS_TABLE
+    table.write_text("step,seconds,loss,smooth_loss,lr,grad_norm,images_per_s\n100,1,0.9,0.8,0.1,1,9\n")
+    train._on_event(RunStarted(presets.load("1-minute"), tmp_path, "CPU", 1000, 100, None))
+    train._on_event(TrainStep(300, None, 0.4, 0.4, 1e-3, 1.0, 100.0, 1.0, 1.0))
+    assert train.before is not None and train.before.tolist() == [[100], [0.9], [0.8]]
+    assert train.verdict().startswith("still learning: 50% lower")
+
+
+@pytest.mark.parametrize("content", ["", "step,seconds,loss,smooth_loss\n", "not a table\n1,2\n", None])
+def test_a_curve_of_before_that_is_not_there_is_done_without(
+    panel: TrainPanel, tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / LOSS_TABLE).write_text(content)
+    train = train_of(panel)
+    train._on_event(RunStarted(presets.load("1-minute"), tmp_path, "CPU", 1000, 100, None))
+    train._on_event(TrainStep(101, None, 0.4, 0.4, 1e-3, 1.0, 100.0, 1.0, 1.0))
+    assert train.before is None and panel.plot.values(train.name)[0].tolist() == [101]
 
 
 @pytest.mark.parametrize(
