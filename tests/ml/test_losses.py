@@ -35,7 +35,8 @@ class Omniscient(nn.Module):
 
     def __init__(self, config: TrainConfig, off: float = 0.0) -> None:
         super().__init__()
-        self.prediction, self.schedule, self.off = config.model.prediction, schedule_of(config.model), off
+        self.prediction: Prediction = config.model.prediction
+        self.schedule, self.off = schedule_of(config.model), off
 
     def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
         sigma = time / TIME_SCALE

@@ -1,11 +1,15 @@
 """Networks: shapes, conditioning, and that every weight learns."""
 
+from importlib import import_module
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from ml.config import ModelConfig
 from ml.models import build
+from ml.models.blocks import SelfAttention, TimeEmbedding
 from ml.models.classifier import Classifier, logits_from_features
 
 CONFIGS = {
@@ -14,6 +18,9 @@ CONFIGS = {
     "colour": ModelConfig(image_size=32, channels=3, widths=(8, 16), patch=2, embedding=16),
     "tiny": ModelConfig(image_size=16, widths=(8,), num_classes=0, embedding=16),
     "odd": ModelConfig(image_size=28, widths=(8, 8, 8, 8), embedding=16),
+    "every third": ModelConfig(image_size=30, widths=(8, 16, 24), patch=3, attention=(5,), embedding=17),
+    "uneven heads": ModelConfig(image_size=16, widths=(104,), attention=(16,), embedding=16),
+    "textbook odd": ModelConfig(network="textbook", image_size=30, widths=(8, 8, 16, 16), embedding=16),
     "textbook": ModelConfig(network="textbook", widths=(8, 16, 32), embedding=16),
     "textbook batch norm": ModelConfig(network="textbook", widths=(8, 16), norm="batch", embedding=16),
 }
@@ -93,3 +100,52 @@ def test_the_classifier_gives_the_same_logits_by_way_of_its_features() -> None:
         features = network.features(x)
         assert features.shape == (3, 24)
         torch.testing.assert_close(logits_from_features(network, features), network(x))
+
+
+@pytest.mark.parametrize(
+    ("patch", "wanted", "found"), [(1, (7,), [7] * 3), (2, (7,), [7] * 2), (1, (28, 14), [28, 14, 14, 28])]
+)
+def test_attention_is_at_the_resolutions_asked_for(patch: int, wanted: tuple[int, ...], found: list[int]) -> None:
+    config = ModelConfig(widths=(8, 8, 8), patch=patch, attention=wanted, embedding=16)
+    network, sides = build(config), list[int]()
+    for module in network.modules():
+        if isinstance(module, SelfAttention):
+            module.register_forward_pre_hook(lambda _, given: sides.append(given[0].shape[-1]))
+    network(*inputs(config))
+    assert sides == found
+
+
+@pytest.mark.parametrize(("width", "heads"), [(32, 1), (64, 2), (104, 2)])
+def test_attention_is_the_softmax_of_every_heads_products(width: int, heads: int) -> None:
+    attention = SelfAttention(width)
+    nn.init.normal_(attention.out.weight, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(2, width, 3, 4, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        q, k, v = attention.qkv(attention.norm(x)).flatten(2).chunk(3, dim=1)  # (B, C, H W)
+        parts = []
+        for qh, kh, vh in zip(q.chunk(heads, 1), k.chunk(heads, 1), v.chunk(heads, 1), strict=True):
+            weights = (qh.transpose(1, 2) @ kh / (width / heads) ** 0.5).softmax(dim=2)  # row: from, column: to
+            parts.append(vh @ weights.transpose(1, 2))
+        expected = x + attention.out(torch.cat(parts, dim=1).view_as(x))
+        torch.testing.assert_close(attention(x), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_time_is_embedded_as_by_diffusers() -> None:
+    reference: Any = import_module("diffusers.models.embeddings")
+    embedding, time = TimeEmbedding(16), torch.tensor([0.0, 1.5, 300.0, 1000.0])
+    expected = reference.get_timestep_embedding(time, 16, downscale_freq_shift=0)
+    with torch.no_grad():
+        torch.testing.assert_close(embedding(time), embedding.mlp(expected), rtol=1e-4, atol=1e-4)
+
+
+def test_a_few_steps_of_training_reach_every_weight() -> None:
+    config = CONFIGS["attention"]
+    network = build(config).train()
+    before = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    x, time, labels = inputs(config, 11)  # every class and the null label
+    for _ in range(4):  # zero-initialised layers open one after the other
+        optimizer.zero_grad()
+        (network(x, time, labels) - x).square().mean().backward()
+        optimizer.step()
+    assert [name for name, weight in network.named_parameters() if torch.equal(weight, before[name])] == []

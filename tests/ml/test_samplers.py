@@ -53,9 +53,8 @@ def last(steps: Iterator[DenoiseStep]) -> Tensor:
 
 
 def error(sampler: str, schedule: ScheduleName, steps: int) -> float:
-    grid = make_schedule(schedule).grid(steps, "karras", 20.0, 0.05)[
-        :-1
-    ]  # up to a noise level, where the ODE is smooth
+    # To the last noise level, up to which the ODE is smooth.
+    grid = make_schedule(schedule).grid(steps, "karras", 20.0, 0.05)[:-1]
     x = grid[0].alpha * MEAN + spread(grid[0]) * fresh(1)
     make = {"ddim": ddim, "dpm++": dpm_solver_2m, "heun": heun}[sampler]
     found = last(make(exact, x, grid, no_noise))
@@ -90,6 +89,71 @@ def test_every_sampler_ends_in_the_data_distribution(sampler: SamplerName, sched
     assert float(found.mean()) == pytest.approx(MEAN, abs=0.03)
     # Clipping an estimate that goes beyond [-1, 1] takes a little away from the tails: that is its point.
     assert float(found.std()) == pytest.approx(SPREAD, rel=0.06 if sampler == "ddpm-clip" else 0.03)
+
+
+def final_variance(schedule: ScheduleName, steps: int, eta: float) -> float:
+    """Var[x] after sampling the Gaussian, to the last digit: each source of noise adds the square of its response.
+
+    The exact denoiser is affine in x, so one run in which image k is given the k-th noise alone shows every response;
+    the last image is given none.
+    """
+    grid = make_schedule(schedule).grid(steps, "karras", 80.0, 0.002)
+    sources = iter(torch.eye(steps + 1, dtype=torch.float64).view(steps + 1, steps + 1, 1, 1))
+    x = next(sources).view(-1, 1, 1, 1) * spread(grid[0]) + grid[0].alpha * MEAN
+    found = last(ddim(exact, x, grid, lambda: next(sources).view(-1, 1, 1, 1), eta)).flatten()
+    assert float(found[-1]) == pytest.approx(MEAN, abs=1e-9)  # the mean's own way is exact at any number of steps
+    return float((found[:-1] - found[-1]).square().sum())
+
+
+def expected_variance(schedule: ScheduleName, steps: int, eta: float) -> float:
+    """The same by the recursion V' = a^2 V + u^2, with a and u from eq. 12 and 16 of Song et al. 2021."""
+    grid = make_schedule(schedule).grid(steps, "karras", 80.0, 0.002)
+    variance = spread(grid[0]) ** 2
+    for now, then in pairwise(grid):
+        gain = now.alpha * SPREAD**2 / spread(now) ** 2  # of the exact denoiser
+        beta = 1 - (now.alpha / then.alpha * then.sigma / now.sigma) ** 2
+        u = eta * then.sigma * math.sqrt(beta)
+        along_noise = math.sqrt(then.sigma**2 - u**2) / now.sigma
+        variance = (then.alpha * gain + along_noise * (1 - now.alpha * gain)) ** 2 * variance + u**2
+    return variance
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_variance_follows_its_recursion_and_converges_to_the_datas(eta: float, schedule: ScheduleName) -> None:
+    coarse, fine = (final_variance(schedule, steps, eta) for steps in (100, 200))
+    assert coarse == pytest.approx(expected_variance(schedule, 100, eta), rel=1e-9)
+    assert abs(fine - SPREAD**2) < 0.6 * abs(coarse - SPREAD**2) < 0.1 * SPREAD**2
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_ddpm_with_clipping_is_ddpm_where_nothing_is_clipped(schedule: ScheduleName) -> None:
+    grid = make_schedule(schedule).grid(12, "karras", 40.0, 0.02)
+
+    def path(sampler: SamplerName) -> Tensor:
+        noises = (fresh(k) for k in range(12))
+        settings = SampleSettings(sampler=sampler, steps=12)
+        steps = run_sampler(settings, lambda x, level: 0.9 * torch.tanh(x), fresh(99), grid, lambda: next(noises))
+        return torch.stack([step.x_t for step in steps])
+
+    assert torch.equal(path("ddpm"), path("ddpm-clip"))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_one_step_of_ddpm_draws_from_the_posterior(schedule: ScheduleName) -> None:
+    now, then, *_ = make_schedule(schedule).grid(5, "karras", 5.0, 0.1)
+    x0, x_t = fresh(1), fresh(2)
+    still, moved = (
+        list(ddim(lambda x, level: x0, x_t, [now, then], lambda z=z: z * torch.ones(SHAPE, dtype=torch.float64), 1.0))
+        for z in (0.0, 1.0)
+    )
+    # q(x_s | x_t, x_0) by Bayes: x_s ~ N(alpha_s x0, sigma_s^2) is seen through x_t = a x_s + noise of `added`.
+    a = now.alpha / then.alpha
+    added = now.sigma**2 - (a * then.sigma) ** 2
+    variance = 1 / (1 / then.sigma**2 + a**2 / added)
+    mean = variance * (then.alpha * x0 / then.sigma**2 + a * x_t / added)
+    torch.testing.assert_close(still[-1].x_t, mean)
+    torch.testing.assert_close(moved[-1].x_t - still[-1].x_t, torch.full_like(mean, math.sqrt(variance)))
 
 
 def test_clipping_keeps_every_estimate_in_range_and_ddpm_does_not() -> None:
@@ -176,21 +240,29 @@ def test_ddim_is_that_of_diffusers(name: str, count: int, eta: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["linear", "cosine"])
-def test_ddpm_is_that_of_diffusers(name: str) -> None:
-    schedule = discrete(name)
-    reference = diffusers.DDPMScheduler(beta_schedule=BETAS[name], variance_type="fixed_small", clip_sample=False)
+@pytest.mark.parametrize("clip", [False, True])
+def test_ddpm_is_that_of_diffusers(name: ScheduleName, clip: bool) -> None:
+    schedule = make_schedule(name, 200)
+    assert isinstance(schedule, DiscreteSchedule)
+    reference = diffusers.DDPMScheduler(
+        num_train_timesteps=200, variance_type="fixed_small", clip_sample=clip, trained_betas=schedule.beta
+    )
     reference.alphas_cumprod = torch.from_numpy(schedule.alpha_bar)
     reference.alphas = torch.from_numpy(1 - schedule.beta)
     reference.betas = torch.from_numpy(schedule.beta)
-    times = range(999, 899, -1)
-    generator = torch.Generator().manual_seed(7)
-    noises = [torch.randn(SHAPE, generator=generator, dtype=torch.float64) for _ in times]
-    drawn = iter(noises)
-    ours = list(ddim(as_denoiser(schedule), fresh(1), [schedule.level(t) for t in times], lambda: next(drawn), eta=1.0))
-    x, same = fresh(1), torch.Generator().manual_seed(7)
+    times = range(199, -1, -1)
+    generator, same = (torch.Generator().manual_seed(7) for _ in range(2))
+
+    def noise() -> Tensor:
+        return torch.randn(SHAPE, generator=generator, dtype=torch.float64)
+
+    settings = SampleSettings(sampler="ddpm-clip" if clip else "ddpm", steps=200)
+    *ours, end = run_sampler(settings, as_denoiser(schedule), fresh(1), schedule.levels(times), noise)
+    x = fresh(1)
     for step, t in zip(ours, times, strict=True):
         torch.testing.assert_close(step.x_t, x, rtol=1e-5, atol=1e-5)
         x = reference.step(toy_eps(x, t / 1000), t, x, generator=same).prev_sample
+    torch.testing.assert_close(end.x_t, x, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["linear", "cosine"])
