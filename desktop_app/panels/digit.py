@@ -1,5 +1,6 @@
 """The digit that was clicked: large, with what is known of it and its way out of the noise."""
 
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop_app.session.generate import Generate, View
@@ -12,7 +13,12 @@ LARGE, STRIP_HEIGHT, STRIP_COUNT = 92, 34, 8
 
 
 class DigitView(QWidget):
-    """Shows image `index` of a trajectory at a step; a hint while none is chosen."""
+    """Shows image `index` of a trajectory at a step; a hint while none is chosen.
+
+    Emits `stepChosen(step)` when a picture of the strip is clicked.
+    """
+
+    stepChosen = Signal(int)
 
     def __init__(self, generate: Generate) -> None:
         super().__init__()
@@ -20,9 +26,16 @@ class DigitView(QWidget):
         self.large = ImageGrid("Chosen digit", margin=0, gap=0)
         self.large.setFixedSize(LARGE, LARGE)
         self.large.set_empty_text("")
-        self.strip = ImageGrid("Its way from noise to image", framed=False, margin=0, gap=3)
+        self.large.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # there is nothing to choose in one picture
+        self.large.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.strip = ImageGrid("Its way from noise to image", framed=False, margin=0, gap=4)
         self.strip.setFixedHeight(STRIP_HEIGHT)
+        self.strip.setToolTip("The way out of the noise: click a picture to go to its step")
         self.strip.set_empty_text("")
+        room = self.strip.sizePolicy()
+        room.setRetainSizeWhenHidden(True)  # the settings below stay where they are
+        self.strip.setSizePolicy(room)
+        self.strip.cellClicked.connect(self._strip_clicked)
         self.title, self.text = Label("", "title"), Label("", "small")
         self.text.setWordWrap(True)
         words = QVBoxLayout()
@@ -63,5 +76,13 @@ class DigitView(QWidget):
     def _verdict(self, index: int) -> str:
         verdict = self._generate.verdict
         if verdict is None:
-            return "the judge has not seen it yet"
-        return f"the judge reads {verdict.labels[index]} ({verdict.confidence[index]:.0%})"
+            return "not judged yet"
+        return f"the judge reads {reading(verdict.labels[index], verdict.confidence[index])}"
+
+    def _strip_clicked(self, index: int) -> None:
+        self.stepChosen.emit(self._generate.strip_steps(STRIP_COUNT)[index])
+
+
+def reading(label: int, confidence: float) -> str:
+    """What the judge reads, and how surely it does."""
+    return f"{label} · {100 * confidence:.0f}\N{NO-BREAK SPACE}%"

@@ -4,11 +4,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QFileDialog, QMenu
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QImage, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QAbstractSpinBox, QFileDialog, QLineEdit, QMenu
 
-from desktop_app.panels.digit import DigitView
+from desktop_app.panels.digit import DigitView, reading
 from desktop_app.panels.page import Page
 from desktop_app.panels.sampling import SamplingSettings
 from desktop_app.session import Session
@@ -26,6 +26,7 @@ from ml.images import grid
 
 FOOT_HEIGHT = 38
 COPY_SCALE = 4
+COPIED_MS = 1500
 FORMATS = (
     (".png", "Picture of the grid (PNG)"),
     (".gif", "Film of the denoising (GIF)"),
@@ -52,6 +53,8 @@ class GeneratePanel(Page):
         self.sampling = SamplingSettings(session)
         self.export_button = Button("Export…", "export", tip="Save the grid, or the film of its denoising (Ctrl+E)")
         self.copy_button = Button("Copy", "copy", tip="Copy the grid as it is shown (Ctrl+Shift+C)")
+        self.copy_button.setEnabled(False)
+        self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
         self._view: View = "noisy"
         self._arrange()
         self._connect()
@@ -87,7 +90,13 @@ class GeneratePanel(Page):
         self.grid.customContextMenuRequested.connect(self._digit_menu)
         self.timeline.stepChanged.connect(lambda _step: self._show_step())
         self.timeline.viewChanged.connect(self._set_view)
+        self.digit.stepChosen.connect(self._go_to)
         self.copy_button.clicked.connect(self.copy)
+        self._copied.timeout.connect(partial(self._show_copied, False))
+        copy = QShortcut(QKeySequence.StandardKey.Copy, self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        copy.activated.connect(self.copy)
+        for edit in (self.prompt.edit, self.prompt.seed_box.edit):
+            edit.installEventFilter(self)
         generate.changed.connect(self._show_prompt)
         generate.begun.connect(self._begin)
         generate.stepped.connect(self._add_step)
@@ -100,7 +109,11 @@ class GeneratePanel(Page):
     # ---- actions
 
     def generate(self) -> None:
-        """Draw what the prompt says."""
+        """Draw what the prompt says, with the numbers as they stand in their boxes, left or not."""
+        typing = self.focusWidget()
+        if isinstance(typing, QAbstractSpinBox):
+            typing.interpretText()
+        self.prompt.seed_box.take_typed()
         self._generate.draw()
 
     def export(self, suffix: str = ".png") -> None:
@@ -110,13 +123,11 @@ class GeneratePanel(Page):
             return
         folder = self.export_folder or Path.home()
         suggested = free_name(folder / f"noiseloom-{request.seed}{suffix}")
-        ordered = sorted(FORMATS, key=lambda entry: entry[0] != suffix)
-        filters = ";;".join(f"{words} (*{ending})" for ending, words in ordered)
+        endings = {f"{words} (*{ending})": ending for ending, words in FORMATS}
+        filters = ";;".join(sorted(endings, key=lambda words: endings[words] != suffix))
         name, chosen = QFileDialog.getSaveFileName(self, "Export", str(suggested), filters)
         if name:
-            path = Path(name)
-            endings = {f"{words} (*{ending})": ending for ending, words in FORMATS}
-            self.export_to(path if path.suffix else path.with_suffix(endings.get(chosen, suffix)))
+            self.export_to(with_ending(Path(name), suffix, endings.get(chosen, suffix)))
 
     def export_to(self, path: Path) -> None:
         """Write to `path`; its ending says what."""
@@ -128,6 +139,22 @@ class GeneratePanel(Page):
         images = self.grid.images()
         if len(images):
             QGuiApplication.clipboard().setImage(to_qimage(grid(images, self._generate.columns, scale=COPY_SCALE)))
+            self._show_copied(True)
+            self._copied.start()
+
+    def _show_copied(self, copied: bool) -> None:
+        self.copy_button.setText("Copied" if copied else "Copy")
+        self.copy_button.setAccessibleName(self.copy_button.text())
+        self.copy_button.set_icon("check-bold" if copied else "copy")
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A line of text with nothing selected leaves Ctrl+C to the grid."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            idle = isinstance(watched, QLineEdit) and not watched.hasSelectedText()
+            if idle and event.matches(QKeySequence.StandardKey.Copy):
+                event.ignore()
+                return True
+        return super().eventFilter(watched, event)
 
     def _copy_digit(self, index: int) -> None:
         QGuiApplication.clipboard().setImage(to_qimage(grid(self.grid.images()[index : index + 1], 1, scale=10)))
@@ -135,7 +162,8 @@ class GeneratePanel(Page):
     def _digit_menu(self, position: QPoint) -> None:
         index = self.grid.cell_at(position)
         if index >= 0:
-            self._choose(index)
+            if self.grid.selected() != index:
+                self._choose(index)
             menu = QMenu(self)
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             menu.addAction("Copy this digit", partial(self._copy_digit, index))
@@ -148,6 +176,10 @@ class GeneratePanel(Page):
     def _choose(self, index: int) -> None:
         self.grid.set_selected(None if self.grid.selected() == index else index)
         self._show_digit()
+
+    def _go_to(self, step: int) -> None:
+        self.timeline.pause()
+        self.timeline.set_step(step)
 
     def _set_view(self, view: View) -> None:
         self._view = view
@@ -165,20 +197,23 @@ class GeneratePanel(Page):
 
     def _add_step(self, step: int) -> None:
         frames = self._generate.frames
+        first = self.timeline.reached < 0
         following = self.timeline.step >= self.timeline.reached  # the hand is not somewhere in the past
-        self.timeline.add_step(step, frames[step].sigma / max(frames[0].sigma, 1e-9))
+        for new in range(self.timeline.reached + 1, step + 1):
+            self.timeline.add_step(new, frames[new].sigma / max(frames[0].sigma, 1e-9))
         quiet = self._generate.live or theme().reduced_motion
-        if step == 0:
-            if not quiet:
-                self.timeline.autoplay()
-            self._show_step()
-        elif quiet and following:
+        if quiet and following:
             self.timeline.set_step(step)
+        elif first:
+            self.timeline.autoplay()
+        if first:
+            self._show_step()
 
     def _show_step(self) -> None:
         images = self._generate.shown(self.timeline.step, self._view)
         if images is not None:
             self.grid.set_images(images, self._generate.columns)
+            self.copy_button.setEnabled(True)
             self._show_verdicts()
 
     def _show_digit(self) -> None:
@@ -190,7 +225,7 @@ class GeneratePanel(Page):
         captions: list[Caption] = []
         if verdict and request and self.timeline.step == request.steps:
             captions = [
-                Caption(f"{label} · {confidence:.0%}", warn=asked not in (NO_LABEL, label))
+                Caption(reading(label, confidence), warn=asked not in (NO_LABEL, label))
                 for label, confidence, asked in zip(verdict.labels, verdict.confidence, request.labels, strict=True)
             ]
         self.grid.set_captions(captions, keep_room=True)
@@ -210,13 +245,24 @@ class GeneratePanel(Page):
     def _show_buttons(self) -> None:
         self.prompt.set_busy(self._generate.busy)
         self.export_button.setEnabled(self._generate.can_export)
-        self.copy_button.setEnabled(self._generate.can_export)
-        if not self._generate.busy and self._generate.request and not self._generate.frames:
+        if self._generate.busy:
+            return
+        self.timeline.end()
+        if self._generate.request and not self._generate.frames:
             self.grid.set_empty_text("Nothing was drawn. Press Generate to try again.")
 
     def _tell_exported(self, path: Path) -> None:
         folder = (f"show:{path.parent}", "Show folder")
         self._session.tell(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
+
+
+def with_ending(path: Path, suggested: str, chosen: str) -> Path:
+    """The path a person meant: a format chosen from the list counts where no other ending was typed.
+
+    A name that the dialog did not see is never one that exists.
+    """
+    unnamed = path.suffix == "" or (path.suffix == suggested and chosen != suggested)
+    return free_name(path.with_suffix(chosen)) if unnamed else path
 
 
 def to_qimage(picture: Pixels) -> QImage:

@@ -3,9 +3,11 @@
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop_app.session import Session
+from desktop_app.settings import MAX_COLUMNS
 from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button
 from desktop_app.widgets.controls import ChoiceRow, Section, SliderRow
+from ml.config import SampleSettings
 
 SAMPLERS = (
     ("dpm++", "DPM-Solver++ 2M"),
@@ -16,7 +18,8 @@ SAMPLERS = (
 )
 SPACINGS = (("karras", "Karras"), ("uniform", "Even"), ("trailing", "Even, from the end"))
 ROWS = (1, 2, 3, 5, 10)
-MANY = 1000.0  # a guidance interval that reaches this far up has no upper end
+MANY = 1000.0  # a guidance interval that reaches this far up has no upper end ...
+NO_END = SampleSettings().guidance_to  # ... which is said so
 
 
 class SamplingSettings(QWidget):
@@ -27,7 +30,7 @@ class SamplingSettings(QWidget):
         self._session, self._generate = session, session.generate
         self._make_rows()
         self.advanced = Section("Advanced", collapsible=True, expanded=False)
-        self.reset = Button("Back to defaults", kind="flat", tip="The settings that suit this model best")
+        self.reset = Button("Back to defaults", kind="link", tip="The settings that suit this model best")
         self._arrange()
         self._connect()
         self.show_settings()
@@ -69,14 +72,15 @@ class SamplingSettings(QWidget):
         )
         self.guide_to = SliderRow(
             "Guide to σ", 0.1, MANY, MANY, decimals=1, logarithmic=True,
-            tip="Above this noise level the class is not pushed yet",
+            tip="Above this noise level the class is not pushed yet; 1000 is no limit",
         )  # fmt: skip
 
     def _arrange(self) -> None:
         main = Section("Sampling")
+        main.set_corner(self.reset)
         for widget in (self.model, self.sampler, self.steps, self.guidance, self.eta, self.grid):
             main.add(widget)
-        for widget in (self.spacing, self.sigma_max, self.guide_from, self.guide_to, self.reset):
+        for widget in (self.spacing, self.sigma_max, self.guide_from, self.guide_to):
             self.advanced.add(widget)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -86,7 +90,7 @@ class SamplingSettings(QWidget):
 
     def _connect(self) -> None:
         generate = self._generate
-        self.model.valueChanged.connect(lambda name: generate.use_model(name))
+        self.model.valueChanged.connect(lambda name: generate.use_model(name, live=True))
         self.sampler.valueChanged.connect(lambda name: generate.change(sampler=name))
         self.steps.valueChanged.connect(lambda value: generate.change(steps=round(value)))
         self.guidance.valueChanged.connect(lambda value: generate.change(guidance=value))
@@ -95,7 +99,7 @@ class SamplingSettings(QWidget):
         self.spacing.valueChanged.connect(lambda name: generate.change(spacing=name))
         self.sigma_max.valueChanged.connect(lambda value: generate.change(sigma_max=value))
         self.guide_from.valueChanged.connect(lambda value: generate.change(guidance_from=value))
-        self.guide_to.valueChanged.connect(lambda value: generate.change(guidance_to=value))
+        self.guide_to.valueChanged.connect(lambda value: generate.change(guidance_to=value if value < MANY else NO_END))
         self.reset.clicked.connect(generate.reset)
         generate.changed.connect(self.show_settings)
         self._session.ready.connect(self.show_settings)
@@ -117,14 +121,15 @@ class SamplingSettings(QWidget):
         self.sigma_max.set_value(settings.sigma_max)
         self.guide_from.set_value(settings.guidance_from)
         self.guide_to.set_value(min(settings.guidance_to, MANY))
+        self.reset.setVisible(not self._generate.at_defaults)
         self._show_grid()
 
     def _show_grid(self) -> None:
-        row = self._generate.row()
-        if len(row) > 10:
-            self.grid.set_choices([("1", f"{len(row)} digits")], "1")
-            self.grid.setEnabled(False)
+        columns = len(self._generate.row())
+        self.grid.setEnabled(0 < columns <= MAX_COLUMNS)
+        if columns > MAX_COLUMNS:
+            self.grid.set_choices([("1", f"{columns} digits")], "1")
             return
         rows = sorted({*ROWS, self._generate.settings.rows})
-        self.grid.set_choices([(str(n), f"{max(len(row), 1)} × {n}") for n in rows], str(self._generate.settings.rows))
-        self.grid.setEnabled(bool(row))
+        across = columns or "–"  # a prompt that is not understood has no columns
+        self.grid.set_choices([(str(n), f"{across} × {n}") for n in rows], str(self._generate.settings.rows))

@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -120,7 +120,7 @@ class Generate(QObject):
         """Whether `reset` would change nothing."""
         return self.settings == self.settings.with_changes(**self._defaults())
 
-    def _defaults(self) -> dict[str, object]:
+    def _defaults(self) -> dict[str, Any]:
         card = self._session.card(self.settings.model)
         return (card.header.defaults if card else SampleSettings()).model_dump()
 

@@ -25,8 +25,8 @@ class Timeline(Card):
     """A slider over steps 0..n of which only those computed so far can be reached.
 
     `begin(steps)` starts a new film, `add_step(step, noise)` makes one more step reachable, `end()` says that no
-    more will come. Playback runs on a QTimer of this widget; where it catches up with the computation it waits. With reduced motion `autoplay`
-    shows the last step at once, and films do not loop; the play button still plays.
+    more will come. Playback runs on a QTimer of this widget; where it catches up with the computation it waits.
+    With reduced motion `autoplay` shows the last step at once, and films do not loop; the play button still plays.
     Signals: `stepChanged(step)` however it changed, `playToggled(playing)`, `viewChanged("noisy" | "clean")`.
     """
 

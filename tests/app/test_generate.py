@@ -1,0 +1,334 @@
+"""The Generate page in detail: what draws and how it is shown, what a failure leaves, what can be taken away."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
+from pytestqt.qtbot import QtBot
+
+from desktop_app.main_window import MainWindow
+from desktop_app.panels.generate import GeneratePanel, to_qimage, with_ending
+from desktop_app.session.generate import Generate
+from desktop_app.settings import AppSettings
+from desktop_app.theme import theme
+from desktop_app.work import Judged
+from ml.images import grid
+from tests.app.conftest import WAIT_MS, Opener
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def panel(window: MainWindow) -> GeneratePanel:
+    return window.generate
+
+
+@pytest.fixture
+def generate(window: MainWindow) -> Generate:
+    return window.session.generate
+
+
+def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
+    qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
+
+
+def drawn(generate: Generate, qtbot: QtBot) -> None:
+    """Wait until what is asked for is drawn and judged."""
+    until(qtbot, lambda: not generate.busy and generate.verdict is not None)
+
+
+def clipboard_is(picture: np.ndarray) -> bool:
+    return QGuiApplication.clipboard().image().convertToFormat(to_qimage(picture).format()) == to_qimage(picture)
+
+
+# ---- what draws
+
+
+def test_a_chip_draws_its_digit_and_shift_adds_one(
+    panel: GeneratePanel, generate: Generate, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qtbot.mouseClick(panel.prompt.chips[7], Qt.MouseButton.LeftButton)
+    drawn(generate, qtbot)
+    assert generate.request and generate.request.labels == (7,) * 10
+    monkeypatch.setattr(QApplication, "keyboardModifiers", lambda: Qt.KeyboardModifier.ShiftModifier)
+    qtbot.mouseClick(panel.prompt.chips[3], Qt.MouseButton.LeftButton)
+    drawn(generate, qtbot)
+    assert generate.request.labels == (7, 3) and generate.request.prompt == "7, 3"
+
+
+def test_numbers_still_being_typed_count(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+    seed = panel.prompt.seed_box.edit
+    seed.setFocus()
+    seed.selectAll()
+    qtbot.keyClicks(seed, "77")
+    panel.prompt.button.click()
+    assert generate.request and generate.request.seed == 77
+    steps = panel.sampling.steps.box
+    steps.setFocus()
+    steps.selectAll()
+    qtbot.keyClicks(steps, "6")
+    qtbot.keyClick(steps, Qt.Key.Key_Return, CTRL)
+    assert generate.request.steps == 6 and generate.request.seed == 77
+    drawn(generate, qtbot)
+
+
+def test_only_what_was_asked_for_plays_by_itself(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+    theme().set_reduced_motion(False)
+    played: list[bool] = []
+    panel.timeline.playToggled.connect(played.append)
+    panel.generate()
+    until(qtbot, lambda: panel.timeline.playing)
+    drawn(generate, qtbot)
+    until(qtbot, lambda: not panel.timeline.playing)
+    assert panel.timeline.step == 4 and played == [True, False]
+
+    panel.sampling.steps.box.setValue(6)
+    until(qtbot, lambda: generate.request and generate.request.steps == 6)
+    drawn(generate, qtbot)
+    panel.sampling.model.valueChanged.emit("tiny")
+    assert generate.busy
+    drawn(generate, qtbot)
+    assert panel.timeline.step == panel.timeline.reached == 4  # the newest; with the model came its own four steps
+    assert played == [True, False]
+
+    panel.prompt.seed_box.die.click()
+    until(qtbot, lambda: panel.timeline.playing)
+    panel.timeline.pause()
+    drawn(generate, qtbot)
+
+
+def test_a_hand_on_the_timeline_is_not_led_away(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+    generate.change(steps=400, sampler="ddpm", live=False)
+    panel.generate()
+    until(qtbot, lambda: panel.timeline.reached > 20)
+    panel.timeline.set_step(10)
+    here = panel.timeline.reached
+    until(qtbot, lambda: panel.timeline.reached > here + 20)
+    assert panel.timeline.step == 10
+    panel.timeline.set_step(panel.timeline.reached)
+    until(qtbot, lambda: panel.timeline.step > here + 30)  # and follows again from the newest
+    generate.stop()
+
+
+def test_a_film_ends_where_its_drawing_was_stopped(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+    generate.change(steps=1000, sampler="ddpm", live=False)
+    panel.generate()
+    until(qtbot, lambda: panel.timeline.reached > 20)
+    panel.prompt.button.click()
+    last = panel.timeline.reached
+    assert not generate.busy and last < 1000
+    panel.timeline.set_step(last - 5)
+    panel.timeline.play()
+    until(qtbot, lambda: not panel.timeline.playing)
+    assert panel.timeline.step == last
+    panel.timeline.toggle_play()
+    assert panel.timeline.playing and panel.timeline.step < last  # from the start again
+    panel.timeline.pause()
+
+
+# ---- what a failure leaves
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_drawing_that_gives_nothing_leaves_what_was_there(
+    panel: GeneratePanel, generate: Generate, window: MainWindow, qtbot: QtBot, tmp_path: Path, stopped: bool
+) -> None:
+    shown, request, verdict = panel.grid.images().copy(), generate.request, generate.verdict
+    generate.change(model="missing", live=False)
+    panel.generate()
+    if stopped:
+        generate.stop()
+    else:
+        until(qtbot, lambda: not window.messages.isHidden())
+    until(qtbot, lambda: not generate.busy)
+    assert generate.request == request and generate.verdict is verdict and verdict is not None
+    assert panel.timeline.isEnabled() and panel.timeline.step == panel.timeline.reached == 4
+    assert np.array_equal(panel.grid.images(), shown)
+    panel.timeline.set_step(1)
+    assert np.array_equal(panel.grid.images(), generate.frames[1].x_t)
+    assert panel.export_button.isEnabled()
+    with qtbot.waitSignal(generate.exported, timeout=WAIT_MS):
+        panel.export_to(tmp_path / "still.gif")
+
+
+def test_a_first_drawing_that_fails_says_what_to_do(opened: Opener, settings: AppSettings, qtbot: QtBot) -> None:
+    window = opened(settings.with_changes(generate=settings.generate.with_changes(prompt="banana")))
+    panel, generate = window.generate, window.session.generate
+    assert "Loading" in panel.grid.accessibleName()
+    until(qtbot, lambda: window.session.device)
+    assert not generate.busy and not panel.copy_button.isEnabled() and not panel.export_button.isEnabled()
+    generate.change(prompt="3", model="missing", live=False)
+    panel.generate()
+    until(qtbot, lambda: not generate.busy)
+    assert "Press Generate" in panel.grid.accessibleName() and panel.timeline.label.text() == "no steps yet"
+
+
+# ---- what is shown
+
+
+def test_a_verdict_that_differs_from_what_was_asked_is_marked(panel: GeneratePanel, generate: Generate) -> None:
+    labels = np.arange(10)
+    labels[4] = 9
+    generate.verdict = Judged(labels, np.full(10, 0.987, np.float32))
+    generate.judged.emit()
+    captions = panel.grid._captions
+    assert [caption.warn for caption in captions] == [index == 4 for index in range(10)]
+    assert captions[3].text == "3 · 99\N{NO-BREAK SPACE}%"
+    panel.timeline.set_step(2)
+    assert panel.grid._captions == []  # the judge has read the finished images only
+    panel.grid.cellClicked.emit(4)
+    assert "reads 9 · 99" in panel.digit.text.text()
+
+
+def test_a_picture_of_the_strip_leads_to_its_step(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+    top = panel.sampling.mapTo(panel, QPoint()).y()
+    panel.grid.cellClicked.emit(2)
+    QApplication.processEvents()
+    assert panel.sampling.mapTo(panel, QPoint()).y() == top  # choosing a digit moves nothing
+    place = panel.digit.strip.cell_rect(1).center().toPoint()
+    qtbot.mouseClick(panel.digit.strip, Qt.MouseButton.LeftButton, pos=place)
+    assert panel.timeline.step == generate.strip_steps(8)[1] == 1
+    assert np.array_equal(panel.digit.large.images()[0], generate.frames[1].x_t[2])
+
+
+def test_a_long_way_is_shown_in_few_pictures(generate: Generate) -> None:
+    generate.frames = [generate.frames[0]] * 101
+    steps = generate.strip_steps(8)
+    assert len(steps) == 8 and steps[0] == 0 and steps[-1] == 100
+    assert set(np.diff(steps)) <= {14, 15}
+
+
+# ---- settings
+
+
+def test_settings_say_what_they_do_and_can_be_put_back(
+    panel: GeneratePanel, generate: Generate, window: MainWindow
+) -> None:
+    sampling = panel.sampling
+    generate.reset()
+    generate._soon.stop()
+    defaults = generate.settings
+    assert sampling.reset.isHidden() and not sampling.eta.isEnabled()
+    for key, _words in (("ddpm", ""), ("ddim", "")):
+        sampling.sampler.valueChanged.emit(key)
+    assert sampling.eta.isEnabled() and not sampling.reset.isHidden()
+    sampling.eta.box.setValue(0.5)
+    sampling.guide_to.box.setValue(30)
+    assert generate.settings.guidance_to == 30
+    sampling.guide_to.box.setValue(1000)
+    assert generate.settings.guidance_to == defaults.guidance_to  # no limit
+    sampling.reset.click()
+    assert generate.settings == defaults and sampling.reset.isHidden()
+    assert sampling.sampler.value() == defaults.sampler and sampling.eta.value() == defaults.eta
+    generate.stop()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words", "enabled"),
+    [("0-9", "10 × 1", True), ("2026", "4 × 1", True), ("7", "10 × 1", True), ("banana", "– × 1", False)],
+)
+def test_the_grid_is_said_in_columns_and_rows(panel: GeneratePanel, prompt: str, words: str, enabled: bool) -> None:
+    panel.prompt.set_text(prompt)
+    assert (panel.sampling.grid.combo.currentText(), panel.sampling.grid.isEnabled()) == (words, enabled)
+
+
+def test_rows_are_the_prompt_again_from_other_noise(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+    panel.sampling.grid.valueChanged.emit("3")
+    until(qtbot, lambda: generate.request and len(generate.request.labels) == 30)
+    drawn(generate, qtbot)
+    images = panel.grid.images()
+    assert generate.request and generate.request.labels == tuple(range(10)) * 3
+    assert not np.array_equal(images[:10], images[10:20])
+    assert panel.sampling.grid.combo.currentText() == "10 × 3"
+
+
+# ---- taking it away
+
+
+@pytest.mark.parametrize("field", ["nothing", "prompt", "selected"])
+def test_ctrl_c_copies_the_grid_unless_words_are_selected(
+    panel: GeneratePanel, window: MainWindow, qtbot: QtBot, field: str
+) -> None:
+    window.activateWindow()
+    panel.timeline.set_step(2)
+    QGuiApplication.clipboard().setText("before")
+    edit = panel.prompt.edit
+    (panel.grid if field == "nothing" else edit).setFocus()
+    edit.deselect()
+    if field == "selected":
+        edit.selectAll()
+    qtbot.keyClick(panel.grid if field == "nothing" else edit, Qt.Key.Key_C, CTRL)
+    if field == "selected":
+        assert QGuiApplication.clipboard().text() == edit.text()
+    else:
+        assert clipboard_is(grid(panel.grid.images(), 10, scale=4))
+        assert panel.copy_button.text() == "Copied"
+        until(qtbot, lambda: panel.copy_button.text() == "Copy")
+
+
+def test_one_digit_is_copied_by_its_menu(panel: GeneratePanel, qtbot: QtBot) -> None:
+    place = panel.grid.cell_rect(6).center().toPoint()
+    for _again in range(2):  # the second time it is chosen already, and stays so
+        panel.grid.customContextMenuRequested.emit(place)
+        menu = panel.findChildren(QMenu)[-1]
+        menu.actions()[0].trigger()
+        menu.close()
+        assert panel.grid.selected() == 6
+    assert clipboard_is(grid(panel.grid.images()[6:7], 1, scale=10))
+
+
+def test_the_menu_key_means_the_current_digit(panel: GeneratePanel, qtbot: QtBot) -> None:
+    panel.grid.setFocus()
+    for _ in range(3):
+        qtbot.keyClick(panel.grid, Qt.Key.Key_Right)
+    place = panel.grid.inputMethodQuery(Qt.InputMethodQuery.ImCursorRectangle)
+    assert panel.grid.cell_at(place.center()) == 3  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    ("name", "suggested", "chosen", "expected"),
+    [
+        ("a.png", ".png", ".png", "a.png"),
+        ("a.png", ".png", ".gif", "a.gif"),  # only the list was touched
+        ("a.webp", ".png", ".gif", "a.webp"),  # what was typed counts
+        ("a", ".png", ".npz", "a.npz"),
+        ("there", ".png", ".png", "there-2.png"),  # the dialog was not asked about that file
+        ("there.png", ".png", ".png", "there.png"),  # about this one it was
+    ],
+)
+def test_an_ending_is_what_was_meant(tmp_path: Path, name: str, suggested: str, chosen: str, expected: str) -> None:
+    (tmp_path / "there.png").touch()
+    assert with_ending(tmp_path / name, suggested, chosen) == tmp_path / expected
+
+
+def test_the_export_menu_asks_for_its_format_in_the_last_folder(
+    panel: GeneratePanel, generate: Generate, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def choose(parent: object, title: str, suggested: str, filters: str) -> tuple[str, str]:
+        asked.append((suggested, filters.split(";;")[0]))
+        return suggested, filters.split(";;")[0]
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+    panel.export_folder = tmp_path
+    panel.timeline.view.button("clean").click()
+    for action in panel.export_button.menu().actions():
+        with qtbot.waitSignal(generate.exported, timeout=WAIT_MS):
+            action.trigger()
+    names = [Path(suggested).name for suggested, _first in asked]
+    assert names == [f"noiseloom-2026{ending}" for ending in (".png", ".gif", ".webp", ".apng", ".npz")]
+    assert all(f"*{Path(suggested).suffix})" in first for suggested, first in asked)
+    assert {path.name for path in tmp_path.glob("noiseloom-*")} == set(names)
+
+
+def test_a_dialog_that_is_cancelled_writes_nothing(
+    panel: GeneratePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    panel.export()
+    assert not window.session._jobs and panel.export_folder is None
