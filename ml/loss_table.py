@@ -1,6 +1,7 @@
 """The table of a run's losses, `loss.csv`: a row per report, and none beyond the run's step."""
 
 import csv
+import math
 import os
 from pathlib import Path
 
@@ -36,13 +37,13 @@ class LossTable:
         """Take out what a run that was cut off wrote after its last checkpoint, and what is no whole row."""
         if os.path.isfile(self.path):
             lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-            kept = [line for line in lines if _step_of(line) in range(step + 1)]
+            kept = [line for line in lines if _step_of(line) <= step]
             with atomic(self.path) as temporary:
                 temporary.write_text("".join([",".join(COLUMNS), "\n", *kept]), encoding="utf-8")
 
 
-def _step_of(line: str) -> int | None:
-    """The step of a whole row, or None."""
+def _step_of(line: str) -> float:
+    """The step of a whole row; infinite where it is none."""
     first, *rest = line.split(",")
     whole = line.endswith("\n") and len(rest) == len(COLUMNS) - 1 and first.isdecimal()
-    return int(first) if whole else None
+    return int(first) if whole else math.inf

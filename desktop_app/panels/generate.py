@@ -56,6 +56,7 @@ class GeneratePanel(Page):
         self.copy_button.setEnabled(False)
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
         self._view: View = "noisy"
+        self._fresh = False  # a trajectory has begun and the timeline still has the one before
         self._arrange()
         self._connect()
         self._show_prompt()
@@ -188,16 +189,15 @@ class GeneratePanel(Page):
     # ---- what is shown
 
     def _begin(self) -> None:
-        request = self._generate.request
-        assert request is not None
-        self.timeline.begin(request.steps)
-        self.grid.set_captions([], keep_room=True)
+        self._fresh = True
         if not len(self.grid.images()):
             self.grid.set_empty_text("Drawing the first digits…")
 
     def _add_step(self, step: int) -> None:
-        frames = self._generate.frames
-        first = self.timeline.reached < 0
+        frames, first = self._generate.frames, self._fresh
+        if first:
+            self._fresh = False
+            self.timeline.begin(self._generate.steps)
         following = self.timeline.step >= self.timeline.reached  # the hand is not somewhere in the past
         for new in range(self.timeline.reached + 1, step + 1):
             self.timeline.add_step(new, frames[new].sigma / max(frames[0].sigma, 1e-9))

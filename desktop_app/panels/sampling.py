@@ -77,6 +77,9 @@ class SamplingSettings(QWidget):
 
     def _arrange(self) -> None:
         main = Section("Sampling")
+        room = self.reset.sizePolicy()
+        room.setRetainSizeWhenHidden(True)
+        self.reset.setSizePolicy(room)
         main.set_corner(self.reset)
         for widget in (self.model, self.sampler, self.steps, self.guidance, self.eta, self.grid):
             main.add(widget)

@@ -130,6 +130,16 @@ def test_a_film_ends_where_its_drawing_was_stopped(panel: GeneratePanel, generat
     panel.timeline.pause()
 
 
+def test_a_moving_slider_does_not_make_the_page_flicker(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+    shown = panel.grid.images().copy()
+    generate.change(guidance=2.5, live=False)
+    generate.draw(live=True)
+    assert panel.timeline.isEnabled() and panel.timeline.step == 4  # until there is something new to show
+    assert np.array_equal(panel.grid.images(), shown) and panel.grid._captions
+    drawn(generate, qtbot)
+    assert panel.timeline.step == 4 and not np.array_equal(panel.grid.images(), shown)
+
+
 # ---- what a failure leaves
 
 

@@ -116,6 +116,19 @@ def test_cells_are_hit_where_they_are_painted(qtbot: Any) -> None:
     assert hovered.args == [4]
 
 
+def test_small_images_give_captions_less_room(qtbot: Any) -> None:
+    grid = ImageGrid()
+    grid.set_images(digits(100), 10)
+    grid.set_captions([], keep_room=True)
+    show(qtbot, grid, 880, 540)
+    small = grid.layout_of_cells()
+    grid.set_images(digits(30), 10)
+    large = grid.layout_of_cells()
+    assert small and large and small.tiny and not large.tiny
+    assert small.width >= 28  # no pixel of a digit is lost even in the largest grid
+    assert small.pitch_y - small.height < large.pitch_y - large.height
+
+
 @pytest.mark.parametrize(("count", "columns"), [(1, None), (3, 10), (100, 10), (137, None)])
 @pytest.mark.parametrize("size", [(900, 500), (300, 700), (90, 60)])
 def test_every_cell_lies_inside(qtbot: Any, count: int, columns: int | None, size: tuple[int, int]) -> None:

@@ -19,7 +19,8 @@ from ml.config import ModelConfig, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.errors import BadFile, BadRequest, CannotWrite, Diverged
 from ml.events import CheckpointSaved, Paused, Preview, Resumed, RunFinished, RunStarted, Sampled, TrainEvent, TrainStep
-from ml.trainer import CONFIG_FILE, LOSS_FILE, Run, train
+from ml.loss_table import LOSS_FILE
+from ml.trainer import CONFIG_FILE, Run, train
 from tests.tiny import tiny_config
 
 REPO = Path(__file__).resolve().parents[2]
