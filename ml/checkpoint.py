@@ -29,7 +29,6 @@ class ModelHeader(Description):
     model: ModelConfig
     defaults: SampleSettings = SampleSettings()
     data: str = ""
-    data_mean: float = Field(default=0.0, ge=-1, le=1, description="of all pixels; where sampling begins, see pipeline")
     device: str = ""
     steps: int = 0
     images: int = 0

@@ -83,6 +83,7 @@ class SampleSettings(Description):
     guidance_to: float = Field(default=1e4, ge=0, description="... and below this (Kynkaanniemi et al. 2024)")
     spacing: Spacing = "karras"
     sigma_max: float = Field(default=40.0, gt=0.1, le=1000, description="sigma/alpha where flow and karras grids begin")
+    sigma_lead: float = Field(default=0.0, ge=0, le=10_000, description="one step at this sigma/alpha first; 0: none")
     sigma_min: float = Field(default=0.02, gt=0, le=1, description="sigma/alpha of a karras grid's last noisy level")
 
 
@@ -129,7 +130,8 @@ class TrainConfig(Description):
     loss: Literal["mse", "huber"] = "mse"
     weighting: Literal["none", "min-snr"] = "none"
     time_mean: float = Field(default=0.0, description="flow: logit-normal times, mean of log(sigma/alpha) ...")
-    time_std: float = Field(default=1.0, gt=0, description="... and its standard deviation")
+    time_std: float = Field(default=1.0, gt=0, description="... and its standard deviation ...")
+    time_uniform: float = Field(default=0.0, ge=0, le=1, description="... save this share, drawn uniformly up to t = 1")
     augment: bool = Field(default=False, description="judge only: small shifts, rotations and scalings")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = Field(default=0, ge=0, lt=2**53)

@@ -21,7 +21,7 @@ def diffusion_loss(
     x0 (B, C, H, W) in [-1, 1], labels (B,). Returns the mean loss, a scalar.
     """
     count, device = len(x0), x0.device
-    levels = schedule.draw(count, rng, config.time_mean, config.time_std)
+    levels = schedule.draw(count, rng, config.time_mean, config.time_std, config.time_uniform)
     eps = torch.randn(x0.shape, generator=rng, device=device)
     dropped = torch.rand(count, generator=rng, device=device) < config.label_dropout
     null = config.model.num_classes

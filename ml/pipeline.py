@@ -120,9 +120,7 @@ def _steps(model: LoadedModel, request: SampleRequest, first: int) -> Iterator[D
     wanted = torch.tensor([null if label == NO_LABEL else label for label in labels], device=model.device)
     settings = request if null and set(labels) != {NO_LABEL} else request.with_changes(guidance=1.0)
     denoise = classifier_free(NetworkDenoiser(model.network, config.prediction), wanted, null, settings)
-    # x_t = alpha x0 + sigma eps at the first level: without the data's mean, a grid that begins at a low noise level
-    # would draw images that are too grey (Lin et al. 2024, on schedules that do not end in pure noise).
-    start = grid[0].alpha * model.header.data_mean + grid[0].sigma * noise()
+    start = grid[0].sigma * noise()
     return run_sampler(request, denoise, start.contiguous(memory_format=torch.channels_last), grid, noise)
 
 

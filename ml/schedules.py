@@ -52,11 +52,13 @@ class Levels(NamedTuple):
 class Schedule(Protocol):
     """A path from data to noise."""
 
-    def draw(self, count: int, rng: torch.Generator, mean: float, std: float) -> Levels:
+    def draw(self, count: int, rng: torch.Generator, mean: float, std: float, uniform: float = 0.0) -> Levels:
         """`count` random noise levels to train on."""
         ...
 
-    def grid(self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float) -> list[Level]:
+    def grid(
+        self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float, sigma_lead: float = 0.0
+    ) -> list[Level]:
         """`steps` noisy levels, noisiest first, and then CLEAN."""
         ...
 
@@ -92,14 +94,16 @@ class DiscreteSchedule:
         """A sampling grid through the given indices, ending at CLEAN."""
         return [*(self.level(i) for i in indices), CLEAN]
 
-    def draw(self, count: int, rng: torch.Generator, mean: float, std: float) -> Levels:
-        """Uniform over the T indices (`mean` and `std` do not apply)."""
+    def draw(self, count: int, rng: torch.Generator, mean: float, std: float, uniform: float = 0.0) -> Levels:
+        """Uniform over the T indices (`mean`, `std` and `uniform` do not apply)."""
         index = torch.randint(self.timesteps, (count,), generator=rng, device=rng.device)
         alpha = torch.from_numpy(np.sqrt(self.alpha_bar)).float().to(rng.device)[index].view(-1, 1, 1, 1)
         sigma = torch.from_numpy(np.sqrt(1 - self.alpha_bar)).float().to(rng.device)[index].view(-1, 1, 1, 1)
         return Levels((index / self.timesteps).float(), alpha, sigma)
 
-    def grid(self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float) -> list[Level]:
+    def grid(
+        self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float, sigma_lead: float = 0.0
+    ) -> list[Level]:
         """`uniform`: linspace over the indices; `trailing`: Lin et al. 2023; `karras`: Karras et al. 2022, eq. 5."""
         if steps > self.timesteps:
             raise BadRequest(f"{steps} steps are more than the model's T = {self.timesteps}.", "Ask for fewer steps.")
@@ -108,9 +112,9 @@ class DiscreteSchedule:
         if spacing == "trailing":
             return self.levels((np.linspace(self.timesteps, 0, steps, endpoint=False).round().astype(int) - 1).tolist())
         log_ratio = -0.5 * np.log(self.snr)
-        top = min(sigma_max, math.exp(log_ratio[-1]))
+        noisiest = math.exp(log_ratio[-1])
         bottom = max(sigma_min, math.exp(log_ratio[0]))
-        ratios = karras_ratios(steps, top, bottom)
+        ratios = karras_ratios(steps, min(sigma_max, noisiest), bottom, min(sigma_lead, noisiest))
         index = np.interp(np.log(ratios), log_ratio, np.arange(self.timesteps))
         return [
             *(
@@ -128,23 +132,35 @@ class DiscreteSchedule:
 class FlowSchedule:
     """The straight path of flow matching (Lipman et al. 2023): alpha = 1 - t, sigma = t."""
 
-    def draw(self, count: int, rng: torch.Generator, mean: float, std: float) -> Levels:
-        """Logit-normal times (Esser et al. 2024): log(sigma / alpha) ~ N(mean, std^2)."""
+    def draw(self, count: int, rng: torch.Generator, mean: float, std: float, uniform: float = 0.0) -> Levels:
+        """Logit-normal times (Esser et al. 2024): log(sigma / alpha) ~ N(mean, std^2).
+
+        A share `uniform` in [0, 1] of them is drawn from all of [0, 1] instead: the normal's tail hardly reaches the
+        pure noise in which sampling begins.
+        """
         t = torch.sigmoid(mean + std * torch.randn(count, generator=rng, device=rng.device))
+        if uniform:
+            anywhere, chosen = torch.rand(2, count, generator=rng, device=rng.device)
+            t = torch.where(chosen < uniform, anywhere, t)
         t = t.clamp(1e-6, 1 - 1e-6)  # in float32 a far tail rounds to pure noise, of which no weight can be told
         return Levels(t, (1 - t).view(-1, 1, 1, 1), t.view(-1, 1, 1, 1))
 
-    def grid(self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float) -> list[Level]:
+    def grid(
+        self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float, sigma_lead: float = 0.0
+    ) -> list[Level]:
         """`karras`: eq. 5 of Karras et al. 2022 in sigma/alpha; otherwise equal steps of t."""
         if spacing == "karras":
-            times = [r / (1 + r) for r in karras_ratios(steps, sigma_max, sigma_min)]
+            times = [r / (1 + r) for r in karras_ratios(steps, sigma_max, sigma_min, sigma_lead)]
         else:
             times = np.linspace(sigma_max / (1 + sigma_max), 0, steps, endpoint=False).tolist()
         return [*(Level(t, 1 - t, t) for t in times), CLEAN]
 
 
-def karras_ratios(steps: int, sigma_max: float, sigma_min: float, rho: float = KARRAS_RHO) -> list[float]:
+def karras_ratios(steps: int, sigma_max: float, sigma_min: float, sigma_lead: float = 0.0) -> list[float]:
     """Karras et al. 2022, eq. 5: `steps` values of sigma/alpha from sigma_max down to sigma_min.
+
+    With a `sigma_lead` above sigma_max the first of them is that: images begin in what is nearly pure noise (Lin et al.
+    2024), where the model's estimate is the mean of all images, and no more than one step is spent there.
 
     Raises BadRequest where more than one step would not go down.
     """
@@ -153,8 +169,10 @@ def karras_ratios(steps: int, sigma_max: float, sigma_min: float, rho: float = K
             f"A grid cannot go down from noise level {sigma_max:g} to {sigma_min:g}.",
             "Choose a sigma_max above sigma_min, and above the schedule's own lowest level.",
         )
-    ramp = np.linspace(0, 1, steps) if steps > 1 else np.zeros(1)
-    return ((sigma_max ** (1 / rho) + ramp * (sigma_min ** (1 / rho) - sigma_max ** (1 / rho))) ** rho).tolist()
+    lead = [sigma_lead] if steps > 1 and sigma_lead > sigma_max else []
+    ramp = np.linspace(0, 1, steps - len(lead)) if steps - len(lead) > 1 else np.zeros(1)
+    top, bottom = sigma_max ** (1 / KARRAS_RHO), sigma_min ** (1 / KARRAS_RHO)
+    return lead + ((top + ramp * (bottom - top)) ** KARRAS_RHO).tolist()
 
 
 def make_schedule(name: ScheduleName, timesteps: int = 1000) -> Schedule:
@@ -173,7 +191,7 @@ def schedule_of(config: ModelConfig) -> Schedule:
 
 def grid_of(schedule: Schedule, settings: SampleSettings) -> list[Level]:
     """The sampling grid that the settings ask for."""
-    return schedule.grid(settings.steps, settings.spacing, settings.sigma_max, settings.sigma_min)
+    return schedule.grid(settings.steps, settings.spacing, settings.sigma_max, settings.sigma_min, settings.sigma_lead)
 
 
 def q_sample(x0: Tensor, eps: Tensor, alpha: Tensor | float, sigma: Tensor | float) -> Tensor:

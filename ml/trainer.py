@@ -175,7 +175,6 @@ class Run:
                 f"Set model.num_classes to {len(dataset.classes)}" + (", or to 0 for none." if self.draws else "."),
             )
         self.images, self.labels = dataset.images.to(where), dataset.labels.to(where)
-        self.data_mean = round(float(dataset.images.float().mean()) / 127.5 - 1, 4)
         torch.manual_seed(config.seed)  # the initial weights
         self.network = build(config.model).to(where).to(memory_format=torch.channels_last)
         self.ema = PowerEma(self.network, config.ema_gamma)
@@ -327,7 +326,6 @@ class Run:
             model=config.model,
             defaults=config.defaults,
             data=config.data,
-            data_mean=self.data_mean,
             device=self.device.name,
             steps=self.step,
             images=self.step * config.batch_size,

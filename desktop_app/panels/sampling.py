@@ -19,6 +19,8 @@ SAMPLERS = (
 SPACINGS = (("karras", "Karras"), ("uniform", "Even"), ("trailing", "Even, from the end"))
 ROWS = (1, 2, 3, 5, 10)
 MANY = 1000.0  # a guidance interval that reaches this far up has no upper end ...
+STARTS = (("pure", "Pure noise"), ("first", "First σ"))
+PURE_NOISE = 1000.0  # sigma/alpha; nothing of an image is left to be seen
 NO_END = SampleSettings().guidance_to  # ... which is said so
 
 
@@ -58,8 +60,11 @@ class SamplingSettings(QWidget):
         )
         self.grid = ChoiceRow("Grid", tip="Columns × rows; each row is the prompt again, from other noise")
         self.spacing = ChoiceRow("Spacing", SPACINGS, tip="Where the steps lie between noise and image")
+        self.start = ChoiceRow(
+            "Begin at", STARTS, tip="Pure noise spends one step on where digits are at all, and goes on at the first σ"
+        )
         self.sigma_max = SliderRow(
-            "First σ", 1, 1000, 40, decimals=1, logarithmic=True, tip="The noise level that sampling begins at"
+            "First σ", 1, 1000, 40, decimals=1, logarithmic=True, tip="The noise level from which the steps are spread"
         )
         self.guide_from = SliderRow(
             "Guide from σ",
@@ -83,7 +88,7 @@ class SamplingSettings(QWidget):
         main.set_corner(self.reset)
         for widget in (self.model, self.sampler, self.steps, self.guidance, self.eta, self.grid):
             main.add(widget)
-        for widget in (self.spacing, self.sigma_max, self.guide_from, self.guide_to):
+        for widget in (self.spacing, self.start, self.sigma_max, self.guide_from, self.guide_to):
             self.advanced.add(widget)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -100,6 +105,7 @@ class SamplingSettings(QWidget):
         self.eta.valueChanged.connect(lambda value: generate.change(eta=value))
         self.grid.valueChanged.connect(lambda rows: generate.change(rows=int(rows)))
         self.spacing.valueChanged.connect(lambda name: generate.change(spacing=name))
+        self.start.valueChanged.connect(lambda key: generate.change(sigma_lead=PURE_NOISE if key == "pure" else 0.0))
         self.sigma_max.valueChanged.connect(lambda value: generate.change(sigma_max=value))
         self.guide_from.valueChanged.connect(lambda value: generate.change(guidance_from=value))
         self.guide_to.valueChanged.connect(lambda value: generate.change(guidance_to=value if value < MANY else NO_END))
@@ -121,6 +127,8 @@ class SamplingSettings(QWidget):
         self.eta.set_value(settings.eta)
         self.eta.setEnabled(settings.sampler == "ddim")
         self.spacing.set_value(settings.spacing)
+        self.start.set_value("pure" if settings.sigma_lead > settings.sigma_max else "first")
+        self.start.setEnabled(settings.spacing == "karras")
         self.sigma_max.set_value(settings.sigma_max)
         self.guide_from.set_value(settings.guidance_from)
         self.guide_to.set_value(min(settings.guidance_to, MANY))

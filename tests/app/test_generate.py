@@ -16,6 +16,7 @@ from desktop_app.session.generate import Generate
 from desktop_app.settings import AppSettings
 from desktop_app.theme import theme
 from desktop_app.work import Judged
+from ml.config import SampleSettings
 from ml.images import grid
 from tests.app.conftest import WAIT_MS, Opener
 
@@ -230,7 +231,11 @@ def test_settings_say_what_they_do_and_can_be_put_back(
     sampling.guide_to.box.setValue(30)
     assert generate.settings.guidance_to == 30
     sampling.guide_to.box.setValue(1000)
-    assert generate.settings.guidance_to == defaults.guidance_to  # no limit
+    assert generate.settings.guidance_to == SampleSettings().guidance_to  # no limit
+    sampling.start.valueChanged.emit("pure")
+    assert generate.settings.sigma_lead == 1000 and sampling.start.value() == "pure"
+    sampling.start.valueChanged.emit("first")
+    assert generate.settings.sigma_lead == 0 and sampling.start.value() == "first"
     sampling.reset.click()
     assert generate.settings == defaults and sampling.reset.isHidden()
     assert sampling.sampler.value() == defaults.sampler and sampling.eta.value() == defaults.eta

@@ -155,6 +155,18 @@ def test_karras_ratios_are_equation_5() -> None:
     assert karras_ratios(1, 80.0, 0.002) == pytest.approx([80.0])
 
 
+def test_a_karras_grid_may_begin_with_one_step_in_pure_noise() -> None:
+    assert karras_ratios(5, 12.0, 0.01, 1000.0) == [1000.0, *karras_ratios(4, 12.0, 0.01)]
+    assert karras_ratios(5, 12.0, 0.01, 3.0) == karras_ratios(5, 12.0, 0.01)  # no step upwards
+    assert karras_ratios(1, 12.0, 0.01, 1000.0) == pytest.approx([12.0])  # a single step sees the images' level
+    assert [level.ratio for level in FlowSchedule().grid(3, "karras", 12.0, 0.01, 1000.0)] == pytest.approx(
+        [1000.0, 12.0, 0.01, 0.0]
+    )
+    linear = make_schedule("linear")
+    assert isinstance(linear, DiscreteSchedule)
+    assert linear.grid(3, "karras", 12.0, 0.02, 1000.0)[0] == pytest.approx(linear.level(999))  # as noisy as it gets
+
+
 def test_more_steps_than_the_schedule_has_are_refused() -> None:
     with pytest.raises(BadRequest, match="T = 100"):
         make_schedule("linear", 100).grid(101, "uniform", 40.0, 0.02)
@@ -167,6 +179,15 @@ def test_flow_times_are_logit_normal() -> None:
     assert float(ratios.std()) == pytest.approx(1.1, abs=0.02)
     torch.testing.assert_close(levels.alpha + levels.sigma, torch.ones(50_000, 1, 1, 1))
     assert torch.equal(levels.sigma.flatten(), levels.t)
+
+
+def test_a_share_of_flow_times_is_uniform() -> None:
+    levels = FlowSchedule().draw(50_000, torch.Generator().manual_seed(0), mean=-20.0, std=0.1, uniform=0.3)
+    elsewhere = levels.t[levels.t > 1e-4]
+    assert len(elsewhere) / 50_000 == pytest.approx(0.3, abs=0.01)
+    assert float(elsewhere.mean()) == pytest.approx(0.5, abs=0.01)
+    assert float(elsewhere.std()) == pytest.approx(12**-0.5, abs=0.01)
+    assert torch.equal(levels.sigma.flatten(), levels.t) and levels.alpha.min() > 0
 
 
 def test_flow_times_never_reach_pure_noise_or_a_clean_image() -> None:
