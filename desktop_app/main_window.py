@@ -25,7 +25,7 @@ from desktop_app.settings import AppSettings, save_settings
 from desktop_app.theme import Space, theme
 from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
-from desktop_app.words import duration, preset_title
+from desktop_app.words import DATA, duration, preset_title
 
 PAGES = (("generate", "Generate", "image"), ("train", "Train", "chart-line-up"))
 SMALLEST = (1024, 700)
@@ -224,9 +224,9 @@ class MainWindow(QMainWindow):
         if card is None:
             self.status.set_model("")
             return
-        trained = (
-            f"trained {duration(card.header.seconds)} on {card.header.data.upper()}" if card.header.seconds else ""
-        )
+        header = card.header
+        data = DATA.get(header.data, header.data)
+        trained = f"trained {duration(header.seconds)} on {data}" if header.seconds else ""
         self.status.set_model(" · ".join(part for part in (card.name, trained) if part))
 
     def show_status(self) -> None:
@@ -326,8 +326,8 @@ def train_status(session: Session) -> tuple[str, float | None]:
     if train.state == "starting":
         return f"Training: {train.status or 'starting'}", None
     if train.state in ("paused", "pausing"):
-        return f"Training {train.name} · paused", train.progress
+        return f"Training {preset_title(train.name)} · paused", train.progress
     if train.state == "stopping":
-        return f"Training {train.name} · saving", train.progress
+        return f"Training {preset_title(train.name)} · saving", train.progress
     left = f" · {duration(train.last.remaining_s)} left" if train.last else ""
-    return f"Training {train.name}{left}", train.progress
+    return f"Training {preset_title(train.name)}{left}", train.progress

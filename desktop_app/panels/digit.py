@@ -85,4 +85,4 @@ class DigitView(QWidget):
 
 def reading(label: int, confidence: float) -> str:
     """What the judge reads, and how surely it does."""
-    return f"{label} · {100 * confidence:.0f}\N{NO-BREAK SPACE}%"
+    return f"{label} · {confidence:.0%}"

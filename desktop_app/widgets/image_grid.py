@@ -240,7 +240,7 @@ class ImageGrid(QWidget):
                         painter.drawStaticText(QPointF(rect.center().x() - width / 2, rect.bottom() + lift), words)
 
     def _fitted(self, text: str, metrics: QFontMetrics, room: float) -> tuple[QStaticText, int]:
-        """A caption laid out once; on a tiny cell only its first word, "7" of "7 · 99 %"."""
+        """A caption laid out once; on a tiny cell only its first word, "7" of "7 · 99%"."""
         key = text, metrics.height(), round(room)
         if key not in self._words:
             short = text if metrics.horizontalAdvance(text) <= room else text.split(" ", 1)[0]

@@ -157,9 +157,9 @@ def test_a_verdict_that_disagrees_looks_different(qtbot: Any) -> None:
     grid = ImageGrid()
     grid.set_images(digits(1), 1)
     show(qtbot, grid, 160, 160)
-    grid.set_captions([Caption("7 · 99 %")])
+    grid.set_captions([Caption("7 · 99%")])
     quiet = pixels(grid)
-    grid.set_captions([Caption("7 · 99 %", warn=True)])
+    grid.set_captions([Caption("7 · 99%", warn=True)])
     assert (quiet != pixels(grid)).any()
 
 
