@@ -13,10 +13,16 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-NETWORKS = {"unet": "U-Net", "textbook": "Textbook U-Net", "judge": "Classifier"}
+NETWORKS = {"unet": "U-Net", "textbook": "Textbook U-Net", "shuffle": "ShuffleNet U-Net", "judge": "Classifier"}
 DATA = {"mnist": "MNIST", "synthetic": "Synthetic digits"}
-TARGETS = {"eps": "the noise ε", "x0": "the clean image x₀", "v": "the velocity v", "flow": "the flow u"}
-SCHEDULES = {"linear": "linear", "cosine": "cosine", "flow": "straight-line"}
+TARGETS = {
+    "eps": "the noise ε",
+    "x0": "the clean image x₀",
+    "v": "the velocity v",
+    "flow": "the flow u",
+    "edm": "image and noise mixed as in EDM",
+}
+SCHEDULES = {"linear": "linear", "cosine": "cosine", "sigmoid": "sigmoid", "flow": "straight-line", "edm": "EDM"}
 OPTIMIZERS = {"adamw": "AdamW", "adam": "Adam", "muon": "Muon"}
 RATES = {
     "onecycle": "up and down once",

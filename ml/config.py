@@ -14,9 +14,10 @@ from ml.errors import BadFile
 NO_LABEL = -1
 MAX_IMAGES = 100_000
 
-ScheduleName = Literal["linear", "cosine", "flow"]
-Prediction = Literal["eps", "x0", "v", "flow"]
-SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "dpm++", "heun"]
+ScheduleName = Literal["linear", "cosine", "sigmoid", "flow", "edm"]
+Prediction = Literal["eps", "x0", "v", "flow", "edm"]
+SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "euler", "dpm++", "heun"]
+Clipping = Literal["none", "static", "dynamic"]
 Spacing = Literal["uniform", "trailing", "karras"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 C = TypeVar("C", bound="Description")
@@ -46,13 +47,14 @@ class ModelConfig(Description):
     """What a network is: enough to build it, and to know what its output means."""
 
     version: Literal[1] = 1
-    network: Literal["unet", "textbook", "judge"] = "unet"
+    network: Literal["unet", "textbook", "shuffle", "judge"] = "unet"
     image_size: int = Field(default=28, ge=8, le=128, description="pixels; images are square")
     channels: int = Field(default=1, ge=1, le=4)
     num_classes: int = Field(default=10, ge=0, le=1000, description="0: unconditional; else with a null label too")
     prediction: Prediction = "flow"
     schedule: ScheduleName = "flow"
     timesteps: int = Field(default=1000, ge=10, le=4000, description="T of the discrete schedules")
+    zero_snr: bool = Field(default=False, description="discrete: rescaled so that x_T is pure noise (Lin et al. 2024)")
     widths: tuple[int, ...] = Field(default=(32, 64), min_length=1, max_length=6)
     blocks: int = Field(default=1, ge=1, le=8, description="residual blocks per level")
     attention: tuple[int, ...] = Field(default=(), description="resolutions (pixels after `patch`) with self-attention")
@@ -67,8 +69,12 @@ class ModelConfig(Description):
             raise ValueError(f"image_size {self.image_size} is not a multiple of patch {self.patch}")
         if any(width % 8 or not 8 <= width <= 1024 for width in self.widths):
             raise ValueError("every width must be a multiple of 8 between 8 and 1024")
-        if self.prediction == "v" and self.schedule == "flow":
-            raise ValueError("v prediction needs a variance-preserving schedule (linear or cosine)")
+        if self.network == "shuffle" and any(width % 16 for width in self.widths):
+            raise ValueError("the widths of a ShuffleNet U-Net must be multiples of 16, since it halves them")
+        if self.prediction == "v" and self.schedule in ("flow", "edm"):
+            raise ValueError("v prediction needs a variance-preserving schedule (linear, cosine or sigmoid)")
+        if self.prediction == "eps" and self.zero_snr:
+            raise ValueError("eps prediction says nothing about the image in pure noise: zero_snr needs v or x0")
         return self
 
 
@@ -78,8 +84,11 @@ class SampleSettings(Description):
     sampler: SamplerName = "dpm++"
     steps: int = Field(default=10, ge=1, le=4000)
     eta: float = Field(default=0.0, ge=0, le=1, description="0: deterministic DDIM; 1: as noisy as DDPM")
+    variance: Literal["posterior", "beta"] = Field(default="posterior", description="of DDPM's noise")
+    clipping: Clipping = Field(default="none", description="of x0_hat: to [-1, 1], or by dynamic thresholding")
     guidance: float = Field(default=1.5, ge=0, le=15, description="w of eps_u + w (eps_c - eps_u); 1: off")
     guidance_from: float = Field(default=0.0, ge=0, description="guide only while sigma/alpha is above this ...")
+    guidance_rescale: float = Field(default=0.0, ge=0, le=1, description="phi of Lin et al. 2024; 0: off")
     guidance_to: float = Field(default=1e4, ge=0, description="... and below this (Kynkaanniemi et al. 2024)")
     spacing: Spacing = "karras"
     sigma_max: float = Field(default=40.0, gt=0.1, le=1000, description="sigma/alpha where flow and karras grids begin")

@@ -26,11 +26,33 @@ def classifier_free(model: NetworkDenoiser, labels: Tensor, null: int, settings:
         if w == 1 or not settings.guidance_from <= level.ratio <= settings.guidance_to:
             return model(x_t, level, labels)
         cond, uncond = model(torch.cat([x_t, x_t]), level, both).chunk(2)
-        return uncond + w * (cond - uncond)
+        guided = uncond + w * (cond - uncond)
+        return rescaled(guided, cond, settings.guidance_rescale) if settings.guidance_rescale else guided
 
     return denoise
+
+
+def rescaled(guided: Tensor, cond: Tensor, phi: float) -> Tensor:
+    """Guidance rescale (Lin et al. 2024, eq. 15, 16): a share phi in [0, 1] of `guided` gets the contrast of `cond`."""
+    axes = tuple(range(1, guided.ndim))
+    factor = cond.std(dim=axes, keepdim=True) / guided.std(dim=axes, keepdim=True)
+    return guided * (1 - phi + phi * factor)
 
 
 def clipped(denoise: Denoiser) -> Denoiser:
     """Clamp x0_hat to [-1, 1], the range of the data (Ho et al. 2020, their released sampler)."""
     return lambda x_t, level: denoise(x_t, level).clamp(-1, 1)
+
+
+def thresholded(denoise: Denoiser, percentile: float = 0.995) -> Denoiser:
+    """Dynamic thresholding (Saharia et al. 2022): clamp to s, and divide by s.
+
+    s is the image's own `percentile` of |x0_hat|, at least 1.
+    """
+
+    def bounded(x_t: Tensor, level: Level) -> Tensor:
+        x0 = denoise(x_t, level)
+        s = x0.abs().flatten(1).quantile(percentile, dim=1).clamp(min=1).view(-1, 1, 1, 1)
+        return x0.clamp(-s, s) / s
+
+    return bounded

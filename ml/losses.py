@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ml.config import TrainConfig
-from ml.denoiser import TIME_SCALE, target
+from ml.denoiser import TIME_SCALE, Preconditioning, network_input, target
 from ml.schedules import Levels, Schedule, q_sample
 
 MIN_SNR_GAMMA = 5.0
@@ -27,8 +27,10 @@ def diffusion_loss(
     null = config.model.num_classes
     labels = labels.masked_fill(dropped, null) if null else torch.zeros_like(labels)
     x_t = q_sample(x0, eps, levels.alpha, levels.sigma)
-    output = network(x_t, levels.t * TIME_SCALE, labels).float()
-    wanted = target(config.model.prediction, x0, eps, levels.alpha, levels.sigma)
+    prediction = config.model.prediction
+    shown = network_input(prediction, x_t, levels.alpha, levels.sigma)
+    output = network(shown, levels.t * TIME_SCALE, labels).float()
+    wanted = target(prediction, x0, eps, levels.alpha, levels.sigma)
     each = F.huber_loss(output, wanted, reduction="none") if config.loss == "huber" else (output - wanted).square()
     return (each.mean(dim=(1, 2, 3)) * loss_weight(levels, config)).mean()
 
@@ -39,7 +41,13 @@ def loss_weight(levels: Levels, config: TrainConfig) -> Tensor:
         return torch.ones_like(levels.t)
     snr = (levels.alpha / levels.sigma).square().flatten()
     capped = snr.clamp(max=MIN_SNR_GAMMA)
-    per_target = {"eps": snr, "x0": torch.ones_like(snr), "v": snr + 1, "flow": (1 + snr.sqrt()).square()}
+    per_target = {
+        "eps": snr,
+        "x0": torch.ones_like(snr),
+        "v": snr + 1,
+        "flow": (1 + snr.sqrt()).square(),
+        "edm": Preconditioning.at(levels.alpha.flatten(), levels.sigma.flatten()).out ** -2,
+    }
     return capped / per_target[config.model.prediction]
 
 

@@ -1,5 +1,6 @@
 """From a request to images: load the model, wrap it in guidance, run the sampler, hand out pixels."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,4 +127,6 @@ def _steps(model: LoadedModel, request: SampleRequest, first: int) -> Iterator[D
 
 def _frame(step: DenoiseStep, first: int, steps: int) -> Frame:
     level = step.level
-    return Frame(first, step.step, steps, level.t, level.alpha, level.sigma, to_uint8(step.x_t), to_uint8(step.x0_hat))
+    contrast = max(1.0, math.hypot(level.alpha, level.sigma))  # a path that only adds noise would be black and white
+    x_t, x0_hat = to_uint8(step.x_t / contrast), to_uint8(step.x0_hat)
+    return Frame(first, step.step, steps, level.t, level.alpha, level.sigma, x_t, x0_hat)

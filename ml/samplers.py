@@ -7,16 +7,17 @@ noise, and yield a `DenoiseStep` per level: `steps + 1` of them, the last one cl
 import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ml.config import SampleSettings
 from ml.denoiser import Denoiser, to_eps
-from ml.guidance import clipped
+from ml.guidance import clipped, thresholded
 from ml.schedules import Level
 
+Variance = Literal["posterior", "beta"]  # of the noise that DDPM adds
 Noise = Callable[[], Tensor]  # fresh standard normal noise, (B, C, H, W)
 
 
@@ -40,23 +41,39 @@ class SeededNoise:
         return torch.stack([torch.randn(self._shape, generator=g) for g in self._generators]).to(self._device)
 
 
-def ddim_step(x_t: Tensor, x0: Tensor, now: Level, then: Level, noise: Noise, eta: float) -> Tensor:
-    """Song et al. 2021, eq. 12 and 16, on any path: eta = 0 is DDIM, eta = 1 DDPM with posterior variance."""
+def ddim_step(
+    x_t: Tensor, x0: Tensor, now: Level, then: Level, noise: Noise, eta: float, variance: Variance = "posterior"
+) -> Tensor:
+    """Song et al. 2021, eq. 12 and 16, on any path: eta = 0 is DDIM, eta = 1 DDPM with posterior variance.
+
+    `variance="beta"` has DDPM's mean and the larger of its two variances (Ho et al. 2020, section 3.2).
+    """
     if then.sigma == 0:
         return then.alpha * x0
     added = max(now.sigma**2 - (now.alpha / then.alpha * then.sigma) ** 2, 0.0)  # variance of q(x_t | x_s)
     u = eta * math.sqrt(added) * then.sigma / now.sigma
     x = then.alpha * x0 + math.sqrt(max(then.sigma**2 - u**2, 0.0)) * to_eps(x0, x_t, now)
-    return x + u * noise() if u > 0 else x
+    spread = math.sqrt(added) if variance == "beta" else u
+    return x + spread * noise() if spread > 0 else x
 
 
 @torch.no_grad()
-def ddim(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise, eta: float = 0.0) -> Iterator[DenoiseStep]:
-    """DDIM (Song et al. 2021) for eta in [0, 1]; over a strided grid, eta = 1 is strided DDPM."""
+def ddim(
+    denoise: Denoiser,
+    x: Tensor,
+    grid: list[Level],
+    noise: Noise,
+    eta: float = 0.0,
+    variance: Variance = "posterior",
+) -> Iterator[DenoiseStep]:
+    """DDIM (Song et al. 2021) for eta in [0, 1]; over a strided grid, eta = 1 is strided DDPM.
+
+    On the flow path eta = 0 is Euler's method: x_s = x_t + (s - t) u.
+    """
     for step, (now, then) in enumerate(pairwise(grid)):
         x0 = denoise(x, now)
         yield DenoiseStep(step, now, x, x0)
-        x = ddim_step(x, x0, now, then, noise, eta)
+        x = ddim_step(x, x0, now, then, noise, eta, variance)
     yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
 
 
@@ -87,7 +104,7 @@ def heun(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Itera
         x0 = denoise(x, now)
         yield DenoiseStep(step, now, x, x0)
         euler = ddim_step(x, x0, now, then, noise, eta=0.0)
-        if then.sigma > 0:
+        if then.sigma > 0 and now.alpha > 0:  # y is infinite in pure noise
             slope = (to_eps(x0, x, now) + to_eps(denoise(euler, then), euler, then)) / 2
             x = then.alpha * (x / now.alpha + (then.ratio - now.ratio) * slope)
         else:
@@ -95,17 +112,43 @@ def heun(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Itera
     yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
 
 
+@torch.no_grad()
+def ddim_inversion(denoise: Denoiser, x0: Tensor, grid: list[Level], refinements: int = 3) -> Tensor:
+    """From images back to the noise that DDIM (eta = 0) over `grid` turns into them (Song et al. 2021, section 4.3).
+
+    DDIM's own step is solved for x_t by fixed-point iteration (Pan et al. 2023): x_t at the higher level depends on
+    the estimate there. x0 and the result (B, C, H, W).
+    """
+    x = grid[-2].alpha * x0
+    for then, now in pairwise(reversed(grid[:-1])):
+        noisier = x
+        for _ in range(1 + refinements):
+            estimate = denoise(noisier, now)
+            noisier = now.alpha * estimate + now.sigma * to_eps(estimate, x, then)
+        x = noisier
+    return x
+
+
 def run_sampler(
     settings: SampleSettings, denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise
 ) -> Iterator[DenoiseStep]:
     """The sampler that the settings name."""
+    denoise = _bounded(denoise, settings)
     if settings.sampler == "dpm++":
         return dpm_solver_2m(denoise, x, grid, noise)
     if settings.sampler == "heun":
         return heun(denoise, x, grid, noise)
     if settings.sampler == "ddim":
         return ddim(denoise, x, grid, noise, settings.eta)
-    return ddim(clipped(denoise) if settings.sampler == "ddpm-clip" else denoise, x, grid, noise, eta=1.0)
+    if settings.sampler == "euler":
+        return ddim(denoise, x, grid, noise)
+    return ddim(denoise, x, grid, noise, 1.0, settings.variance)
+
+
+def _bounded(denoise: Denoiser, settings: SampleSettings) -> Denoiser:
+    if settings.clipping == "dynamic":
+        return thresholded(denoise)
+    return clipped(denoise) if settings.clipping == "static" or settings.sampler == "ddpm-clip" else denoise
 
 
 def network_calls(settings: SampleSettings) -> int:

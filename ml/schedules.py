@@ -35,7 +35,9 @@ class Level(NamedTuple):
     @property
     def log_snr_half(self) -> float:
         """lambda = log(alpha / sigma), the time in which DPM-Solver++ is written."""
-        return math.log(self.alpha / self.sigma) if self.sigma > 0 else math.inf
+        if self.sigma == 0:
+            return math.inf
+        return math.log(self.alpha / self.sigma) if self.alpha > 0 else -math.inf
 
 
 CLEAN = Level(0.0, 1.0, 0.0)
@@ -75,6 +77,22 @@ def cosine_betas(timesteps: int, s: float = 0.008) -> Array:
     return (1 - f[1:] / f[:-1]).clip(0, 0.999)
 
 
+def sigmoid_betas(timesteps: int, start: float = -3, end: float = 3, tau: float = 1) -> Array:
+    """Jabri et al. 2022, algorithm 2: alpha_bar falls along a sigmoid, beta clipped at 0.999."""
+    x = (np.linspace(start, end, timesteps + 1, dtype=np.float64)) / tau
+    f = 1 / (1 + np.exp(x))
+    f = (f - f[-1]) / (f[0] - f[-1])
+    return (1 - f[1:] / f[:-1]).clip(0, 0.999)
+
+
+def zero_terminal_snr(beta: Array) -> Array:
+    """Lin et al. 2024, algorithm 1: sqrt(alpha_bar) shifted and stretched so that its last value is 0."""
+    root = np.sqrt(np.cumprod(1 - beta))
+    root = (root - root[-1]) * root[0] / (root[0] - root[-1])
+    alpha_bar = root**2
+    return 1 - alpha_bar / np.concatenate([[1.0], alpha_bar[:-1]])
+
+
 class DiscreteSchedule:
     """A variance-preserving schedule given by its betas; index i of T stands for t = i / T."""
 
@@ -111,8 +129,9 @@ class DiscreteSchedule:
             return self.levels(np.linspace(self.timesteps - 1, 0, steps).round().astype(int).tolist())
         if spacing == "trailing":
             return self.levels((np.linspace(self.timesteps, 0, steps, endpoint=False).round().astype(int) - 1).tolist())
-        log_ratio = -0.5 * np.log(self.snr)
-        noisiest = math.exp(log_ratio[-1])
+        with np.errstate(divide="ignore"):  # at zero terminal SNR the last is infinite
+            log_ratio = -0.5 * np.log(self.snr)
+        noisiest = float(np.exp(log_ratio[-1]))
         bottom = max(sigma_min, math.exp(log_ratio[0]))
         ratios = karras_ratios(steps, min(sigma_max, noisiest), bottom, min(sigma_lead, noisiest))
         index = np.interp(np.log(ratios), log_ratio, np.arange(self.timesteps))
@@ -156,6 +175,33 @@ class FlowSchedule:
         return [*(Level(t, 1 - t, t) for t in times), CLEAN]
 
 
+class EdmSchedule:
+    """The variance-exploding path of EDM (Karras et al. 2022): alpha = 1, t = log sigma from 0.002 to 80, as 0 to 1."""
+
+    LOW, HIGH = math.log(0.002), math.log(80.0)
+
+    def draw(self, count: int, rng: torch.Generator, mean: float, std: float, uniform: float = 0.0) -> Levels:
+        """log sigma ~ N(mean, std^2), cut off at the path's ends; a share `uniform` evenly between them."""
+        t = (mean + std * torch.randn(count, generator=rng, device=rng.device) - self.LOW) / (self.HIGH - self.LOW)
+        if uniform:
+            anywhere, chosen = torch.rand(2, count, generator=rng, device=rng.device)
+            t = torch.where(chosen < uniform, anywhere, t)
+        t = t.clamp(0, 1)
+        sigma = torch.exp(self.LOW + t * (self.HIGH - self.LOW)).view(-1, 1, 1, 1)
+        return Levels(t, torch.ones_like(sigma), sigma)
+
+    def grid(
+        self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float, sigma_lead: float = 0.0
+    ) -> list[Level]:
+        """`karras`: eq. 5 of Karras et al. 2022; otherwise equal steps of log sigma. None leaves the path."""
+        high, low = min(sigma_max, 80.0), max(sigma_min, 0.002)
+        if spacing == "karras":
+            sigmas = karras_ratios(steps, high, low, min(sigma_lead, 80.0))
+        else:
+            sigmas = np.geomspace(high, low, steps).tolist()
+        return [*(Level((math.log(s) - self.LOW) / (self.HIGH - self.LOW), 1.0, s) for s in sigmas), CLEAN]
+
+
 def karras_ratios(steps: int, sigma_max: float, sigma_min: float, sigma_lead: float = 0.0) -> list[float]:
     """Karras et al. 2022, eq. 5: `steps` values of sigma/alpha from sigma_max down to sigma_min.
 
@@ -175,18 +221,19 @@ def karras_ratios(steps: int, sigma_max: float, sigma_min: float, sigma_lead: fl
     return lead + ((top + ramp * (bottom - top)) ** KARRAS_RHO).tolist()
 
 
-def make_schedule(name: ScheduleName, timesteps: int = 1000) -> Schedule:
-    """The schedule of that name; `timesteps` (10 to 4000) is T of the discrete ones."""
-    if name == "linear":
-        return DiscreteSchedule(linear_betas(timesteps))
-    if name == "cosine":
-        return DiscreteSchedule(cosine_betas(timesteps))
-    return FlowSchedule()
+def make_schedule(name: ScheduleName, timesteps: int = 1000, zero_snr: bool = False) -> Schedule:
+    """The schedule of that name; T = `timesteps` (10 to 4000) and `zero_snr` are for the discrete ones."""
+    if name == "flow":
+        return FlowSchedule()
+    if name == "edm":
+        return EdmSchedule()
+    beta = {"linear": linear_betas, "cosine": cosine_betas, "sigmoid": sigmoid_betas}[name](timesteps)
+    return DiscreteSchedule(zero_terminal_snr(beta) if zero_snr else beta)
 
 
 def schedule_of(config: ModelConfig) -> Schedule:
     """The schedule a model was made for."""
-    return make_schedule(config.schedule, config.timesteps)
+    return make_schedule(config.schedule, config.timesteps, config.zero_snr)
 
 
 def grid_of(schedule: Schedule, settings: SampleSettings) -> list[Level]:

@@ -12,6 +12,7 @@ from ml.config import SampleSettings
 SAMPLERS = (
     ("dpm++", "DPM-Solver++ 2M"),
     ("ddim", "DDIM"),
+    ("euler", "Euler"),
     ("ddpm", "DDPM"),
     ("ddpm-clip", "DDPM, clipped"),
     ("heun", "Heun"),

@@ -4,6 +4,7 @@ from torch import nn
 
 from ml.config import ModelConfig
 from ml.models.classifier import Classifier
+from ml.models.shuffle import ShuffleUNet
 from ml.models.textbook import TextbookUNet
 from ml.models.unet import UNet
 
@@ -14,4 +15,6 @@ def build(config: ModelConfig) -> nn.Module:
         return UNet(config)
     if config.network == "textbook":
         return TextbookUNet(config)
+    if config.network == "shuffle":
+        return ShuffleUNet(config)
     return Classifier(config)

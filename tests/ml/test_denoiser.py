@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.config import Prediction, ScheduleName
-from ml.denoiser import TIME_SCALE, NetworkDenoiser, target, to_eps, to_x0
+from ml.denoiser import SIGMA_DATA, TIME_SCALE, NetworkDenoiser, network_input, target, to_eps, to_score, to_x0
 from ml.schedules import Level, make_schedule, q_sample
 
 diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does
@@ -20,7 +20,12 @@ def fresh(seed: int) -> Tensor:
 
 @pytest.mark.parametrize(
     ("prediction", "schedule"),
-    [(p, s) for p in ("eps", "x0", "v", "flow") for s in ("linear", "cosine", "flow") if (p, s) != ("v", "flow")],
+    [
+        (p, s)
+        for p in ("eps", "x0", "v", "flow", "edm")
+        for s in ("linear", "cosine", "sigmoid", "flow", "edm")
+        if p != "v" or s not in ("flow", "edm")
+    ],
 )
 def test_a_perfect_network_of_any_target_gives_back_the_image(prediction: Prediction, schedule: ScheduleName) -> None:
     x0, eps = fresh(1), fresh(2)
@@ -39,6 +44,33 @@ def test_v_is_that_of_diffusers() -> None:
     expected = scheduler.get_velocity(fresh(1), fresh(2), torch.tensor([500, 500, 500]))
     found = target("v", fresh(1), fresh(2), alpha_bar.sqrt(), (1 - alpha_bar).sqrt())
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_preconditioning_is_that_of_diffusers() -> None:
+    scheduler = diffusers.EDMEulerScheduler(sigma_data=SIGMA_DATA)
+    x_t, output = fresh(1), fresh(2)
+    for sigma in (0.01, 0.5, 3.0, 80.0):
+        shown = network_input("edm", x_t, 1.0, sigma)
+        torch.testing.assert_close(shown, scheduler.precondition_inputs(x_t, sigma))
+        expected = scheduler.precondition_outputs(x_t, output, torch.tensor(sigma, dtype=torch.float64))
+        torch.testing.assert_close(to_x0("edm", output, x_t, 1.0, sigma), expected)
+
+
+def test_preconditioning_of_a_path_is_that_of_its_noise_level() -> None:
+    x_t, output = fresh(1), fresh(2)
+    for alpha, sigma in ((0.3, 0.7), (0.6, 0.8), (1.0, 4.0)):
+        plain = to_x0("edm", output, x_t / alpha, 1.0, sigma / alpha)
+        torch.testing.assert_close(to_x0("edm", output, x_t, alpha, sigma), plain)
+    assert to_x0("edm", output, x_t, 0.0, 1.0).isfinite().all()  # pure noise
+
+
+def test_the_score_is_the_gradient_of_the_log_density() -> None:
+    level = Level(0.5, 0.6, 0.8)
+    x_t = fresh(1).requires_grad_()
+    variance = 0.6**2 * 0.25 + 0.8**2  # of alpha x0 + sigma eps, x0 ~ N(0, 0.5^2)
+    (gradient,) = torch.autograd.grad((-(x_t**2) / (2 * variance)).sum(), x_t)
+    x0_hat = 0.6 * 0.25 / variance * x_t
+    torch.testing.assert_close(to_score(x0_hat, x_t, level), gradient, check_stride=False)
 
 
 class Zero(nn.Module):

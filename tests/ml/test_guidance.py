@@ -1,12 +1,15 @@
 """Guidance: what both branches make together, in how many calls, and where."""
 
+from importlib import import_module
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from ml.config import SampleSettings
 from ml.denoiser import NetworkDenoiser, to_eps
-from ml.guidance import classifier_free, clipped, conditional
+from ml.guidance import classifier_free, clipped, conditional, rescaled, thresholded
 from ml.schedules import Level
 
 LEVEL = Level(0.5, 0.5, 0.5)
@@ -66,3 +69,34 @@ def test_guiding_the_image_is_guiding_the_noise() -> None:
     cond, uncond = (to_eps(model(x_t, level, k), x_t, level) for k in (labels, nobody))
     guided = to_eps(classifier_free(model, labels, 10, SampleSettings(guidance=w))(x_t, level), x_t, level)
     torch.testing.assert_close(guided, uncond + w * (cond - uncond))
+
+
+def test_rescaling_is_that_of_diffusers() -> None:
+    reference: Any = import_module("diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion")
+    guided, cond = 3 * fresh(1), fresh(2)
+    for phi in (0.0, 0.7, 1.0):
+        expected = reference.rescale_noise_cfg(guided, cond, guidance_rescale=phi)
+        torch.testing.assert_close(rescaled(guided, cond, phi), expected)
+
+
+def test_rescaled_guidance_has_the_contrast_of_the_conditional_branch() -> None:
+    class Loud(nn.Module):
+        def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
+            return x * (1 + labels.to(x.dtype).view(-1, 1, 1, 1))
+
+    settings = SampleSettings(guidance=7.5, guidance_rescale=1.0)
+    labels, x_t = torch.tensor([1, 2, 3]), fresh(1)
+    model = NetworkDenoiser(Loud(), "x0")
+    found = classifier_free(model, labels, 0, settings)(x_t, LEVEL)
+    torch.testing.assert_close(found.std(dim=(1, 2, 3)), conditional(model, labels)(x_t, LEVEL).std(dim=(1, 2, 3)))
+
+
+def test_dynamic_thresholding_is_that_of_diffusers() -> None:
+    diffusers: Any = import_module("diffusers")
+    scheduler = diffusers.DDPMScheduler(
+        thresholding=True, dynamic_thresholding_ratio=0.9, sample_max_value=1e6, clip_sample=False
+    )
+    for loud in (0.3, 3.0):
+        found = thresholded(lambda x, level, by=loud: by * x, 0.9)(fresh(1), LEVEL)
+        torch.testing.assert_close(found, scheduler._threshold_sample(loud * fresh(1)))
+        assert found.abs().max() <= 1

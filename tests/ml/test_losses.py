@@ -1,5 +1,7 @@
 """What training minimises: losses, their weights and the images they see, against formulas."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,9 +9,17 @@ from torch import Tensor, nn
 from ml.config import ModelConfig, Prediction, ScheduleName, TrainConfig
 from ml.denoiser import TIME_SCALE, target
 from ml.losses import MIN_SNR_GAMMA, classifier_loss, diffusion_loss, distort, loss_weight
-from ml.schedules import DiscreteSchedule, Levels, make_schedule, q_sample, schedule_of
+from ml.schedules import DiscreteSchedule, EdmSchedule, Levels, make_schedule, q_sample, schedule_of
 
-PATHS: list[tuple[Prediction, ScheduleName]] = [("eps", "linear"), ("x0", "cosine"), ("v", "cosine"), ("flow", "flow")]
+PATHS: list[tuple[Prediction, ScheduleName]] = [
+    ("eps", "linear"),
+    ("x0", "cosine"),
+    ("v", "cosine"),
+    ("v", "sigmoid"),
+    ("flow", "flow"),
+    ("edm", "edm"),
+    ("edm", "flow"),
+]
 IMAGE = torch.tensor([[-1.0, 0.2], [0.5, 1.0]]).view(1, 1, 2, 2)
 
 
@@ -44,7 +54,12 @@ class Omniscient(nn.Module):
         if isinstance(self.schedule, DiscreteSchedule):
             bar = torch.from_numpy(self.schedule.alpha_bar)[(sigma * self.schedule.timesteps).round().long()]
             alpha, sigma = bar.sqrt(), (1 - bar).sqrt()
+        if isinstance(self.schedule, EdmSchedule):
+            low, high = math.log(0.002), math.log(80)
+            alpha, sigma = torch.ones_like(sigma), torch.exp(low + sigma * (high - low))
         alpha, sigma = alpha.view(-1, 1, 1, 1), sigma.view(-1, 1, 1, 1)
+        if self.prediction == "edm":  # it is shown x_t scaled to unit variance
+            x = x * (sigma**2 + (0.5 * alpha) ** 2).sqrt()
         return target(self.prediction, IMAGE, (x - alpha * IMAGE) / sigma, alpha, sigma) + self.off
 
 
@@ -93,8 +108,11 @@ def test_an_ignorant_network_loses_as_much_as_its_target_varies(prediction: Pred
     generator = torch.Generator().manual_seed(1)
     loss = diffusion_loss(Labels(), x0, torch.zeros(4000).long(), make_schedule(schedule), config, generator)
     levels = make_schedule(schedule).draw(4000, torch.Generator().manual_seed(1), config.time_mean, config.time_std)
-    # With x0 = 0 the targets are eps, 0, alpha eps and eps.
-    expected = {"eps": 1.0, "x0": 0.0, "v": float(levels.alpha.square().mean()), "flow": 1.0}[prediction]
+    # With x0 = 0 the targets are eps, 0, alpha eps, eps, and what EDM takes back of the noise, -c_skip sigma / c_out.
+    edm = (0.5 * levels.alpha).square() / (levels.sigma.square() + (0.5 * levels.alpha).square())
+    expected = {
+        "eps": 1.0, "x0": 0.0, "v": float(levels.alpha.square().mean()), "flow": 1.0, "edm": float(edm.mean())
+    }[prediction]  # fmt: skip
     assert float(loss) == pytest.approx(expected, abs=0.05)
 
 

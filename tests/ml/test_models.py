@@ -11,6 +11,7 @@ from ml.config import ModelConfig
 from ml.models import build
 from ml.models.blocks import SelfAttention, TimeEmbedding
 from ml.models.classifier import Classifier, logits_from_features
+from ml.models.shuffle import channel_shuffle
 
 CONFIGS = {
     "small": ModelConfig(widths=(8, 16), patch=2, embedding=16),
@@ -22,6 +23,8 @@ CONFIGS = {
     "uneven heads": ModelConfig(image_size=16, widths=(104,), attention=(16,), embedding=16),
     "textbook odd": ModelConfig(network="textbook", image_size=30, widths=(8, 8, 16, 16), embedding=16),
     "textbook": ModelConfig(network="textbook", widths=(8, 16, 32), embedding=16),
+    "shuffle": ModelConfig(network="shuffle", widths=(16, 32, 48), blocks=2, embedding=16),
+    "shuffle odd": ModelConfig(network="shuffle", image_size=30, channels=3, widths=(16, 16), embedding=16),
     "textbook batch norm": ModelConfig(network="textbook", widths=(8, 16), norm="batch", embedding=16),
 }
 
@@ -149,3 +152,16 @@ def test_a_few_steps_of_training_reach_every_weight() -> None:
         (network(x, time, labels) - x).square().mean().backward()
         optimizer.step()
     assert [name for name, weight in network.named_parameters() if torch.equal(weight, before[name])] == []
+
+
+def test_channels_are_shuffled_as_by_torch() -> None:
+    x = torch.arange(2 * 6 * 4.0).view(2, 6, 2, 2)
+    torch.testing.assert_close(channel_shuffle(x), nn.functional.channel_shuffle(x, 2))
+
+
+def test_the_light_network_has_a_fraction_of_the_weights() -> None:
+    light, plain = (
+        sum(weight.numel() for weight in build(ModelConfig(network=kind, widths=(64, 128, 256))).parameters())
+        for kind in ("shuffle", "textbook")
+    )
+    assert light < plain / 3

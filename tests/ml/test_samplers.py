@@ -10,17 +10,27 @@ import pytest
 import torch
 from torch import Tensor
 
-from ml.config import SamplerName, SampleSettings, ScheduleName, Spacing
+from ml.config import Clipping, SamplerName, SampleSettings, ScheduleName, Spacing
 from ml.denoiser import Denoiser
-from ml.samplers import DenoiseStep, SeededNoise, ddim, dpm_solver_2m, heun, network_calls, run_sampler
+from ml.samplers import (
+    DenoiseStep,
+    SeededNoise,
+    Variance,
+    ddim,
+    ddim_inversion,
+    dpm_solver_2m,
+    heun,
+    network_calls,
+    run_sampler,
+)
 from ml.schedules import DiscreteSchedule, Level, make_schedule
 
 diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does
 
 MEAN, SPREAD = 0.2, 0.25  # of the Gaussian that plays the data
 SHAPE = (4, 1, 2, 2)
-SCHEDULES: list[ScheduleName] = ["linear", "cosine", "flow"]
-ALL: list[SamplerName] = ["ddpm", "ddpm-clip", "ddim", "dpm++", "heun"]
+SCHEDULES: list[ScheduleName] = ["linear", "cosine", "sigmoid", "flow", "edm"]
+ALL: list[SamplerName] = ["ddpm", "ddpm-clip", "ddim", "euler", "dpm++", "heun"]
 
 
 def exact(x_t: Tensor, level: Level) -> Tensor:
@@ -241,11 +251,15 @@ def test_ddim_is_that_of_diffusers(name: str, count: int, eta: float) -> None:
 
 @pytest.mark.parametrize("name", ["linear", "cosine"])
 @pytest.mark.parametrize("clip", [False, True])
-def test_ddpm_is_that_of_diffusers(name: ScheduleName, clip: bool) -> None:
+@pytest.mark.parametrize("variance", ["posterior", "beta"])
+def test_ddpm_is_that_of_diffusers(name: ScheduleName, clip: bool, variance: Variance) -> None:
     schedule = make_schedule(name, 200)
     assert isinstance(schedule, DiscreteSchedule)
     reference = diffusers.DDPMScheduler(
-        num_train_timesteps=200, variance_type="fixed_small", clip_sample=clip, trained_betas=schedule.beta
+        num_train_timesteps=200,
+        variance_type={"posterior": "fixed_small", "beta": "fixed_large"}[variance],
+        clip_sample=clip,
+        trained_betas=schedule.beta,
     )
     reference.alphas_cumprod = torch.from_numpy(schedule.alpha_bar)
     reference.alphas = torch.from_numpy(1 - schedule.beta)
@@ -256,7 +270,7 @@ def test_ddpm_is_that_of_diffusers(name: ScheduleName, clip: bool) -> None:
     def noise() -> Tensor:
         return torch.randn(SHAPE, generator=generator, dtype=torch.float64)
 
-    settings = SampleSettings(sampler="ddpm-clip" if clip else "ddpm", steps=200)
+    settings = SampleSettings(sampler="ddpm-clip" if clip else "ddpm", steps=200, variance=variance)
     *ours, end = run_sampler(settings, as_denoiser(schedule), fresh(1), schedule.levels(times), noise)
     x = fresh(1)
     for step, t in zip(ours, times, strict=True):
@@ -285,6 +299,50 @@ def test_dpm_solver_is_that_of_diffusers(name: str, spacing: Spacing, steps: int
         torch.testing.assert_close(step.x_t, x, rtol=1e-5, atol=1e-5)
         x = reference.step(toy_eps(x, t / 1000), t, x).prev_sample
     torch.testing.assert_close(ours[-1].x_t, x.double(), rtol=1e-5, atol=1e-5)
+
+
+def test_euler_follows_the_flow() -> None:
+    grid = make_schedule("flow").grid(6, "karras", 20.0, 0.05)
+    ours = list(run_sampler(SampleSettings(sampler="euler"), exact, fresh(1), grid, no_noise))
+    x = fresh(1)
+    for step, (now, then) in zip(ours, pairwise(grid), strict=False):
+        torch.testing.assert_close(step.x_t, x)
+        u = (x - exact(x, now)) / now.t  # dx/dt on the straight path
+        x = x + (then.t - now.t) * u
+    torch.testing.assert_close(ours[-1].x_t, x)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_ddim_brings_an_inverted_image_back(schedule: ScheduleName) -> None:
+    grid = make_schedule(schedule).grid(60, "karras", 20.0, 0.02)
+    x0 = MEAN + SPREAD * fresh(1)
+    noise = ddim_inversion(exact, x0, grid)
+    torch.testing.assert_close(noise, along_the_ode(x0, grid[-1], grid[0]), rtol=0.1, atol=0.1)
+    torch.testing.assert_close(last(ddim(exact, noise, grid, no_noise)), x0, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("sampler", ALL)
+def test_every_sampler_can_begin_in_pure_noise(sampler: SamplerName) -> None:
+    schedule = make_schedule("cosine", zero_snr=True)
+    assert isinstance(schedule, DiscreteSchedule)
+    grid = schedule.grid(20, "trailing", 40.0, 0.02)
+    assert grid[0].alpha == 0
+    generator = torch.Generator().manual_seed(3)
+
+    def noise() -> Tensor:
+        return torch.randn(4000, 1, 1, 1, generator=generator, dtype=torch.float64)
+
+    settings = SampleSettings(sampler=sampler, steps=20)
+    found = last(run_sampler(settings, exact, noise(), grid, noise))
+    assert float(found.mean()) == pytest.approx(MEAN, abs=0.02)
+
+
+@pytest.mark.parametrize(("clipping", "most"), [("static", 1.0), ("dynamic", 1.0), ("none", 5.0)])
+def test_estimates_are_bounded_as_asked(clipping: Clipping, most: float) -> None:
+    grid = make_schedule("linear").grid(5, "trailing", 40.0, 0.02)
+    settings = SampleSettings(sampler="ddim", clipping=clipping)
+    steps = list(run_sampler(settings, lambda x, level: 5 * torch.tanh(1e6 * x), fresh(1), grid, no_noise))
+    assert float(steps[0].x0_hat.abs().max()) == pytest.approx(most)
 
 
 def test_noise_of_an_image_does_not_depend_on_its_batch() -> None:

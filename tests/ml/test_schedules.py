@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from ml.config import ModelConfig, SampleSettings, Spacing
+from ml.config import ModelConfig, SampleSettings, ScheduleName, Spacing
 from ml.errors import BadRequest
 from ml.schedules import (
     CLEAN,
     DiscreteSchedule,
+    EdmSchedule,
     FlowSchedule,
     Level,
     grid_of,
@@ -27,7 +28,8 @@ diffusers: Any = import_module("diffusers")  # what it says of its types does no
 
 
 def discrete(name: str, timesteps: int = 1000) -> DiscreteSchedule:
-    schedule = make_schedule("linear" if name == "linear" else "cosine", timesteps)
+    names: dict[str, ScheduleName] = {"linear": "linear", "cosine": "cosine", "sigmoid": "sigmoid"}
+    schedule = make_schedule(names[name], timesteps)
     assert isinstance(schedule, DiscreteSchedule)
     return schedule
 
@@ -39,7 +41,7 @@ def test_alpha_bar_is_that_of_diffusers(ours: str, theirs: str) -> None:
     np.testing.assert_allclose(discrete(ours).beta, reference.betas.numpy(), rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["linear", "cosine"])
+@pytest.mark.parametrize("name", ["linear", "cosine", "sigmoid"])
 @pytest.mark.parametrize("timesteps", [50, 1000, 4000])
 def test_noise_grows_from_almost_none_to_almost_all(name: str, timesteps: int) -> None:
     alpha_bar = discrete(name, timesteps).alpha_bar
@@ -56,6 +58,45 @@ def test_the_closed_form_is_the_chain_of_single_steps(name: str) -> None:
         level = schedule.level(index)
         assert level.alpha == pytest.approx(mean, rel=1e-9)
         assert level.sigma**2 == pytest.approx(variance, rel=1e-9)
+
+
+def test_alpha_bar_falls_along_a_sigmoid() -> None:
+    alpha_bar = discrete("sigmoid").alpha_bar
+    # alpha_bar(t) = (s(3 - 6 t) - s(-3)) / (s(3) - s(-3)) is point-symmetric about t = 1/2.
+    np.testing.assert_allclose(alpha_bar[:999] + alpha_bar[998::-1], 1, atol=1e-9)
+    assert alpha_bar[499] == pytest.approx(0.5)
+    low, high = 1 / (1 + math.exp(3)), 1 / (1 + math.exp(-3))
+    assert alpha_bar[249] == pytest.approx((1 / (1 + math.exp(-1.5)) - low) / (high - low))
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine"])
+def test_zero_terminal_snr_is_that_of_diffusers(name: str) -> None:
+    reference = diffusers.DDIMScheduler(
+        beta_schedule="linear" if name == "linear" else "squaredcos_cap_v2", rescale_betas_zero_snr=True
+    )
+    schedule = make_schedule("linear" if name == "linear" else "cosine", zero_snr=True)
+    assert isinstance(schedule, DiscreteSchedule)
+    assert schedule.alpha_bar[-1] == 0 and schedule.level(999) == (0.999, 0.0, 1.0)
+    np.testing.assert_allclose(schedule.alpha_bar, reference.alphas_cumprod.numpy(), rtol=0, atol=1e-6)
+    grid = schedule.grid(10, "karras", 40.0, 0.02, 1000.0)
+    assert [level.ratio for level in grid[:-1]] == pytest.approx(karras_ratios(10, 40.0, 0.02, 1000.0))
+
+
+def test_the_edm_path_only_adds_noise_evenly_in_its_logarithm() -> None:
+    schedule = EdmSchedule()
+    grid = schedule.grid(5, "uniform", 80.0, 0.002)[:-1]
+    assert [level.alpha for level in grid] == [1.0] * 5
+    assert [level.t for level in grid] == pytest.approx([1, 0.75, 0.5, 0.25, 0])
+    assert [level.sigma for level in grid] == pytest.approx(np.geomspace(80, 0.002, 5).tolist())
+    assert [level.sigma for level in schedule.grid(5, "karras", 1e6, 1e-6)[:-1]] == pytest.approx(
+        karras_ratios(5, 80, 0.002)
+    )
+    levels = schedule.draw(50_000, torch.Generator().manual_seed(0), mean=-1.2, std=1.2)
+    log = levels.sigma.log().flatten()
+    assert float(log.mean()) == pytest.approx(-1.2, abs=0.02) and float(log.std()) == pytest.approx(1.2, abs=0.02)
+    assert torch.equal(levels.alpha, torch.ones(50_000, 1, 1, 1))
+    anywhere = schedule.draw(50_000, torch.Generator().manual_seed(0), -20, 0.1, uniform=1.0)
+    assert float(anywhere.t.mean()) == pytest.approx(0.5, abs=0.01)
 
 
 def test_posterior_variance_is_equation_7() -> None:
