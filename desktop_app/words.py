@@ -13,7 +13,13 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-NETWORKS = {"unet": "U-Net", "textbook": "Textbook U-Net", "shuffle": "ShuffleNet U-Net", "judge": "Classifier"}
+NETWORKS = {
+    "unet": "U-Net",
+    "textbook": "Textbook U-Net",
+    "shuffle": "ShuffleNet U-Net",
+    "judge": "Classifier",
+    "clip": "CLIP",
+}
 DATA = {"mnist": "MNIST", "synthetic": "Synthetic digits"}
 TARGETS = {
     "eps": "the noise ε",

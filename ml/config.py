@@ -20,6 +20,7 @@ SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "euler", "dpm++", "heun"]
 Clipping = Literal["none", "static", "dynamic"]
 Spacing = Literal["uniform", "trailing", "karras"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+DRAWING = ("unet", "textbook", "shuffle")  # networks that are diffusion models
 C = TypeVar("C", bound="Description")
 
 
@@ -47,7 +48,7 @@ class ModelConfig(Description):
     """What a network is: enough to build it, and to know what its output means."""
 
     version: Literal[1] = 1
-    network: Literal["unet", "textbook", "shuffle", "judge"] = "unet"
+    network: Literal["unet", "textbook", "shuffle", "judge", "clip"] = "unet"
     image_size: int = Field(default=28, ge=8, le=128, description="pixels; images are square")
     channels: int = Field(default=1, ge=1, le=4)
     num_classes: int = Field(default=10, ge=0, le=1000, description="0: unconditional; else with a null label too")
@@ -58,8 +59,9 @@ class ModelConfig(Description):
     widths: tuple[int, ...] = Field(default=(32, 64), min_length=1, max_length=6)
     blocks: int = Field(default=1, ge=1, le=8, description="residual blocks per level")
     attention: tuple[int, ...] = Field(default=(), description="resolutions (pixels after `patch`) with self-attention")
-    patch: int = Field(default=1, ge=1, le=4, description="space-to-depth at the input; 2 turns 1x28x28 into 4x14x14")
+    patch: int = Field(default=1, ge=1, le=16, description="space-to-depth at the input; 2 turns 1x28x28 into 4x14x14")
     embedding: int = Field(default=128, ge=8, le=1024, description="width of the time-and-class embedding")
+    vocabulary: int = Field(default=0, ge=0, le=100_000, description="words that a text tower knows")
     norm: Literal["group", "batch"] = "group"
     dropout: float = Field(default=0.0, ge=0, lt=1)
 

@@ -70,3 +70,17 @@ def distort(x: Tensor, rng: torch.Generator) -> Tensor:
     matrix = torch.stack(rows, dim=1).view(count, 2, 3)
     where = F.affine_grid(matrix, list(x.shape), align_corners=False)
     return F.grid_sample(x + 1, where, align_corners=False) - 1  # outside the image there is paper, -1
+
+
+def contrastive_loss(similarity: Tensor, truth: Tensor, absent: Tensor) -> Tensor:
+    """CLIP's symmetric cross-entropy (Radford et al. 2021), with every caption that is true of an image as a positive.
+
+    similarity (images, captions), scaled; truth likewise, bool, with a true image for every caption and the reverse.
+    absent (images, texts): similarities, scaled, to texts that are true of no image.
+    """
+    each_image = torch.cat([similarity, absent], dim=1).log_softmax(dim=1)[:, : truth.shape[1]]
+    each_caption = similarity.log_softmax(dim=0)
+    positives = truth.float()
+    image_loss = -(each_image * positives).sum(dim=1) / positives.sum(dim=1)
+    caption_loss = -(each_caption * positives).sum(dim=0) / positives.sum(dim=0)
+    return (image_loss.mean() + caption_loss.mean()) / 2

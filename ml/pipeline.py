@@ -12,7 +12,7 @@ import torch
 
 from ml import library
 from ml.checkpoint import ModelHeader, file_hash, fit, load_model
-from ml.config import NO_LABEL, DeviceName, ModelConfig, SampleRequest
+from ml.config import DRAWING, NO_LABEL, DeviceName, ModelConfig, SampleRequest
 from ml.control import RunControl
 from ml.denoiser import NetworkDenoiser
 from ml.device import pick, tune
@@ -53,9 +53,9 @@ def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedMod
     where = pick(device).torch_device
     tune(where)
     header, weights = load_model(path)
-    if header.model.network == "judge":
+    if header.model.network not in DRAWING:
         raise BadRequest(
-            f"{name!r} is a classifier: it judges digits and cannot draw them.", "Choose a diffusion model."
+            f"{name!r} is no diffusion model: it reads images and does not draw them.", "Choose a diffusion model."
         )
     network = build(header.model)
     fit(network, weights, str(path))

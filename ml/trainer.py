@@ -26,7 +26,7 @@ from ml.checkpoint import (
     restore_optimizer,
     save,
 )
-from ml.config import NO_LABEL, DeviceName, SampleRequest, TrainConfig
+from ml.config import DRAWING, NO_LABEL, DeviceName, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.device import Device, bf16_is_fast, pick, tune
 from ml.ema import PowerEma
@@ -45,10 +45,9 @@ from ml.events import (
 )
 from ml.files import atomic, make_folder
 from ml.loss_table import LossTable
-from ml.losses import classifier_loss, diffusion_loss
 from ml.models import build
+from ml.objectives import objective_of
 from ml.optim import Optimizer, lr_factor
-from ml.schedules import schedule_of
 from ml.settings import read_config
 
 CONFIG_FILE = "config.json"
@@ -174,17 +173,17 @@ class Run:
                 f"{dataset.name} has {len(dataset.classes)} classes, the model knows {config.model.num_classes}.",
                 f"Set model.num_classes to {len(dataset.classes)}" + (", or to 0 for none." if self.draws else "."),
             )
-        self.images, self.labels = dataset.images.to(where), dataset.labels.to(where)
         torch.manual_seed(config.seed)  # the initial weights
         self.network = build(config.model).to(where).to(memory_format=torch.channels_last)
         self.ema = PowerEma(self.network, config.ema_gamma)
         self.optimizer = Optimizer(self.network, config)
-        self.schedule = schedule_of(config.model)
+        self.objective = objective_of(config, dataset, where)
         self.rng = torch.Generator(where).manual_seed(config.seed)
         self.bf16 = config.precision == "bf16" or (
             config.precision == "auto" and config.batch_size >= 32 and bf16_is_fast(where)
         )
         self.losses = LossTable(folder)
+        self.count = len(dataset)
         self.step = 0
         self.elapsed_s = 0.0  # at work: without pauses, previews and saving
         self.smooth_loss: float | None = None
@@ -196,8 +195,8 @@ class Run:
 
     @property
     def draws(self) -> bool:
-        """Whether this is a diffusion model, rather than the judge."""
-        return self.config.model.network != "judge"
+        """Whether this is a diffusion model, rather than one that helps them."""
+        return self.config.model.network in DRAWING
 
     @property
     def has_news(self) -> bool:
@@ -212,7 +211,7 @@ class Run:
     def total_steps(self) -> int | None:
         """The budget in steps, or None if it is a time."""
         if self.config.epochs is not None:
-            return max(1, math.ceil(self.config.epochs * len(self.labels) / self.config.batch_size))
+            return max(1, math.ceil(self.config.epochs * self.count / self.config.batch_size))
         return self.config.steps
 
     @property
@@ -237,12 +236,8 @@ class Run:
     def _advance(self) -> None:
         config = self.config
         chosen = self._next_indices()
-        x0 = self.images[chosen].float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.torch_device.type, torch.bfloat16, enabled=self.bf16):
-            if self.draws:
-                loss = diffusion_loss(self.network, x0, self.labels[chosen], self.schedule, config, self.rng)
-            else:
-                loss = classifier_loss(self.network, x0, self.labels[chosen], config, self.rng)
+            loss = self.objective.loss(self.network, chosen, self.rng)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.grad_clip or math.inf)
         lr = config.lr * lr_factor(config, self.progress)
@@ -255,7 +250,7 @@ class Run:
 
     def _next_indices(self) -> Tensor:
         """The next batch of a walk through shuffled epochs, each with an order that follows from seed and epoch."""
-        size, count = self.config.batch_size, len(self.labels)
+        size, count = self.config.batch_size, self.count
         start = self.step * size
         parts: list[Tensor] = []
         while size > 0:

@@ -12,6 +12,7 @@ from desktop_app.session.generate import Generate
 from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings
 from desktop_app.work import Ready
+from ml.config import DRAWING
 from ml.events import Failed, Progress
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Session(QObject):
     @property
     def drawing_models(self) -> "list[ModelCard]":
         """The models that can be drawn with: all but classifiers."""
-        return [card for card in self.models if card.header.model.network != "judge"]
+        return [card for card in self.models if card.header.model.network in DRAWING]
 
     def close(self) -> None:
         """Stop all work, saving what it has; `closed` follows."""

@@ -13,7 +13,7 @@ from desktop_app import work
 from desktop_app.jobs import Ended, Job
 from desktop_app.settings import TrainSettings
 from ml import paths, presets
-from ml.config import TrainConfig
+from ml.config import DRAWING, TrainConfig
 from ml.events import (
     CheckpointSaved,
     Failed,
@@ -72,7 +72,7 @@ class Train(QObject):
     def preset_names() -> list[str]:
         """The presets of models that draw, quickest first."""
         configs = [presets.load(name) for name in presets.names()]
-        drawing = [config for config in configs if config.model.network != "judge"]
+        drawing = [config for config in configs if config.model.network in DRAWING]
         return [config.name for config in sorted(drawing, key=lambda config: (config.minutes or 1e9, config.name))]
 
     def preset(self) -> TrainConfig:

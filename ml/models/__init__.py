@@ -17,4 +17,8 @@ def build(config: ModelConfig) -> nn.Module:
         return TextbookUNet(config)
     if config.network == "shuffle":
         return ShuffleUNet(config)
+    if config.network == "clip":
+        from ml.models.clip import DigitClip  # open_clip takes a second to import
+
+        return DigitClip(config)
     return Classifier(config)

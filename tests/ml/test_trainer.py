@@ -20,6 +20,7 @@ from ml.control import RunControl
 from ml.errors import BadFile, BadRequest, CannotWrite, Diverged
 from ml.events import CheckpointSaved, Paused, Preview, Resumed, RunFinished, RunStarted, Sampled, TrainEvent, TrainStep
 from ml.loss_table import LOSS_FILE
+from ml.text import vocabulary_size
 from ml.trainer import CONFIG_FILE, Run, train
 from tests.tiny import tiny_config
 
@@ -293,3 +294,18 @@ def test_every_preset_is_called_like_its_file_and_trains(name: str, tmp_path: Pa
     short = config.with_changes(**changes, defaults=quick.model_dump())
     assert of(RunFinished, run(short, tmp_path / name))[0].completed
     assert ModelConfig.model_validate(model.model_dump()) == model
+
+
+def test_a_clip_learns_which_caption_is_true(tmp_path: Path) -> None:
+    vision = ModelConfig(network="clip", widths=(32, 32), blocks=1, patch=7, embedding=16, vocabulary=vocabulary_size())
+    config = tiny_config(model=vision.model_dump(), steps=40, lr=2e-3)
+    events = run(config, tmp_path / "run")
+    losses = [event.loss for event in of(TrainStep, events)]
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+    assert not of(Preview, events)
+    with pytest.raises(BadRequest, match="does not draw"):
+        list(pipeline.sample(SampleRequest(model=str(tmp_path / "run")), device="cpu"))
+
+
+def test_the_digit_clips_preset_knows_every_word_of_the_captions() -> None:
+    assert presets.load("digit-clip").model.vocabulary == vocabulary_size()

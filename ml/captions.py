@@ -1,0 +1,159 @@
+"""What can be said of an image of a digit: measured attributes, and captions that are true of it.
+
+An attribute is a word for an extreme: of all images of a class, the fifth with the thickest strokes are "bold", the
+fifth with the thinnest are "thin", and of those in between nothing is said.
+"""
+
+import random
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+THIN, BOLD, LEFT, UPRIGHT, RIGHT, NARROW, WIDE, SMALL, LARGE = (1 << k for k in range(9))
+SLANTED = LEFT | RIGHT
+EXTREME = 0.2  # share of a class at either end that an attribute is said of
+
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+ADJECTIVES = (
+    (THIN, ("thin", "fine", "light")),
+    (BOLD, ("bold", "thick", "heavy", "fat")),
+    (UPRIGHT, ("upright", "straight", "vertical")),
+    (NARROW, ("narrow", "slim")),
+    (WIDE, ("wide", "broad")),
+    (SMALL, ("small", "little", "tiny")),
+    (LARGE, ("large", "big")),
+    (SLANTED, ("slanted", "tilted", "leaning")),
+    (LEFT, ("left slanted", "left leaning")),
+    (RIGHT, ("right slanted", "right leaning", "italic")),
+)
+ENDINGS = (
+    (LEFT, ("slanted to the left", "leaning to the left", "slanted left", "leaning left", "tilted to the left")),
+    (RIGHT, ("slanted to the right", "leaning to the right", "slanted right", "leaning right", "tilted to the right")),
+)
+DIGIT_FORMS = (
+    "{a}{n}",
+    "a {a}{n}",
+    "the {a}digit {n}",
+    "{a}digit {n}",
+    "number {n}",
+    "the {a}number {n}",
+    "a {a}handwritten {n}",
+    "handwritten {a}{n}",
+    "a {a}handwritten digit {n}",
+    "a drawing of a {a}{n}",
+    "an image of the {a}number {n}",
+    "a picture of a {a}{n}",
+    "a photo of the {a}digit {n}",
+    "a {a}figure {n}",
+)
+PLAIN_FORMS = ("a {a}digit", "{a}digit", "a {a}number", "something {a}", "a {a}handwritten digit")
+MANNERS = ("please", "draw", "show me", "write", "i want", "give me", "can you draw", "make")
+MAX_DEMANDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A text, and of which images it is true: of class `digit` (-1: any) with something of every mask in `demands`."""
+
+    text: str
+    digit: int
+    demands: tuple[int, ...]
+
+
+def stroke_width(images: Tensor) -> Tensor:
+    """Thickness of the strokes in pixels: twice the ink over the length of its outline. (N, H, W) in [0, 1] -> (N,)."""
+    down, across = images.diff(dim=1), images.diff(dim=2)
+    outline = torch.hypot(down[:, :, :-1], across[:, :-1, :]).sum(dim=(1, 2))
+    return 2 * images.sum(dim=(1, 2)) / outline.clamp(min=1e-6)
+
+
+def _moments(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Second central moments of the ink, (N,) each: of x, of y, and of both."""
+    height, width = images.shape[1:]
+    ink = images.sum(dim=(1, 2)).clamp(min=1e-6)
+    x, y = torch.arange(width, dtype=images.dtype), torch.arange(height, dtype=images.dtype)
+    columns, rows = images.sum(dim=1), images.sum(dim=2)
+    dx = x - (columns @ x / ink)[:, None]
+    dy = y - (rows @ y / ink)[:, None]
+    both = torch.einsum("nyx,ny,nx->n", images, dy, dx)
+    return (columns * dx**2).sum(1) / ink, (rows * dy**2).sum(1) / ink, both / ink
+
+
+def slant(images: Tensor) -> Tensor:
+    """How far the digit leans to the right, as pixels to the right per pixel upwards: (N, H, W) in [0, 1] -> (N,)."""
+    _, yy, xy = _moments(images)
+    return -xy / yy.clamp(min=1e-6)
+
+
+def aspect(images: Tensor) -> Tensor:
+    """Width over height, after the slant is taken out: (N, H, W) in [0, 1] -> (N,)."""
+    xx, yy, xy = _moments(images)
+    return ((xx - xy**2 / yy.clamp(min=1e-6)).clamp(min=0) / yy.clamp(min=1e-6)).sqrt()
+
+
+def extent(images: Tensor) -> Tensor:
+    """The geometric mean of width and height, in pixels: (N, H, W) in [0, 1] -> (N,)."""
+    xx, yy, _ = _moments(images)
+    return (xx * yy).clamp(min=0) ** 0.25
+
+
+def attributes(images: Tensor, labels: Tensor) -> Tensor:
+    """The attributes of uint8 images (N, 1, H, W) among those of their class, as bits: int64 (N,)."""
+    grey = images[:, 0].float() / 255
+    bits = torch.zeros(len(grey), dtype=torch.int64)
+    measured = (
+        (stroke_width(grey), THIN, BOLD),
+        (slant(grey), LEFT, RIGHT),
+        (aspect(grey), NARROW, WIDE),
+        (extent(grey), SMALL, LARGE),
+    )
+    for value, low, high in measured:
+        for label in labels.unique():
+            mine = labels == label
+            bottom, top = value[mine].quantile(torch.tensor([EXTREME, 1 - EXTREME]))
+            bits[mine & (value <= bottom)] |= low
+            bits[mine & (value >= top)] |= high
+    bits[slant(grey).abs() < 0.08] |= UPRIGHT
+    return bits
+
+
+def caption(digit: int, bits: int, rng: random.Random) -> Caption:
+    """A random caption that is true of an image of that class with those attributes."""
+    adjectives = [entry for entry in ADJECTIVES if entry[0] & bits]
+    rng.shuffle(adjectives)
+    chosen = adjectives[: rng.choice((0, 1, 1, 2))]
+    ending = [entry for entry in ENDINGS if entry[0] & bits and not any(mask & SLANTED for mask, _ in chosen)]
+    with_ending = bool(ending) and rng.random() < 0.4
+    plain = bool(chosen) and rng.random() < 0.15
+    form = rng.choice(PLAIN_FORMS if plain else DIGIT_FORMS)
+    if "{a}" not in form:
+        chosen = []
+    said = "".join(f"{rng.choice(words)} " for _, words in chosen)
+    name = rng.choice((WORDS[digit], WORDS[digit], str(digit)))
+    text = form.format(a=said, n=name).strip()
+    demands = [mask for mask, _ in chosen]
+    if with_ending:
+        mask, words = ending[0]
+        text, demands = f"{text} {rng.choice(words)}", [*demands, mask]
+    if rng.random() < 0.15:
+        text = f"{rng.choice(MANNERS)} {text}"
+    return Caption(text, -1 if plain else digit, tuple(demands))
+
+
+def truth(captions: list[Caption], labels: Tensor, bits: Tensor) -> Tensor:
+    """Which captions are true of which images: bool (images, captions)."""
+    digit = torch.tensor([entry.digit for entry in captions])
+    demands = torch.zeros(len(captions), MAX_DEMANDS, dtype=torch.int64)
+    for row, entry in enumerate(captions):
+        demands[row, : len(entry.demands)] = torch.tensor(entry.demands, dtype=torch.int64)
+    right = (digit < 0) | (labels[:, None] == digit)
+    met = (demands == 0) | ((bits[:, None, None] & demands) != 0)
+    return right & met.all(dim=2)
+
+
+def words() -> list[str]:
+    """Every text from which captions are made, for the vocabulary."""
+    said = [text for group in (*ADJECTIVES, *ENDINGS) for text in group[1]]
+    forms = [form.format(a="", n="") for form in (*DIGIT_FORMS, *PLAIN_FORMS)]
+    return [*WORDS, *map(str, range(10)), *said, *forms, *MANNERS]

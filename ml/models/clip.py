@@ -1,0 +1,45 @@
+"""A small CLIP of open_clip's own parts (Radford et al. 2021): an image tower and a text tower that agree."""
+
+from typing import Any
+
+from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+from torch import Tensor, nn
+
+from ml.config import ModelConfig
+from ml.text import CONTEXT
+
+HEAD = 32  # channels of an attention head
+
+
+class DigitClip(nn.Module):
+    """open_clip's CLIP at a small size: `widths` are those of the image and the text tower, `blocks` their layers,
+    `patch` pixels make a token of the image, and `embedding` is the width of the joint space.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        image, text = config.widths
+        self.clip = CLIP(
+            config.embedding,
+            CLIPVisionCfg(config.blocks, image, HEAD, patch_size=config.patch, image_size=config.image_size),
+            CLIPTextCfg(CONTEXT, config.vocabulary, width=text, heads=text // HEAD, layers=config.blocks),
+        )
+
+    def image(self, x: Tensor) -> Tensor:
+        """Images (B, 1, H, W) in [-1, 1] -> unit vectors (B, embedding)."""
+        return self.clip.encode_image(x.expand(-1, 3, -1, -1), normalize=True)
+
+    def text(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, CONTEXT), int64 -> unit vectors (B, embedding)."""
+        return self.clip.encode_text(tokens, normalize=True)
+
+    def words(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, CONTEXT), int64 -> what the text tower makes of each, (B, CONTEXT, text width)."""
+        tower: Any = self.clip  # nn.Module declares no parts
+        x = tower.token_embedding(tokens) + tower.positional_embedding
+        return tower.ln_final(tower.transformer(x, attn_mask=tower.attn_mask))
+
+    @property
+    def scale(self) -> Tensor:
+        """What similarities are multiplied with before a softmax."""
+        return self.clip.logit_scale.exp().clamp(max=100)

@@ -1,0 +1,95 @@
+"""What each kind of network is trained for: from images of a data set to a loss."""
+
+import random
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ml import captions, text
+from ml.config import TrainConfig
+from ml.data import Dataset
+from ml.losses import classifier_loss, contrastive_loss, diffusion_loss
+from ml.schedules import schedule_of
+
+
+class Objective(Protocol):
+    """The loss of a network on some of a data set's images."""
+
+    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
+        """The mean loss, a scalar, on the images with the indices `chosen` (B,), int64."""
+        ...
+
+
+def objective_of(config: TrainConfig, dataset: Dataset, device: torch.device) -> Objective:
+    """What a network of that configuration is trained for."""
+    if config.model.network == "judge":
+        return Reading(config, dataset, device)
+    if config.model.network == "clip":
+        return Matching(config, dataset, device)
+    return Denoising(config, dataset, device)
+
+
+class Images:
+    """A data set's images, all on the device."""
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        self.pixels, self.labels = dataset.images.to(device), dataset.labels.to(device)
+
+    def __getitem__(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) in [-1, 1] and their labels (B,)."""
+        x0 = self.pixels[chosen].float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
+        return x0, self.labels[chosen]
+
+
+class Denoising:
+    """Diffusion models: see `diffusion_loss`."""
+
+    def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
+        self.config, self.images = config, Images(dataset, device)
+        self.schedule = schedule_of(config.model)
+
+    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
+        return diffusion_loss(network, *self.images[chosen], self.schedule, self.config, rng)
+
+
+class Reading:
+    """The judge: see `classifier_loss`."""
+
+    def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
+        self.config, self.images = config, Images(dataset, device)
+
+    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
+        return classifier_loss(network, *self.images[chosen], self.config, rng)
+
+
+class Matching:
+    """The digit CLIP: images and captions that are true of them, see `contrastive_loss`."""
+
+    FOREIGN = 0.25  # share of captions with words that nobody has heard of, and of texts with nothing else
+
+    def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
+        self.images, self.device = Images(dataset, device), device
+        self.bits = captions.attributes(dataset.images, dataset.labels)
+
+    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
+        from ml.models.clip import DigitClip  # open_clip takes seconds to import
+
+        assert isinstance(network, DigitClip)
+        x, labels = self.images[chosen]
+        bits, classes = self.bits[chosen.cpu()], labels.cpu()
+        pick = random.Random(int(torch.randint(2**62, (), generator=rng, device=self.device)))
+        said = [captions.caption(int(c), int(b), pick) for c, b in zip(classes, bits, strict=True)]
+        encoded = [self._with_foreign(text.encode(entry.text), pick) for entry in said]
+        foreign = [(text.UNKNOWN,) * pick.randint(0, 4) for _ in range(max(1, round(self.FOREIGN * len(said))))]
+        image, words = network.image(x), network.text(text.rows(encoded + foreign).to(self.device))
+        similarity = (network.scale * image @ words.T).float()
+        truth = captions.truth(said, classes, bits).to(self.device)
+        return contrastive_loss(similarity[:, : len(said)], truth, similarity[:, len(said) :])
+
+    def _with_foreign(self, encoded: tuple[int, ...], pick: random.Random) -> tuple[int, ...]:
+        if pick.random() > self.FOREIGN:
+            return encoded
+        places = {pick.randint(0, len(encoded)) for _ in range(pick.randint(1, 3))}
+        parts = [(text.UNKNOWN, number) if at in places else (number,) for at, number in enumerate(encoded)]
+        return tuple(n for part in parts for n in part) + ((text.UNKNOWN,) if len(encoded) in places else ())

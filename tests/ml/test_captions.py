@@ -1,0 +1,99 @@
+"""Captions say what is true, and the digit CLIP learns to tell which."""
+
+import random
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ml import captions, text
+from ml.captions import BOLD, LEFT, RIGHT, SLANTED, THIN, WIDE, Caption
+
+
+def stroke(width: float, lean: float, length: float = 16) -> Tensor:
+    """A straight stroke as an image (1, 28, 28) in [0, 1]: `lean` pixels to the right per pixel upwards."""
+    y, x = torch.meshgrid(torch.arange(28.0) - 14, torch.arange(28.0) - 14, indexing="ij")
+    across = (x + lean * y) / (1 + lean**2) ** 0.5
+    along = y.abs() - length / 2
+    return ((width / 2 + 0.5 - across.abs()).clamp(0, 1) * (0.5 - along).clamp(0, 1))[None]
+
+
+@pytest.mark.parametrize("width", [2.0, 3.0, 5.0])
+def test_thickness_is_measured_in_pixels(width: float) -> None:
+    assert float(captions.stroke_width(stroke(width, 0.0, 24))) == pytest.approx(width, rel=0.25)
+    assert captions.stroke_width(stroke(width + 1, 0.3)) > captions.stroke_width(stroke(width, 0.3))
+
+
+@pytest.mark.parametrize("lean", [-0.5, 0.0, 0.3])
+def test_slant_is_measured_towards_the_right(lean: float) -> None:
+    assert float(captions.slant(stroke(3.0, lean))) == pytest.approx(lean, abs=0.05)
+
+
+def test_aspect_and_extent_follow_the_box() -> None:
+    narrow, wide, small = stroke(3.0, 0.0, 20), stroke(8.0, 0.0, 20), stroke(3.0, 0.0, 8)
+    assert captions.aspect(wide) > 2 * captions.aspect(narrow)
+    assert captions.extent(small) < captions.extent(narrow) < captions.extent(wide)
+
+
+def test_attributes_are_the_extremes_of_a_class() -> None:
+    widths = torch.linspace(1.5, 6, 20)
+    images = torch.cat([stroke(float(w), 0.4 if w < 3 else -0.4) for w in widths])
+    bits = captions.attributes((images * 255).byte()[:, None], torch.zeros(20, dtype=torch.long))
+    assert (bits & THIN).bool().tolist() == [True] * 4 + [False] * 16
+    assert (bits & BOLD).bool().tolist() == [False] * 16 + [True] * 4
+    assert not ((bits & LEFT).bool() & (bits & RIGHT).bool()).any()
+
+
+def test_a_caption_is_true_of_its_image_and_says_so_in_words() -> None:
+    rng = random.Random(0)
+    labels, bits = torch.arange(200) % 10, torch.randint(512, (200,), generator=torch.Generator().manual_seed(0))
+    said = [captions.caption(int(c), int(b), rng) for c, b in zip(labels, bits, strict=True)]
+    assert captions.truth(said, labels, bits).diagonal().all()
+    assert len({entry.text for entry in said}) > 150
+    for entry in said:
+        spoken = any(word in entry.text.split() for word in (captions.WORDS[entry.digit], str(entry.digit)))
+        assert spoken == (entry.digit >= 0)
+        assert text.UNKNOWN not in text.encode(entry.text)
+
+
+def test_truth_needs_the_digit_and_something_of_every_demand() -> None:
+    said = [Caption("seven", 7, ()), Caption("a bold seven", 7, (BOLD,)), Caption("slanted", -1, (SLANTED, WIDE))]
+    labels = torch.tensor([7, 7, 3])
+    bits = torch.tensor([BOLD, LEFT | WIDE, RIGHT])
+    assert captions.truth(said, labels, bits).tolist() == [
+        [True, True, False], [True, False, True], [False, False, False]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Seven", "seven"), ("seven,", "seven"), ("left-slanted", "left slanted"), ("  a  7 ", "a 7")]
+)
+def test_case_punctuation_and_spaces_do_not_matter(one: str, other: str) -> None:
+    assert text.encode(one) == text.encode(other)
+
+
+def test_a_word_that_no_caption_has_is_one_unknown() -> None:
+    assert text.encode("banana") == (text.UNKNOWN,)
+    assert text.encode("a lovely seven") == (*text.encode("a"), text.UNKNOWN, *text.encode("seven"))
+    assert text.encode("") == ()
+
+
+def test_tokens_begin_and_end_and_are_cut_to_their_room() -> None:
+    table = text.tokens(["seven", "a " * 100])
+    end = text.vocabulary_size() - 1
+    assert table.shape == (2, text.CONTEXT)
+    assert table[0].tolist()[:4] == [text.START, *text.encode("seven"), end, text.PAD]
+    assert table[1, -1] == end == table.max() and (table.argmax(dim=1) == (table == end).int().argmax(dim=1)).all()
+
+
+def test_the_contrastive_loss_is_that_of_open_clip_where_every_caption_has_one_image() -> None:
+    from open_clip.loss import ClipLoss
+
+    from ml.losses import contrastive_loss
+
+    generator = torch.Generator().manual_seed(0)
+    image, words = (nn.functional.normalize(torch.randn(6, 8, generator=generator), dim=1) for _ in range(2))
+    expected = ClipLoss()(image, words, torch.tensor(10.0))
+    found = contrastive_loss(10 * image @ words.T, torch.eye(6).bool(), torch.zeros(6, 0))
+    torch.testing.assert_close(found, expected)
+    assert contrastive_loss(10 * image @ words.T, torch.eye(6).bool(), torch.zeros(6, 3)) > expected
