@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from ml import data, download, paths
-from ml.data import Dataset, Split
+from ml.data import Dataset, Form, Split, cifar, idx
+from ml.data.dataset import shaped
 from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable
 from ml.events import Progress
 
@@ -25,11 +26,13 @@ LABELS = (np.arange(12) % 10).astype(np.uint8)
 CONTENT = np.random.default_rng(0).bytes(300_000)
 
 
-def idx(array: np.ndarray) -> bytes:
+def idx_file(array: np.ndarray) -> bytes:
     return bytes((0, 0, 8, array.ndim)) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
 
 
-def write_mnist(raw: Path, images: bytes = idx(IMAGES), labels: bytes = idx(LABELS), stem: str = "train") -> Path:
+def write_mnist(
+    raw: Path, images: bytes = idx_file(IMAGES), labels: bytes = idx_file(LABELS), stem: str = "train"
+) -> Path:
     raw.mkdir(parents=True, exist_ok=True)
     (raw / f"{stem}-images-idx3-ubyte").write_bytes(images)
     (raw / f"{stem}-labels-idx1-ubyte").write_bytes(labels)
@@ -56,7 +59,7 @@ def test_a_local_folder_is_found_however_it_is_named(tmp_path: Path, given: str)
 
 
 def test_compressed_files_and_the_other_split_are_read(tmp_path: Path) -> None:
-    raw = write_mnist(tmp_path, gzip.compress(idx(IMAGES)), gzip.compress(idx(LABELS)), stem="t10k")
+    raw = write_mnist(tmp_path, gzip.compress(idx_file(IMAGES)), gzip.compress(idx_file(LABELS)), stem="t10k")
     for path in list(raw.iterdir()):
         path.rename(f"{path}.gz")
     assert np.array_equal(data.load("mnist", tmp_path, "test").images.numpy(), IMAGES[:, None])
@@ -73,17 +76,17 @@ def test_the_folder_of_the_environment_is_looked_at(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("images", "labels", "expected", "found"),
     [
-        (idx(IMAGES)[:-100], idx(LABELS), "9408 bytes", "9308 found"),
-        (idx(IMAGES) + b"x", idx(LABELS), "9408 bytes", "more found"),
-        (idx(IMAGES)[:9], idx(LABELS), "header of 16", "9 found"),
-        (b"", idx(LABELS), "00 00 08 03", "nothing found"),
-        (idx(LABELS), idx(LABELS), "00 00 08 03", "00 00 08 01 found"),
-        (idx(IMAGES[:, :20]), idx(LABELS), "28 x 28", "20 x 28 found"),
-        (idx(IMAGES[:0]), idx(LABELS[:0]), "between 1 and", "0 announced"),
-        (b"\0\0\x08\x03" + b"\xff" * 12, idx(LABELS), "between 1 and", "announced"),
-        (idx(IMAGES), idx(LABELS[:-1]), "12 labels", "11 found"),
-        (idx(IMAGES), idx(LABELS + 1), "from 0 to 9", "10 found"),
-        (np.random.default_rng(1).bytes(5000), idx(LABELS), "00 00 08 03", "found"),
+        (idx_file(IMAGES)[:-100], idx_file(LABELS), "9408 bytes", "9308 found"),
+        (idx_file(IMAGES) + b"x", idx_file(LABELS), "9408 bytes", "more found"),
+        (idx_file(IMAGES)[:9], idx_file(LABELS), "header of 16", "9 found"),
+        (b"", idx_file(LABELS), "00 00 08 03", "nothing found"),
+        (idx_file(LABELS), idx_file(LABELS), "00 00 08 03", "00 00 08 01 found"),
+        (idx_file(IMAGES[:, :20]), idx_file(LABELS), "28 x 28", "20 x 28 found"),
+        (idx_file(IMAGES[:0]), idx_file(LABELS[:0]), "between 1 and", "0 announced"),
+        (b"\0\0\x08\x03" + b"\xff" * 12, idx_file(LABELS), "between 1 and", "announced"),
+        (idx_file(IMAGES), idx_file(LABELS[:-1]), "12 labels", "11 found"),
+        (idx_file(IMAGES), idx_file(LABELS + 1), "from 0 to 9", "10 found"),
+        (np.random.default_rng(1).bytes(5000), idx_file(LABELS), "00 00 08 03", "found"),
     ],
 )
 def test_a_damaged_file_is_named_with_what_was_expected_and_found(
@@ -99,15 +102,15 @@ def test_a_damaged_file_is_named_with_what_was_expected_and_found(
 @pytest.mark.parametrize("damage", [lambda b: b[:-30], lambda b: b"not gzip", lambda b: b[:40] + b"\xff" * 40 + b[80:]])
 def test_a_damaged_compressed_file_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "train-images-idx3-ubyte.gz"
-    path.write_bytes(damage(gzip.compress(idx(IMAGES))))
+    path.write_bytes(damage(gzip.compress(idx_file(IMAGES))))
     with pytest.raises(BadFile, match=r"train-images-idx3-ubyte\.gz is damaged"):
-        data.read_idx(path, 3)
+        idx.read_idx(path, 3)
 
 
 def test_what_is_missing_or_unknown_is_said_with_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(DataUnavailable, match=r"train-images.*folder.*synthetic"):
         data.load("mnist", tmp_path / "nowhere")
-    with pytest.raises(BadRequest, match=r"'minst'.*mnist, synthetic"):
+    with pytest.raises(BadRequest, match=r"'minst'.*mnist, .*cifar10, synthetic, folder:DIR"):
         data.load("minst")
 
 
@@ -121,7 +124,7 @@ def test_the_real_mnist_is_read_as_torchvision_reads_it(mnist_root: Path) -> Non
     for split, (count, digest) in expected.items():
         dataset = data.load("mnist", mnist_root, split)
         assert dataset.images.shape == (count, 1, 28, 28)
-        assert md5(idx(dataset.images[:, 0].numpy())) == digest
+        assert md5(idx_file(dataset.images[:, 0].numpy())) == digest
         theirs = MNIST(mnist_root, train=split == "train")
         assert torch.equal(dataset.images[:, 0], theirs.data)
         assert torch.equal(dataset.labels, theirs.targets)
@@ -287,9 +290,9 @@ def test_mnist_is_downloaded_once_and_then_read_from_disk(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stems = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-    site.files = {f"{stem}.gz": gzip.compress(idx(IMAGES if "images" in stem else LABELS)) for stem in stems}
+    site.files = {f"{stem}.gz": gzip.compress(idx_file(IMAGES if "images" in stem else LABELS)) for stem in stems}
     listed = [(name, md5(content)) for name, content in site.files.items()]
-    monkeypatch.setattr(data, "torchvision_source", lambda dataset: ([site.url], listed))
+    monkeypatch.setattr(idx, "torchvision_source", lambda dataset: ([site.url], listed))
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
     monkeypatch.delenv(data.DATA_VARIABLE, raising=False)
     assert len(data.load("mnist")) == len(data.load("mnist", split="test")) == 12
@@ -298,7 +301,7 @@ def test_mnist_is_downloaded_once_and_then_read_from_disk(
 
 
 def test_torchvision_names_secure_mirrors_and_checksums() -> None:
-    mirrors, files = data.torchvision_source("MNIST")
+    mirrors, files = idx.torchvision_source("MNIST")
     assert mirrors
     assert all(mirror.startswith("https://") for mirror in mirrors)
     assert len(files) == 4
