@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from ml.data import cifar, folder
+from ml.data import cifar, drawn, folder
 from ml.data.dataset import AS_IT_IS, DATA_VARIABLE, Dataset, Form, Loading, Split, usual_roots
-from ml.data.drawn import load as drawn
 from ml.data.idx import IDX_SETS
 from ml.errors import BadRequest
 
@@ -14,7 +13,7 @@ __all__ = ["DATA_VARIABLE", "Dataset", "Form", "Loading", "Split", "load", "load
 _SOURCES: dict[str, Callable[[Path | None, Split, Form], Loading]] = {
     **{idx_set.name: idx_set.load for idx_set in IDX_SETS},
     cifar.NAME: cifar.load,
-    "synthetic": drawn,
+    "synthetic": drawn.load,
 }
 
 
