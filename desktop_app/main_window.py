@@ -3,13 +3,11 @@
 import base64
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, QUrl
 from PySide6.QtGui import QCloseEvent, QCursor, QDesktopServices, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
-    QFileDialog,
     QHBoxLayout,
     QMainWindow,
     QStackedWidget,
@@ -19,13 +17,14 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_app.panels.generate import GeneratePanel
+from desktop_app.panels.setup import ask_for_data
 from desktop_app.session import Session
 from desktop_app.session.session import Message
 from desktop_app.settings import AppSettings, save_settings
 from desktop_app.theme import Space, theme
 from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
-from desktop_app.words import DATA, duration, preset_title
+from desktop_app.words import data_title, duration, preset_title
 
 PAGES = (("generate", "Generate", "image"), ("train", "Train", "chart-line-up"))
 SMALLEST = (1024, 700)
@@ -184,9 +183,7 @@ class MainWindow(QMainWindow):
         train = self.session.train
         name, _, argument = key.partition(":")
         if name == "choose-data":
-            folder = QFileDialog.getExistingDirectory(self, "The folder that holds MNIST", str(train.data_root or ""))
-            if folder:
-                train.use_data_root(Path(folder))
+            if ask_for_data(self, train):
                 train.start()
         elif name == "use-synthetic":
             train.change(data="synthetic")
@@ -225,8 +222,7 @@ class MainWindow(QMainWindow):
             self.status.set_model("")
             return
         header = card.header
-        data = DATA.get(header.data, header.data)
-        trained = f"trained {duration(header.seconds)} on {data}" if header.seconds else ""
+        trained = f"trained {duration(header.seconds)} on {data_title(header.data)}" if header.seconds else ""
         self.status.set_model(" · ".join(part for part in (card.name, trained) if part))
 
     def show_status(self) -> None:

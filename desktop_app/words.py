@@ -1,4 +1,6 @@
-"""Numbers as a person says them."""
+"""Numbers and names as a person says them."""
+
+from pathlib import Path
 
 
 def duration(seconds: float) -> str:
@@ -13,14 +15,16 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-NETWORKS = {
-    "unet": "U-Net",
-    "textbook": "Textbook U-Net",
-    "shuffle": "ShuffleNet U-Net",
-    "judge": "Classifier",
-    "clip": "CLIP",
+NETWORKS = {"unet": "U-Net", "textbook": "Textbook U-Net", "shuffle": "ShuffleNet U-Net", "judge": "Classifier"}
+DATA = {
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+    "kmnist": "Kuzushiji-MNIST",
+    "cifar10": "CIFAR-10",
+    "synthetic": "Synthetic digits",
 }
-DATA = {"mnist": "MNIST", "synthetic": "Synthetic digits"}
+DOWNLOADS = {"mnist": "11 MB", "fashion-mnist": "31 MB", "kmnist": "21 MB", "cifar10": "170 MB"}
+IMAGES = "folder:"  # begins the name of a data set that is a folder of images
 TARGETS = {
     "eps": "the noise ε",
     "x0": "the clean image x₀",
@@ -42,6 +46,14 @@ def preset_title(name: str) -> str:
     """The name of a preset as a person reads it: `v-cosine` is "V cosine"."""
     words = name.replace("-", " ")
     return words[:1].upper() + words[1:]
+
+
+def data_title(name: str) -> str:
+    """The name of a data set as a person reads it: `folder:/home/me/cats` is "Images in “cats”"."""
+    if name.startswith(IMAGES):
+        folder = name.removeprefix(IMAGES)
+        return f"Images in “{Path(folder).name or folder}”"
+    return DATA.get(name, name)
 
 
 def count(number: int, what: str) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ml.library import ModelCard
     from ml.runs import UnfinishedRun
 
+DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -57,9 +59,10 @@ def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
     from ml import pipeline
     from ml.judge import Judge
 
+    digits = pipeline.load(request.model).header.data in DIGITS
     for event in pipeline.sample(request, control=control):
         yield event
-        if isinstance(event, Sampled) and event.images.shape[1:] == (28, 28):
+        if digits and isinstance(event, Sampled) and event.images.shape[1:] == (28, 28):
             verdict = Judge.bundled().judge(event.images)
             yield Judged(verdict.labels, verdict.confidence)
 

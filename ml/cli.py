@@ -40,6 +40,7 @@ Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
 Model = Annotated[str, typer.Option(help="Name of a model, a run folder, or a .safetensors file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder that holds the data set.")]
+DATA_HELP = "mnist, fashion-mnist, kmnist, cifar10, synthetic, or folder:DIR for images of your own."
 SCALES = (4, 2, 1)
 MAX_COLUMNS = 20
 
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 def train(
     preset: Annotated[str | None, typer.Option(help="Name of a committed configuration.")] = None,
     config: Annotated[Path | None, typer.Option(help="A configuration of your own, as JSON.")] = None,
-    data: Annotated[str | None, typer.Option(help="mnist or synthetic.")] = None,
+    data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
     data_root: DataRoot = None,
     run_dir: Annotated[Path | None, typer.Option(help="Folder of the run; a new one of your own by default.")] = None,
     steps: Annotated[int | None, typer.Option(help="Train for so many steps ...")] = None,

@@ -30,8 +30,8 @@ class Description(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     def with_changes(self, **changes: object) -> Self:
-        """A validated copy with some fields replaced."""
-        return type(self).model_validate({**self.model_dump(), **changes})
+        """A validated copy with some fields replaced; what nobody set stays unset."""
+        return type(self).model_validate({**self.model_dump(exclude_unset=True), **changes})
 
 
 def parse(kind: type[C], text: str | bytes, source: str) -> C:
@@ -125,7 +125,7 @@ class TrainConfig(Description):
     note: str = Field(default="", description="one line on what this preset is for")
     model: ModelConfig = ModelConfig()
     defaults: SampleSettings = SampleSettings()
-    data: str = Field(default="mnist", description="mnist | synthetic")
+    data: str = Field(default="mnist", description="one of ml.data.names()")
     batch_size: int = Field(default=64, ge=1, le=8192)
     steps: int | None = Field(default=None, ge=1, le=100_000_000)
     epochs: float | None = Field(default=None, gt=0, le=10_000)

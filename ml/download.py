@@ -51,7 +51,10 @@ def fetch(
                 part.replace(temporary)
             return
     tried = "; ".join(f"{url}: {reason}" for url, reason in reasons.items()) or "no address is known"
-    raise DataUnavailable(f"Cannot download {path.name} ({tried}).", f"Check the network and try again. {ANOTHER_WAY}")
+    raise DataUnavailable(
+        f"Cannot download {path.name} ({tried}).",
+        f"Check the network and try again, or put that file into {path.parent} yourself. {ANOTHER_WAY}",
+    )
 
 
 def _transfer(url: str, part: Path, limit: int, timeout_s: float) -> Iterator[Progress]:

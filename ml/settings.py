@@ -27,16 +27,21 @@ def checked(kind: type[D], values: dict[str, Any]) -> D:
 
 
 def changed(config: TrainConfig, changes: Iterable[tuple[str, Any]]) -> TrainConfig:
-    """The configuration with fields replaced, dotted where nested; one budget replaces another. Raises BadRequest."""
-    values = config.model_dump(mode="json")
+    """The configuration with fields replaced, dotted where nested; one budget replaces another. Raises BadRequest.
+
+    What nobody set stays unset, for the data to decide (see `ml.fitting`).
+    """
+    values, all_values = config.model_dump(mode="json", exclude_unset=True), config.model_dump(mode="json")
     for key, value in changes:
         *groups, name = key.split(".")
         place: Any = values
+        known: Any = all_values
         for group in groups:
-            place = place.get(group) if isinstance(place, dict) else None
-        if not isinstance(place, dict) or name not in place:
-            known = ", ".join(place if isinstance(place, dict) else values)
-            raise BadRequest(f"There is no setting {key!r}.", f"Use one of: {known}.")
+            place = place.setdefault(group, {}) if isinstance(place, dict) else None
+            known = known.get(group) if isinstance(known, dict) else None
+        if not isinstance(place, dict) or not isinstance(known, dict) or name not in known:
+            names = ", ".join(known if isinstance(known, dict) else all_values)
+            raise BadRequest(f"There is no setting {key!r}.", f"Use one of: {names}.")
         if key in BUDGETS:
             values |= dict.fromkeys(BUDGETS)
         place[name] = value

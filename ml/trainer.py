@@ -44,6 +44,7 @@ from ml.events import (
     TrainStep,
 )
 from ml.files import atomic, make_folder
+from ml.fitting import fitted, form_for
 from ml.loss_table import LossTable
 from ml.models import build
 from ml.objectives import objective_of
@@ -69,6 +70,7 @@ def train(
 ) -> Iterator[TrainEvent]:
     """Train until the budget is used up or `control` cancels; everything is saved either way.
 
+    What `config` leaves unset of the image's size, channels and classes follows from the data (see `ml.fitting`).
     While paused, `Paused` is yielded at every call: whoever drives the generator chooses how long to wait in between.
     Cancelled while the data are still being read, it ends without `RunFinished`: nothing was begun.
     Raises BadRequest, BadFile, DataUnavailable, CannotWrite, NoDevice, Diverged.
@@ -78,9 +80,10 @@ def train(
         config = _recorded(run_dir, config)
     elif os.path.exists(run_dir / STATE_FILE):  # False for any path; pathlib raises for one that is too long
         raise BadRequest(f"{run_dir} already holds a run.", "Resume it (--resume), or choose another folder.")
-    dataset = yield from _dataset(config.data, data_root, control)
+    dataset = yield from _dataset(config, data_root, control)
     if dataset is None:
         return
+    config = fitted(config, dataset)
     make_folder(run_dir)
     run = Run(config, run_dir, pick(device), dataset)
     if resume:
@@ -100,9 +103,11 @@ def _recorded(run_dir: Path, asked: TrainConfig) -> TrainConfig:
     return recorded.with_changes(steps=asked.steps, epochs=asked.epochs, minutes=asked.minutes)
 
 
-def _dataset(name: str, root: Path | None, control: RunControl) -> Generator[Progress, None, data.Dataset | None]:
+def _dataset(
+    config: TrainConfig, root: Path | None, control: RunControl
+) -> Generator[Progress, None, data.Dataset | None]:
     """What to train on; None where `control` cancels before all of it is read."""
-    with closing(data.loading(name, root, "train")) as loading:
+    with closing(data.loading(config.data, root, "train", form_for(config.model))) as loading:
         while not control.cancelled:
             try:
                 progress = next(loading)
@@ -161,13 +166,6 @@ class Run:
         self.config, self.folder, self.device = config, folder, device
         where = device.torch_device
         tune(where)
-        side = dataset.images.shape[-1]
-        if side != config.model.image_size or dataset.images.shape[1] != config.model.channels:
-            raise BadRequest(
-                f"{dataset.name} has images of {dataset.images.shape[1]} x {side} x {side}, the model expects "
-                f"{config.model.channels} x {config.model.image_size} x {config.model.image_size}.",
-                "Choose another data set, or set model.image_size and model.channels.",
-            )
         if config.model.num_classes < len(dataset.classes) and (config.model.num_classes or not self.draws):
             raise BadRequest(
                 f"{dataset.name} has {len(dataset.classes)} classes, the model knows {config.model.num_classes}.",

@@ -8,7 +8,18 @@ from desktop_app.session.train import Train
 from desktop_app.theme import Space
 from desktop_app.widgets.basics import Label
 from desktop_app.widgets.controls import ChoiceRow, Section, SliderRow
-from desktop_app.words import DATA, NETWORKS, OPTIMIZERS, RATES, SCHEDULES, TARGETS, preset_title
+from desktop_app.words import (
+    DATA,
+    DOWNLOADS,
+    IMAGES,
+    NETWORKS,
+    OPTIMIZERS,
+    RATES,
+    SCHEDULES,
+    TARGETS,
+    data_title,
+    preset_title,
+)
 from ml.config import TrainConfig
 
 DOWNLOAD, FOLDER, CHOOSE = "download", "folder", "choose"
@@ -22,13 +33,13 @@ class TrainSetup(QWidget):
         self._train = train
         presets = [(name, preset_title(name)) for name in train.preset_names()]
         self.preset = ChoiceRow("Preset", presets, tip="A network with settings that suit it")
-        self.data = ChoiceRow("Data", tuple(DATA.items()), tip="What the model learns to draw")
+        self.data = ChoiceRow("Data", tip="What the model learns to draw")
         self.minutes = SliderRow(
             "Minutes", 0.2, 600, 1, decimals=1, logarithmic=True, slider_max=120, tip="How long to train"
         )
         self.note = Label("", "small")
         self.note.setWordWrap(True)
-        self.source = ChoiceRow("Where it is", tip="MNIST is downloaded once and kept, or read from a folder you have")
+        self.source = ChoiceRow("Where it is", tip="It is downloaded once and kept, or read from a folder you have")
         self.facts = Label("", "small")
         self.facts.setWordWrap(True)
         main = Section("Set-up")
@@ -42,7 +53,7 @@ class TrainSetup(QWidget):
         column.addWidget(main)
         column.addWidget(details)
         self.preset.valueChanged.connect(lambda name: train.change(preset=name))
-        self.data.valueChanged.connect(lambda name: train.change(data=name))
+        self.data.valueChanged.connect(self._choose_data)
         self.minutes.valueChanged.connect(lambda minutes: train.change(minutes=minutes))
         self.source.valueChanged.connect(self._choose_source)
         train.changed.connect(self.show_settings)
@@ -54,33 +65,56 @@ class TrainSetup(QWidget):
         train, config = self._train, self._train.config()
         self.preset.set_value(train.settings.preset)
         self.note.setText(config.note)
-        self.data.set_value(train.settings.data)
-        self._show_source()
+        self._show_data()
         self.minutes.set_value(config.minutes or 1)
         self.facts.setText(describe(config))
         for widget in (self.preset, self.data, self.source, self.minutes):
             widget.setEnabled(not train.active)
 
-    def _show_source(self) -> None:
-        where = self._train.data_root
+    def _show_data(self) -> None:
+        name, where = self._train.settings.data, self._train.data_root
+        mine = [(name, data_title(name))] if name not in DATA else []
+        self.data.set_choices([*DATA.items(), *mine, (CHOOSE, "A folder of images…")], name)
+        self.data.combo.setToolTip(name.removeprefix(IMAGES) if mine else "")
         given = [(FOLDER, f"Folder “{where.name or where}”")] if where else []
-        self.source.set_choices([(DOWNLOAD, "Download (11 MB)"), *given, (CHOOSE, "Choose a folder…")])
-        self.source.set_value(FOLDER if where else DOWNLOAD)
+        download = (DOWNLOAD, f"Download ({DOWNLOADS.get(name)})")
+        self.source.set_choices([download, *given, (CHOOSE, "Choose a folder…")], FOLDER if where else DOWNLOAD)
         self.source.combo.setToolTip(str(where) if where else "")
-        self.source.setVisible(self._train.settings.data == "mnist")
+        self.source.setVisible(name in DOWNLOADS)
+
+    def _choose_data(self, name: str) -> None:
+        if name != CHOOSE:
+            self._train.change(data=name)
+        elif not ask_for_images(self, self._train):
+            self._show_data()  # as it was
 
     def _choose_source(self, source: str) -> None:
         if source == DOWNLOAD:
             self._train.use_data_root(None)
-        elif source == CHOOSE:
-            self._choose_folder()
+        elif source == CHOOSE and not ask_for_data(self, self._train):
+            self._show_data()  # as it was
 
-    def _choose_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "The folder that holds MNIST", str(self._train.data_root or ""))
-        if folder:
-            self._train.use_data_root(Path(folder))
-        else:
-            self._show_source()  # as it was
+
+def ask_for_data(parent: QWidget, train: Train) -> bool:
+    """Ask where the chosen data are: a folder of images, or of a data set's files; False where nobody answers."""
+    name = train.settings.data
+    if name not in DATA:
+        return ask_for_images(parent, train)
+    title = f"The folder that holds {data_title(name)}"
+    folder = QFileDialog.getExistingDirectory(parent, title, str(train.data_root or ""))
+    if folder:
+        train.use_data_root(Path(folder))
+    return bool(folder)
+
+
+def ask_for_images(parent: QWidget, train: Train) -> bool:
+    """Ask for a folder of images to train on; False where nobody answers."""
+    name = train.settings.data
+    now = name.removeprefix(IMAGES) if name.startswith(IMAGES) else ""
+    folder = QFileDialog.getExistingDirectory(parent, "A folder of images, or with one folder of them per class", now)
+    if folder:
+        train.change(data=f"{IMAGES}{folder}")
+    return bool(folder)
 
 
 def describe(config: TrainConfig) -> str:

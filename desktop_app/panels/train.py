@@ -12,7 +12,7 @@ from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls import Section, StatCard
 from desktop_app.widgets.loss_plot import LossPlot
 from desktop_app.widgets.preview_strip import PreviewStrip
-from desktop_app.words import DATA, NETWORKS, TARGETS, count, duration, millions, preset_title
+from desktop_app.words import NETWORKS, TARGETS, count, data_title, duration, millions, preset_title
 from ml.events import Preview, TrainStep
 
 FOOT_HEIGHT = 38
@@ -162,7 +162,7 @@ class TrainPanel(Page):
             return ""
         model = run.config.model
         network = f"{NETWORKS[model.network]} of {millions(run.parameters)} weights"
-        return f"{DATA.get(run.config.data, run.config.data)} · {network} · learns {TARGETS[model.prediction]}"
+        return f"{data_title(run.config.data)} · {network} · learns {TARGETS[model.prediction]}"
 
     def _begin(self, name: str) -> None:
         before = self._train.before

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
@@ -15,8 +16,8 @@ from desktop_app.session import Session
 from desktop_app.session.train import LOSS_TABLE, Train
 from desktop_app.settings import AppSettings
 from desktop_app.widgets.controls import ChoiceRow
-from desktop_app.words import duration
-from ml import presets
+from desktop_app.words import DATA, duration
+from ml import data, presets
 from ml.checkpoint import STATE_FILE, load_state_header
 from ml.events import RunStarted, TrainStep
 from tests.app.conftest import WAIT_MS
@@ -108,6 +109,42 @@ def test_where_mnist_is_can_be_chosen_and_taken_back(
     assert train.data_root == tmp_path / "mine"
     pick(setup.source, DOWNLOAD)
     assert train.data_root is None and setup.source.combo.findData(FOLDER) < 0
+
+
+def test_every_data_set_is_offered_in_words_and_those_that_are_downloaded_say_how_much(panel: TrainPanel) -> None:
+    setup, train = panel.setup, train_of(panel)
+    offered = {setup.data.combo.itemData(k): setup.data.combo.itemText(k) for k in range(setup.data.combo.count())}
+    assert offered == DATA | {CHOOSE: "A folder of images…"}
+    assert {*DATA, "folder:DIR"} == set(data.names())
+    for name in DATA:
+        pick(setup.data, name)
+        assert train.settings.data == name and setup.source.isHidden() == (name == "synthetic")
+        assert name == "synthetic" or "MB" in setup.source.combo.currentText()
+
+
+def test_a_folder_of_images_is_chosen_shown_and_learnt_in_colour(
+    panel: TrainPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    for k in range(12):
+        (tmp_path / "photos" / "ab"[k % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), (20 * k, 90, 255)).save(tmp_path / "photos" / "ab"[k % 2] / f"{k}.png")
+    setup, train = panel.setup, train_of(panel)
+    answers = iter(["", str(tmp_path / "photos")])
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: next(answers))
+    pick(setup.data, CHOOSE)  # and cancel
+    assert train.settings.data == setup.data.value() == "synthetic"
+    pick(setup.data, CHOOSE)
+    assert train.settings.data == setup.data.value() == f"folder:{tmp_path / 'photos'}"
+    assert setup.data.combo.currentText() == "Images in “photos”" and setup.source.isHidden()
+    panel.start_button.click()
+    until(qtbot, lambda: panel.previews.count() and train.last)
+    assert "Images in “photos” · U-Net of " in panel.subtitle.full_text()
+    assert panel.previews.grid.images().shape == (2, 16, 16, 3)
+    panel.previews.grid.grab()
+    panel.stop_button.click()
+    until(qtbot, lambda: train.state == "done")
+    pick(setup.data, "mnist")
+    assert setup.data.combo.findText("Images in “photos”") < 0
 
 
 def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPanel, qtbot: QtBot) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
@@ -303,6 +304,25 @@ def test_data_that_is_not_there_is_told_of_with_a_way_out(window: MainWindow, qt
     press(window, "Use synthetic digits")
     until(qtbot, lambda: train.last and train.last.step > 1)
     assert train.settings.data == "synthetic"
+    train.stop()
+    until(qtbot, lambda: train.state == "done")
+
+
+def test_a_folder_of_images_that_has_gone_is_chosen_anew(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, train = training_panel(window), window.session.train
+    train.change(data=f"folder:{tmp_path / 'gone'}")
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+        panel.start_button.click()
+    until(qtbot, lambda: train.state == "failed")
+    (tmp_path / "here").mkdir()
+    Image.new("L", (16, 16), 9).save(tmp_path / "here" / "one.png")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "here"))
+    press(window, "Choose a folder…")
+    until(qtbot, lambda: train.last and train.last.step > 1)
+    assert train.run and train.run.config.data == f"folder:{tmp_path / 'here'}"
+    assert train.run.config.model.num_classes == 0
     train.stop()
     until(qtbot, lambda: train.state == "done")
 

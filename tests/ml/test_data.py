@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import io
 import re
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +18,8 @@ import pytest
 import torch
 
 from ml import data, download, paths
-from ml.data import Dataset, Split
+from ml.data import Dataset, Form, Split, cifar, idx
+from ml.data.dataset import shaped
 from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable
 from ml.events import Progress
 
@@ -25,11 +28,13 @@ LABELS = (np.arange(12) % 10).astype(np.uint8)
 CONTENT = np.random.default_rng(0).bytes(300_000)
 
 
-def idx(array: np.ndarray) -> bytes:
+def idx_file(array: np.ndarray) -> bytes:
     return bytes((0, 0, 8, array.ndim)) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
 
 
-def write_mnist(raw: Path, images: bytes = idx(IMAGES), labels: bytes = idx(LABELS), stem: str = "train") -> Path:
+def write_mnist(
+    raw: Path, images: bytes = idx_file(IMAGES), labels: bytes = idx_file(LABELS), stem: str = "train"
+) -> Path:
     raw.mkdir(parents=True, exist_ok=True)
     (raw / f"{stem}-images-idx3-ubyte").write_bytes(images)
     (raw / f"{stem}-labels-idx1-ubyte").write_bytes(labels)
@@ -56,7 +61,7 @@ def test_a_local_folder_is_found_however_it_is_named(tmp_path: Path, given: str)
 
 
 def test_compressed_files_and_the_other_split_are_read(tmp_path: Path) -> None:
-    raw = write_mnist(tmp_path, gzip.compress(idx(IMAGES)), gzip.compress(idx(LABELS)), stem="t10k")
+    raw = write_mnist(tmp_path, gzip.compress(idx_file(IMAGES)), gzip.compress(idx_file(LABELS)), stem="t10k")
     for path in list(raw.iterdir()):
         path.rename(f"{path}.gz")
     assert np.array_equal(data.load("mnist", tmp_path, "test").images.numpy(), IMAGES[:, None])
@@ -73,17 +78,17 @@ def test_the_folder_of_the_environment_is_looked_at(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("images", "labels", "expected", "found"),
     [
-        (idx(IMAGES)[:-100], idx(LABELS), "9408 bytes", "9308 found"),
-        (idx(IMAGES) + b"x", idx(LABELS), "9408 bytes", "more found"),
-        (idx(IMAGES)[:9], idx(LABELS), "header of 16", "9 found"),
-        (b"", idx(LABELS), "00 00 08 03", "nothing found"),
-        (idx(LABELS), idx(LABELS), "00 00 08 03", "00 00 08 01 found"),
-        (idx(IMAGES[:, :20]), idx(LABELS), "28 x 28", "20 x 28 found"),
-        (idx(IMAGES[:0]), idx(LABELS[:0]), "between 1 and", "0 announced"),
-        (b"\0\0\x08\x03" + b"\xff" * 12, idx(LABELS), "between 1 and", "announced"),
-        (idx(IMAGES), idx(LABELS[:-1]), "12 labels", "11 found"),
-        (idx(IMAGES), idx(LABELS + 1), "from 0 to 9", "10 found"),
-        (np.random.default_rng(1).bytes(5000), idx(LABELS), "00 00 08 03", "found"),
+        (idx_file(IMAGES)[:-100], idx_file(LABELS), "9408 bytes", "9308 found"),
+        (idx_file(IMAGES) + b"x", idx_file(LABELS), "9408 bytes", "more found"),
+        (idx_file(IMAGES)[:9], idx_file(LABELS), "header of 16", "9 found"),
+        (b"", idx_file(LABELS), "00 00 08 03", "nothing found"),
+        (idx_file(LABELS), idx_file(LABELS), "00 00 08 03", "00 00 08 01 found"),
+        (idx_file(IMAGES[:, :20]), idx_file(LABELS), "28 x 28", "20 x 28 found"),
+        (idx_file(IMAGES[:0]), idx_file(LABELS[:0]), "between 1 and", "0 announced"),
+        (b"\0\0\x08\x03" + b"\xff" * 12, idx_file(LABELS), "between 1 and", "announced"),
+        (idx_file(IMAGES), idx_file(LABELS[:-1]), "12 labels", "11 found"),
+        (idx_file(IMAGES), idx_file(LABELS + 1), "from 0 to 9", "10 found"),
+        (np.random.default_rng(1).bytes(5000), idx_file(LABELS), "00 00 08 03", "found"),
     ],
 )
 def test_a_damaged_file_is_named_with_what_was_expected_and_found(
@@ -99,16 +104,193 @@ def test_a_damaged_file_is_named_with_what_was_expected_and_found(
 @pytest.mark.parametrize("damage", [lambda b: b[:-30], lambda b: b"not gzip", lambda b: b[:40] + b"\xff" * 40 + b[80:]])
 def test_a_damaged_compressed_file_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "train-images-idx3-ubyte.gz"
-    path.write_bytes(damage(gzip.compress(idx(IMAGES))))
+    path.write_bytes(damage(gzip.compress(idx_file(IMAGES))))
     with pytest.raises(BadFile, match=r"train-images-idx3-ubyte\.gz is damaged"):
-        data.read_idx(path, 3)
+        idx.read_idx(path, 3)
 
 
 def test_what_is_missing_or_unknown_is_said_with_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(DataUnavailable, match=r"train-images.*folder.*synthetic"):
         data.load("mnist", tmp_path / "nowhere")
-    with pytest.raises(BadRequest, match=r"'minst'.*mnist, synthetic"):
+    with pytest.raises(BadRequest, match=r"'minst'.*mnist, .*cifar10, synthetic, folder:DIR"):
         data.load("minst")
+
+
+@pytest.mark.parametrize("idx_set", idx.IDX_SETS, ids=lambda idx_set: idx_set.name)
+def test_every_set_in_these_files_has_torchvisions_classes(tmp_path: Path, idx_set: idx.IdxSet) -> None:
+    import torchvision.datasets
+
+    write_mnist(tmp_path / idx_set.folder / "raw")
+    assert data.load(idx_set.name, tmp_path).classes == data.load(idx_set.name, tmp_path / idx_set.folder).classes
+    theirs = getattr(torchvision.datasets, idx_set.folder).classes
+    assert len(idx_set.classes) == 10
+    assert idx_set.name == "mnist" or list(idx_set.classes) == theirs  # MNIST's are "0 - zero" there
+
+
+def test_files_that_are_named_alike_are_not_taken_for_another_set(tmp_path: Path) -> None:
+    write_mnist(tmp_path / "MNIST" / "raw")
+    write_mnist(tmp_path / "nameless")
+    for place in ("MNIST", "MNIST/raw", "nameless", "."):
+        with pytest.raises(DataUnavailable, match=r"Fashion-MNIST is not there.*FashionMNIST.raw lacks"):
+            data.load("fashion-mnist", tmp_path / place)
+
+
+@pytest.mark.parametrize("side", [16, 28, 64, 128])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_come_in_the_form_that_is_asked_for(tmp_path: Path, side: int, channels: int) -> None:
+    raw = write_mnist(tmp_path, idx_file(IMAGES.cumsum(0, dtype=np.uint8) // 2 + 64))
+    dataset = data.load("mnist", raw, form=Form(side, channels))
+    assert dataset.images.shape == (12, channels, side, side)
+    assert dataset.images.dtype == torch.uint8
+    assert torch.equal(dataset.images[:, 0], dataset.images[:, -1])
+    plain = data.load("mnist", raw)
+    assert (dataset.images.float().mean((1, 2, 3)) - plain.images.float().mean((1, 2, 3))).abs().max() < 2
+    assert channels == 3 or side != 28 or torch.equal(dataset.images, plain.images)
+
+
+def test_colours_become_the_greys_that_pillow_makes_of_them() -> None:
+    from PIL import Image
+
+    colours = np.random.default_rng(0).integers(0, 256, (1200, 8, 8, 3), np.uint8)
+    given = Dataset("noise", torch.from_numpy(colours).permute(0, 3, 1, 2), torch.zeros(1200).long(), ("noise",))
+    with pytest.raises(StopIteration) as finished:
+        loading = shaped(given, Form(channels=1))
+        while True:
+            next(loading)
+    grey = finished.value.value.images
+    expected = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in colours])
+    assert np.abs(grey[:, 0].numpy().astype(int) - expected).max() <= 1
+
+
+def test_what_memory_cannot_hold_is_refused_with_the_figure() -> None:
+    many = Dataset("many", torch.zeros(1, 1, 1, 1, dtype=torch.uint8).expand(60_000, 1, 28, 28), torch.zeros(1), ())
+    with pytest.raises(BadRequest, match=r"60,000 images of 3 x 128 x 128 take 2\.9 GB, more than the 2\.1 GB.*=32"):
+        next(shaped(many, Form(128, 3)))
+    with pytest.raises(BadRequest, match="1 channel"):
+        Form(28, 2)
+
+
+def test_synthetic_digits_are_drawn_as_large_as_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml.data import drawn
+
+    monkeypatch.setattr(drawn, "COUNT_AND_SEED", {"train": (20, 0)})
+    monkeypatch.setattr(drawn, "_kept", {})
+    assert data.load("synthetic", form=Form(32, 3)).images.shape == (20, 3, 32, 32)
+    assert data.load("synthetic").images.shape == (20, 1, 28, 28)
+
+
+# CIFAR-10
+
+
+def cifar_records(count: int, seed: int, label: int | None = None) -> bytes:
+    records = np.random.default_rng(seed).integers(0, 256, (count, cifar.RECORD), np.uint8)
+    records[:, 0] = np.arange(count) % 10 if label is None else label
+    return records.tobytes()
+
+
+BATCHES = {name: cifar_records(4, seed) for seed, name in enumerate((*cifar.FILES["train"], *cifar.FILES["test"]))}
+
+
+def write_cifar(folder: Path, **others: bytes) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in (BATCHES | {f"{stem}.bin": content for stem, content in others.items()}).items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def tar_gz(members: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+CIFAR_ARCHIVE = tar_gz({f"{cifar.FOLDER}/{name}": BATCHES[name] for name in reversed(BATCHES)})
+
+
+@pytest.mark.parametrize("place", ["folder", "itself", "archive"])
+def test_cifar_is_read_from_its_folder_and_from_its_archive(tmp_path: Path, place: str) -> None:
+    if place == "archive":
+        (tmp_path / cifar.ARCHIVE).write_bytes(CIFAR_ARCHIVE)
+    else:
+        write_cifar(tmp_path / cifar.FOLDER)
+    dataset = data.load("cifar10", tmp_path / cifar.FOLDER if place == "itself" else tmp_path)
+    assert dataset.images.shape == (20, 3, 32, 32)
+    assert dataset.labels.tolist() == [0, 1, 2, 3] * 5
+    expected = np.frombuffer(BATCHES["data_batch_2.bin"], np.uint8).reshape(4, -1)[1, 1:].reshape(3, 32, 32)
+    assert np.array_equal(dataset.images[5].numpy(), expected)
+    assert dataset.classes[1] == "automobile"
+    assert data.load("cifar10", tmp_path, "test", Form(28, 1)).images.shape == (4, 1, 28, 28)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "0 bytes found"),
+        (cifar_records(3, 0)[:-1], "9218 bytes found"),
+        (cifar_records(2, 0, label=10), "labels from 0 to 9 expected, 10 found"),
+        (b"\0" * (cifar.MAX_FILE + cifar.RECORD), "10000 records"),
+    ],
+)
+def test_a_damaged_cifar_file_is_named(tmp_path: Path, content: bytes, why: str) -> None:
+    write_cifar(tmp_path / cifar.FOLDER, data_batch_3=content)
+    with pytest.raises(BadFile, match=rf"data_batch_3\.bin is damaged.*{why}.*choose another folder"):
+        data.load("cifar10", tmp_path)
+
+
+def test_cifar_that_is_not_there_is_said_with_the_next_step(tmp_path: Path) -> None:
+    (write_cifar(tmp_path / cifar.FOLDER) / "data_batch_5.bin").unlink()
+    with pytest.raises(DataUnavailable, match=r"neither.*data_batch_5\.bin.*nor cifar-10-binary.*synthetic"):
+        data.load("cifar10", tmp_path)
+
+
+def test_an_archive_writes_nowhere_and_only_its_own_files_count(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    members = {"../outside.bin": b"x", f"../{cifar.FOLDER}/data_batch_1.bin": b"x", "/tmp/data_batch_1.bin": b"x"}
+    named = {f"{cifar.FOLDER}/{name}": content for name, content in BATCHES.items()}
+    (root / cifar.ARCHIVE).write_bytes(tar_gz(members | named))
+    assert len(data.load("cifar10", root)) == 20
+    assert list(tmp_path.iterdir()) == [root]
+    assert [path.name for path in root.iterdir()] == [cifar.ARCHIVE]
+
+
+def linked() -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        member = tarfile.TarInfo(f"{cifar.FOLDER}/test_batch.bin")
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(member)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("archive", "why"),
+    [
+        (b"not an archive", "a whole .tar.gz expected"),
+        (CIFAR_ARCHIVE[:1000], "a whole .tar.gz expected"),
+        (CIFAR_ARCHIVE[:500] + b"\xff" * 500 + CIFAR_ARCHIVE[1000:], "expected"),
+        (gzip.compress(b"not a tar file" * 100), "a whole .tar.gz expected"),
+        (tar_gz({f"{cifar.FOLDER}/data_batch_1.bin": b"x"}), "test_batch.bin expected in it"),
+        (tar_gz({f"{cifar.FOLDER}/test_batch.bin": b"\0" * (cifar.MAX_FILE + 1)}), "of at most 30730000 bytes"),
+        (linked(), "test_batch.bin expected in it"),
+    ],
+    ids=["text", "cut", "overwritten", "no tar", "lacking", "too large", "link"],
+)
+def test_a_hostile_archive_is_refused(tmp_path: Path, archive: bytes, why: str) -> None:
+    (tmp_path / cifar.ARCHIVE).write_bytes(archive)
+    with pytest.raises(BadFile, match=rf"cifar-10-binary\.tar\.gz.* is damaged.*{why}"):
+        data.load("cifar10", tmp_path, "test")
+
+
+def test_an_archive_that_unpacks_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar, "MAX_UNPACKED", 2**20)
+    (tmp_path / cifar.ARCHIVE).write_bytes(tar_gz({"padding": b"\0" * 2**22}))
+    with pytest.raises(BadFile, match="unpacks to more than 1048576 bytes"):
+        data.load("cifar10", tmp_path)
 
 
 def test_the_real_mnist_is_read_as_torchvision_reads_it(mnist_root: Path) -> None:
@@ -121,7 +303,7 @@ def test_the_real_mnist_is_read_as_torchvision_reads_it(mnist_root: Path) -> Non
     for split, (count, digest) in expected.items():
         dataset = data.load("mnist", mnist_root, split)
         assert dataset.images.shape == (count, 1, 28, 28)
-        assert md5(idx(dataset.images[:, 0].numpy())) == digest
+        assert md5(idx_file(dataset.images[:, 0].numpy())) == digest
         theirs = MNIST(mnist_root, train=split == "train")
         assert torch.equal(dataset.images[:, 0], theirs.data)
         assert torch.equal(dataset.labels, theirs.targets)
@@ -287,9 +469,9 @@ def test_mnist_is_downloaded_once_and_then_read_from_disk(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stems = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-    site.files = {f"{stem}.gz": gzip.compress(idx(IMAGES if "images" in stem else LABELS)) for stem in stems}
+    site.files = {f"{stem}.gz": gzip.compress(idx_file(IMAGES if "images" in stem else LABELS)) for stem in stems}
     listed = [(name, md5(content)) for name, content in site.files.items()]
-    monkeypatch.setattr(data, "torchvision_source", lambda dataset: ([site.url], listed))
+    monkeypatch.setattr(idx, "torchvision_source", lambda dataset: ([site.url], listed))
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
     monkeypatch.delenv(data.DATA_VARIABLE, raising=False)
     assert len(data.load("mnist")) == len(data.load("mnist", split="test")) == 12
@@ -297,9 +479,59 @@ def test_mnist_is_downloaded_once_and_then_read_from_disk(
     assert (paths.user_datasets() / "MNIST" / "raw" / "t10k-labels-idx1-ubyte.gz").is_file()
 
 
-def test_torchvision_names_secure_mirrors_and_checksums() -> None:
-    mirrors, files = data.torchvision_source("MNIST")
-    assert mirrors
-    assert all(mirror.startswith("https://") for mirror in mirrors)
+@pytest.mark.parametrize("idx_set", idx.IDX_SETS, ids=lambda idx_set: idx_set.name)
+def test_every_set_has_secure_addresses_and_checksums(idx_set: idx.IdxSet) -> None:
+    mirrors, files = idx.torchvision_source(idx_set.folder)
+    assert [*mirrors, *idx_set.mirrors]
+    assert all(mirror.startswith("https://") and mirror.endswith("/") for mirror in (*mirrors, *idx_set.mirrors))
     assert len(files) == 4
     assert all(re.fullmatch("[0-9a-f]{32}", digest) for _, digest in files)
+
+
+@pytest.fixture
+def cifar_site(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A server that has CIFAR-10, and a home without it."""
+    site.files = {cifar.ARCHIVE: CIFAR_ARCHIVE}
+    monkeypatch.setattr(cifar, "MIRRORS", (site.url,))
+    monkeypatch.setattr(cifar, "MD5", md5(CIFAR_ARCHIVE))
+    monkeypatch.setattr("ml.download.time.sleep", lambda seconds: None)
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
+    monkeypatch.delenv(data.DATA_VARIABLE, raising=False)
+    return site
+
+
+def test_cifar_is_downloaded_once_and_gone_on_with(cifar_site: Site) -> None:
+    cifar_site.break_after = [20_000]
+    assert len(data.load("cifar10")) == 20
+    assert cifar_site.requests == [None, "bytes=20000-"]
+    assert len(data.load("cifar10", split="test")) == 4
+    assert len(cifar_site.requests) == 2
+    assert [path.name for path in paths.user_datasets().iterdir()] == [cifar.ARCHIVE]
+
+
+def test_cifar_with_a_wrong_checksum_is_not_kept(cifar_site: Site) -> None:
+    cifar_site.files[cifar.ARCHIVE] = CIFAR_ARCHIVE[:-1] + b"x"
+    with pytest.raises(DataUnavailable, match="wrong checksum"):
+        data.load("cifar10")
+    assert not list(paths.user_datasets().iterdir())
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "kmnist", "cifar10"])
+def test_without_a_network_it_is_said_where_the_files_belong(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr("ml.download.time.sleep", lambda seconds: None)
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
+    monkeypatch.delenv(data.DATA_VARIABLE, raising=False)
+    with pytest.raises(DataUnavailable, match="Network is unreachable") as caught:
+        data.load(name)
+    folder = paths.user_datasets() if name == "cifar10" else paths.user_datasets() / name_of(name) / "raw"
+    assert f"put that file into {folder} yourself" in caught.value.what_to_do
+
+
+def name_of(name: str) -> str:
+    return next(idx_set.folder for idx_set in idx.IDX_SETS if idx_set.name == name)

@@ -259,12 +259,6 @@ def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
         run(tiny_config(), tmp_path, resume=True)
 
 
-def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
-    config = tiny_config(model={"image_size": 32, "widths": [8], "embedding": 16})
-    with pytest.raises(BadRequest, match=r"28 x 28.*expects 1 x 32 x 32"):
-        run(config, tmp_path / "run")
-
-
 def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
     stop_after(tiny_config(), tmp_path / "run", 2)
     state = tmp_path / "run" / STATE_FILE

@@ -1,42 +1,24 @@
-"""Data sets by name, as uint8 tensors: MNIST from a local folder or downloaded, and synthetic digits."""
+"""MNIST and the sets in the same files: from a local folder, or downloaded."""
 
 import gzip
 import math
 import os
 import zlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ml import download, paths, synthetic
-from ml.errors import BadFile, BadRequest, DataUnavailable
+from ml import download, paths
+from ml.data.dataset import Dataset, Form, Loading, Split, damaged, shaped, unreadable, usual_roots
+from ml.errors import DataUnavailable
 from ml.events import Progress
 
-DATA_VARIABLE = "NOISELOOM_DATA"  # a folder of data sets, looked at before the person's own
 MAX_BYTES = 2**28  # of one file in memory; MNIST's largest has 47 MB
-
-Split = Literal["train", "test"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
-    """Images and their classes, all in memory."""
-
-    name: str
-    images: Tensor  # (N, C, H, W) uint8
-    labels: Tensor  # (N,) int64, indices into `classes`
-    classes: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-Loading = Generator[Progress, None, Dataset]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +29,10 @@ class IdxSet:
     title: str
     folder: str  # also the name of torchvision's class, which knows mirrors and checksums
     classes: tuple[str, ...]
+    mirrors: tuple[str, ...] = ()  # further ones, for the sets whose mirrors torchvision has without https
     side: int = 28
 
-    def load(self, root: Path | None, split: Split) -> Loading:
+    def load(self, root: Path | None, split: Split, form: Form) -> Loading:
         """Read one split from `root`, or else from the usual places."""
         stem = {"train": "train", "test": "t10k"}[split]
         files = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
@@ -67,12 +50,18 @@ class IdxSet:
         labels = read_idx(label_path, 1).long()
         self._check(images, labels, image_path, label_path)
         yield Progress(f"Reading {self.title}", 2, 2)
-        return Dataset(self.name, images.unsqueeze(1), labels, self.classes)
+        return (yield from shaped(Dataset(self.name, images.unsqueeze(1), labels, self.classes), form))
 
     def _find(self, roots: Sequence[Path], files: tuple[str, ...]) -> Path | None:
         """The first folder with all of `files`; a root may also be the data set's folder or its raw folder."""
         folders = (folder for root in roots for folder in (root / self.folder / "raw", root / "raw", root))
-        return next((folder for folder in folders if all(_present(folder, name) for name in files)), None)
+        ours = (folder for folder in folders if self._may_be_in(folder))
+        return next((folder for folder in ours if all(_present(folder, name) for name in files)), None)
+
+    def _may_be_in(self, folder: Path) -> bool:
+        """Whether files there are this set's: all sets name them alike, so the folder's name tells; else MNIST."""
+        named = FOLDERS & {folder.name, folder.parent.name}
+        return self.folder in named or (not named and self.name == "mnist")
 
     def _download(self) -> Generator[Progress, None, Path]:
         """Fetch what is missing of both splits into the person's folder, as torchvision lays it out."""
@@ -80,72 +69,44 @@ class IdxSet:
         mirrors, files = torchvision_source(self.folder)
         for name, md5 in files:
             if not _present(folder, name.removesuffix(".gz")):
-                yield from download.fetch([mirror + name for mirror in mirrors], folder / name, md5=md5)
+                yield from download.fetch(
+                    [mirror + name for mirror in (*mirrors, *self.mirrors)], folder / name, md5=md5
+                )
         return folder
 
     def _check(self, images: Tensor, labels: Tensor, image_path: Path, label_path: Path) -> None:
         height, width = images.shape[1:]
         if (height, width) != (self.side, self.side):
-            raise _bad(image_path, f"{self.side} x {self.side} pixels per image expected, {height} x {width} found")
+            raise damaged(image_path, f"{self.side} x {self.side} pixels per image expected, {height} x {width} found")
         if len(images) != len(labels):
-            raise _bad(
+            raise damaged(
                 label_path, f"{len(images)} labels expected, one per image of {image_path.name}, {len(labels)} found"
             )
         if int(labels.max()) >= len(self.classes):
-            raise _bad(label_path, f"labels from 0 to {len(self.classes) - 1} expected, {int(labels.max())} found")
+            raise damaged(label_path, f"labels from 0 to {len(self.classes) - 1} expected, {int(labels.max())} found")
 
 
-IDX_SETS = (IdxSet("mnist", "MNIST", "MNIST", tuple("0123456789")),)
-SYNTHETIC: dict[Split, tuple[int, int]] = {"train": (30_000, 0), "test": (5_000, 1)}  # count and seed
-
-
-_drawn: dict[Split, Dataset] = {}  # drawing takes seconds, and the next run wants the same
-
-
-def _synthetic(root: Path | None, split: Split) -> Loading:
-    if split in _drawn:
-        return _drawn[split]
-    count, seed = SYNTHETIC[split]
-    images, labels = [], []
-    for batch in synthetic.drawing(count, seed):
-        images.append(batch.images)
-        labels.append(batch.labels)
-        yield Progress("Drawing digits", min(len(images) * synthetic.BATCH, count), count)
-    _drawn[split] = Dataset("synthetic", torch.cat(images), torch.cat(labels), tuple("0123456789"))
-    return _drawn[split]
-
-
-_SOURCES: dict[str, Callable[[Path | None, Split], Loading]] = {
-    **{idx_set.name: idx_set.load for idx_set in IDX_SETS},
-    "synthetic": _synthetic,
-}
-
-
-def names() -> tuple[str, ...]:
-    """What can be asked for."""
-    return tuple(_SOURCES)
-
-
-def loading(name: str, root: Path | None = None, split: Split = "train") -> Loading:
-    """A generator of Progress that returns the Dataset: `dataset = yield from loading("mnist")`.
-
-    Without `root`, looks in the folder that NOISELOOM_DATA names, then in the person's own, and then downloads.
-    Raises BadRequest for an unknown name, DataUnavailable, BadFile.
-    """
-    source = _SOURCES.get(name)
-    if source is None:
-        raise BadRequest(f"There is no data set called {name!r}.", f"Use one of: {', '.join(names())}.")
-    return (yield from source(root, split))
-
-
-def load(name: str, root: Path | None = None, split: Split = "train") -> Dataset:
-    """The Dataset of that name, once all of `loading` has happened."""
-    generator = loading(name, root, split)
-    while True:
-        try:
-            next(generator)
-        except StopIteration as finished:
-            return finished.value
+IDX_SETS = (
+    IdxSet("mnist", "MNIST", "MNIST", tuple("0123456789")),
+    IdxSet(
+        "fashion-mnist",
+        "Fashion-MNIST",
+        "FashionMNIST",
+        ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        (
+            "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+        ),
+    ),
+    IdxSet(
+        "kmnist",
+        "Kuzushiji-MNIST",
+        "KMNIST",
+        ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+        ("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+    ),
+)
+FOLDERS = {idx_set.folder for idx_set in IDX_SETS}
 
 
 def torchvision_source(dataset: str) -> tuple[list[str], list[tuple[str, str]]]:
@@ -169,45 +130,32 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
         with opened(path, "rb") as file:
             return _parse_idx(cast(IO[bytes], file), path, dimensions)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise _bad(path, f"a whole gzip file expected, but: {error}") from error
+        raise damaged(path, f"a whole gzip file expected, but: {error}") from error
     except OSError as error:
-        raise BadFile(
-            f"Cannot read {path}: {error.strerror or error}.", "Check the file, or choose another."
-        ) from error
+        raise unreadable(path, error) from error
 
 
 def _parse_idx(file: IO[bytes], path: Path, dimensions: int) -> Tensor:
     magic, length = bytes((0, 0, 8, dimensions)), 4 * (1 + dimensions)  # 8: unsigned bytes
     header = file.read(length)
     if header[:4] != magic:
-        raise _bad(
+        raise damaged(
             path, f"an IDX file starting with {magic.hex(' ')} expected, {header[:4].hex(' ') or 'nothing'} found"
         )
     if len(header) < length:
-        raise _bad(path, f"a header of {length} bytes expected, {len(header)} found")
+        raise damaged(path, f"a header of {length} bytes expected, {len(header)} found")
     shape = [int(n) for n in np.frombuffer(header, ">u4", offset=4)]
     size = math.prod(shape)
     if not 0 < size <= MAX_BYTES:
-        raise _bad(path, f"between 1 and {MAX_BYTES} bytes of data expected, {size} announced")
+        raise damaged(path, f"between 1 and {MAX_BYTES} bytes of data expected, {size} announced")
     data = bytearray(file.read(size + 1))
     if len(data) != size:
         found = f"{len(data)} found" if len(data) < size else "more found"
-        raise _bad(path, f"{size} bytes after the header expected, {found}")
+        raise damaged(path, f"{size} bytes after the header expected, {found}")
     return torch.frombuffer(data, dtype=torch.uint8).view(shape)
-
-
-def usual_roots() -> list[Path]:
-    """Where data sets are looked for: the folder that NOISELOOM_DATA names, then the person's own."""
-    chosen = os.environ.get(DATA_VARIABLE)
-    return [*([Path(chosen).expanduser()] if chosen else []), paths.user_datasets()]
 
 
 def _present(folder: Path, name: str) -> Path | None:
     candidates = (folder / name, folder / f"{name}.gz")
     # os.path: unlike Path.is_file it answers False, not PermissionError, inside a closed folder.
     return next((path for path in candidates if os.path.isfile(path)), None)
-
-
-def _bad(path: Path, found: str) -> BadFile:
-    remedy = "Replace it (one that was downloaded: delete it and try again), or choose another folder."
-    return BadFile(f"{path} is damaged: {found}.", remedy)

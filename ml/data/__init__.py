@@ -1,0 +1,46 @@
+"""Data sets as uint8 tensors, by name: MNIST and its kin, CIFAR-10, synthetic digits, any folder of images."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ml.data import cifar, drawn, folder
+from ml.data.dataset import AS_IT_IS, DATA_VARIABLE, Dataset, Form, Loading, Split, usual_roots
+from ml.data.idx import IDX_SETS
+from ml.errors import BadRequest
+
+__all__ = ["DATA_VARIABLE", "Dataset", "Form", "Loading", "Split", "load", "loading", "names", "usual_roots"]
+
+_SOURCES: dict[str, Callable[[Path | None, Split, Form], Loading]] = {
+    **{idx_set.name: idx_set.load for idx_set in IDX_SETS},
+    cifar.NAME: cifar.load,
+    "synthetic": drawn.load,
+}
+
+
+def names() -> tuple[str, ...]:
+    """What can be asked for."""
+    return (*_SOURCES, f"{folder.PREFIX}DIR")
+
+
+def loading(name: str, root: Path | None = None, split: Split = "train", form: Form = AS_IT_IS) -> Loading:
+    """A generator of Progress that returns the Dataset in that form: `dataset = yield from loading("mnist")`.
+
+    Without `root`, looks in the folder that NOISELOOM_DATA names, then in the person's own, and then downloads.
+    Raises BadRequest for an unknown name and for more than memory should hold, DataUnavailable, BadFile.
+    """
+    if name.startswith(folder.PREFIX):
+        return (yield from folder.load(name.removeprefix(folder.PREFIX), split, form))
+    source = _SOURCES.get(name)
+    if source is None:
+        raise BadRequest(f"There is no data set called {name!r}.", f"Use one of: {', '.join(names())}.")
+    return (yield from source(root, split, form))
+
+
+def load(name: str, root: Path | None = None, split: Split = "train", form: Form = AS_IT_IS) -> Dataset:
+    """The Dataset of that name, once all of `loading` has happened."""
+    generator = loading(name, root, split, form)
+    while True:
+        try:
+            next(generator)
+        except StopIteration as finished:
+            return finished.value
