@@ -10,14 +10,14 @@ from contextlib import closing
 from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
 import typer
 
 from ml import export as exports
 from ml import paths
-from ml.config import MAX_IMAGES, NO_LABEL, DeviceName, SampleRequest, SamplerName
+from ml.config import MAX_IMAGES, MODELS, NO_LABEL, DeviceName, Route, SampleRequest, SamplerName, for_route
 from ml.console import INTERRUPTED, Line, guarded, interruptible
 from ml.control import RunControl
 from ml.errors import BadRequest
@@ -105,12 +105,14 @@ def train(
 @app.command()
 def sample(
     out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}.")],
-    model: Model = "digits",
+    model: Annotated[str | None, typer.Option(help="A model's name, run folder or file; else the route's own.")] = None,
     labels: Annotated[str | None, typer.Option(help="Which digits: 0-9,3,3 ...")] = None,
     prompt: Annotated[str | None, typer.Option(help="... or in words: two or five ...")] = None,
     unconditional: Annotated[bool, typer.Option("--unconditional", help="... or whatever comes.")] = False,
     count: Annotated[int, typer.Option(min=1, max=MAX_IMAGES, help="How many per label or prompt.")] = 1,
-    route: Annotated[Literal["class"], typer.Option(help="How a prompt reaches the model.")] = "class",
+    route: Annotated[
+        Route, typer.Option(help="How a prompt reaches the model: its labels, or CLIP's gradient.")
+    ] = "class",
     sampler: Annotated[SamplerName | None, typer.Option(help="The model's own default if not given.")] = None,
     steps: Annotated[int | None, typer.Option(help="Network calls, or half of them for heun.")] = None,
     eta: Annotated[float | None, typer.Option(help="0: deterministic; 1: as noisy as DDPM.")] = None,
@@ -130,12 +132,19 @@ def sample(
     from ml import library
     from ml.checkpoint import load_header
 
+    model = model or MODELS[route]
     header = load_header(library.find(model))
-    once, columns = _what_to_draw(labels, prompt, unconditional, header)
+    if route == "clip":
+        once, columns = _described(prompt), 10
+    else:
+        once, columns = _what_to_draw(labels, prompt, unconditional, header)
     if len(once) * count > MAX_IMAGES:
         raise BadRequest(f"{len(once)} x {count} images are more than {MAX_IMAGES}.", "Ask for fewer at a time.")
     given = {"sampler": sampler, "steps": steps, "eta": eta, "guidance": guidance, "seed": seed, "prompt": prompt}
-    settings = header.defaults.model_dump() | {name: value for name, value in given.items() if value is not None}
+    given["route"] = route
+    settings = for_route(header.defaults, route).model_dump() | {
+        name: value for name, value in given.items() if value is not None
+    }
     request = checked(SampleRequest, settings | {"model": model, "labels": once * count})
     layout = _fitting(suffix, len(request.labels), header.model.image_size, columns)
     done, frames = _draw(request, device, keep=trajectory or suffix in exports.FILMS)
@@ -306,6 +315,17 @@ def _told(event: TrainEvent) -> str:
             return f"step {event.step}  {'preview' if isinstance(event, Preview) else 'saved'}"
         case _:
             return type(event).__name__
+
+
+def _described(prompt: str | None) -> tuple[int, ...]:
+    """One image of whatever the text says, for CLIP to steer; says so where the text is about something else."""
+    from ml import clip
+
+    if not prompt or not prompt.strip():
+        raise BadRequest("What to draw?", "Give --prompt 'a bold seven' to the clip route.")
+    if not clip.is_about_digits(prompt):
+        print(f"{prompt!r} is nothing that this model knows: it draws digits.", file=sys.stderr)
+    return (NO_LABEL,)
 
 
 def _what_to_draw(

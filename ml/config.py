@@ -19,7 +19,9 @@ Prediction = Literal["eps", "x0", "v", "flow", "edm"]
 SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "euler", "dpm++", "heun"]
 Clipping = Literal["none", "static", "dynamic"]
 Spacing = Literal["uniform", "trailing", "karras"]
+Route = Literal["class", "clip"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+MODELS: dict[Route, str] = {"class": "digits", "clip": "unconditional"}  # what a route draws with if nothing is said
 DRAWING = ("unet", "textbook", "shuffle")  # networks that are diffusion models
 C = TypeVar("C", bound="Description")
 
@@ -92,10 +94,17 @@ class SampleSettings(Description):
     guidance_from: float = Field(default=0.0, ge=0, description="guide only while sigma/alpha is above this ...")
     guidance_rescale: float = Field(default=0.0, ge=0, le=1, description="phi of Lin et al. 2024; 0: off")
     guidance_to: float = Field(default=1e4, ge=0, description="... and below this (Kynkaanniemi et al. 2024)")
+    clip_scale: float = Field(default=5.0, ge=0, le=100, description="how strongly CLIP's gradient steers")
+    repeats: int = Field(default=0, ge=0, le=10, description="times that a DDIM or DDPM step is taken back and anew")
     spacing: Spacing = "karras"
     sigma_max: float = Field(default=40.0, gt=0.1, le=1000, description="sigma/alpha where flow and karras grids begin")
     sigma_lead: float = Field(default=0.0, ge=0, le=10_000, description="one step at this sigma/alpha first; 0: none")
     sigma_min: float = Field(default=0.02, gt=0, le=1, description="sigma/alpha of a karras grid's last noisy level")
+
+
+def for_route(defaults: SampleSettings, route: Route) -> SampleSettings:
+    """A model's own defaults, changed to what the route needs."""
+    return defaults.with_changes(sampler="ddpm", steps=10, repeats=2) if route == "clip" else defaults
 
 
 class SampleRequest(SampleSettings):
@@ -110,7 +119,8 @@ class SampleRequest(SampleSettings):
     model_hash: str = Field(default="", max_length=64, description="SHA-256 of the model file; filled in when sampled")
     labels: tuple[int, ...] = Field(default=(NO_LABEL,), min_length=1, max_length=MAX_IMAGES)
     seed: int = Field(default=2026, ge=0, lt=2**53)
-    prompt: str = Field(default="", max_length=500, description="what the person typed, for the record")
+    prompt: str = Field(default="", max_length=500, description="what the person typed")
+    route: Route = Field(default="class", description="how the prompt reaches the model")
 
     def alone(self, k: int) -> Self:
         """The request for image k by itself."""

@@ -242,6 +242,7 @@ def _reading(path: Path) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of damaged metadata, which we then refuse or never read
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=("PNG", "GIF", "WEBP")) as image:
             if image.width * image.height > MAX_PIXELS:

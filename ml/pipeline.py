@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -18,11 +19,14 @@ from ml.denoiser import NetworkDenoiser
 from ml.device import pick, tune
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
-from ml.guidance import classifier_free
+from ml.guidance import classifier_free, clip_guided
 from ml.images import to_uint8
 from ml.models import build
 from ml.samplers import DenoiseStep, SeededNoise, network_calls, run_sampler
 from ml.schedules import grid_of, schedule_of
+
+if TYPE_CHECKING:
+    from ml.clip import Matcher
 
 BATCH = 100  # images sampled together; bounds memory however many are asked for
 
@@ -59,7 +63,7 @@ def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedMod
         )
     network = build(header.model)
     fit(network, weights, str(path))
-    network = network.to(where).to(memory_format=torch.channels_last).eval()
+    network = network.to(where).to(memory_format=torch.channels_last).eval().requires_grad_(False)
     return LoadedModel(name, header, network, where, file_hash(path))
 
 
@@ -98,7 +102,8 @@ def sample_with(
             images.append(to_uint8(last.x_t))
     seconds = time.perf_counter() - started
     done = request.with_changes(model_hash=model.hash)
-    yield Sampled(done, np.concatenate(images), seconds, network_calls(request))
+    calls = network_calls(request, grid_of(schedule_of(model.config), request))
+    yield Sampled(done, np.concatenate(images), seconds, calls)
 
 
 def check_labels(request: SampleRequest, config: ModelConfig) -> None:
@@ -121,8 +126,16 @@ def _steps(model: LoadedModel, request: SampleRequest, first: int) -> Iterator[D
     wanted = torch.tensor([null if label == NO_LABEL else label for label in labels], device=model.device)
     settings = request if null and set(labels) != {NO_LABEL} else request.with_changes(guidance=1.0)
     denoise = classifier_free(NetworkDenoiser(model.network, config.prediction), wanted, null, settings)
+    if request.route == "clip":
+        denoise = clip_guided(denoise, _matcher(request.prompt, model).log_probability, request.clip_scale)
     start = grid[0].sigma * noise()
     return run_sampler(request, denoise, start.contiguous(memory_format=torch.channels_last), grid, noise)
+
+
+def _matcher(prompt: str, model: LoadedModel) -> "Matcher":
+    from ml import clip  # open_clip takes seconds to import, and only this route needs it
+
+    return clip.matcher(prompt, cast(DeviceName, model.device.type))
 
 
 def _frame(step: DenoiseStep, first: int, steps: int) -> Frame:

@@ -21,6 +21,9 @@ Variance = Literal["posterior", "beta"]  # of the noise that DDPM adds
 Noise = Callable[[], Tensor]  # fresh standard normal noise, (B, C, H, W)
 
 
+REPEAT_FROM, REPEAT_TO = 0.3, 15.0  # sigma/alpha; above there is nothing to decide yet, below nothing any more
+
+
 class DenoiseStep(NamedTuple):
     """Where the reverse process stands: x_t at `level`, and the clean image the model sees in it."""
 
@@ -57,6 +60,17 @@ def ddim_step(
     return x + spread * noise() if spread > 0 else x
 
 
+def noise_again(x: Tensor, now: Level, then: Level, noise: Noise) -> Tensor:
+    """The forward process from one noise level to a higher one: q(x_then | x_now)."""
+    keep = then.alpha / now.alpha
+    return keep * x + math.sqrt(max(then.sigma**2 - (keep * now.sigma) ** 2, 0.0)) * noise()
+
+
+def times_again(now: Level, then: Level, repeats: int) -> int:
+    """How often the step from `now` to `then` is repeated."""
+    return repeats if REPEAT_FROM <= now.ratio <= REPEAT_TO and then.sigma > 0 else 0
+
+
 @torch.no_grad()
 def ddim(
     denoise: Denoiser,
@@ -65,12 +79,17 @@ def ddim(
     noise: Noise,
     eta: float = 0.0,
     variance: Variance = "posterior",
+    repeats: int = 0,
 ) -> Iterator[DenoiseStep]:
     """DDIM (Song et al. 2021) for eta in [0, 1]; over a strided grid, eta = 1 is strided DDPM.
 
-    On the flow path eta = 0 is Euler's method: x_s = x_t + (s - t) u.
+    On the flow path eta = 0 is Euler's method: x_s = x_t + (s - t) u. With `repeats`, each step between REPEAT_FROM and
+    REPEAT_TO is so often taken back, by noise, and taken anew (RePaint, Lugmayr et al. 2022): guidance gets more of a
+    say. A `DenoiseStep` is the last of them.
     """
     for step, (now, then) in enumerate(pairwise(grid)):
+        for _ in range(times_again(now, then, repeats)):
+            x = noise_again(ddim_step(x, denoise(x, now), now, then, noise, eta, variance), then, now, noise)
         x0 = denoise(x, now)
         yield DenoiseStep(step, now, x, x0)
         x = ddim_step(x, x0, now, then, noise, eta, variance)
@@ -139,10 +158,10 @@ def run_sampler(
     if settings.sampler == "heun":
         return heun(denoise, x, grid, noise)
     if settings.sampler == "ddim":
-        return ddim(denoise, x, grid, noise, settings.eta)
+        return ddim(denoise, x, grid, noise, settings.eta, repeats=settings.repeats)
     if settings.sampler == "euler":
-        return ddim(denoise, x, grid, noise)
-    return ddim(denoise, x, grid, noise, 1.0, settings.variance)
+        return ddim(denoise, x, grid, noise, repeats=settings.repeats)
+    return ddim(denoise, x, grid, noise, 1.0, settings.variance, settings.repeats)
 
 
 def _bounded(denoise: Denoiser, settings: SampleSettings) -> Denoiser:
@@ -151,6 +170,11 @@ def _bounded(denoise: Denoiser, settings: SampleSettings) -> Denoiser:
     return clipped(denoise) if settings.clipping == "static" or settings.sampler == "ddpm-clip" else denoise
 
 
-def network_calls(settings: SampleSettings) -> int:
-    """Network calls per image; a guided pair counts as one."""
-    return 2 * settings.steps - 1 if settings.sampler == "heun" else settings.steps
+def network_calls(settings: SampleSettings, grid: list[Level]) -> int:
+    """Network calls per image over `grid`; a guided pair counts as one."""
+    steps = len(grid) - 1
+    if settings.sampler == "heun":
+        return 2 * steps - 1
+    if settings.sampler == "dpm++":
+        return steps
+    return steps + sum(times_again(now, then, settings.repeats) for now, then in pairwise(grid))

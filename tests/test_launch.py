@@ -125,7 +125,7 @@ def test_every_dependency_is_pinned() -> None:
     pins = {Requirement(line).name.lower().replace("_", "-"): Requirement(line).specifier for line in lines}
     for text in [*project["dependencies"], *project["optional-dependencies"]["test"]]:
         wanted = Requirement(text)
-        (pin,) = pins[wanted.name.lower()]
+        (pin,) = pins[wanted.name.lower().replace("_", "-")]
         assert pin.operator == "=="
         assert wanted.specifier.contains(pin.version), f"{wanted} does not allow its pin {pin}"
 

@@ -39,7 +39,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", presets.names())
+@pytest.mark.parametrize("name", [name for name in presets.names() if name != "digit-clip"])
 def test_every_preset_takes_its_images_from_the_data(name: str) -> None:
     model = fitted(presets.load(name), images(32, 3, 7)).model
     assert (model.image_size, model.channels) == (32, 3)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ml.config import SampleSettings
 from ml.denoiser import NetworkDenoiser, to_eps
-from ml.guidance import classifier_free, clipped, conditional, rescaled, thresholded
+from ml.guidance import classifier_free, clip_guided, clipped, conditional, rescaled, thresholded
 from ml.schedules import Level
 
 LEVEL = Level(0.5, 0.5, 0.5)
@@ -100,3 +100,27 @@ def test_dynamic_thresholding_is_that_of_diffusers() -> None:
         found = thresholded(lambda x, level, by=loud: by * x, 0.9)(fresh(1), LEVEL)
         torch.testing.assert_close(found, scheduler._threshold_sample(loud * fresh(1)))
         assert found.abs().max() <= 1
+
+
+def test_steering_gives_the_mean_of_the_posterior_with_the_text() -> None:
+    # x0 ~ N(0, s^2) and p(text | x0) ~ exp(a x0): given x_t, the mean moves by a times the variance that is left.
+    s, a, level = 0.5, 0.7, Level(0.5, 0.6, 0.8)
+    total = 0.6**2 * s**2 + 0.8**2
+
+    def denoise(x_t: Tensor, level: Level) -> Tensor:
+        return level.alpha * s**2 / total * x_t
+
+    steered = clip_guided(denoise, lambda x0: a * x0.flatten(1).sum(dim=1), 2.0)
+    with torch.no_grad():
+        moved = steered(fresh(1), level) - denoise(fresh(1), level)
+    torch.testing.assert_close(moved, torch.full_like(moved, 2 * a * s**2 * 0.8**2 / total))
+
+
+@pytest.mark.parametrize("ratio", [0.05, 100.0])
+def test_nothing_is_steered_where_there_is_nothing_to_see_or_to_change(ratio: float) -> None:
+    level = Level(0.5, 1.0, ratio)
+
+    def refuse(x0: Tensor) -> Tensor:
+        raise AssertionError("asked for a gradient")
+
+    assert torch.equal(clip_guided(lambda x, level: 2 * x, refuse, 1.0)(fresh(1), level), 2 * fresh(1))

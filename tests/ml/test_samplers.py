@@ -21,6 +21,7 @@ from ml.samplers import (
     dpm_solver_2m,
     heun,
     network_calls,
+    noise_again,
     run_sampler,
 )
 from ml.schedules import DiscreteSchedule, Level, make_schedule
@@ -190,7 +191,8 @@ def test_a_trajectory_has_every_step_from_noise_to_clean(sampler: SamplerName) -
 
 
 @pytest.mark.parametrize("sampler", ALL)
-def test_network_calls_are_counted_as_they_happen(sampler: SamplerName) -> None:
+@pytest.mark.parametrize("repeats", [0, 2])
+def test_network_calls_are_counted_as_they_happen(sampler: SamplerName, repeats: int) -> None:
     calls = 0
 
     def counting(x_t: Tensor, level: Level) -> Tensor:
@@ -198,11 +200,10 @@ def test_network_calls_are_counted_as_they_happen(sampler: SamplerName) -> None:
         calls += 1
         return exact(x_t, level)
 
-    settings = SampleSettings(sampler=sampler, steps=7)
-    last(
-        run_sampler(settings, counting, fresh(1), make_schedule("flow").grid(7, "karras", 40.0, 0.02), lambda: fresh(2))
-    )
-    assert calls == network_calls(settings)
+    settings = SampleSettings(sampler=sampler, steps=7, repeats=repeats)
+    grid = make_schedule("flow").grid(7, "karras", 40.0, 0.02)
+    last(run_sampler(settings, counting, fresh(1), grid, lambda: fresh(2)))
+    assert calls == network_calls(settings, grid)
 
 
 def toy_eps(x: Tensor, t: float) -> Tensor:
@@ -343,6 +344,30 @@ def test_estimates_are_bounded_as_asked(clipping: Clipping, most: float) -> None
     settings = SampleSettings(sampler="ddim", clipping=clipping)
     steps = list(run_sampler(settings, lambda x, level: 5 * torch.tanh(1e6 * x), fresh(1), grid, no_noise))
     assert float(steps[0].x0_hat.abs().max()) == pytest.approx(most)
+
+
+def test_noise_taken_back_up_is_the_forward_process() -> None:
+    grid = make_schedule("cosine").grid(8, "karras", 20.0, 0.05)
+    x0 = MEAN + SPREAD * fresh(1, (50_000, 1, 1, 1))
+    for high, low in pairwise(grid):
+        x_low = low.alpha * x0 + low.sigma * fresh(2, x0.shape)
+        again = noise_again(x_low, low, high, lambda: fresh(3, x0.shape))
+        assert float(again.mean()) == pytest.approx(high.alpha * MEAN, abs=0.02)
+        assert float(again.std()) == pytest.approx(spread(high), rel=0.02)
+
+
+def test_repeated_steps_still_end_in_the_data_distribution() -> None:
+    count, generator = 20_000, torch.Generator().manual_seed(3)
+
+    def noise() -> Tensor:
+        return torch.randn(count, 1, 1, 1, generator=generator, dtype=torch.float64)
+
+    grid = make_schedule("flow").grid(200, "karras", 80.0, 0.002)
+    settings = SampleSettings(sampler="ddpm", repeats=2)
+    steps = list(run_sampler(settings, exact, grid[0].sigma * noise(), grid, noise))
+    assert [step.level for step in steps] == grid
+    assert float(steps[-1].x_t.mean()) == pytest.approx(MEAN, abs=0.03)
+    assert float(steps[-1].x_t.std()) == pytest.approx(SPREAD, rel=0.06)
 
 
 def test_noise_of_an_image_does_not_depend_on_its_batch() -> None:
