@@ -141,6 +141,13 @@ def caption(digit: int, bits: int, rng: random.Random) -> Caption:
     return Caption(text, -1 if plain else digit, tuple(demands))
 
 
+def foreign(rng: random.Random) -> str:
+    """A text that is true of no digit: of something that no caption has a word for."""
+    form = rng.choice((*DIGIT_FORMS, "{a}{n} {n}", "a {a}{n} {n}", "the {a}{n}", "{a}{n} {n} {n}"))
+    adjective = rng.choice(rng.choice(ADJECTIVES)[1]) + " " if rng.random() < 0.2 else ""
+    return form.format(a=adjective, n="thing").strip()
+
+
 def truth(captions: list[Caption], labels: Tensor, bits: Tensor) -> Tensor:
     """Which captions are true of which images: bool (images, captions)."""
     digit = torch.tensor([entry.digit for entry in captions])

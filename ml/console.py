@@ -49,19 +49,23 @@ class Line:
 
 @contextmanager
 def interruptible() -> Iterator[RunControl]:
-    """A control that the first Ctrl-C cancels, so that work ends between two steps and saves; a second one is hard."""
+    """A control that Ctrl-C or a `kill` cancels, so that work ends after a step and saves; a second one is hard."""
     control = RunControl()
+
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def cancel(number: int, frame: FrameType | None) -> None:
         control.cancel()
-        signal.signal(signal.SIGINT, before)
+        put_back()
         print("\nStopping and saving; press Ctrl-C again to leave at once.", file=sys.stderr, flush=True)
 
-    before = signal.signal(signal.SIGINT, cancel)
+    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield control
     finally:
-        signal.signal(signal.SIGINT, before)
+        put_back()
 
 
 def guarded(command: Callable[[], int], *, debug: bool) -> int:

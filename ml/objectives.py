@@ -81,7 +81,7 @@ class Matching:
         pick = random.Random(int(torch.randint(2**62, (), generator=rng, device=self.device)))
         said = [captions.caption(int(c), int(b), pick) for c, b in zip(classes, bits, strict=True)]
         encoded = [self._with_foreign(text.encode(entry.text), pick) for entry in said]
-        foreign = [(text.UNKNOWN,) * pick.randint(0, 4) for _ in range(max(1, round(self.FOREIGN * len(said))))]
+        foreign = [text.encode(captions.foreign(pick)) for _ in range(max(1, round(self.FOREIGN * len(said))))]
         image, words = network.image(x), network.text(text.rows(encoded + foreign).to(self.device))
         similarity = (network.scale * image @ words.T).float()
         truth = captions.truth(said, classes, bits).to(self.device)

@@ -56,6 +56,14 @@ def test_a_caption_is_true_of_its_image_and_says_so_in_words() -> None:
         assert text.UNKNOWN not in text.encode(entry.text)
 
 
+def test_a_foreign_text_has_no_digit_and_a_word_that_no_caption_has() -> None:
+    rng = random.Random(0)
+    for _ in range(200):
+        said = captions.foreign(rng)
+        assert text.UNKNOWN in text.encode(said)
+        assert not set(said.split()) & {*captions.WORDS, *map(str, range(10))}
+
+
 def test_truth_needs_the_digit_and_something_of_every_demand() -> None:
     said = [Caption("seven", 7, ()), Caption("a bold seven", 7, (BOLD,)), Caption("slanted", -1, (SLANTED, WIDE))]
     labels = torch.tensor([7, 7, 3])

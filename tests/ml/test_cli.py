@@ -227,7 +227,10 @@ def test_a_new_run_without_a_folder_gets_a_name_that_is_free(config: Path, data_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a console's Ctrl-C cannot be sent to one process")
-def test_ctrl_c_saves_and_the_run_goes_on(config: Path, data_root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_the_run_goes_on(
+    number: signal.Signals, config: Path, data_root: Path, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
     train = [sys.executable, "-m", "ml", "train", "--data-root", str(data_root), "--run-dir", str(run)]
     process = subprocess.Popen(
@@ -238,7 +241,7 @@ def test_ctrl_c_saves_and_the_run_goes_on(config: Path, data_root: Path, tmp_pat
         deadline = time.monotonic() + 60
         while not (run / "loss.csv").exists() and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=30)
     finally:
         process.kill()
