@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from ml import paths
-from ml.config import Description, SampleRequest, SampleSettings, parse
+from ml.config import Description, Route, SampleRequest, SampleSettings, parse
 from ml.errors import BadFile, CannotWrite
 from ml.files import atomic, make_folder
 
@@ -22,6 +22,7 @@ class GenerateSettings(SampleSettings):
     seed: int = Field(default=2026, ge=0, lt=2**53)
     rows: int = Field(default=3, ge=1, le=MAX_ROWS)
     model: str = DEFAULT_MODEL
+    route: Route = "class"
 
     def request(self, labels: tuple[int, ...]) -> SampleRequest:
         """What these settings ask for, once it is known which labels the prompt means."""

@@ -40,6 +40,14 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Understanding:
+    """Whether a prompt is about digits at all."""
+
+    prompt: str
+    about_digits: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     path: Path
 
@@ -65,6 +73,14 @@ def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
         if digits and isinstance(event, Sampled) and event.images.shape[1:] == (28, 28):
             verdict = Judge.bundled().judge(event.images)
             yield Judged(verdict.labels, verdict.confidence)
+
+
+def understanding(prompt: str, _control: RunControl) -> Iterator[object]:
+    """Ask CLIP what a prompt is about."""
+    yield Progress("Reading the prompt", 0, 0)
+    from ml import clip
+
+    yield Understanding(prompt, clip.is_about_digits(prompt))
 
 
 def training(

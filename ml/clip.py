@@ -7,12 +7,11 @@ from torch import Tensor
 
 from ml import captions, library, text
 from ml.checkpoint import fit, load_model
-from ml.config import DeviceName
+from ml.config import CLIP_MODEL, DeviceName
 from ml.device import pick
 from ml.errors import BadFile
 from ml.models.clip import DigitClip
 
-NAME = "digit-clip"
 SAME = 0.9  # similarity from which two texts mean the same
 FAMILIAR = 0.45  # similarity to one of the ten digits below which a text with unknown words is about something else
 
@@ -56,7 +55,7 @@ def is_about_digits(asked: str, device: DeviceName = "cpu") -> bool:
 
 @lru_cache(maxsize=4)
 def _load(device: DeviceName) -> DigitClip:
-    path = library.bundled_folder() / f"{NAME}.safetensors"
+    path = library.bundled_folder() / f"{CLIP_MODEL}.safetensors"
     header, weights = load_model(path)
     if header.model.network != "clip" or header.model.vocabulary != text.vocabulary_size():
         raise BadFile(f"{path} is not the digit CLIP of this version.", "Install Noiseloom again.")

@@ -22,6 +22,7 @@ Spacing = Literal["uniform", "trailing", "karras"]
 Route = Literal["class", "clip"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 MODELS: dict[Route, str] = {"class": "digits", "clip": "unconditional"}  # what a route draws with if nothing is said
+CLIP_MODEL = "digit-clip"
 DRAWING = ("unet", "textbook", "shuffle")  # networks that are diffusion models
 C = TypeVar("C", bound="Description")
 

@@ -99,6 +99,7 @@ class Frame:
     sigma: float
     x_t: Pixels
     x0_hat: Pixels
+    similarity: NDArray[np.float32] | None = None  # of x0_hat to the prompt, (N,), where CLIP steers
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,14 +90,15 @@ def sample_with(
     check_labels(request, model.config)
     started = time.perf_counter()
     images: list[np.ndarray] = []
+    matcher = _matcher(request, model)
     for first in range(0, len(request.labels), BATCH):
         last: DenoiseStep | None = None
-        for step in _steps(model, request, first):
+        for step in _steps(model, request, first, matcher):
             if control.cancelled:
                 return
             last = step
             if frames:
-                yield _frame(step, first, request.steps)
+                yield _frame(step, first, request.steps, matcher)
         if last is not None:
             images.append(to_uint8(last.x_t))
     seconds = time.perf_counter() - started
@@ -116,7 +117,7 @@ def check_labels(request: SampleRequest, config: ModelConfig) -> None:
         )
 
 
-def _steps(model: LoadedModel, request: SampleRequest, first: int) -> Iterator[DenoiseStep]:
+def _steps(model: LoadedModel, request: SampleRequest, first: int, matcher: "Matcher | None") -> Iterator[DenoiseStep]:
     config = model.config
     labels = request.labels[first : first + BATCH]
     grid = grid_of(schedule_of(config), request)
@@ -126,20 +127,24 @@ def _steps(model: LoadedModel, request: SampleRequest, first: int) -> Iterator[D
     wanted = torch.tensor([null if label == NO_LABEL else label for label in labels], device=model.device)
     settings = request if null and set(labels) != {NO_LABEL} else request.with_changes(guidance=1.0)
     denoise = classifier_free(NetworkDenoiser(model.network, config.prediction), wanted, null, settings)
-    if request.route == "clip":
-        denoise = clip_guided(denoise, _matcher(request.prompt, model).log_probability, request.clip_scale)
+    if matcher:
+        denoise = clip_guided(denoise, matcher.log_probability, request.clip_scale)
     start = grid[0].sigma * noise()
     return run_sampler(request, denoise, start.contiguous(memory_format=torch.channels_last), grid, noise)
 
 
-def _matcher(prompt: str, model: LoadedModel) -> "Matcher":
+def _matcher(request: SampleRequest, model: LoadedModel) -> "Matcher | None":
+    """What compares images with the prompt; None where it does not steer: on another route, or empty."""
+    if request.route != "clip" or not request.prompt.strip():
+        return None
     from ml import clip  # open_clip takes seconds to import, and only this route needs it
 
-    return clip.matcher(prompt, cast(DeviceName, model.device.type))
+    return clip.matcher(request.prompt, cast(DeviceName, model.device.type))
 
 
-def _frame(step: DenoiseStep, first: int, steps: int) -> Frame:
+def _frame(step: DenoiseStep, first: int, steps: int, matcher: "Matcher | None") -> Frame:
     level = step.level
     contrast = max(1.0, math.hypot(level.alpha, level.sigma))  # a path that only adds noise would be black and white
     x_t, x0_hat = to_uint8(step.x_t / contrast), to_uint8(step.x0_hat)
-    return Frame(first, step.step, steps, level.t, level.alpha, level.sigma, x_t, x0_hat)
+    similarity = matcher.similarity(step.x0_hat).cpu().numpy() if matcher else None
+    return Frame(first, step.step, steps, level.t, level.alpha, level.sigma, x_t, x0_hat, similarity)

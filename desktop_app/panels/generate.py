@@ -87,6 +87,7 @@ class GeneratePanel(Page):
         self.prompt.submitted.connect(self.generate)
         self.prompt.seedChanged.connect(self._seed_changed)
         self.prompt.stopRequested.connect(generate.stop)
+        self.prompt.routeChanged.connect(generate.use_route)
         self.grid.cellClicked.connect(self._choose)
         self.grid.customContextMenuRequested.connect(self._digit_menu)
         self.timeline.stepChanged.connect(lambda _step: self._show_step())
@@ -236,8 +237,9 @@ class GeneratePanel(Page):
         if self.prompt.text() != generate.settings.prompt:
             self.prompt.set_text(generate.settings.prompt)
         self.prompt.set_seed(generate.settings.seed)
+        self.prompt.set_route(generate.settings.route, possible=generate.can_steer)
         if generate.understood:
-            self.prompt.set_reading(generate.understood.reading)
+            self.prompt.set_reading(generate.understood.reading, error=generate.doubtful)
         else:
             self.prompt.set_reading(generate.misunderstood, error=True)
         self.prompt.set_can_generate(generate.understood is not None, generate.misunderstood)

@@ -50,6 +50,18 @@ class SamplingSettings(QWidget):
             "Guidance w", 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
             tip="How strongly the class is followed: 1 is off, more gives clearer and less varied digits",
         )  # fmt: skip
+        self.clip_scale = SliderRow(
+            "CLIP's pull",
+            0,
+            20,
+            5,
+            step=0.5,
+            decimals=1,
+            tip="How strongly the words pull at every step; 0 is not at all",
+        )
+        self.repeats = SliderRow(
+            "Retakes", 0, 5, 2, tip="How often a step is taken back and taken anew, so that the words get more of a say"
+        )
         self.eta = SliderRow(
             "Noise η",
             0,
@@ -87,7 +99,16 @@ class SamplingSettings(QWidget):
         room.setRetainSizeWhenHidden(True)
         self.reset.setSizePolicy(room)
         main.set_corner(self.reset)
-        for widget in (self.model, self.sampler, self.steps, self.guidance, self.eta, self.grid):
+        for widget in (
+            self.model,
+            self.sampler,
+            self.steps,
+            self.guidance,
+            self.clip_scale,
+            self.repeats,
+            self.eta,
+            self.grid,
+        ):
             main.add(widget)
         for widget in (self.spacing, self.start, self.sigma_max, self.guide_from, self.guide_to):
             self.advanced.add(widget)
@@ -103,6 +124,8 @@ class SamplingSettings(QWidget):
         self.sampler.valueChanged.connect(lambda name: generate.change(sampler=name))
         self.steps.valueChanged.connect(lambda value: generate.change(steps=round(value)))
         self.guidance.valueChanged.connect(lambda value: generate.change(guidance=value))
+        self.clip_scale.valueChanged.connect(lambda value: generate.change(clip_scale=value))
+        self.repeats.valueChanged.connect(lambda value: generate.change(repeats=round(value)))
         self.eta.valueChanged.connect(lambda value: generate.change(eta=value))
         self.grid.valueChanged.connect(lambda rows: generate.change(rows=int(rows)))
         self.spacing.valueChanged.connect(lambda name: generate.change(spacing=name))
@@ -125,6 +148,12 @@ class SamplingSettings(QWidget):
         self.steps.set_value(settings.steps)
         self.guidance.set_value(settings.guidance)
         self.guidance.setEnabled(self._generate.classes > 0)
+        by_words = settings.route == "clip"
+        self.guidance.setVisible(not by_words)
+        self.clip_scale.setVisible(by_words)
+        self.repeats.setVisible(by_words)
+        self.clip_scale.set_value(settings.clip_scale)
+        self.repeats.set_value(settings.repeats)
         self.eta.set_value(settings.eta)
         self.eta.setEnabled(settings.sampler == "ddim")
         self.spacing.set_value(settings.spacing)

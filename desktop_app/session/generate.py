@@ -13,9 +13,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
 from desktop_app.settings import DEFAULT_MODEL, MAX_COLUMNS, MAX_ROWS, GenerateSettings
-from desktop_app.work import Exported, Judged
+from desktop_app.work import Exported, Judged, Understanding
 from ml import prompts
-from ml.config import NO_LABEL, SampleRequest, SampleSettings
+from ml.config import CLIP_MODEL, MODELS, NO_LABEL, Route, SampleRequest, SampleSettings, for_route
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
 from ml.export import Layout
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 View = Literal["noisy", "clean"]
 LIVE_DELAY_MS = 200
+ASK_DELAY_MS = 400
+WORDS_EXAMPLE = "a bold seven"
 LIVE_CALLS = 1500  # network calls of a request small enough to be drawn while a slider moves
 UNDO_STEPS, TOGETHER_S = 100, 0.6
 FULL_ROW = 10
@@ -76,6 +78,9 @@ class Generate(QObject):
         self._changed_at = 0.0  # on the clock of time.monotonic
         self._soon = QTimer(self, singleShot=True, interval=LIVE_DELAY_MS)
         self._soon.timeout.connect(self._draw_if_new)
+        self._about_digits: dict[str, bool] = {}  # by prompt
+        self._ask_soon = QTimer(self, singleShot=True, interval=ASK_DELAY_MS)
+        self._ask_soon.timeout.connect(self._ask)
         self._understand()
 
     # ---- settings
@@ -101,15 +106,48 @@ class Generate(QObject):
         self.settings = new
         self._understand()
         self.changed.emit()
-        if live and self.understood and len(self.labels()) * new.steps <= LIVE_CALLS:
+        if live and self.understood and self._calls(new) <= LIVE_CALLS:
             self._soon.start()
+
+    def _calls(self, settings: GenerateSettings) -> int:
+        """About how many network calls the images take; a gradient costs as much as two."""
+        each = settings.steps * (1 + settings.repeats)
+        return len(self.labels()) * each * (3 if settings.route == "clip" else 1)
 
     def use_model(self, name: str, defaults: SampleSettings | None = None, *, live: bool = False) -> None:
         """Draw with another model, at its own default settings; `defaults` for one that is not in the list yet."""
         card = self._session.card(name)
         defaults = card.header.defaults if card else defaults
-        self.change(live=False, model=name, **(defaults.model_dump() if defaults else {}))
+        route: Route = "clip" if card and not card.header.model.num_classes and self.can_steer else "class"
+        own = for_route(defaults, route).model_dump() if defaults else {}
+        self.change(live=False, model=name, route=route, **own)
         self.draw(live=live)
+
+    def use_route(self, route: Route) -> None:
+        """Let the prompt be labels, or words that CLIP steers by, with the model that suits that.
+
+        A prompt that says nothing on the other route gives way to an example.
+        """
+        if route == self.settings.route:
+            return
+        digits = self._digits_in(self.settings.prompt)
+        if route == "clip" and len(digits) != 1:
+            self.change(live=False, prompt=WORDS_EXAMPLE)
+        if route == "class" and not digits:
+            self.change(live=False, prompt=GenerateSettings().prompt)
+        self.use_model(MODELS[route])
+
+    @staticmethod
+    def _digits_in(prompt: str) -> tuple[int, ...]:
+        try:
+            return prompts.understand(prompt).labels
+        except BadRequest:
+            return ()
+
+    @property
+    def can_steer(self) -> bool:
+        """Whether the models are there that the words need."""
+        return all(self._session.card(name) for name in (MODELS["clip"], CLIP_MODEL))
 
     def reset(self) -> None:
         """Back to the model's default sampler settings."""
@@ -122,7 +160,7 @@ class Generate(QObject):
 
     def _defaults(self) -> dict[str, Any]:
         card = self._session.card(self.settings.model)
-        return (card.header.defaults if card else SampleSettings()).model_dump()
+        return for_route(card.header.defaults if card else SampleSettings(), self.settings.route).model_dump()
 
     @property
     def classes(self) -> int:
@@ -137,6 +175,9 @@ class Generate(QObject):
 
     def _understand(self) -> None:
         self.misunderstood, self.understood = "", None
+        if self.settings.route == "clip":
+            self.understood = self._described()
+            return
         if not self.classes:
             self.understood = Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, "whatever comes: this model takes no prompt")
             return
@@ -149,6 +190,32 @@ class Generate(QObject):
             self.understood = understood
         except BadRequest as error:
             self.misunderstood = str(error)
+
+    def _described(self) -> Understood:
+        """A prompt that CLIP steers by; what it is about is asked once the typing rests."""
+        prompt = self.settings.prompt.strip()
+        if not prompt:
+            return Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, "whatever comes: nothing is asked for")
+        if prompt not in self._about_digits:
+            self._ask_soon.start()
+        known = self._about_digits.get(prompt, True)
+        doubt = "" if known else "; this model knows digits, and that is none: expect odd shapes"
+        return Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, f"“{prompt}”, steered by CLIP{doubt}")
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the prompt asks for something that the model cannot know."""
+        return self.settings.route == "clip" and not self._about_digits.get(self.settings.prompt.strip(), True)
+
+    def _ask(self) -> None:
+        prompt = self.settings.prompt.strip()
+        if self.settings.route == "clip" and prompt and not self._session.closing:
+            self._session.submit(partial(work.understanding, prompt), self._on_understanding)
+
+    def _on_understanding(self, event: object) -> None:
+        if isinstance(event, Understanding):
+            self._about_digits[event.prompt] = event.about_digits
+            self.refresh()
 
     def row(self) -> tuple[int, ...]:
         """The labels of one row of the grid: the prompt's, or one of them ten times over."""
@@ -258,6 +325,11 @@ class Generate(QObject):
         if not 0 <= step < len(self.frames):
             return None
         return self.frames[step].x_t if view == "noisy" else self.frames[step].x0_hat
+
+    def similarity(self, index: int, step: int) -> float | None:
+        """How well CLIP finds that a digit fits the prompt at a step; None where it does not steer."""
+        known = self.frames[step].similarity if 0 <= step < len(self.frames) else None
+        return None if known is None else float(known[index])
 
     def strip_steps(self, count: int) -> list[int]:
         """Up to `count` of the steps computed so far, evenly from the first to the last."""

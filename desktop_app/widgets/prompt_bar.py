@@ -9,9 +9,15 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QVBo
 from desktop_app.icons import icon
 from desktop_app.theme import FIELD_HEIGHT, Space, Type, ui_font
 from desktop_app.widgets.basics import Button, Label, restyle, row
+from desktop_app.widgets.controls import Segmented
 
 MAX_SEED = 2**53 - 1  # what a SampleRequest accepts
 READING_HEIGHT = 32  # two lines: an error takes more than one in a narrow window
+ROUTES = (("class", "labels"), ("clip", "words"))
+ROUTE_TIPS = (
+    "The digits in the prompt become labels that the model was trained with",
+    "Any words, such as a bold slanted seven: CLIP compares every step with them and steers",
+)
 CHIPS = (*((str(digit), str(digit)) for digit in range(10)), ("0–9", "0-9"))
 
 
@@ -75,13 +81,14 @@ class PromptBar(QWidget):
 
     A chip replaces the prompt, or with Shift or Ctrl adds to it, and submits it. While busy the button stops the work.
     Signals: `textChanged(str)` for every change, `submitted()` by Enter, the button or a chip, `seedChanged(int)`,
-    `stopRequested()`.
+    `stopRequested()`, `routeChanged(str)`.
     """
 
     textChanged = Signal(str)
     submitted = Signal()
     seedChanged = Signal(object)
     stopRequested = Signal()
+    routeChanged = Signal(str)
 
     def __init__(self, text: str = "0-9", seed: int = 2026) -> None:
         super().__init__()
@@ -110,6 +117,9 @@ class PromptBar(QWidget):
         below.addSpacing(Space.S)
         below.addWidget(self._lead)
         below.addWidget(self._reading, 1)
+        self.route = Segmented(ROUTES, name="The prompt is", tips=ROUTE_TIPS)
+        self.route.valueChanged.connect(self.routeChanged)
+        below.addWidget(self.route)
         column.addLayout(below)
         self.edit.textChanged.connect(self.textChanged)
         self.edit.returnPressed.connect(self._submit)
@@ -142,8 +152,13 @@ class PromptBar(QWidget):
     def set_seed(self, seed: int) -> None:
         self.seed_box.set_seed(seed)
 
+    def set_route(self, route: str, *, possible: bool) -> None:
+        """Show which way the prompt takes; where there is but one, nothing to choose."""
+        self.route.set_value(route)
+        self.route.setVisible(possible)
+
     def set_reading(self, reading: str, *, error: bool = False) -> None:
-        """Show what the prompt was understood as, or with `error` why it was not."""
+        """Show what the prompt was understood as, or with `error` why it was not, or what to doubt in it."""
         self._lead.setText("" if error or not reading else "Understood as")
         self._lead.setVisible(bool(self._lead.text()))
         self._full_reading = reading

@@ -1,6 +1,6 @@
 """The Generate page in detail: what draws and how it is shown, what a failure leaves, what can be taken away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -347,3 +347,53 @@ def test_a_dialog_that_is_cancelled_writes_nothing(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     panel.export()
     assert not window.session._jobs and panel.export_folder is None
+
+
+# ---- by words
+
+
+@pytest.fixture
+def by_words(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> Iterator[Generate]:
+    generate.stop()
+    generate.change(rows=1, prompt="0-9", live=False)
+    panel.prompt.route.valueChanged.emit("clip")
+    generate.change(rows=1, live=False)
+    drawn(generate, qtbot)
+    yield generate
+    generate.change(prompt="0-9", live=False)
+    generate.use_route("class")
+    drawn(generate, qtbot)
+
+
+def test_words_steer_what_is_drawn(panel: GeneratePanel, by_words: Generate) -> None:
+    assert panel.prompt.route.isVisibleTo(panel) and panel.prompt.route.value() == "clip"
+    assert by_words.settings.model == "unconditional" and panel.prompt.text() == "a bold seven"
+    assert "steered by CLIP" in panel.prompt.reading()
+    request, verdict = by_words.request, by_words.verdict
+    assert request and request.route == "clip" and request.prompt == "a bold seven"
+    assert verdict and (verdict.labels == 7).mean() >= 0.8
+    first, last = (by_words.similarity(0, step) for step in (0, by_words.steps))
+    assert first is not None and last is not None and last > first
+    panel.grid.cellClicked.emit(0)
+    assert f"fits the words {last:.2f}" in panel.digit.text.text()
+    panel.grid.cellClicked.emit(0)
+    assert panel.sampling.guidance.isHidden() and not panel.sampling.clip_scale.isHidden()
+
+
+def test_a_word_that_the_model_cannot_know_is_told_and_may_be_drawn(
+    panel: GeneratePanel, by_words: Generate, qtbot: QtBot
+) -> None:
+    panel.prompt.edit.setText("banana")
+    qtbot.waitUntil(lambda: by_words.doubtful, timeout=10_000)
+    assert "knows digits" in panel.prompt.reading() and panel.prompt.button.isEnabled()
+    panel.prompt.edit.setText("a thin three")
+    qtbot.waitUntil(lambda: "a thin three" in by_words._about_digits, timeout=10_000)
+    assert not by_words.doubtful
+
+
+def test_back_to_labels_the_example_is_a_grid_again(panel: GeneratePanel, by_words: Generate, qtbot: QtBot) -> None:
+    by_words.change(prompt="something bold", live=False)
+    panel.prompt.route.valueChanged.emit("class")
+    assert by_words.settings.model == "digits" and by_words.settings.prompt == "0-9"
+    drawn(by_words, qtbot)
+    assert by_words.verdict is not None and panel.sampling.clip_scale.isHidden()
