@@ -51,7 +51,7 @@ class ModelConfig(Description):
     """What a network is: enough to build it, and to know what its output means."""
 
     version: Literal[1] = 1
-    network: Literal["unet", "textbook", "shuffle", "judge", "clip"] = "unet"
+    network: Literal["unet", "textbook", "shuffle", "judge", "clip", "autoencoder"] = "unet"
     image_size: int = Field(default=28, ge=8, le=128, description="pixels; images are square")
     channels: int = Field(default=1, ge=1, le=4)
     num_classes: int = Field(default=10, ge=0, le=1000, description="0: unconditional; else with a null label too")
@@ -67,6 +67,8 @@ class ModelConfig(Description):
     vocabulary: int = Field(default=0, ge=0, le=100_000, description="words that a text tower knows")
     norm: Literal["group", "batch"] = "group"
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    latent: int = Field(default=4, ge=1, le=16, description="channels of an autoencoder's latent")
+    codec: "ModelConfig | None" = Field(default=None, description="the autoencoder in whose latent the model works")
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
@@ -81,6 +83,13 @@ class ModelConfig(Description):
         if self.prediction == "eps" and self.zero_snr:
             raise ValueError("eps prediction says nothing about the image in pure noise: zero_snr needs v or x0")
         return self
+
+    @property
+    def codes(self) -> tuple[int, int]:
+        """Channels and side of what the network sees: the images, or the latents of `codec`."""
+        if self.codec is None:
+            return self.channels, self.image_size
+        return self.codec.latent, -(-self.image_size // 2 ** (len(self.codec.widths) - 1))
 
 
 class SampleSettings(Description):
@@ -150,6 +159,8 @@ class TrainConfig(Description):
     ema_gamma: float = Field(default=5.0, ge=0, description="power-law EMA (Karras et al. 2024): grows as it runs")
     label_dropout: float = Field(default=0.1, ge=0, le=1)
     loss: Literal["mse", "huber"] = "mse"
+    kl_weight: float = Field(default=1e-4, ge=0, description="autoencoder: of the KL term beside the squared error")
+    codec_from: str = Field(default="", description="the autoencoder's model, for diffusion in its latent")
     weighting: Literal["none", "min-snr"] = "none"
     time_mean: float = Field(default=0.0, description="flow: logit-normal times, mean of log(sigma/alpha) ...")
     time_std: float = Field(default=1.0, gt=0, description="... and its standard deviation ...")

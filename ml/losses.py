@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from ml.config import TrainConfig
 from ml.denoiser import TIME_SCALE, Preconditioning, network_input, target
+from ml.models.autoencoder import Autoencoder
 from ml.schedules import Levels, Schedule, q_sample
 
 MIN_SNR_GAMMA = 5.0
+SCALE_MEMORY = 0.01  # share that a batch has in what is known of the latents' spread
 
 
 def diffusion_loss(
@@ -70,6 +72,21 @@ def distort(x: Tensor, rng: torch.Generator) -> Tensor:
     matrix = torch.stack(rows, dim=1).view(count, 2, 3)
     where = F.affine_grid(matrix, list(x.shape), align_corners=False)
     return F.grid_sample(x + 1, where, align_corners=False) - 1  # outside the image there is paper, -1
+
+
+def autoencoder_loss(network: Autoencoder, x0: Tensor, config: TrainConfig, rng: torch.Generator) -> Tensor:
+    """Squared error of the reconstruction and KL(q(z | x) || N(0, 1)) per pixel (Kingma & Welling 2014, eq. 10).
+
+    While the network trains, its `scale` follows the spread of the latents' means.
+    """
+    mean, log_variance = network.posterior(x0)
+    log_variance = log_variance.float().clamp(-20, 10)
+    z = mean + torch.exp(log_variance / 2) * torch.randn(mean.shape, generator=rng, device=mean.device)
+    kl = 0.5 * (mean.float().square() + log_variance.exp() - 1 - log_variance).sum(dim=(1, 2, 3)).mean()
+    if network.training:
+        spread = mean.detach().float().std().clamp(min=1e-6)
+        network.scale.lerp_(1 / spread, SCALE_MEMORY)
+    return F.mse_loss(network.reconstruct(z).float(), x0) + config.kl_weight * kl / x0[0].numel()
 
 
 def contrastive_loss(similarity: Tensor, truth: Tensor, absent: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from ml import captions, text
 from ml.config import TrainConfig
 from ml.data import Dataset
-from ml.losses import classifier_loss, contrastive_loss, diffusion_loss
+from ml.losses import autoencoder_loss, classifier_loss, contrastive_loss, diffusion_loss
+from ml.models.autoencoder import Autoencoder, LatentModel
 from ml.schedules import schedule_of
 
 
@@ -27,6 +28,8 @@ def objective_of(config: TrainConfig, dataset: Dataset, device: torch.device) ->
         return Reading(config, dataset, device)
     if config.model.network == "clip":
         return Matching(config, dataset, device)
+    if config.model.network == "autoencoder":
+        return Coding(config, dataset, device)
     return Denoising(config, dataset, device)
 
 
@@ -49,8 +52,20 @@ class Denoising:
         self.config, self.images = config, Images(dataset, device)
         self.schedule = schedule_of(config.model)
 
+        self._latents: Tensor | None = None
+
     def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
-        return diffusion_loss(network, *self.images[chosen], self.schedule, self.config, rng)
+        x0, labels = self.images[chosen] if not isinstance(network, LatentModel) else self._encoded(network, chosen)
+        return diffusion_loss(network, x0, labels, self.schedule, self.config, rng)
+
+    @torch.no_grad()
+    def _encoded(self, network: LatentModel, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents and labels; all images are encoded once, since the codec does not change."""
+        if self._latents is None:
+            every = torch.arange(len(self.images.labels), device=chosen.device)
+            with torch.autocast(chosen.device.type, enabled=False):
+                self._latents = torch.cat([network.codec.encode(self.images[part][0]) for part in every.split(1000)])
+        return self._latents[chosen].contiguous(memory_format=torch.channels_last), self.images.labels[chosen]
 
 
 class Reading:
@@ -61,6 +76,17 @@ class Reading:
 
     def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
         return classifier_loss(network, *self.images[chosen], self.config, rng)
+
+
+class Coding:
+    """Autoencoders: see `autoencoder_loss`."""
+
+    def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
+        self.config, self.images = config, Images(dataset, device)
+
+    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
+        assert isinstance(network, Autoencoder)
+        return autoencoder_loss(network, self.images[chosen][0], self.config, rng)
 
 
 class Matching:

@@ -1,11 +1,14 @@
 """Optimisers and learning-rate schedules of a run."""
 
 import math
+import re
 
 import torch
 from torch import nn
 
 from ml.config import TrainConfig
+
+OUTER = re.compile(r"(^|\.)(into|out)\.")  # the first and the last layer
 
 
 class ConvMuon:
@@ -36,10 +39,10 @@ class Optimizer:
     """The optimiser a run asks for, with one learning rate: `muon` is Muon on inner convolutions, AdamW elsewhere."""
 
     def __init__(self, network: nn.Module, config: TrainConfig) -> None:
-        parameters = dict(network.named_parameters())
+        parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
         self._muon: ConvMuon | None = None
         if config.optimizer == "muon":
-            inner = {n: p for n, p in parameters.items() if p.ndim == 4 and not n.startswith(("into.", "out."))}
+            inner = {n: p for n, p in parameters.items() if p.ndim == 4 and not OUTER.search(n)}
             self._muon = ConvMuon(list(inner.values()), config.lr, config.weight_decay)
             parameters = {n: p for n, p in parameters.items() if n not in inner}
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW

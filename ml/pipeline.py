@@ -22,6 +22,7 @@ from ml.events import Frame, Sampled, SampleEvent
 from ml.guidance import classifier_free, clip_guided
 from ml.images import to_uint8
 from ml.models import build
+from ml.models.autoencoder import LatentModel
 from ml.samplers import DenoiseStep, SeededNoise, network_calls, run_sampler
 from ml.schedules import grid_of, schedule_of
 
@@ -44,6 +45,10 @@ class LoadedModel:
     @property
     def config(self) -> ModelConfig:
         return self.header.model
+
+    def pixels(self, x: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [-1, 1] from what the network works on: themselves, or latents to be decoded."""
+        return self.network.codec.decode(x) if isinstance(self.network, LatentModel) else x
 
 
 def load(name: str, device: DeviceName = "auto") -> LoadedModel:
@@ -98,9 +103,9 @@ def sample_with(
                 return
             last = step
             if frames:
-                yield _frame(step, first, request.steps, matcher)
+                yield _frame(model, step, first, request.steps, matcher)
         if last is not None:
-            images.append(to_uint8(last.x_t))
+            images.append(to_uint8(model.pixels(last.x_t)))
     seconds = time.perf_counter() - started
     done = request.with_changes(model_hash=model.hash)
     calls = network_calls(request, grid_of(schedule_of(model.config), request))
@@ -121,14 +126,15 @@ def _steps(model: LoadedModel, request: SampleRequest, first: int, matcher: "Mat
     config = model.config
     labels = request.labels[first : first + BATCH]
     grid = grid_of(schedule_of(config), request)
+    channels, side = config.codes
     seeds = [request.seed + first + k for k in range(len(labels))]
-    noise = SeededNoise(seeds, (config.channels, config.image_size, config.image_size), model.device)
+    noise = SeededNoise(seeds, (channels, side, side), model.device)
     null = config.num_classes
     wanted = torch.tensor([null if label == NO_LABEL else label for label in labels], device=model.device)
     settings = request if null and set(labels) != {NO_LABEL} else request.with_changes(guidance=1.0)
     denoise = classifier_free(NetworkDenoiser(model.network, config.prediction), wanted, null, settings)
     if matcher:
-        denoise = clip_guided(denoise, matcher.log_probability, request.clip_scale)
+        denoise = clip_guided(denoise, lambda x0: matcher.log_probability(model.pixels(x0)), request.clip_scale)
     start = grid[0].sigma * noise()
     return run_sampler(request, denoise, start.contiguous(memory_format=torch.channels_last), grid, noise)
 
@@ -142,9 +148,10 @@ def _matcher(request: SampleRequest, model: LoadedModel) -> "Matcher | None":
     return clip.matcher(request.prompt, cast(DeviceName, model.device.type))
 
 
-def _frame(step: DenoiseStep, first: int, steps: int, matcher: "Matcher | None") -> Frame:
+def _frame(model: LoadedModel, step: DenoiseStep, first: int, steps: int, matcher: "Matcher | None") -> Frame:
     level = step.level
     contrast = max(1.0, math.hypot(level.alpha, level.sigma))  # a path that only adds noise would be black and white
-    x_t, x0_hat = to_uint8(step.x_t / contrast), to_uint8(step.x0_hat)
-    similarity = matcher.similarity(step.x0_hat).cpu().numpy() if matcher else None
-    return Frame(first, step.step, steps, level.t, level.alpha, level.sigma, x_t, x0_hat, similarity)
+    x_t, x0_hat = model.pixels(step.x_t / contrast), model.pixels(step.x0_hat)
+    similarity = matcher.similarity(x0_hat).cpu().numpy() if matcher else None
+    pictures = to_uint8(x_t), to_uint8(x0_hat)
+    return Frame(first, step.step, steps, level.t, level.alpha, level.sigma, *pictures, similarity)

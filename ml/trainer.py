@@ -14,19 +14,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ml import data, pipeline
+from ml import data, library, pipeline
 from ml.checkpoint import (
     MODEL_FILE,
     STATE_FILE,
     ModelHeader,
     StateHeader,
     agree,
+    load_model,
     load_state,
     optimizer_tensors,
     restore_optimizer,
     save,
 )
-from ml.config import DRAWING, NO_LABEL, DeviceName, SampleRequest, TrainConfig
+from ml.config import DRAWING, NO_LABEL, DeviceName, ModelConfig, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.device import Device, bf16_is_fast, pick, tune
 from ml.ema import PowerEma
@@ -47,6 +48,7 @@ from ml.files import atomic, make_folder
 from ml.fitting import fitted, form_for
 from ml.loss_table import LossTable
 from ml.models import build
+from ml.models.autoencoder import LatentModel
 from ml.objectives import objective_of
 from ml.optim import Optimizer, lr_factor
 from ml.settings import read_config
@@ -84,13 +86,28 @@ def train(
     if dataset is None:
         return
     config = fitted(config, dataset)
+    codec = _codec(config) if config.codec_from and not resume else None
+    if codec:
+        config = config.with_changes(model={**config.model.model_dump(), "codec": codec[0].model_dump()})
     make_folder(run_dir)
-    run = Run(config, run_dir, pick(device), dataset)
+    run = Run(config, run_dir, pick(device), dataset, codec[1] if codec else None)
     if resume:
         run.restore()
     run.losses.forget_after(run.step)
     yield RunStarted(config, run_dir, run.device.reason, run.parameters, run.step, run.total_steps)
     yield from _loop(run, control)
+
+
+def _codec(config: TrainConfig) -> tuple[ModelConfig, dict[str, Tensor]]:
+    """The autoencoder in whose latent a model is to work, and its weights; raises BadRequest, BadFile."""
+    header, weights = load_model(library.find(config.codec_from))
+    wanted = (config.model.channels, config.model.image_size)
+    if header.model.network != "autoencoder" or (header.model.channels, header.model.image_size) != wanted:
+        raise BadRequest(
+            f"{config.codec_from!r} is no autoencoder for images of {wanted[0]} x {wanted[1]} x {wanted[1]}.",
+            "Train one on the same data first: --preset autoencoder.",
+        )
+    return header.model, weights
 
 
 def _recorded(run_dir: Path, asked: TrainConfig) -> TrainConfig:
@@ -162,7 +179,14 @@ def _loop(run: "Run", control: RunControl) -> Iterator[TrainEvent]:
 class Run:
     """The state of one training run."""
 
-    def __init__(self, config: TrainConfig, folder: Path, device: Device, dataset: data.Dataset) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: Path,
+        device: Device,
+        dataset: data.Dataset,
+        codec: dict[str, Tensor] | None = None,
+    ) -> None:
         self.config, self.folder, self.device = config, folder, device
         where = device.torch_device
         tune(where)
@@ -172,7 +196,10 @@ class Run:
                 f"Set model.num_classes to {len(dataset.classes)}" + (", or to 0 for none." if self.draws else "."),
             )
         torch.manual_seed(config.seed)  # the initial weights
-        self.network = build(config.model).to(where).to(memory_format=torch.channels_last)
+        network = build(config.model)
+        if codec and isinstance(network, LatentModel):
+            network.codec.load_state_dict(codec)
+        self.network = network.to(where).to(memory_format=torch.channels_last)
         self.ema = PowerEma(self.network, config.ema_gamma)
         self.optimizer = Optimizer(self.network, config)
         self.objective = objective_of(config, dataset, where)
@@ -385,7 +412,7 @@ class Run:
     def _fill_optimizer(self) -> None:
         """A step of no length, after which the optimiser's state has the names and shapes of a saved one."""
         for parameter in self.network.parameters():
-            parameter.grad = torch.zeros_like(parameter)
+            parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
         self.optimizer.step(lr=0.0)
         self.network.zero_grad(set_to_none=True)
 
