@@ -19,9 +19,13 @@ Prediction = Literal["eps", "x0", "v", "flow", "edm"]
 SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "euler", "dpm++", "heun"]
 Clipping = Literal["none", "static", "dynamic"]
 Spacing = Literal["uniform", "trailing", "karras"]
-Route = Literal["class", "clip"]
+Route = Literal["class", "text", "clip"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-MODELS: dict[Route, str] = {"class": "digits", "clip": "unconditional"}  # what a route draws with if nothing is said
+MODELS: dict[Route, str] = {
+    "class": "digits",
+    "text": "text",
+    "clip": "unconditional",
+}  # what a route draws with if nothing is said
 CLIP_MODEL = "digit-clip"
 DRAWING = ("unet", "textbook", "shuffle")  # networks that are diffusion models
 C = TypeVar("C", bound="Description")
@@ -68,6 +72,8 @@ class ModelConfig(Description):
     norm: Literal["group", "batch"] = "group"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     latent: int = Field(default=4, ge=1, le=16, description="channels of an autoencoder's latent")
+    context: int = Field(default=0, ge=0, le=1024, description="width of the words that a text-conditioned model reads")
+    reader: "ModelConfig | None" = Field(default=None, description="the CLIP whose text tower reads them")
     codec: "ModelConfig | None" = Field(default=None, description="the autoencoder in whose latent the model works")
 
     @model_validator(mode="after")
@@ -161,6 +167,7 @@ class TrainConfig(Description):
     loss: Literal["mse", "huber"] = "mse"
     kl_weight: float = Field(default=1e-4, ge=0, description="autoencoder: of the KL term beside the squared error")
     codec_from: str = Field(default="", description="the autoencoder's model, for diffusion in its latent")
+    reader_from: str = Field(default="", description="the CLIP's model, for diffusion that is told in words")
     weighting: Literal["none", "min-snr"] = "none"
     time_mean: float = Field(default=0.0, description="flow: logit-normal times, mean of log(sigma/alpha) ...")
     time_std: float = Field(default=1.0, gt=0, description="... and its standard deviation ...")

@@ -17,14 +17,14 @@ def conditional(model: NetworkDenoiser, labels: Tensor) -> Denoiser:
     return lambda x_t, level: model(x_t, level, labels)
 
 
-def classifier_free(model: NetworkDenoiser, labels: Tensor, null: int, settings: SampleSettings) -> Denoiser:
+def classifier_free(model: NetworkDenoiser, labels: Tensor, null: Tensor | int, settings: SampleSettings) -> Denoiser:
     """Classifier-free guidance (Ho & Salimans 2022): u + w (c - u), both branches in one batched forward.
 
     Applied to x0_hat, which is the same as to eps since both are affine in each other at one x_t. Outside the
     interval of noise levels sigma/alpha (Kynkaanniemi et al. 2024), and at w = 1, only the conditional branch runs.
     """
     w = settings.guidance
-    both = torch.cat([labels, torch.full_like(labels, null)])
+    both = torch.cat([labels, torch.as_tensor(null, device=labels.device).expand_as(labels)])
 
     def denoise(x_t: Tensor, level: Level) -> Tensor:
         if w == 1 or not settings.guidance_from <= level.ratio <= settings.guidance_to:

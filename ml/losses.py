@@ -16,18 +16,26 @@ SCALE_MEMORY = 0.01  # share that a batch has in what is known of the latents' s
 
 
 def diffusion_loss(
-    network: nn.Module, x0: Tensor, labels: Tensor, schedule: Schedule, config: TrainConfig, rng: torch.Generator
+    network: nn.Module,
+    x0: Tensor,
+    labels: Tensor,
+    schedule: Schedule,
+    config: TrainConfig,
+    rng: torch.Generator,
+    null: Tensor | None = None,
 ) -> Tensor:
     """L_simple (Ho et al. 2020, eq. 14) for the model's target, with label dropout for classifier-free guidance.
 
-    x0 (B, C, H, W) in [-1, 1], labels (B,). Returns the mean loss, a scalar.
+    x0 (B, C, H, W) in [-1, 1]; labels (B,), or tokens (B, length) with `null` (length,). Returns the mean loss, a scalar.
     """
     count, device = len(x0), x0.device
     levels = schedule.draw(count, rng, config.time_mean, config.time_std, config.time_uniform)
     eps = torch.randn(x0.shape, generator=rng, device=device)
     dropped = torch.rand(count, generator=rng, device=device) < config.label_dropout
-    null = config.model.num_classes
-    labels = labels.masked_fill(dropped, null) if null else torch.zeros_like(labels)
+    if null is None:
+        null = torch.tensor(config.model.num_classes, device=device)
+        labels = labels if config.model.num_classes else torch.zeros_like(labels)
+    labels = torch.where(dropped.view(-1, *(1,) * null.ndim), null, labels)
     x_t = q_sample(x0, eps, levels.alpha, levels.sigma)
     prediction = config.model.prediction
     shown = network_input(prediction, x_t, levels.alpha, levels.sigma)

@@ -30,6 +30,8 @@ def objective_of(config: TrainConfig, dataset: Dataset, device: torch.device) ->
         return Matching(config, dataset, device)
     if config.model.network == "autoencoder":
         return Coding(config, dataset, device)
+    if config.model.reader:
+        return Telling(config, dataset, device)
     return Denoising(config, dataset, device)
 
 
@@ -66,6 +68,22 @@ class Denoising:
             with torch.autocast(chosen.device.type, enabled=False):
                 self._latents = torch.cat([network.codec.encode(self.images[part][0]) for part in every.split(1000)])
         return self._latents[chosen].contiguous(memory_format=torch.channels_last), self.images.labels[chosen]
+
+
+class Telling(Denoising):
+    """Diffusion models that are told in words what to draw: captions that are true of the images."""
+
+    def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
+        super().__init__(config, dataset, device)
+        self.bits = captions.attributes(dataset.images, dataset.labels)
+        self.silence = text.tokens([""])[0].to(device)
+
+    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
+        x0, labels = self.images[chosen]
+        pick = random.Random(int(torch.randint(2**62, (), generator=rng, device=x0.device)))
+        pairs = zip(labels.tolist(), self.bits[chosen.cpu()].tolist(), strict=True)
+        said = text.tokens([captions.caption(label, bits, pick).text for label, bits in pairs]).to(x0.device)
+        return diffusion_loss(network, x0, said, self.schedule, self.config, rng, self.silence)
 
 
 class Reading:

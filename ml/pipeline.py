@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ml import library
 from ml.checkpoint import ModelHeader, file_hash, fit, load_model
@@ -129,14 +130,26 @@ def _steps(model: LoadedModel, request: SampleRequest, first: int, matcher: "Mat
     channels, side = config.codes
     seeds = [request.seed + first + k for k in range(len(labels))]
     noise = SeededNoise(seeds, (channels, side, side), model.device)
-    null = config.num_classes
-    wanted = torch.tensor([null if label == NO_LABEL else label for label in labels], device=model.device)
-    settings = request if null and set(labels) != {NO_LABEL} else request.with_changes(guidance=1.0)
+    wanted, null = _condition(model, request, labels)
+    guided = bool((wanted != null).any())
+    settings = request if guided else request.with_changes(guidance=1.0)
     denoise = classifier_free(NetworkDenoiser(model.network, config.prediction), wanted, null, settings)
     if matcher:
         denoise = clip_guided(denoise, lambda x0: matcher.log_probability(model.pixels(x0)), request.clip_scale)
     start = grid[0].sigma * noise()
     return run_sampler(request, denoise, start.contiguous(memory_format=torch.channels_last), grid, noise)
+
+
+def _condition(model: LoadedModel, request: SampleRequest, labels: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """What the network is told of each image, and what it is told where nothing is asked for."""
+    if model.config.reader:
+        from ml import text
+
+        wanted, null = text.tokens([request.prompt, ""]).to(model.device)
+        return wanted.expand(len(labels), -1), null
+    null = torch.tensor(model.config.num_classes, device=model.device)
+    told = [model.config.num_classes if label == NO_LABEL else label for label in labels]
+    return torch.tensor(told, device=model.device), null
 
 
 def _matcher(request: SampleRequest, model: LoadedModel) -> "Matcher | None":

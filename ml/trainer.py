@@ -7,9 +7,10 @@ to sample from) and `loss.csv`. Closing the generator, or cancelling, saves befo
 import math
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ from ml.checkpoint import (
     restore_optimizer,
     save,
 )
-from ml.config import DRAWING, NO_LABEL, DeviceName, ModelConfig, SampleRequest, TrainConfig
+from ml.config import DRAWING, NO_LABEL, DeviceName, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.device import Device, bf16_is_fast, pick, tune
 from ml.ema import PowerEma
@@ -48,7 +49,6 @@ from ml.files import atomic, make_folder
 from ml.fitting import fitted, form_for
 from ml.loss_table import LossTable
 from ml.models import build
-from ml.models.autoencoder import LatentModel
 from ml.objectives import objective_of
 from ml.optim import Optimizer, lr_factor
 from ml.settings import read_config
@@ -86,11 +86,12 @@ def train(
     if dataset is None:
         return
     config = fitted(config, dataset)
-    codec = _codec(config) if config.codec_from and not resume else None
-    if codec:
-        config = config.with_changes(model={**config.model.model_dump(), "codec": codec[0].model_dump()})
+    parts = {} if resume else _parts(config)
+    if parts:
+        own = {name: header.model.model_dump() for name, (header, _) in parts.items()}
+        config = config.with_changes(model=config.model.model_dump() | own)
     make_folder(run_dir)
-    run = Run(config, run_dir, pick(device), dataset, codec[1] if codec else None)
+    run = Run(config, run_dir, pick(device), dataset, {name: weights for name, (_, weights) in parts.items()})
     if resume:
         run.restore()
     run.losses.forget_after(run.step)
@@ -98,16 +99,24 @@ def train(
     yield from _loop(run, control)
 
 
-def _codec(config: TrainConfig) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """The autoencoder in whose latent a model is to work, and its weights; raises BadRequest, BadFile."""
-    header, weights = load_model(library.find(config.codec_from))
-    wanted = (config.model.channels, config.model.image_size)
-    if header.model.network != "autoencoder" or (header.model.channels, header.model.image_size) != wanted:
-        raise BadRequest(
-            f"{config.codec_from!r} is no autoencoder for images of {wanted[0]} x {wanted[1]} x {wanted[1]}.",
-            "Train one on the same data first: --preset autoencoder.",
-        )
-    return header.model, weights
+Parts = dict[str, tuple[ModelHeader, dict[str, Tensor]]]
+
+
+def _parts(config: TrainConfig) -> Parts:
+    """The models that a model builds on and leaves as they are, by what they are to it; raises BadRequest, BadFile."""
+    wanted = {"codec": (config.codec_from, "autoencoder"), "reader": (config.reader_from, "clip")}
+    parts: Parts = {}
+    for name, (source, network) in wanted.items():
+        if not source:
+            continue
+        header, weights = load_model(library.find(source))
+        if header.model.network != network or header.model.image_size != config.model.image_size:
+            raise BadRequest(
+                f"{source!r} is no {network} for images of {config.model.image_size} pixels.",
+                f"Train one on the same data first, and name it in {name}_from.",
+            )
+        parts[name] = (header, weights)
+    return parts
 
 
 def _recorded(run_dir: Path, asked: TrainConfig) -> TrainConfig:
@@ -185,7 +194,7 @@ class Run:
         folder: Path,
         device: Device,
         dataset: data.Dataset,
-        codec: dict[str, Tensor] | None = None,
+        parts: Mapping[str, dict[str, Tensor]] = MappingProxyType({}),
     ) -> None:
         self.config, self.folder, self.device = config, folder, device
         where = device.torch_device
@@ -197,8 +206,8 @@ class Run:
             )
         torch.manual_seed(config.seed)  # the initial weights
         network = build(config.model)
-        if codec and isinstance(network, LatentModel):
-            network.codec.load_state_dict(codec)
+        for name, weights in parts.items():
+            network.get_submodule(name).load_state_dict(weights)
         self.network = network.to(where).to(memory_format=torch.channels_last)
         self.ema = PowerEma(self.network, config.ema_gamma)
         self.optimizer = Optimizer(self.network, config)

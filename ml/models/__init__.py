@@ -12,11 +12,13 @@ from ml.models.unet import UNet
 
 def build(config: ModelConfig) -> nn.Module:
     """A network with fresh weights."""
-    if config.codec is None:
-        return _plain(config)
     channels, side = config.codes
-    inner = config.model_copy(update={"codec": None, "channels": channels, "image_size": side})
-    return LatentModel(_plain(inner), Autoencoder(config.codec))
+    network = _plain(config.model_copy(update={"channels": channels, "image_size": side}))
+    if config.reader:
+        from ml.models.clip import TextModel
+
+        network = TextModel(network, config.reader)
+    return LatentModel(network, Autoencoder(config.codec)) if config.codec else network
 
 
 def _plain(config: ModelConfig) -> nn.Module:

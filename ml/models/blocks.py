@@ -25,15 +25,18 @@ class TimeEmbedding(nn.Module):
 
 
 class Condition(nn.Module):
-    """Time and class in one vector: (1 or B,), (B,) -> (B, width). Class `num_classes` is the learned null label."""
+    """Time and class in one vector: (1 or B,), (B,) -> (B, width). Class `num_classes` is the learned null label.
 
-    def __init__(self, width: int, num_classes: int) -> None:
+    With a `context`, words (B, length, context) take the place of the labels, and are averaged.
+    """
+
+    def __init__(self, width: int, num_classes: int, context: int = 0) -> None:
         super().__init__()
         self.time = TimeEmbedding(width)
-        self.label = nn.Embedding(num_classes + 1, width)
+        self.label = nn.Linear(context, width) if context else nn.Embedding(num_classes + 1, width)
 
     def forward(self, time: Tensor, labels: Tensor) -> Tensor:
-        return F.silu(self.time(time) + self.label(labels))
+        return F.silu(self.time(time) + self.label(labels.mean(dim=1) if labels.ndim == 3 else labels))
 
 
 class ResidualBlock(nn.Module):
@@ -75,4 +78,26 @@ class SelfAttention(nn.Module):
         b, c, h, w = x.shape
         qkv = self.qkv(self.norm(x)).reshape(b, 3, self.heads, c // self.heads, h * w).transpose(3, 4)
         y = F.scaled_dot_product_attention(qkv[:, 0], qkv[:, 1], qkv[:, 2])  # (B, heads, H W, C / heads)
+        return x + self.out(y.transpose(2, 3).reshape(b, c, h, w))
+
+
+class CrossAttention(nn.Module):
+    """Attention from the pixels of a feature map to words (Rombach et al. 2022), zero-initialised residual."""
+
+    def __init__(self, width: int, context: int, head: int = 32) -> None:
+        super().__init__()
+        self.heads = next(h for h in range(max(1, width // head), 0, -1) if width % h == 0)
+        self.norm = nn.GroupNorm(8, width)
+        self.query = nn.Conv2d(width, width, 1)
+        self.words = nn.Linear(context, 2 * width)
+        self.out = nn.Conv2d(width, width, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias if self.out.bias is not None else torch.empty(0))
+
+    def forward(self, x: Tensor, words: Tensor) -> Tensor:
+        """x (B, width, H, W), words (B, length, context)."""
+        b, c, h, w = x.shape
+        query = self.query(self.norm(x)).reshape(b, self.heads, c // self.heads, h * w).transpose(2, 3)
+        key, value = self.words(words).view(b, -1, 2, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(query, key, value)  # (B, heads, H W, C / heads)
         return x + self.out(y.transpose(2, 3).reshape(b, c, h, w))

@@ -6,7 +6,7 @@ from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor, nn
 
 from ml.config import ModelConfig
-from ml.text import CONTEXT
+from ml.text import CONTEXT, PAD
 
 HEAD = 32  # channels of an attention head
 
@@ -43,3 +43,15 @@ class DigitClip(nn.Module):
     def scale(self) -> Tensor:
         """What similarities are multiplied with before a softmax."""
         return self.clip.logit_scale.exp().clamp(max=100)
+
+
+class TextModel(nn.Module):
+    """A diffusion network that reads words: those of a CLIP's text tower, which comes along and stays as it is."""
+
+    def __init__(self, network: nn.Module, reader: ModelConfig) -> None:
+        super().__init__()
+        self.network, self.reader = network, DigitClip(reader).requires_grad_(False)
+
+    def forward(self, x: Tensor, time: Tensor, tokens: Tensor) -> Tensor:
+        said = (tokens != PAD)[..., None]
+        return self.network(x, time, self.reader.words(tokens) * said)

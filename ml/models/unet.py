@@ -5,23 +5,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ml.config import ModelConfig
-from ml.models.blocks import Condition, ResidualBlock, SelfAttention
+from ml.models.blocks import Condition, CrossAttention, ResidualBlock, SelfAttention
 
 
 class Stage(nn.Module):
-    """A residual block, and self-attention behind it where the configuration asks for it."""
+    """A residual block, and behind it, where the configuration asks for it, attention to itself and to words."""
 
     def __init__(self, into: int, out: int, config: ModelConfig, resolution: int) -> None:
         super().__init__()
         self.block = ResidualBlock(into, out, config.embedding, config.dropout)
-        self.attention = SelfAttention(out) if resolution in config.attention else nn.Identity()
+        attends = resolution in config.attention
+        self.attention = SelfAttention(out) if attends else nn.Identity()
+        self.reading = CrossAttention(out, config.context) if attends and config.context else None
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        return self.attention(self.block(x, condition))
+    def forward(self, x: Tensor, condition: Tensor, words: Tensor) -> Tensor:
+        h = self.attention(self.block(x, condition))
+        return self.reading(h, words) if self.reading else h
 
 
 class UNet(nn.Module):
-    """x_t (B, C, H, W), time (1 or B,), labels (B,) -> prediction (B, C, H, W).
+    """x_t (B, C, H, W), time (1 or B,), labels (B,) or words (B, length, context) -> prediction (B, C, H, W).
 
     Optional space-to-depth at the input (`patch`), `blocks` residual blocks per level, strided-conv downsampling,
     nearest + conv upsampling, skip concatenation, zero-initialised output. Odd sizes (7 -> 4) are cropped on the way
@@ -32,7 +35,7 @@ class UNet(nn.Module):
         super().__init__()
         self.patch = config.patch
         folded = config.channels * config.patch**2
-        self.condition = Condition(config.embedding, config.num_classes)
+        self.condition = Condition(config.embedding, config.num_classes, config.context)
         self.into = nn.Conv2d(folded, config.widths[0], 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         resolution = config.image_size // config.patch
@@ -66,14 +69,14 @@ class UNet(nn.Module):
         skips: list[Tensor] = []
         for layer in self.down:
             if isinstance(layer, Stage):
-                h = layer(h, condition)
+                h = layer(h, condition, labels)
                 skips.append(h)
             else:
                 h = layer(h)
-        h = self.middle(h, condition)
+        h = self.middle(h, condition, labels)
         for layer in self.up:
             if isinstance(layer, Stage):
-                h = layer(torch.cat([h, skips.pop()], dim=1), condition)
+                h = layer(torch.cat([h, skips.pop()], dim=1), condition, labels)
             else:
                 height, width = skips[-1].shape[-2:]
                 h = layer(F.interpolate(h, scale_factor=2.0, mode="nearest")[..., :height, :width])
