@@ -134,7 +134,7 @@ def sample(
 
     model = model or MODELS[route]
     header = load_header(library.find(model))
-    if route == "clip":
+    if route != "class":
         once, columns = _described(prompt), 10
     else:
         once, columns = _what_to_draw(labels, prompt, unconditional, header)
@@ -322,7 +322,7 @@ def _described(prompt: str | None) -> tuple[int, ...]:
     from ml import clip
 
     if not prompt or not prompt.strip():
-        raise BadRequest("What to draw?", "Give --prompt 'a bold seven' to the clip route.")
+        raise BadRequest("What to draw?", "Give --prompt 'a bold seven' to this route.")
     if not clip.is_about_digits(prompt):
         print(f"{prompt!r} is nothing that this model knows: it draws digits.", file=sys.stderr)
     return (NO_LABEL,)

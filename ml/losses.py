@@ -26,7 +26,7 @@ def diffusion_loss(
 ) -> Tensor:
     """L_simple (Ho et al. 2020, eq. 14) for the model's target, with label dropout for classifier-free guidance.
 
-    x0 (B, C, H, W) in [-1, 1]; labels (B,), or tokens (B, length) with `null` (length,). Returns the mean loss, a scalar.
+    x0 (B, C, H, W) in [-1, 1]; labels (B,), or tokens (B, length) with `null` (length,). Returns the mean, a scalar.
     """
     count, device = len(x0), x0.device
     levels = schedule.draw(count, rng, config.time_mean, config.time_std, config.time_uniform)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml import library
+from ml import captions, library, text
 from ml.checkpoint import ModelHeader, file_hash, fit, load_model
 from ml.config import DRAWING, NO_LABEL, DeviceName, ModelConfig, SampleRequest
 from ml.control import RunControl
@@ -143,10 +143,9 @@ def _steps(model: LoadedModel, request: SampleRequest, first: int, matcher: "Mat
 def _condition(model: LoadedModel, request: SampleRequest, labels: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """What the network is told of each image, and what it is told where nothing is asked for."""
     if model.config.reader:
-        from ml import text
-
-        wanted, null = text.tokens([request.prompt, ""]).to(model.device)
-        return wanted.expand(len(labels), -1), null
+        said = [request.prompt if label == NO_LABEL else captions.WORDS[label] for label in labels]
+        tokens = text.tokens([*said, ""]).to(model.device)
+        return tokens[:-1], tokens[-1]
     null = torch.tensor(model.config.num_classes, device=model.device)
     told = [model.config.num_classes if label == NO_LABEL else label for label in labels]
     return torch.tensor(told, device=model.device), null
