@@ -57,6 +57,15 @@ def save(path: Path, tensors: dict[str, Tensor], header: Description) -> None:
             raise OSError(_errno_of(error), str(error)) from error
 
 
+def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights in half precision, for a file of half the size; those a half cannot hold stay as they are."""
+    most = torch.finfo(torch.float16).max
+    return {
+        name: tensor.half() if tensor.is_floating_point() and not (tensor.abs() > most).any() else tensor
+        for name, tensor in tensors.items()
+    }
+
+
 def load_model(path: Path) -> tuple[ModelHeader, dict[str, Tensor]]:
     """A model file's header and the weights of the network it describes; raises BadFile saying what is wrong."""
     text, tensors = _read(path)

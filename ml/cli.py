@@ -83,7 +83,7 @@ def train(
     if resume and run_dir is None:
         raise BadRequest("--resume does not say which run.", "Add --run-dir with the folder of the run.")
     wanted = changed(starting_point(preset, config, run_dir if resume else None), changes)
-    folder = run_dir or free_name(paths.user_runs() / wanted.name)
+    folder = run_dir or paths.new_run(wanted.name)
     if resume:
         refuse_other_settings(wanted, folder)
 

@@ -170,6 +170,7 @@ class TrainConfig(Description):
     time_uniform: float = Field(default=0.0, ge=0, le=1, description="... save this share, drawn uniformly up to t = 1")
     augment: bool = Field(default=False, description="judge only: small shifts, rotations and scalings")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    file_precision: Literal["fp32", "fp16"] = Field(default="fp32", description="of the weights in the model's file")
     seed: int = Field(default=0, ge=0, lt=2**53)
     preview_every_s: float = Field(default=5.0, gt=0)
     save_every_s: float = Field(default=60.0, gt=0)

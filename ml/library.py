@@ -43,9 +43,9 @@ def find(name: str) -> Path:
     candidates = [
         asked,
         asked / MODEL_FILE,
+        bundled_folder() / f"{name}.safetensors",
         paths.user_models() / f"{name}.safetensors",
         paths.user_runs() / name / MODEL_FILE,
-        bundled_folder() / f"{name}.safetensors",
     ]
     for path in candidates:
         if os.path.isfile(path):  # False for any text; pathlib raises for one that is too long

@@ -1,6 +1,7 @@
 """Where things live: what ships with the program, and what belongs to the person."""
 
 import os
+from itertools import chain, count
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -32,3 +33,10 @@ def user_models() -> Path:
 def user_datasets() -> Path:
     """Downloaded data sets."""
     return user_data() / "datasets"
+
+
+def new_run(name: str) -> Path:
+    """A folder for a run of that name, or of name-2, name-3, ...: one that is free, and no bundled model's name."""
+    names = chain([name], (f"{name}-{n}" for n in count(2)))
+    bundled = {path.stem for path in (resources() / "models").glob("*.safetensors")}
+    return next(user_runs() / one for one in names if one not in bundled and not (user_runs() / one).exists())

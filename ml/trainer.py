@@ -22,6 +22,7 @@ from ml.checkpoint import (
     ModelHeader,
     StateHeader,
     agree,
+    halved,
     load_model,
     load_state,
     optimizer_tensors,
@@ -380,7 +381,10 @@ class Run:
             progress=self.progress,
         )
         save(self.folder / STATE_FILE, self._tensors(), state)
-        save(self.folder / MODEL_FILE, self.ema.network.state_dict(), self.header())
+        weights = self.ema.network.state_dict()
+        if self.config.file_precision == "fp16":
+            weights = halved(weights)
+        save(self.folder / MODEL_FILE, weights, self.header())
 
     def _tensors(self) -> dict[str, Tensor]:
         """All that a resumed run needs, by name."""

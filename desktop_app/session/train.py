@@ -126,7 +126,7 @@ class Train(QObject):
         """Start a new run in a folder of its own."""
         if not self.active:
             config = self.config()
-            folder = free_name(paths.user_runs() / config.name)
+            folder = paths.new_run(config.name)
             self._begin(config.with_changes(name=folder.name), folder, resume=False)
 
     def start_slower(self) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml import library, pipeline, presets
-from ml.checkpoint import load_header
+from ml import library, paths, pipeline, presets
+from ml.checkpoint import MODEL_FILE, load_header
 from ml.cli import main
 from ml.config import SampleRequest
 from ml.events import Sampled
@@ -99,3 +99,14 @@ def test_images_that_cannot_be_scored_are_refused(
     assert main(["evaluate", "--images", str(path), "--data-root", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1 and "Traceback" not in error
+
+
+def test_ones_own_runs_never_take_a_bundled_models_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
+    assert paths.new_run("digits") == paths.user_runs() / "digits-2"
+    (paths.user_runs() / "mine").mkdir(parents=True)
+    assert paths.new_run("mine") == paths.user_runs() / "mine-2"
+    own = paths.user_runs() / "digits" / MODEL_FILE  # of an older version
+    own.parent.mkdir()
+    own.write_bytes(b"")
+    assert library.find("digits").parent == library.bundled_folder()

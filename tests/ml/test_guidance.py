@@ -72,7 +72,7 @@ def test_guiding_the_image_is_guiding_the_noise() -> None:
 
 
 def test_rescaling_is_that_of_diffusers() -> None:
-    reference: Any = import_module("diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion")
+    reference: Any = import_module("diffusers.guiders.guider_utils")
     guided, cond = 3 * fresh(1), fresh(2)
     for phi in (0.0, 0.7, 1.0):
         expected = reference.rescale_noise_cfg(guided, cond, guidance_rescale=phi)

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from ml import data, pipeline, presets, runs
-from ml.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
+from ml.checkpoint import MODEL_FILE, STATE_FILE, halved, load_state_header
 from ml.config import ModelConfig, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.errors import BadFile, BadRequest, CannotWrite, Diverged
@@ -129,6 +129,27 @@ def test_batches_walk_through_every_epoch_once(tmp_path: Path) -> None:
         seen += training._next_indices().tolist()
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
     assert seen[:10] != seen[10:]
+
+
+def test_weights_kept_in_half_precision_draw_the_same_from_half_the_file(tmp_path: Path) -> None:
+    images, sizes = [], []
+    for precision in ("fp32", "fp16"):
+        run(tiny_config(steps=20, file_precision=precision), tmp_path / precision)
+        sizes.append((tmp_path / precision / MODEL_FILE).stat().st_size)
+        request = SampleRequest(model=str(tmp_path / precision / MODEL_FILE), labels=(1, 2), seed=1)
+        *_, sampled = pipeline.sample(request, device="cpu", frames=False)
+        assert isinstance(sampled, Sampled)
+        images.append(sampled.images.astype(int))
+    assert sizes[1] < 0.6 * sizes[0]
+    assert abs(images[0] - images[1]).max() <= 2
+
+
+def test_what_half_precision_cannot_hold_stays_as_it_is() -> None:
+    weights = {"small": torch.tensor([0.5]), "large": torch.tensor([1e6]), "count": torch.tensor([70_000])}
+    kept = halved(weights)
+    assert kept["small"].dtype == torch.float16
+    assert kept["large"] is weights["large"]
+    assert kept["count"] is weights["count"]
 
 
 def test_pausing_holds_saves_and_changes_nothing(tmp_path: Path) -> None:
