@@ -17,7 +17,17 @@ import typer
 
 from ml import export as exports
 from ml import paths
-from ml.config import MAX_IMAGES, MODELS, NO_LABEL, DeviceName, Route, SampleRequest, SamplerName, for_route
+from ml.config import (
+    MAX_IMAGES,
+    MODELS,
+    NO_LABEL,
+    DeviceName,
+    Route,
+    SampleRequest,
+    SamplerName,
+    TrackerName,
+    for_route,
+)
 from ml.console import INTERRUPTED, Line, guarded, interruptible
 from ml.control import RunControl
 from ml.errors import BadRequest
@@ -73,6 +83,10 @@ def train(
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="key=value for any other setting; repeatable.")
     ] = None,
+    track: Annotated[
+        TrackerName | None,
+        typer.Option(help="Also follow the run there; TensorBoard's files are always written."),
+    ] = None,
 ) -> int:
     """Train a model."""
     if sum(budget is not None for budget in (steps, epochs, minutes)) > 1:
@@ -90,7 +104,15 @@ def train(
     from ml.trainer import train as training
 
     with interruptible() as control, Line() as line:
-        events = training(wanted, folder, device=device, data_root=data_root, resume=resume, control=control)
+        events = training(
+            wanted,
+            folder,
+            device=device,
+            data_root=data_root,
+            resume=resume,
+            control=control,
+            track=(track,) if track else (),
+        )
         finished = _watch(cast("Generator[TrainEvent]", events), control, line)
     if finished is None:
         print("Interrupted before the training began.", file=sys.stderr)

@@ -21,6 +21,7 @@ Clipping = Literal["none", "static", "dynamic"]
 Spacing = Literal["uniform", "trailing", "karras"]
 Route = Literal["class", "text", "clip"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+TrackerName = Literal["wandb"]  # beside TensorBoard, which is always written
 MODELS: dict[Route, str] = {"class": "digits", "text": "text", "clip": "unconditional"}  # that routes draw with
 CLIP_MODEL = "digit-clip"
 DRAWING = ("unet", "textbook", "shuffle")  # networks that are diffusion models

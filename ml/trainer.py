@@ -1,13 +1,13 @@
 """Training as a generator of events: the same loop for diffusion models and for the judge.
 
 A run's folder holds `config.json`, `checkpoint.safetensors` (to resume exactly), `model.safetensors` (averaged weights,
-to sample from) and `loss.csv`. Closing the generator, or cancelling, saves before it ends.
+to sample from), `loss.csv` and TensorBoard's files. Closing the generator, or cancelling, saves before it ends.
 """
 
 import math
 import os
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -29,7 +29,7 @@ from ml.checkpoint import (
     restore_optimizer,
     save,
 )
-from ml.config import DRAWING, NO_LABEL, DeviceName, SampleRequest, TrainConfig
+from ml.config import DRAWING, NO_LABEL, DeviceName, SampleRequest, TrackerName, TrainConfig
 from ml.control import RunControl
 from ml.device import Device, bf16_is_fast, pick, tune
 from ml.ema import PowerEma
@@ -53,6 +53,7 @@ from ml.models import build
 from ml.objectives import objective_of
 from ml.optim import Optimizer, lr_factor
 from ml.settings import read_config
+from ml.trackers import following
 
 CONFIG_FILE = "config.json"
 REPORT_EVERY_S = 0.1
@@ -70,6 +71,7 @@ def train(
     data_root: Path | None = None,
     resume: bool = False,
     control: RunControl | None = None,
+    track: Sequence[TrackerName] = (),
 ) -> Iterator[TrainEvent]:
     """Train until the budget is used up or `control` cancels; everything is saved either way.
 
@@ -96,8 +98,11 @@ def train(
     if resume:
         run.restore()
     run.losses.forget_after(run.step)
-    yield RunStarted(config, run_dir, run.device.reason, run.parameters, run.step, run.total_steps)
-    yield from _loop(run, control)
+    with following(run_dir, config, run.step, track) as followers, closing(_loop(run, control)) as events:
+        yield RunStarted(config, run_dir, run.device.reason, run.parameters, run.step, run.total_steps)
+        for event in events:
+            followers.tell(event)
+            yield event
 
 
 Parts = dict[str, tuple[ModelHeader, dict[str, Tensor]]]
@@ -144,7 +149,7 @@ def _dataset(
     return None
 
 
-def _loop(run: "Run", control: RunControl) -> Iterator[TrainEvent]:
+def _loop(run: "Run", control: RunControl) -> Generator[TrainEvent]:
     clock = time.perf_counter
     last_report, last_save, next_preview = -math.inf, run.elapsed_s, -math.inf
     worth_saving = True

@@ -72,8 +72,8 @@ class DigitView(QWidget):
         self.strip.show()
         self.title.setText("A digit" if label == NO_LABEL else f"Asked for: {label}")
         similarity = self._generate.similarity(index, step)
-        fits = "" if similarity is None else f" · fits the words {similarity:.2f}"
-        self.text.setText("\n".join((self._verdict(index), f"seed {request.seed + index}{fits}")))
+        fits = [] if similarity is None else [f"fits the words: {similarity:.2f}"]
+        self.text.setText("\n".join((self._verdict(index), f"seed {request.seed + index}", *fits)))
 
     def _verdict(self, index: int) -> str:
         verdict = self._generate.verdict

@@ -242,7 +242,8 @@ class GeneratePanel(Page):
             self.prompt.set_reading(generate.understood.reading, error=generate.doubtful)
         else:
             self.prompt.set_reading(generate.misunderstood, error=True)
-        self.prompt.set_can_generate(generate.understood is not None, generate.misunderstood)
+        able = generate.understood is not None
+        self.prompt.set_can_generate(able, generate.misunderstood, anyway=generate.doubtful)
 
     def _show_buttons(self) -> None:
         self.prompt.set_busy(self._generate.busy)

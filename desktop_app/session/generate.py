@@ -199,8 +199,10 @@ class Generate(QObject):
         if prompt not in self._about_digits:
             self._ask_soon.start()
         known = self._about_digits.get(prompt, True)
-        doubt = "" if known else "; this model knows digits, and that is none: expect odd shapes"
-        return Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, f"“{prompt}”, steered by CLIP{doubt}")
+        reading = (
+            f"“{prompt}”, steered by CLIP" if known else f"“{prompt}” is no digit, and digits are all this model knows"
+        )
+        return Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, reading)
 
     @property
     def doubtful(self) -> bool:

@@ -12,12 +12,17 @@ from desktop_app.widgets.basics import Button, Label, restyle, row
 from desktop_app.widgets.controls import Segmented
 
 MAX_SEED = 2**53 - 1  # what a SampleRequest accepts
+BUTTON_WIDTH, ANYWAY_WIDTH = 104, 132
 READING_HEIGHT = 32  # two lines: an error takes more than one in a narrow window
 ROUTES = (("class", "labels"), ("clip", "words"))
 ROUTE_TIPS = (
     "The digits in the prompt become labels that the model was trained with",
     "Any words, such as a bold slanted seven: CLIP compares every step with them and steers",
 )
+EXAMPLES = {
+    "class": "What to draw: 7, seven, 2026, 0-9, two or five",
+    "clip": "What to draw: a bold seven, a thin 3 leaning to the left",
+}
 CHIPS = (*((str(digit), str(digit)) for digit in range(10)), ("0–9", "0-9"))
 
 
@@ -92,17 +97,17 @@ class PromptBar(QWidget):
 
     def __init__(self, text: str = "0-9", seed: int = 2026) -> None:
         super().__init__()
-        self._busy, self._able = False, True
+        self._busy, self._able, self._action = False, True, "Generate"
         self._full_reading = ""
         self.edit = QLineEdit(text)
         self.edit.setProperty("kind", "prompt")
-        self.edit.setPlaceholderText("What to draw: 7, seven, 2026, 0-9, two or five")
+        self.edit.setPlaceholderText(EXAMPLES["class"])
         self.edit.setAccessibleName("Prompt")
         self.edit.setMaxLength(500)
         self.edit.setFixedHeight(FIELD_HEIGHT)
         self.seed_box = SeedBox(seed)
         self.button = Button("Generate", kind="primary", tip="Generate (Ctrl+Enter)")
-        self.button.setFixedSize(104, FIELD_HEIGHT)
+        self.button.setFixedSize(BUTTON_WIDTH, FIELD_HEIGHT)
         self.chips = [self._chip(text, prompt) for text, prompt in CHIPS]
         self._lead, self._reading = Label("", "small"), Label("", "strong")
         self._reading.setWordWrap(True)
@@ -156,6 +161,9 @@ class PromptBar(QWidget):
         """Show which way the prompt takes; where there is but one, nothing to choose."""
         self.route.set_value(route)
         self.route.setVisible(possible)
+        for chip in self.chips:
+            chip.setVisible(route == "class")
+        self.edit.setPlaceholderText(EXAMPLES[route])
 
     def set_reading(self, reading: str, *, error: bool = False) -> None:
         """Show what the prompt was understood as, or with `error` why it was not, or what to doubt in it."""
@@ -184,16 +192,18 @@ class PromptBar(QWidget):
             self._reading.setText(shown)
         self._reading.setToolTip(self._full_reading)
 
-    def set_can_generate(self, able: bool, why_not: str = "") -> None:
-        """Whether there is something to generate; a running job can be stopped in any case."""
+    def set_can_generate(self, able: bool, why_not: str = "", *, anyway: bool = False) -> None:
+        """Whether there is something to generate, and `anyway` where that is in doubt; work can always be stopped."""
         self._able = able
-        self.button.setEnabled(able or self._busy)
+        self._action = "Draw anyway" if anyway else "Generate"
+        self.button.setFixedWidth(ANYWAY_WIDTH if anyway else BUTTON_WIDTH)
         self.button.setToolTip("Generate (Ctrl+Enter)" if able else why_not)
+        self.set_busy(self._busy)
 
     def set_busy(self, busy: bool) -> None:
         """Turn the button into Stop and back."""
         self._busy = busy
-        self.button.setText("Stop" if busy else "Generate")
+        self.button.setText("Stop" if busy else self._action)
         self.button.setAccessibleName(self.button.text())
         self.button.set_kind("warm" if busy else "primary")
         self.button.setEnabled(busy or self._able)

@@ -375,7 +375,7 @@ def test_words_steer_what_is_drawn(panel: GeneratePanel, by_words: Generate) -> 
     first, last = (by_words.similarity(0, step) for step in (0, by_words.steps))
     assert first is not None and last is not None and last > first
     panel.grid.cellClicked.emit(0)
-    assert f"fits the words {last:.2f}" in panel.digit.text.text()
+    assert f"fits the words: {last:.2f}" in panel.digit.text.text()
     panel.grid.cellClicked.emit(0)
     assert panel.sampling.guidance.isHidden() and not panel.sampling.clip_scale.isHidden()
 
@@ -385,7 +385,8 @@ def test_a_word_that_the_model_cannot_know_is_told_and_may_be_drawn(
 ) -> None:
     panel.prompt.edit.setText("banana")
     qtbot.waitUntil(lambda: by_words.doubtful, timeout=10_000)
-    assert "knows digits" in panel.prompt.reading() and panel.prompt.button.isEnabled()
+    assert "is no digit" in panel.prompt.reading()
+    assert panel.prompt.button.isEnabled() and panel.prompt.button.text() == "Draw anyway"
     panel.prompt.edit.setText("a thin three")
     qtbot.waitUntil(lambda: "a thin three" in by_words._about_digits, timeout=10_000)
     assert not by_words.doubtful
