@@ -139,6 +139,9 @@ def sample(
     steps: Annotated[int | None, typer.Option(help="Network calls, or half of them for heun.")] = None,
     eta: Annotated[float | None, typer.Option(help="0: deterministic; 1: as noisy as DDPM.")] = None,
     guidance: Annotated[float | None, typer.Option(help="How strongly to follow the label; 1: off.")] = None,
+    clip: Annotated[
+        str | None, typer.Option(help="Which CLIP steers: digit-clip, ViT-B-32 (downloaded), or a file of its weights.")
+    ] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     device: Device = "auto",
     trajectory: Annotated[
@@ -163,7 +166,7 @@ def sample(
     if len(once) * count > MAX_IMAGES:
         raise BadRequest(f"{len(once)} x {count} images are more than {MAX_IMAGES}.", "Ask for fewer at a time.")
     given = {"sampler": sampler, "steps": steps, "eta": eta, "guidance": guidance, "seed": seed, "prompt": prompt}
-    given["route"] = route
+    given |= {"route": route, "clip": clip}
     settings = for_route(header.defaults, route).model_dump() | {
         name: value for name, value in given.items() if value is not None
     }
@@ -389,6 +392,9 @@ def _draw(request: SampleRequest, device: DeviceName, keep: bool) -> tuple[Sampl
         for event in sampling(request, device=device, control=control):
             if isinstance(event, Sampled):
                 return event, frames
+            if isinstance(event, Progress):
+                line.show(_told(event))
+                continue
             done = event.first + len(event.x_t) * event.step // event.steps
             line.show(f"{done} of {count} images")
             if keep:

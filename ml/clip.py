@@ -1,6 +1,10 @@
 """The digit CLIP at work: how well images fit a text, and whether a text is about digits at all."""
 
+import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,36 +14,72 @@ from ml.checkpoint import fit, load_model
 from ml.config import CLIP_MODEL, DeviceName
 from ml.device import pick
 from ml.errors import BadFile
+from ml.events import Progress
 from ml.models.clip import DigitClip
 
 SAME = 0.9  # similarity from which two texts mean the same
 FAMILIAR = 0.45  # similarity to one of the ten digits below which a text with unknown words is about something else
 
 
+class Clip(Protocol):
+    """A network for which images and texts are unit vectors of one space."""
+
+    def image(self, x: Tensor) -> Tensor: ...
+    def sentences(self, texts: Sequence[str]) -> Tensor: ...
+    @property
+    def scale(self) -> Tensor: ...
+
+
 class Matcher:
     """How well images fit one text, against other things that could be said of digits."""
 
-    def __init__(self, clip: DigitClip, wanted: str, device: torch.device) -> None:
+    def __init__(self, clip: Clip, wanted: str, others: Sequence[str]) -> None:
         self.clip = clip
         with torch.no_grad():
-            self.wanted = clip.text(text.tokens([wanted]).to(device))
-            others = clip.text(text.tokens(list(captions.WORDS)).to(device))
-        self.others = others[(others @ self.wanted[0]) < SAME]
+            self.texts = clip.sentences([wanted, *others])
 
     def similarity(self, x0: Tensor) -> Tensor:
         """Cosine between images (B, C, H, W) in [-1, 1] and the text: (B,)."""
-        return (self.clip.image(x0) @ self.wanted.T)[:, 0]
+        return self.clip.image(x0) @ self.texts[0]
 
     def log_probability(self, x0: Tensor) -> Tensor:
-        """log p(text | image) where it could also be any of the ten digit words that means something else: (B,)."""
-        image = self.clip.image(x0)
-        logits = self.clip.scale * image @ torch.cat([self.wanted, self.others]).T
+        """log p(text | image) where it could also be one of the others: (B,)."""
+        logits = self.clip.scale * self.clip.image(x0) @ self.texts.T
         return logits.log_softmax(dim=1)[:, 0]
 
 
-def matcher(wanted: str, device: DeviceName = "auto") -> Matcher:
-    """The bundled digit CLIP, looking for that text; raises BadFile, NoDevice."""
-    return Matcher(_load(device), wanted, pick(device).torch_device)
+def obtain(name: str) -> Iterator[Progress]:
+    """Download the CLIP of that name if it has to be; raises DataUnavailable, CannotWrite."""
+    if name != CLIP_MODEL:
+        from ml import openai_clip
+
+        if name == openai_clip.NAME:
+            yield from openai_clip.obtain()
+
+
+def matcher(wanted: str, name: str = CLIP_MODEL, device: DeviceName = "auto") -> Matcher:
+    """The CLIP of that name looking for a text, which excludes the ten digits that it is not about.
+
+    Raises BadFile, NoDevice.
+    """
+    if name == CLIP_MODEL:
+        return Matcher(_load(device), wanted, _unlike(wanted, _load(device)))
+    named = _digits_in(wanted)
+    others = [word for digit, word in enumerate(captions.WORDS) if digit not in named]
+    return Matcher(_load_openai(name, device), wanted, others)
+
+
+@torch.no_grad()
+def _unlike(wanted: str, clip: Clip) -> list[str]:
+    """The digits' words that mean something else than the text."""
+    texts = clip.sentences([wanted, *captions.WORDS])
+    return [word for word, same in zip(captions.WORDS, texts[1:] @ texts[0], strict=True) if same < SAME]
+
+
+def _digits_in(wanted: str) -> set[int]:
+    """The digits that a text names, by word or numeral."""
+    words = set(re.findall(r"[a-z]+|\d", wanted.casefold()))
+    return {digit for digit, word in enumerate(captions.WORDS) if words & {word, str(digit)}}
 
 
 def is_about_digits(asked: str, device: DeviceName = "cpu") -> bool:
@@ -62,3 +102,11 @@ def _load(device: DeviceName) -> DigitClip:
     clip = DigitClip(header.model)
     fit(clip, weights, str(path))
     return clip.to(pick(device).torch_device).eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=1)
+def _load_openai(name: str, device: DeviceName) -> Clip:
+    from ml import openai_clip
+
+    path = openai_clip.place() if name == openai_clip.NAME else Path(name).expanduser()
+    return openai_clip.load(path).to(pick(device).torch_device)

@@ -107,7 +107,10 @@ class SampleSettings(Description):
     guidance_from: float = Field(default=0.0, ge=0, description="guide only while sigma/alpha is above this ...")
     guidance_rescale: float = Field(default=0.0, ge=0, le=1, description="phi of Lin et al. 2024; 0: off")
     guidance_to: float = Field(default=1e4, ge=0, description="... and below this (Kynkaanniemi et al. 2024)")
-    clip_scale: float = Field(default=5.0, ge=0, le=100, description="how strongly CLIP's gradient steers")
+    clip: str = Field(
+        default="digit-clip", max_length=4096, description="digit-clip, ViT-B-32, or a file of its weights"
+    )
+    clip_scale: float = Field(default=6.0, ge=0, le=100, description="how strongly CLIP's gradient steers")
     repeats: int = Field(default=0, ge=0, le=10, description="times that a DDIM or DDPM step is taken back and anew")
     spacing: Spacing = "karras"
     sigma_max: float = Field(default=40.0, gt=0.1, le=1000, description="sigma/alpha where flow and karras grids begin")
@@ -165,6 +168,7 @@ class TrainConfig(Description):
     kl_weight: float = Field(default=1e-4, ge=0, description="autoencoder: of the KL term beside the squared error")
     codec_from: str = Field(default="", description="the autoencoder's model, for diffusion in its latent")
     reader_from: str = Field(default="", description="the CLIP's model, for diffusion that is told in words")
+    estimates_from: str = Field(default="", description="the diffusion model whose estimates a CLIP learns to read too")
     weighting: Literal["none", "min-snr"] = "none"
     time_mean: float = Field(default=0.0, description="flow: logit-normal times, mean of log(sigma/alpha) ...")
     time_std: float = Field(default=1.0, gt=0, description="... and its standard deviation ...")

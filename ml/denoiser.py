@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.config import Prediction
-from ml.schedules import Level
+from ml.schedules import Level, Levels
 
 Denoiser = Callable[[Tensor, Level], Tensor]  # x_t (B, C, H, W) -> x0_hat (B, C, H, W)
 
@@ -56,7 +56,7 @@ def target(prediction: Prediction, x0: Tensor, eps: Tensor, alpha: Tensor, sigma
     return eps - x0
 
 
-def to_x0(prediction: Prediction, output: Tensor, x_t: Tensor, alpha: float, sigma: float) -> Tensor:
+def to_x0(prediction: Prediction, output: Tensor, x_t: Tensor, alpha: Tensor | float, sigma: Tensor | float) -> Tensor:
     """The clean image implied by a network's output at x_t; inverse of `target`."""
     if prediction == "eps":
         return (x_t - sigma * output) / alpha
@@ -87,7 +87,8 @@ class NetworkDenoiser:
         self.network = network
         self.prediction: Prediction = prediction
 
-    def __call__(self, x_t: Tensor, level: Level, labels: Tensor) -> Tensor:
-        time = torch.full((1,), level.t * TIME_SCALE, device=x_t.device)
+    def __call__(self, x_t: Tensor, level: Level | Levels, labels: Tensor) -> Tensor:
+        """x0_hat at one level, or at one for each image."""
+        time = torch.as_tensor(level.t * TIME_SCALE, dtype=torch.float32, device=x_t.device).view(-1)
         output = self.network(network_input(self.prediction, x_t, level.alpha, level.sigma), time, labels)
         return to_x0(self.prediction, output, x_t, level.alpha, level.sigma)

@@ -1,4 +1,4 @@
-"""Downloading one file of known checksum: progress, time-outs, several tries, resuming, nothing half-written."""
+"""Downloading one file and checking its sum: progress, time-outs, several tries, resuming, nothing half-written."""
 
 import hashlib
 import time
@@ -15,6 +15,7 @@ from ml.files import atomic, make_folder
 ANOTHER_WAY = "Choose a folder that has it, or take the synthetic digits."
 CHUNK = 2**16
 TRIES = 3
+SHA256_DIGITS = 64
 
 
 class _BrokenError(Exception):
@@ -26,12 +27,20 @@ class _BrokenError(Exception):
 
 
 def fetch(
-    urls: Sequence[str], path: Path, *, md5: str, limit: int = 2**28, timeout_s: float = 15.0, pause_s: float = 1.0
+    urls: Sequence[str],
+    path: Path,
+    *,
+    checksum: str,
+    limit: int = 2**28,
+    timeout_s: float = 15.0,
+    pause_s: float = 1.0,
+    another_way: str = ANOTHER_WAY,
 ) -> Iterator[Progress]:
     """Download the file `path` from the first of `urls` that gives it, yielding Progress in bytes.
 
     What has arrived waits in `<path>.part` and is gone on with, now or at the next start; `path` itself appears once it
-    is whole and has that MD5. Raises DataUnavailable with every reason, or CannotWrite.
+    is whole and has that MD5 or SHA-256, or with no `checksum` the SHA-256 that the server itself names, if any.
+    Raises DataUnavailable with every reason, or CannotWrite.
     """
     make_folder(path.parent)
     part = path.with_name(f"{path.name}.part")
@@ -40,8 +49,9 @@ def fetch(
         time.sleep(pause_s * attempt)
         for url in list(left):
             try:
+                expected = checksum or _promised(url, timeout_s)
                 yield from _transfer(url, part, limit, timeout_s)
-                _verify(part, md5)
+                _verify(part, expected)
             except _BrokenError as broken:
                 reasons[url] = str(broken)
                 if broken.final:
@@ -53,7 +63,7 @@ def fetch(
     tried = "; ".join(f"{url}: {reason}" for url, reason in reasons.items()) or "no address is known"
     raise DataUnavailable(
         f"Cannot download {path.name} ({tried}).",
-        f"Check the network and try again, or put that file into {path.parent} yourself. {ANOTHER_WAY}",
+        f"Check the network and try again, or put that file into {path.parent} yourself. {another_way}",
     )
 
 
@@ -73,7 +83,9 @@ def _transfer(url: str, part: Path, limit: int, timeout_s: float) -> Iterator[Pr
                     yield Progress(f"Downloading {part.stem}", done, max(done, total))
         except OSError as error:
             reason = error.strerror or str(error)
-            raise CannotWrite(f"Cannot write {part}: {reason}.", f"Make room there. {ANOTHER_WAY}") from error
+            raise CannotWrite(
+                f"Cannot write {part}: {reason}.", "Make room there, or choose another folder."
+            ) from error
     if max(done, total) > limit:
         part.unlink()
         raise _BrokenError(f"more than the {limit} bytes expected at most", final=True)
@@ -111,12 +123,30 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
         yield chunk
 
 
-def _verify(part: Path, md5: str) -> None:
+def _verify(part: Path, expected: str) -> None:
+    if not expected:
+        return
     with part.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found != md5:
+        kind = hashlib.sha256 if len(expected) == SHA256_DIGITS else lambda: hashlib.md5(usedforsecurity=False)
+        found = hashlib.file_digest(file, kind).hexdigest()
+    if found != expected:
         part.unlink()
-        raise _BrokenError(f"wrong checksum ({found} instead of {md5}), so the file was deleted")
+        raise _BrokenError(f"wrong checksum ({found} instead of {expected}), so the file was deleted")
+
+
+def _promised(url: str, timeout_s: float) -> str:
+    """The SHA-256 that a server of the Hugging Face kind gives as the file's tag; empty where it gives none."""
+    request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "noiseloom"})
+    opener = urllib.request.OpenerDirector()  # follows no redirection, whose answer lacks what the first one says
+    for handler in (urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+        opener.add_handler(handler())
+    try:
+        with opener.open(request, timeout=timeout_s) as answer:
+            headers = answer.headers
+    except (OSError, HTTPException) as error:
+        raise _BrokenError(_reason(error)) from error
+    tag = (headers.get("X-Linked-Etag") or "").strip('"').lower()
+    return tag if len(tag) == SHA256_DIGITS and set(tag) <= set("0123456789abcdef") else ""
 
 
 def _reason(error: OSError | HTTPException) -> str:

@@ -56,7 +56,7 @@ def evaluate_model(
     for event in pipeline.sample(request, device=device, control=control):
         if isinstance(event, Frame):
             yield Progress("Drawing", event.first + len(event.x_t) * event.step // event.steps, total)
-        else:
+        elif isinstance(event, Sampled):
             sampled = event
     if sampled is None:
         return

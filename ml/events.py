@@ -123,4 +123,4 @@ class Failed:
 
 
 TrainEvent = Progress | RunStarted | TrainStep | Preview | CheckpointSaved | Paused | Resumed | RunFinished
-SampleEvent = Frame | Sampled
+SampleEvent = Progress | Frame | Sampled

@@ -1,17 +1,18 @@
 """What each kind of network is trained for: from images of a data set to a loss."""
 
 import random
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from ml import captions, text
-from ml.config import TrainConfig
+from ml import captions, pipeline, text
+from ml.config import DeviceName, TrainConfig
 from ml.data import Dataset
+from ml.denoiser import NetworkDenoiser
 from ml.losses import autoencoder_loss, classifier_loss, contrastive_loss, diffusion_loss
 from ml.models.autoencoder import Autoencoder, LatentModel
-from ml.schedules import schedule_of
+from ml.schedules import q_sample, schedule_of
 
 
 class Objective(Protocol):
@@ -113,8 +114,11 @@ class Matching:
     FOREIGN = 0.25  # share of captions with words that nobody has heard of, and of texts with nothing else
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
-        self.images, self.device = Images(dataset, device), device
+        self.config, self.images, self.device = config, Images(dataset, device), device
         self.bits = captions.attributes(dataset.images, dataset.labels)
+        self.artist = (
+            pipeline.load(config.estimates_from, cast(DeviceName, device.type)) if config.estimates_from else None
+        )
 
     def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
         from ml.models.clip import DigitClip  # open_clip takes seconds to import
@@ -126,10 +130,26 @@ class Matching:
         said = [captions.caption(int(c), int(b), pick) for c, b in zip(classes, bits, strict=True)]
         encoded = [self._with_foreign(text.encode(entry.text), pick) for entry in said]
         foreign = [text.encode(captions.foreign(pick)) for _ in range(max(1, round(self.FOREIGN * len(said))))]
-        image, words = network.image(x), network.text(text.rows(encoded + foreign).to(self.device))
+        image, words = (
+            network.image(self._estimated(x, rng)),
+            network.text(text.rows(encoded + foreign).to(self.device)),
+        )
         similarity = (network.scale * image @ words.T).float()
         truth = captions.truth(said, classes, bits).to(self.device)
         return contrastive_loss(similarity[:, : len(said)], truth, similarity[:, len(said) :])
+
+    @torch.no_grad()
+    def _estimated(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """The images, half of them as a diffusion model makes them out in noise: what guidance asks a CLIP about."""
+        if self.artist is None:
+            return x
+        noisy, clean = x.tensor_split(2)
+        levels = schedule_of(self.artist.config).draw(len(noisy), rng, self.config.time_mean, self.config.time_std)
+        eps = torch.randn(noisy.shape, generator=rng, device=self.device)
+        labels = torch.full((len(noisy),), self.artist.config.num_classes, device=self.device)
+        x_t = q_sample(noisy, eps, levels.alpha, levels.sigma)
+        denoise = NetworkDenoiser(self.artist.network, self.artist.config.prediction)
+        return torch.cat([denoise(x_t, levels, labels).to(x.dtype), clean])
 
     def _with_foreign(self, encoded: tuple[int, ...], pick: random.Random) -> tuple[int, ...]:
         if pick.random() > self.FOREIGN:

@@ -8,6 +8,8 @@ from platformdirs import user_data_path
 
 HOME_VARIABLE = "NOISELOOM_HOME"  # overrides the person's folder, for tests and portable installations
 
+DOWNLOADS_VARIABLE = "NOISELOOM_DOWNLOADS"  # another place for what is downloaded and large
+
 
 def resources() -> Path:
     """The folder of bundled models, presets and icons: in a checkout, `resources/` beside `ml/`."""
@@ -28,6 +30,12 @@ def user_runs() -> Path:
 def user_models() -> Path:
     """Models the person keeps, as .safetensors files."""
     return user_data() / "models"
+
+
+def downloads() -> Path:
+    """Weights that were fetched from the net: large, and to be had again."""
+    chosen = os.environ.get(DOWNLOADS_VARIABLE)
+    return Path(chosen).expanduser().absolute() if chosen else user_data() / "downloads"
 
 
 def user_datasets() -> Path:

@@ -78,15 +78,24 @@ def sample(
 ) -> Iterator[SampleEvent]:
     """Sample a request: a `Frame` per step and part (if `frames`), then `Sampled`; stops quietly when cancelled.
 
-    Raises BadRequest, BadFile, NoDevice.
+    Before that `Progress`, where the CLIP that steers has to be downloaded.
+    Raises BadRequest, BadFile, NoDevice, DataUnavailable, CannotWrite.
     """
+    control = control or RunControl()
     model = load(request.model, device)
     if request.model_hash not in ("", model.hash):
         raise BadRequest(
             f"The model {request.model!r} is not the one this image was made with.",
             "Find that model file, or sample anew.",
         )
-    yield from sample_with(model, request, control or RunControl(), frames)
+    if _steered(request):
+        from ml import clip
+
+        for progress in clip.obtain(request.clip):
+            if control.cancelled:
+                return
+            yield progress
+    yield from sample_with(model, request, control, frames)
 
 
 def sample_with(
@@ -151,13 +160,18 @@ def _condition(model: LoadedModel, request: SampleRequest, labels: tuple[int, ..
     return torch.tensor(told, device=model.device), null
 
 
+def _steered(request: SampleRequest) -> bool:
+    """Whether CLIP steers, for which open_clip has to be imported: that takes seconds."""
+    return request.route == "clip" and bool(request.prompt.strip())
+
+
 def _matcher(request: SampleRequest, model: LoadedModel) -> "Matcher | None":
     """What compares images with the prompt; None where it does not steer: on another route, or empty."""
-    if request.route != "clip" or not request.prompt.strip():
+    if not _steered(request):
         return None
-    from ml import clip  # open_clip takes seconds to import, and only this route needs it
+    from ml import clip
 
-    return clip.matcher(request.prompt, cast(DeviceName, model.device.type))
+    return clip.matcher(request.prompt, request.clip, cast(DeviceName, model.device.type))
 
 
 def _frame(model: LoadedModel, step: DenoiseStep, first: int, steps: int, matcher: "Matcher | None") -> Frame:

@@ -16,10 +16,10 @@ def tiny_config(**changes: object) -> TrainConfig:
     return TrainConfig.model_validate(settings | changes)
 
 
-def train_tiny(folder: Path) -> Path:
+def train_tiny(folder: Path, **changes: object) -> Path:
     """Train one into `folder`."""
     from ml.trainer import train
 
-    for _ in train(tiny_config(), folder, device="cpu"):
+    for _ in train(tiny_config(**changes), folder, device="cpu"):
         pass
     return folder

@@ -40,7 +40,7 @@ def load(root: Path | None, split: Split, form: Form) -> Loading:
         raise DataUnavailable(f"CIFAR-10 (binary version) is not there: {lacks}.", download.ANOTHER_WAY)
     if place is None:
         place = paths.user_datasets() / ARCHIVE
-        yield from download.fetch([mirror + ARCHIVE for mirror in MIRRORS], place, md5=MD5)
+        yield from download.fetch([mirror + ARCHIVE for mirror in MIRRORS], place, checksum=MD5)
     parts: dict[str, tuple[Tensor, Tensor]] = {}
     yield Progress("Reading CIFAR-10", 0, len(files))
     for name, content in _from_archive(place, files) if place.name == ARCHIVE else _from_folder(place, files):

@@ -70,7 +70,7 @@ class IdxSet:
         for name, md5 in files:
             if not _present(folder, name.removesuffix(".gz")):
                 yield from download.fetch(
-                    [mirror + name for mirror in (*mirrors, *self.mirrors)], folder / name, md5=md5
+                    [mirror + name for mirror in (*mirrors, *self.mirrors)], folder / name, checksum=md5
                 )
         return folder
 

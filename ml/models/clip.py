@@ -1,10 +1,12 @@
 """A small CLIP of open_clip's own parts (Radford et al. 2021): an image tower and a text tower that agree."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor, nn
 
+from ml import text
 from ml.config import ModelConfig
 from ml.text import CONTEXT, PAD
 
@@ -18,11 +20,11 @@ class DigitClip(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        image, text = config.widths
+        image, texts = config.widths
         self.clip = CLIP(
             config.embedding,
             CLIPVisionCfg(config.blocks, image, HEAD, patch_size=config.patch, image_size=config.image_size),
-            CLIPTextCfg(CONTEXT, config.vocabulary, width=text, heads=text // HEAD, layers=config.blocks),
+            CLIPTextCfg(CONTEXT, config.vocabulary, width=texts, heads=texts // HEAD, layers=config.blocks),
         )
 
     def image(self, x: Tensor) -> Tensor:
@@ -32,6 +34,10 @@ class DigitClip(nn.Module):
     def text(self, tokens: Tensor) -> Tensor:
         """Tokens (B, CONTEXT), int64 -> unit vectors (B, embedding)."""
         return self.clip.encode_text(tokens, normalize=True)
+
+    def sentences(self, texts: Sequence[str]) -> Tensor:
+        """Texts -> unit vectors (N, embedding)."""
+        return self.text(text.tokens(list(texts)).to(self.clip.logit_scale.device))
 
     def words(self, tokens: Tensor) -> Tensor:
         """Tokens (B, CONTEXT), int64 -> what the text tower makes of each, (B, CONTEXT, text width)."""

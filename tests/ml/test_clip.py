@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ml import captions, clip, data, pipeline, text
+from ml import captions, clip, data, pipeline
 from ml.config import NO_LABEL, SampleRequest, for_route
 from ml.events import Sampled
 from ml.judge import Judge
@@ -43,9 +43,9 @@ def test_real_digits_are_read_by_words(form: str, mnist_root: Path) -> None:
     test = data.load("mnist", mnist_root, split="test")
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:1000]
     x = test.images[chosen].float() / 127.5 - 1
-    image = clip.matcher("seven", "cpu").clip.image(x)
+    image = clip.matcher("seven", device="cpu").clip.image(x)
     for names in (captions.WORDS, [str(k) for k in range(10)]):
-        words = clip.matcher("seven", "cpu").clip.text(text.tokens([form.format(name) for name in names]))
+        words = clip.matcher("seven", device="cpu").clip.sentences([form.format(name) for name in names])
         assert float(((image @ words.T).argmax(dim=1) == test.labels[chosen]).float().mean()) > 0.96
 
 

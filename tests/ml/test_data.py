@@ -5,11 +5,8 @@ import hashlib
 import io
 import re
 import tarfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,10 +19,10 @@ from ml.data import Dataset, Form, Split, cifar, idx
 from ml.data.dataset import shaped
 from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable
 from ml.events import Progress
+from tests.server import CONTENT, Site
 
 IMAGES = np.arange(12 * 784).reshape(12, 28, 28).astype(np.uint8)
 LABELS = (np.arange(12) % 10).astype(np.uint8)
-CONTENT = np.random.default_rng(0).bytes(300_000)
 
 
 def idx_file(array: np.ndarray) -> bytes:
@@ -326,61 +323,9 @@ def test_synthetic_digits_are_a_data_set_that_shows_its_progress() -> None:
 # Downloading
 
 
-@dataclass
-class Site:
-    """A server on this machine and how it behaves; `requests` has the Range header of each request."""
-
-    url: str
-    files: dict[str, bytes]
-    break_after: list[int] = field(default_factory=list)  # bytes sent of each answer in turn before hanging up
-    stalls: bool = False  # the connection stays open but silent
-    ranges: bool = True
-    requests: list[str | None] = field(default_factory=list)
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    over = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked = self.headers.get("Range")
-            state.requests.append(asked)
-            content = state.files.get(self.path[1:])
-            if content is None:
-                self.send_error(404)
-                return
-            start = int(asked[6:-1]) if asked and state.ranges else 0
-            if start >= len(content):
-                self.send_error(416)
-                return
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(content) - start))
-            self.end_headers()
-            stop = state.break_after.pop(0) if state.break_after else len(content)
-            self.wfile.write(content[start : start + stop])
-            self.wfile.flush()
-            if state.stalls:
-                over.wait(10)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = False  # so that closing waits for them
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01))
-    thread.start()
-    state = Site(f"http://127.0.0.1:{server.server_port}/", {"file.gz": CONTENT})
-    yield state
-    over.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def fetch(site: Site, path: Path, expected: bytes = CONTENT, **options: float) -> list[Progress]:
     urls = [site.url + "file.gz"]
-    return list(download.fetch(urls, path, md5=md5(expected), pause_s=0, **options))  # type: ignore[arg-type]
+    return list(download.fetch(urls, path, checksum=md5(expected), pause_s=0, **options))  # type: ignore[arg-type]
 
 
 def test_a_download_shows_its_progress_and_leaves_only_the_file(site: Site, tmp_path: Path) -> None:
@@ -401,7 +346,7 @@ def test_a_broken_connection_is_gone_on_with(site: Site, tmp_path: Path) -> None
 
 
 def test_a_cancelled_download_is_gone_on_with_at_the_next_start(site: Site, tmp_path: Path) -> None:
-    downloading = download.fetch([site.url + "file.gz"], tmp_path / "file.gz", md5=md5(CONTENT))
+    downloading = download.fetch([site.url + "file.gz"], tmp_path / "file.gz", checksum=md5(CONTENT))
     first = next(downloading)
     downloading.close()  # type: ignore[attr-defined]
     assert not (tmp_path / "file.gz").exists()
@@ -431,10 +376,10 @@ def test_a_wrong_checksum_deletes_the_file_and_says_so(site: Site, tmp_path: Pat
 
 def test_a_missing_page_is_asked_for_once_and_the_next_mirror_used(site: Site, tmp_path: Path) -> None:
     urls = [site.url + "absent", site.url + "file.gz"]
-    list(download.fetch(urls, tmp_path / "file.gz", md5=md5(CONTENT)))
+    list(download.fetch(urls, tmp_path / "file.gz", checksum=md5(CONTENT)))
     assert (tmp_path / "file.gz").read_bytes() == CONTENT
     with pytest.raises(DataUnavailable, match="404"):
-        list(download.fetch(urls[:1], tmp_path / "other", md5=md5(CONTENT), pause_s=0))
+        list(download.fetch(urls[:1], tmp_path / "other", checksum=md5(CONTENT), pause_s=0))
     assert len(site.requests) == 3
 
 
@@ -456,7 +401,7 @@ def test_more_than_expected_is_refused_before_it_is_read(site: Site, tmp_path: P
 
 def test_no_network_is_said_in_words(tmp_path: Path) -> None:
     with pytest.raises(DataUnavailable, match=r"refused.*Check the network.*folder.*synthetic"):
-        list(download.fetch(["http://127.0.0.1:9/x"], tmp_path / "x", md5="", pause_s=0))
+        list(download.fetch(["http://127.0.0.1:9/x"], tmp_path / "x", checksum="0", pause_s=0))
 
 
 def test_a_place_that_cannot_be_written_is_named(site: Site, tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""A web server on this machine that behaves as badly as a test asks."""
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+CONTENT = random.Random(0).randbytes(300_000)
+
+
+@dataclass
+class Site:
+    """A server on this machine and how it behaves; `requests` has the Range header of each request."""
+
+    url: str
+    files: dict[str, bytes]
+    break_after: list[int] = field(default_factory=list)  # bytes sent of each answer in turn before hanging up
+    stalls: bool = False  # the connection stays open but silent
+    ranges: bool = True
+    requests: list[str | None] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)  # the checksum that it names for a file, beside a redirection
+
+
+@contextmanager
+def serving() -> Iterator[Site]:
+    """A server that runs until the block ends, with `file.gz`."""
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            tag = state.tags.get(self.path[1:])
+            self.send_response(302 if tag else 200)
+            if tag:
+                self.send_header("Location", "/elsewhere")
+                self.send_header("X-Linked-Etag", f'"{tag}"')
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range")
+            state.requests.append(asked)
+            content = state.files.get(self.path[1:])
+            if content is None:
+                self.send_error(404)
+                return
+            start = int(asked[6:-1]) if asked and state.ranges else 0
+            if start >= len(content):
+                self.send_error(416)
+                return
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(content) - start))
+            self.end_headers()
+            stop = state.break_after.pop(0) if state.break_after else len(content)
+            self.wfile.write(content[start : start + stop])
+            self.wfile.flush()
+            if state.stalls:
+                over.wait(10)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = False  # so that closing waits for them
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01))
+    thread.start()
+    state = Site(f"http://127.0.0.1:{server.server_port}/", {"file.gz": CONTENT})
+    yield state
+    over.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
