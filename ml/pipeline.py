@@ -124,6 +124,8 @@ def sample_with(
 
 def check_labels(request: SampleRequest, config: ModelConfig) -> None:
     """Raises BadRequest for a label that the model does not have."""
+    if request.route == "text" and config.reader is None:
+        raise BadRequest(f"The model {request.model!r} does not read words.", "Choose one that does, or another route.")
     wrong = [label for label in request.labels if label != NO_LABEL and not 0 <= label < config.num_classes]
     if wrong:
         knows = f"0 to {config.num_classes - 1}" if config.num_classes else "no labels"

@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from tests.server import Site, serving
-
 # Before Qt and torch are imported, which read these once.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -59,13 +57,6 @@ def tiny_unconditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny import TINY, train_tiny
 
     return train_tiny(tmp_path_factory.mktemp("runs") / "plain", model=TINY.model_dump() | {"num_classes": 0})
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    """A web server on this machine."""
-    with serving() as running:
-        yield running
 
 
 class Started:
