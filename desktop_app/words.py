@@ -40,11 +40,12 @@ RATES = {
     "linear": "falling evenly",
     "constant": "kept",
 }
+ACRONYMS = ("cfg", "clip", "ddim", "ddpm")
 
 
 def preset_title(name: str) -> str:
-    """The name of a preset as a person reads it: `v-cosine` is "V cosine"."""
-    words = name.replace("-", " ")
+    """The name of a preset as a person reads it: `ddpm-attention` is "DDPM attention"."""
+    words = " ".join(word.upper() if word in ACRONYMS else word for word in name.split("-"))
     return words[:1].upper() + words[1:]
 
 
