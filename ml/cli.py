@@ -33,7 +33,7 @@ from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import CheckpointSaved, Frame, Preview, Progress, RunFinished, RunStarted, Sampled, TrainEvent, TrainStep
 from ml.export import Layout
-from ml.files import check_writable, free_name
+from ml.files import atomic, check_writable, free_name
 from ml.images import film, grid
 from ml.prompts import parse_labels, understand
 from ml.settings import assignment, changed, checked, refuse_other_settings, starting_point
@@ -249,6 +249,33 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
     if other:
         print(f"It was made with {', '.join(other)}.")
     return 1
+
+
+@app.command()
+def experiment(
+    name: Annotated[str, typer.Argument(help="schedule, steps, eta, guidance, chain, clipping or words.")],
+    out: Annotated[Path, typer.Option(help="The figure to write, a .png.")],
+    seed: Annotated[int, typer.Option(min=0)] = 2026,
+    device: Device = "auto",
+) -> int:
+    """Answer a classic question about diffusion with a figure."""
+    if exports.suffix_of(out) != ".png":
+        raise BadRequest("A figure is a PNG.", "Give a name that ends in .png.")
+    check_writable(out)
+    from ml.experiments import Answer, answer, figure
+
+    with interruptible() as control, Line() as line:
+        for event in answer(name, seed, device, control):
+            if isinstance(event, Answer):
+                with atomic(out) as temporary:
+                    figure(event).save(temporary, "PNG")
+                print(f"{event.question}  {out}")
+                for row in event.rows:
+                    print(f"  {row.label:<24}{row.verdict}")
+                return 0
+            line.show(_told(event))
+    print("Interrupted; nothing was written.", file=sys.stderr)
+    return INTERRUPTED
 
 
 @app.command()

@@ -1,0 +1,150 @@
+"""Classic questions about diffusion, each answered by a figure: a row per setting, all from the same noise."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from ml import captions, pipeline, synthetic
+from ml.checkpoint import load_header
+from ml.config import MODELS, NO_LABEL, DeviceName, Route, SampleRequest, for_route
+from ml.control import RunControl
+from ml.errors import BadRequest
+from ml.events import Pixels, Progress, Sampled
+from ml.images import grid, to_uint8
+from ml.judge import Judge
+from ml.library import find
+from ml.samplers import SeededNoise
+from ml.schedules import DiscreteSchedule, make_schedule, q_sample
+
+SHOWN = 10  # images in a row
+JUDGED = 100  # images that a row's percentage is of
+TIMES = (0, 100, 250, 500, 750, 999)
+SCALE, GAP, MARGIN, LABEL_WIDTH, VERDICT_WIDTH, LINE = 2, 2, 16, 150, 170, 30
+PAPER, INK, MUTED = (255, 255, 255), (28, 33, 43), (90, 99, 114)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, and by the name of each row what is set differently there."""
+
+    question: str
+    rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    route: Route = "class"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Images (N, H, W) of one setting, and what the judge made of them."""
+
+    label: str
+    images: Pixels
+    verdict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    question: str
+    rows: tuple[Row, ...]
+
+
+DDIM, DDPM = {"sampler": "ddim"}, {"sampler": "ddpm"}
+ADRIFT = DDIM | {"steps": 20, "guidance": 15, "guidance_to": 1e4}
+EXPERIMENTS: Mapping[str, Experiment] = {
+    "schedule": Experiment("Linear or cosine?"),
+    "steps": Experiment(
+        "How many steps does DDIM need?",
+        {f"{n} step{'s' * (n > 1)}": DDIM | {"steps": n} for n in (1, 2, 4, 7, 10, 20, 50)},
+    ),
+    "eta": Experiment(
+        "What does eta do?", {f"eta {eta}": DDIM | {"steps": 20, "eta": eta} for eta in (0, 0.25, 0.5, 0.75, 1)}
+    ),
+    "guidance": Experiment("Guidance 1, 3 or 7.5?", {f"w = {w}": {"guidance": w} for w in (1, 1.5, 3, 7.5)}),
+    "chain": Experiment(
+        "What if T = 20?", {f"T = {n}": DDPM | {"steps": n, "spacing": "uniform"} for n in (10, 20, 50, 200)}
+    ),
+    "clipping": Experiment(
+        "What does clipping repair?",
+        {
+            "w = 15": ADRIFT,
+            "w = 15, clipped": ADRIFT | {"clipping": "static"},
+            "w = 1.3": DDIM | {"steps": 20},
+        },
+    ),
+    "words": Experiment(
+        "Which digits does CLIP guidance get right?", {f"“{word}”": {"prompt": word} for word in captions.WORDS}, "clip"
+    ),
+}
+
+
+def answer(
+    name: str, seed: int = 2026, device: DeviceName = "auto", control: RunControl | None = None
+) -> Iterator[Progress | Answer]:
+    """Answer one of EXPERIMENTS: `Progress`, then the `Answer` unless cancelled.
+
+    Raises BadRequest, BadFile, NoDevice.
+    """
+    if name not in EXPERIMENTS:
+        raise BadRequest(f"There is no experiment {name!r}.", f"Use one of: {', '.join(EXPERIMENTS)}.")
+    asked = EXPERIMENTS[name]
+    if name == "schedule":
+        yield Answer(asked.question, tuple(_noised(seed)))
+        return
+    rows: list[Row] = []
+    for done, (label, changes) in enumerate(asked.rows.items()):
+        yield Progress(f"{label} ", done, len(asked.rows))
+        request = _request(asked.route, changes, seed)
+        *_, last = [None, *pipeline.sample(request, device=device, control=control, frames=False)]
+        if not isinstance(last, Sampled):
+            return
+        rows.append(Row(label, last.images[:SHOWN], _verdict(last, Judge.bundled(device))))
+    yield Answer(asked.question, tuple(rows))
+
+
+def _verdict(sampled: Sampled, judge: Judge) -> str:
+    """How many are what was asked for, and how much those of one digit differ in the judge's features."""
+    asked = sampled.request
+    named = asked.labels if asked.route == "class" else (captions.WORDS.index(asked.prompt),) * len(asked.labels)
+    wanted, features = np.array(named), judge.features(sampled.images)
+    right = (judge.read(features).labels == wanted).mean()
+    variety = np.mean([features[wanted == digit].std(dim=0).mean() for digit in np.unique(wanted)])
+    return f"{right:.0%} right, variety {variety:.2f}"
+
+
+def _request(route: Route, changes: Mapping[str, Any], seed: int) -> SampleRequest:
+    model = MODELS[route]
+    labels = tuple(k % SHOWN for k in range(JUDGED)) if route == "class" else (NO_LABEL,) * JUDGED
+    settings = for_route(load_header(find(model)).defaults, route).model_dump() | dict(changes)
+    return SampleRequest.model_validate(settings | {"model": model, "route": route, "labels": labels, "seed": seed})
+
+
+def _noised(seed: int) -> Iterator[Row]:
+    """One digit at several times of both schedules, with the same noise, and where noise begins to outweigh it."""
+    x0 = synthetic.digits(1, seed).images.float() / 127.5 - 1
+    eps = SeededNoise([seed], (1, 28, 28), x0.device)()
+    for name in ("linear", "cosine"):
+        schedule = make_schedule(name)
+        assert isinstance(schedule, DiscreteSchedule)
+        noisy = [q_sample(x0, eps, level.alpha, level.sigma) for level in schedule.levels(list(TIMES))[:-1]]
+        half = int(np.searchsorted(-schedule.alpha_bar, -0.5))
+        yield Row(f"{name}, 1,000 steps", np.concatenate([to_uint8(x_t) for x_t in noisy]), f"half noise at {half}")
+
+
+def figure(found: Answer) -> Image.Image:
+    """An answer as a picture for a report: the question, and the rows with their names and verdicts."""
+    lines = [grid(row.images, len(row.images), GAP, SCALE) for row in found.rows]
+    width = 2 * MARGIN + LABEL_WIDTH + max(line.shape[1] for line in lines) + VERDICT_WIDTH
+    height = 2 * MARGIN + LINE + sum(line.shape[0] + 2 * GAP for line in lines)
+    picture = Image.new("RGB", (width, height), PAPER)
+    drawing = ImageDraw.Draw(picture)
+    drawing.text((MARGIN, MARGIN), found.question, INK, ImageFont.load_default(18))
+    small, top = ImageFont.load_default(14), MARGIN + LINE
+    for row, line in zip(found.rows, lines, strict=True):
+        middle = top + line.shape[0] // 2
+        drawing.text((MARGIN, middle), row.label, INK, small, anchor="lm")
+        picture.paste(Image.fromarray(line), (MARGIN + LABEL_WIDTH, top))
+        drawing.text((width - MARGIN - VERDICT_WIDTH + 12, middle), row.verdict, MUTED, small, anchor="lm")
+        top += line.shape[0] + 2 * GAP
+    return picture
