@@ -232,6 +232,9 @@ class MainWindow(QMainWindow):
             self.status.set_device("Loading PyTorch…", ready=False)
         if session.closing:
             self.status.set_job("Saving and closing", stoppable=False)
+        elif session.generate.busy and session.generate.fetching:
+            fetching = session.generate.fetching
+            self.status.set_job(fetching.what, fetching.done / fetching.total if fetching.total else None)
         elif session.generate.busy and session.generate.request:
             count, steps = len(session.generate.request.labels), session.generate.steps
             done = max(len(session.generate.frames) - 1, 0)

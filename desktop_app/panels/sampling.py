@@ -1,13 +1,15 @@
 """The settings of drawing: model, sampler and their numbers."""
 
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from desktop_app.session import Session
 from desktop_app.settings import MAX_COLUMNS
 from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button
 from desktop_app.widgets.controls import ChoiceRow, Section, SliderRow
-from ml.config import SampleSettings
+from ml.config import CLIP_MODEL, SampleSettings
 
 SAMPLERS = (
     ("dpm++", "DPM-Solver++ 2M"),
@@ -17,6 +19,8 @@ SAMPLERS = (
     ("ddpm-clip", "DDPM, clipped"),
     ("heun", "Heun"),
 )
+OWN_FILE = "file"
+CLIPS = ((CLIP_MODEL, "Digit CLIP"), ("ViT-B-32", "OpenAI ViT-B/32, downloaded"), (OWN_FILE, "ViT-B/32 from a file…"))
 SPACINGS = (("karras", "Karras"), ("uniform", "Even"), ("trailing", "Even, from the end"))
 ROWS = (1, 2, 3, 5, 10)
 MANY = 1000.0  # a guidance interval that reaches this far up has no upper end ...
@@ -59,6 +63,7 @@ class SamplingSettings(QWidget):
             decimals=1,
             tip="How strongly the words pull at every step; 0 is not at all",
         )
+        self.clip = ChoiceRow("Steered by", tip="The CLIP that compares every step with the words")
         self.repeats = SliderRow(
             "Retakes", 0, 5, 2, tip="How often a step is taken back and taken anew, so that the words get more of a say"
         )
@@ -104,6 +109,7 @@ class SamplingSettings(QWidget):
             self.sampler,
             self.steps,
             self.guidance,
+            self.clip,
             self.clip_scale,
             self.repeats,
             self.eta,
@@ -125,6 +131,7 @@ class SamplingSettings(QWidget):
         self.steps.valueChanged.connect(lambda value: generate.change(steps=round(value)))
         self.guidance.valueChanged.connect(lambda value: generate.change(guidance=value))
         self.clip_scale.valueChanged.connect(lambda value: generate.change(clip_scale=value))
+        self.clip.valueChanged.connect(self._use_clip)
         self.repeats.valueChanged.connect(lambda value: generate.change(repeats=round(value)))
         self.eta.valueChanged.connect(lambda value: generate.change(eta=value))
         self.grid.valueChanged.connect(lambda rows: generate.change(rows=int(rows)))
@@ -150,6 +157,11 @@ class SamplingSettings(QWidget):
         self.guidance.setEnabled(self._generate.classes > 0)
         by_words = settings.route == "clip"
         self.guidance.setVisible(not by_words)
+        for row in (self.guide_from, self.guide_to):
+            row.setVisible(not by_words)
+        self.clip.setVisible(by_words)
+        known = settings.clip in dict(CLIPS)
+        self.clip.set_choices(CLIPS if known else (*CLIPS, (settings.clip, Path(settings.clip).name)), settings.clip)
         self.clip_scale.setVisible(by_words)
         self.repeats.setVisible(by_words)
         self.clip_scale.set_value(settings.clip_scale)
@@ -164,6 +176,15 @@ class SamplingSettings(QWidget):
         self.guide_to.set_value(min(settings.guidance_to, MANY))
         self.reset.setVisible(not self._generate.at_defaults)
         self._show_grid()
+
+    def _use_clip(self, name: str) -> None:
+        if name == OWN_FILE:
+            chosen, _ = QFileDialog.getOpenFileName(
+                self, "Weights of ViT-B/32", "", "Weights (*.safetensors *.pt *.bin)"
+            )
+            name = chosen or self._generate.settings.clip
+        self._generate.use_clip(name)
+        self.show_settings()
 
     def _show_grid(self) -> None:
         columns = len(self._generate.row())

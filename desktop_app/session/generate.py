@@ -17,7 +17,7 @@ from desktop_app.work import Exported, Judged, Understanding
 from ml import prompts
 from ml.config import CLIP_MODEL, MODELS, NO_LABEL, Route, SampleRequest, SampleSettings, for_route
 from ml.errors import BadRequest
-from ml.events import Frame, Pixels, Progress, Sampled
+from ml.events import Failed, Frame, Pixels, Progress, Sampled
 from ml.export import Layout
 from ml.images import film
 from ml.prompts import Understood
@@ -30,6 +30,7 @@ LIVE_DELAY_MS = 200
 ASK_DELAY_MS = 400
 WORDS_EXAMPLE = "a bold seven"
 LIVE_CALLS = 1500  # network calls of a request small enough to be drawn while a slider moves
+GRADIENT, LARGE_GRADIENT = 3, 300  # network calls that one call with a CLIP's gradient is worth
 UNDO_STEPS, TOGETHER_S = 100, 0.6
 FULL_ROW = 10
 MAX_IMAGES = MAX_ROWS * MAX_COLUMNS  # one part of a request, so that a frame has them all
@@ -75,6 +76,7 @@ class Generate(QObject):
         self._before: _Drawn | None = None
         self._job: Job | None = None
         self._past: deque[GenerateSettings] = deque(maxlen=UNDO_STEPS)
+        self.fetching: Progress | None = None  # what has to be downloaded before the drawing begins
         self._changed_at = 0.0  # on the clock of time.monotonic
         self._soon = QTimer(self, singleShot=True, interval=LIVE_DELAY_MS)
         self._soon.timeout.connect(self._draw_if_new)
@@ -110,9 +112,10 @@ class Generate(QObject):
             self._soon.start()
 
     def _calls(self, settings: GenerateSettings) -> int:
-        """About how many network calls the images take; a gradient costs as much as two."""
+        """About how many network calls the images take; a gradient costs as much as two, and a large CLIP far more."""
         each = settings.steps * (1 + settings.repeats)
-        return len(self.labels()) * each * (3 if settings.route == "clip" else 1)
+        steered = GRADIENT if settings.clip == CLIP_MODEL else LARGE_GRADIENT
+        return len(self.labels()) * each * (steered if settings.route == "clip" else 1)
 
     def use_model(self, name: str, defaults: SampleSettings | None = None, *, live: bool = False) -> None:
         """Draw with another model, at its own default settings; `defaults` for one that is not in the list yet."""
@@ -122,6 +125,10 @@ class Generate(QObject):
         own = for_route(defaults, route).model_dump() if defaults else {}
         self.change(live=False, model=name, route=route, **own)
         self.draw(live=live)
+
+    def use_clip(self, name: str) -> None:
+        """Have another CLIP steer, by name or by the file of its weights, from the next drawing on."""
+        self.change(live=False, clip=name)
 
     def use_route(self, route: Route) -> None:
         """Let the prompt be labels, or words that CLIP steers by, with the model that suits that.
@@ -256,6 +263,7 @@ class Generate(QObject):
 
     def draw_first(self) -> None:
         """Draw the grid of the start; the bundled model's way at the first, or where the last time's model is gone."""
+        self.change(live=False, clip=CLIP_MODEL)  # nothing is downloaded before somebody asks for it
         if self.settings == GenerateSettings() or self._session.card(self.settings.model) is None:
             self.use_model(DEFAULT_MODEL)
             self._past.clear()  # nobody has changed anything yet
@@ -302,7 +310,10 @@ class Generate(QObject):
     def _on_event(self, request: SampleRequest, event: object) -> None:
         if request is not self.request or self._job is None:
             return  # the answer to a question that is no longer asked
-        if isinstance(event, Frame):
+        self.fetching = event if isinstance(event, Progress) else None
+        if isinstance(event, Progress):
+            self.busy_changed.emit()
+        elif isinstance(event, Frame):
             self._before = None
             self.frames.append(event)
             self.stepped.emit(event.step)
@@ -312,6 +323,8 @@ class Generate(QObject):
         elif isinstance(event, Judged):
             self.verdict = event
             self.judged.emit()
+        elif isinstance(event, Failed) and request.clip != CLIP_MODEL:
+            self.change(live=False, clip=CLIP_MODEL)  # with which it goes on, as the message says
         elif isinstance(event, Ended):
             self._end_job()
 

@@ -398,3 +398,37 @@ def test_back_to_labels_the_example_is_a_grid_again(panel: GeneratePanel, by_wor
     assert by_words.settings.model == "digits" and by_words.settings.prompt == "0-9"
     drawn(by_words, qtbot)
     assert by_words.verdict is not None and panel.sampling.clip_scale.isHidden()
+
+
+def test_another_clip_is_fetched_when_asked_for_and_without_a_network_the_digit_clip_goes_on(
+    panel: GeneratePanel, by_words: Generate, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    from ml import openai_clip
+
+    monkeypatch.setenv("NOISELOOM_DOWNLOADS", str(tmp_path))
+    monkeypatch.setattr(openai_clip, "URLS", ("http://127.0.0.1:9/x",))
+    monkeypatch.setattr("ml.download.TRIES", 1)
+    panel.sampling.clip.valueChanged.emit("ViT-B-32")
+    assert by_words.settings.clip == "ViT-B-32" and not by_words.busy
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+        panel.generate()
+    assert told.args and "refused" in told.args[0].title and "digit CLIP" in told.args[0].what_to_do
+    qtbot.waitUntil(lambda: not by_words.busy, timeout=WAIT_MS)
+    assert by_words.settings.clip == "digit-clip" and panel.sampling.clip.value() == "digit-clip"
+
+
+def test_weights_from_a_file_are_tried_and_a_wrong_one_is_told_of(
+    panel: GeneratePanel, by_words: Generate, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    wrong = tmp_path / "wrong.safetensors"
+    wrong.write_bytes(b"nothing")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(wrong), ""))
+    panel.sampling.clip.valueChanged.emit("file")
+    assert panel.sampling.clip.combo.currentText() == "wrong.safetensors"
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+        panel.generate()
+    assert told.args and "damaged" in told.args[0].title
+    qtbot.waitUntil(lambda: not by_words.busy, timeout=WAIT_MS)
+    assert by_words.settings.clip == "digit-clip"
