@@ -104,12 +104,13 @@ def answer(
 
 
 def _verdict(sampled: Sampled, judge: Judge) -> str:
-    """How many are what was asked for, and how much those of one digit differ in the judge's features."""
-    asked = sampled.request
+    """How many are what was asked for, and how much the pixels of one digit differ, as a share of their contrast."""
+    asked, images = sampled.request, sampled.images / 255
     named = asked.labels if asked.route == "class" else (captions.WORDS.index(asked.prompt),) * len(asked.labels)
-    wanted, features = np.array(named), judge.features(sampled.images)
-    right = (judge.read(features).labels == wanted).mean()
-    variety = np.mean([features[wanted == digit].std(dim=0).mean() for digit in np.unique(wanted)])
+    wanted = np.array(named)
+    right = (judge.judge(sampled.images).labels == wanted).mean()
+    same = [images[wanted == digit] for digit in np.unique(wanted)]
+    variety = np.mean([each.std(axis=0).mean() / max(each.std(), 1e-6) for each in same])
     return f"{right:.0%} right, variety {variety:.2f}"
 
 

@@ -37,13 +37,13 @@ def test_cosine_keeps_the_digit_for_longer_than_linear() -> None:
 
 
 def test_clipping_gives_back_the_variety_that_strong_guidance_takes() -> None:
-    without, clipped, gentle = measured(answered("clipping"))
-    assert without[1] < clipped[1] < gentle[1]
+    (_, without), (_, clipped), (_, gentle) = measured(answered("clipping"))
+    assert without < 0.8 * min(clipped, gentle)
 
 
 def test_guidance_trades_variety_for_clear_digits() -> None:
-    (right, most), *others, strong, _ = measured(answered("guidance"))
-    assert most > max(each[1] for each in others) > strong[1] and right < strong[0]
+    (right, most), *others = measured(answered("guidance"))
+    assert most > max(variety for _, variety in others) and right < others[-1][0]
 
 
 @pytest.mark.parametrize("name", ["schedule", "guidance"])
