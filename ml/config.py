@@ -110,7 +110,7 @@ class SampleSettings(Description):
     clip: str = Field(
         default="digit-clip", max_length=4096, description="digit-clip, ViT-B-32, or a file of its weights"
     )
-    clip_scale: float = Field(default=6.0, ge=0, le=100, description="how strongly CLIP's gradient steers")
+    clip_scale: float = Field(default=5.0, ge=0, le=100, description="how strongly CLIP's gradient steers")
     repeats: int = Field(default=0, ge=0, le=10, description="times that a DDIM or DDPM step is taken back and anew")
     spacing: Spacing = "karras"
     sigma_max: float = Field(default=40.0, gt=0.1, le=1000, description="sigma/alpha where flow and karras grids begin")

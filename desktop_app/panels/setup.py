@@ -17,6 +17,7 @@ from desktop_app.words import (
     RATES,
     SCHEDULES,
     TARGETS,
+    count,
     data_title,
     preset_title,
 )
@@ -64,9 +65,10 @@ class TrainSetup(QWidget):
         """Have every control show what is set."""
         train, config = self._train, self._train.config()
         self.preset.set_value(train.settings.preset)
-        self.note.setText(config.note)
+        self.note.setText(f"{config.note}{_length(config)}")
         self._show_data()
         self.minutes.set_value(config.minutes or 1)
+        self.minutes.setVisible(config.minutes is not None)
         self.facts.setText(describe(config))
         for widget in (self.preset, self.data, self.source, self.minutes):
             widget.setEnabled(not train.active)
@@ -129,3 +131,11 @@ def describe(config: TrainConfig) -> str:
         f"Weights averaged; {config.label_dropout:.0%} of the labels hidden",
     ]
     return "\n".join(lines)
+
+
+def _length(config: TrainConfig) -> str:
+    """How long a recipe goes on that counts no minutes."""
+    if config.minutes is not None:
+        return ""
+    much = count(config.steps, "step") if config.steps else f"{config.epochs:g} times through the data"
+    return f" Goes on for {much}; stop and keep it at any time."

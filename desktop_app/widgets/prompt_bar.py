@@ -118,8 +118,8 @@ class PromptBar(QWidget):
         top = row(self.edit, self.seed_box, self.button)
         top.setStretch(0, 1)
         column.addLayout(top)
-        below = row(*self.chips, spacing=6)
-        below.addSpacing(Space.S)
+        below = row(*self.chips, spacing=Space.XS)
+        below.addSpacing(Space.XS)
         below.addWidget(self._lead)
         below.addWidget(self._reading, 1)
         self.route = Segmented(ROUTES, name="The prompt is", tips=ROUTE_TIPS)
@@ -133,7 +133,7 @@ class PromptBar(QWidget):
 
     def _chip(self, text: str, prompt: str) -> Button:
         button = Button(text, kind="chip", name=f"Digit {text}", tip=f"Draw {text}; with Shift, add it to the prompt")
-        button.setFixedSize(26 if len(text) == 1 else 42, 26)
+        button.setFixedSize(24 if len(text) == 1 else 38, 26)
         button.clicked.connect(lambda: self._chip_clicked(prompt))
         return button
 

@@ -84,6 +84,10 @@ def test_a_preset_brings_its_words_and_its_time(panel: TrainPanel) -> None:
     assert train.config().minutes == 2
     pick(setup.preset, "v-cosine")
     assert setup.minutes.value() == train.config().minutes == presets.load("v-cosine").minutes
+    pick(setup.preset, "toy")
+    assert setup.minutes.isHidden() and "50 times through the data" in setup.note.text()
+    pick(setup.preset, "v-cosine")
+    assert not setup.minutes.isHidden()
     assert "with attention" in setup.facts.text()
 
 
