@@ -44,8 +44,8 @@ QPushButton[kind="warm"]:hover { background: $warm_hover; border-color: $warm_ho
 QPushButton[kind="warm"]:focus { border: 2px solid $text; }
 QPushButton[kind="primary"]:disabled, QPushButton[kind="warm"]:disabled {
   background: $control; border-color: $border; color: $faint; }
-QPushButton[kind="chip"] { font-weight: 400; font-size: 12px; padding: 0; min-height: 24px;
-  border-radius: 13px; }
+QPushButton[kind="chip"] { font-weight: 400; font-size: 12px; padding: 0; min-height: 22px;
+  border-radius: 12px; }
 QPushButton[kind="flat"] { background: transparent; border: 1px solid transparent; padding: 0 6px; min-height: 22px; }
 QPushButton[kind="flat"]:hover { background: $hover; }
 QPushButton[kind="flat"]:focus { border-color: $accent; }

@@ -133,7 +133,7 @@ class PromptBar(QWidget):
 
     def _chip(self, text: str, prompt: str) -> Button:
         button = Button(text, kind="chip", name=f"Digit {text}", tip=f"Draw {text}; with Shift, add it to the prompt")
-        button.setFixedSize(24 if len(text) == 1 else 38, 26)
+        button.setFixedSize(24 if len(text) == 1 else 38, 24)
         button.clicked.connect(lambda: self._chip_clicked(prompt))
         return button
 
