@@ -35,6 +35,7 @@ class TrainSettings(Description):
     preset: str = "1-minute"
     data: str = "mnist"
     minutes: float | None = Field(default=None, gt=0, le=60 * 24, description="None: the preset's own budget")
+    own: dict[str, str | float | int] = Field(default_factory=dict, description="settings that replace the preset's")
 
 
 class AppSettings(Description):

@@ -29,6 +29,7 @@ class Ready:
     on_gpu: bool
     models: "tuple[ModelCard, ...]"
     unfinished: "tuple[UnfinishedRun, ...]"
+    curves: tuple[Path, ...] = ()  # folders of runs whose curves can be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ def warm_up(_control: RunControl) -> Iterator[object]:
     from ml.device import pick
 
     device = pick()
-    yield Ready(device.reason, device.torch_device.type != "cpu", tuple(library.cards()), tuple(runs.unfinished()))
+    on_gpu = device.torch_device.type != "cpu"
+    curves = tuple(runs.with_curves())
+    yield Ready(device.reason, on_gpu, tuple(library.cards()), tuple(runs.unfinished()), curves)
 
 
 def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
@@ -93,6 +96,14 @@ def training(
         yield event
         if control.cancelled and isinstance(event, Progress):
             return  # nothing was begun, so there is nothing to save
+
+
+def estimating(config: TrainConfig, _control: RunControl) -> Iterator[object]:
+    """Measure how quickly this device would train."""
+    yield Progress("Measuring the speed of this device", 0, 0)
+    from ml.estimate import estimate
+
+    yield estimate(config)
 
 
 def exporting(

@@ -35,7 +35,7 @@ from ml.events import CheckpointSaved, Frame, Preview, Progress, RunFinished, Ru
 from ml.export import Layout
 from ml.files import atomic, check_writable, free_name
 from ml.images import film, grid
-from ml.prompts import parse_labels, understand
+from ml.prompts import in_words, parse_labels, understand
 from ml.settings import assignment, changed, checked, refuse_other_settings, starting_point
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ def sample(
     unconditional: Annotated[bool, typer.Option("--unconditional", help="... or whatever comes.")] = False,
     count: Annotated[int, typer.Option(min=1, max=MAX_IMAGES, help="How many per label or prompt.")] = 1,
     route: Annotated[
-        Route, typer.Option(help="How a prompt reaches the model: its labels, or CLIP's gradient.")
+        Route,
+        typer.Option(help="How a prompt reaches the model: as labels, as words it reads, or by CLIP's gradient."),
     ] = "class",
     sampler: Annotated[SamplerName | None, typer.Option(help="The model's own default if not given.")] = None,
     steps: Annotated[int | None, typer.Option(help="Network calls, or half of them for heun.")] = None,
@@ -159,8 +160,9 @@ def sample(
 
     model = model or MODELS[route]
     header = load_header(library.find(model))
-    if route != "class":
-        once, columns = _described(prompt), 10
+    if route == "clip" or (route == "text" and prompt is not None):
+        once = _described(prompt, route)
+        columns = len(once) if 1 < len(once) <= MAX_COLUMNS else 10
     else:
         once, columns = _what_to_draw(labels, prompt, unconditional, header)
     if len(once) * count > MAX_IMAGES:
@@ -369,15 +371,15 @@ def _told(event: TrainEvent) -> str:
             return type(event).__name__
 
 
-def _described(prompt: str | None) -> tuple[int, ...]:
-    """One image of whatever the text says, for CLIP to steer; says so where the text is about something else."""
+def _described(prompt: str | None, route: Route) -> tuple[int, ...]:
+    """The labels of a round of what the text says; tells a person where the text is about something else."""
     from ml import clip
 
     if not prompt or not prompt.strip():
         raise BadRequest("What to draw?", "Give --prompt 'a bold seven' to this route.")
     if not clip.is_about_digits(prompt):
         print(f"{prompt!r} is nothing that this model knows: it draws digits.", file=sys.stderr)
-    return (NO_LABEL,)
+    return in_words(prompt).labels if route == "text" else (NO_LABEL,)
 
 
 def _what_to_draw(

@@ -153,6 +153,7 @@ class TrainConfig(Description):
     defaults: SampleSettings = SampleSettings()
     data: str = Field(default="mnist", description="one of ml.data.names()")
     batch_size: int = Field(default=64, ge=1, le=8192)
+    accumulate: int = Field(default=1, ge=1, le=1024, description="parts that a batch is worked through in, to fit")
     steps: int | None = Field(default=None, ge=1, le=100_000_000)
     epochs: float | None = Field(default=None, gt=0, le=10_000)
     minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 30)

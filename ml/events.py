@@ -21,6 +21,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """How quickly a device would train a configuration; `seconds` of its whole budget."""
+
+    images_per_s: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A training run begins, or goes on from `step`."""
 
@@ -45,6 +53,15 @@ class TrainStep:
     images_per_s: float
     elapsed_s: float
     remaining_s: float
+    by_noise: tuple[float, ...] = ()  # now and then: the loss at each of NOISE_LEVELS; nan where none was drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """The loss of the averaged weights on images that are not trained on, always with the same noise."""
+
+    step: int
+    loss: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,5 +139,5 @@ class Failed:
     traceback: str
 
 
-TrainEvent = Progress | RunStarted | TrainStep | Preview | CheckpointSaved | Paused | Resumed | RunFinished
+TrainEvent = Progress | RunStarted | TrainStep | Validated | Preview | CheckpointSaved | Paused | Resumed | RunFinished
 SampleEvent = Progress | Frame | Sampled

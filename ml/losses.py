@@ -1,6 +1,7 @@
 """What a training step minimises."""
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,18 +16,28 @@ MIN_SNR_GAMMA = 5.0
 SCALE_MEMORY = 0.01  # share that a batch has in what is known of the latents' spread
 
 
-def diffusion_loss(
-    network: nn.Module,
+class Noised(NamedTuple):
+    """A batch as a diffusion model is asked about it; every field has B entries."""
+
+    shown: Tensor  # what the network sees of x_t, (B, C, H, W)
+    time: Tensor  # (B,)
+    labels: Tensor  # (B,), or tokens (B, length)
+    wanted: Tensor  # what it should answer, (B, C, H, W)
+    weight: Tensor  # of the loss, (B,)
+    noise: Tensor  # how noisy x_t is, from 0 to 1: the angle between image and noise, (B,)
+
+
+def noised(
     x0: Tensor,
     labels: Tensor,
     schedule: Schedule,
     config: TrainConfig,
     rng: torch.Generator,
     null: Tensor | None = None,
-) -> Tensor:
-    """L_simple (Ho et al. 2020, eq. 14) for the model's target, with label dropout for classifier-free guidance.
+) -> Noised:
+    """Draw noise, noise levels and label dropout for classifier-free guidance (Ho & Salimans 2022).
 
-    x0 (B, C, H, W) in [-1, 1]; labels (B,), or tokens (B, length) with `null` (length,). Returns the mean, a scalar.
+    x0 (B, C, H, W) in [-1, 1]; labels (B,), or tokens (B, length) with `null` (length,).
     """
     count, device = len(x0), x0.device
     levels = schedule.draw(count, rng, config.time_mean, config.time_std, config.time_uniform)
@@ -38,11 +49,22 @@ def diffusion_loss(
     labels = torch.where(dropped.view(-1, *(1,) * null.ndim), null, labels)
     x_t = q_sample(x0, eps, levels.alpha, levels.sigma)
     prediction = config.model.prediction
-    shown = network_input(prediction, x_t, levels.alpha, levels.sigma)
-    output = network(shown, levels.t * TIME_SCALE, labels).float()
-    wanted = target(prediction, x0, eps, levels.alpha, levels.sigma)
-    each = F.huber_loss(output, wanted, reduction="none") if config.loss == "huber" else (output - wanted).square()
-    return (each.mean(dim=(1, 2, 3)) * loss_weight(levels, config)).mean()
+    return Noised(
+        network_input(prediction, x_t, levels.alpha, levels.sigma),
+        levels.t * TIME_SCALE,
+        labels,
+        target(prediction, x0, eps, levels.alpha, levels.sigma),
+        loss_weight(levels, config),
+        (torch.atan2(levels.sigma, levels.alpha) * (2 / math.pi)).flatten(),
+    )
+
+
+def diffusion_loss(network: nn.Module, batch: Noised, config: TrainConfig) -> Tensor:
+    """L_simple (Ho et al. 2020, eq. 14) for the model's target, or Huber's loss: that of each image, (B,)."""
+    output = network(batch.shown, batch.time, batch.labels).float()
+    squared = (output - batch.wanted).square()
+    each = F.huber_loss(output, batch.wanted, reduction="none") if config.loss == "huber" else squared
+    return each.mean(dim=(1, 2, 3)) * batch.weight
 
 
 def loss_weight(levels: Levels, config: TrainConfig) -> Tensor:
@@ -61,12 +83,9 @@ def loss_weight(levels: Levels, config: TrainConfig) -> Tensor:
     return capped / per_target[config.model.prediction]
 
 
-def classifier_loss(
-    network: nn.Module, x0: Tensor, labels: Tensor, config: TrainConfig, rng: torch.Generator
-) -> Tensor:
-    """Cross-entropy with label smoothing 0.05 (Szegedy et al. 2016), on slightly distorted images if asked for."""
-    x = distort(x0, rng) if config.augment else x0
-    return F.cross_entropy(network(x).float(), labels, label_smoothing=0.05)
+def classifier_loss(network: nn.Module, x0: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy with label smoothing 0.05 (Szegedy et al. 2016): that of each image, (B,)."""
+    return F.cross_entropy(network(x0).float(), labels, label_smoothing=0.05, reduction="none")
 
 
 def distort(x: Tensor, rng: torch.Generator) -> Tensor:

@@ -1,7 +1,8 @@
 """What each kind of network is trained for: from images of a data set to a loss."""
 
 import random
-from typing import Protocol, cast
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,17 +11,32 @@ from ml import captions, pipeline, text
 from ml.config import DeviceName, TrainConfig
 from ml.data import Dataset
 from ml.denoiser import NetworkDenoiser
-from ml.losses import autoencoder_loss, classifier_loss, contrastive_loss, diffusion_loss
+from ml.losses import Noised, autoencoder_loss, classifier_loss, contrastive_loss, diffusion_loss, distort, noised
 from ml.models.autoencoder import Autoencoder, LatentModel
 from ml.schedules import q_sample, schedule_of
 
+Batch = tuple[Tensor, ...]  # B entries each
+
 
 class Objective(Protocol):
-    """The loss of a network on some of a data set's images."""
+    """The loss of a network on some of a data set's images, in two steps: chance first, then what follows from it."""
 
-    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
-        """The mean loss, a scalar, on the images with the indices `chosen` (B,), int64."""
+    divisible: bool  # whether the loss of a batch is the mean of its parts' losses
+
+    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Batch:
+        """The images with the indices `chosen` (B,), int64, and what is random about them."""
         ...
+
+    def losses(self, network: nn.Module, batch: Any, rng: torch.Generator) -> Tensor:
+        """The loss of each image (B,), or of all of them ()."""
+        ...
+
+
+def parts(batch: Batch, count: int) -> Iterator[Batch]:
+    """A batch in `count` equal parts, as far as that goes."""
+    kind: Any = type(batch)  # a NamedTuple
+    split = [tensor.tensor_split(min(count, len(tensor))) for tensor in batch]
+    yield from (kind(*part) for part in zip(*split, strict=True))
 
 
 def objective_of(config: TrainConfig, dataset: Dataset, device: torch.device) -> Objective:
@@ -42,24 +58,34 @@ class Images:
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         self.pixels, self.labels = dataset.images.to(device), dataset.labels.to(device)
 
-    def __getitem__(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) in [-1, 1] and their labels (B,)."""
+    def __getitem__(self, chosen: Tensor) -> "Pictures":
         x0 = self.pixels[chosen].float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
-        return x0, self.labels[chosen]
+        return Pictures(x0, self.labels[chosen])
+
+
+class Pictures(NamedTuple):
+    """Images (B, C, H, W) in [-1, 1] and their labels (B,)."""
+
+    x0: Tensor
+    labels: Tensor
 
 
 class Denoising:
     """Diffusion models: see `diffusion_loss`."""
 
+    divisible = True
+
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.images = config, Images(dataset, device)
         self.schedule = schedule_of(config.model)
-
         self._latents: Tensor | None = None
 
-    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
-        x0, labels = self.images[chosen] if not isinstance(network, LatentModel) else self._encoded(network, chosen)
-        return diffusion_loss(network, x0, labels, self.schedule, self.config, rng)
+    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Noised:
+        x0, labels = self._encoded(network, chosen) if isinstance(network, LatentModel) else self.images[chosen]
+        return noised(x0, labels, self.schedule, self.config, rng)
+
+    def losses(self, network: nn.Module, batch: Noised, rng: torch.Generator) -> Tensor:
+        return diffusion_loss(network, batch, self.config)
 
     @torch.no_grad()
     def _encoded(self, network: LatentModel, chosen: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,38 +105,58 @@ class Telling(Denoising):
         self.bits = captions.attributes(dataset.images, dataset.labels)
         self.silence = text.tokens([""])[0].to(device)
 
-    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
+    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Noised:
         x0, labels = self.images[chosen]
         pick = random.Random(int(torch.randint(2**62, (), generator=rng, device=x0.device)))
         pairs = zip(labels.tolist(), self.bits[chosen.cpu()].tolist(), strict=True)
         said = text.tokens([captions.caption(label, bits, pick).text for label, bits in pairs]).to(x0.device)
-        return diffusion_loss(network, x0, said, self.schedule, self.config, rng, self.silence)
+        return noised(x0, said, self.schedule, self.config, rng, self.silence)
 
 
 class Reading:
-    """The judge: see `classifier_loss`."""
+    """The judge: see `classifier_loss`; the images are slightly distorted if asked for."""
+
+    divisible = True
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.images = config, Images(dataset, device)
 
-    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
-        return classifier_loss(network, *self.images[chosen], self.config, rng)
+    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Pictures:
+        x0, labels = self.images[chosen]
+        return Pictures(distort(x0, rng) if self.config.augment else x0, labels)
+
+    def losses(self, network: nn.Module, batch: Pictures, rng: torch.Generator) -> Tensor:
+        return classifier_loss(network, batch.x0, batch.labels)
 
 
 class Coding:
     """Autoencoders: see `autoencoder_loss`."""
 
+    divisible = True
+
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.images = config, Images(dataset, device)
 
-    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
+    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Pictures:
+        return self.images[chosen]
+
+    def losses(self, network: nn.Module, batch: Pictures, rng: torch.Generator) -> Tensor:
         assert isinstance(network, Autoencoder)
-        return autoencoder_loss(network, self.images[chosen][0], self.config, rng)
+        return autoencoder_loss(network, batch.x0, self.config, rng)
+
+
+class Captioned(NamedTuple):
+    """Images (B, C, H, W) in [-1, 1], their labels and their attributes (B,)."""
+
+    x0: Tensor
+    labels: Tensor
+    bits: Tensor
 
 
 class Matching:
     """The digit CLIP: images and captions that are true of them, see `contrastive_loss`."""
 
+    divisible = False  # a batch's captions are told from one another
     FOREIGN = 0.25  # share of captions with words that nobody has heard of, and of texts with nothing else
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
@@ -120,12 +166,14 @@ class Matching:
             pipeline.load(config.estimates_from, cast(DeviceName, device.type)) if config.estimates_from else None
         )
 
-    def loss(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Tensor:
+    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> "Captioned":
+        return Captioned(*self.images[chosen], self.bits[chosen.cpu()])
+
+    def losses(self, network: nn.Module, batch: "Captioned", rng: torch.Generator) -> Tensor:
         from ml.models.clip import DigitClip  # open_clip takes seconds to import
 
         assert isinstance(network, DigitClip)
-        x, labels = self.images[chosen]
-        bits, classes = self.bits[chosen.cpu()], labels.cpu()
+        x, bits, classes = batch.x0, batch.bits, batch.labels.cpu()
         pick = random.Random(int(torch.randint(2**62, (), generator=rng, device=self.device)))
         said = [captions.caption(int(c), int(b), pick) for c, b in zip(classes, bits, strict=True)]
         encoded = [self._with_foreign(text.encode(entry.text), pick) for entry in said]

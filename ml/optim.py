@@ -36,13 +36,16 @@ class ConvMuon:
 
 
 class Optimizer:
-    """The optimiser a run asks for, with one learning rate: `muon` is Muon on inner convolutions, AdamW elsewhere."""
+    """The optimiser a run asks for, with one learning rate: `muon` is Muon on inner convolutions, AdamW elsewhere.
+
+    Depth-wise convolutions mix no channels, so there is nothing in them that Muon could make orthogonal.
+    """
 
     def __init__(self, network: nn.Module, config: TrainConfig) -> None:
         parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
         self._muon: ConvMuon | None = None
         if config.optimizer == "muon":
-            inner = {n: p for n, p in parameters.items() if p.ndim == 4 and not OUTER.search(n)}
+            inner = {n: p for n, p in parameters.items() if p.ndim == 4 and p.shape[1] > 1 and not OUTER.search(n)}
             self._muon = ConvMuon(list(inner.values()), config.lr, config.weight_decay)
             parameters = {n: p for n, p in parameters.items() if n not in inner}
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW

@@ -6,9 +6,9 @@ numerals are left among the words; what then remains besides filler is named in 
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ml.config import MAX_IMAGES
+from ml.config import MAX_IMAGES, NO_LABEL
 from ml.errors import BadRequest
 
 MAX_CHARACTERS = 500
@@ -59,11 +59,15 @@ _SYMBOL = re.compile(r"(?<=\d)\.(?=\d)|-(?=\s*\d)|[+*=%$€£^\xd7÷√∞]")
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What a prompt means: one label per image, row by row, and the sentence shown under the prompt box."""
+    """What a prompt means: one label per image, row by row, and the sentence shown under the prompt box.
+
+    `left_over` are the words in it that say nothing about labels.
+    """
 
     labels: tuple[int, ...]
     columns: int
     reading: str
+    left_over: tuple[str, ...] = ()
 
 
 def understand(text: str, classes: int = 10) -> Understood:
@@ -82,7 +86,24 @@ def understand(text: str, classes: int = 10) -> Understood:
     if len(labels) > MAX_DIGITS:
         raise BadRequest(f"The prompt asks for more than {MAX_DIGITS} digits.", "Ask for fewer at a time.")
     _check_range(labels, classes)
-    return Understood(labels, min(len(labels), MAX_COLUMNS), _reading(labels, " ".join([wanted, *unwanted])))
+    said = " ".join([wanted, *unwanted])
+    return Understood(labels, min(len(labels), MAX_COLUMNS), _reading(labels, said), _left_over(said))
+
+
+def in_words(text: str) -> Understood:
+    """What a model that reads words is asked for: several plain digits one by one, anything else as it stands.
+
+    Raises BadRequest for an empty prompt and one that is too long.
+    """
+    if not text.strip() or len(text) > MAX_CHARACTERS:
+        return understand(text)  # which says what is wrong
+    try:
+        digits = understand(text)
+    except BadRequest:
+        digits = None
+    if digits and len(digits.labels) > 1 and not digits.left_over:
+        return replace(digits, reading=f"{_listing(digits.labels)}, each by its word")
+    return Understood((NO_LABEL,), 1, f"“{text.strip()}”, read by the model")
 
 
 def parse_labels(text: str, classes: int = 10) -> tuple[int, ...]:
@@ -151,13 +172,20 @@ def _check_range(labels: tuple[int, ...], classes: int) -> None:
         raise BadRequest(f"This model has no class {wrong}.", f"Use labels from 0 to {classes - 1}.")
 
 
+def _listing(labels: tuple[int, ...]) -> str:
+    return " ".join(map(str, labels[:12])) + (f" … ({len(labels)} digits)" if len(labels) > 12 else "")
+
+
+def _left_over(rest: str) -> tuple[str, ...]:
+    return tuple(word for word in dict.fromkeys(_WORD.findall(rest)) if word not in _FILLER.split())
+
+
 def _reading(labels: tuple[int, ...], rest: str) -> str:
-    shown = " ".join(map(str, labels[:12])) + (f" … ({len(labels)} digits)" if len(labels) > 12 else "")
-    words = [word for word in dict.fromkeys(_WORD.findall(rest)) if word not in _FILLER.split()]
+    words = list(_left_over(rest))
     signs = list(dict.fromkeys(_SYMBOL.findall(rest)))
     notes = [f"{_listed(words)} not understood by this model"] if words else []
     notes += [f"{_listed(signs)} not drawn"] if signs else []
-    return "; ".join([f"{shown}, by class", *notes])
+    return "; ".join([f"{_listing(labels)}, by class", *notes])
 
 
 def _listed(words: list[str]) -> str:

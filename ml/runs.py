@@ -1,4 +1,4 @@
-"""Training runs on disk: which of them were cut short."""
+"""Training runs on disk: which of them were cut short, and the curves of all of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from ml import paths
 from ml.checkpoint import STATE_FILE, load_state_header
 from ml.config import TrainConfig
 from ml.errors import BadFile
+from ml.tables import LOSS_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,12 @@ class UnfinishedRun:
     config: TrainConfig
     step: int
     progress: float
+
+
+def with_curves(most: int = 12) -> list[Path]:
+    """The folders of the latest runs that have a table of losses, the newest first."""
+    tables = list(paths.user_runs().glob(f"*/{LOSS_FILE}"))
+    return [table.parent for table in sorted(tables, key=lambda path: path.stat().st_mtime, reverse=True)[:most]]
 
 
 def unfinished() -> list[UnfinishedRun]:

@@ -48,6 +48,14 @@ def changed(config: TrainConfig, changes: Iterable[tuple[str, Any]]) -> TrainCon
     return checked(TrainConfig, values)
 
 
+def setting(config: TrainConfig, key: str) -> Any:
+    """The value of a setting by its name, dotted where nested."""
+    value: Any = config
+    for name in key.split("."):
+        value = getattr(value, name)
+    return value
+
+
 def assignment(text: str) -> tuple[str, Any]:
     """`model.widths=[32,64]` -> ("model.widths", [32, 64]); a value that is no JSON is a text."""
     key, equals, value = text.partition("=")

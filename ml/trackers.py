@@ -11,7 +11,7 @@ import numpy as np
 
 from ml.config import TrackerName, TrainConfig
 from ml.errors import BadRequest, CannotWrite
-from ml.events import Pixels, Preview, TrainEvent, TrainStep
+from ml.events import Pixels, Preview, TrainEvent, TrainStep, Validated
 
 FOLDER = "tensorboard"
 EVERY_S = 1.0  # between two points of a curve
@@ -53,6 +53,9 @@ class Followers:
                 values = {name: value for name, value in asdict(event).items() if name in CURVES}
                 for tracker in self._trackers:
                     tracker.curves(event.step, values)
+            if isinstance(event, Validated):
+                for tracker in self._trackers:
+                    tracker.curves(event.step, {"held_out_loss": event.loss})
             if isinstance(event, Preview):
                 strip = np.concatenate(list(event.images), axis=1)
                 for tracker in self._trackers:

@@ -237,7 +237,7 @@ class GeneratePanel(Page):
         if self.prompt.text() != generate.settings.prompt:
             self.prompt.set_text(generate.settings.prompt)
         self.prompt.set_seed(generate.settings.seed)
-        self.prompt.set_route(generate.settings.route, possible=generate.can_steer)
+        self.prompt.set_route(generate.settings.route, generate.routes)
         if generate.understood:
             self.prompt.set_reading(generate.understood.reading, error=generate.doubtful)
         else:

@@ -1,5 +1,7 @@
 """The Train page: start a run, watch it learn, draw with it."""
 
+from pathlib import Path
+
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
@@ -8,12 +10,15 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from desktop_app.panels.page import Page
 from desktop_app.panels.setup import TrainSetup
 from desktop_app.session import Session
+from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls import Section, StatCard
 from desktop_app.widgets.loss_plot import LossPlot
+from desktop_app.widgets.noise_map import NoiseMap
 from desktop_app.widgets.preview_strip import PreviewStrip
 from desktop_app.words import NETWORKS, TARGETS, count, data_title, duration, millions, preset_title
-from ml.events import Preview, TrainStep
+from ml.events import Preview, TrainStep, Validated
+from ml.tables import curve
 
 FOOT_HEIGHT = 38
 NOTHING = "–"
@@ -42,6 +47,7 @@ class TrainPanel(Page):
             "left": StatCard("Time left", tip="Measured on this device, from the run so far"),
         }
         self.plot = LossPlot()
+        self.noise_map = NoiseMap()
         self.previews = PreviewStrip()
         self.runs = Section("Runs")
         self._run_rows: dict[str, RunRow] = {}
@@ -52,6 +58,7 @@ class TrainPanel(Page):
         self._connect()
         self._show_state()
         self._show_unfinished()
+        self._show_earlier()
 
     def _arrange(self) -> None:
         words = QVBoxLayout()
@@ -69,6 +76,7 @@ class TrainPanel(Page):
         self.body.addLayout(header)
         self.body.addLayout(row(*self.stats.values(), spacing=10))
         self.body.addWidget(self.plot, 1)
+        self.body.addWidget(self.noise_map)
         previews = Section("Previews from one noise")
         previews.add(self.previews)
         for widget in (previews, self.runs, self.unfinished, self.setup):
@@ -87,6 +95,8 @@ class TrainPanel(Page):
         train.state_changed.connect(self._show_state)
         train.changed.connect(self._show_unfinished)
         train.changed.connect(self._show_state)
+        train.changed.connect(self._show_earlier)
+        train.validated.connect(self._add_validated)
         train.begun.connect(self._begin)
         train.stepped.connect(self._add_step)
         train.previewed.connect(self._add_preview)
@@ -112,6 +122,8 @@ class TrainPanel(Page):
         self.title.set_text(self._headline())
         self.subtitle.set_text(self._subline())
         self.start_button.setVisible(not train.active)
+        self.start_button.setEnabled(not train.contradiction)
+        self.start_button.setToolTip(train.contradiction or "Train a new model")
         for button in (self.pause_button, self.save_button, self.stop_button):
             button.setVisible(train.active)
         held = train.state in ("pausing", "paused")
@@ -130,6 +142,7 @@ class TrainPanel(Page):
 
     def _clear_numbers(self) -> None:
         self.plot.set_verdict("")
+        self.noise_map.clear()
         self.previews.clear()
         for card in self.stats.values():
             card.set_value(NOTHING)
@@ -141,6 +154,8 @@ class TrainPanel(Page):
         train = self._train
         end = train.finished
         match train.state:
+            case "idle" | "done" | "failed" if train.contradiction:
+                return train.contradiction
             case "idle":
                 return "Watch a network learn to draw digits, from nothing, on this machine."
             case "starting":
@@ -167,19 +182,29 @@ class TrainPanel(Page):
     def _begin(self, name: str) -> None:
         before = self._train.before
         self.plot.set_run(name, *(np.empty((3, 0)) if before is None else before))
-        self._row(name)
+        by_noise = self._train.before_by_noise
+        if by_noise is not None and by_noise.size:
+            self.noise_map.set_table(by_noise)
+        self._row(name).set_shown()
 
-    def _row(self, name: str) -> "RunRow":
+    def _row(self, name: str, folder: Path | None = None) -> "RunRow":
         if name not in self._run_rows:
-            self._run_rows[name] = RunRow(name, self.plot)
+            self._run_rows[name] = RunRow(name, self.plot, folder)
             self.runs.add(self._run_rows[name])
             self.runs.show()
         return self._run_rows[name]
 
+    def _show_earlier(self) -> None:
+        """A row for each run of before, whose curve is read when it is asked for."""
+        for folder in self._train.curves:
+            self._row(folder.name, folder)
+
     def _add_step(self, event: TrainStep) -> None:
         name = self._train.name
         self.plot.append(name, event.step, event.loss, event.smooth_loss)
-        self.plot.set_verdict(self._train.verdict())
+        if event.by_noise:
+            self.noise_map.append(event.step, event.by_noise)
+            self.plot.set_verdict(self._train.verdict())
         self.stats["step"].set_label(f"Step of {event.total_steps:,}" if event.total_steps else "Step")
         self.stats["step"].set_value(f"{event.step:,}")
         self.stats["loss"].set_value(f"{event.smooth_loss:.4f}")
@@ -188,6 +213,9 @@ class TrainPanel(Page):
         self.stats["norm"].set_value(f"{event.grad_norm:.3g}")
         self.stats["left"].set_value(duration(event.remaining_s))
         self._row(name).set_loss(event.smooth_loss)
+
+    def _add_validated(self, event: Validated) -> None:
+        self.plot.add_held_out(self._train.name, event.step, event.loss)
 
     def _add_preview(self, event: Preview) -> None:
         self.previews.add(event.step, event.images)
@@ -206,15 +234,19 @@ class TrainPanel(Page):
 
 
 class RunRow(QWidget):
-    """A run in the list beside the plot: its colour, name and loss; a click hides and shows its curve."""
+    """A run in the list beside the plot: its colour, name and loss; a click hides and shows its curve.
 
-    def __init__(self, name: str, plot: LossPlot) -> None:
+    That of an earlier run is read from its `folder` at the first click.
+    """
+
+    def __init__(self, name: str, plot: LossPlot, folder: Path | None = None) -> None:
         super().__init__()
-        self._name, self._plot = name, plot
+        self._name, self._plot, self._folder = name, plot, folder
         self.button = Button(preset_title(name), kind="flat", tip="Hide or show its curve")
         self.button.setCheckable(True)
-        self.button.setChecked(True)
+        self.button.setChecked(folder is None)
         self._dot = _Dot(plot, name)
+        self._dot.setEnabled(folder is None)
         self._loss = Label("", "small")
         line = row(self._dot, self.button, 1, self._loss)
         self.setLayout(line)
@@ -224,7 +256,19 @@ class RunRow(QWidget):
         """Its smoothed loss of now."""
         self._loss.setText(f"{loss:.4f}")
 
+    def set_shown(self) -> None:
+        """An earlier run is gone on with, so its curve is there and to be seen."""
+        if self._folder is not None:
+            self._folder = None
+            self.button.setChecked(True)
+
     def _toggled(self, shown: bool) -> None:
+        if self._folder is not None:
+            values = curve(self._folder)
+            self._plot.set_run(self._name, *values)
+            if values.shape[1]:
+                self.set_loss(float(values[2, -1]))
+            self._folder = None
         self._plot.set_visible(self._name, shown)
         self._dot.setEnabled(shown)
 
@@ -240,7 +284,8 @@ class _Dot(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        color = self._plot.color_of(self._name)
+        known = self._plot.has_run(self._name)
+        color = self._plot.color_of(self._name) if known else theme().colors.color("faint")
         painter.setPen(color)
         painter.setBrush(color if self.isEnabled() else Qt.BrushStyle.NoBrush)
         painter.drawEllipse(QRectF(self.rect()).adjusted(1, 1, -1, -1))

@@ -24,6 +24,7 @@ from ml.prompts import Understood
 
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
+    from ml.library import ModelCard
 
 View = Literal["noisy", "clean"]
 LIVE_DELAY_MS = 200
@@ -121,24 +122,30 @@ class Generate(QObject):
         """Draw with another model, at its own default settings; `defaults` for one that is not in the list yet."""
         card = self._session.card(name)
         defaults = card.header.defaults if card else defaults
-        route: Route = "clip" if card and not card.header.model.num_classes and self.can_steer else "class"
+        route = self._route_of(card)
         own = for_route(defaults, route).model_dump() if defaults else {}
         self.change(live=False, model=name, route=route, **own)
         self.draw(live=live)
+
+    def _route_of(self, card: "ModelCard | None") -> Route:
+        """The way a prompt best reaches a model."""
+        if card and card.header.model.reader:
+            return "text"
+        return "clip" if card and not card.header.model.num_classes and "clip" in self.routes else "class"
 
     def use_clip(self, name: str) -> None:
         """Have another CLIP steer, by name or by the file of its weights, from the next drawing on."""
         self.change(live=False, clip=name)
 
     def use_route(self, route: Route) -> None:
-        """Let the prompt be labels, or words that CLIP steers by, with the model that suits that.
+        """Let the prompt be labels, words that the model reads, or words that CLIP steers by, with the model for that.
 
         A prompt that says nothing on the other route gives way to an example.
         """
         if route == self.settings.route:
             return
         digits = self._digits_in(self.settings.prompt)
-        if route == "clip" and len(digits) != 1:
+        if route != "class" and len(digits) != 1 and not (route == "text" and digits):
             self.change(live=False, prompt=WORDS_EXAMPLE)
         if route == "class" and not digits:
             self.change(live=False, prompt=GenerateSettings().prompt)
@@ -152,9 +159,11 @@ class Generate(QObject):
             return ()
 
     @property
-    def can_steer(self) -> bool:
-        """Whether the models are there that the words need."""
-        return all(self._session.card(name) for name in (MODELS["clip"], CLIP_MODEL))
+    def routes(self) -> tuple[Route, ...]:
+        """The ways a prompt can take with the models that are there."""
+        needed = {route: (model, CLIP_MODEL) if route != "class" else (model,) for route, model in MODELS.items()}
+        known = {route: all(self._session.card(name) for name in models) for route, models in needed.items()}
+        return tuple(route for route in MODELS if known[route])
 
     def reset(self) -> None:
         """Back to the model's default sampler settings."""
@@ -182,7 +191,7 @@ class Generate(QObject):
 
     def _understand(self) -> None:
         self.misunderstood, self.understood = "", None
-        if self.settings.route == "clip":
+        if self.settings.route != "class":
             self.understood = self._described()
             return
         if not self.classes:
@@ -199,26 +208,30 @@ class Generate(QObject):
             self.misunderstood = str(error)
 
     def _described(self) -> Understood:
-        """A prompt that CLIP steers by; what it is about is asked once the typing rests."""
+        """A prompt in words; what it is about is asked once the typing rests."""
         prompt = self.settings.prompt.strip()
         if not prompt:
             return Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, "whatever comes: nothing is asked for")
+        if self.settings.route == "text" and (told := prompts.in_words(prompt)).labels != (NO_LABEL,):
+            return told  # plain digits, of which there is no doubt
         if prompt not in self._about_digits:
             self._ask_soon.start()
         known = self._about_digits.get(prompt, True)
-        reading = (
-            f"“{prompt}”, steered by CLIP" if known else f"“{prompt}” is no digit, and digits are all this model knows"
-        )
-        return Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, reading)
+        if not known:
+            reading = f"“{prompt}” is no digit, and digits are all this model knows"
+            return Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, reading)
+        if self.settings.route == "text":
+            return prompts.in_words(prompt)
+        return Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, f"“{prompt}”, steered by CLIP")
 
     @property
     def doubtful(self) -> bool:
         """Whether the prompt asks for something that the model cannot know."""
-        return self.settings.route == "clip" and not self._about_digits.get(self.settings.prompt.strip(), True)
+        return self.settings.route != "class" and not self._about_digits.get(self.settings.prompt.strip(), True)
 
     def _ask(self) -> None:
         prompt = self.settings.prompt.strip()
-        if self.settings.route == "clip" and prompt and not self._session.closing:
+        if self.settings.route != "class" and prompt and not self._session.closing:
             self._session.submit(partial(work.understanding, prompt), self._on_understanding)
 
     def _on_understanding(self, event: object) -> None:

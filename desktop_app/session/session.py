@@ -128,7 +128,7 @@ class Session(QObject):
         if isinstance(event, Ready):
             first = not self.device
             self.device, self.on_gpu, self.models = event.device, event.on_gpu, event.models
-            self.train.set_unfinished(event.unfinished)
+            self.train.set_found(event.unfinished, event.curves)
             self.ready.emit()
             if first:
                 self.generate.draw_first()

@@ -1,6 +1,5 @@
 """The Train page without its widgets: set-up, the run that is going on, its curve and previews."""
 
-from bisect import bisect_right
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,8 +13,10 @@ from desktop_app.jobs import Ended, Job
 from desktop_app.settings import TrainSettings
 from ml import paths, presets
 from ml.config import DRAWING, TrainConfig
+from ml.errors import BadRequest
 from ml.events import (
     CheckpointSaved,
+    Estimate,
     Failed,
     Paused,
     Preview,
@@ -24,8 +25,13 @@ from ml.events import (
     RunFinished,
     RunStarted,
     TrainStep,
+    Validated,
 )
 from ml.files import free_name
+from ml.settings import changed as with_settings
+from ml.settings import setting
+from ml.tables import NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table, curve
+from ml.verdict import verdict
 
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
@@ -34,8 +40,7 @@ if TYPE_CHECKING:
 State = Literal["idle", "starting", "running", "pausing", "paused", "stopping", "done", "failed"]
 ACTIVE: tuple[State, ...] = ("starting", "running", "pausing", "paused", "stopping")
 SLOWER = 0.5  # of the learning rate, after a run that diverged
-VERDICT_STEPS = 200
-LOSS_TABLE = "loss.csv"
+VERDICT_ROWS = 20_000  # of the curve, at most, that a verdict is given on
 
 
 class Train(QObject):
@@ -45,6 +50,7 @@ class Train(QObject):
     state_changed = Signal()
     begun = Signal(str)  # a run, by its name, has begun or gone on
     stepped = Signal(object)  # TrainStep
+    validated = Signal(object)  # Validated
     previewed = Signal(object)  # Preview
     saved = Signal()
 
@@ -58,12 +64,17 @@ class Train(QObject):
         self.status = ""  # what is being done before the first step
         self.run: RunStarted | None = None
         self.before: NDArray[np.float64] | None = None  # (3, n): step, loss, smoothed, of the part that is gone on with
+        self.before_by_noise: NDArray[np.float64] | None = None  # (1 + NOISE_LEVELS, n): step, loss at each level
         self.last: TrainStep | None = None
         self.finished: RunFinished | None = None
         self.unfinished: tuple[UnfinishedRun, ...] = ()
+        self.curves: tuple[Path, ...] = ()  # folders of runs whose curves can be shown beside this one's
+        self.contradiction = ""  # why the settings of one's own cannot be trained
+        self._estimates: dict[str, Estimate] = {}  # by recipe
         self._job: Job | None = None
         self._draw_when_saved = False
-        self._history: list[tuple[int, float]] = []  # step and smoothed loss
+        self._curve: list[tuple[float, float]] = []  # step and loss
+        self._held_out: list[float] = []
         self._asked: tuple[TrainConfig, Path] | None = None
 
     # ---- set-up
@@ -85,25 +96,60 @@ class Train(QObject):
         changes: dict[str, object] = {"data": self.settings.data, "preview_every_s": 3.0}
         if self.settings.minutes is not None:
             changes |= {"minutes": self.settings.minutes, "steps": None, "epochs": None}
-        return preset.with_changes(**changes)
+        preset = preset.with_changes(**changes)
+        try:
+            config = with_settings(preset, self.settings.own.items())
+        except BadRequest as error:
+            self.contradiction = str(error)
+            return preset
+        self.contradiction = ""
+        return config
+
+    def set_own(self, name: str, value: str | float | int) -> None:
+        """Replace a setting of the preset, by its dotted name."""
+        own = {key: kept for key, kept in self.settings.own.items() if key != name}
+        if value != setting(self.preset(), name):
+            own[name] = value
+        self.change(own=own)
 
     def change(self, **changes: object) -> None:
         """Change the set-up of the next run; another preset brings its own budget."""
         if "preset" in changes and "minutes" not in changes:
-            changes["minutes"] = None
+            changes |= {"minutes": None, "own": {}}
         new = self.settings.with_changes(**changes)
         if new != self.settings:
             self.settings = new
             self.changed.emit()
+
+    def measure(self) -> None:
+        """Measure how long the chosen recipe takes on this device, unless that is known or it is busy training."""
+        config = self.config()
+        if self.active or self._session.closing or not self._session.device or self.estimate is not None:
+            return
+        self._session.submit(partial(work.estimating, config), partial(self._on_estimate, config))
+
+    def _on_estimate(self, config: TrainConfig, event: object) -> None:
+        if isinstance(event, Estimate):
+            self._estimates[self._recipe(config)] = event
+            self.changed.emit()
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """How quickly this device trains the chosen recipe, once that is measured."""
+        return self._estimates.get(self._recipe(self.config()))
+
+    @staticmethod
+    def _recipe(config: TrainConfig) -> str:
+        return config.with_changes(minutes=None, epochs=None, steps=1).model_dump_json()
 
     def use_data_root(self, folder: Path | None) -> None:
         """Look for data sets in that folder from now on; None: where downloads are kept."""
         self.data_root = folder
         self.changed.emit()
 
-    def set_unfinished(self, runs: "tuple[UnfinishedRun, ...]") -> None:
-        """The runs that could be gone on with."""
-        self.unfinished = runs
+    def set_found(self, unfinished: "tuple[UnfinishedRun, ...]", curves: tuple[Path, ...]) -> None:
+        """The runs that could be gone on with, and those that have a curve."""
+        self.unfinished, self.curves = unfinished, curves
         self.changed.emit()
 
     # ---- actions
@@ -124,8 +170,8 @@ class Train(QObject):
 
     def start(self) -> None:
         """Start a new run in a folder of its own."""
-        if not self.active:
-            config = self.config()
+        config = self.config()
+        if not self.active and not self.contradiction:
             folder = paths.new_run(config.name)
             self._begin(config.with_changes(name=folder.name), folder, resume=False)
 
@@ -186,11 +232,23 @@ class Train(QObject):
 
     # ---- events
 
+    def _look_back(self, run: RunStarted) -> None:
+        """What the tables of a run that is gone on with hold, which the run itself does not need."""
+        self.before, self.before_by_noise = None, None
+        if not run.step:
+            return
+        before = curve(run.run_dir)
+        if before.shape[1]:
+            self.before = before
+            self._curve = [(step, loss) for step, loss in before[:2].T.tolist()]
+        self.before_by_noise = Table(run.run_dir / NOISE_FILE, NOISE_COLUMNS).read()
+        self._held_out = Table(run.run_dir / VALIDATION_FILE, VALIDATION_COLUMNS).read()[1].tolist()
+
     def _begin(self, config: TrainConfig, folder: Path, *, resume: bool) -> None:
         self._asked = (config, folder)
         self.run, self.last, self.finished = None, None, None
         self.status, self._draw_when_saved = "Starting", False
-        self._history = []
+        self._curve, self._held_out = [], []
         task = partial(work.training, config, folder, self.data_root, resume)
         self._job = self._session.submit(task, self._on_event, background=True)
         self._set_state("starting")
@@ -203,16 +261,17 @@ class Train(QObject):
                 self.state_changed.emit()
             case RunStarted():
                 self.run, self.status = event, ""
-                self.before = _curve(event) if event.step else None
-                if self.before is not None:
-                    self._history = [(int(step), smooth) for step, _, smooth in self.before.T]
+                self._look_back(event)
                 self.begun.emit(self.name)
                 if self.state == "starting":
                     self._set_state("running")
             case TrainStep():
                 self.last = event
-                self._history.append((event.step, event.smooth_loss))
+                self._curve.append((event.step, event.loss))
                 self.stepped.emit(event)
+            case Validated():
+                self._held_out.append(event.loss)
+                self.validated.emit(event)
             case Preview():
                 self.previewed.emit(event)
             case CheckpointSaved():
@@ -257,24 +316,7 @@ class Train(QObject):
 
     def verdict(self) -> str:
         """The curve in plain words."""
-        if self.last is None or not self._history:
+        if not self._curve:
             return ""
-        now = self.last.smooth_loss
-        until = bisect_right(self._history, self.last.step - VERDICT_STEPS, key=lambda point: point[0])
-        if not until:
-            return "the first steps"
-        change = 1 - now / self._history[until - 1][1]
-        if change > 0.01:
-            return f"still learning: {change:.0%} lower than {VERDICT_STEPS} steps ago"
-        if change < -0.05:
-            return f"rising: {-change:.0%} higher than {VERDICT_STEPS} steps ago"
-        return "hardly changing: the pictures still improve for a while"
-
-
-def _curve(run: RunStarted) -> NDArray[np.float64] | None:
-    """What the run's own table has: (3, n) of step, loss and smoothed loss; None where it cannot be read."""
-    try:
-        rows = (run.run_dir / LOSS_TABLE).read_text(encoding="utf-8").splitlines()[1:]
-        return np.loadtxt(rows, delimiter=",", usecols=(0, 2, 3), ndmin=2).T if rows else None
-    except (OSError, ValueError):
-        return None  # the plot then begins here; the run itself does not need it
+        steps, losses = np.array(self._curve[-VERDICT_ROWS:]).T
+        return verdict(steps, losses, np.array(self._held_out)).words

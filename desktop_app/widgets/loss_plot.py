@@ -51,6 +51,8 @@ class _Run:
     dash: Qt.PenStyle
     raw: pg.PlotDataItem
     smooth: pg.PlotDataItem
+    held_out: pg.PlotDataItem
+    looks: list[tuple[float, float]] = field(default_factory=list)  # step and loss on images not trained on
     series: Series = field(default_factory=Series)
     visible: bool = True
 
@@ -102,7 +104,10 @@ class LossPlot(Card):
         self._plot = pg.PlotWidget(axisItems={side: _Axis(side) for side in ("left", "bottom")})
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._prepare_plot()
-        head = row(Label(title, "title"), self._verdict, 1, self._readout, self.scale)
+        self._held_out_key = Label("○ unseen images", "small")
+        self._held_out_key.setToolTip("The loss on images that the run does not learn from, always with the same noise")
+        self._held_out_key.hide()
+        head = row(Label(title, "title"), self._verdict, 1, self._readout, self._held_out_key, self.scale)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, Space.M, 14, Space.M)
         column.setSpacing(Space.S)
@@ -149,11 +154,19 @@ class LossPlot(Card):
         self._run(name).series.replace(steps, raw, smooth)
         self._mark_stale()
 
+    def add_held_out(self, name: str, step: int, loss: float) -> None:
+        """The loss of a run on images that it is not trained on: a circle."""
+        self._run(name).looks.append((step, loss))
+        self._mark_stale()
+
+    def has_run(self, name: str) -> bool:
+        return name in self._runs
+
     def remove_run(self, name: str) -> None:
         run = self._runs.pop(name, None)
         if run:
-            self._plot.removeItem(run.raw)
-            self._plot.removeItem(run.smooth)
+            for item in (run.raw, run.smooth, run.held_out):
+                self._plot.removeItem(item)
             self._mark_stale()
 
     def clear(self) -> None:
@@ -185,10 +198,11 @@ class LossPlot(Card):
             palette, used = len(theme().colors.plots), {run.raw.zValue() for run in self._runs.values()}
             number = next(n for n in range(len(used) + 1) if -n - 1 not in used)
             raw, smooth = pg.PlotDataItem(connect="finite"), pg.PlotDataItem(connect="finite", antialias=True)
+            held_out = pg.PlotDataItem(symbol="o", symbolSize=6, pen=None, pxMode=True)
             raw.setZValue(-number - 1)
-            for item in (raw, smooth):
+            for item in (raw, smooth, held_out):
                 self._plot.addItem(item)
-            self._runs[name] = _Run(QColor(), DASHES[number // palette % len(DASHES)], raw, smooth)
+            self._runs[name] = _Run(QColor(), DASHES[number // palette % len(DASHES)], raw, smooth, held_out)
             self._color(self._runs[name])
         return self._runs[name]
 
@@ -211,9 +225,13 @@ class LossPlot(Card):
         for run in self._runs.values():
             run.raw.setVisible(run in shown)
             run.smooth.setVisible(run in shown)
+            run.held_out.setVisible(run in shown)
             steps, raw, smooth = run.series.values
             run.raw.setData(*extremes(steps, raw))
             run.smooth.setData(*extremes(steps, smooth))
+            looks = np.array(run.looks[-DRAWN_POINTS:]).reshape(-1, 2)
+            run.held_out.setData(looks[:, 0], looks[:, 1])
+        self._held_out_key.setVisible(any(run.looks for run in shown))
         if shown:
             self._fit(shown, logarithmic)
 
@@ -241,6 +259,8 @@ class LossPlot(Card):
         faint = QColor(run.color)
         faint.setAlpha(120)
         run.raw.setPen(pg.mkPen(faint, width=1))
+        run.held_out.setSymbolPen(pg.mkPen(run.color, width=1.4))
+        run.held_out.setSymbolBrush(theme().colors.color("card"))
         run.smooth.setPen(pg.mkPen(run.color, width=2.2, style=run.dash))
 
     def _restyle(self) -> None:

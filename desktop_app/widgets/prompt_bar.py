@@ -1,6 +1,7 @@
 """What to generate: a line of text, a seed with a die, the button, and what the text was understood as."""
 
 import random
+from collections.abc import Collection
 
 from PySide6.QtCore import QEvent, QObject, QRegularExpression, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QRegularExpressionValidator, QResizeEvent
@@ -14,13 +15,15 @@ from desktop_app.widgets.controls import Segmented
 MAX_SEED = 2**53 - 1  # what a SampleRequest accepts
 BUTTON_WIDTH, ANYWAY_WIDTH = 104, 132
 READING_HEIGHT = 32  # two lines: an error takes more than one in a narrow window
-ROUTES = (("class", "labels"), ("clip", "words"))
+ROUTES = (("class", "labels"), ("text", "words"), ("clip", "CLIP"))
 ROUTE_TIPS = (
     "The digits in the prompt become labels that the model was trained with",
-    "Any words, such as a bold slanted seven: CLIP compares every step with them and steers",
+    "Words that the model has learnt to read, such as a bold slanted seven",
+    "Words that the model itself does not read: CLIP compares every step with them and steers",
 )
 EXAMPLES = {
     "class": "What to draw: 7, seven, 2026, 0-9, two or five",
+    "text": "What to draw: a bold slanted seven, two or five, 2026",
     "clip": "What to draw: a bold seven, a thin 3 leaning to the left",
 }
 CHIPS = (*((str(digit), str(digit)) for digit in range(10)), ("0–9", "0-9"))
@@ -157,10 +160,12 @@ class PromptBar(QWidget):
     def set_seed(self, seed: int) -> None:
         self.seed_box.set_seed(seed)
 
-    def set_route(self, route: str, *, possible: bool) -> None:
-        """Show which way the prompt takes; where there is but one, nothing to choose."""
+    def set_route(self, route: str, possible: Collection[str]) -> None:
+        """Show which way the prompt takes, of those that are possible; where there is but one, nothing to choose."""
         self.route.set_value(route)
-        self.route.setVisible(possible)
+        self.route.setVisible(len(possible) > 1)
+        for key, _ in ROUTES:
+            self.route.button(key).setVisible(key in possible or key == route)
         for chip in self.chips:
             chip.setVisible(route == "class")
         self.edit.setPlaceholderText(EXAMPLES[route])

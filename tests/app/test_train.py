@@ -1,25 +1,29 @@
 """The Train page with a real session and real runs: set-up, several runs in one plot, going on, failing, finishing."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.panels.setup import CHOOSE, DOWNLOAD, FOLDER, describe
 from desktop_app.panels.train import NOTHING, TrainPanel
 from desktop_app.session import Session
-from desktop_app.session.train import LOSS_TABLE, Train
+from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings
 from desktop_app.widgets.controls import ChoiceRow
+from desktop_app.widgets.noise_map import reduced
 from desktop_app.words import DATA, duration
 from ml import data, presets
 from ml.checkpoint import STATE_FILE, load_state_header
-from ml.events import RunStarted, TrainStep
+from ml.events import RunStarted, TrainStep, Validated
+from ml.tables import LOSS_COLUMNS, LOSS_FILE
 from tests.app.conftest import WAIT_MS
 
 SPACE = Qt.Key.Key_Space
@@ -77,9 +81,11 @@ def test_a_preset_brings_its_words_and_its_time(panel: TrainPanel) -> None:
     setup, train = panel.setup, train_of(panel)
     pick(setup.preset, "textbook")
     config = presets.load("textbook")
-    assert setup.note.text() == config.note and setup.minutes.value() == config.minutes
-    for said in ("Textbook U-Net", "32, 64, 128", "the noise ε", "linear", "AdamW", "64 images", "0.001"):
-        assert said in setup.facts.text()
+    assert setup.note.text().startswith(config.note) and setup.minutes.value() == config.minutes
+    assert "32, 64, 128" in setup.facts.text()
+    shown = [choice.combo.currentText() for choice in setup.recipe.choices.values()]
+    assert shown[:3] == ["Textbook U-Net", "noise ε", "linear"] and shown[5] == "AdamW"
+    assert (setup.recipe.lr.value(), setup.recipe.batch.value()) == (0.001, 64)
     setup.minutes.box.setValue(2)
     assert train.config().minutes == 2
     pick(setup.preset, "v-cosine")
@@ -94,7 +100,89 @@ def test_a_preset_brings_its_words_and_its_time(panel: TrainPanel) -> None:
 @pytest.mark.parametrize("name", Train.preset_names())
 def test_every_preset_is_described_in_plain_words(name: str) -> None:
     lines = describe(presets.load(name)).splitlines()
-    assert len(lines) == 5 and not any("_" in line or "None" in line for line in lines)
+    assert len(lines) == 2 and not any("_" in line or "None" in line for line in lines)
+
+
+def test_a_recipe_can_be_changed_and_what_cannot_be_trained_is_said(panel: TrainPanel) -> None:
+    setup, train = panel.setup, train_of(panel)
+    recipe = setup.recipe
+    pick(recipe.choices["model.prediction"], "v")
+    assert "velocity" in recipe.choices["model.prediction"].combo.currentText()
+    assert "variance-preserving" in panel.subtitle.full_text() and not panel.start_button.isEnabled()
+    train.start()
+    assert not train.active
+    pick(recipe.choices["model.schedule"], "cosine")
+    assert panel.start_button.isEnabled() and recipe.problem.isHidden()
+    recipe.lr.valueChanged.emit(0.002)
+    config = train.config()
+    assert (config.model.prediction, config.model.schedule, config.lr) == ("v", "cosine", 0.002)
+    assert "1,000 steps of noise" in setup.facts.text()
+    pick(recipe.choices["model.prediction"], "flow")  # the preset's own
+    assert set(train.settings.own) == {"model.schedule", "lr"}
+    pick(setup.preset, "textbook")
+    assert train.settings.own == {} and recipe.lr.value() == presets.load("textbook").lr
+
+
+def test_a_run_of_ones_own_recipe_is_trained(panel: TrainPanel, qtbot: QtBot) -> None:
+    train = train_of(panel)
+    for name, value in {"model.prediction": "x0", "model.schedule": "sigmoid", "weighting": "min-snr"}.items():
+        pick(panel.setup.recipe.choices[name], str(value))
+    learn(panel, qtbot)
+    run = train.run
+    assert run and (run.config.model.prediction, run.config.model.schedule) == ("x0", "sigmoid")
+
+
+@pytest.mark.parametrize(("preset", "said"), [("1-minute", "images in that time"), ("toy", "on this device")])
+def test_the_speed_of_this_device_is_measured(panel: TrainPanel, qtbot: QtBot, preset: str, said: str) -> None:
+    pick(panel.setup.preset, preset)
+    qtbot.waitUntil(lambda: said in panel.setup.note.text(), timeout=WAIT_MS)
+    estimate = train_of(panel).estimate
+    assert estimate and estimate.images_per_s > 0
+    if preset == "toy":
+        config = presets.load(preset)
+        assert estimate.seconds == pytest.approx(60_000 * (config.epochs or 0) / estimate.images_per_s)
+
+
+def test_losses_by_noise_and_on_unseen_images_are_shown(panel: TrainPanel) -> None:
+    train = train_of(panel)
+    train._on_event(RunStarted(presets.load("1-minute"), Path("x"), "CPU", 1000, 0, None))
+    levels = tuple(0.1 * k for k in range(1, 11))
+    train._on_event(TrainStep(10, None, 0.4, 0.4, 1e-3, 1.0, 100.0, 1.0, 1.0, levels))
+    train._on_event(TrainStep(20, None, 0.4, 0.4, 1e-3, 1.0, 100.0, 1.0, 1.0, (math.nan, *levels[1:])))
+    table = panel.noise_map.map.table()
+    assert table.shape == (11, 2) and table[0].tolist() == [10, 20]
+    assert table[1].tolist() == [0.1, 0.1]  # what is not known is as it was
+    train._on_event(Validated(20, 0.37))
+    assert panel.plot._runs[train.name].looks == [(20, 0.37)]
+    panel.noise_map.map.mouseMoveEvent(moved(panel.noise_map.map.width() - 1, 1))
+    assert panel.noise_map.readout.text() == "step 20 · 90–100 % noise · 1"
+    panel.noise_map.clear()
+    assert np.isnan(panel.noise_map.map.range()).all()
+
+
+def moved(x: float, y: float) -> QMouseEvent:
+    none, at = Qt.MouseButton.NoButton, QPointF(x, y)
+    return QMouseEvent(QEvent.Type.MouseMove, at, at, none, none, Qt.KeyboardModifier.NoModifier)
+
+
+def test_a_long_map_keeps_its_means() -> None:
+    table = np.vstack([np.arange(1000.0), np.full((2, 1000), 0.5)])
+    table[1, ::2] = np.nan
+    small = reduced(table, 100)
+    assert small.shape == (3, 100) and np.allclose(small[1:], 0.5) and small[0, -1] == pytest.approx(994.5)
+
+
+def test_the_curve_of_an_earlier_run_is_laid_over_when_asked_for(panel: TrainPanel, tmp_path: Path) -> None:
+    rows = "".join(f"{step},1,0.9,{1 / step},0.1,1,9\n" for step in range(1, 51))
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / LOSS_FILE).write_text(f"{','.join(LOSS_COLUMNS)}\n{rows}")
+    train_of(panel).set_found((), (tmp_path / "old",))
+    row = panel._run_rows["old"]
+    assert not row.button.isChecked() and not panel.plot.has_run("old")
+    row.button.click()
+    assert panel.plot.values("old").shape == (3, 50) and row._loss.text() == "0.0200"
+    row.button.click()
+    assert not panel.plot._runs["old"].visible
 
 
 def test_where_mnist_is_can_be_chosen_and_taken_back(
@@ -247,26 +335,25 @@ def test_numbers_find_room_on_a_wide_page_only(panel: TrainPanel) -> None:
     assert not panel.stats["norm"].isVisible()
 
 
-@pytest.mark.parametrize(
-    ("losses", "said"),
-    [((1.0, 0.5), "still learning: 50% lower"), ((0.5, 1.0), "rising: 100% higher"), ((0.5, 0.501), "hardly changing")],
-)
-def test_the_curve_is_put_in_words(qtbot: QtBot, losses: tuple[float, float], said: str) -> None:
+def test_the_curve_is_put_in_words(qtbot: QtBot) -> None:
     train = Session(AppSettings()).train
-    for step, loss in zip((100, 300), losses, strict=True):
+    assert train.verdict() == ""
+    for step in range(1, 1001):
+        loss = 1.0 if step <= 900 else 0.5
         train._on_event(TrainStep(step, None, loss, loss, 1e-3, 1.0, 100.0, 1.0, 1.0))
-        assert train.verdict() == "the first steps" or step == 300
-    assert train.verdict().startswith(said)
+        assert step > 199 or train.verdict() == "the first steps"
+    assert train.verdict() == "still learning: 50% lower than 100 steps ago"
 
 
 def test_the_words_know_the_curve_of_before(qtbot: QtBot, tmp_path: Path) -> None:
     train = Session(AppSettings()).train
-    table = tmp_path / LOSS_TABLE
-    table.write_text("step,seconds,loss,smooth_loss,lr,grad_norm,images_per_s\n100,1,0.9,0.8,0.1,1,9\n")
-    train._on_event(RunStarted(presets.load("1-minute"), tmp_path, "CPU", 1000, 100, None))
-    train._on_event(TrainStep(300, None, 0.4, 0.4, 1e-3, 1.0, 100.0, 1.0, 1.0))
-    assert train.before is not None and train.before.tolist() == [[100], [0.9], [0.8]]
-    assert train.verdict().startswith("still learning: 50% lower")
+    rows = "".join(f"{step},1,0.9,0.8,0.1,1,9\n" for step in range(1, 901))
+    (tmp_path / LOSS_FILE).write_text(f"{','.join(LOSS_COLUMNS)}\n{rows}")
+    train._on_event(RunStarted(presets.load("1-minute"), tmp_path, "CPU", 1000, 900, None))
+    for step in range(901, 1001):
+        train._on_event(TrainStep(step, None, 0.45, 0.45, 1e-3, 1.0, 100.0, 1.0, 1.0))
+    assert train.before is not None and train.before[:, 0].tolist() == [1, 0.9, 0.8]
+    assert train.verdict() == "still learning: 50% lower than 100 steps ago"
 
 
 @pytest.mark.parametrize("content", ["", "step,seconds,loss,smooth_loss\n", "not a table\n1,2\n", None])
@@ -274,7 +361,7 @@ def test_a_curve_of_before_that_is_not_there_is_done_without(
     panel: TrainPanel, tmp_path: Path, content: str | None
 ) -> None:
     if content is not None:
-        (tmp_path / LOSS_TABLE).write_text(content)
+        (tmp_path / LOSS_FILE).write_text(content)
     train = train_of(panel)
     train._on_event(RunStarted(presets.load("1-minute"), tmp_path, "CPU", 1000, 100, None))
     train._on_event(TrainStep(101, None, 0.4, 0.4, 1e-3, 1.0, 100.0, 1.0, 1.0))

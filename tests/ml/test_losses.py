@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from ml.config import ModelConfig, Prediction, ScheduleName, TrainConfig
 from ml.denoiser import TIME_SCALE, target
-from ml.losses import MIN_SNR_GAMMA, classifier_loss, diffusion_loss, distort, loss_weight
-from ml.schedules import DiscreteSchedule, EdmSchedule, Levels, make_schedule, q_sample, schedule_of
+from ml.losses import MIN_SNR_GAMMA, classifier_loss, diffusion_loss, distort, loss_weight, noised
+from ml.schedules import DiscreteSchedule, EdmSchedule, Levels, Schedule, make_schedule, q_sample, schedule_of
 
 PATHS: list[tuple[Prediction, ScheduleName]] = [
     ("eps", "linear"),
@@ -65,8 +65,16 @@ class Omniscient(nn.Module):
 
 def loss_of(config: TrainConfig, off: float) -> float:
     x0, labels = IMAGE.repeat(500, 1, 1, 1), torch.zeros(500).long()
-    network, schedule = Omniscient(config, off), schedule_of(config.model)
-    return float(diffusion_loss(network, x0, labels, schedule, config, torch.Generator().manual_seed(0)))
+    return mean_loss(Omniscient(config, off), x0, labels, schedule_of(config.model), config)
+
+
+def mean_loss(
+    network: nn.Module, x0: Tensor, labels: Tensor, schedule: Schedule, config: TrainConfig, seed: int = 0
+) -> float:
+    batch = noised(x0, labels, schedule, config, torch.Generator().manual_seed(seed))
+    losses = diffusion_loss(network, batch, config)
+    assert losses.shape == (len(x0),)
+    return float(losses.mean())
 
 
 @pytest.mark.parametrize("weighting", ["none", "min-snr"])
@@ -85,9 +93,7 @@ def test_a_model_without_classes_sees_one_label_only() -> None:
     network = Labels()
     config = config_of("flow", "flow", label_dropout=0.5)
     config = config.with_changes(model=config.model.with_changes(num_classes=0).model_dump())
-    diffusion_loss(
-        network, torch.zeros(20, 1, 2, 2), torch.arange(20), make_schedule("flow"), config, torch.Generator()
-    )
+    mean_loss(network, torch.zeros(20, 1, 2, 2), torch.arange(20), make_schedule("flow"), config)
     assert not network.seen[0].any()
 
 
@@ -95,7 +101,7 @@ def test_one_label_in_ten_is_hidden() -> None:
     network = Labels()
     config = config_of("flow", "flow", label_dropout=0.1)
     x0, labels = torch.zeros(5000, 1, 2, 2), torch.arange(5000) % 10
-    diffusion_loss(network, x0, labels, make_schedule("flow"), config, torch.Generator().manual_seed(0))
+    mean_loss(network, x0, labels, make_schedule("flow"), config)
     shown = network.seen[0]
     assert 400 < int((shown == 10).sum()) < 600
     assert torch.equal(shown[shown != 10], labels[shown != 10])
@@ -105,15 +111,14 @@ def test_one_label_in_ten_is_hidden() -> None:
 def test_an_ignorant_network_loses_as_much_as_its_target_varies(prediction: Prediction, schedule: ScheduleName) -> None:
     config = config_of(prediction, schedule)
     x0 = torch.zeros(4000, 1, 2, 2)
-    generator = torch.Generator().manual_seed(1)
-    loss = diffusion_loss(Labels(), x0, torch.zeros(4000).long(), make_schedule(schedule), config, generator)
+    loss = mean_loss(Labels(), x0, torch.zeros(4000).long(), make_schedule(schedule), config, seed=1)
     levels = make_schedule(schedule).draw(4000, torch.Generator().manual_seed(1), config.time_mean, config.time_std)
     # With x0 = 0 the targets are eps, 0, alpha eps, eps, and what EDM takes back of the noise, -c_skip sigma / c_out.
     edm = (0.5 * levels.alpha).square() / (levels.sigma.square() + (0.5 * levels.alpha).square())
     expected = {
         "eps": 1.0, "x0": 0.0, "v": float(levels.alpha.square().mean()), "flow": 1.0, "edm": float(edm.mean())
     }[prediction]  # fmt: skip
-    assert float(loss) == pytest.approx(expected, abs=0.05)
+    assert loss == pytest.approx(expected, abs=0.05)
 
 
 @pytest.mark.parametrize(("prediction", "schedule"), PATHS)
@@ -168,18 +173,24 @@ def test_digits_are_shifted_by_two_pixels_at_most(monkeypatch: pytest.MonkeyPatc
 
 
 class Sure(nn.Module):
-    """Gives every image the same logits, and keeps the images."""
+    """Gives every image the same logits."""
 
     def forward(self, x: Tensor) -> Tensor:
-        self.seen = x
         return torch.tensor([[2.0, 0.0, -1.0, 0.5]]).repeat(len(x), 1)
 
 
-@pytest.mark.parametrize("augment", [False, True])
-def test_a_classifier_loses_smoothed_cross_entropy_on_distorted_images_if_asked(augment: bool) -> None:
-    network, x = Sure(), torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    config = config_of("flow", "flow", augment=augment)
-    loss = classifier_loss(network, x, torch.tensor([0, 0, 0]), config, torch.Generator().manual_seed(0))
+def test_a_classifier_loses_smoothed_cross_entropy() -> None:
+    losses = classifier_loss(Sure(), torch.zeros(3, 1, 8, 8), torch.tensor([0, 2, 0]))
     surprise = -torch.tensor([2.0, 0.0, -1.0, 0.5]).log_softmax(0)
-    assert float(loss) == pytest.approx(0.95 * float(surprise[0]) + 0.05 * float(surprise.mean()))
-    assert torch.equal(network.seen, x) is not augment
+    expected = [0.95 * float(surprise[label]) + 0.05 * float(surprise.mean()) for label in (0, 2, 0)]
+    assert losses.tolist() == pytest.approx(expected)
+
+
+def test_the_noise_of_a_batch_is_told_from_clean_to_pure() -> None:
+    config = config_of("flow", "flow", time_std=3.0)
+    x0 = torch.zeros(2000, 1, 2, 2)
+    batch = noised(x0, torch.zeros(2000).long(), make_schedule("flow"), config, torch.Generator().manual_seed(0))
+    spread = batch.shown.std(dim=(1, 2, 3))  # x0 = 0: what is seen is noise times sigma
+    order = batch.noise.argsort()
+    assert 0 < float(batch.noise.min()) < 0.05 and 0.95 < float(batch.noise.max()) < 1
+    assert float(spread[order[:100]].mean()) < 0.1 and float(spread[order[-100:]].mean()) > 0.7

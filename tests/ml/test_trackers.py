@@ -34,7 +34,7 @@ def opened(folder: Path) -> EventAccumulator:
 def test_tensorboard_shows_the_curves_and_the_previews(tmp_path: Path) -> None:
     steps = [e for e in train(tiny_config(steps=8), tmp_path / "run", device="cpu") if isinstance(e, TrainStep)]
     events = opened(tmp_path / "run")
-    assert set(events.Tags()["scalars"]) == set(CURVES)
+    assert set(events.Tags()["scalars"]) == {*CURVES, "held_out_loss"}
     assert [(point.step, point.value) for point in events.Scalars("loss")] == [
         (event.step, pytest.approx(event.loss)) for event in steps
     ]

@@ -1,6 +1,7 @@
 """Training for real: the loss falls, runs are resumed to the bit, and nothing is lost when something goes wrong."""
 
 import csv
+import math
 import os
 import signal
 import subprocess
@@ -18,11 +19,23 @@ from ml.checkpoint import MODEL_FILE, STATE_FILE, halved, load_state_header
 from ml.config import ModelConfig, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.errors import BadFile, BadRequest, CannotWrite, Diverged
-from ml.events import CheckpointSaved, Paused, Preview, Resumed, RunFinished, RunStarted, Sampled, TrainEvent, TrainStep
-from ml.loss_table import LOSS_FILE
+from ml.events import (
+    CheckpointSaved,
+    Paused,
+    Preview,
+    Resumed,
+    RunFinished,
+    RunStarted,
+    Sampled,
+    TrainEvent,
+    TrainStep,
+    Validated,
+)
+from ml.run import CONFIG_FILE, LossByNoise, Run
+from ml.tables import LOSS_FILE, NOISE_FILE, VALIDATION_FILE, Table
 from ml.text import vocabulary_size
 from ml.trackers import FOLDER as TENSORBOARD
-from ml.trainer import CONFIG_FILE, Run, train
+from ml.trainer import train
 from tests.tiny import tiny_config
 
 REPO = Path(__file__).resolve().parents[2]
@@ -116,6 +129,68 @@ def test_a_resumed_run_is_the_same_to_the_bit(tmp_path: Path, changes: dict[str,
     events = run(config, tmp_path / "cut", resume=True)
     assert of(RunStarted, events)[0].step == 9
     assert_same_run(tmp_path / "straight", tmp_path / "cut")
+
+
+@pytest.mark.parametrize("parts", [2, 3, 8])
+def test_a_batch_in_parts_teaches_the_same(tmp_path: Path, parts: int) -> None:
+    from ml.device import pick
+
+    gradients, losses = [], []
+    for accumulate in (1, parts):
+        training = Run(tiny_config(batch_size=8, accumulate=accumulate), tmp_path, pick("cpu"), data.load("synthetic"))
+        with torch.no_grad():
+            for parameter in training.network.parameters():  # none of them zero, behind which all gradients are
+                parameter.add_(0.01)
+        losses.append(float(training._backward()))
+        gradients.append([p.grad for p in training.network.parameters() if p.grad is not None])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert len(gradients[0]) == len(gradients[1]) > 20
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_captions_are_never_told_from_fewer_than_their_batch(tmp_path: Path) -> None:
+    vision = ModelConfig(network="clip", widths=(32, 32), blocks=1, patch=7, embedding=16, vocabulary=vocabulary_size())
+    for name, more in (("whole", {}), ("parts", {"accumulate": 4})):
+        run(tiny_config(model=vision.model_dump(), steps=2, **more), tmp_path / name)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_losses_are_told_by_how_noisy_their_images_were() -> None:
+    levels = LossByNoise(torch.device("cpu"))
+    levels.add(torch.tensor([0.0, 0.04, 0.55, 1.0]), torch.tensor([1.0, 3.0, 5.0, 7.0]))
+    means = levels.take()
+    assert (means[0], means[5], means[9]) == (2.0, 5.0, 7.0)
+    assert [math.isnan(mean) for mean in means].count(True) == 7
+    assert levels.take() == ()
+
+
+def test_a_run_keeps_its_losses_by_noise_and_on_images_it_has_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml.run.NOISE_EVERY_S", 0.0)
+    monkeypatch.setattr("ml.trainer.HELD_OUT_PATIENCE", 0)
+    config = tiny_config(steps=40, optimizer="muon", lr=4e-3, preview_every_s=1e-9)
+    events = run(config, tmp_path / "run")
+    by_noise = Table(tmp_path / "run" / NOISE_FILE, []).read()
+    assert by_noise.shape == (11, 40)
+    assert all(len(event.by_noise) == 10 for event in of(TrainStep, events))
+    held_out = Table(tmp_path / "run" / VALIDATION_FILE, []).read()
+    assert held_out.shape == (2, 40) and held_out[1, -1] < 0.7 * held_out[1, 0]
+    assert [event.loss for event in of(Validated, events)] == pytest.approx(held_out[1], rel=1e-4)
+    again = tmp_path / "again"
+    stop_after(config, again, 20)
+    run(config, again, resume=True)
+    assert Table(again / VALIDATION_FILE, []).read()[1, -1] == held_out[1, -1]
+
+
+def test_without_images_to_hold_out_a_run_goes_on(tmp_path: Path, mnist_root: Path) -> None:
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for file in (mnist_root / "MNIST" / "raw").glob("train*"):
+        (raw / file.name).symlink_to(file)
+    events = run(tiny_config(data="mnist", steps=3), tmp_path / "run", data_root=tmp_path)
+    assert of(RunFinished, events)[0].completed and not of(Validated, events)
 
 
 def test_batches_walk_through_every_epoch_once(tmp_path: Path) -> None:
@@ -269,7 +344,7 @@ def test_a_full_disk_is_told_of_and_the_old_files_stay_whole(tmp_path: Path, mon
         stop_after(tiny_config(), folder, 4, resume=True)
     assert before == {name: (folder / name).read_bytes() for name in (STATE_FILE, MODEL_FILE)}
     kept = {path.name for path in folder.iterdir()}
-    assert kept == {STATE_FILE, MODEL_FILE, LOSS_FILE, CONFIG_FILE, TENSORBOARD}
+    assert kept == {STATE_FILE, MODEL_FILE, LOSS_FILE, VALIDATION_FILE, CONFIG_FILE, TENSORBOARD}
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(tiny_run: Path) -> None:
