@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, Qt, QUrl
 from PySide6.QtGui import QCloseEvent, QCursor, QDesktopServices, QKeyEvent, QKeySequence, QShortcut
@@ -26,7 +27,15 @@ from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
 from desktop_app.words import data_title, duration, preset_title
 
-PAGES = (("generate", "Generate", "image"), ("train", "Train", "chart-line-up"))
+if TYPE_CHECKING:  # both import pyqtgraph
+    from desktop_app.panels.explore import ExplorePanel
+    from desktop_app.panels.train import TrainPanel
+
+PAGES = (
+    ("generate", "Generate", "image"),
+    ("train", "Train", "chart-line-up"),
+    ("explore", "Explore", "compass"),
+)
 SMALLEST = (1024, 700)
 FIRST_SIZE = (1280, 800)
 NO_GPU_HELP = (
@@ -53,7 +62,8 @@ class MainWindow(QMainWindow):
         self.generate = GeneratePanel(session)
         self.generate.export_folder = settings.export_folder
         self.pages.addWidget(self.generate)
-        self._train: QWidget | None = None
+        self._train: TrainPanel | None = None
+        self._explore: ExplorePanel | None = None
         self._arrange()
         self._connect()
         self._shortcuts()
@@ -104,7 +114,8 @@ class MainWindow(QMainWindow):
         self.status.deviceClicked.connect(
             lambda: self.show_message(Message("info", "Noiseloom computes on the processor.", NO_GPU_HELP))
         )
-        for signal in (session.status_changed, session.generate.busy_changed, session.train.state_changed):
+        busy = (session.generate.busy_changed, session.explore.busy_changed, session.train.state_changed)
+        for signal in (session.status_changed, *busy):
             signal.connect(self.show_status)
         session.generate.stepped.connect(lambda _step: self.show_status())
         session.generate.changed.connect(self._show_model)
@@ -121,6 +132,7 @@ class MainWindow(QMainWindow):
         on("Ctrl+Shift+C", self.generate.copy)
         on("Ctrl+1", partial(self.rail.set_page, "generate"))
         on("Ctrl+2", partial(self.rail.set_page, "train"))
+        on("Ctrl+3", partial(self.rail.set_page, "explore"))
         on("Ctrl+.", self.stop)
         on(QKeySequence.StandardKey.Undo, self.session.generate.undo)
         on("F1", explain_what_is_pointed_at)
@@ -138,7 +150,7 @@ class MainWindow(QMainWindow):
     # ---- pages
 
     def show_page(self, key: str) -> None:
-        """Bring a page to the front; the Train page, which needs pyqtgraph, is made when first asked for."""
+        """Bring a page to the front; those that need pyqtgraph are made when first asked for."""
         if key == "train" and self._train is None:
             from desktop_app.panels.train import TrainPanel
 
@@ -146,8 +158,17 @@ class MainWindow(QMainWindow):
             panel.drawRequested.connect(partial(self.rail.set_page, "generate"))
             self.pages.addWidget(panel)
             self._train = panel
-        page = self._train if key == "train" and self._train else self.generate
-        self.pages.setCurrentWidget(page)
+        if key == "explore" and self._explore is None:
+            from desktop_app.panels.explore import ExplorePanel
+
+            explore = ExplorePanel(self.session)
+            explore.drawRequested.connect(partial(self.rail.set_page, "generate"))
+            self.pages.addWidget(explore)
+            self._explore = explore
+        pages: dict[str, QWidget | None] = {"train": self._train, "explore": self._explore}
+        self.pages.setCurrentWidget(pages.get(key) or self.generate)
+        if self._explore and key == "explore" and self.session.device:
+            self._explore.look()
 
     def _generate(self) -> None:
         self.rail.set_page("generate")
@@ -161,6 +182,8 @@ class MainWindow(QMainWindow):
         """Stop what is being done: a drawing first, else the training, which keeps its model."""
         if self.session.generate.busy:
             self.session.generate.stop()
+        elif self.session.explore.busy:
+            self.session.explore.stop()
         else:
             self.session.train.stop()
 
@@ -207,6 +230,9 @@ class MainWindow(QMainWindow):
         self._show_model()
         self._offer_to_go_on()
 
+        if self._explore and self.pages.currentWidget() is self._explore:
+            self._explore.look()
+
     def _offer_to_go_on(self) -> None:
         """Once, after a start: the run that was going on when the program ended."""
         name, self._cut_short = self._cut_short, ""
@@ -240,6 +266,10 @@ class MainWindow(QMainWindow):
             done = max(len(session.generate.frames) - 1, 0)
             digits = "digit" if count == 1 else "digits"
             self.status.set_job(f"Drawing {count} {digits}", done / steps if session.generate.frames else None)
+        elif session.explore.busy:
+            progress = session.explore.progress
+            share = progress.done / progress.total if progress and progress.total else None
+            self.status.set_job("Answering a question", share)
         elif train.active:
             self.status.set_job(*train_status(self.session))
         elif session.status:
@@ -272,6 +302,7 @@ class MainWindow(QMainWindow):
         return self._settings.with_changes(
             generate=self.session.generate.settings,
             train=train.settings,
+            explore=self.session.explore.settings,
             page=self.rail.page(),
             theme=theme().mode,
             reduced_motion=theme().reduced_motion,

@@ -38,13 +38,23 @@ class TrainSettings(Description):
     own: dict[str, str | float | int] = Field(default_factory=dict, description="settings that replace the preset's")
 
 
+class ExploreSettings(Description):
+    """The Explore page: the image that noise is put on, and how."""
+
+    digit: int = Field(default=7, ge=0, le=9)
+    example: int = Field(default=3, ge=0, lt=10_000, description="tells the examples of a digit apart")
+    picture: Path | None = None
+    timesteps: int = Field(default=1000, ge=10, le=4000)
+
+
 class AppSettings(Description):
     """All that is remembered."""
 
     version: Literal[1] = 1
     generate: GenerateSettings = GenerateSettings()
     train: TrainSettings = TrainSettings()
-    page: Literal["generate", "train"] = "generate"
+    explore: ExploreSettings = ExploreSettings()
+    page: Literal["generate", "train", "explore"] = "generate"
     theme: Literal["system", "light", "dark"] = "system"
     reduced_motion: bool = False
     data_root: Path | None = None

@@ -46,6 +46,8 @@ QPushButton[kind="primary"]:disabled, QPushButton[kind="warm"]:disabled {
   background: $control; border-color: $border; color: $faint; }
 QPushButton[kind="chip"] { font-weight: 400; font-size: 12px; padding: 0; min-height: 22px;
   border-radius: 12px; }
+QPushButton[kind="question"] { text-align: left; font-weight: 500; padding: 0 12px; }
+QPushButton[kind="question"]:checked { border-color: $accent; }
 QPushButton[kind="flat"] { background: transparent; border: 1px solid transparent; padding: 0 6px; min-height: 22px; }
 QPushButton[kind="flat"]:hover { background: $hover; }
 QPushButton[kind="flat"]:focus { border-color: $accent; }

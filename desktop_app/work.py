@@ -15,6 +15,9 @@ from ml.events import Pixels, Progress, Sampled
 from ml.export import Layout
 
 if TYPE_CHECKING:
+    from desktop_app.settings import ExploreSettings
+    from ml.experiments import Answer
+    from ml.forward import Noising
     from ml.library import ModelCard
     from ml.runs import UnfinishedRun
 
@@ -46,6 +49,19 @@ class Understanding:
 
     prompt: str
     about_digits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Noised:
+    """An image on its way into noise by every schedule, and what it is."""
+
+    noisings: "tuple[Noising, ...]"
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    answer: "Answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,23 @@ def training(
         yield event
         if control.cancelled and isinstance(event, Progress):
             return  # nothing was begun, so there is nothing to save
+
+
+def noising(settings: "ExploreSettings", data_root: Path | None, _control: RunControl) -> Iterator[object]:
+    """Put noise on an image, by every schedule."""
+    yield Progress("Adding noise", 0, 0)
+    from ml import forward
+
+    image, what = forward.example(settings.digit, settings.example, data_root, settings.picture)
+    yield Noised(forward.noisings(image, settings.timesteps, settings.example), what)
+
+
+def experimenting(name: str, control: RunControl) -> Iterator[object]:
+    """Answer a classic question."""
+    from ml import experiments
+
+    for event in experiments.answer(name, control=control):
+        yield Answered(event) if isinstance(event, experiments.Answer) else event
 
 
 def estimating(config: TrainConfig, _control: RunControl) -> Iterator[object]:

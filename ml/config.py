@@ -16,7 +16,7 @@ MAX_IMAGES = 100_000
 
 ScheduleName = Literal["linear", "cosine", "sigmoid", "flow", "edm"]
 Prediction = Literal["eps", "x0", "v", "flow", "edm"]
-SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "euler", "dpm++", "heun"]
+SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "euler", "dpm++", "heun", "student"]
 Clipping = Literal["none", "static", "dynamic"]
 Spacing = Literal["uniform", "trailing", "karras"]
 Route = Literal["class", "text", "clip"]
@@ -169,6 +169,7 @@ class TrainConfig(Description):
     kl_weight: float = Field(default=1e-4, ge=0, description="autoencoder: of the KL term beside the squared error")
     codec_from: str = Field(default="", description="the autoencoder's model, for diffusion in its latent")
     reader_from: str = Field(default="", description="the CLIP's model, for diffusion that is told in words")
+    teacher_from: str = Field(default="", description="the diffusion model that a few-step student is distilled from")
     estimates_from: str = Field(default="", description="the diffusion model whose estimates a CLIP learns to read too")
     weighting: Literal["none", "min-snr"] = "none"
     time_mean: float = Field(default=0.0, description="flow: logit-normal times, mean of log(sigma/alpha) ...")

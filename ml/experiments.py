@@ -42,6 +42,7 @@ class Row:
     label: str
     images: Pixels
     verdict: str = ""
+    request: SampleRequest | None = None  # that drew them, and more of their kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def answer(
         *_, last = [None, *pipeline.sample(request, device=device, control=control, frames=False)]
         if not isinstance(last, Sampled):
             return
-        rows.append(Row(label, last.images[:SHOWN], _verdict(last, Judge.bundled(device))))
+        rows.append(Row(label, last.images[:SHOWN], _verdict(last, Judge.bundled(device)), last.request))
     yield Answer(asked.question, tuple(rows))
 
 

@@ -11,8 +11,10 @@ from ml import captions, pipeline, text
 from ml.config import DeviceName, TrainConfig
 from ml.data import Dataset
 from ml.denoiser import NetworkDenoiser
+from ml.distillation import Distilling
 from ml.losses import Noised, autoencoder_loss, classifier_loss, contrastive_loss, diffusion_loss, distort, noised
 from ml.models.autoencoder import Autoencoder, LatentModel
+from ml.pictures import Images, Pictures
 from ml.schedules import q_sample, schedule_of
 
 Batch = tuple[Tensor, ...]  # B entries each
@@ -43,6 +45,8 @@ def objective_of(config: TrainConfig, dataset: Dataset, device: torch.device) ->
     """What a network of that configuration is trained for."""
     if config.model.network == "judge":
         return Reading(config, dataset, device)
+    if config.teacher_from:
+        return Distilling(config, dataset, device)
     if config.model.network == "clip":
         return Matching(config, dataset, device)
     if config.model.network == "autoencoder":
@@ -50,24 +54,6 @@ def objective_of(config: TrainConfig, dataset: Dataset, device: torch.device) ->
     if config.model.reader:
         return Telling(config, dataset, device)
     return Denoising(config, dataset, device)
-
-
-class Images:
-    """A data set's images, all on the device."""
-
-    def __init__(self, dataset: Dataset, device: torch.device) -> None:
-        self.pixels, self.labels = dataset.images.to(device), dataset.labels.to(device)
-
-    def __getitem__(self, chosen: Tensor) -> "Pictures":
-        x0 = self.pixels[chosen].float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
-        return Pictures(x0, self.labels[chosen])
-
-
-class Pictures(NamedTuple):
-    """Images (B, C, H, W) in [-1, 1] and their labels (B,)."""
-
-    x0: Tensor
-    labels: Tensor
 
 
 class Denoising:

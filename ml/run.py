@@ -11,14 +11,16 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from ml import data, pipeline
+from ml import data, library, pipeline
 from ml.checkpoint import (
     MODEL_FILE,
     STATE_FILE,
     ModelHeader,
     StateHeader,
     agree,
+    fit,
     halved,
+    load_model,
     load_state,
     optimizer_tensors,
     restore_optimizer,
@@ -78,6 +80,8 @@ class Run:
         network = build(config.model)
         for name, weights in built_on.items():
             network.get_submodule(name).load_state_dict(weights)
+        if config.teacher_from:
+            fit(network, load_model(library.find(config.teacher_from))[1], config.teacher_from)
         self.network = network.to(where).to(memory_format=torch.channels_last)
         self.ema = PowerEma(self.network, config.ema_gamma)
         self.optimizer = Optimizer(self.network, config)

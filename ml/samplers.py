@@ -132,6 +132,19 @@ def heun(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Itera
 
 
 @torch.no_grad()
+def consistency(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Iterator[DenoiseStep]:
+    """Multistep consistency sampling (Song et al. 2023, algorithm 1): the clean image, fresh noise, the clean image.
+
+    Made for students, whose first estimate is an image already; others are blurred, since theirs is a mean.
+    """
+    for step, (now, then) in enumerate(pairwise(grid)):
+        x0 = denoise(x, now)
+        yield DenoiseStep(step, now, x, x0)
+        x = then.alpha * x0 + (then.sigma * noise() if then.sigma > 0 else 0.0)
+    yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
+
+
+@torch.no_grad()
 def ddim_inversion(denoise: Denoiser, x0: Tensor, grid: list[Level], refinements: int = 3) -> Tensor:
     """From images back to the noise that DDIM (eta = 0) over `grid` turns into them (Song et al. 2021, section 4.3).
 
@@ -157,6 +170,8 @@ def run_sampler(
         return dpm_solver_2m(denoise, x, grid, noise)
     if settings.sampler == "heun":
         return heun(denoise, x, grid, noise)
+    if settings.sampler == "student":
+        return consistency(denoise, x, grid, noise)
     if settings.sampler == "ddim":
         return ddim(denoise, x, grid, noise, settings.eta, repeats=settings.repeats)
     if settings.sampler == "euler":
@@ -175,6 +190,6 @@ def network_calls(settings: SampleSettings, grid: list[Level]) -> int:
     steps = len(grid) - 1
     if settings.sampler == "heun":
         return 2 * steps - 1
-    if settings.sampler == "dpm++":
+    if settings.sampler in ("dpm++", "student"):
         return steps
     return steps + sum(times_again(now, then, settings.repeats) for now, then in pairwise(grid))

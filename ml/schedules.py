@@ -237,8 +237,10 @@ def schedule_of(config: ModelConfig) -> Schedule:
 
 
 def grid_of(schedule: Schedule, settings: SampleSettings) -> list[Level]:
-    """The sampling grid that the settings ask for."""
-    return schedule.grid(settings.steps, settings.spacing, settings.sigma_max, settings.sigma_min, settings.sigma_lead)
+    """The sampling grid that the settings ask for; the only step of a student begins in pure noise."""
+    alone = settings.sampler == "student" and settings.steps == 1
+    sigma_max = max(settings.sigma_max, settings.sigma_lead) if alone else settings.sigma_max
+    return schedule.grid(settings.steps, settings.spacing, sigma_max, settings.sigma_min, settings.sigma_lead)
 
 
 def q_sample(x0: Tensor, eps: Tensor, alpha: Tensor | float, sigma: Tensor | float) -> Tensor:

@@ -18,6 +18,7 @@ SAMPLERS = (
     ("ddpm", "DDPM"),
     ("ddpm-clip", "DDPM, clipped"),
     ("heun", "Heun"),
+    ("student", "Few-step student"),
 )
 OWN_FILE = "file"
 CLIPS = ((CLIP_MODEL, "Digit CLIP"), ("ViT-B-32", "OpenAI ViT-B/32, downloaded"), (OWN_FILE, "ViT-B/32 from a file…"))

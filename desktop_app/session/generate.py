@@ -133,6 +133,14 @@ class Generate(QObject):
             return "text"
         return "clip" if card and not card.header.model.num_classes and "clip" in self.routes else "class"
 
+    def take_up(self, request: SampleRequest) -> None:
+        """Draw with the settings of a request, as a grid of what it asks for."""
+        labels = tuple(dict.fromkeys(request.labels))
+        prompt = request.prompt if request.route != "class" else "".join(map(str, labels)) or self.settings.prompt
+        known = {name: getattr(request, name) for name in SampleSettings.model_fields}
+        self.change(live=False, prompt=prompt, seed=request.seed, model=request.model, route=request.route, **known)
+        self.draw()
+
     def use_clip(self, name: str) -> None:
         """Have another CLIP steer, by name or by the file of its weights, from the next drawing on."""
         self.change(live=False, clip=name)

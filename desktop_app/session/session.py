@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job, Lane, Work
+from desktop_app.session.explore import Explore
 from desktop_app.session.generate import Generate
 from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings
@@ -58,6 +59,7 @@ class Session(QObject):
         self.status = ""  # what is being done that belongs to no page
         self.closing = False
         self.generate = Generate(self, settings.generate)
+        self.explore = Explore(self, settings.explore)
         self.train = Train(self, settings.train, settings.data_root)
         self._jobs: dict[int, tuple[Job, Handler]] = {}
         self._drain = QTimer(self, singleShot=True, interval=FRAME_MS)

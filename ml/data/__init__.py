@@ -5,10 +5,23 @@ from pathlib import Path
 
 from ml.data import cifar, drawn, folder
 from ml.data.dataset import AS_IT_IS, DATA_VARIABLE, Dataset, Form, Loading, Split, usual_roots
+from ml.data.folder import picture
 from ml.data.idx import IDX_SETS
 from ml.errors import BadRequest
 
-__all__ = ["DATA_VARIABLE", "Dataset", "Form", "Loading", "Split", "load", "loading", "names", "usual_roots"]
+__all__ = [
+    "DATA_VARIABLE",
+    "Dataset",
+    "Form",
+    "Loading",
+    "Split",
+    "at_hand",
+    "load",
+    "loading",
+    "names",
+    "picture",
+    "usual_roots",
+]
 
 _SOURCES: dict[str, Callable[[Path | None, Split, Form], Loading]] = {
     **{idx_set.name: idx_set.load for idx_set in IDX_SETS},
@@ -34,6 +47,11 @@ def loading(name: str, root: Path | None = None, split: Split = "train", form: F
     if source is None:
         raise BadRequest(f"There is no data set called {name!r}.", f"Use one of: {', '.join(names())}.")
     return (yield from source(root, split, form))
+
+
+def at_hand(name: str, root: Path | None = None) -> bool:
+    """Whether the test images of one of MNIST's kin are on this machine, so that nothing has to be downloaded."""
+    return any(idx_set.name == name and idx_set.at_hand(root) for idx_set in IDX_SETS)
 
 
 def load(name: str, root: Path | None = None, split: Split = "train", form: Form = AS_IT_IS) -> Dataset:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageOps
 
 from ml.data.dataset import Dataset, Form, Loading, Split, check_memory
-from ml.errors import BadRequest, DataUnavailable
+from ml.errors import BadFile, BadRequest, DataUnavailable
 from ml.events import Pixels, Progress
 
 PREFIX = "folder:"
@@ -144,6 +144,14 @@ def _pixels(path: Path, side: int, mode: str) -> Pixels | None:
             return np.asarray(ImageOps.fit(_flat(upright, mode), (side, side), Image.Resampling.BICUBIC))
     except Exception:  # on a damaged file Pillow raises almost anything; one bad file must not cost all the others
         return None
+
+
+def picture(path: Path, side: int) -> Pixels:
+    """The middle of one image file, grey, (side, side); raises BadFile."""
+    pixels = _pixels(path, side, "L")
+    if pixels is None:
+        raise BadFile(f"{path} is no picture that can be read.", "Choose a PNG, JPEG, GIF, BMP or WebP file.")
+    return pixels.copy()  # Pillow's own memory cannot be written to
 
 
 def _opened(path: Path) -> Image.Image:

@@ -52,6 +52,12 @@ class IdxSet:
         yield Progress(f"Reading {self.title}", 2, 2)
         return (yield from shaped(Dataset(self.name, images.unsqueeze(1), labels, self.classes), form))
 
+    def at_hand(self, root: Path | None, split: Split = "test") -> bool:
+        """Whether that split is on this machine, in `root` or in one of the usual places."""
+        stem = {"train": "train", "test": "t10k"}[split]
+        roots = [root.expanduser()] if root else usual_roots()
+        return self._find(roots, (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")) is not None
+
     def _find(self, roots: Sequence[Path], files: tuple[str, ...]) -> Path | None:
         """The first folder with all of `files`; a root may also be the data set's folder or its raw folder."""
         folders = (folder for root in roots for folder in (root / self.folder / "raw", root / "raw", root))

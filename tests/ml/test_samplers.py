@@ -24,7 +24,7 @@ from ml.samplers import (
     noise_again,
     run_sampler,
 )
-from ml.schedules import DiscreteSchedule, Level, make_schedule
+from ml.schedules import CLEAN, DiscreteSchedule, Level, grid_of, make_schedule
 
 diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does
 
@@ -80,6 +80,23 @@ def test_deterministic_samplers_follow_the_exact_ode_with_their_order(
     coarse, fine = error(sampler, schedule, 81), error(sampler, schedule, 161)
     assert fine < (2e-2 if order == 1 else 5e-4)
     assert math.log2(coarse / fine) == pytest.approx(order, abs=0.35)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_a_student_that_goes_all_the_way_at_once_needs_few_steps(schedule: ScheduleName, steps: int) -> None:
+    settings = SampleSettings(sampler="student", steps=steps, sigma_max=4.0, sigma_min=0.3, sigma_lead=1000.0)
+    grid = grid_of(make_schedule(schedule), settings)
+    generator = torch.Generator().manual_seed(5)
+
+    def noise() -> Tensor:
+        return torch.randn(20_000, 1, 1, 1, generator=generator, dtype=torch.float64)
+
+    start = grid[0].alpha * MEAN + spread(grid[0]) * noise()
+    found = list(run_sampler(settings, lambda x, level: along_the_ode(x, level, CLEAN), start, grid, noise))
+    assert len(found) == steps + 1
+    assert float(found[-1].x_t.mean()) == pytest.approx(MEAN, abs=0.02)
+    assert float(found[-1].x_t.std()) == pytest.approx(SPREAD, rel=0.02)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -179,7 +196,7 @@ def test_clipping_keeps_every_estimate_in_range_and_ddpm_does_not() -> None:
     assert bounds["ddpm-clip"] <= 1 < bounds["ddpm"]
 
 
-@pytest.mark.parametrize("sampler", ALL)
+@pytest.mark.parametrize("sampler", [*ALL, "student"])
 def test_a_trajectory_has_every_step_from_noise_to_clean(sampler: SamplerName) -> None:
     grid = make_schedule("flow").grid(6, "karras", 40.0, 0.02)
     start = fresh(1)
@@ -190,7 +207,7 @@ def test_a_trajectory_has_every_step_from_noise_to_clean(sampler: SamplerName) -
     assert torch.equal(steps[-1].x_t, steps[-1].x0_hat)
 
 
-@pytest.mark.parametrize("sampler", ALL)
+@pytest.mark.parametrize("sampler", [*ALL, "student"])
 @pytest.mark.parametrize("repeats", [0, 2])
 def test_network_calls_are_counted_as_they_happen(sampler: SamplerName, repeats: int) -> None:
     calls = 0

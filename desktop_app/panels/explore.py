@@ -1,0 +1,406 @@
+"""The Explore page: how an image becomes noise, the schedules side by side, and classic questions answered."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop_app.panels.page import Page
+from desktop_app.session import Session
+from desktop_app.session.explore import QUESTIONS
+from desktop_app.theme import Space
+from desktop_app.widgets.basics import Button, Card, ElidedLabel, Label, Slider, row
+from desktop_app.widgets.controls import ChoiceRow, Section, Segmented, SliderRow
+from desktop_app.widgets.image_grid import Caption, ImageGrid
+from desktop_app.widgets.schedule_plots import SchedulePlots
+from desktop_app.words import SCHEDULES
+from ml.events import Pixels
+
+if TYPE_CHECKING:
+    from ml.forward import Noising
+
+TABS = (("forward", "Into noise"), ("schedules", "Schedules"), ("questions", "Questions"))
+TAB_TIPS = (
+    "What the forward process does to one image",
+    "How quickly each schedule lets noise take over",
+    "Experiments on classic questions, one click each",
+)
+SUBTITLES = {
+    "forward": "Training begins here: every image is drowned in noise, and the network learns the way back.",
+    "schedules": "How much noise at which step? The same image and the same noise, by three schedules.",
+    "questions": "Classic questions about diffusion, answered by drawing: all rows begin in the same noise.",
+}
+STRIP_HEIGHT, ROW_HEIGHT = 132, 96
+LABEL_WIDTH, VERDICT_WIDTH = 132, 168
+
+
+class ExplorePanel(Page):
+    """Binds the widgets of the page to `session.explore`. `drawRequested`: look at the Generate page now."""
+
+    drawRequested = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Explore")
+        self._session, self._explore = session, session.explore
+        self.tabs = Segmented(TABS, name="Show", tips=TAB_TIPS)
+        self.subtitle = ElidedLabel("", "muted")
+        self.forward = ForwardView()
+        self.schedules = ScheduleView()
+        self.questions = AnswerView()
+        self.views = QStackedWidget()
+        self._make_settings()
+        self._arrange()
+        self._connect()
+        self._show_settings()
+        self._show_tab("forward")
+        self._show_question()
+
+    def _make_settings(self) -> None:
+        explore = self._explore
+        self.digits = [Button(str(d), kind="chip", name=f"Digit {d}", tip=f"An image of a {d}") for d in range(10)]
+        for digit, chip in enumerate(self.digits):
+            chip.setFixedSize(24, 24)
+            chip.clicked.connect(partial(explore.change, digit=digit, picture=None))
+        self.another = Button("Another one", "dice-five", tip="Another example, and other noise")
+        self.picture = Button("A picture of mine…", "image", tip="Put noise on a picture from a file")
+        self.schedule = ChoiceRow("Schedule", [(key, SCHEDULES[key]) for key in ("linear", "cosine", "sigmoid")],
+                                  tip="How noise takes over from the image as t grows")  # fmt: skip
+        self.timesteps = SliderRow(
+            "Steps T", 10, 4000, 1000, step=10, logarithmic=True, tip="How many steps the way into noise has"
+        )
+        self.image_section = Section("Image")
+        self.image_section.body_layout.addLayout(row(*self.digits, 1, spacing=0))
+        for widget in (self.another, self.picture):
+            self.image_section.add(widget)
+        self.process_section = Section("Process")
+        for widget in (self.schedule, self.timesteps):
+            self.process_section.add(widget)
+        self.question_section = Section("Questions")
+        self.ask_buttons: dict[str, Button] = {}
+        for name, question in QUESTIONS.items():
+            button = Button(question, kind="question", tip="Draws a hundred digits for every row of the answer")
+            button.setCheckable(True)
+            button.clicked.connect(partial(explore.ask, name))
+            self.ask_buttons[name] = button
+            self.question_section.add(button)
+
+    def _arrange(self) -> None:
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(Label("Explore", "heading"))
+        words.addWidget(self.subtitle)
+        header = QHBoxLayout()
+        header.addLayout(words)
+        header.addStretch(1)
+        header.addWidget(self.tabs)
+        self.body.addLayout(header)
+        for view in (self.forward, self.schedules, self.questions):
+            self.views.addWidget(view)
+        self.body.addWidget(self.views, 1)
+        for section in (self.image_section, self.process_section, self.question_section):
+            self.side.addWidget(section)
+        self.side.addStretch(1)
+
+    def _connect(self) -> None:
+        explore = self._explore
+        self.tabs.valueChanged.connect(self._show_tab)
+        self.another.clicked.connect(self._take_another)
+        self.picture.clicked.connect(self._choose_picture)
+        self.schedule.valueChanged.connect(lambda _name: self._show_noise())
+        self.timesteps.valueChanged.connect(lambda value: explore.change(timesteps=round(value)))
+        self.questions.stop.clicked.connect(explore.stop)
+        self.questions.tryRequested.connect(self._try)
+        explore.changed.connect(self._show_settings)
+        explore.noised.connect(self._show_noise)
+        explore.answered.connect(self._show_question)
+        explore.busy_changed.connect(self._show_question)
+
+    # ---- actions
+
+    def look(self) -> None:
+        """The page is being looked at: what it shows has to be computed."""
+        self._explore.look()
+
+    def _take_another(self) -> None:
+        self._explore.change(example=(self._explore.settings.example + 1) % 10_000, picture=None)
+
+    def _choose_picture(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self, "A picture to put noise on", "", "Pictures (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
+        )
+        if name:
+            self._explore.use_picture(Path(name))
+
+    def _try(self, index: int) -> None:
+        self._explore.try_out(index)
+        self.drawRequested.emit()
+
+    # ---- what is shown
+
+    def _show_tab(self, tab: str) -> None:
+        self.tabs.set_value(tab)
+        self.subtitle.set_text(SUBTITLES[tab])
+        self.views.setCurrentIndex([key for key, _ in TABS].index(tab))
+        self.image_section.setVisible(tab != "questions")
+        self.process_section.setVisible(tab != "questions")
+        self.schedule.setVisible(tab == "forward")
+        self.question_section.setVisible(tab == "questions")
+
+    def _show_settings(self) -> None:
+        settings = self._explore.settings
+        self.timesteps.set_value(settings.timesteps)
+
+    def _show_noise(self) -> None:
+        explore = self._explore
+        if not explore.noisings:
+            return
+        chosen = next(n for n in explore.noisings if n.schedule == self.schedule.value())
+        self.forward.show_film(chosen.film, chosen.times, chosen.alpha_bar, explore.what)
+        self.forward.show_strip(chosen.strip, chosen.strip_times, chosen.snr)
+        self.schedules.show_all(explore.noisings)
+
+    def _show_question(self) -> None:
+        explore = self._explore
+        for name, button in self.ask_buttons.items():
+            button.setChecked(name == explore.question)
+        if explore.busy:
+            progress = explore.progress
+            share = f" · {progress.done} of {progress.total}" if progress and progress.total else ""
+            self.questions.show_busy(QUESTIONS[explore.question], f"{progress.what.strip() if progress else ''}{share}")
+        elif explore.answer:
+            rows = [(r.label, r.images, r.verdict, r.request is not None) for r in explore.answer.rows]
+            self.questions.show_answer(explore.answer.question, rows)
+        else:
+            self.questions.show_nothing()
+
+
+class ForwardView(QWidget):
+    """One image with a slider into noise, its numbers, and six moments of the way in a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._film: Pixels = np.zeros((0, 1, 1), np.uint8)
+        self._times = np.zeros(0, np.int64)
+        self._alpha_bar = np.zeros(0)
+        self.large = ImageGrid("The image at step t", margin=12)
+        self.large.set_empty_text("Preparing an image…")
+        self.strip = ImageGrid("Six moments of the way into noise", margin=12, gap=64)
+        self.strip.setFixedHeight(STRIP_HEIGHT)
+        self.slider = Slider("Step t")
+        self.numbers = {
+            "t": _Number("Step t", "of the way into noise"),
+            "image": _Number("√ᾱ", "what the image is multiplied with"),
+            "noise": _Number("√(1 − ᾱ)", "what the noise is multiplied with"),
+            "snr": _Number("Signal to noise", "ᾱ / (1 − ᾱ)"),
+        }
+        self.what = Label("", "muted")
+        formula = Label("xₜ = √ᾱ · x₀ + √(1 − ᾱ) · ε", "strong")
+        formula.setToolTip("x₀ is the image, ε the noise, drawn once from a normal distribution")
+        card = Card()
+        column = QVBoxLayout(card)
+        column.setContentsMargins(14, Space.M, 14, Space.M)
+        column.setSpacing(Space.M)
+        column.addWidget(formula)
+        for number in self.numbers.values():
+            column.addWidget(number)
+        column.addStretch(1)
+        column.addWidget(self.what)
+        card.setFixedWidth(220)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(Space.M)
+        line = row(self.large, card, spacing=Space.M)
+        line.setStretch(0, 1)
+        outer.addLayout(line, 1)
+        ends = row(Label("image", "small"), self.slider, Label("noise", "small"))
+        ends.setStretch(1, 1)
+        outer.addLayout(ends)
+        outer.addWidget(self.strip)
+        self.slider.setEnabled(False)
+        self.slider.valueChanged.connect(self._show)
+        self.strip.cellClicked.connect(self._go_to)
+        self._strip_times = np.zeros(0, np.int64)
+
+    def show_film(self, film: Pixels, times: np.ndarray, alpha_bar: np.ndarray, what: str) -> None:
+        """The way of one image; the slider stays where it is in it."""
+        fresh = not len(self._film)
+        self._film, self._times, self._alpha_bar = film, times, alpha_bar
+        self.slider.setEnabled(True)
+        self.slider.setRange(0, len(film) - 1)
+        self.what.setText(f"The image is {what}.")
+        if fresh:
+            self.slider.setValue(len(film) * 3 // 10)
+        self._show()
+
+    def show_strip(self, strip: Pixels, times: np.ndarray, snr: np.ndarray) -> None:
+        """Some moments of it, with their signal-to-noise ratios."""
+        self._strip_times = times
+        self.strip.set_images(strip, len(strip))
+        self.strip.set_captions([Caption(f"t = {t:,} · SNR {short(float(snr[t]))}") for t in times], keep_room=True)
+
+    def _go_to(self, index: int) -> None:
+        self.slider.setValue(int(np.abs(self._times - self._strip_times[index]).argmin()))
+
+    def _show(self) -> None:
+        at = self.slider.value()
+        t = int(self._times[at])
+        alpha_bar = float(self._alpha_bar[t])
+        self.large.set_images(self._film[at : at + 1], 1)
+        self.numbers["t"].set_value(f"{t:,} of {len(self._alpha_bar):,}")
+        self.numbers["image"].set_value(f"{alpha_bar**0.5:.3f}")
+        self.numbers["noise"].set_value(f"{(1 - alpha_bar) ** 0.5:.3f}")
+        self.numbers["snr"].set_value(short(alpha_bar / (1 - alpha_bar)))
+        self.slider.setAccessibleDescription(f"step {t}")
+
+
+class _Number(QWidget):
+    """A number under its name."""
+
+    def __init__(self, name: str, tip: str) -> None:
+        super().__init__()
+        self.setToolTip(f"{name}: {tip}")
+        self._name, self._value = name, Label("–", "number")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(Label(name, "small"))
+        column.addWidget(self._value)
+
+    def set_value(self, value: str) -> None:
+        self._value.setText(value)
+        self.setAccessibleName(f"{self._name}: {value}")
+
+    def value(self) -> str:
+        return self._value.text()
+
+
+class ScheduleView(QWidget):
+    """Beta, alpha-bar and log-SNR of all schedules, and what each makes of the image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plots = SchedulePlots()
+        self.grids: dict[str, ImageGrid] = {}
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(Space.M)
+        outer.addWidget(self.plots, 1)
+        card = Card()
+        column = QVBoxLayout(card)
+        column.setContentsMargins(14, Space.M, 14, Space.M)
+        column.setSpacing(Space.S)
+        for name in ("linear", "cosine", "sigmoid"):
+            grid = ImageGrid(f"The image by the {name} schedule", margin=6, gap=44)
+            grid.setFixedHeight(ROW_HEIGHT)
+            self.grids[name] = grid
+            label = Label(SCHEDULES[name], "strong")
+            label.setFixedWidth(64)
+            line = row(self.plots.key(name), label, grid, spacing=Space.S)
+            line.setStretch(2, 1)
+            column.addLayout(line)
+        outer.addWidget(card)
+
+    def show_all(self, noisings: "Sequence[Noising]") -> None:
+        """All schedules, as `forward.Noising` each."""
+        self.plots.show_all(noisings)
+        for noising in noisings:
+            grid = self.grids[noising.schedule]
+            grid.set_images(noising.strip, len(noising.strip))
+            captions = [Caption(f"t = {t:,}") for t in noising.strip_times]
+            grid.set_captions(captions, keep_room=True)
+
+
+class AnswerView(QWidget):
+    """The answer to a question: a row per setting, with its images and what the judge made of them.
+
+    Signal: `tryRequested(index)`, to go on from a row on the Generate page.
+    """
+
+    tryRequested = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title, self.status = Label("", "title"), Label("", "muted")
+        self.stop = Button("Stop", "stop-fill", tip="Leave the question unanswered")
+        self.empty = Label("Choose a question on the right.", "muted")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._rows = QWidget()
+        self._column = QVBoxLayout(self._rows)
+        self._column.setContentsMargins(0, 0, Space.S, 0)
+        self._column.setSpacing(Space.S)
+        scroll = QScrollArea()
+        scroll.setAccessibleName("The answer")
+        scroll.setWidget(self._rows)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        for transparent in (scroll.viewport(), self._rows):
+            transparent.setAutoFillBackground(False)
+        self._scroll = scroll
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.M)
+        column.addLayout(row(self.title, self.status, 1, self.stop))
+        column.addWidget(self.empty, 1)
+        column.addWidget(scroll, 1)
+
+    def show_nothing(self) -> None:
+        self._show("", "", busy=False)
+
+    def show_busy(self, question: str, status: str) -> None:
+        self._show(question, status or "Preparing…", busy=True)
+        self.empty.setText("Drawing a hundred digits for every row…")
+
+    def show_answer(self, question: str, rows: Sequence[tuple[str, Pixels, str, bool]]) -> None:
+        """Rows of (label, images, verdict, whether it can be tried out)."""
+        self._show(question, "", busy=False)
+        self._clear()
+        for index, (label, images, verdict, can_try) in enumerate(rows):
+            self._column.addWidget(self._row(index, label, images, verdict, can_try))
+        self._column.addStretch(1)
+        self.empty.hide()
+        self._scroll.show()
+
+    def _show(self, question: str, status: str, *, busy: bool) -> None:
+        self.title.setText(question)
+        self.status.setText(status)
+        self.stop.setVisible(busy)
+        self.empty.setText("Choose a question on the right.")
+        self.empty.show()
+        self._scroll.hide()
+
+    def _clear(self) -> None:
+        while (item := self._column.takeAt(0)) is not None:
+            if widget := item.widget():
+                widget.hide()
+                widget.deleteLater()
+
+    def _row(self, index: int, label: str, images: Pixels, verdict: str, can_try: bool) -> QWidget:
+        card = Card()
+        card.setFixedHeight(ROW_HEIGHT)
+        name, said = Label(label, "title"), Label(verdict, "muted")
+        name.setWordWrap(True)
+        name.setFixedWidth(LABEL_WIDTH)
+        said.setWordWrap(True)
+        said.setFixedWidth(VERDICT_WIDTH)
+        grid = ImageGrid(f"Images of {label}", margin=6, gap=4)
+        grid.set_images(images, len(images))
+        line = row(name, grid, said, spacing=Space.M)
+        line.setStretch(1, 1)
+        line.setContentsMargins(14, Space.S, 14, Space.S)
+        if can_try:
+            button = Button("Try it", tip="Draw with this setting on the Generate page", name=f"Try {label}")
+            button.clicked.connect(partial(self.tryRequested.emit, index))
+            line.addWidget(button)
+        card.setLayout(line)
+        return card
+
+
+def short(number: float) -> str:
+    """A ratio over many orders of magnitude: 9,999, 12.3, 0.0045, 4e-05."""
+    if number >= 100:
+        return f"{number:,.0f}"
+    return f"{number:.3g}"

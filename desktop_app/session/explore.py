@@ -1,0 +1,121 @@
+"""The Explore page without its widgets: an image on its way into noise, and classic questions with their answers."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop_app import work
+from desktop_app.jobs import Ended, Job
+from desktop_app.settings import ExploreSettings
+from desktop_app.work import Answered, Noised
+from ml.events import Failed, Progress
+
+if TYPE_CHECKING:
+    from desktop_app.session.session import Session
+    from ml.experiments import Answer
+    from ml.forward import Noising
+
+QUESTIONS = {  # by the name of the experiment
+    "schedule": "Linear or cosine?",
+    "steps": "How many steps does DDIM need?",
+    "eta": "What does eta do?",
+    "guidance": "Guidance 1, 3 or 7.5?",
+    "chain": "What if T = 20?",
+    "clipping": "What does clipping repair?",
+    "words": "Which digits does CLIP get right?",
+}
+
+
+class Explore(QObject):
+    """Observable state of the page. Nothing is computed before the page is first looked at."""
+
+    changed = Signal()  # settings
+    noised = Signal()  # an image and what became of it are there
+    answered = Signal()
+    busy_changed = Signal()
+
+    def __init__(self, session: "Session", settings: ExploreSettings) -> None:
+        super().__init__(session)
+        self._session = session
+        self.settings = settings
+        self.noisings: tuple[Noising, ...] = ()
+        self.what = ""  # the image is
+        self.question = ""  # the name of the experiment that is being answered, or was
+        self.answer: Answer | None = None
+        self.progress: Progress | None = None
+        self._job: Job | None = None
+        self._shown: ExploreSettings | None = None
+
+    def change(self, **changes: object) -> None:
+        """Change what is put noise on, or how."""
+        new = self.settings.with_changes(**changes)
+        if new != self.settings:
+            self.settings = new
+            self.changed.emit()
+            self.look()
+
+    def use_picture(self, path: Path | None) -> None:
+        """Put noise on a picture of one's own, or on digits again."""
+        self.change(picture=path)
+
+    def look(self) -> None:
+        """Compute what the settings ask for, unless that is what is there."""
+        if self.settings == self._shown or self._session.closing:
+            return
+        self._shown = self.settings
+        task = partial(work.noising, self.settings, self._session.train.data_root)
+        self._session.submit(task, partial(self._on_noised, self.settings))
+
+    def _on_noised(self, asked: ExploreSettings, event: object) -> None:
+        if asked != self.settings:
+            return  # the answer to a question that is no longer asked
+        if isinstance(event, Noised):
+            self.noisings, self.what = event.noisings, event.what
+            self.noised.emit()
+        elif isinstance(event, Failed) and asked.picture:
+            self.change(picture=None)  # a digit again, as the message says
+
+    # ---- questions
+
+    @property
+    def busy(self) -> bool:
+        """Whether a question is being answered."""
+        return self._job is not None
+
+    def ask(self, question: str) -> None:
+        """Have an experiment answered, in place of the one that is going on."""
+        if self._session.closing:
+            return
+        self.stop()
+        self.question, self.answer, self.progress = question, None, None
+        self._job = self._session.submit(partial(work.experimenting, question), partial(self._on_answer, question))
+        self.busy_changed.emit()
+
+    def stop(self) -> None:
+        """Leave the question unanswered."""
+        if self._job:
+            self._job.control.cancel()
+            self._job = None
+            self.question, self.progress = "", None
+            self.busy_changed.emit()
+
+    def _on_answer(self, question: str, event: object) -> None:
+        if question != self.question or self._job is None:
+            return
+        if isinstance(event, Progress):
+            self.progress = event
+            self.busy_changed.emit()
+        elif isinstance(event, Answered):
+            self.answer = event.answer
+            self.answered.emit()
+        elif isinstance(event, Ended):
+            self._job = None
+            self.busy_changed.emit()
+
+    def try_out(self, row: int) -> None:
+        """Set up the Generate page as a row of the answer was drawn."""
+        request = self.answer.rows[row].request if self.answer else None
+        if request is not None:
+            self._session.generate.take_up(request)

@@ -1,0 +1,120 @@
+"""Three small plots of what schedules do: beta, alpha-bar and the logarithm of the signal-to-noise ratio.
+
+Importing this module imports pyqtgraph: do it after the window is there.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from desktop_app.theme import Space, Type, theme, ui_font
+from desktop_app.widgets.basics import Card, Label, row
+
+if TYPE_CHECKING:
+    from ml.forward import Noising
+
+NAMES = ("linear", "cosine", "sigmoid")
+DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
+PLOTS = (
+    ("beta", "log₁₀ β, the noise added at a step"),
+    ("alpha_bar", "ᾱ, what is left of the image"),
+    ("log_snr", "log₁₀ of signal to noise"),
+)
+LOWEST_SNR = 1e-5  # below it there is nothing to be seen
+
+
+class SchedulePlots(QWidget):
+    """One card for each of PLOTS, with a curve for each of NAMES: told apart by colour and by dashes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._plots: dict[str, pg.PlotWidget] = {}
+        self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
+        line = row(spacing=Space.M)
+        for key, title in PLOTS:
+            line.addWidget(self._card(key, title), 1)
+        self.setLayout(line)
+        theme().changed.connect(self._restyle)
+        self._restyle()
+
+    def _card(self, key: str, title: str) -> Card:
+        card = Card()
+        card.setAccessibleName(f"{title}, by step")
+        plot = pg.PlotWidget()
+        plot.setBackground(None)
+        plot.setFrameShape(plot.Shape.NoFrame)
+        plot.setAccessibleName(title)
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.setMouseEnabled(False, False)
+        plot.showGrid(y=True, alpha=1.0)
+        plot.setMinimumHeight(120)
+        for side in ("left", "bottom"):
+            axis = plot.getAxis(side)
+            axis.enableAutoSIPrefix(False)
+            axis.setZValue(-1000)
+            axis.setStyle(tickLength=0, tickTextOffset=6, maxTickLevel=0)
+        plot.getAxis("left").setWidth(40)
+        for name in NAMES:
+            self._curves[key, name] = pg.PlotDataItem(antialias=True)
+            plot.addItem(self._curves[key, name])
+        self._plots[key] = plot
+        column = QVBoxLayout(card)
+        column.setContentsMargins(14, Space.M, 14, Space.S)
+        column.setSpacing(Space.XS)
+        column.addWidget(Label(title, "strong"))
+        column.addWidget(plot, 1)
+        return card
+
+    def show_all(self, noisings: "Sequence[Noising]") -> None:
+        """The curves of every schedule."""
+        for noising in noisings:
+            steps = np.arange(len(noising.beta))
+            values = {
+                "beta": np.log10(noising.beta),
+                "alpha_bar": noising.alpha_bar,
+                "log_snr": np.log10(np.maximum(noising.snr, LOWEST_SNR)),
+            }
+            for key, curve in values.items():
+                self._curves[key, noising.schedule].setData(steps, curve)
+        for plot in self._plots.values():
+            plot.getViewBox().autoRange(padding=0.03)
+
+    def key(self, name: str) -> QWidget:
+        """A short piece of a schedule's line, for a legend."""
+        return _Key(name)
+
+    def _restyle(self) -> None:
+        colors = theme().colors
+        for plot in self._plots.values():
+            for side in ("left", "bottom"):
+                axis = plot.getAxis(side)
+                axis.setPen(pg.mkPen(None))
+                axis.setTickPen(pg.mkPen(colors.color("border"), width=1))
+                axis.setTextPen(pg.mkPen(colors.color("muted")))
+                axis.setTickFont(ui_font(Type.CAPTION))
+        for (_, name), curve in self._curves.items():
+            curve.setPen(pen(name))
+
+
+def pen(name: str, width: float = 2.2) -> QPen:
+    """The line of a schedule, the same everywhere."""
+    index = NAMES.index(name)
+    return pg.mkPen(QColor(theme().colors.plots[index]), width=width, style=DASHES[index])
+
+
+class _Key(QWidget):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.setFixedSize(26, 12)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(pen(self._name))
+        painter.drawLine(0, self.height() // 2, self.width(), self.height() // 2)

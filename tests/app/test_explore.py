@@ -1,0 +1,105 @@
+"""The Explore page: an image into noise, the schedules, and questions that are answered for real."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from desktop_app.main_window import MainWindow
+from desktop_app.panels.explore import ExplorePanel
+from ml import experiments
+from ml.experiments import Experiment
+from tests.app.conftest import WAIT_MS
+
+
+@pytest.fixture
+def panel(window: MainWindow, qtbot: QtBot) -> Iterator[ExplorePanel]:
+    window.show()
+    window.rail.set_page("explore")
+    panel = window._explore
+    assert panel is not None
+    qtbot.waitUntil(lambda: bool(window.session.explore.noisings), timeout=WAIT_MS)
+    yield panel
+    window.session.explore.stop()
+
+
+def test_the_slider_goes_from_the_image_to_noise_with_its_numbers(panel: ExplorePanel) -> None:
+    forward = panel.forward
+    forward.slider.setValue(0)
+    assert forward.numbers["t"].value() == "0 of 1,000"
+    assert float(forward.numbers["image"].value()) == pytest.approx(1.0, abs=1e-3)
+    first = forward.large.images().copy()
+    forward.slider.setValue(100)
+    assert float(forward.numbers["noise"].value()) == pytest.approx(1.0, abs=1e-3)
+    assert not np.array_equal(first, forward.large.images())
+    forward.strip.cellClicked.emit(3)
+    assert forward.numbers["t"].value() in ("500 of 1,000", "499 of 1,000")
+
+
+def test_another_schedule_another_image_and_another_length_are_shown(panel: ExplorePanel, qtbot: QtBot) -> None:
+    explore = panel._explore
+    panel.forward.slider.setValue(30)
+    linear = float(panel.forward.numbers["image"].value())
+    panel.schedule.combo.setCurrentIndex(1)
+    panel.schedule.combo.activated.emit(1)
+    assert float(panel.forward.numbers["image"].value()) > linear  # the cosine keeps more of the image
+    with qtbot.waitSignal(explore.noised, timeout=WAIT_MS):
+        panel.digits[3].click()
+    assert explore.settings.digit == 3 and "3" in panel.forward.what.text()
+    with qtbot.waitSignal(explore.noised, timeout=WAIT_MS):
+        panel.timesteps.valueChanged.emit(200.0)
+    assert panel.forward.numbers["t"].value().endswith("of 200")
+    assert [len(noising.beta) for noising in explore.noisings] == [200, 200, 200]
+    curve = panel.schedules.plots._curves["alpha_bar", "cosine"]
+    assert curve.yData is not None and len(curve.yData) == 200
+
+
+def test_a_picture_of_ones_own_and_a_wrong_one(
+    panel: ExplorePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    Image.new("L", (30, 30), 255).save(tmp_path / "white.png")
+    (tmp_path / "wrong.png").write_bytes(b"x")
+    answers = iter([str(tmp_path / "white.png"), str(tmp_path / "wrong.png"), ""])
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (next(answers), ""))
+    explore = window.session.explore
+    with qtbot.waitSignal(explore.noised, timeout=WAIT_MS):
+        panel.picture.click()
+    assert "white.png" in panel.forward.what.text(), window.messages.title()
+    with qtbot.waitSignals([window.session.message, explore.noised], timeout=WAIT_MS):
+        panel.picture.click()
+    assert explore.settings.picture is None and "no picture" in window.messages.title()
+    panel.picture.click()  # and cancel
+
+
+def test_a_question_is_answered_and_its_setting_tried_out(
+    panel: ExplorePanel, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = Experiment("What does clipping repair?", {"one step": {"steps": 1}, "w = 3": {"guidance": 3, "steps": 2}})
+    monkeypatch.setattr(experiments, "EXPERIMENTS", {**experiments.EXPERIMENTS, "clipping": few})
+    panel._show_tab("questions")
+    explore = window.session.explore
+    with qtbot.waitSignal(explore.answered, timeout=WAIT_MS):
+        panel.ask_buttons["clipping"].click()
+        assert explore.busy and panel.questions.stop.isVisible() and panel.ask_buttons["clipping"].isChecked()
+    qtbot.waitUntil(lambda: not explore.busy, timeout=WAIT_MS)
+    assert panel.questions.title.text() == few.question
+    assert explore.answer and [row.label for row in explore.answer.rows] == ["one step", "w = 3"]
+    with qtbot.waitSignal(panel.drawRequested, timeout=WAIT_MS):
+        panel.questions.tryRequested.emit(1)
+    settings = window.session.generate.settings
+    assert (settings.model, settings.guidance, settings.steps) == ("digits", 3, 2) and window.rail.page() == "generate"
+    qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
+
+
+def test_a_question_can_be_left(panel: ExplorePanel, window: MainWindow, qtbot: QtBot) -> None:
+    explore = window.session.explore
+    explore.ask("steps")
+    qtbot.waitUntil(lambda: explore.progress is not None, timeout=WAIT_MS)
+    window.stop()
+    assert not explore.busy and explore.question == "" and explore.answer is None
+    assert panel.questions.empty.isVisibleTo(panel.questions)
