@@ -400,6 +400,34 @@ def test_back_to_labels_the_example_is_a_grid_again(panel: GeneratePanel, by_wor
     assert by_words.verdict is not None and panel.sampling.clip_scale.isHidden()
 
 
+def test_a_model_that_reads_words_is_told_them(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+    generate.stop()
+    generate.change(rows=1, prompt="0-9", live=False)
+    panel.prompt.route.valueChanged.emit("text")
+    generate.change(rows=1, live=False)
+    drawn(generate, qtbot)
+    assert panel.prompt.route.value() == "text" and generate.settings.model == "text"
+    assert panel.prompt.reading().endswith("each by its word")
+    panel.prompt.edit.setText("a bold seven")
+    assert panel.prompt.reading() == "“a bold seven”, read by the model"
+    panel.generate()
+    drawn(generate, qtbot)
+    assert panel.sampling.guidance.isVisibleTo(panel) and panel.sampling.clip_scale.isHidden()
+    assert generate.verdict is not None and (generate.verdict.labels == 7).mean() >= 0.9
+    panel.prompt.edit.setText("2026")
+    assert panel.prompt.reading() == "2 0 2 6, each by its word" and generate.labels() == (2, 0, 2, 6)
+    panel.generate()
+    drawn(generate, qtbot)
+    assert generate.verdict is not None and generate.verdict.labels.tolist() == [2, 0, 2, 6]
+    panel.prompt.edit.setText("a red sunflower")
+    qtbot.waitUntil(lambda: generate.doubtful, timeout=WAIT_MS)
+    assert panel.prompt.button.text() == "Draw anyway"
+    generate.change(prompt="0-9", live=False)
+    generate.use_route("class")
+    drawn(generate, qtbot)
+    assert generate.settings.model == "digits"
+
+
 def test_another_clip_is_fetched_when_asked_for_and_without_a_network_the_digit_clip_goes_on(
     panel: GeneratePanel, by_words: Generate, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

@@ -143,7 +143,7 @@ def test_options_reach_the_request(model: str, tmp_path: Path) -> None:
         (["sample", "--labels", "1", "--out", "x.png", "--steps", "many"], "integer"),
         (["sample", "--labels", "1", "--out", "x.png", "--eta", "nan"], "eta"),
         (["sample", "--labels", "1", "--out", "x.png", "--seed", "-1"], "seed"),
-        (["sample", "--labels", "1", "--out", "x.png", "--sampler", "student"], "not one of 'ddpm'"),
+        (["sample", "--labels", "1", "--out", "x.png", "--sampler", "magic"], "not one of 'ddpm'"),
         (["sample", "--out", "x.png", "--route", "clip"], "What to draw"),
         (["sample", "--prompt", "seven", "--out", "x.png", "--route", "text", "--model", "digits"], "does not read"),
         (["sample", "--labels", "0-9", "--count", "20000", "--out", "x.png"], "more than 100000"),
