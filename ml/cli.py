@@ -22,6 +22,7 @@ from ml.config import (
     MODELS,
     NO_LABEL,
     DeviceName,
+    Mixing,
     Route,
     SampleRequest,
     SamplerName,
@@ -34,7 +35,7 @@ from ml.errors import BadRequest
 from ml.events import CheckpointSaved, Frame, Preview, Progress, RunFinished, RunStarted, Sampled, TrainEvent, TrainStep
 from ml.export import Layout
 from ml.files import atomic, check_writable, free_name
-from ml.images import film, grid
+from ml.images import film, grid, walk
 from ml.prompts import in_words, parse_labels, understand
 from ml.settings import assignment, changed, checked, refuse_other_settings, starting_point
 
@@ -182,6 +183,51 @@ def sample(
 
 
 @app.command()
+def interpolate(
+    first: Annotated[int, typer.Option("--from", min=0, help="Seed of the first image.")],
+    last: Annotated[int, typer.Option("--to", min=0, help="Seed of the last image.")],
+    out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}; films show the walk.")],
+    frames: Annotated[int, typer.Option(min=2, max=10_000, help="How many images, both ends among them.")] = 20,
+    label: Annotated[int | None, typer.Option(help="Which digit ...")] = None,
+    to_label: Annotated[int | None, typer.Option(help="... and another one to turn it into.")] = None,
+    via: Annotated[list[int] | None, typer.Option(help="Seed of an image on the way; repeatable.")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Go back to the first image in the end.")] = False,
+    mixing: Annotated[Mixing, typer.Option(help="Along the sphere on which noise lies, or straight.")] = "slerp",
+    model: Model = MODELS["class"],
+    sampler: Annotated[SamplerName | None, typer.Option(help="The model's own default if not given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="The model's own default if not given.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="The model's own default if not given.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of noise that is added on the way, if the sampler does that.")] = 0,
+    device: Device = "auto",
+) -> int:
+    """Walk from one image to another through the noise they begin in."""
+    suffix = exports.suffix_of(out)
+    check_writable(out)
+    from ml import interpolation, library
+    from ml.checkpoint import load_header
+
+    header = load_header(library.find(model))
+    seeds = [first, *(via or []), last]
+    ends = (NO_LABEL if label is None else label, to_label if to_label is not None else label)
+    labels = [ends[0] if k < len(seeds) - 1 or ends[1] is None else ends[1] for k in range(len(seeds))]
+    corners = [{"seed": corner, "label": kind} for corner, kind in zip(seeds, labels, strict=True)]
+    given = {"sampler": sampler, "steps": steps, "guidance": guidance}
+    settings = header.defaults.model_dump() | {name: value for name, value in given.items() if value is not None}
+    own = {"model": model, "labels": (NO_LABEL,) * frames, "seed": seed, "corners": corners, "mixing": mixing}
+    weights = interpolation.path(len(corners), frames, loop=loop)
+    request = checked(SampleRequest, settings | own | {"weights": weights})
+    is_film = suffix in exports.FILMS
+    layout = _fitting(suffix, 1 if is_film else frames, header.model.image_size, 1 if is_film else min(frames, 10))
+    layout = layout.with_changes(
+        kind="walk" if is_film else "images", first_ms=layout.frame_ms, last_ms=layout.frame_ms
+    )
+    done, _ = _draw(request, device, keep=False)
+    exports.save(out, done.images, done.request, layout, walk(done.images) if is_film else ())
+    print(f"{out}: {frames} images from seed {first} to seed {last} in {done.seconds:.1f} s")
+    return 0
+
+
+@app.command()
 def evaluate(
     model: Model = "digits",
     images: Annotated[Path | None, typer.Option(help="Score the images in an .npz instead.")] = None,
@@ -225,9 +271,12 @@ def export(
     out = out or free_name(from_image.with_stem(f"{from_image.stem}-again"))
     suffix = exports.suffix_of(out)
     check_writable(out)
-    kind = "images" if suffix not in exports.FILMS else "x0_hat" if layout.kind == "x0_hat" else "x_t"
-    done, frames = _draw(request, device, keep=suffix in exports.FILMS)
-    pictures = film(frames, len(done.images), "x0_hat" if kind == "x0_hat" else "x_t")
+    films = layout.kind if layout.kind in ("x0_hat", "walk") else "x_t"
+    kind = films if suffix in exports.FILMS else "images"
+    done, frames = _draw(request, device, keep=suffix in exports.FILMS and kind != "walk")
+    pictures = (
+        walk(done.images) if kind == "walk" else film(frames, len(done.images), "x0_hat" if kind == "x0_hat" else "x_t")
+    )
     exports.save(out, done.images, done.request, layout.with_changes(kind=kind), pictures)
     print(out)
     return 0
@@ -241,7 +290,8 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
     done, _ = _draw(stamp.request, "cpu", keep=False)
     layout = stamp.layout
     is_array = file.suffix.lower() == ".npz"
-    made = done.images if is_array else grid(done.images, layout.columns, layout.gap, layout.scale)
+    shown = done.images[-1:] if layout.kind == "walk" else done.images
+    made = done.images if is_array else grid(shown, layout.columns, layout.gap, layout.scale)
     if exports.same_pixels(found, made):
         print(f"{file}: the same pixels")
         return 0

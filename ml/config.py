@@ -19,6 +19,7 @@ Prediction = Literal["eps", "x0", "v", "flow", "edm"]
 SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "euler", "dpm++", "heun", "student"]
 Clipping = Literal["none", "static", "dynamic"]
 Spacing = Literal["uniform", "trailing", "karras"]
+Mixing = Literal["slerp", "lerp"]
 Route = Literal["class", "text", "clip"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 TrackerName = Literal["wandb"]  # beside TensorBoard, which is always written
@@ -123,11 +124,21 @@ def for_route(defaults: SampleSettings, route: Route) -> SampleSettings:
     return defaults.with_changes(sampler="ddpm", steps=10, repeats=2) if route == "clip" else defaults
 
 
+class Corner(Description):
+    """An image to interpolate from: the seed of its starting noise, and its label."""
+
+    seed: int = Field(ge=0, lt=2**53)
+    label: int = Field(default=NO_LABEL, ge=NO_LABEL)
+
+
 class SampleRequest(SampleSettings):
     """Everything that determines a set of images.
 
     Image k has the label `labels[k]` (-1: none) and all its noise comes from seed `seed + k`, so that image
     k of a batch is image k alone: `request.alone(k)`.
+
+    With `corners`, image k lies between them: starting noise and label are mixed by `weights[k]`, and what noise is
+    added on the way comes from `seed` for all of them, so that neighbours are alike.
     """
 
     version: Literal[1] = 1
@@ -138,8 +149,23 @@ class SampleRequest(SampleSettings):
     prompt: str = Field(default="", max_length=500, description="what the person typed")
     route: Route = Field(default="class", description="how the prompt reaches the model")
 
+    corners: tuple[Corner, ...] = Field(default=(), max_length=100)
+    weights: tuple[tuple[float, ...], ...] = Field(default=(), description="of the corners, for each image")
+    mixing: Mixing = Field(default="slerp", description="of starting noises, on the sphere or straight through it")
+
+    @model_validator(mode="after")
+    def _corners_have_weights(self) -> Self:
+        if self.corners and len(self.weights) != len(self.labels):
+            raise ValueError(f"{len(self.labels)} images between corners need as many rows of weights")
+        for row in self.weights:
+            if len(row) != len(self.corners) or min(row, default=-1) < 0 or sum(row) <= 0:
+                raise ValueError("weights are 0 or more, one for each corner, and not all 0")
+        return self
+
     def alone(self, k: int) -> Self:
         """The request for image k by itself."""
+        if self.corners:
+            return self.with_changes(labels=(self.labels[k],), weights=(self.weights[k],))
         return self.with_changes(labels=(self.labels[k],), seed=self.seed + k)
 
 

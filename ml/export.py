@@ -41,7 +41,10 @@ class Layout(Description):
     columns: int = Field(default=10, ge=1, le=1000)
     scale: int = Field(default=4, ge=1, le=64, description="pixels per pixel")
     gap: int = Field(default=2, ge=0, le=64, description="pixels between images, before scaling")
-    kind: Literal["images", "x_t", "x0_hat"] = Field(default="images", description="finished images, or which film")
+    kind: Literal["images", "x_t", "x0_hat", "walk"] = Field(
+        default="images",
+        description="finished images, which film of the denoising, or a film of one image after another",
+    )
     frame_ms: int = Field(default=80, ge=10, le=10_000)
     first_ms: int = Field(default=600, ge=10, le=60_000, description="how long a film rests on the noise ...")
     last_ms: int = Field(default=1800, ge=10, le=60_000, description="... and on the finished images")

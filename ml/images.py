@@ -43,6 +43,11 @@ def grid(images: Pixels, columns: int, gap: int = 2, scale: int = 1, background:
     return np.ascontiguousarray(whole.repeat(scale, axis=0).repeat(scale, axis=1))
 
 
+def walk(images: Pixels) -> list[Pixels]:
+    """Images (N, H, W[, 3]) as a film of one after another."""
+    return [images[k : k + 1] for k in range(len(images))]
+
+
 def film(frames: Iterable[Frame], count: int, shown: Shown = "x_t") -> list[Pixels]:
     """The denoising of a request's `count` images, one (N, H, W[, 3]) per step, out of frames of parts of them.
 

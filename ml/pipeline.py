@@ -22,6 +22,7 @@ from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
 from ml.guidance import classifier_free, clip_guided
 from ml.images import to_uint8
+from ml.interpolation import mixed_labels, mixed_noise
 from ml.models import build
 from ml.models.autoencoder import LatentModel
 from ml.samplers import DenoiseStep, SeededNoise, network_calls, run_sampler
@@ -126,7 +127,8 @@ def check_labels(request: SampleRequest, config: ModelConfig) -> None:
     """Raises BadRequest for a label that the model does not have."""
     if request.route == "text" and config.reader is None:
         raise BadRequest(f"The model {request.model!r} does not read words.", "Choose one that does, or another route.")
-    wrong = [label for label in request.labels if label != NO_LABEL and not 0 <= label < config.num_classes]
+    asked = (*request.labels, *(corner.label for corner in request.corners))
+    wrong = [label for label in asked if label != NO_LABEL and not 0 <= label < config.num_classes]
     if wrong:
         knows = f"0 to {config.num_classes - 1}" if config.num_classes else "no labels"
         raise BadRequest(
@@ -139,15 +141,23 @@ def _steps(model: LoadedModel, request: SampleRequest, first: int, matcher: "Mat
     labels = request.labels[first : first + BATCH]
     grid = grid_of(schedule_of(config), request)
     channels, side = config.codes
-    seeds = [request.seed + first + k for k in range(len(labels))]
-    noise = SeededNoise(seeds, (channels, side, side), model.device)
-    wanted, null = _condition(model, request, labels)
+    shape = (channels, side, side)
+    if request.corners:
+        weights = torch.tensor(request.weights[first : first + BATCH], device=model.device)
+        noise = SeededNoise([request.seed] * len(labels), shape, model.device)
+        noises = SeededNoise([corner.seed for corner in request.corners], shape, model.device)()
+        begin = mixed_noise(noises, weights, request.mixing)
+        wanted, null = _between(model, request, weights)
+    else:
+        noise = SeededNoise([request.seed + first + k for k in range(len(labels))], shape, model.device)
+        begin = noise()
+        wanted, null = _condition(model, request, labels)
     guided = bool((wanted != null).any())
     settings = request if guided else request.with_changes(guidance=1.0)
     denoise = classifier_free(NetworkDenoiser(model.network, config.prediction), wanted, null, settings)
     if matcher:
         denoise = clip_guided(denoise, lambda x0: matcher.log_probability(model.pixels(x0)), request.clip_scale)
-    start = grid[0].sigma * noise()
+    start = grid[0].sigma * begin
     return run_sampler(request, denoise, start.contiguous(memory_format=torch.channels_last), grid, noise)
 
 
@@ -160,6 +170,22 @@ def _condition(model: LoadedModel, request: SampleRequest, labels: tuple[int, ..
     null = torch.tensor(model.config.num_classes, device=model.device)
     told = [model.config.num_classes if label == NO_LABEL else label for label in labels]
     return torch.tensor(told, device=model.device), null
+
+
+def _between(model: LoadedModel, request: SampleRequest, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """What the network is told of images between corners: mixtures of their labels; see `_condition`."""
+    if model.config.reader:
+        labels = {corner.label for corner in request.corners}
+        if len(labels) > 1:
+            raise BadRequest(
+                f"The model {request.model!r} reads words, of which there is no mixture.",
+                "Give all corners one label, or choose a model with classes.",
+            )
+        return _condition(model, request, tuple(labels) * len(weights))
+    told = mixed_labels(request.corners, weights, model.config.num_classes)
+    null = torch.zeros_like(told[0])
+    null[-1] = 1
+    return told, null
 
 
 def _steered(request: SampleRequest) -> bool:

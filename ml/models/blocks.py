@@ -27,7 +27,8 @@ class TimeEmbedding(nn.Module):
 class Condition(nn.Module):
     """Time and class in one vector: (1 or B,), (B,) -> (B, width). Class `num_classes` is the learned null label.
 
-    With a `context`, words (B, length, context) take the place of the labels, and are averaged.
+    Labels may also be mixtures of classes (B, num_classes + 1). With a `context`, words (B, length, context) take the
+    place of the labels, and are averaged.
     """
 
     def __init__(self, width: int, num_classes: int, context: int = 0) -> None:
@@ -36,7 +37,11 @@ class Condition(nn.Module):
         self.label = nn.Linear(context, width) if context else nn.Embedding(num_classes + 1, width)
 
     def forward(self, time: Tensor, labels: Tensor) -> Tensor:
-        return F.silu(self.time(time) + self.label(labels.mean(dim=1) if labels.ndim == 3 else labels))
+        if labels.ndim == 3:
+            told = self.label(labels.mean(dim=1))
+        else:
+            told = self.label(labels) if labels.ndim == 1 else labels.to(self.label.weight.dtype) @ self.label.weight
+        return F.silu(self.time(time) + told)
 
 
 class ResidualBlock(nn.Module):
