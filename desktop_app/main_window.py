@@ -29,11 +29,13 @@ from desktop_app.words import data_title, duration, preset_title
 
 if TYPE_CHECKING:  # both import pyqtgraph
     from desktop_app.panels.explore import ExplorePanel
+    from desktop_app.panels.interpolate import InterpolatePanel
     from desktop_app.panels.train import TrainPanel
 
 PAGES = (
     ("generate", "Generate", "image"),
     ("train", "Train", "chart-line-up"),
+    ("interpolate", "Interpolate", "intersect"),
     ("explore", "Explore", "compass"),
 )
 SMALLEST = (1024, 700)
@@ -64,6 +66,7 @@ class MainWindow(QMainWindow):
         self.pages.addWidget(self.generate)
         self._train: TrainPanel | None = None
         self._explore: ExplorePanel | None = None
+        self._interpolate: InterpolatePanel | None = None
         self._arrange()
         self._connect()
         self._shortcuts()
@@ -132,7 +135,8 @@ class MainWindow(QMainWindow):
         on("Ctrl+Shift+C", self.generate.copy)
         on("Ctrl+1", partial(self.rail.set_page, "generate"))
         on("Ctrl+2", partial(self.rail.set_page, "train"))
-        on("Ctrl+3", partial(self.rail.set_page, "explore"))
+        on("Ctrl+3", partial(self.rail.set_page, "interpolate"))
+        on("Ctrl+4", partial(self.rail.set_page, "explore"))
         on("Ctrl+.", self.stop)
         on(QKeySequence.StandardKey.Undo, self.session.generate.undo)
         on("F1", explain_what_is_pointed_at)
@@ -165,10 +169,25 @@ class MainWindow(QMainWindow):
             explore.drawRequested.connect(partial(self.rail.set_page, "generate"))
             self.pages.addWidget(explore)
             self._explore = explore
-        pages: dict[str, QWidget | None] = {"train": self._train, "explore": self._explore}
+        if key == "interpolate" and self._interpolate is None:
+            from desktop_app.panels.interpolate import InterpolatePanel
+
+            self._interpolate = InterpolatePanel(self.session)
+            self._interpolate.export_folder = self._settings.export_folder
+            self.pages.addWidget(self._interpolate)
+        pages: dict[str, QWidget | None] = {
+            "train": self._train,
+            "interpolate": self._interpolate,
+            "explore": self._explore,
+        }
         self.pages.setCurrentWidget(pages.get(key) or self.generate)
-        if self._explore and key == "explore" and self.session.device:
-            self._explore.look()
+        self._look()
+
+    def _look(self) -> None:
+        """Have the page that is looked at compute what it shows."""
+        for page in (self._explore, self._interpolate):
+            if page is not None and page is self.pages.currentWidget() and self.session.device:
+                page.look()
 
     def _generate(self) -> None:
         self.rail.set_page("generate")
@@ -230,8 +249,7 @@ class MainWindow(QMainWindow):
         self._show_model()
         self._offer_to_go_on()
 
-        if self._explore and self.pages.currentWidget() is self._explore:
-            self._explore.look()
+        self._look()
 
     def _offer_to_go_on(self) -> None:
         """Once, after a start: the run that was going on when the program ended."""
@@ -303,6 +321,7 @@ class MainWindow(QMainWindow):
             generate=self.session.generate.settings,
             train=train.settings,
             explore=self.session.explore.settings,
+            interpolate=self.session.interpolate.settings,
             page=self.rail.page(),
             theme=theme().mode,
             reduced_motion=theme().reduced_motion,

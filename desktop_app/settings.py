@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from ml import paths
-from ml.config import Description, Route, SampleRequest, SampleSettings, parse
+from ml.config import Corner, Description, Mixing, Route, SampleRequest, SampleSettings, parse
 from ml.errors import BadFile, CannotWrite
 from ml.files import atomic, make_folder
 
@@ -47,6 +47,21 @@ class ExploreSettings(Description):
     timesteps: int = Field(default=1000, ge=10, le=4000)
 
 
+class InterpolateSettings(Description):
+    """The Interpolate page: corners, the place between them, or a mixture of classes."""
+
+    model: str = DEFAULT_MODEL
+    mode: Literal["pad", "classes"] = "pad"
+    corners: tuple[Corner, ...] = Field(
+        default=tuple(Corner(seed=seed, label=label) for seed, label in ((11, 3), (12, 8), (13, 0), (14, 6))),
+        min_length=4, max_length=4,
+    )  # fmt: skip
+    place: tuple[float, float] = (0.5, 0.5)
+    mixing: Mixing = "slerp"
+    seed: int = Field(default=7, ge=0, lt=2**53, description="of a mixture of classes")
+    shares: tuple[float, ...] = Field(default=(0, 0, 0, 1, 0, 0, 0, 0, 1, 0), min_length=10, max_length=10)
+
+
 class AppSettings(Description):
     """All that is remembered."""
 
@@ -54,7 +69,8 @@ class AppSettings(Description):
     generate: GenerateSettings = GenerateSettings()
     train: TrainSettings = TrainSettings()
     explore: ExploreSettings = ExploreSettings()
-    page: Literal["generate", "train", "explore"] = "generate"
+    interpolate: InterpolateSettings = InterpolateSettings()
+    page: Literal["generate", "train", "interpolate", "explore"] = "generate"
     theme: Literal["system", "light", "dark"] = "system"
     reduced_motion: bool = False
     data_root: Path | None = None

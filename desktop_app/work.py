@@ -94,6 +94,13 @@ def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
             yield Judged(verdict.labels, verdict.confidence)
 
 
+def sketching(request: SampleRequest, control: RunControl) -> Iterator[object]:
+    """Sample a request without its steps: only `Sampled`."""
+    from ml import pipeline
+
+    yield from pipeline.sample(request, control=control, frames=False)
+
+
 def understanding(prompt: str, _control: RunControl) -> Iterator[object]:
     """Ask CLIP what a prompt is about."""
     yield Progress("Reading the prompt", 0, 0)

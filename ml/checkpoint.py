@@ -29,6 +29,7 @@ class ModelHeader(Description):
     model: ModelConfig
     defaults: SampleSettings = SampleSettings()
     data: str = ""
+    teacher: str = Field(default="", description="the model that a few-step student was distilled from")
     device: str = ""
     steps: int = 0
     images: int = 0

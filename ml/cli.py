@@ -203,7 +203,7 @@ def interpolate(
     """Walk from one image to another through the noise they begin in."""
     suffix = exports.suffix_of(out)
     check_writable(out)
-    from ml import interpolation, library
+    from ml import library, walks
     from ml.checkpoint import load_header
 
     header = load_header(library.find(model))
@@ -214,7 +214,7 @@ def interpolate(
     given = {"sampler": sampler, "steps": steps, "guidance": guidance}
     settings = header.defaults.model_dump() | {name: value for name, value in given.items() if value is not None}
     own = {"model": model, "labels": (NO_LABEL,) * frames, "seed": seed, "corners": corners, "mixing": mixing}
-    weights = interpolation.path(len(corners), frames, loop=loop)
+    weights = walks.path(range(len(corners)), frames, loop=loop)
     request = checked(SampleRequest, settings | own | {"weights": weights})
     is_film = suffix in exports.FILMS
     layout = _fitting(suffix, 1 if is_film else frames, header.model.image_size, 1 if is_film else min(frames, 10))

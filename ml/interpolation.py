@@ -1,49 +1,11 @@
-"""Between images: starting noises and labels mixed by weights, and the weights of lines, loops and pads."""
+"""Between images: starting noises and labels, mixed by weights."""
 
 import math
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from ml.config import Corner, Mixing
-
-Weights = tuple[tuple[float, ...], ...]  # a row for each image, a weight for each corner
-
-
-def line(frames: int) -> Weights:
-    """From the first of two corners to the second."""
-    shares = [k / max(frames - 1, 1) for k in range(frames)]
-    return tuple((1 - share, share) for share in shares)
-
-
-def path(corners: int, frames: int, *, loop: bool = False) -> Weights:
-    """Through all corners in turn at an even pace, with `loop` back towards the first, which a next round shows."""
-    legs = list(pairwise([*range(corners), *([0] if loop else [])]))
-    rows: list[tuple[float, ...]] = []
-    for k in range(frames):
-        along = len(legs) * k / (frames if loop else max(frames - 1, 1))
-        leg = min(int(along), len(legs) - 1)
-        first, second = legs[leg]
-        row = [0.0] * corners
-        row[first] += 1 - (along - leg)
-        row[second] += along - leg
-        rows.append(tuple(row))
-    return tuple(rows)
-
-
-def pad(columns: int, rows: int) -> Weights:
-    """A grid between four corners (upper left, upper right, lower left, lower right), row by row."""
-    return tuple(
-        corner_weights(column / max(columns - 1, 1), row / max(rows - 1, 1))
-        for row in range(rows)
-        for column in range(columns)
-    )
-
-
-def corner_weights(x: float, y: float) -> tuple[float, float, float, float]:
-    """Bilinear weights of the four corners at (x, y) in [0, 1]^2, from the upper left."""
-    return ((1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y)
 
 
 def mixed_noise(noises: Tensor, weights: Tensor, how: Mixing) -> Tensor:

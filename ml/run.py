@@ -289,6 +289,7 @@ class Run:
             model=config.model,
             defaults=config.defaults,
             data=config.data,
+            teacher=config.teacher_from,
             device=self.device.name,
             steps=self.step,
             images=self.step * config.batch_size,

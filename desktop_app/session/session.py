@@ -10,6 +10,7 @@ from desktop_app import work
 from desktop_app.jobs import Ended, Job, Lane, Work
 from desktop_app.session.explore import Explore
 from desktop_app.session.generate import Generate
+from desktop_app.session.interpolate import Interpolate
 from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings
 from desktop_app.work import Ready
@@ -60,6 +61,7 @@ class Session(QObject):
         self.closing = False
         self.generate = Generate(self, settings.generate)
         self.explore = Explore(self, settings.explore)
+        self.interpolate = Interpolate(self, settings.interpolate)
         self.train = Train(self, settings.train, settings.data_root)
         self._jobs: dict[int, tuple[Job, Handler]] = {}
         self._drain = QTimer(self, singleShot=True, interval=FRAME_MS)

@@ -13,7 +13,8 @@ from ml.config import SampleRequest
 from ml.events import Sampled
 from ml.judge import Judge
 
-BUNDLED = ("digits", "judge")
+BUNDLED = ("digits", "judge", "unconditional", "digit-clip", "autoencoder", "latent", "text", "student")
+MOST_BYTES = 60_000_000  # of everything that ships with the program
 
 
 def request(count: int, seed: int) -> SampleRequest:
@@ -44,7 +45,8 @@ def test_a_digit_of_a_batch_is_that_digit_alone() -> None:
 @pytest.mark.parametrize("name", BUNDLED)
 def test_the_committed_configuration_is_the_one_it_was_trained_with(name: str) -> None:
     header, preset = load_header(library.find(name)), presets.load(name)
-    assert header.model == preset.model and header.data == preset.data
+    of_its_own = header.model.model_copy(update={"codec": None, "reader": None})
+    assert of_its_own == preset.model and header.data == preset.data
     assert header.steps > 0 and header.seconds > 0 and header.device
 
 
@@ -57,6 +59,28 @@ def test_every_card_says_what_it_reached(name: str) -> None:
 def test_the_repository_stays_small() -> None:
     folder = library.bundled_folder()
     assert (folder / "digits.safetensors").stat().st_size <= 8_000_000
+    assert sum(path.stat().st_size for path in paths.resources().rglob("*") if path.is_file()) <= MOST_BYTES
+
+
+@pytest.mark.parametrize(("steps", "right"), [(1, 0.98), (2, 0.98), (4, 0.98)])
+def test_the_student_draws_in_few_steps(steps: int, right: float) -> None:
+    defaults = load_header(library.find("student")).defaults.with_changes(steps=steps)
+    wanted = SampleRequest(**defaults.model_dump(), model="student", labels=tuple(range(10)) * 30, seed=77)
+    done = draw(wanted)
+    assert done.network_calls == steps
+    assert (Judge.bundled("cpu").judge(done.images).labels == np.array(wanted.labels)).mean() >= right
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_synthetic_digits_alone_teach_to_draw_digits(tmp_path: Path) -> None:
+    from ml.trainer import train
+
+    config = presets.load("1-minute").with_changes(data="synthetic")
+    for _ in train(config, tmp_path / "run", device="cpu"):
+        pass
+    wanted = request(20, seed=5).with_changes(model=str(tmp_path / "run"), guidance=2.0)
+    assert (Judge.bundled("cpu").judge(draw(wanted).images).labels == np.array(wanted.labels)).mean() >= 0.8
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ml import interpolation, pipeline
+from ml import interpolation, pipeline, walks
 from ml.cli import main
 from ml.config import NO_LABEL, Corner, SampleRequest
 from ml.errors import BadRequest
@@ -51,17 +51,17 @@ def test_the_same_and_the_opposite_noise_have_an_in_between(corners: tuple[int, 
 
 
 def test_weights_of_lines_loops_and_pads() -> None:
-    assert interpolation.line(3) == ((1, 0), (0.5, 0.5), (0, 1))
-    assert interpolation.path(3, 5) == ((1, 0, 0), (0.5, 0.5, 0), (0, 1, 0), (0, 0.5, 0.5), (0, 0, 1))
-    loop = interpolation.path(2, 4, loop=True)
+    assert walks.path((0, 1), 3) == ((1, 0), (0.5, 0.5), (0, 1))
+    assert walks.path(range(3), 5) == ((1, 0, 0), (0.5, 0.5, 0), (0, 1, 0), (0, 0.5, 0.5), (0, 0, 1))
+    loop = walks.path((0, 1), 4, loop=True)
     assert loop == ((1, 0), (0.5, 0.5), (0, 1), (0.5, 0.5))  # and then the first again
-    grid = interpolation.pad(3, 3)
+    grid = walks.pad(3, 3)
     assert [grid[k].index(1) for k in (0, 2, 6, 8)] == [0, 1, 2, 3] and grid[4] == (0.25,) * 4
 
 
 def test_corners_are_the_images_of_their_seeds() -> None:
     corners = (Corner(seed=5, label=3), Corner(seed=8, label=7))
-    weights = interpolation.line(5)
+    weights = walks.path((0, 1), 5)
     walk = sample(SampleRequest(labels=(NO_LABEL,) * 5, corners=corners, weights=weights))
     alone = sample(SampleRequest(labels=(3,), seed=5)), sample(SampleRequest(labels=(7,), seed=8))
     for ours, theirs in ((walk[0], alone[0][0]), (walk[-1], alone[1][0])):
@@ -72,7 +72,7 @@ def test_corners_are_the_images_of_their_seeds() -> None:
 
 def test_a_walk_stays_on_its_digit_and_takes_small_steps() -> None:
     corners = tuple(Corner(seed=seed, label=4) for seed in (1, 2))
-    walk = sample(SampleRequest(labels=(NO_LABEL,) * 20, corners=corners, weights=interpolation.line(20)))
+    walk = sample(SampleRequest(labels=(NO_LABEL,) * 20, corners=corners, weights=walks.path((0, 1), 20)))
     assert (Judge.bundled("cpu").judge(walk).labels == 4).mean() >= 0.9
     steps = np.abs(np.diff(walk.astype(int), axis=0)).mean(axis=(1, 2))
     assert steps.max() < 0.6 * np.abs(walk[-1].astype(int) - walk[0]).mean()
@@ -80,7 +80,7 @@ def test_a_walk_stays_on_its_digit_and_takes_small_steps() -> None:
 
 def test_classes_melt_into_one_another() -> None:
     corners = (Corner(seed=3, label=1), Corner(seed=3, label=7))
-    walk = sample(SampleRequest(labels=(NO_LABEL,) * 9, corners=corners, weights=interpolation.line(9)))
+    walk = sample(SampleRequest(labels=(NO_LABEL,) * 9, corners=corners, weights=walks.path((0, 1), 9)))
     verdict = Judge.bundled("cpu").judge(walk)
     assert (verdict.labels[0], verdict.labels[-1]) == (1, 7)
     assert np.isin(verdict.labels, (1, 7)).sum() >= 7

@@ -1,0 +1,237 @@
+"""The Interpolate page: a pad between four corners, a mixture of ten classes, and a walk to take away."""
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop_app.panels.page import Page
+from desktop_app.session import Session
+from desktop_app.session.interpolate import LOOP, MAP
+from desktop_app.session.session import Message
+from desktop_app.theme import Space, theme
+from desktop_app.widgets.basics import Button, Card, ElidedLabel, Label, row
+from desktop_app.widgets.controls import ChoiceRow, Section, Segmented, SliderRow
+from desktop_app.widgets.image_grid import ImageGrid
+from desktop_app.widgets.pad import Pad
+from ml.config import NO_LABEL
+from ml.files import free_name
+from ml.images import grid
+
+MODES = (("pad", "Four corners"), ("classes", "Ten classes"))
+MODE_TIPS = ("Between four images, each with its noise and its digit", "Between digits, from one noise")
+MIXINGS = (("slerp", "slerp"), ("lerp", "lerp"))
+MIXING_TIPS = (
+    "Around the sphere on which noise lies: every image in between is as good",
+    "Straight through: in between the noise is too weak, and the images fade",
+)
+CORNERS = ("Upper left", "Upper right", "Lower left", "Lower right")
+FORMATS = (
+    (".gif", "Film of the walk (GIF)"),
+    (".webp", "Film of the walk (WebP)"),
+    (".apng", "Film of the walk (APNG)"),
+    (".png", "Strip of the walk (PNG)"),
+    (".npz", "Arrays (NPZ)"),
+)
+FOOT_HEIGHT, STRIP_HEIGHT, FILM_MS = 38, 84, 120
+
+
+class InterpolatePanel(Page):
+    """Binds the widgets of the page to `session.interpolate`."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Interpolate")
+        self._session, self._interpolate = session, session.interpolate
+        self.export_folder: Path | None = None
+        self.mode = Segmented(MODES, name="Between", tips=MODE_TIPS)
+        self.pad = Pad()
+        self.sliders = [SliderRow(f"Digit {k}", 0, 1, 0, step=0.01, decimals=2, tip=f"How much of a {k} there is in it")
+                        for k in range(10)]  # fmt: skip
+        self.image = ImageGrid("The image at this place", margin=14)
+        self.image.set_empty_text("Drawing…")
+        self.strip = ImageGrid("The walk around the corners", margin=10, gap=4)
+        self.strip.set_empty_text("The walk around the corners appears here")
+        self.strip.setFixedHeight(STRIP_HEIGHT)
+        self.said = ElidedLabel("", "muted")
+        self.play = Button("Play the walk", "play-fill", tip="Walk around the corners, again and again")
+        self.play.setCheckable(True)
+        self._film = QTimer(self, interval=FILM_MS)
+        self._at = 0
+        self._make_settings()
+        self._arrange()
+        self._connect()
+        self._show_settings()
+
+    def _make_settings(self) -> None:
+        self.model = ChoiceRow("Model", tip="The network that draws; it has to know classes")
+        self.mixing = Segmented(MIXINGS, name="Mix noise by", tips=MIXING_TIPS)
+        labels = [(str(NO_LABEL), "any digit"), *((str(d), str(d)) for d in range(10))]
+        self.labels = [ChoiceRow(name, labels, tip="The digit of this corner") for name in CORNERS]
+        self.dice = [
+            Button(kind="tool", name=f"{name}: other noise", tip="Other noise for this corner") for name in CORNERS
+        ]
+        for die in self.dice:
+            die.set_icon("dice-five")
+        self.corner_section, self.mix_section = Section("Corners"), Section("Noise")
+        for choice, die in zip(self.labels, self.dice, strict=True):
+            holder = QWidget()
+            line = row(choice, die, spacing=Space.XS)
+            line.setStretch(0, 1)
+            holder.setLayout(line)
+            self.corner_section.add(holder)
+        self.new = Button("All other noise", "dice-five", tip="Begin anew from other noise")
+        self.export_button = Button("Export the walk…", "export", tip="Save the walk around the corners")
+
+    def _arrange(self) -> None:
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(Label("Interpolate", "heading"))
+        words.addWidget(self.said)
+        header = QHBoxLayout()
+        header.addLayout(words)
+        header.addStretch(1)
+        header.addWidget(self.mode)
+        self.body.addLayout(header)
+        mixture = Card()
+        column = QVBoxLayout(mixture)
+        column.setContentsMargins(14, Space.M, 14, Space.M)
+        column.setSpacing(Space.XS)
+        for slider in self.sliders:
+            column.addWidget(slider)
+        column.addStretch(1)
+        self.places = QStackedWidget()
+        self.places.addWidget(self.pad)
+        self.places.addWidget(mixture)
+        middle = row(self.places, self.image, spacing=Space.M)
+        middle.setStretch(0, 1)
+        middle.setStretch(1, 1)
+        self.body.addLayout(middle, 1)
+        self.body.addWidget(self.strip)
+        first = Section("Drawn by")
+        first.add(self.model)
+        self.mix_row = QWidget()
+        self.mix_row.setLayout(row(Label("Mixed by", "muted"), 1, self.mixing))
+        self.mix_section.add(self.mix_row)
+        self.mix_section.add(self.new)
+        for section in (first, self.corner_section, self.mix_section):
+            self.side.addWidget(section)
+        self.side.addStretch(1)
+        for button in (self.play, self.export_button):
+            button.setFixedHeight(FOOT_HEIGHT)
+            self.foot.addWidget(button)
+        menu = QMenu(self)
+        for suffix, text in FORMATS:
+            menu.addAction(text, partial(self.export, suffix))
+        self.export_button.setMenu(menu)
+
+    def _connect(self) -> None:
+        interpolate = self._interpolate
+        self.mode.valueChanged.connect(lambda mode: interpolate.change(mode=mode))
+        self.pad.moved.connect(lambda x, y: interpolate.change(place=(x, y)))
+        for digit, slider in enumerate(self.sliders):
+            slider.valueChanged.connect(partial(interpolate.set_share, digit))
+        self.model.valueChanged.connect(lambda name: interpolate.change(model=name))
+        self.mixing.valueChanged.connect(lambda how: interpolate.change(mixing=how))
+        for index, (label, die) in enumerate(zip(self.labels, self.dice, strict=True)):
+            label.valueChanged.connect(lambda value, index=index: interpolate.set_corner(index, label=int(value)))
+            die.clicked.connect(lambda _checked=False, index=index: interpolate.new_noise(index))
+        self.new.clicked.connect(interpolate.new_seeds)
+        self.play.toggled.connect(self._play)
+        self._film.timeout.connect(self._next_frame)
+        interpolate.changed.connect(self._show_settings)
+        interpolate.drawn.connect(self._show_image)
+        interpolate.mapped.connect(self._show_map)
+        interpolate.exported.connect(self._tell_exported)
+        self._session.ready.connect(self._show_settings)
+
+    # ---- actions
+
+    def look(self) -> None:
+        """The page is being looked at: what it shows has to be drawn."""
+        self._interpolate.look()
+
+    def export(self, suffix: str) -> None:
+        """Ask where to, and write the walk there."""
+        if self._interpolate.loop is None:
+            return
+        words = dict(FORMATS)[suffix]
+        suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-walk{suffix}")
+        name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), f"{words} (*{suffix})")
+        if name:
+            path = Path(name)
+            self.export_folder = path.parent
+            self._interpolate.export(path if path.suffix.lower() == suffix else free_name(path.with_suffix(suffix)))
+
+    def _play(self, playing: bool) -> None:
+        self.play.setText("Stop the walk" if playing else "Play the walk")
+        self.play.set_icon("pause-fill" if playing else "play-fill")
+        if playing:
+            self._film.start()
+        else:
+            self._film.stop()
+            self.strip.set_selected(None)
+            self._show_image()
+
+    def _next_frame(self) -> None:
+        loop = self._interpolate.loop
+        if loop is not None and self.isVisible():
+            self._at = (self._at + 1) % len(loop.images)
+            self.image.set_images(loop.images[self._at : self._at + 1], 1)
+            self.strip.set_selected(self._at)
+
+    # ---- what is shown
+
+    def _show_settings(self) -> None:
+        interpolate, settings = self._interpolate, self._interpolate.settings
+        self.mode.set_value(settings.mode)
+        self.places.setCurrentIndex(0 if settings.mode == "pad" else 1)
+        pads = settings.mode == "pad"
+        for widget in (self.corner_section, self.mix_row, self.strip, self.play, self.export_button):
+            widget.setVisible(pads)
+        if not pads:
+            self.play.setChecked(False)
+        self.pad.set_place(*settings.place)
+        self.mixing.set_value(settings.mixing)
+        names = interpolate.models
+        self.model.set_choices([(name, name) for name in names or [settings.model]], settings.model)
+        for choice, corner in zip(self.labels, settings.corners, strict=True):
+            choice.set_value(str(corner.label))
+        for slider, share in zip(self.sliders, settings.shares, strict=True):
+            slider.set_value(share)
+        self.said.set_text(self._saying())
+        if self.isVisible():
+            interpolate.look()
+
+    def _saying(self) -> str:
+        settings = self._interpolate.settings
+        if settings.mode == "pad":
+            return "Every image begins in noise. Between two noises lies another one, and another digit."
+        total = sum(settings.shares)
+        parts = [
+            f"{share / total:.0%} of a {digit}" for digit, share in enumerate(settings.shares) if share > 0 and total
+        ]
+        return f"One noise, and a class that is {', '.join(parts)}." if parts else "One noise, and all classes alike."
+
+    def _show_image(self) -> None:
+        if self._interpolate.image is not None and not self._film.isActive():
+            self.image.set_images(self._interpolate.image, 1)
+
+    def _show_map(self) -> None:
+        interpolate = self._interpolate
+        if interpolate.map is not None:
+            self.pad.set_picture(grid(interpolate.map, MAP, gap=0, scale=4))
+        if interpolate.loop is not None:
+            self.strip.set_images(interpolate.loop.images, LOOP)
+        ready = interpolate.loop is not None
+        self.play.setEnabled(ready)
+        self.export_button.setEnabled(ready)
+        if theme().reduced_motion:
+            self.play.setChecked(False)
+
+    def _tell_exported(self, path: Path) -> None:
+        folder = (f"show:{path.parent}", "Show folder")
+        self._session.tell(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
+
+    def hideEvent(self, event: object) -> None:
+        self.play.setChecked(False)

@@ -1,0 +1,203 @@
+"""The Interpolate page without its widgets: four corners or ten classes, and the image that lies between them."""
+
+import random
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from desktop_app import work
+from desktop_app.jobs import Ended, Job
+from desktop_app.settings import InterpolateSettings
+from desktop_app.work import Exported
+from ml import walks
+from ml.config import NO_LABEL, Corner, SampleRequest
+from ml.events import Pixels, Progress, Sampled
+from ml.export import Layout
+from ml.images import walk
+
+if TYPE_CHECKING:
+    from desktop_app.session.session import Session
+
+MAP = 5  # images across the pad
+LOOP = 24  # images of the walk through all corners
+FILM_SCALE, STRIP_SCALE, FRAME_MS = 8, 4, 100  # of what is exported
+REST_MS = 160  # after the last move, before the full model draws
+STUDENT, STUDENT_STEPS = "student", 2
+CLOCKWISE = (0, 1, 3, 2)  # the corners, from the upper left
+
+
+class Interpolate(QObject):
+    """Observable state of the page. Nothing is drawn before the page is first looked at."""
+
+    changed = Signal()  # corners, place, mixture
+    drawn = Signal()  # the image of the place
+    mapped = Signal()  # the images of the whole pad, and of the walk
+    exported = Signal(object)  # Path
+
+    def __init__(self, session: "Session", settings: InterpolateSettings) -> None:
+        super().__init__(session)
+        self._session = session
+        self.settings = settings
+        self.image: Pixels | None = None  # (1, H, W[, 3])
+        self.quick = False  # the image is a student's
+        self.map: Pixels | None = None  # (MAP * MAP, H, W[, 3]), row by row
+        self.loop: Sampled | None = None
+        self._looking = False
+        self._job: Job | None = None
+        self._drawing: SampleRequest | None = None
+        self._maps: list[Job] = []
+        self._mapped: tuple[object, ...] = ()
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest.timeout.connect(self._draw_well)
+
+    # ---- settings
+
+    def change(self, **changes: object) -> None:
+        """Change corners, place or mixture; what is shown follows."""
+        new = self.settings.with_changes(**changes)
+        if new == self.settings:
+            return
+        self.settings = new
+        self.changed.emit()
+        if self._looking:
+            self._draw_quickly()
+            self._draw_maps()
+
+    def set_corner(self, index: int, **changes: object) -> None:
+        """Another seed or label for one of the four corners."""
+        corners = list(self.settings.corners)
+        corners[index] = corners[index].with_changes(**changes)
+        self.change(corners=[corner.model_dump() for corner in corners])
+
+    def new_noise(self, index: int) -> None:
+        """Other noise for one corner."""
+        self.set_corner(index, seed=random.randrange(10_000))
+
+    def new_seeds(self) -> None:
+        """Other noise for every corner, or for the mixture of classes."""
+        corners = [corner.model_dump() | {"seed": random.randrange(10_000)} for corner in self.settings.corners]
+        self.change(corners=corners, seed=random.randrange(10_000))
+
+    def set_share(self, digit: int, share: float) -> None:
+        """How much of a class is in the mixture, from 0 to 1."""
+        shares = list(self.settings.shares)
+        shares[digit] = share
+        self.change(shares=shares)
+
+    @property
+    def models(self) -> list[str]:
+        """The models whose classes can be mixed."""
+        cards = self._session.drawing_models
+        return [card.name for card in cards if card.header.model.num_classes and not card.header.model.reader]
+
+    # ---- drawing
+
+    def look(self) -> None:
+        """The page is looked at: draw what it shows."""
+        if not self._looking and self._session.models:
+            self._looking = True
+            self._draw_well()
+            self._draw_maps()
+
+    def request(self, weights: tuple[tuple[float, ...], ...], corners: tuple[Corner, ...]) -> SampleRequest | None:
+        """Images between corners, by the chosen model at its own settings; None where there is no such model."""
+        card = self._session.card(self.settings.model)
+        if card is None:
+            return None
+        own = {"model": card.name, "labels": (NO_LABEL,) * len(weights), "mixing": self.settings.mixing}
+        places = {"corners": [corner.model_dump() for corner in corners], "weights": weights}
+        return SampleRequest.model_validate(card.header.defaults.model_dump() | own | places)
+
+    def here(self) -> SampleRequest | None:
+        """The image of the place: on the pad, or in the mixture of classes."""
+        settings = self.settings
+        if settings.mode == "pad":
+            return self.request((walks.place(*settings.place),), settings.corners)
+        shares = settings.shares if sum(settings.shares) > 0 else (1.0,) * len(settings.shares)
+        corners = tuple(Corner(seed=settings.seed, label=digit) for digit in range(len(shares)))
+        return self.request((tuple(shares),), corners)
+
+    def _draw_quickly(self) -> None:
+        """By the student where there is one, and by the model itself once nothing moves any more."""
+        request, student = self.here(), self._session.card(STUDENT)
+        if request is not None and student is not None and request.model == student.header.teacher:
+            quick = student.header.defaults.model_dump() | {"model": STUDENT, "steps": STUDENT_STEPS}
+            self._draw(request.with_changes(**quick))
+            self._rest.start()
+        elif request is not None:
+            self._draw(request)
+
+    def _draw_well(self) -> None:
+        request = self.here()
+        if request is not None:
+            self._draw(request)
+
+    def _draw(self, request: SampleRequest) -> None:
+        """Draw a request next, unless it is being drawn; of those in between only the last is."""
+        if self._session.closing or request == self._drawing:
+            return
+        if self._job:
+            self._job.control.cancel()
+        self._drawing = request
+        self._job = self._session.submit(partial(work.sketching, request), partial(self._on_drawn, request))
+
+    def _on_drawn(self, request: SampleRequest, event: object) -> None:
+        if request is not self._drawing:
+            return  # the answer to a question that is no longer asked
+        if isinstance(event, Sampled):
+            self.image, self.quick = event.images, request.model == STUDENT
+            self.drawn.emit()
+        elif isinstance(event, Ended):
+            self._job, self._drawing = None, None
+
+    def _draw_maps(self) -> None:
+        """The whole pad, and the walk around its corners; in the background of the image under the hand."""
+        settings = self.settings
+        wanted = (settings.corners, settings.mixing, settings.model)
+        if settings.mode != "pad" or wanted == self._mapped:
+            return
+        self._mapped = wanted
+        for job in self._maps:
+            job.control.cancel()
+        self._maps = []
+        around = walks.path(CLOCKWISE, LOOP, loop=True)
+        for weights, handler in ((walks.pad(MAP, MAP), self._on_map), (around, self._on_loop)):
+            request = self.request(weights, settings.corners)
+            if request is not None and not self._session.closing:
+                task, answer = partial(work.sketching, request), partial(handler, wanted)
+                self._maps.append(self._session.submit(task, answer))
+
+    def _on_map(self, wanted: tuple[object, ...], event: object) -> None:
+        if isinstance(event, Sampled) and wanted == self._mapped:
+            self.map = event.images
+            self.mapped.emit()
+
+    def _on_loop(self, wanted: tuple[object, ...], event: object) -> None:
+        if isinstance(event, Sampled) and wanted == self._mapped:
+            self.loop = event
+            self.mapped.emit()
+
+    # ---- taking it away
+
+    def export(self, path: Path) -> None:
+        """Write the walk around the corners as a film, or as a strip, by the ending of `path`."""
+        if self.loop is None:
+            return
+        is_film = path.suffix.lower() not in (".png", ".npz")
+        kind, columns, scale = ("walk", 1, FILM_SCALE) if is_film else ("images", LOOP // 2, STRIP_SCALE)
+        even = {"first_ms": FRAME_MS, "frame_ms": FRAME_MS, "last_ms": FRAME_MS}
+        layout = Layout.model_validate({"columns": columns, "scale": scale, "kind": kind, **even})
+        pictures = walk(self.loop.images) if is_film else ()
+        task = partial(work.exporting, path, self.loop.images, self.loop.request, layout, pictures)
+        self._session.submit(task, self._on_export)
+
+    def _on_export(self, event: object) -> None:
+        if isinstance(event, Progress):
+            self._session.status = event.what
+        elif isinstance(event, Exported):
+            self.exported.emit(event.path)
+        elif isinstance(event, Ended):
+            self._session.status = ""
+        self._session.status_changed.emit()

@@ -1,0 +1,120 @@
+"""A pad to drag over: images between four corners, and a handle at the place that is chosen."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from desktop_app.theme import Radius, Type, theme, ui_font
+
+Pixels = NDArray[np.uint8]
+HANDLE = 10
+KEY_STEP = 0.05
+VEIL = 120  # how dark the images under the handle are, of 255
+
+
+class Pad(QWidget):
+    """A square; `moved(x, y)` in [0, 1]^2 from the upper left, by mouse or arrow keys."""
+
+    moved = Signal(float, float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._place = (0.5, 0.5)
+        self._picture: QImage | None = None
+        self.setAccessibleName("Pad between four corners")
+        self.setToolTip("Drag the handle: each corner counts the more, the nearer it is")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+        self.setMinimumSize(200, 200)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def place(self) -> tuple[float, float]:
+        return self._place
+
+    def set_place(self, x: float, y: float) -> None:
+        """Show a place without emitting."""
+        self._place = (x, y)
+        self.setAccessibleDescription(f"{x:.0%} from the left, {y:.0%} from the top")
+        self.update()
+
+    def set_picture(self, picture: Pixels | None) -> None:
+        """The images between the corners as one, (H, W) grey or (H, W, 3)."""
+        self._picture = None
+        if picture is not None:
+            packed = np.ascontiguousarray(picture)
+            kind = QImage.Format.Format_Grayscale8 if picture.ndim == 2 else QImage.Format.Format_RGB888
+            self._picture = QImage(packed.data, packed.shape[1], packed.shape[0], packed.strides[0], kind).copy()
+        self.update()
+
+    def square(self) -> QRectF:
+        """Where the pad lies in the widget."""
+        side = float(min(self.width(), self.height()))
+        return QRectF((self.width() - side) / 2, (self.height() - side) / 2, side, side)
+
+    def point(self) -> QPointF:
+        """Where the handle is."""
+        area = self._reach()
+        return QPointF(area.left() + self._place[0] * area.width(), area.top() + self._place[1] * area.height())
+
+    def _reach(self) -> QRectF:
+        """From the middle of one corner's image to that of the opposite one's."""
+        area = self.square()
+        inset = area.width() / 10  # half of one image, of the five across
+        return area.adjusted(inset, inset, -inset, -inset)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colors, area = theme().colors, self.square()
+        shape = QPainterPath()
+        shape.addRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), Radius.CARD, Radius.CARD)
+        painter.fillPath(shape, colors.color("stage"))
+        painter.save()
+        painter.setClipPath(shape)
+        if self._picture is not None:
+            painter.drawImage(area, self._picture)
+            painter.fillPath(shape, QColor(0, 0, 0, VEIL))
+        painter.restore()
+        if self._picture is None:
+            painter.setPen(colors.color("stage_text"))
+            painter.setFont(ui_font(Type.SMALL))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "Drawing what lies between…")
+        painter.setPen(QPen(colors.color("accent" if self.hasFocus() else "stage_border"), 1.5))
+        painter.drawPath(shape)
+        if self._picture is not None:
+            painter.setPen(QPen(colors.color("stage_accent"), 3))
+            painter.setBrush(colors.color("handle"))
+            painter.drawEllipse(self.point(), HANDLE, HANDLE)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._go_to(event.position())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._go_to(event.position())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        moves = {
+            Qt.Key.Key_Left: (-KEY_STEP, 0.0),
+            Qt.Key.Key_Right: (KEY_STEP, 0.0),
+            Qt.Key.Key_Up: (0.0, -KEY_STEP),
+            Qt.Key.Key_Down: (0.0, KEY_STEP),
+        }
+        move = moves.get(Qt.Key(event.key()))
+        if move is None:
+            super().keyPressEvent(event)
+        else:
+            self._take(self._place[0] + move[0], self._place[1] + move[1])
+
+    def _go_to(self, position: QPointF) -> None:
+        area = self._reach()
+        self._take((position.x() - area.left()) / area.width(), (position.y() - area.top()) / area.height())
+
+    def _take(self, x: float, y: float) -> None:
+        place = (round(min(max(x, 0.0), 1.0), 3), round(min(max(y, 0.0), 1.0), 3))
+        if place != self._place:
+            self.set_place(*place)
+            self.moved.emit(*place)

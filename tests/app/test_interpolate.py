@@ -1,0 +1,120 @@
+"""The Interpolate page: the image follows the pad and the classes, and the walk can be taken away."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from desktop_app.main_window import MainWindow
+from desktop_app.panels.interpolate import InterpolatePanel
+from desktop_app.session.interpolate import LOOP, MAP
+from ml.cli import main
+from ml.judge import Judge
+from tests.app.conftest import WAIT_MS
+
+
+@pytest.fixture
+def panel(window: MainWindow, qtbot: QtBot) -> Iterator[InterpolatePanel]:
+    window.show()
+    window.rail.set_page("interpolate")
+    panel, state = window._interpolate, window.session.interpolate
+    assert panel is not None
+    qtbot.waitUntil(lambda: state.map is not None and state.loop is not None, timeout=WAIT_MS)
+    yield panel
+    panel.play.setChecked(False)
+    rested(panel, qtbot)
+
+
+def rested(panel: InterpolatePanel, qtbot: QtBot) -> None:
+    state = panel._interpolate
+    qtbot.waitUntil(lambda: not state._rest.isActive() and state._job is None, timeout=WAIT_MS)
+
+
+def read(images: np.ndarray) -> list[int]:
+    return Judge.bundled("cpu").judge(images).labels.tolist()
+
+
+def test_the_pad_shows_its_corners_and_the_walk_goes_around_them(panel: InterpolatePanel) -> None:
+    state = panel._interpolate
+    assert state.map is not None and state.loop is not None
+    corners = [0, MAP - 1, MAP * (MAP - 1), MAP * MAP - 1]
+    assert read(state.map[corners]) == [corner.label for corner in state.settings.corners]
+    assert len(state.loop.images) == LOOP and len(panel.strip.images()) == LOOP
+    for at, corner in ((0, 0), (LOOP // 4, 1), (LOOP // 2, 3), (3 * LOOP // 4, 2)):
+        assert np.abs(state.loop.images[at].astype(int) - state.map[corners[corner]]).max() <= 2
+
+
+def test_the_image_follows_the_hand_at_once_and_rests_well_drawn(panel: InterpolatePanel, qtbot: QtBot) -> None:
+    state, pad = panel._interpolate, panel.pad
+    quick: list[bool] = []
+    state.drawn.connect(lambda: quick.append(state.quick))
+    corner = pad._reach().topLeft().toPoint()
+    qtbot.mousePress(pad, Qt.MouseButton.LeftButton, pos=corner + QPoint(30, 10))
+    assert 0 < state.settings.place[1] < state.settings.place[0] < 0.2
+    qtbot.mouseMove(pad, corner)
+    qtbot.mouseRelease(pad, Qt.MouseButton.LeftButton, pos=corner)
+    assert state.settings.place == (0.0, 0.0)
+    qtbot.waitUntil(lambda: quick[-1:] == [False], timeout=WAIT_MS)
+    assert quick[0] is True  # the student first
+    assert state.image is not None and state.map is not None
+    assert np.abs(state.image[0].astype(int) - state.map[0]).max() <= 2
+    assert np.array_equal(panel.image.images(), state.image)
+    pad.setFocus()
+    qtbot.keyClick(pad, Qt.Key.Key_Right)
+    qtbot.keyClick(pad, Qt.Key.Key_Down)
+    assert state.settings.place == (0.05, 0.05)
+
+
+def test_a_corner_gets_another_digit_and_other_noise(panel: InterpolatePanel, qtbot: QtBot) -> None:
+    state = panel._interpolate
+    before = state.map
+    with qtbot.waitSignals([state.mapped, state.mapped], timeout=WAIT_MS):
+        choice = panel.labels[0]
+        choice.combo.setCurrentIndex(choice.combo.findData("5"))
+        choice.combo.activated.emit(0)
+    assert state.map is not None and state.map is not before and read(state.map[:1]) == [5]
+    seeds = [corner.seed for corner in state.settings.corners]
+    panel.dice[0].click()
+    assert [a == corner.seed for a, corner in zip(seeds, state.settings.corners, strict=True)].count(False) <= 1
+    panel.new.click()
+    assert state.settings.corners[0].label == 5
+
+
+def test_ten_classes_are_mixed(panel: InterpolatePanel, qtbot: QtBot) -> None:
+    state = panel._interpolate
+    panel.mode.valueChanged.emit("classes")
+    assert panel.strip.isHidden() and "50% of a 3, 50% of a 8" in panel.said.full_text()
+    for digit in range(10):
+        state.set_share(digit, float(digit == 6))
+    rested(panel, qtbot)
+    qtbot.waitUntil(lambda: state.image is not None and not state.quick, timeout=WAIT_MS)
+    assert state.image is not None and read(state.image) == [6]
+    state.set_share(6, 0.0)
+    assert panel.said.full_text() == "One noise, and all classes alike."
+    panel.mode.valueChanged.emit("pad")
+
+
+def test_the_walk_is_played_and_exported(
+    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel.play.click()
+    qtbot.waitUntil(lambda: (panel.strip.selected() or 0) >= 2, timeout=WAIT_MS)
+    panel.play.click()
+    assert panel.strip.selected() is None
+    for suffix in (".gif", ".png"):
+        path = tmp_path / f"walk{suffix}"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, path=path: (str(path), ""))
+        with qtbot.waitSignal(window.session.interpolate.exported, timeout=WAIT_MS):
+            panel.export(suffix)
+        assert main(["verify", str(path)]) == 0
+
+
+def test_the_page_is_as_it_was_at_the_next_start(panel: InterpolatePanel, window: MainWindow) -> None:
+    panel._interpolate.change(place=(0.25, 0.75), mixing="lerp")
+    remembered = window.remember()
+    assert remembered.interpolate.place == (0.25, 0.75) and remembered.interpolate.mixing == "lerp"
+    assert type(remembered).model_validate_json(remembered.model_dump_json()) == remembered
