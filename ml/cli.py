@@ -305,7 +305,7 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(help="schedule, steps, eta, guidance, chain, clipping or words.")],
+    name: Annotated[str, typer.Argument(help="Its name, such as steps; a wrong one names all.")],
     out: Annotated[Path, typer.Option(help="The figure to write, a .png.")],
     seed: Annotated[int, typer.Option(min=0)] = 2026,
     device: Device = "auto",

@@ -117,6 +117,7 @@ class Frame:
     x_t: Pixels
     x0_hat: Pixels
     similarity: NDArray[np.float32] | None = None  # of x0_hat to the prompt, (N,), where CLIP steers
+    eps: Pixels | None = None  # the noise that x0_hat leaves of x_t, grey where it is 0; None in a latent, or for none
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,23 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             "w = 1.3": DDIM | {"steps": 20},
         },
     ),
+    "samplers": Experiment(
+        "Which sampler, in ten steps?",
+        {
+            name: {"sampler": key}
+            for key, name in (
+                ("dpm++", "DPM-Solver++"),
+                ("heun", "Heun"),
+                ("ddim", "DDIM"),
+                ("ddpm", "DDPM"),
+                ("ddpm-clip", "DDPM, clipped"),
+            )
+        },
+    ),
+    "student": Experiment(
+        "What does a few-step student lose?",
+        {"ten steps": {}} | {f"student, {n} step{'s' * (n > 1)}": {"model": "student", "steps": n} for n in (1, 2, 4)},
+    ),
     "words": Experiment(
         "Which digits does CLIP guidance get right?", {f"“{word}”": {"prompt": word} for word in captions.WORDS}, "clip"
     ),
@@ -116,7 +133,7 @@ def _verdict(sampled: Sampled, judge: Judge) -> str:
 
 
 def _request(route: Route, changes: Mapping[str, Any], seed: int) -> SampleRequest:
-    model = MODELS[route]
+    model = changes.get("model", MODELS[route])
     labels = tuple(k % SHOWN for k in range(JUDGED)) if route == "class" else (NO_LABEL,) * JUDGED
     settings = for_route(load_header(find(model)).defaults, route).model_dump() | dict(changes)
     return SampleRequest.model_validate(settings | {"model": model, "route": route, "labels": labels, "seed": seed})

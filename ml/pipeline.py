@@ -16,7 +16,7 @@ from ml import captions, library, text
 from ml.checkpoint import ModelHeader, file_hash, fit, load_model
 from ml.config import DRAWING, NO_LABEL, DeviceName, ModelConfig, SampleRequest
 from ml.control import RunControl
-from ml.denoiser import NetworkDenoiser
+from ml.denoiser import NetworkDenoiser, to_eps
 from ml.device import pick, tune
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
@@ -31,6 +31,7 @@ from ml.schedules import grid_of, schedule_of
 if TYPE_CHECKING:
     from ml.clip import Matcher
 
+EPS_RANGE = 3.0  # standard deviations of noise between black and white
 BATCH = 100  # images sampled together; bounds memory however many are asked for
 
 
@@ -208,4 +209,6 @@ def _frame(model: LoadedModel, step: DenoiseStep, first: int, steps: int, matche
     x_t, x0_hat = model.pixels(step.x_t / contrast), model.pixels(step.x0_hat)
     similarity = matcher.similarity(x0_hat).cpu().numpy() if matcher else None
     pictures = to_uint8(x_t), to_uint8(x0_hat)
-    return Frame(first, step.step, steps, level.t, level.alpha, level.sigma, *pictures, similarity)
+    seen = level.sigma > 0 and not isinstance(model.network, LatentModel)
+    eps = to_uint8(to_eps(step.x0_hat, step.x_t, level) / EPS_RANGE) if seen else None
+    return Frame(first, step.step, steps, level.t, level.alpha, level.sigma, *pictures, similarity, eps)

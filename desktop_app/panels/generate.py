@@ -12,7 +12,7 @@ from desktop_app.panels.digit import DigitView, reading
 from desktop_app.panels.page import Page
 from desktop_app.panels.sampling import SamplingSettings
 from desktop_app.session import Session
-from desktop_app.session.generate import View
+from desktop_app.session.generate import THREE, View
 from desktop_app.session.session import Message
 from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button, row
@@ -56,6 +56,7 @@ class GeneratePanel(Page):
         self.copy_button.setEnabled(False)
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
         self._view: View = "noisy"
+        self._looked_at: int | None = None  # the digit that the view "all" is of
         self._fresh = False  # a trajectory has begun and the timeline still has the one before
         self._arrange()
         self._connect()
@@ -176,6 +177,8 @@ class GeneratePanel(Page):
         self._generate.draw()
 
     def _choose(self, index: int) -> None:
+        if self._view == "all":
+            return  # what is shown are three pictures of one digit
         self.grid.set_selected(None if self.grid.selected() == index else index)
         self._show_digit()
 
@@ -184,6 +187,14 @@ class GeneratePanel(Page):
         self.timeline.set_step(step)
 
     def _set_view(self, view: View) -> None:
+        if view == "all":
+            self._looked_at = self.grid.selected()
+            self.grid.set_selected(None)
+        elif self._view == "all":
+            self.grid.set_images(None)
+            self._view = view
+            self._show_step()
+            self.grid.set_selected(self._looked_at)
         self._view = view
         self._show_step()
 
@@ -211,6 +222,13 @@ class GeneratePanel(Page):
             self._show_step()
 
     def _show_step(self) -> None:
+        if self._view == "all":
+            three = self._generate.three(self._looked_at or 0, self.timeline.step)
+            if three is not None:
+                self.grid.set_images(three, len(THREE))
+                self.grid.set_captions([Caption(words) for words in THREE], keep_room=True)
+                self._show_digit()
+            return
         images = self._generate.shown(self.timeline.step, self._view)
         if images is not None:
             self.grid.set_images(images, self._generate.columns)
@@ -218,10 +236,14 @@ class GeneratePanel(Page):
             self._show_verdicts()
 
     def _show_digit(self) -> None:
-        self.digit.show_digit(self.grid.selected(), self.timeline.step, self._view)
+        chosen = self._looked_at if self._view == "all" else self.grid.selected()
+        self.digit.show_digit(chosen, self.timeline.step, "noisy" if self._view == "all" else self._view)
 
     def _show_verdicts(self) -> None:
         """What the judge read in the finished images, under them where they are what is shown."""
+        if self._view == "all":
+            self._show_digit()
+            return
         verdict, request = self._generate.verdict, self._generate.request
         captions: list[Caption] = []
         if verdict and request and self.timeline.step == request.steps:

@@ -24,6 +24,8 @@ QUESTIONS = {  # by the name of the experiment
     "guidance": "Guidance 1, 3 or 7.5?",
     "chain": "What if T = 20?",
     "clipping": "What does clipping repair?",
+    "samplers": "Which sampler, in ten steps?",
+    "student": "What does a few-step student lose?",
     "words": "Which digits does CLIP get right?",
 }
 

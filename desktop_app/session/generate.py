@@ -19,14 +19,15 @@ from ml.config import CLIP_MODEL, MODELS, NO_LABEL, Route, SampleRequest, Sample
 from ml.errors import BadRequest
 from ml.events import Failed, Frame, Pixels, Progress, Sampled
 from ml.export import Layout
-from ml.images import film
+from ml.images import Shown, film
 from ml.prompts import Understood
 
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
     from ml.library import ModelCard
 
-View = Literal["noisy", "clean"]
+View = Literal["noisy", "clean", "noise", "all"]
+THREE = ("noisy xₜ", "clean x₀", "noise ε")  # what is shown of one digit in the view "all"
 LIVE_DELAY_MS = 200
 ASK_DELAY_MS = 400
 WORDS_EXAMPLE = "a bold seven"
@@ -357,10 +358,22 @@ class Generate(QObject):
         return self.request.steps if self.request else 0
 
     def shown(self, step: int, view: View) -> Pixels | None:
-        """The images at a step that was computed: as noisy as they are, or as the model sees them clean."""
+        """The images at a step that was computed: as noisy as they are, as the model sees them clean, or the noise.
+
+        Of the noise, that of the step before where a finished image has none any more.
+        """
         if not 0 <= step < len(self.frames):
             return None
-        return self.frames[step].x_t if view == "noisy" else self.frames[step].x0_hat
+        if view == "noise":
+            known = [frame.eps for frame in self.frames[: step + 1] if frame.eps is not None]
+            return known[-1] if known else self.frames[step].x_t
+        return self.frames[step].x0_hat if view == "clean" else self.frames[step].x_t
+
+    def three(self, index: int, step: int) -> Pixels | None:
+        """One digit at a step as THREE: (3, H, W[, 3])."""
+        parts = [self.shown(step, view) for view in ("noisy", "clean", "noise")]
+        found = [images[index] for images in parts if images is not None and index < len(images)]
+        return np.stack(found) if len(found) == len(THREE) else None
 
     def similarity(self, index: int, step: int) -> float | None:
         """How well CLIP finds that a digit fits the prompt at a step; None where it does not steer."""
@@ -387,9 +400,10 @@ class Generate(QObject):
         """Write the grid as a picture, the denoising as a film, or the arrays, by the ending of `path`."""
         if self.sampled is None:
             return
-        kind = ("x_t" if view == "noisy" else "x0_hat") if path.suffix.lower() not in (".png", ".npz") else "images"
+        film_of: Shown = "x0_hat" if view == "clean" else "x_t"
+        kind = film_of if path.suffix.lower() not in (".png", ".npz") else "images"
         layout = Layout(columns=self.columns, scale=scale, kind=kind)
-        pictures = film(self.frames, len(self.sampled.images), "x0_hat" if kind == "x0_hat" else "x_t")
+        pictures = film(self.frames, len(self.sampled.images), film_of)
         task = partial(work.exporting, path, self.sampled.images, self.sampled.request, layout, pictures)
         self._session.submit(task, self._on_export)
 

@@ -14,10 +14,12 @@ LONGEST_MS = 6000  # ... unless the whole film would last longer than this
 SHORTEST_TICK_MS = 16  # faster films skip steps rather than tick more often
 HOLD_MS = 900  # on the last step before a loop begins again
 SPEEDS = (("0.5×", 0.5), ("1×", 1.0), ("2×", 2.0), ("4×", 4.0))
-VIEWS = (("noisy", "noisy xₜ"), ("clean", "clean x₀"))
+VIEWS = (("noisy", "noisy xₜ"), ("clean", "clean x₀"), ("noise", "noise ε"), ("all", "all"))
 VIEW_TIPS = (
     "The image itself at this step: part noise, part picture",
     "The network's guess, at this step, of the finished picture",
+    "What the guess takes for noise: grey is none, black and white are much",
+    "One digit in all three ways, side by side",
 )
 
 
@@ -27,7 +29,7 @@ class Timeline(Card):
     `begin(steps)` starts a new film, `add_step(step, noise)` makes one more step reachable, `end()` says that no
     more will come. Playback runs on a QTimer of this widget; where it catches up with the computation it waits.
     With reduced motion `autoplay` shows the last step at once, and films do not loop; the play button still plays.
-    Signals: `stepChanged(step)` however it changed, `playToggled(playing)`, `viewChanged("noisy" | "clean")`.
+    Signals: `stepChanged(step)` however it changed, `playToggled(playing)`, `viewChanged(view)` with one of VIEWS.
     """
 
     stepChanged = Signal(int)

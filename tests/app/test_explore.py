@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
 from desktop_app.panels.explore import ExplorePanel
+from desktop_app.session.explore import QUESTIONS
 from ml import experiments
 from ml.experiments import Experiment
 from tests.app.conftest import WAIT_MS
@@ -94,6 +95,13 @@ def test_a_question_is_answered_and_its_setting_tried_out(
     settings = window.session.generate.settings
     assert (settings.model, settings.guidance, settings.steps) == ("digits", 3, 2) and window.rail.page() == "generate"
     qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
+
+
+def test_the_page_asks_every_question_there_is() -> None:
+    assert {name: found.question for name, found in experiments.EXPERIMENTS.items()} == {
+        **QUESTIONS,
+        "words": "Which digits does CLIP guidance get right?",
+    }  # fmt: skip
 
 
 def test_a_question_can_be_left(panel: ExplorePanel, window: MainWindow, qtbot: QtBot) -> None:

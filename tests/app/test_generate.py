@@ -349,6 +349,29 @@ def test_a_dialog_that_is_cancelled_writes_nothing(
     assert not window.session._jobs and panel.export_folder is None
 
 
+def test_noise_and_all_three_ways_are_shown(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+    panel.timeline.set_step(1)
+    noisy = panel.grid.images().copy()
+    panel.timeline.view.button("noise").click()
+    frame = generate.frames[1]
+    assert frame.eps is not None and np.array_equal(panel.grid.images(), frame.eps)
+    assert not np.array_equal(panel.grid.images(), noisy)
+    panel.timeline.set_step(generate.steps)  # where no noise is left, that of the step before
+    assert np.array_equal(panel.grid.images(), generate.frames[-2].eps)
+    panel.timeline.set_step(1)
+    panel.timeline.view.button("noisy").click()
+    panel.grid.cellClicked.emit(3)
+    panel.timeline.view.button("all").click()
+    assert panel.grid.images().shape[0] == 3
+    for shown, part in zip(panel.grid.images(), (frame.x_t, frame.x0_hat, frame.eps), strict=True):
+        assert np.array_equal(shown, part[3])
+    panel.grid.cellClicked.emit(1)  # of three pictures of one digit none is to be chosen
+    assert panel.grid.selected() is None and panel.digit.title.text() == "Asked for: 3"
+    panel.timeline.view.button("noisy").click()
+    assert panel.grid.images().shape[0] == 10 and panel.grid.selected() == 3
+    panel.grid.cellClicked.emit(3)
+
+
 # ---- by words
 
 

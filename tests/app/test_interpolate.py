@@ -55,8 +55,8 @@ def test_the_image_follows_the_hand_at_once_and_rests_well_drawn(panel: Interpol
     corner = pad._reach().topLeft().toPoint()
     qtbot.mousePress(pad, Qt.MouseButton.LeftButton, pos=corner + QPoint(30, 10))
     assert 0 < state.settings.place[1] < state.settings.place[0] < 0.2
-    qtbot.mouseMove(pad, corner)
-    qtbot.mouseRelease(pad, Qt.MouseButton.LeftButton, pos=corner)
+    qtbot.mouseMove(pad, corner - QPoint(3, 3))
+    qtbot.mouseRelease(pad, Qt.MouseButton.LeftButton, pos=corner - QPoint(3, 3))
     assert state.settings.place == (0.0, 0.0)
     qtbot.waitUntil(lambda: quick[-1:] == [False], timeout=WAIT_MS)
     assert quick[0] is True  # the student first

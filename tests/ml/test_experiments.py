@@ -59,5 +59,5 @@ def test_the_figure_shows_every_row(name: str, tmp_path: Path, capsys: pytest.Ca
 
 
 def test_another_name_is_refused_with_those_there_are() -> None:
-    with pytest.raises(BadRequest, match="schedule, steps, eta, guidance, chain, clipping, words"):
+    with pytest.raises(BadRequest, match="schedule, steps, eta, guidance, chain, clipping, samplers, student, words"):
         answered("meaning")

@@ -1,5 +1,6 @@
 """From a request to images: batches, seeds, frames, stopping, and what cannot be drawn."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,16 @@ def test_a_model_that_was_trained_on_is_loaded_anew(tiny_run: Path, tmp_path: Pa
     assert pipeline.load(str(copy), "cpu") is first
     os.utime(copy, (1, 1))
     assert pipeline.load(str(copy), "cpu") is not first
+
+
+def test_a_step_tells_noisy_clean_and_noise_of_which_two_make_the_third(tiny_run: Path) -> None:
+    request = SampleRequest(model=str(tiny_run), labels=(1, 2), steps=6, clipping="static")
+    frames = [event for event in pipeline.sample(request, device="cpu") if isinstance(event, Frame)]
+    assert [frame.eps is None for frame in frames] == [False] * 6 + [True]
+    for frame in frames[:-1]:
+        assert frame.eps is not None and frame.eps.shape == frame.x_t.shape
+        x_t, x0, eps = (part / 127.5 - 1 for part in (frame.x_t, frame.x0_hat, frame.eps))
+        contrast = max(1.0, math.hypot(frame.alpha, frame.sigma))
+        made = (frame.alpha * x0 + frame.sigma * pipeline.EPS_RANGE * eps) / contrast
+        seen = (frame.x_t > 0) & (frame.x_t < 255) & (frame.eps > 0) & (frame.eps < 255)
+        assert np.abs(made - x_t)[seen].max() < 0.05
