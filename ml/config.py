@@ -149,6 +149,9 @@ class SampleRequest(SampleSettings):
     prompt: str = Field(default="", max_length=500, description="what the person typed")
     route: Route = Field(default="class", description="how the prompt reaches the model")
 
+    source: str = Field(default="", max_length=200_000, description="an image to begin from: a PNG in base64")
+    mask: str = Field(default="", max_length=200_000, description="the same size, white where it is to be completed")
+    vary_from: float = Field(default=0.0, ge=0, le=1000, description="sigma/alpha the source is noised to; 0: all")
     corners: tuple[Corner, ...] = Field(default=(), max_length=100)
     weights: tuple[tuple[float, ...], ...] = Field(default=(), description="of the corners, for each image")
     mixing: Mixing = Field(default="slerp", description="of starting noises, on the sphere or straight through it")

@@ -56,6 +56,14 @@ def clip_guided(denoise: Denoiser, log_probability: Callable[[Tensor], Tensor], 
     return steered
 
 
+def completing(denoise: Denoiser, known: Tensor, mask: Tensor) -> Denoiser:
+    """Keep what is known of the clean image, and complete it where mask (1, 1, H, W) is 1 (Lugmayr et al. 2022, eq. 8).
+
+    known (1, C, H, W). With a sampler that takes steps back and anew (`repeats`), the two parts grow together: RePaint.
+    """
+    return lambda x_t, level: mask * denoise(x_t, level) + (1 - mask) * known
+
+
 def rescaled(guided: Tensor, cond: Tensor, phi: float) -> Tensor:
     """Guidance rescale (Lin et al. 2024, eq. 15, 16): a share phi in [0, 1] of `guided` gets the contrast of `cond`."""
     axes = tuple(range(1, guided.ndim))

@@ -18,15 +18,16 @@ from ml.config import DRAWING, NO_LABEL, DeviceName, ModelConfig, SampleRequest
 from ml.control import RunControl
 from ml.denoiser import NetworkDenoiser, to_eps
 from ml.device import pick, tune
+from ml.drawn_image import from_text
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
-from ml.guidance import classifier_free, clip_guided
+from ml.guidance import classifier_free, clip_guided, completing
 from ml.images import to_uint8
 from ml.interpolation import mixed_labels, mixed_noise
 from ml.models import build
 from ml.models.autoencoder import LatentModel
 from ml.samplers import DenoiseStep, SeededNoise, network_calls, run_sampler
-from ml.schedules import grid_of, schedule_of
+from ml.schedules import Level, grid_of, q_sample, schedule_of
 
 if TYPE_CHECKING:
     from ml.clip import Matcher
@@ -107,25 +108,27 @@ def sample_with(
     check_labels(request, model.config)
     started = time.perf_counter()
     images: list[np.ndarray] = []
+    grid = _grid(model, request)
     matcher = _matcher(request, model)
     for first in range(0, len(request.labels), BATCH):
         last: DenoiseStep | None = None
-        for step in _steps(model, request, first, matcher):
+        for step in _steps(model, request, first, grid, matcher):
             if control.cancelled:
                 return
             last = step
             if frames:
-                yield _frame(model, step, first, request.steps, matcher)
+                yield _frame(model, step, first, len(grid) - 1, matcher)
         if last is not None:
             images.append(to_uint8(model.pixels(last.x_t)))
     seconds = time.perf_counter() - started
     done = request.with_changes(model_hash=model.hash)
-    calls = network_calls(request, grid_of(schedule_of(model.config), request))
-    yield Sampled(done, np.concatenate(images), seconds, calls)
+    yield Sampled(done, np.concatenate(images), seconds, network_calls(request, grid))
 
 
 def check_labels(request: SampleRequest, config: ModelConfig) -> None:
     """Raises BadRequest for a label that the model does not have."""
+    if request.source and config.codec:
+        raise BadRequest(f"The model {request.model!r} works in a latent.", "Choose one that draws pixels.")
     if request.route == "text" and config.reader is None:
         raise BadRequest(f"The model {request.model!r} does not read words.", "Choose one that does, or another route.")
     asked = (*request.labels, *(corner.label for corner in request.corners))
@@ -137,10 +140,11 @@ def check_labels(request: SampleRequest, config: ModelConfig) -> None:
         )
 
 
-def _steps(model: LoadedModel, request: SampleRequest, first: int, matcher: "Matcher | None") -> Iterator[DenoiseStep]:
+def _steps(
+    model: LoadedModel, request: SampleRequest, first: int, grid: list[Level], matcher: "Matcher | None"
+) -> Iterator[DenoiseStep]:
     config = model.config
     labels = request.labels[first : first + BATCH]
-    grid = grid_of(schedule_of(config), request)
     channels, side = config.codes
     shape = (channels, side, side)
     if request.corners:
@@ -159,6 +163,12 @@ def _steps(model: LoadedModel, request: SampleRequest, first: int, matcher: "Mat
     if matcher:
         denoise = clip_guided(denoise, lambda x0: matcher.log_probability(model.pixels(x0)), request.clip_scale)
     start = grid[0].sigma * begin
+    if request.source:
+        known = from_text(request.source, channels, side).to(model.device)
+        if request.mask:
+            mask = (from_text(request.mask, 1, side).to(model.device) > 0).float()
+            denoise = completing(denoise, known, mask)
+        start = q_sample(known, begin, grid[0].alpha, grid[0].sigma)
     return run_sampler(request, denoise, start.contiguous(memory_format=torch.channels_last), grid, noise)
 
 
@@ -171,6 +181,16 @@ def _condition(model: LoadedModel, request: SampleRequest, labels: tuple[int, ..
     null = torch.tensor(model.config.num_classes, device=model.device)
     told = [model.config.num_classes if label == NO_LABEL else label for label in labels]
     return torch.tensor(told, device=model.device), null
+
+
+def _grid(model: LoadedModel, request: SampleRequest) -> list[Level]:
+    """The sampling grid; for variations of a drawing the part below `vary_from` (SDEdit, Meng et al. 2022)."""
+    grid = grid_of(schedule_of(model.config), request)
+    ratio = request.vary_from if request.source else 0
+    kept = [level for level in grid if not ratio or level.ratio <= ratio]
+    if len(kept) < 2:
+        raise BadRequest(f"No step lies below the noise level {ratio:g}.", "Take more steps, or go back further.")
+    return kept
 
 
 def _between(model: LoadedModel, request: SampleRequest, weights: Tensor) -> tuple[Tensor, Tensor]:

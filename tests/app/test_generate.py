@@ -357,7 +357,8 @@ def test_noise_and_all_three_ways_are_shown(panel: GeneratePanel, generate: Gene
     assert frame.eps is not None and np.array_equal(panel.grid.images(), frame.eps)
     assert not np.array_equal(panel.grid.images(), noisy)
     panel.timeline.set_step(generate.steps)  # where no noise is left, that of the step before
-    assert np.array_equal(panel.grid.images(), generate.frames[-2].eps)
+    before = generate.frames[-2].eps
+    assert before is not None and np.array_equal(panel.grid.images(), before)
     panel.timeline.set_step(1)
     panel.timeline.view.button("noisy").click()
     panel.grid.cellClicked.emit(3)

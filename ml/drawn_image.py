@@ -1,0 +1,35 @@
+"""A person's own drawing inside a request: small images as text, and back."""
+
+import base64
+import binascii
+import io
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ml.errors import BadRequest
+from ml.events import Pixels
+
+MAX_SIDE = 128
+
+
+def to_text(pixels: Pixels) -> str:
+    """An image (H, W) grey or (H, W, 3) as a PNG in base64."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def from_text(text: str, channels: int, side: int) -> Tensor:
+    """The image of `to_text` as (1, channels, side, side) in [-1, 1]; raises BadRequest for anything else."""
+    wrong = BadRequest("The drawing in the request cannot be read.", f"Give a PNG of {side} x {side} pixels.")
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=("PNG",)) as image:
+            if image.size != (side, side) or side > MAX_SIDE:
+                raise wrong
+            pixels = np.array(image.convert("L" if channels == 1 else "RGB"))
+    except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise wrong from error
+    return torch.from_numpy(pixels).view(side, side, channels).permute(2, 0, 1)[None].float() / 127.5 - 1

@@ -1,0 +1,125 @@
+"""A drawing in a request: varied, completed, rebuilt as another digit, and recognised by the diffusion model itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ml import data, pipeline
+from ml.checkpoint import load_header
+from ml.config import SampleRequest
+from ml.denoiser import Denoiser
+from ml.drawn_image import from_text, to_text
+from ml.errors import BadRequest
+from ml.events import Sampled
+from ml.guidance import completing
+from ml.judge import Judge
+from ml.library import find
+from ml.recognise import recognise
+from ml.schedules import Level
+
+
+@pytest.fixture(scope="module")
+def digits(mnist_root: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Twenty test digits, two of each class."""
+    test = data.load("mnist", mnist_root, "test")
+    chosen = torch.cat([(test.labels == digit).nonzero()[30:32, 0] for digit in range(10)])
+    return test.images[chosen, 0].numpy(), test.labels[chosen].numpy()
+
+
+def draw(**changes: object) -> np.ndarray:
+    settings = load_header(find("digits")).defaults.model_dump()
+    *_, done = pipeline.sample(SampleRequest.model_validate(settings | changes), device="cpu", frames=False)
+    assert isinstance(done, Sampled)
+    return done.images
+
+
+def read(images: np.ndarray) -> np.ndarray:
+    return Judge.bundled("cpu").judge(images).labels
+
+
+def test_a_drawing_goes_through_text_unharmed() -> None:
+    rng = np.random.default_rng(0)
+    for channels, shape in ((1, (28, 28)), (3, (32, 32, 3))):
+        pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+        found = from_text(to_text(pixels), channels, shape[0])
+        assert found.shape == (1, channels, shape[0], shape[1])
+        again = ((found[0] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy().reshape(shape)
+        assert np.array_equal(again, pixels)
+
+
+@pytest.mark.parametrize("text", ["", "!!", "aGVsbG8=", to_text(np.zeros((9, 9), np.uint8))])
+def test_what_is_no_drawing_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match="cannot be read"):
+        from_text(text, 1, 28)
+
+
+def test_a_little_noise_varies_a_digit_and_much_noise_forgets_it(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = digits
+    near, far = [], []
+    for image, label in zip(images[::4], labels[::4], strict=True):
+        asked = {"source": to_text(image), "labels": (int(label),) * 4, "steps": 20}
+        little, much = draw(**asked, vary_from=0.6), draw(**asked, vary_from=1000.0)
+        near.append(np.abs(little.astype(int) - image).mean())
+        far.append(np.abs(much.astype(int) - image).mean())
+        assert (read(little) == label).mean() >= 0.75
+    assert np.mean(near) < 0.6 * np.mean(far)
+
+
+def test_half_a_digit_is_completed_and_what_is_known_stays(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = digits
+    mask = np.zeros((28, 28), np.uint8)
+    mask[14:] = 255
+    right = []
+    for image, label in zip(images[1::2], labels[1::2], strict=True):
+        asked = {"source": to_text(image), "mask": to_text(mask), "labels": (int(label),) * 4}
+        made = draw(**asked, sampler="ddpm", steps=20, repeats=2)
+        assert np.abs(made[:, :14].astype(int) - image[:14]).max() <= 1
+        right.append((read(made) == label).mean())
+    assert np.mean(right) >= 0.9
+
+
+def test_a_digit_is_rebuilt_as_another(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    image = digits[0][2]  # a one
+    made = draw(source=to_text(image), labels=(7,) * 8, steps=20, vary_from=6.0)
+    assert (read(made) == 7).mean() >= 0.75
+
+
+def test_only_the_masked_part_comes_from_the_model() -> None:
+    denoise: Denoiser = lambda x_t, level: torch.full_like(x_t, 0.5)  # noqa: E731
+    mask = torch.tensor([[1.0, 0.0]]).view(1, 1, 1, 2)
+    seen = completing(denoise, torch.full((1, 1, 1, 2), -1.0), mask)(torch.zeros(3, 1, 1, 2), Level(0.5, 0.5, 0.5))
+    assert seen[:, 0, 0].tolist() == [[0.5, -1.0]] * 3
+
+
+def test_requests_that_make_no_sense_are_refused(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    source = to_text(digits[0][0])
+    with pytest.raises(BadRequest, match="No step lies below"):
+        draw(source=source, labels=(0,), vary_from=0.001)
+    with pytest.raises(BadRequest, match="works in a latent"):
+        draw(model="latent", source=source, labels=(0,))
+
+
+def test_the_diffusion_model_recognises_digits(mnist_root: Path) -> None:
+    test = data.load("mnist", mnist_root, "test")
+    chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(3))[:60]
+    *_, found = recognise(pipeline.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
+    assert isinstance(found, torch.Tensor) and found.shape == (60, 10)
+    assert float((found.argmax(dim=1) == test.labels[chosen]).float().mean()) >= 0.93
+    assert torch.allclose(found.sum(dim=1), torch.ones(60))
+
+
+@pytest.mark.slow
+def test_two_hundred_test_digits_are_recognised(mnist_root: Path) -> None:
+    test = data.load("mnist", mnist_root, "test")
+    chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(9))[:200]
+    *_, found = recognise(pipeline.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
+    assert isinstance(found, torch.Tensor)
+    assert float((found.argmax(dim=1) == test.labels[chosen]).float().mean()) >= 0.95
+
+
+def test_a_model_without_classes_recognises_nothing() -> None:
+    for name in ("unconditional", "text", "latent"):
+        with pytest.raises(BadRequest, match="no classes to tell apart"):
+            list(recognise(pipeline.load(name, "cpu"), torch.zeros(1, 1, 28, 28)))
