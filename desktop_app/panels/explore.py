@@ -35,7 +35,7 @@ SUBTITLES = {
     "questions": "Classic questions about diffusion, answered by drawing: all rows begin in the same noise.",
 }
 STRIP_HEIGHT, ROW_HEIGHT = 132, 96
-LABEL_WIDTH, VERDICT_WIDTH = 132, 168
+LABEL_WIDTH, VERDICT_WIDTH = 104, 128
 
 
 class ExplorePanel(Page):
@@ -160,7 +160,7 @@ class ExplorePanel(Page):
             return
         chosen = next(n for n in explore.noisings if n.schedule == self.schedule.value())
         self.forward.show_film(chosen.film, chosen.times, chosen.alpha_bar, explore.what)
-        self.forward.show_strip(chosen.strip, chosen.strip_times, chosen.snr)
+        self.forward.show_strip(chosen.strip, chosen.strip_times)
         self.schedules.show_all(explore.noisings)
 
     def _show_question(self) -> None:
@@ -188,7 +188,7 @@ class ForwardView(QWidget):
         self._alpha_bar = np.zeros(0)
         self.large = ImageGrid("The image at step t", margin=12)
         self.large.set_empty_text("Preparing an image…")
-        self.strip = ImageGrid("Six moments of the way into noise", margin=12, gap=64)
+        self.strip = ImageGrid("Six moments of the way into noise", margin=12, gap=44)
         self.strip.setFixedHeight(STRIP_HEIGHT)
         self.slider = Slider("Step t")
         self.numbers = {
@@ -236,11 +236,11 @@ class ForwardView(QWidget):
             self.slider.setValue(len(film) * 3 // 10)
         self._show()
 
-    def show_strip(self, strip: Pixels, times: np.ndarray, snr: np.ndarray) -> None:
-        """Some moments of it, with their signal-to-noise ratios."""
+    def show_strip(self, strip: Pixels, times: np.ndarray) -> None:
+        """Some moments of it; a click goes there."""
         self._strip_times = times
         self.strip.set_images(strip, len(strip))
-        self.strip.set_captions([Caption(f"t = {t:,} · SNR {short(float(snr[t]))}") for t in times], keep_room=True)
+        self.strip.set_captions([Caption(f"t = {t:,}") for t in times], keep_room=True)
 
     def _go_to(self, index: int) -> None:
         self.slider.setValue(int(np.abs(self._times - self._strip_times[index]).argmin()))
