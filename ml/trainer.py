@@ -75,8 +75,10 @@ def train(
     config = fitted(config, dataset)
     built_on = {} if resume else parts_of(config)
     config = with_parts(config, built_on)
-    make_folder(run_dir)
     held_out = yield from _held_out(config, data_root, control)
+    if control.cancelled:
+        return
+    make_folder(run_dir)
     weights = {name: tensors for name, (_, tensors) in built_on.items()}
     run = Run(config, run_dir, pick(device), dataset, weights, held_out)
     if resume:

@@ -168,8 +168,9 @@ class Recipe(QWidget):
             choice.set_value(str(own.get(key, setting(preset, key))))
         self.lr.set_value(float(own.get("lr", preset.lr)))
         self.batch.set_value(float(own.get("batch_size", preset.batch_size)))
-        alone = not preset.codec_from and not preset.reader_from
-        self.choices["model.network"].setVisible(alone)
+        self.choices["model.network"].setVisible(not (preset.codec_from or preset.reader_from or preset.teacher_from))
+        for key in ("model.prediction", "model.schedule", "weighting", "loss"):
+            self.choices[key].setVisible(not preset.teacher_from)  # a student is as its teacher
         self.problem.setText(self._train.contradiction)
         self.problem.setVisible(bool(self._train.contradiction))
 
