@@ -28,6 +28,7 @@ from desktop_app.widgets.navigation import NavRail, StatusBar
 from desktop_app.words import data_title, duration, preset_title
 
 if TYPE_CHECKING:  # both import pyqtgraph
+    from desktop_app.panels.draw import DrawPanel
     from desktop_app.panels.explore import ExplorePanel
     from desktop_app.panels.interpolate import InterpolatePanel
     from desktop_app.panels.train import TrainPanel
@@ -36,6 +37,7 @@ PAGES = (
     ("generate", "Generate", "image"),
     ("train", "Train", "chart-line-up"),
     ("interpolate", "Interpolate", "intersect"),
+    ("draw", "Draw", "pencil-simple"),
     ("explore", "Explore", "compass"),
 )
 SMALLEST = (1024, 700)
@@ -66,6 +68,7 @@ class MainWindow(QMainWindow):
         self.pages.addWidget(self.generate)
         self._train: TrainPanel | None = None
         self._explore: ExplorePanel | None = None
+        self._draw: DrawPanel | None = None
         self._interpolate: InterpolatePanel | None = None
         self._arrange()
         self._connect()
@@ -117,7 +120,8 @@ class MainWindow(QMainWindow):
         self.status.deviceClicked.connect(
             lambda: self.show_message(Message("info", "Noiseloom computes on the processor.", NO_GPU_HELP))
         )
-        busy = (session.generate.busy_changed, session.explore.busy_changed, session.train.state_changed)
+        pages = (session.generate, session.draw, session.explore)
+        busy = (*(page.busy_changed for page in pages), session.train.state_changed)
         for signal in (session.status_changed, *busy):
             signal.connect(self.show_status)
         session.generate.stepped.connect(lambda _step: self.show_status())
@@ -136,7 +140,8 @@ class MainWindow(QMainWindow):
         on("Ctrl+1", partial(self.rail.set_page, "generate"))
         on("Ctrl+2", partial(self.rail.set_page, "train"))
         on("Ctrl+3", partial(self.rail.set_page, "interpolate"))
-        on("Ctrl+4", partial(self.rail.set_page, "explore"))
+        on("Ctrl+4", partial(self.rail.set_page, "draw"))
+        on("Ctrl+5", partial(self.rail.set_page, "explore"))
         on("Ctrl+.", self.stop)
         on(QKeySequence.StandardKey.Undo, self.session.generate.undo)
         on("F1", explain_what_is_pointed_at)
@@ -175,7 +180,13 @@ class MainWindow(QMainWindow):
             self._interpolate = InterpolatePanel(self.session)
             self._interpolate.export_folder = self._settings.export_folder
             self.pages.addWidget(self._interpolate)
+        if key == "draw" and self._draw is None:
+            from desktop_app.panels.draw import DrawPanel
+
+            self._draw = DrawPanel(self.session)
+            self.pages.addWidget(self._draw)
         pages: dict[str, QWidget | None] = {
+            "draw": self._draw,
             "train": self._train,
             "interpolate": self._interpolate,
             "explore": self._explore,
@@ -201,6 +212,8 @@ class MainWindow(QMainWindow):
         """Stop what is being done: a drawing first, else the training, which keeps its model."""
         if self.session.generate.busy:
             self.session.generate.stop()
+        elif self.session.draw.busy:
+            self.session.draw.stop()
         elif self.session.explore.busy:
             self.session.explore.stop()
         else:
@@ -284,6 +297,8 @@ class MainWindow(QMainWindow):
             done = max(len(session.generate.frames) - 1, 0)
             digits = "digit" if count == 1 else "digits"
             self.status.set_job(f"Drawing {count} {digits}", done / steps if session.generate.frames else None)
+        elif session.draw.busy:
+            self.status.set_job(session.draw.status)
         elif session.explore.busy:
             progress = session.explore.progress
             share = progress.done / progress.total if progress and progress.total else None
@@ -321,6 +336,7 @@ class MainWindow(QMainWindow):
             generate=self.session.generate.settings,
             train=train.settings,
             explore=self.session.explore.settings,
+            draw=self.session.draw.settings,
             interpolate=self.session.interpolate.settings,
             page=self.rail.page(),
             theme=theme().mode,

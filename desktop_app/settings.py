@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from ml import paths
-from ml.config import Corner, Description, Mixing, Route, SampleRequest, SampleSettings, parse
+from ml.config import NO_LABEL, Corner, Description, Mixing, Route, SampleRequest, SampleSettings, parse
 from ml.errors import BadFile, CannotWrite
 from ml.files import atomic, make_folder
 
@@ -62,6 +62,15 @@ class InterpolateSettings(Description):
     shares: tuple[float, ...] = Field(default=(0, 0, 0, 1, 0, 0, 0, 0, 1, 0), min_length=10, max_length=10)
 
 
+class DrawSettings(Description):
+    """The Draw page."""
+
+    task: Literal["vary", "complete"] = "vary"
+    label: int = Field(default=NO_LABEL, ge=NO_LABEL, le=9, description="which digit it shall become; -1: as it comes")
+    vary_from: float = Field(default=1.0, gt=0, le=40, description="sigma/alpha the drawing is noised to")
+    pen: float = Field(default=1.3, ge=0.5, le=4, description="radius in pixels")
+
+
 class AppSettings(Description):
     """All that is remembered."""
 
@@ -70,7 +79,8 @@ class AppSettings(Description):
     train: TrainSettings = TrainSettings()
     explore: ExploreSettings = ExploreSettings()
     interpolate: InterpolateSettings = InterpolateSettings()
-    page: Literal["generate", "train", "interpolate", "explore"] = "generate"
+    draw: DrawSettings = DrawSettings()
+    page: Literal["generate", "train", "interpolate", "draw", "explore"] = "generate"
     theme: Literal["system", "light", "dark"] = "system"
     reduced_motion: bool = False
     data_root: Path | None = None

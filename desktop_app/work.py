@@ -60,6 +60,20 @@ class Noised:
 
 
 @dataclass(frozen=True, slots=True)
+class Recognised:
+    """How probable a diffusion model finds each class."""
+
+    probabilities: NDArray[np.float32]  # (classes,)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A picture to draw on, (28, 28)."""
+
+    image: Pixels
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     answer: "Answer"
 
@@ -128,6 +142,35 @@ def noising(settings: "ExploreSettings", data_root: Path | None, _control: RunCo
 
     image, what = forward.example(settings.digit, settings.example, data_root, settings.picture)
     yield Noised(forward.noisings(image, settings.timesteps, settings.example), what)
+
+
+def recognising(image: Pixels, model: str, control: RunControl) -> Iterator[object]:
+    """Have a diffusion model say which of its classes an image (H, W) is."""
+    import torch
+
+    from ml import pipeline
+    from ml.recognise import recognise
+
+    x0 = torch.from_numpy(image.copy())[None, None].float() / 127.5 - 1
+    for event in recognise(pipeline.load(model), x0, control=control):
+        yield event if isinstance(event, Progress) else Recognised(event[0].numpy())
+
+
+def opening(path: Path, _control: RunControl) -> Iterator[object]:
+    """Read a picture as a drawing: bright strokes on black, turned around where the paper is white."""
+    yield Progress("Opening the picture", 0, 0)
+    from ml import forward
+
+    image, _ = forward.example(0, 0, None, path)
+    yield Opened(255 - image if image.mean() > 127 else image)
+
+
+def example(digit: int, number: int, data_root: Path | None, _control: RunControl) -> Iterator[object]:
+    """A digit to begin with."""
+    yield Progress("Looking for a digit", 0, 0)
+    from ml import forward
+
+    yield Opened(forward.example(digit, number, data_root)[0])
 
 
 def experimenting(name: str, control: RunControl) -> Iterator[object]:

@@ -3,14 +3,16 @@
 import base64
 import binascii
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
 from ml.errors import BadRequest
 from ml.events import Pixels
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAX_SIDE = 128
 
@@ -22,7 +24,7 @@ def to_text(pixels: Pixels) -> str:
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def from_text(text: str, channels: int, side: int) -> Tensor:
+def from_text(text: str, channels: int, side: int) -> "Tensor":
     """The image of `to_text` as (1, channels, side, side) in [-1, 1]; raises BadRequest for anything else."""
     wrong = BadRequest("The drawing in the request cannot be read.", f"Give a PNG of {side} x {side} pixels.")
     try:
@@ -32,4 +34,6 @@ def from_text(text: str, channels: int, side: int) -> Tensor:
             pixels = np.array(image.convert("L" if channels == 1 else "RGB"))
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise wrong from error
+    import torch  # takes seconds, and the screen only needs `to_text`
+
     return torch.from_numpy(pixels).view(side, side, channels).permute(2, 0, 1)[None].float() / 127.5 - 1

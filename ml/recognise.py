@@ -14,7 +14,7 @@ from ml.schedules import q_sample, schedule_of
 
 LOOKS = 16  # noise levels that an image is looked at, each with noise of its own
 FROM, TO = 0.4, 4.0  # sigma/alpha; below every class explains what is left, above none does
-SHARPNESS = 250.0  # of the softmax over mean squared errors
+SHARPNESS = 600.0  # of the softmax over mean squared errors
 BATCH = 200
 
 

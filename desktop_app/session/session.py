@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job, Lane, Work
+from desktop_app.session.draw import Draw
 from desktop_app.session.explore import Explore
 from desktop_app.session.generate import Generate
 from desktop_app.session.interpolate import Interpolate
@@ -61,6 +62,7 @@ class Session(QObject):
         self.closing = False
         self.generate = Generate(self, settings.generate)
         self.explore = Explore(self, settings.explore)
+        self.draw = Draw(self, settings.draw)
         self.interpolate = Interpolate(self, settings.interpolate)
         self.train = Train(self, settings.train, settings.data_root)
         self._jobs: dict[int, tuple[Job, Handler]] = {}

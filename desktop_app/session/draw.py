@@ -1,0 +1,182 @@
+"""The Draw page without its widgets: a drawing, what a diffusion model makes of it, and what it takes it for."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from desktop_app import work
+from desktop_app.jobs import Ended, Job, Work
+from desktop_app.settings import DEFAULT_MODEL, DrawSettings
+from desktop_app.work import Opened, Recognised
+from ml.config import SampleRequest
+from ml.drawn_image import to_text
+from ml.events import Pixels, Progress, Sampled
+
+if TYPE_CHECKING:
+    from desktop_app.session.session import Session
+
+SIDE, COUNT = 28, 9
+STEPS = 20  # of a variation; part of them lies above the noise it begins in
+REPAINT: dict[str, Any] = {"sampler": "ddpm", "steps": 20, "repeats": 2}
+UNDO_STEPS = 50
+
+
+class Draw(QObject):
+    """Observable state of the page; a newer wish replaces the one that is being worked on."""
+
+    changed = Signal()  # settings
+    drawing_changed = Signal()  # the drawing, or what of it is marked
+    finished = Signal()  # new images
+    recognised = Signal()
+    busy_changed = Signal()
+
+    def __init__(self, session: "Session", settings: DrawSettings) -> None:
+        super().__init__(session)
+        self._session = session
+        self.settings = settings
+        self.drawing: Pixels = np.zeros((SIDE, SIDE), np.uint8)
+        self.mask: Pixels = np.zeros((SIDE, SIDE), np.uint8)  # white: to be completed
+        self.images: Pixels | None = None
+        self.probabilities: np.ndarray | None = None
+        self.status = ""
+        self._past: list[tuple[Pixels, Pixels]] = []
+        self._job: Job | None = None
+
+    def change(self, **changes: object) -> None:
+        """Change what is made of the drawing."""
+        new = self.settings.with_changes(**changes)
+        if new != self.settings:
+            self.settings = new
+            self.changed.emit()
+
+    # ---- the drawing
+
+    @property
+    def empty(self) -> bool:
+        return not self.drawing.any()
+
+    def begin_stroke(self) -> None:
+        """What follows is one step of undo."""
+        self._past = [*self._past[1 - UNDO_STEPS :], (self.drawing.copy(), self.mask.copy())]
+
+    def dab(self, x: float, y: float, *, marking: bool = False, erase: bool = False) -> None:
+        """The soft pen touches the pixel coordinates (x, y); with `marking` it says what is to be completed."""
+        rows, columns = np.mgrid[0:SIDE, 0:SIDE]
+        distance = np.hypot(columns + 0.5 - x, rows + 0.5 - y)
+        radius = self.settings.pen * (2 if marking else 1)
+        ink = (np.clip(radius + 0.5 - distance, 0, 1) * 255).astype(np.uint8)
+        if marking:
+            self.mask = np.where(ink > 0, 0 if erase else 255, self.mask).astype(np.uint8)
+        else:
+            self.drawing = np.minimum(self.drawing, 255 - ink) if erase else np.maximum(self.drawing, ink)
+        self.probabilities = None
+        self.drawing_changed.emit()
+
+    def mark_half(self) -> None:
+        """Mark the lower half."""
+        self.begin_stroke()
+        self.mask = np.zeros_like(self.mask)
+        self.mask[SIDE // 2 :] = 255
+        self.drawing_changed.emit()
+
+    def take(self, drawing: Pixels) -> None:
+        """Another drawing (SIDE, SIDE), with nothing marked."""
+        self.begin_stroke()
+        self.drawing, self.mask, self.probabilities = drawing.copy(), np.zeros_like(self.mask), None
+        self.drawing_changed.emit()
+
+    def clear(self) -> None:
+        self.take(np.zeros((SIDE, SIDE), np.uint8))
+
+    def undo(self) -> None:
+        if self._past:
+            self.drawing, self.mask = self._past.pop()
+            self.probabilities = None
+            self.drawing_changed.emit()
+
+    def load(self, path: Path) -> None:
+        """A picture from a file in place of the drawing."""
+        self._submit(partial(work.opening, path), "Opening the picture")
+
+    def example(self, digit: int, number: int) -> None:
+        """A digit of MNIST where it is at hand, or one that the program draws."""
+        self._submit(partial(work.example, digit, number, self._session.train.data_root), "Looking for a digit")
+
+    # ---- what is made of it
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
+    def request(self) -> SampleRequest | None:
+        """What the settings ask for; None without a drawing, or without anything marked where that is needed."""
+        card = self._session.card(DEFAULT_MODEL)
+        completing = self.settings.task == "complete"
+        if card is None or self.empty or (completing and not self.mask.any()):
+            return None
+        own = {"model": card.name, "labels": (self.settings.label,) * COUNT, "source": to_text(self.drawing)}
+        own |= (
+            {"mask": to_text(self.mask), **REPAINT}
+            if completing
+            else {"vary_from": self.settings.vary_from, "steps": STEPS}
+        )
+        return SampleRequest.model_validate(card.header.defaults.model_dump() | own)
+
+    def make(self) -> None:
+        """Vary the drawing, or complete what is marked of it."""
+        request = self.request()
+        if request is not None:
+            self._submit(partial(work.sketching, request), "Drawing")
+
+    def recognise(self) -> None:
+        """Ask the diffusion model which digit it is."""
+        if not self.empty:
+            self._submit(partial(work.recognising, centred(self.drawing), DEFAULT_MODEL), "Asking every class")
+
+    def stop(self) -> None:
+        if self._job:
+            self._job.control.cancel()
+            self._end()
+
+    def _submit(self, task: Work, status: str) -> None:
+        if self._session.closing:
+            return
+        if self._job:
+            self._job.control.cancel()
+        self.status = status
+        number: list[Job] = []
+        job = self._session.submit(task, lambda event: self._on_event(number, event))
+        number.append(job)
+        self._job = job
+        self.busy_changed.emit()
+
+    def _on_event(self, number: list[Job], event: object) -> None:
+        if not number or number[0] is not self._job:
+            return  # the answer to a question that is no longer asked
+        if isinstance(event, Progress) and event.total:
+            self.status = f"{event.what} {event.done} of {event.total}"
+            self.busy_changed.emit()
+        elif isinstance(event, Sampled):
+            self.images = event.images
+            self.finished.emit()
+        elif isinstance(event, Recognised):
+            self.probabilities = event.probabilities
+            self.recognised.emit()
+        elif isinstance(event, Opened):
+            self.take(event.image)
+        elif isinstance(event, Ended):
+            self._end()
+
+    def _end(self) -> None:
+        self._job, self.status = None, ""
+        self.busy_changed.emit()
+
+
+def centred(drawing: Pixels) -> Pixels:
+    """A drawing with its centre of mass in the middle, where MNIST's digits have theirs."""
+    total = max(int(drawing.sum(dtype=np.int64)), 1)
+    middle = [(np.arange(SIDE) * drawing.sum(axis=1 - axis, dtype=np.int64)).sum() / total for axis in (0, 1)]
+    return np.roll(drawing, [round((SIDE - 1) / 2 - float(at)) for at in middle], axis=(0, 1))
