@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from ml.events import Pixels, Progress, Sampled
 from ml.export import Layout
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from desktop_app.settings import ExploreSettings
     from ml.experiments import Answer
     from ml.forward import Noising
@@ -64,6 +67,15 @@ class Recognised:
     """How probable a diffusion model finds each class."""
 
     probabilities: NDArray[np.float32]  # (classes,)
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The training image that is most like an image, how far it is, in [0, 1], and whether the image copies it."""
+
+    image: Pixels
+    distance: float
+    copied: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +154,23 @@ def noising(settings: "ExploreSettings", data_root: Path | None, _control: RunCo
 
     image, what = forward.example(settings.digit, settings.example, data_root, settings.picture)
     yield Noised(forward.noisings(image, settings.timesteps, settings.example), what)
+
+
+def looking_for_nearest(image: Pixels, data_root: Path | None, _control: RunControl) -> Iterator[object]:
+    """Find the training image of MNIST that is most like an image, where MNIST is at hand."""
+    from ml import data, evaluate
+
+    if data.at_hand("mnist", data_root, "train"):
+        training = _training_images(data_root)
+        index, distance, copied = evaluate.nearest(image, training)
+        yield Nearest(training[index, 0].numpy().copy(), distance, copied)
+
+
+@lru_cache(maxsize=1)
+def _training_images(data_root: Path | None) -> "Tensor":
+    from ml import data
+
+    return data.load("mnist", data_root).images
 
 
 def recognising(image: Pixels, model: str, control: RunControl) -> Iterator[object]:

@@ -166,6 +166,17 @@ def _covered(distances: Tensor, radii: Tensor) -> float:
     return float((distances <= radii).any(dim=1).float().mean())
 
 
+def nearest(image: Pixels, training: Tensor) -> tuple[int, float, bool]:
+    """The training image nearest to an image (H, W), of training (M, 1, H, W) uint8, M at least 2.
+
+    Its index, how far it is (root mean square over pixels of [0, 1]), and whether the image copies it; see `memorised`.
+    """
+    made = torch.from_numpy(image.copy()).flatten()[None].float() / 255
+    apart = torch.cat([torch.cdist(made, _flat(part))[0] for part in training.split(10_000)])
+    (first, second), (index, _) = (part.tolist() for part in apart.topk(2, largest=False))
+    return index, first / made.shape[1] ** 0.5, first < COPY_RATIO * second
+
+
 def memorised(made: Tensor, training: Tensor) -> Tensor:
     """Which images copy a training image (Yoon et al. 2023): bool (N,), for pixels (N, P) and (M, P).
 

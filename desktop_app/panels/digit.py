@@ -5,11 +5,11 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop_app.session.generate import Generate, View
 from desktop_app.theme import Space
-from desktop_app.widgets.basics import Label
+from desktop_app.widgets.basics import Label, row
 from desktop_app.widgets.image_grid import ImageGrid
 from ml.config import NO_LABEL
 
-LARGE, STRIP_HEIGHT, STRIP_COUNT = 92, 34, 8
+LARGE, SMALL, STRIP_HEIGHT, STRIP_COUNT = 92, 44, 34, 8
 
 
 class DigitView(QWidget):
@@ -43,6 +43,14 @@ class DigitView(QWidget):
         words.addStretch(1)
         words.addWidget(self.title)
         words.addWidget(self.text)
+        self.nearest = ImageGrid("Nearest training image", margin=0, gap=0)
+        self.nearest.setFixedSize(SMALL, SMALL)
+        self.nearest.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.likeness = Label("", "small")
+        self.likeness.setWordWrap(True)
+        like = row(self.nearest, self.likeness)
+        like.setStretch(1, 1)
+        words.addLayout(like)
         words.addStretch(1)
         line = QHBoxLayout()
         line.setSpacing(Space.M)
@@ -65,6 +73,7 @@ class DigitView(QWidget):
             self.strip.hide()
             self.title.setText("No digit chosen")
             self.text.setText("Click one to see it large, and its way out of the noise.")
+            self._show_nearest(None)
             return
         label = request.labels[index]
         self.large.set_images(images[index : index + 1])
@@ -74,6 +83,22 @@ class DigitView(QWidget):
         similarity = self._generate.similarity(index, step)
         fits = [] if similarity is None else [f"fits the words: {similarity:.2f}"]
         self.text.setText("\n".join((self._verdict(index), f"seed {request.seed + index}", *fits)))
+
+        self._generate.look_for_nearest(index)
+        self._show_nearest(index)
+
+    def _show_nearest(self, index: int | None) -> None:
+        """The training image that is most like it, which would tell of learning by heart."""
+        found = None if index is None else self._generate.nearest(index)
+        for widget in (self.nearest, self.likeness):
+            widget.setVisible(found is not None)
+        if found is not None:
+            self.nearest.set_images(found.image[None])
+            self.likeness.setText("copies this one" if found.copied else "nearest in training")
+            how = "this digit copies it" if found.copied else "no copy"
+            words = f"The most similar of MNIST's training images, {found.distance:.2f} away (0 to 1): {how}"
+            self.nearest.setToolTip(words)
+            self.likeness.setToolTip(words)
 
     def _verdict(self, index: int) -> str:
         verdict = self._generate.verdict

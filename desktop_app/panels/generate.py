@@ -104,6 +104,7 @@ class GeneratePanel(Page):
         generate.begun.connect(self._begin)
         generate.stepped.connect(self._add_step)
         generate.judged.connect(self._show_verdicts)
+        generate.compared.connect(self._show_digit)
         generate.busy_changed.connect(self._show_buttons)
         generate.finished.connect(self._show_buttons)
         generate.exported.connect(self._tell_exported)

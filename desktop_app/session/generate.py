@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
 from desktop_app.settings import DEFAULT_MODEL, MAX_COLUMNS, MAX_ROWS, GenerateSettings
-from desktop_app.work import Exported, Judged, Understanding
+from desktop_app.work import Exported, Judged, Nearest, Understanding
 from ml import prompts
 from ml.config import CLIP_MODEL, MODELS, NO_LABEL, Route, SampleRequest, SampleSettings, for_route
 from ml.errors import BadRequest
@@ -60,6 +60,7 @@ class Generate(QObject):
     stepped = Signal(int)  # its steps up to this one are there
     finished = Signal()  # the images are there
     judged = Signal()
+    compared = Signal()  # the nearest training image of a digit is known
     busy_changed = Signal()
     exported = Signal(object)  # Path
 
@@ -75,6 +76,8 @@ class Generate(QObject):
         self.frames: list[Frame] = []
         self.sampled: Sampled | None = None
         self.verdict: Judged | None = None
+        self._asked_nearest: set[tuple[SampleRequest, int]] = set()
+        self._nearest: dict[tuple[SampleRequest, int], Nearest] = {}
         self._before: _Drawn | None = None
         self._job: Job | None = None
         self._past: deque[GenerateSettings] = deque(maxlen=UNDO_STEPS)
@@ -279,6 +282,8 @@ class Generate(QObject):
         self.live = live
         self.request, self.columns = request, min(len(self.row()), MAX_COLUMNS)
         self.frames, self.sampled, self.verdict = [], None, None
+        self._asked_nearest.clear()
+        self._nearest.clear()
         self._job = self._session.submit(partial(work.drawing, request), partial(self._on_event, request))
         self.begun.emit()
         self.busy_changed.emit()
@@ -374,6 +379,24 @@ class Generate(QObject):
         parts = [self.shown(step, view) for view in ("noisy", "clean", "noise")]
         found = [images[index] for images in parts if images is not None and index < len(images)]
         return np.stack(found) if len(found) == len(THREE) else None
+
+    def look_for_nearest(self, index: int) -> None:
+        """Find the training image that is most like a finished digit, where the data are at hand."""
+        sampled = self.sampled
+        if sampled is None or self.verdict is None or (sampled.request, index) in self._asked_nearest:
+            return
+        self._asked_nearest.add((sampled.request, index))
+        task = partial(work.looking_for_nearest, sampled.images[index], self._session.train.data_root)
+        self._session.submit(task, partial(self._on_nearest, (sampled.request, index)))
+
+    def _on_nearest(self, asked: tuple[SampleRequest, int], event: object) -> None:
+        if isinstance(event, Nearest):
+            self._nearest[asked] = event
+            self.compared.emit()
+
+    def nearest(self, index: int) -> Nearest | None:
+        """The training image that is most like a finished digit, once that is known."""
+        return self._nearest.get((self.sampled.request, index)) if self.sampled else None
 
     def similarity(self, index: int, step: int) -> float | None:
         """How well CLIP finds that a digit fits the prompt at a step; None where it does not steer."""

@@ -49,9 +49,9 @@ def loading(name: str, root: Path | None = None, split: Split = "train", form: F
     return (yield from source(root, split, form))
 
 
-def at_hand(name: str, root: Path | None = None) -> bool:
-    """Whether the test images of one of MNIST's kin are on this machine, so that nothing has to be downloaded."""
-    return any(idx_set.name == name and idx_set.at_hand(root) for idx_set in IDX_SETS)
+def at_hand(name: str, root: Path | None = None, split: Split = "test") -> bool:
+    """Whether that split of one of MNIST's kin is on this machine, so that nothing has to be downloaded."""
+    return any(idx_set.name == name and idx_set.at_hand(root, split) for idx_set in IDX_SETS)
 
 
 def load(name: str, root: Path | None = None, split: Split = "train", form: Form = AS_IT_IS) -> Dataset:

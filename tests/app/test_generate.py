@@ -349,6 +349,26 @@ def test_a_dialog_that_is_cancelled_writes_nothing(
     assert not window.session._jobs and panel.export_folder is None
 
 
+def test_the_nearest_training_image_stands_beside_a_digit(
+    panel: GeneratePanel, generate: Generate, window: MainWindow, qtbot: QtBot, mnist_root: Path
+) -> None:
+    from ml import data
+
+    window.session.train.data_root = mnist_root
+    with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
+        panel.grid.cellClicked.emit(2)
+    found = generate.nearest(2)
+    assert found is not None and generate.sampled is not None and panel.digit.nearest.isVisibleTo(panel)
+    training = data.load("mnist", mnist_root).images[:, 0].numpy().astype(float)
+    apart = np.sqrt(((training - generate.sampled.images[2]) ** 2).mean(axis=(1, 2))) / 255
+    assert found.distance == pytest.approx(apart.min(), abs=1e-4)
+    assert np.array_equal(found.image, training[int(apart.argmin())]) and not found.copied
+    assert "no copy" in panel.digit.nearest.toolTip()
+    panel.grid.cellClicked.emit(2)
+    assert not panel.digit.nearest.isVisibleTo(panel)
+    window.session.train.data_root = None
+
+
 def test_noise_and_all_three_ways_are_shown(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
     panel.timeline.set_step(1)
     noisy = panel.grid.images().copy()

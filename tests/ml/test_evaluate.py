@@ -8,7 +8,7 @@ import torch
 
 from ml import data
 from ml.errors import BadRequest
-from ml.evaluate import Report, evaluate_images, frechet, memorised, precision_recall
+from ml.evaluate import Report, evaluate_images, frechet, memorised, nearest, precision_recall
 from ml.judge import Judge
 
 
@@ -82,3 +82,14 @@ def test_real_digits_score_like_real_digits_and_copies_are_noticed(mnist_root: P
 def test_too_few_images_are_refused(mnist_root: Path) -> None:
     with pytest.raises(BadRequest, match="at least 100"):
         report(np.zeros((10, 28, 28), np.uint8), (0,) * 10, mnist_root)
+
+
+def test_a_copy_of_a_training_image_is_found_out() -> None:
+    rng = np.random.default_rng(0)
+    training = torch.from_numpy(rng.integers(0, 256, (50, 1, 28, 28), dtype=np.uint8))
+    copy = training[31, 0].numpy().copy()
+    copy[0, 0] ^= 1
+    index, distance, copied = nearest(copy, training)
+    assert (index, copied) == (31, True) and distance < 1e-3
+    index, distance, copied = nearest(rng.integers(0, 256, (28, 28), dtype=np.uint8), training)
+    assert not copied and distance > 0.3
