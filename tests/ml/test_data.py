@@ -306,7 +306,8 @@ def test_the_real_mnist_is_read_as_torchvision_reads_it(mnist_root: Path) -> Non
         assert torch.equal(dataset.labels, theirs.targets)
 
 
-def test_synthetic_digits_are_a_data_set_that_shows_its_progress() -> None:
+def test_synthetic_digits_are_a_data_set_that_shows_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.data.drawn._kept", {})  # drawn by an earlier test, they would be there at once
     steps = []
     loading = data.loading("synthetic", split="test")
     try:
