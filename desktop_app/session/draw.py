@@ -44,6 +44,7 @@ class Draw(QObject):
         self.status = ""
         self._past: list[tuple[Pixels, Pixels]] = []
         self._job: Job | None = None
+        self._asked = 0  # how often something was asked for
 
     def change(self, **changes: object) -> None:
         """Change what is made of the drawing."""
@@ -147,14 +148,12 @@ class Draw(QObject):
         if self._job:
             self._job.control.cancel()
         self.status = status
-        number: list[Job] = []
-        job = self._session.submit(task, lambda event: self._on_event(number, event))
-        number.append(job)
-        self._job = job
+        self._asked += 1
+        self._job = self._session.submit(task, partial(self._on_event, self._asked))
         self.busy_changed.emit()
 
-    def _on_event(self, number: list[Job], event: object) -> None:
-        if not number or number[0] is not self._job:
+    def _on_event(self, asked: int, event: object) -> None:
+        if asked != self._asked or self._job is None:
             return  # the answer to a question that is no longer asked
         if isinstance(event, Progress) and event.total:
             self.status = f"{event.what} {event.done} of {event.total}"

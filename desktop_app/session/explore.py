@@ -48,6 +48,7 @@ class Explore(QObject):
         self.answer: Answer | None = None
         self.progress: Progress | None = None
         self._job: Job | None = None
+        self._asked = 0  # how often something was asked
         self._shown: ExploreSettings | None = None
 
     def change(self, **changes: object) -> None:
@@ -92,7 +93,8 @@ class Explore(QObject):
             return
         self.stop()
         self.question, self.answer, self.progress = question, None, None
-        self._job = self._session.submit(partial(work.experimenting, question), partial(self._on_answer, question))
+        self._asked += 1
+        self._job = self._session.submit(partial(work.experimenting, question), partial(self._on_answer, self._asked))
         self.busy_changed.emit()
 
     def stop(self) -> None:
@@ -103,9 +105,9 @@ class Explore(QObject):
             self.question, self.progress = "", None
             self.busy_changed.emit()
 
-    def _on_answer(self, question: str, event: object) -> None:
-        if question != self.question or self._job is None:
-            return
+    def _on_answer(self, asked: int, event: object) -> None:
+        if asked != self._asked or self._job is None:
+            return  # the answer to a question that is no longer asked
         if isinstance(event, Progress):
             self.progress = event
             self.busy_changed.emit()

@@ -97,6 +97,21 @@ def test_a_question_is_answered_and_its_setting_tried_out(
     qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
 
 
+def test_a_question_left_and_asked_again_is_answered(
+    panel: ExplorePanel, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = Experiment("What does clipping repair?", {"one step": {"steps": 1}})
+    monkeypatch.setattr(experiments, "EXPERIMENTS", {**experiments.EXPERIMENTS, "clipping": few})
+    explore = window.session.explore
+    for _ in range(3):
+        explore.ask("clipping")
+        explore.stop()
+    with qtbot.waitSignal(explore.answered, timeout=WAIT_MS):
+        explore.ask("clipping")
+    qtbot.waitUntil(lambda: not explore.busy, timeout=WAIT_MS)
+    assert explore.answer is not None
+
+
 def test_the_page_asks_every_question_there_is() -> None:
     assert {name: found.question for name, found in experiments.EXPERIMENTS.items()} == {
         **QUESTIONS,
