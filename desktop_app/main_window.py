@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, Qt, QUrl
 from PySide6.QtGui import QCloseEvent, QCursor, QDesktopServices, QKeyEvent, QKeySequence, QShortcut
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_app.panels.generate import GeneratePanel
+from desktop_app.panels.page import Page
 from desktop_app.panels.setup import ask_for_data
 from desktop_app.session import Session
 from desktop_app.session.session import Message
@@ -26,12 +26,6 @@ from desktop_app.theme import Space, theme
 from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
 from desktop_app.words import data_title, duration, preset_title
-
-if TYPE_CHECKING:  # both import pyqtgraph
-    from desktop_app.panels.draw import DrawPanel
-    from desktop_app.panels.explore import ExplorePanel
-    from desktop_app.panels.interpolate import InterpolatePanel
-    from desktop_app.panels.train import TrainPanel
 
 PAGES = (
     ("generate", "Generate", "image"),
@@ -66,10 +60,7 @@ class MainWindow(QMainWindow):
         self.generate = GeneratePanel(session)
         self.generate.export_folder = settings.export_folder
         self.pages.addWidget(self.generate)
-        self._train: TrainPanel | None = None
-        self._explore: ExplorePanel | None = None
-        self._draw: DrawPanel | None = None
-        self._interpolate: InterpolatePanel | None = None
+        self._made: dict[str, Page] = {"generate": self.generate}
         self._arrange()
         self._connect()
         self._shortcuts()
@@ -120,9 +111,9 @@ class MainWindow(QMainWindow):
         self.status.deviceClicked.connect(
             lambda: self.show_message(Message("info", "Noiseloom computes on the processor.", NO_GPU_HELP))
         )
-        pages = (session.generate, session.draw, session.explore)
-        busy = (*(page.busy_changed for page in pages), session.train.state_changed)
-        for signal in (session.status_changed, *busy):
+        for activity in session.activities:
+            activity.busy_changed.connect(self.show_status)
+        for signal in (session.status_changed, session.train.state_changed):
             signal.connect(self.show_status)
         session.generate.stepped.connect(lambda _step: self.show_status())
         session.generate.changed.connect(self._show_model)
@@ -137,11 +128,8 @@ class MainWindow(QMainWindow):
             on(keys, self._generate)
         on("Ctrl+E", self._export)
         on("Ctrl+Shift+C", self.generate.copy)
-        on("Ctrl+1", partial(self.rail.set_page, "generate"))
-        on("Ctrl+2", partial(self.rail.set_page, "train"))
-        on("Ctrl+3", partial(self.rail.set_page, "interpolate"))
-        on("Ctrl+4", partial(self.rail.set_page, "draw"))
-        on("Ctrl+5", partial(self.rail.set_page, "explore"))
+        for number, (key, _, _) in enumerate(PAGES, 1):
+            on(f"Ctrl+{number}", partial(self.rail.set_page, key))
         on("Ctrl+.", self.stop)
         on(QKeySequence.StandardKey.Undo, self.session.generate.undo)
         on("F1", explain_what_is_pointed_at)
@@ -158,47 +146,29 @@ class MainWindow(QMainWindow):
 
     # ---- pages
 
+    def page(self, key: str) -> Page:
+        """A page by its key; all but the first are made when first asked for, since some need pyqtgraph."""
+        if key not in self._made:
+            self._made[key] = self._make_page(key)
+            self.pages.addWidget(self._made[key])
+        return self._made[key]
+
+    def _make_page(self, key: str) -> Page:
+        page = page_class(key)(self.session)
+        page.export_folder = self._settings.export_folder
+        page.pageRequested.connect(self.rail.set_page)
+        return page
+
     def show_page(self, key: str) -> None:
-        """Bring a page to the front; those that need pyqtgraph are made when first asked for."""
-        if key == "train" and self._train is None:
-            from desktop_app.panels.train import TrainPanel
-
-            panel = TrainPanel(self.session)
-            panel.drawRequested.connect(partial(self.rail.set_page, "generate"))
-            self.pages.addWidget(panel)
-            self._train = panel
-        if key == "explore" and self._explore is None:
-            from desktop_app.panels.explore import ExplorePanel
-
-            explore = ExplorePanel(self.session)
-            explore.drawRequested.connect(partial(self.rail.set_page, "generate"))
-            self.pages.addWidget(explore)
-            self._explore = explore
-        if key == "interpolate" and self._interpolate is None:
-            from desktop_app.panels.interpolate import InterpolatePanel
-
-            self._interpolate = InterpolatePanel(self.session)
-            self._interpolate.export_folder = self._settings.export_folder
-            self.pages.addWidget(self._interpolate)
-        if key == "draw" and self._draw is None:
-            from desktop_app.panels.draw import DrawPanel
-
-            self._draw = DrawPanel(self.session)
-            self.pages.addWidget(self._draw)
-        pages: dict[str, QWidget | None] = {
-            "draw": self._draw,
-            "train": self._train,
-            "interpolate": self._interpolate,
-            "explore": self._explore,
-        }
-        self.pages.setCurrentWidget(pages.get(key) or self.generate)
+        """Bring a page to the front."""
+        self.pages.setCurrentWidget(self.page(key))
         self._look()
 
     def _look(self) -> None:
         """Have the page that is looked at compute what it shows."""
-        for page in (self._explore, self._interpolate):
-            if page is not None and page is self.pages.currentWidget() and self.session.device:
-                page.look()
+        page = self.pages.currentWidget()
+        if self.session.device and isinstance(page, Page):
+            page.look()
 
     def _generate(self) -> None:
         self.rail.set_page("generate")
@@ -210,14 +180,11 @@ class MainWindow(QMainWindow):
 
     def stop(self) -> None:
         """Stop what is being done: a drawing first, else the training, which keeps its model."""
-        if self.session.generate.busy:
-            self.session.generate.stop()
-        elif self.session.draw.busy:
-            self.session.draw.stop()
-        elif self.session.explore.busy:
-            self.session.explore.stop()
-        else:
-            self.session.train.stop()
+        for activity in self.session.activities:
+            if activity.busy:
+                activity.stop()
+                return
+        self.session.train.stop()
 
     # ---- messages
 
@@ -289,20 +256,8 @@ class MainWindow(QMainWindow):
             self.status.set_device("Loading PyTorch…", ready=False)
         if session.closing:
             self.status.set_job("Saving and closing", stoppable=False)
-        elif session.generate.busy and session.generate.fetching:
-            fetching = session.generate.fetching
-            self.status.set_job(fetching.what, fetching.done / fetching.total if fetching.total else None)
-        elif session.generate.busy and session.generate.request:
-            count, steps = len(session.generate.request.labels), session.generate.steps
-            done = max(len(session.generate.frames) - 1, 0)
-            digits = "digit" if count == 1 else "digits"
-            self.status.set_job(f"Drawing {count} {digits}", done / steps if session.generate.frames else None)
-        elif session.draw.busy:
-            self.status.set_job(session.draw.status)
-        elif session.explore.busy:
-            progress = session.explore.progress
-            share = progress.done / progress.total if progress and progress.total else None
-            self.status.set_job("Answering a question", share)
+        elif busy := next((activity for activity in session.activities if activity.busy), None):
+            self.status.set_job(*busy.doing)
         elif train.active:
             self.status.set_job(*train_status(self.session))
         elif session.status:
@@ -373,6 +328,22 @@ class MainWindow(QMainWindow):
     def _on_closed(self) -> None:
         self._ended = True
         self.close()
+
+
+def page_class(key: str) -> Callable[[Session], Page]:
+    """The class of a page; imported when asked for, since some need pyqtgraph."""
+    match key:
+        case "train":
+            from desktop_app.panels.train import TrainPanel as Panel
+        case "interpolate":
+            from desktop_app.panels.interpolate import InterpolatePanel as Panel
+        case "draw":
+            from desktop_app.panels.draw import DrawPanel as Panel
+        case "explore":
+            from desktop_app.panels.explore import ExplorePanel as Panel
+        case _:
+            return GeneratePanel
+    return Panel
 
 
 def explain_what_is_pointed_at() -> None:

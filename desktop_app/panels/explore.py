@@ -39,9 +39,7 @@ LABEL_WIDTH, VERDICT_WIDTH = 104, 128
 
 
 class ExplorePanel(Page):
-    """Binds the widgets of the page to `session.explore`. `drawRequested`: look at the Generate page now."""
-
-    drawRequested = Signal()
+    """Binds the widgets of the page to `session.explore`."""
 
     def __init__(self, session: Session) -> None:
         super().__init__("Explore")
@@ -137,7 +135,7 @@ class ExplorePanel(Page):
 
     def _try(self, index: int) -> None:
         self._explore.try_out(index)
-        self.drawRequested.emit()
+        self.pageRequested.emit("generate")
 
     # ---- what is shown
 

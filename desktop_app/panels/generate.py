@@ -42,7 +42,6 @@ class GeneratePanel(Page):
     def __init__(self, session: Session) -> None:
         super().__init__("Generate")
         self._session, self._generate = session, session.generate
-        self.export_folder: Path | None = None
         settings = self._generate.settings
         self.prompt = PromptBar(settings.prompt, settings.seed)
         self.grid = ImageGrid("Generated images")

@@ -43,7 +43,6 @@ class InterpolatePanel(Page):
     def __init__(self, session: Session) -> None:
         super().__init__("Interpolate")
         self._session, self._interpolate = session, session.interpolate
-        self.export_folder: Path | None = None
         self.mode = Segmented(MODES, name="Between", tips=MODE_TIPS)
         self.pad = Pad()
         self.sliders = [SliderRow(f"Digit {k}", 0, 1, 0, step=0.01, decimals=2, tip=f"How much of a {k} there is in it")

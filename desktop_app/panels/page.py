@@ -1,6 +1,8 @@
 """The frame of every page: the work in the middle, its settings in a column on the right."""
 
-from PySide6.QtCore import Qt
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.theme import SETTINGS_WIDTH, Space
@@ -9,10 +11,16 @@ SIDE_MARGIN = 16
 
 
 class Page(QWidget):
-    """`body` is the column in the middle, `side` that of the settings, which scrolls, `foot` what stays below it."""
+    """`body` is the column in the middle, `side` that of the settings, which scrolls, `foot` what stays below it.
+
+    Emits `pageRequested(key)` where another page shows what comes next.
+    """
+
+    pageRequested = Signal(str)
 
     def __init__(self, name: str) -> None:
         super().__init__()
+        self.export_folder: Path | None = None  # where the last file went
         self.setAccessibleName(name)
         middle = QWidget()
         middle.setProperty("kind", "page")
@@ -24,6 +32,9 @@ class Page(QWidget):
         line.setSpacing(0)
         line.addWidget(middle, 1)
         line.addWidget(self._make_side(name))
+
+    def look(self) -> None:
+        """Compute what the page shows; asked whenever it comes to the front."""
 
     def _make_side(self, name: str) -> QWidget:
         column = QFrame()

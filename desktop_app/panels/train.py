@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -26,9 +26,7 @@ WIDE = 1100  # pixels from which there is room for one more number
 
 
 class TrainPanel(Page):
-    """Binds the widgets of the page to `session.train`. `drawRequested`: look at the Generate page now."""
-
-    drawRequested = Signal()
+    """Binds the widgets of the page to `session.train`."""
 
     def __init__(self, session: Session) -> None:
         super().__init__("Train")
@@ -113,7 +111,7 @@ class TrainPanel(Page):
 
     def _draw(self) -> None:
         self._train.draw()
-        self.drawRequested.emit()
+        self.pageRequested.emit("generate")
 
     # ---- what is shown
 

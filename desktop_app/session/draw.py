@@ -137,6 +137,11 @@ class Draw(QObject):
         if not self.empty:
             self._submit(partial(work.recognising, centred(self.drawing), DEFAULT_MODEL), "Asking every class")
 
+    @property
+    def doing(self) -> tuple[str, float | None]:
+        """What is being made of the drawing."""
+        return self.status, None
+
     def stop(self) -> None:
         if self._job:
             self._job.control.cancel()

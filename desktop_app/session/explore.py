@@ -97,6 +97,12 @@ class Explore(QObject):
         self._job = self._session.submit(partial(work.experimenting, question), partial(self._on_answer, self._asked))
         self.busy_changed.emit()
 
+    @property
+    def doing(self) -> tuple[str, float | None]:
+        """How far the answer to a question is."""
+        known = self.progress and self.progress.total
+        return "Answering a question", self.progress.done / self.progress.total if self.progress and known else None
+
     def stop(self) -> None:
         """Leave the question unanswered."""
         if self._job:

@@ -271,6 +271,15 @@ class Generate(QObject):
     def busy(self) -> bool:
         return self._job is not None
 
+    @property
+    def doing(self) -> tuple[str, float | None]:
+        """What is being drawn or fetched, and how far that is."""
+        if self.fetching:
+            return self.fetching.what, self.fetching.done / self.fetching.total if self.fetching.total else None
+        count = len(self.request.labels) if self.request else 0
+        share = (len(self.frames) - 1) / self.steps if self.frames else None
+        return f"Drawing {count} digit{'s' * (count != 1)}", share
+
     def draw(self, *, live: bool = False) -> None:
         """Draw what the settings ask for, in place of what is being drawn; `live` where nobody pressed a button."""
         self._soon.stop()

@@ -65,6 +65,11 @@ class Session(QObject):
         self.draw = Draw(self, settings.draw)
         self.interpolate = Interpolate(self, settings.interpolate)
         self.train = Train(self, settings.train, settings.data_root)
+        self.activities: tuple[Generate | Draw | Explore, ...] = (
+            self.generate,
+            self.draw,
+            self.explore,
+        )  # stopped in this order
         self._jobs: dict[int, tuple[Job, Handler]] = {}
         self._drain = QTimer(self, singleShot=True, interval=FRAME_MS)
         self._drain.timeout.connect(self._read_mail)

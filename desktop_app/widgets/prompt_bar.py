@@ -115,6 +115,7 @@ class PromptBar(QWidget):
         self._lead, self._reading = Label("", "small"), Label("", "strong")
         self._reading.setWordWrap(True)
         self._reading.setFixedHeight(READING_HEIGHT)
+        self._reading.setMinimumWidth(1)  # it shows what fits, and never widens the window
         self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.S)
@@ -172,7 +173,7 @@ class PromptBar(QWidget):
 
     def set_reading(self, reading: str, *, error: bool = False) -> None:
         """Show what the prompt was understood as, or with `error` why it was not, or what to doubt in it."""
-        self._lead.setText("" if error or not reading else "Understood as")
+        self._lead.setText("" if error or not reading else "Draws")
         self._lead.setVisible(bool(self._lead.text()))
         self._full_reading = reading
         restyle(self._reading, kind="problem" if error else "strong")

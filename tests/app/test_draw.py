@@ -22,8 +22,8 @@ from tests.app.conftest import WAIT_MS
 def panel(window: MainWindow) -> Iterator[DrawPanel]:
     window.show()
     window.rail.set_page("draw")
-    panel = window._draw
-    assert panel is not None
+    panel = window.page("draw")
+    assert isinstance(panel, DrawPanel)
     yield panel
     window.session.draw.stop()
 

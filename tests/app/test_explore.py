@@ -20,8 +20,8 @@ from tests.app.conftest import WAIT_MS
 def panel(window: MainWindow, qtbot: QtBot) -> Iterator[ExplorePanel]:
     window.show()
     window.rail.set_page("explore")
-    panel = window._explore
-    assert panel is not None
+    panel = window.page("explore")
+    assert isinstance(panel, ExplorePanel)
     qtbot.waitUntil(lambda: bool(window.session.explore.noisings), timeout=WAIT_MS)
     yield panel
     window.session.explore.stop()
@@ -90,7 +90,7 @@ def test_a_question_is_answered_and_its_setting_tried_out(
     qtbot.waitUntil(lambda: not explore.busy, timeout=WAIT_MS)
     assert panel.questions.title.text() == few.question
     assert explore.answer and [row.label for row in explore.answer.rows] == ["one step", "w = 3"]
-    with qtbot.waitSignal(panel.drawRequested, timeout=WAIT_MS):
+    with qtbot.waitSignal(panel.pageRequested, timeout=WAIT_MS):
         panel.questions.tryRequested.emit(1)
     settings = window.session.generate.settings
     assert (settings.model, settings.guidance, settings.steps) == ("digits", 3, 2) and window.rail.page() == "generate"

@@ -21,8 +21,8 @@ from tests.app.conftest import WAIT_MS
 def panel(window: MainWindow, qtbot: QtBot) -> Iterator[InterpolatePanel]:
     window.show()
     window.rail.set_page("interpolate")
-    panel, state = window._interpolate, window.session.interpolate
-    assert panel is not None
+    panel, state = window.page("interpolate"), window.session.interpolate
+    assert isinstance(panel, InterpolatePanel)
     qtbot.waitUntil(lambda: state.map is not None and state.loop is not None, timeout=WAIT_MS)
     yield panel
     panel.play.setChecked(False)

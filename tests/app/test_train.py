@@ -300,7 +300,7 @@ def test_a_whole_run_says_what_it_reached(panel: TrainPanel, qtbot: QtBot) -> No
     assert panel.stats["step"].value() == f"{train.finished.step:,}" and panel.stats["norm"].value() != NOTHING
     assert panel.stats["left"].value() == NOTHING
     assert panel.draw_button.isEnabled() and panel.start_button.isVisible() and not panel.pause_button.isVisible()
-    with qtbot.waitSignal(panel.drawRequested):
+    with qtbot.waitSignal(panel.pageRequested):
         panel.draw_button.click()
 
 
