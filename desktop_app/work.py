@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml import export
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
-from ml.events import Pixels, Progress, Sampled
+from ml.events import Pixels, Preview, Progress, Sampled
 from ml.export import Layout
 
 if TYPE_CHECKING:
@@ -87,6 +87,14 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """The previews that a run has kept, oldest first."""
+
+    folder: Path
+    previews: tuple[Preview, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     answer: "Answer"
 
@@ -146,6 +154,16 @@ def training(
         yield event
         if control.cancelled and isinstance(event, Progress):
             return  # nothing was begun, so there is nothing to save
+
+
+def looking_back(folder: Path, _control: RunControl) -> Iterator[object]:
+    """Read the previews that a run has kept."""
+    from ml import time_machine
+    from ml.run import CONFIG_FILE, preview_labels
+    from ml.settings import read_config
+
+    model = read_config(folder / CONFIG_FILE).model
+    yield Remembered(folder, tuple(time_machine.remembered(folder, preview_labels(model), model.image_size)))
 
 
 def noising(settings: "ExploreSettings", data_root: Path | None, _control: RunControl) -> Iterator[object]:
