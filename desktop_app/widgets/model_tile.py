@@ -1,0 +1,47 @@
+"""A model in the list of all models: its name, what it draws, what it learnt from and how well."""
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QVBoxLayout
+
+from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
+from desktop_app.widgets.image_grid import ImageGrid, Pixels
+
+STRIP_HEIGHT, WIDEST = 52, 10
+LEAST_WIDTH, HEIGHT = 296, 148
+
+
+class ModelTile(Button):
+    """One of several of which one is chosen: a click or the arrow keys choose it."""
+
+    def __init__(self, title: str, whose: str, lines: tuple[str, str]) -> None:
+        super().__init__(kind="tile", name=". ".join(part for part in (f"{title}, {whose}", *lines) if part))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCheckable(True)
+        self.setMinimumWidth(LEAST_WIDTH)
+        self.setFixedHeight(HEIGHT)
+        self.title = title
+        self.strip = ImageGrid(f"What {title} draws", margin=6, gap=3)
+        self.strip.setFixedHeight(STRIP_HEIGHT)
+        self.strip.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.lines = [ElidedLabel(line, "small") for line in lines]
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 12, 14, 12)
+        column.setSpacing(6)
+        heading = row(ElidedLabel(title, "title"), 1, Label(whose, "small"))
+        column.addLayout(heading)
+        column.addWidget(self.strip)
+        for line in self.lines:
+            column.addWidget(line)
+        for child in (self.strip, *self.lines):
+            child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def show_preview(self, images: Pixels | None, instead: str) -> None:
+        """What the model draws, or a word where there is nothing to be seen."""
+        self.strip.set_empty_text(instead)
+        self.strip.set_images(images, WIDEST)
+
+    def sizeHint(self) -> QSize:
+        return QSize(LEAST_WIDTH, HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(LEAST_WIDTH, HEIGHT)
