@@ -38,6 +38,7 @@ WORDS: dict[str, tuple[str, Format, str]] = {
     "mean_squared_error": ("Squared error", "{:.4f}".format, "Of the unpacked pixels, between -1 and 1"),
     "frechet_to_originals": ("Distance to originals", "{:.3f}".format, "Fréchet distance, in the judge's eyes"),
 }
+RIGHT = {"accuracy": "right", "test_accuracy": "read right", "judge_accuracy": "still read right"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,10 @@ class Group:
 
 
 def measured_on(scores: dict[str, Any]) -> str:
-    """What was measured on: 1,000 images, 10 network calls each."""
+    """What was measured on: 1,000 images, 10 steps each."""
     images = scores.get("images", scores.get("test_images"))
     calls = scores.get("network_calls")
-    parts = [count(images, "test image" if "test_images" in scores else "digit")] if images else []
+    parts = [count(images, "test image" if "test_images" in scores else "image")] if images else []
     return ", ".join([*parts, f"{count(calls, 'step')} each"] if calls else parts)
 
 
@@ -77,11 +78,11 @@ def groups(scores: dict[str, Any]) -> list[Group]:
 def headline(scores: dict[str, Any]) -> str:
     """The scores in one line; empty where there are none that say it."""
     every = {score.name: score.value for group in reversed(groups(scores)) for score in group.scores}
-    for key, said in (("accuracy", "right"), ("test_accuracy", "read right"), ("judge_accuracy", "still read right")):
-        if value := every.get(WORDS[key][0]):
-            distance = every.get(WORDS["frechet_ratio"][0])
-            return f"{value} {said}" + (f" · {distance} as far as real digits" if distance else "")
-    return ""
+    right = [(WORDS[key][0], said) for key, said in RIGHT.items()]
+    parts = [f"{every[name]} {said}" for name, said in right if name in every][:1]
+    if distance := every.get(WORDS["frechet_ratio"][0]):
+        parts.append(f"distance {distance}")
+    return " · ".join(parts)
 
 
 def _scores(rows: Sequence[dict[str, Any]]) -> tuple[Score, ...]:

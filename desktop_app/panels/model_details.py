@@ -1,5 +1,6 @@
 """The card of the chosen model in full: what it is, how it was trained, how it draws, how well."""
 
+import re
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
@@ -21,6 +22,7 @@ COUNT_TIPS = ("Quick, and rough", "In between", "What the bundled models were sc
 PREVIEW_HEIGHT, PREVIEW_COLUMNS = 112, 5
 NAME_WIDTH = 86
 SLOTS = 1000  # resolution of the progress bar
+_QUOTED = re.compile("`([^`]*)`")
 UNREADABLE = "The judge reads grey digits of 28 × 28 pixels, which this model does not draw."
 
 
@@ -46,7 +48,7 @@ class ModelDetails(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress of scoring")
         self.draw = Button("Draw with it", "image", kind="primary", tip="Draw with this model on the Generate page")
-        self.rename = Button("Rename…", tip="Give a model of your own another name")
+        self.rename = Button("Rename", tip="Give a model of your own another name")
         self.export = Button("Export…", tip="Copy the model and its card to a file")
         self.delete = Button("Delete", tip="Move a model of your own to the trash, from which it can be taken back")
         self._arrange()
@@ -83,8 +85,11 @@ class ModelDetails(QWidget):
             widget.setVisible(card is not None)
         for button in (self.draw, self.rename, self.export, self.delete):
             button.setEnabled(card is not None)
-        self.title.setText(title_of(card) if card else "No model chosen")
-        self.about.setText(card.about if card else "Choose one to see its card.")
+        self.title.setText(title_of(card) if card else "")
+        self.title.setVisible(card is not None)
+        self.about.setText(
+            _QUOTED.sub("“\\1”", card.about) if card else "The card of the model that you choose appears here."
+        )
         self.about.setVisible(bool(self.about.text()))
         if card is None:
             return

@@ -66,8 +66,8 @@ class ModelsPanel(Page):
         words.setSpacing(2)
         words.addWidget(Label("Models", "heading"))
         words.addWidget(self.subtitle)
-        header = row(self.trash_button, self.import_button)
-        header.insertLayout(0, words, 1)
+        header = row(1, self.trash_button, self.import_button)
+        header.insertLayout(0, words)
         self.body.addLayout(header)
         self._plate = QWidget()
         self._grid = QGridLayout(self._plate)
@@ -192,15 +192,21 @@ class ModelsPanel(Page):
 
     def _tile(self, card: "ModelCard") -> ModelTile:
         header = card.header
-        learnt = (data_title(header.data), duration(header.seconds) if header.seconds else "")
+        learnt = (data_title(header.data) or "Unknown data", duration(header.seconds) if header.seconds else "")
         facts = [part for part in (*learnt, f"{millions(card.parameters)} parameters") if part]
-        said = headline(self._library.scores(card))
-        unscored = "Not scored yet" if self._library.can_score(card) else ""
-        tile = ModelTile(title_of(card), "bundled" if card.bundled else "yours", (" · ".join(facts), said or unscored))
+        lines = " · ".join(facts), headline(self._library.scores(card)) or self._unscored(card)
+        whose = f"{'bundled' if card.bundled else 'yours'} · {megabytes(card.size)}"
+        tile = ModelTile(title_of(card), whose, lines)
         tile.toggled.connect(lambda on, name=card.name: self._choose(name) if on else None)
         tile.show_preview(self._library.preview(card), INSTEAD.get(header.model.network, DRAWING_SOON))
         self._group.addButton(tile)
         return tile
+
+    def _unscored(self, card: "ModelCard") -> str:
+        """What stands in the place of scores."""
+        if self._library.can_score(card):
+            return "Not scored yet"
+        return f"{card.about.split('. ')[0].rstrip('.')}." if card.about else ""
 
     def _show_preview(self, name: str) -> None:
         card, tile = self._session.card(name), self.tiles.get(name)

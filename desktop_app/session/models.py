@@ -57,8 +57,12 @@ class Models(QObject):
 
     @property
     def cards(self) -> "tuple[ModelCard, ...]":
-        """Bundled models first, then the person's own, the latest first."""
-        return self._session.models
+        """The person's own, the latest first, then those that draw, then their helpers."""
+
+        def order(card: "ModelCard") -> tuple[bool, ...]:
+            return card.bundled, card.bundled and not self.draws(card), card.name != DEFAULT_MODEL
+
+        return tuple(sorted(self._session.models, key=order))
 
     @property
     def card(self) -> "ModelCard | None":

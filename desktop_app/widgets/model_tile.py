@@ -7,14 +7,16 @@ from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.image_grid import ImageGrid, Pixels
 
 STRIP_HEIGHT, WIDEST = 52, 10
-LEAST_WIDTH, HEIGHT = 296, 148
+LEAST_WIDTH, HEIGHT = 296, 138  # the style sheet knows the height too
+MEANING = "Right: read as asked for. Distance: to real digits; 1 × is how far these are from each other."
 
 
 class ModelTile(Button):
     """One of several of which one is chosen: a click or the arrow keys choose it."""
 
     def __init__(self, title: str, whose: str, lines: tuple[str, str]) -> None:
-        super().__init__(kind="tile", name=". ".join(part for part in (f"{title}, {whose}", *lines) if part))
+        said = [part for part in (f"{title}, {whose}", *lines) if part]
+        super().__init__(kind="tile", name=". ".join(said), tip="\n".join([*said, MEANING]))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCheckable(True)
         self.setMinimumWidth(LEAST_WIDTH)
@@ -26,10 +28,11 @@ class ModelTile(Button):
         self.lines = [ElidedLabel(line, "small") for line in lines]
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
-        column.setSpacing(6)
-        heading = row(ElidedLabel(title, "title"), 1, Label(whose, "small"))
-        column.addLayout(heading)
+        column.setSpacing(2)
+        column.addLayout(row(ElidedLabel(title, "title"), 1, Label(whose, "small")))
+        column.addSpacing(4)
         column.addWidget(self.strip)
+        column.addSpacing(6)
         for line in self.lines:
             column.addWidget(line)
         for child in (self.strip, *self.lines):
