@@ -64,7 +64,7 @@ def fitting(tensors: dict[str, Tensor], source: str) -> list[Kind]:
     name = next((name for name in wanted if found.get(name) != wanted[name]), "")
     expects = f"{name} {wanted[name]}, found {found.get(name, 'nothing of that name')}" if name else "nothing more"
     raise BadFile(
-        f"{source} fits no network that Noiseloom knows. It holds {len(found)} tensors, such as {_example(found)}. "
+        f"{source} fits no network that Noiseloom knows. Tensors found: {len(found)}, such as {_example(found)}. "
         f"The nearest network, that of {nearest.name!r}, has {len(wanted)}, of which "
         f"{len(wanted.items() & found.items())} are the same: expected {expects}.",
         "Use the weights of a network like one of the presets.",

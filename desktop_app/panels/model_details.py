@@ -1,7 +1,7 @@
 """The card of the chosen model in full: what it is, how it was trained, how it draws, how well."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
@@ -23,6 +23,7 @@ PREVIEW_HEIGHT, PREVIEW_COLUMNS = 112, 5
 NAME_WIDTH = 86
 SLOTS = 1000  # resolution of the progress bar
 _QUOTED = re.compile("`([^`]*)`")
+NONE_CHOSEN = "The card of the model that you choose appears here."
 UNREADABLE = "The judge reads grey digits of 28 × 28 pixels, which this model does not draw."
 
 
@@ -103,25 +104,32 @@ class ModelDetails(QWidget):
         self._fill(self.training.body_layout, training_of(card))
         self._fill(self.sampling.body_layout, sampling_of(card))
         self.sampling.setVisible(draws)
+        self.count.set_value(str(self._library.settings.count))
         self._show_scores(card)
         self._show_busy()
 
     def _show_scores(self, card: "ModelCard") -> None:
-        scores = self._library.scores(card)
         _clear(self._figures)
+        measured = self._library.measured(card)
+        if measured:
+            self._figures.addWidget(Label("Just now", "strong"))
+            self._add_scores(measured)
+            self._figures.addWidget(Label("In its card", "strong"))
+        self._add_scores(card.scores)
+        if not card.scores and self._library.can_score(card):
+            self._figures.addWidget(_wrapped("Not scored yet."))
+        if self._library.draws(card) and not self._library.can_score(card):
+            self._figures.addWidget(_wrapped(UNREADABLE))
+        self.scores.setVisible(self._figures.count() > 0)
+
+    def _add_scores(self, scores: dict[str, Any]) -> None:
         for group in groups(scores):
             if group.title:
                 self._figures.addWidget(Label(group.title[:1].upper() + group.title[1:], "strong"))
             for score in group.scores:
                 self._figures.addWidget(Fact(score.name, score.value, score.meaning))
-        here = ", measured here just now" if self._library.measured_here(card) else ""
         if what := measured_on(scores):
-            self._figures.addWidget(_wrapped(f"Measured on {what}{here}."))
-        elif self._library.can_score(card):
-            self._figures.addWidget(_wrapped("Not scored yet."))
-        if self._library.draws(card) and not self._library.can_score(card):
-            self._figures.addWidget(_wrapped(UNREADABLE))
-        self.scores.setVisible(self._figures.count() > 0)
+            self._figures.addWidget(_wrapped(f"Measured on {what}."))
 
     def _show_busy(self) -> None:
         """Whether this model is being scored, or could be."""
@@ -132,7 +140,7 @@ class ModelDetails(QWidget):
         self._count_row.setVisible(can and not scoring)
         self.evaluate.setVisible(can and not scoring)
         self.evaluate.setEnabled(not library.busy)
-        self.evaluate.setText("Score it again" if library.scores(card) else "Score it")
+        self.evaluate.setText("Score it again" if card.scores else "Score it")
         for widget in (self.progress, self.bar, self.stop):
             widget.setVisible(scoring)
         for button in (self.rename, self.delete):

@@ -194,7 +194,7 @@ class ModelsPanel(Page):
         header = card.header
         learnt = (data_title(header.data) or "Unknown data", duration(header.seconds) if header.seconds else "")
         facts = [part for part in (*learnt, f"{millions(card.parameters)} parameters") if part]
-        lines = " · ".join(facts), headline(self._library.scores(card)) or self._unscored(card)
+        lines = " · ".join(facts), headline(card.scores) or self._unscored(card)
         whose = f"{'bundled' if card.bundled else 'yours'} · {megabytes(card.size)}"
         tile = ModelTile(title_of(card), whose, lines)
         tile.toggled.connect(lambda on, name=card.name: self._choose(name) if on else None)

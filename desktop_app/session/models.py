@@ -136,13 +136,9 @@ class Models(QObject):
         is_readable = (config.channels, config.image_size) == READABLE and card.header.data in DIGITS
         return Models.draws(card) and is_readable
 
-    def scores(self, card: "ModelCard") -> dict[str, Any]:
-        """What was measured: by this session, or else what the card says."""
-        return self._measured.get(card.path, card.scores)
-
-    def measured_here(self, card: "ModelCard") -> bool:
-        """Whether the scores of a bundled model are this session's."""
-        return card.path in self._measured
+    def measured(self, card: "ModelCard") -> dict[str, Any]:
+        """The scores that this session gave a bundled model; those of one's own are written into its card."""
+        return self._measured.get(card.path, {})
 
     @property
     def busy(self) -> bool:
