@@ -4,17 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFileDialog,
-    QFrame,
-    QGridLayout,
     QInputDialog,
     QMenu,
-    QScrollArea,
     QVBoxLayout,
-    QWidget,
 )
 
 from desktop_app.model_work import Fits
@@ -25,7 +20,7 @@ from desktop_app.session import Session
 from desktop_app.session.session import Message
 from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
-from desktop_app.widgets.model_tile import LEAST_WIDTH, ModelTile
+from desktop_app.widgets.model_tile import ModelTile, TilePlate
 from desktop_app.words import data_title, duration, megabytes, millions
 
 if TYPE_CHECKING:
@@ -55,7 +50,7 @@ class ModelsPanel(Page):
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.tiles: dict[str, ModelTile] = {}
         self._group = QButtonGroup(self)
-        self._columns = 0
+        self.list = TilePlate("All models")
         self.details = ModelDetails(self._library)
         self._arrange()
         self._connect()
@@ -69,21 +64,8 @@ class ModelsPanel(Page):
         header = row(1, self.trash_button, self.import_button)
         header.insertLayout(0, words)
         self.body.addLayout(header)
-        self._plate = QWidget()
-        self._grid = QGridLayout(self._plate)
-        self._grid.setContentsMargins(0, 0, Space.S, Space.S)
-        self._grid.setSpacing(Space.M)
-        self._grid.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.plates = QScrollArea()
-        self.plates.setAccessibleName("All models")
-        self.plates.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.plates.setWidget(self._plate)
-        self.plates.setWidgetResizable(True)
-        self.plates.setFrameShape(QFrame.Shape.NoFrame)
-        for transparent in (self.plates.viewport(), self._plate):
-            transparent.setAutoFillBackground(False)
         self.body.addWidget(self.empty, 1)
-        self.body.addWidget(self.plates, 1)
+        self.body.addWidget(self.list, 1)
         self.side.addWidget(self.details)
         self.side.addStretch(1)
         self.foot.addWidget(self.details.draw)
@@ -172,13 +154,10 @@ class ModelsPanel(Page):
         focused = next((name for name, tile in self.tiles.items() if tile.hasFocus()), None)
         for tile in self.tiles.values():
             self._group.removeButton(tile)
-            tile.hide()
-            tile.deleteLater()
         self.tiles = {card.name: self._tile(card) for card in cards}
-        self._columns = 0
-        self._place()
+        self.list.set_tiles(list(self.tiles.values()))
         self.empty.setVisible(not cards)
-        self.plates.setVisible(bool(cards))
+        self.list.setVisible(bool(cards))
         own = [card for card in cards if not card.bundled]
         size = megabytes(sum(card.size for card in cards))
         whose = f"{len(own)} of your own" if own else "none of your own yet: train one, or import one"
@@ -222,16 +201,3 @@ class ModelsPanel(Page):
                 tile.setChecked(card is not None and name == card.name)
         if card or not self._library.cards:
             self.details.show_card(card)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._place()
-
-    def _place(self) -> None:
-        """As many tiles side by side as there is room for."""
-        columns = max(1, (self.plates.width() - Space.S) // (LEAST_WIDTH + Space.S))
-        if columns == self._columns:
-            return
-        self._columns = columns
-        for index, tile in enumerate(self.tiles.values()):
-            self._grid.addWidget(tile, index // columns, index % columns)

@@ -1,8 +1,12 @@
 """A model in the list of all models: its name, what it draws, what it learnt from and how well."""
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QVBoxLayout
+from collections.abc import Sequence
 
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+
+from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.image_grid import ImageGrid, Pixels
 
@@ -48,3 +52,43 @@ class ModelTile(Button):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(LEAST_WIDTH, HEIGHT)
+
+
+class TilePlate(QScrollArea):
+    """Tiles, as many side by side as there is room for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._tiles: tuple[ModelTile, ...] = ()
+        self._columns = 0
+        content = QWidget()
+        self._grid = QGridLayout(content)
+        self._grid.setContentsMargins(0, 0, Space.S, Space.S)
+        self._grid.setSpacing(Space.M)
+        self._grid.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        for transparent in (self.viewport(), content):
+            transparent.setAutoFillBackground(False)
+
+    def set_tiles(self, tiles: Sequence[ModelTile]) -> None:
+        """Show these in place of those before, which end."""
+        for tile in self._tiles:
+            tile.hide()
+            tile.deleteLater()
+        self._tiles, self._columns = tuple(tiles), 0
+        self._place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
+
+    def _place(self) -> None:
+        columns = max(1, (self.width() - Space.S) // (LEAST_WIDTH + Space.M))
+        if columns != self._columns:
+            self._columns = columns
+            for index, tile in enumerate(self._tiles):
+                self._grid.addWidget(tile, index // columns, index % columns)
