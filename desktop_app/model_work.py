@@ -59,7 +59,9 @@ class Copied:
 
 
 def previewing(card: "ModelCard", count: int, control: RunControl) -> Iterator[object]:
-    """Draw a few images with a model, at its own settings."""
+    """Draw a few images with a model, at its own settings; nothing where it was moved away meanwhile."""
+    if not card.path.is_file():
+        return
     from ml import pipeline
     from ml.evaluate import evenly
 

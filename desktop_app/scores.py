@@ -8,6 +8,7 @@ from desktop_app.words import count
 
 Format = Callable[[float], str]
 COUNTS = ("images", "test_images", "network_calls")  # what was measured on, and no score
+MOST = 1e9
 SEED = "seed "  # begins the name of one of several measurements of the same
 
 
@@ -60,8 +61,9 @@ def measured_on(scores: dict[str, Any]) -> str:
     """What was measured on: 1,000 images, 10 steps each."""
     images = scores.get("images", scores.get("test_images"))
     calls = scores.get("network_calls")
-    parts = [count(images, "test image" if "test_images" in scores else "image")] if images else []
-    return ", ".join([*parts, f"{count(calls, 'step')} each"] if calls else parts)
+    what = "test image" if "test_images" in scores else "image"
+    parts = [count(images, what)] if isinstance(images, int) else []
+    return ", ".join([*parts, f"{count(calls, 'step')} each"] if isinstance(calls, int) else parts)
 
 
 def groups(scores: dict[str, Any]) -> list[Group]:
@@ -81,14 +83,19 @@ def headline(scores: dict[str, Any]) -> str:
     right = [(WORDS[key][0], said) for key, said in RIGHT.items()]
     parts = [f"{every[name]} {said}" for name, said in right if name in every][:1]
     if distance := every.get(WORDS["frechet_ratio"][0]):
-        parts.append(f"distance {distance}")
+        parts.append(f"{'distance' if parts else 'Distance'} {distance}")
     return " · ".join(parts)
 
 
 def _scores(rows: Sequence[dict[str, Any]]) -> tuple[Score, ...]:
     """The scores of one measurement, or the ranges of several."""
-    named = {key: [row[key] for row in rows if isinstance(row.get(key), int | float)] for row in rows for key in row}
+    named = {key: [row[key] for row in rows if _is_number(row.get(key))] for row in rows for key in row}
     return tuple(_score(key, values) for key, values in named.items() if values and key not in COUNTS)
+
+
+def _is_number(value: object) -> bool:
+    """Anything may stand in a card that came with a file."""
+    return isinstance(value, int | float) and abs(value) < MOST
 
 
 def _score(key: str, values: Sequence[float]) -> Score:

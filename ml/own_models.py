@@ -12,7 +12,7 @@ from ml.checkpoint import MODEL_FILE, ModelHeader, describes_itself, load_model,
 from ml.config import Description
 from ml.errors import BadRequest
 from ml.evaluate import Report
-from ml.files import atomic, make_folder, move
+from ml.files import atomic, free_name, make_folder, move
 from ml.foreign import Kind
 from ml.library import ModelCard, Scores
 from ml.trash import Trashed
@@ -62,7 +62,8 @@ def export_model(card: ModelCard, path: Path) -> Path:
 
     Raises BadRequest, CannotWrite.
     """
-    path = path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
+    if path.suffix != ".safetensors":  # nobody was asked whether a file of the whole name may be replaced
+        path = free_name(path.with_name(f"{path.name}.safetensors"))
     beside = path.with_suffix(".json")
     if beside.exists() and not path.exists():
         raise BadRequest(f"{beside.name} is in that folder already, where the model's card goes.", "Use another name.")

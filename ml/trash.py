@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +59,10 @@ def items() -> list[Trashed]:
     """What is in the trash, the latest first."""
     found: list[Trashed] = []
     for folder in paths.trash().glob("*"):
-        if things := _things(folder):
-            name = things[0].name.removesuffix(_ending(things[0]))
-            found.append(Trashed(folder, name, folder.stat().st_mtime))
+        with suppress(OSError):  # it is being taken back or deleted at this moment
+            if things := _things(folder):
+                name = things[0].name.removesuffix(_ending(things[0]))
+                found.append(Trashed(folder, name, folder.stat().st_mtime))
     return sorted(found, key=lambda item: item.when, reverse=True)
 
 

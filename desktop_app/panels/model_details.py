@@ -125,6 +125,7 @@ class ModelDetails(QWidget):
     def _add_scores(self, scores: dict[str, Any]) -> None:
         for group in groups(scores):
             if group.title:
+                self._figures.addSpacing(Space.XS)
                 self._figures.addWidget(Label(group.title[:1].upper() + group.title[1:], "strong"))
             for score in group.scores:
                 self._figures.addWidget(Fact(score.name, score.value, score.meaning))

@@ -80,7 +80,7 @@ class ModelsPanel(Page):
         details.export.clicked.connect(self._export)
         details.delete.clicked.connect(library.delete)
         self._session.ready.connect(self._show_list)
-        library.changed.connect(self._show_chosen)
+        library.changed.connect(self._on_changed)
         library.previewed.connect(self._show_preview)
         library.kind_wanted.connect(self._ask_kind)
         library.data_wanted.connect(self._ask_data)
@@ -193,6 +193,11 @@ class ModelsPanel(Page):
             tile.show_preview(self._library.preview(card), DRAWING_SOON)
         if card and card is self._library.card:
             self.details.show_card(card)
+
+    def _on_changed(self) -> None:
+        self._show_chosen()
+        if tile := self.tiles.get(self._library.settings.chosen):
+            self.list.ensureWidgetVisible(tile)
 
     def _show_chosen(self) -> None:
         card = self._library.card

@@ -361,5 +361,6 @@ def test_scores_are_said_in_plain_words() -> None:
     assert [(group.title, len(group.scores)) for group in groups(scores)] == [("over 2 seeds", 2), ("by words", 1)]
     assert headline({}) == measured_on({}) == "" and groups({}) == []
     assert headline({"test_accuracy": 0.9967}) == "99.7% read right"
-    odd = groups({"made": "by hand", "seed 1": "x", "seed 2": {"accuracy": "high", "new_score": 12.5}})
+    odd = groups({"made": "by hand", "seed 1": "x", "seed 2": {"accuracy": "high", "new_score": 12.5, "huge": 10**400}})
+    assert measured_on({"images": "many"}) == ""
     assert [score.value for group in odd for score in group.scores] == ["12.5"]

@@ -121,6 +121,9 @@ def test_an_export_overwrites_no_strangers_file(home: Path, tmp_path: Path) -> N
         own_models.export_model(card("kept"), card("kept").path)
     with pytest.raises(CannotWrite):
         own_models.export_model(card("kept"), tmp_path / "nowhere" / "m.safetensors")
+    (tmp_path / "mine.safetensors").write_text("precious too")
+    assert own_models.export_model(card("kept"), tmp_path / "mine").name == "mine-2.safetensors"
+    assert (tmp_path / "mine.safetensors").read_text() == "precious too"
     assert (tmp_path / "data.json").read_text() == "precious" and not (tmp_path / "data.safetensors").exists()
 
 
