@@ -114,6 +114,7 @@ class ModelDetails(QWidget):
         if measured:
             self._figures.addWidget(Label("Just now", "strong"))
             self._add_scores(measured)
+            self._figures.addSpacing(Space.S)
             self._figures.addWidget(Label("In its card", "strong"))
         self._add_scores(card.scores)
         if not card.scores and self._library.can_score(card):
