@@ -80,9 +80,10 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A picture to draw on, (28, 28)."""
+    """A picture to draw on or to begin from, (28, 28), and the digit that the judge reads in it."""
 
     image: Pixels
+    label: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +121,11 @@ def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
             yield Judged(verdict.labels, verdict.confidence)
 
 
-def sketching(request: SampleRequest, control: RunControl) -> Iterator[object]:
-    """Sample a request without its steps: only `Sampled`."""
+def sketching(request: SampleRequest, control: RunControl, frames: bool = False) -> Iterator[object]:
+    """Sample a request, its steps only if asked for."""
     from ml import pipeline
 
-    yield from pipeline.sample(request, control=control, frames=False)
+    yield from pipeline.sample(request, control=control, frames=frames)
 
 
 def understanding(prompt: str, _control: RunControl) -> Iterator[object]:
@@ -191,7 +192,7 @@ def opening(path: Path, _control: RunControl) -> Iterator[object]:
     from ml import forward
 
     image, _ = forward.example(0, 0, None, path)
-    yield Opened(255 - image if image.mean() > 127 else image)
+    yield from reading(255 - image if image.mean() > 127 else image, _control)
 
 
 def example(digit: int, number: int, data_root: Path | None, _control: RunControl) -> Iterator[object]:
@@ -199,7 +200,14 @@ def example(digit: int, number: int, data_root: Path | None, _control: RunContro
     yield Progress("Looking for a digit", 0, 0)
     from ml import forward
 
-    yield Opened(forward.example(digit, number, data_root)[0])
+    yield Opened(forward.example(digit, number, data_root)[0], digit)
+
+
+def reading(image: Pixels, _control: RunControl) -> Iterator[object]:
+    """Have the judge say which digit a picture (28, 28) is."""
+    from ml.judge import Judge
+
+    yield Opened(image, int(Judge.bundled().judge(image[None]).labels[0]))
 
 
 def experimenting(name: str, control: RunControl) -> Iterator[object]:
