@@ -18,6 +18,7 @@ from ml.models.classifier import Classifier, logits_from_features
 
 NAME = "judge"
 BATCH = 500
+DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
 
 
 class Verdict(NamedTuple):
@@ -26,6 +27,16 @@ class Verdict(NamedTuple):
     labels: NDArray[np.int64]  # (N,)
     confidence: NDArray[np.float32]  # (N,), the probability of that label; says nothing about quality
     probabilities: NDArray[np.float32]  # (N, classes)
+
+
+def can_read(images: Pixels, data: str) -> bool:
+    """Whether images by a model that was trained on `data` are digits as the judge knows them."""
+    return data in DIGITS and images.shape[1:] == (28, 28)
+
+
+def readings(verdict: Verdict) -> tuple[str, ...]:
+    """A verdict as the words under each image of a labelled sheet."""
+    return tuple(f"{label} {sure:.0%}" for label, sure in zip(verdict.labels, verdict.confidence, strict=True))
 
 
 class Judge:
