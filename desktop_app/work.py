@@ -1,6 +1,8 @@
 """What the lane does: generators of events around the engine. torch is imported inside them, never by the screen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import export
+from ml import export, proof
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.events import Pixels, Progress, Sampled
-from ml.export import Layout
+from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ml.forward import Noising
     from ml.library import ModelCard
     from ml.runs import UnfinishedRun
+LOOK_S = 0.05  # between two looks at a file that is being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,15 @@ class Opened:
 @dataclass(frozen=True, slots=True)
 class Answered:
     answer: "Answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a file of ours says about itself, and what it shows."""
+
+    path: Path
+    stamp: Stamp
+    pixels: Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +228,45 @@ def estimating(config: TrainConfig, _control: RunControl) -> Iterator[object]:
     yield estimate(config)
 
 
-def exporting(
-    path: Path, images: Pixels, request: SampleRequest, layout: Layout, film: Sequence[Pixels], _control: RunControl
-) -> Iterator[object]:
-    """Write a picture, film or arrays."""
-    yield Progress(f"Writing {path.name}", 0, 0)
-    export.save(path, images, request, layout, film)
-    yield Exported(path)
+def exporting(path: Path, write: Callable[[Watch], object], control: RunControl) -> Iterator[object]:
+    """Have `write` make a file or folder, telling how far it is; it leaves nothing behind where it is stopped.
+
+    Encoders give no turn away, so they work in a thread of their own while the lane looks after them.
+    """
+    seen = Progress(f"Writing {path.name}", 0, 0)
+
+    def watch(done: int, total: int) -> None:
+        nonlocal seen
+        seen = Progress(f"Writing {path.name}", done, total)
+        if control.cancelled:
+            raise _Stopped
+
+    yield seen
+    with ThreadPoolExecutor(1, "export") as thread, suppress(_Stopped):
+        writing = thread.submit(write, watch)
+        while not wait([writing], LOOK_S).done:
+            yield seen
+        writing.result()
+        yield Exported(path)
+
+
+class _Stopped(Exception):
+    """Somebody pressed Stop."""
+
+
+def reading(path: Path, as_drawing: bool, control: RunControl) -> Iterator[object]:
+    """Read a file that Noiseloom wrote; with `as_drawing`, any other picture to draw on."""
+    yield Progress(f"Reading {path.name}", 0, 0)
+    try:
+        if path.suffix.lower() not in export.SUFFIXES:
+            raise Unstamped(f"{path.name} is no file that Noiseloom wrote.", OTHER_FILE)
+        yield Read(path, export.read_stamp(path), export.read_pixels(path))
+    except Unstamped:
+        if not as_drawing:
+            raise
+        yield from opening(path, control)
+
+
+def comparing(read: "Read", images: Pixels, _control: RunControl) -> Iterator[object]:
+    """See whether a file shows images that were drawn again from its request."""
+    yield proof.compare(read.path.suffix.lower(), read.stamp, read.pixels, images)

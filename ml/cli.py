@@ -51,6 +51,7 @@ from ml.images import film, walk
 from ml.prompts import in_words, parse_labels, understand
 from ml.proof import compare
 from ml.settings import assignment, changed, checked, refuse_other_settings, starting_point
+from ml.sheets import readings
 from ml.stamp import Kind
 
 if TYPE_CHECKING:
@@ -514,6 +515,9 @@ def _save(path: Path, images: Pixels, request: SampleRequest, layout: Layout, pi
 
 def _readings(images: Pixels, data: str) -> tuple[str, ...]:
     """What the judge reads in the images, where it can."""
-    from ml.judge import Judge, can_read, readings
+    from ml.judge import Judge, can_read
 
-    return readings(Judge.bundled().judge(images)) if can_read(images, data) else ()
+    if not can_read(images, data):
+        return ()
+    verdict = Judge.bundled().judge(images)
+    return readings(verdict.labels, verdict.confidence)

@@ -34,11 +34,6 @@ def can_read(images: Pixels, data: str) -> bool:
     return data in DIGITS and images.shape[1:] == (28, 28)
 
 
-def readings(verdict: Verdict) -> tuple[str, ...]:
-    """A verdict as the words under each image of a labelled sheet."""
-    return tuple(f"{label} {sure:.0%}" for label, sure in zip(verdict.labels, verdict.confidence, strict=True))
-
-
 class Judge:
     """A trained `Classifier` on a device."""
 

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ml.config import NO_LABEL, SampleRequest
@@ -82,9 +83,14 @@ def settings(request: SampleRequest) -> str:
     return f"{how}, eta {request.eta:g}, seed {request.seed}" if request.eta else f"{how}, seed {request.seed}"
 
 
+def readings(labels: NDArray[np.int64], confidence: NDArray[np.float32]) -> tuple[str, ...]:
+    """What a judge read in each image, (N,) each, as a layout keeps it."""
+    return tuple(f"{label}, {sure:.0%}" for label, sure in zip(labels, confidence, strict=True))
+
+
 def _captions(request: SampleRequest, layout: Layout, k: int) -> tuple[str, str]:
     asked = "" if request.labels[k] == NO_LABEL else str(request.labels[k])
-    read = f"judged {layout.readings[k]}" if k < len(layout.readings) else ""
+    read = f"read as {layout.readings[k]}" if k < len(layout.readings) else ""
     which = f"image {k + 1}" if request.corners else f"seed {request.seed + k}"
     return ", ".join(part for part in (asked, read) if part), which
 
@@ -158,7 +164,7 @@ def svg(images: Pixels, request: SampleRequest, layout: Layout, stamp: str) -> s
         f'<svg xmlns="{_SVG}" width="{plan.width}" height="{plan.height}" viewBox="0 0 {plan.width} {plan.height}">',
         f"<title>{escape(_clean(title(request)))}</title>",
         f"<metadata>{escape(stamp)}</metadata>",
-        f'<rect width="100%" height="100%" fill="{PAPER}"/>',
+        f'<rect width="{plan.width}" height="{plan.height}" fill="{PAPER}"/>',
     ]
     for k, (image, (x, y)) in enumerate(zip(images, plan.corners, strict=True)):
         name = quoteattr(", ".join(part for part in _captions(request, layout, k) if part))

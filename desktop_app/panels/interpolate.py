@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, Q
 from desktop_app.panels.page import Page
 from desktop_app.session import Session
 from desktop_app.session.interpolate import LOOP, MAP
-from desktop_app.session.session import Message
+from desktop_app.session.message import Message
 from desktop_app.theme import Space, theme
 from desktop_app.widgets.basics import Button, Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls import ChoiceRow, Section, Segmented, SliderRow
@@ -28,6 +28,7 @@ MIXING_TIPS = (
 )
 CORNERS = ("Upper left", "Upper right", "Lower left", "Lower right")
 FORMATS = (
+    (".mp4", "Film of the walk (MP4)"),
     (".gif", "Film of the walk (GIF)"),
     (".webp", "Film of the walk (WebP)"),
     (".apng", "Film of the walk (APNG)"),

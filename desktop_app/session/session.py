@@ -1,8 +1,7 @@
 """The whole session: the lane with its jobs, the models, messages to the person, and an orderly end."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
@@ -10,8 +9,10 @@ from desktop_app import work
 from desktop_app.jobs import Ended, Job, Lane, Work
 from desktop_app.session.draw import Draw
 from desktop_app.session.explore import Explore
+from desktop_app.session.files import Files
 from desktop_app.session.generate import Generate
 from desktop_app.session.interpolate import Interpolate
+from desktop_app.session.message import Message
 from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings
 from desktop_app.work import Ready
@@ -23,17 +24,6 @@ if TYPE_CHECKING:
 
 FRAME_MS = 16  # at most one look into the mailbox per painted frame
 Handler = Callable[[object], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Something to tell the person, with remedies as (key, text of a button)."""
-
-    tone: Literal["error", "warning", "info", "success"]
-    title: str
-    what_to_do: str = ""
-    actions: Sequence[tuple[str, str]] = ()
-    details: str = ""
 
 
 Remedies = dict[str, tuple[tuple[str, str], ...]]
@@ -65,10 +55,12 @@ class Session(QObject):
         self.draw = Draw(self, settings.draw)
         self.interpolate = Interpolate(self, settings.interpolate)
         self.train = Train(self, settings.train, settings.data_root)
-        self.activities: tuple[Generate | Draw | Explore, ...] = (
+        self.files = Files(self)
+        self.activities: tuple[Generate | Draw | Explore | Files, ...] = (
             self.generate,
             self.draw,
             self.explore,
+            self.files,
         )  # stopped in this order
         self._jobs: dict[int, tuple[Job, Handler]] = {}
         self._drain = QTimer(self, singleShot=True, interval=FRAME_MS)
