@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
     QHBoxLayout,
+    QLineEdit,
     QMainWindow,
     QStackedWidget,
     QToolTip,
@@ -76,6 +77,7 @@ class MainWindow(QMainWindow):
         self.pages.addWidget(self.generate)
         self._made: dict[str, Page] = {"generate": self.generate}
         self._arrange()
+        leave_drops(self.generate)
         self._connect()
         self._shortcuts()
         self._restore()
@@ -167,6 +169,7 @@ class MainWindow(QMainWindow):
         if key not in self._made:
             self._made[key] = self._make_page(key)
             self.pages.addWidget(self._made[key])
+            leave_drops(self._made[key])
         return self._made[key]
 
     def _make_page(self, key: str) -> Page:
@@ -383,6 +386,12 @@ def page_class(key: str) -> Callable[[Session], Page]:
         case _:
             return GeneratePanel
     return Panel
+
+
+def leave_drops(page: QWidget) -> None:
+    """A file that is dropped on a line of text is for the window: its name is no prompt."""
+    for edit in page.findChildren(QLineEdit):
+        edit.setAcceptDrops(False)
 
 
 def dropped_file(data: QMimeData) -> Path | None:

@@ -13,7 +13,6 @@ from desktop_app.panels.page import Page
 from desktop_app.panels.sampling import SamplingSettings
 from desktop_app.session import Session
 from desktop_app.session.generate import THREE, View
-from desktop_app.session.message import Message
 from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button, row
 from desktop_app.widgets.export_menu import DIGITS, FORMATS, ExportMenu
@@ -101,7 +100,7 @@ class GeneratePanel(Page):
         generate.compared.connect(self._show_digit)
         generate.busy_changed.connect(self._show_buttons)
         generate.finished.connect(self._show_buttons)
-        generate.exported.connect(self._tell_exported)
+        generate.exported.connect(self._session.tell_saved)
         self._session.ready.connect(generate.refresh)
 
     # ---- actions
@@ -284,10 +283,6 @@ class GeneratePanel(Page):
         self.timeline.end()
         if self._generate.request and not self._generate.frames:
             self.grid.set_empty_text("Nothing was drawn. Press Generate to try again.")
-
-    def _tell_exported(self, path: Path) -> None:
-        folder = (f"show:{path.parent}", "Show folder")
-        self._session.tell(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
 
 
 def with_ending(path: Path, suggested: str, chosen: str) -> Path:

@@ -1,12 +1,13 @@
 """The whole session: the lane with its jobs, the models, messages to the person, and an orderly end."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from desktop_app import work
-from desktop_app.jobs import Ended, Job, Lane, Work
+from desktop_app.jobs import Ended, Job, Lane, Work, failure
 from desktop_app.session.draw import Draw
 from desktop_app.session.explore import Explore
 from desktop_app.session.files import Files
@@ -87,6 +88,15 @@ class Session(QObject):
     def tell(self, message: Message) -> None:
         """Show a message in the one place for messages."""
         self.message.emit(message)
+
+    def tell_saved(self, path: Path) -> None:
+        """Say where a file went."""
+        folder = (f"show:{path.parent}", "Show folder")
+        self.tell(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
+
+    def tell_failed(self, error: Exception) -> None:
+        """Tell of something that failed outside of the lane."""
+        self.report(failure(error))
 
     def report(self, failed: Failed, remedies: Remedies = REMEDIES) -> None:
         """Tell of a failure, with what can be done about it."""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from ml import export
+from ml import export, proof
 from ml.config import SampleRequest
 from ml.errors import BadFile, BadRequest, CannotWrite
 from ml.events import Pixels
@@ -55,7 +55,7 @@ def test_every_format_gives_back_request_layout_and_pixels(tmp_path: Path, film:
     export.save(path, film[-1], REQUEST, LAYOUT, film)
     assert export.read_request(path) == (REQUEST, LAYOUT)
     shown = film[-1] if suffix == ".npz" else picture(film[-1])
-    assert export.same_pixels(export.read_pixels(path), shown)
+    assert proof.same_pixels(export.read_pixels(path), shown)
     assert {"noiseloom", "torch", "numpy", "python", "cpu"} <= export.read_stamp(path).versions.keys()
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
