@@ -49,7 +49,7 @@ from ml.files import atomic, check_writable, free_name, make_folder
 from ml.films import mp4_encoder
 from ml.images import film, walk
 from ml.prompts import in_words, parse_labels, understand
-from ml.proof import compare
+from ml.proof import prove
 from ml.settings import assignment, changed, checked, refuse_other_settings, starting_point
 from ml.sheets import readings
 from ml.stamp import Kind
@@ -320,8 +320,7 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
     """Render an image again on the CPU: exit 0 if the pixels are the same, 1 if not."""
     stamp = exports.read_stamp(file)
     found = exports.read_pixels(file)
-    done, _ = _draw(stamp.request, "cpu", keep=False)
-    proof = compare(file.suffix.lower(), stamp, found, done.images)
+    proof = prove(file.suffix.lower(), stamp, found, lambda request: _draw(request, "cpu", keep=False)[0].images)
     print(f"{file}: {proof.words}")
     if proof.why:
         print(proof.why)

@@ -43,8 +43,9 @@ def write_film(path: Path, suffix: str, picture: PictureOf, times: Sequence[int]
     if suffix == ".mp4":
         _write_mp4(path, picture, times, stamp, watch)
     else:
-        options = _options(suffix, stamp)
-        _Film(picture, len(times), watch).save(path, save_all=True, duration=list(times), loop=0, **options)
+        film = _Film(picture, len(times), watch)
+        with path.open("wb") as file:  # which Pillow would leave open where `watch` stops it
+            film.save(file, save_all=True, duration=list(times), loop=0, **_options(suffix, stamp))
 
 
 class _Film(Image.Image):

@@ -168,6 +168,8 @@ class Generate(QObject):
         typed = self._digits_in(request.prompt)
         if typed and (typed * FULL_ROW if len(typed) == 1 else typed) in (row, request.labels):
             return request.prompt
+        if len(row) > 2 and row == tuple(range(row[0], row[-1] + 1)) and row[-1] < 10:
+            return f"{row[0]}-{row[-1]}"
         return str(row[0]) if row == row[:1] * FULL_ROW else ("" if max(row) < 10 else ", ").join(map(str, row))
 
     def _settle(self, request: SampleRequest, prompt: str, **more: object) -> None:

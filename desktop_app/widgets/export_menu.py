@@ -49,10 +49,12 @@ class ExportMenu(QMenu):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setAccessibleName("Export")
         for title, formats in GROUPS.items():
             self._add_group(title, formats)
         self.addSeparator()
         self._scales = self.addMenu("")
+        self._scales.setAccessibleName("Scale of pictures and films")
         self._group = QActionGroup(self)
         for scale in SCALES:
             action = self._scales.addAction(f"{scale}×", partial(self.scaleChosen.emit, scale))
@@ -75,5 +77,5 @@ class ExportMenu(QMenu):
 
     def set_scale(self, scale: int) -> None:
         """Show how large pictures and films are written."""
-        self._scales.setTitle(f"Size of a pixel: {scale}×")
+        self._scales.setTitle(f"Scale: {scale}×")
         self._group.actions()[SCALES.index(scale)].setChecked(True)

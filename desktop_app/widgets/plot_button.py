@@ -33,6 +33,7 @@ class PlotButton(Button):
         self._name, self._figures = name, figures
         self.folder: Path | None = None
         menu = QMenu(self)
+        menu.setAccessibleName(f"Export {name}")
         for suffix, text in FORMATS:
             menu.addAction(text, partial(self.export, suffix))
         self.setMenu(menu)
