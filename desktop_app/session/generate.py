@@ -170,7 +170,11 @@ class Generate(QObject):
             return request.prompt
         if len(row) > 2 and row == tuple(range(row[0], row[-1] + 1)) and row[-1] < 10:
             return f"{row[0]}-{row[-1]}"
-        return str(row[0]) if row == row[:1] * FULL_ROW else ("" if max(row) < 10 else ", ").join(map(str, row))
+        return (
+            str(row[0])
+            if len(row) == FULL_ROW and len(set(row)) == 1
+            else ("" if max(row) < 10 else ", ").join(map(str, row))
+        )
 
     def _settle(self, request: SampleRequest, prompt: str, **more: object) -> None:
         known = {name: getattr(request, name) for name in SampleSettings.model_fields} | more
