@@ -154,7 +154,8 @@ class Generate(QObject):
         count = min(len(request.labels), MAX_IMAGES)
         drawn = request.with_changes(labels=request.labels[:count], weights=request.weights[:count])
         rows = min(MAX_ROWS, -(-count // columns))
-        self._settle(drawn, self._prompt_for(drawn, columns), rows=rows)
+        if self._session.card(drawn.model) or Path(drawn.model).exists():
+            self._settle(drawn, self._prompt_for(drawn, columns), rows=rows)
         self.draw(request=drawn, columns=min(columns, count))
         return drawn
 

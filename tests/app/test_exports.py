@@ -122,6 +122,19 @@ def test_other_pixels_are_told_of(window: MainWindow, qtbot: QtBot, tmp_path: Pa
     assert "4 values differ, by at most 64 of 255" in message.what_to_do
 
 
+@pytest.mark.parametrize("changes", [{"model": "lost"}, {"model_hash": "ab" * 32}])
+def test_a_file_of_a_model_that_is_not_here_leaves_what_is_shown(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, changes: dict[str, str]
+) -> None:
+    generate = window.session.generate
+    request, images = drawn(REQUEST)
+    before = generate.request
+    export.save(tmp_path / "x.png", images, request.with_changes(**changes), LAYOUT)
+    message = answer(window, qtbot, tmp_path / "x.png")
+    assert message.tone == "error" and message.what_to_do
+    assert generate.request == before and generate.settings.model == "tiny"
+
+
 def test_a_walk_and_a_drawing_go_back_to_their_pages_too(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     corners = tuple(Corner(seed=seed, label=seed) for seed in (1, 2, 3, 4))
     weights = tuple((1.0, k / 4, 0.0, 0.5) for k in range(5))
@@ -224,12 +237,12 @@ def test_a_long_export_tells_how_far_it_is_and_is_stopped(window: MainWindow, qt
         layout = Layout(columns=2, scale=8, kind="x_t")
         files.write(tmp_path / name, film[-1], request, layout, film, then=written.append)
         qtbot.waitUntil(lambda: (files.doing[1] or 0) > 0.01, timeout=WAIT_MS)
-        assert files.doing[0] == f"Writing {name}" and name in window.status._job.text()
+        assert files.doing[0] == f"Writing {name}" and name in window.status.job_text()
         began = time.monotonic()
         window.stop()
         qtbot.waitUntil(lambda: not files.busy, timeout=WAIT_MS)
         assert time.monotonic() - began < 1.5
-        assert list(tmp_path.iterdir()) == [] and written == []
+        assert [path.name for path in tmp_path.iterdir()] == ["home"] and written == []
 
 
 def test_a_disk_that_cannot_be_written_is_told_of(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
