@@ -3,12 +3,24 @@
 import base64
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
-from PySide6.QtCore import QByteArray, Qt, QUrl
-from PySide6.QtGui import QCloseEvent, QCursor, QDesktopServices, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtCore import QByteArray, QMimeData, Qt, QUrl
+from PySide6.QtGui import (
+    QCloseEvent,
+    QCursor,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeyEvent,
+    QKeySequence,
+    QShortcut,
+)
 from PySide6.QtWidgets import (
     QApplication,
+    QFileDialog,
     QHBoxLayout,
+    QLineEdit,
     QMainWindow,
     QStackedWidget,
     QToolTip,
@@ -20,12 +32,13 @@ from desktop_app.panels.generate import GeneratePanel
 from desktop_app.panels.page import Page
 from desktop_app.panels.setup import ask_for_data
 from desktop_app.session import Session
-from desktop_app.session.session import Message
+from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, save_settings
 from desktop_app.theme import Space, theme
 from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
 from desktop_app.words import data_title, duration, preset_title
+from ml.export import SUFFIXES
 
 PAGES = (
     ("generate", "Generate", "image"),
@@ -54,15 +67,18 @@ class MainWindow(QMainWindow):
         self._cut_short = settings.interrupted
         self.setWindowTitle("Noiseloom")
         self.setMinimumSize(*SMALLEST)
+        self.setAcceptDrops(True)
         self.rail = NavRail(PAGES)
         self.messages = MessageBar()
         self.status = StatusBar()
         self.pages = QStackedWidget()
         self.generate = GeneratePanel(session)
         self.generate.export_folder = settings.export_folder
+        self.generate.set_export_scale(settings.export_scale)
         self.pages.addWidget(self.generate)
         self._made: dict[str, Page] = {"generate": self.generate}
         self._arrange()
+        leave_drops(self.generate)
         self._connect()
         self._shortcuts()
         self._restore()
@@ -108,6 +124,7 @@ class MainWindow(QMainWindow):
         session.message.connect(self.show_message)
         session.ready.connect(self._on_ready)
         session.closed.connect(self._on_closed)
+        session.files.opened.connect(self.rail.set_page)
         self.status.stopRequested.connect(self.stop)
         self.status.deviceClicked.connect(
             lambda: self.show_message(Message("info", "Noiseloom computes on the processor.", NO_GPU_HELP))
@@ -128,6 +145,7 @@ class MainWindow(QMainWindow):
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             on(keys, self._generate)
         on("Ctrl+E", self._export)
+        on(QKeySequence.StandardKey.Open, self._open)
         on("Ctrl+Shift+C", self.generate.copy)
         for number, (key, _, _) in enumerate(PAGES, 1):
             on(f"Ctrl+{number}", partial(self.rail.set_page, key))
@@ -152,6 +170,7 @@ class MainWindow(QMainWindow):
         if key not in self._made:
             self._made[key] = self._make_page(key)
             self.pages.addWidget(self._made[key])
+            leave_drops(self._made[key])
         return self._made[key]
 
     def _make_page(self, key: str) -> Page:
@@ -178,6 +197,28 @@ class MainWindow(QMainWindow):
     def _export(self) -> None:
         self.rail.set_page("generate")
         self.generate.export()
+
+    def _open(self) -> None:
+        kinds = " ".join(f"*{ending}" for ending in SUFFIXES)
+        name, _ = QFileDialog.getOpenFileName(
+            self, "Open a file", str(self.generate.export_folder or ""), f"Files of Noiseloom ({kinds});;All files (*)"
+        )
+        if name:
+            self.open_file(Path(name))
+
+    def open_file(self, path: Path) -> None:
+        """Bring back what a file holds; on the Draw page, any picture is one to draw on."""
+        self.session.files.open(path, as_drawing=self.rail.page() == "draw")
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if dropped_file(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = dropped_file(event.mimeData())
+        if path:
+            event.acceptProposedAction()
+            self.open_file(path)
 
     def stop(self) -> None:
         """Stop what is being done: a drawing first, else the training, which keeps its model."""
@@ -302,6 +343,7 @@ class MainWindow(QMainWindow):
             reduced_motion=theme().reduced_motion,
             data_root=train.data_root,
             export_folder=self.generate.export_folder,
+            export_scale=self.generate.export_scale,
             geometry=base64.b64encode(self.saveGeometry().data()).decode(),
             interrupted=train.name if train.active else "",
         )
@@ -350,6 +392,17 @@ def page_class(key: str) -> Callable[[Session], Page]:
         case _:
             return GeneratePanel
     return Panel
+
+
+def leave_drops(page: QWidget) -> None:
+    """A file that is dropped on a line of text is for the window: its name is no prompt."""
+    for edit in page.findChildren(QLineEdit):
+        edit.setAcceptDrops(False)
+
+
+def dropped_file(data: QMimeData) -> Path | None:
+    """The first file of what is dragged over the window."""
+    return next((Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()), None)
 
 
 def explain_what_is_pointed_at() -> None:

@@ -93,6 +93,7 @@ class AppSettings(Description):
     reduced_motion: bool = False
     data_root: Path | None = None
     export_folder: Path | None = None
+    export_scale: Literal[1, 2, 4, 8] = 4
     interrupted: str = Field(default="", description="the run that was going on when the window was closed")
     geometry: str = Field(default="", description="the window's place, as Qt saves it, in base64")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer
 
 from desktop_app.main_window import MainWindow
-from desktop_app.session.session import Message
+from desktop_app.session.message import Message
 from ml.errors import CannotWrite
 from ml.files import make_folder
 

@@ -1,6 +1,8 @@
 """What the lane does: generators of events around the engine. torch is imported inside them, never by the screen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import export
+from ml import export, proof
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.events import Pixels, Preview, Progress, Sampled
-from ml.export import Layout
+from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
     from ml.forward import Noising
     from ml.library import ModelCard
     from ml.runs import UnfinishedRun
-
-DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
+LOOK_S = 0.05  # between two looks at a file that is being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,15 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """What a file of ours says about itself, and what it shows."""
+
+    path: Path
+    stamp: Stamp
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     path: Path
 
@@ -119,12 +129,12 @@ def warm_up(_control: RunControl) -> Iterator[object]:
 def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
     """Sample a request: every `Frame`, `Sampled`, then `Judged` where the judge can read such images."""
     from ml import pipeline
-    from ml.judge import Judge
+    from ml.judge import Judge, can_read
 
-    digits = pipeline.load(request.model).header.data in DIGITS
+    data = pipeline.load(request.model).header.data
     for event in pipeline.sample(request, control=control):
         yield event
-        if digits and isinstance(event, Sampled) and event.images.shape[1:] == (28, 28):
+        if isinstance(event, Sampled) and can_read(event.images, data):
             verdict = Judge.bundled().judge(event.images)
             yield Judged(verdict.labels, verdict.confidence)
 
@@ -210,7 +220,7 @@ def opening(path: Path, _control: RunControl) -> Iterator[object]:
     from ml import forward
 
     image, _ = forward.example(0, 0, None, path)
-    yield from reading(255 - image if image.mean() > 127 else image, _control)
+    yield from looking_at(255 - image if image.mean() > 127 else image, _control)
 
 
 def example(digit: int, number: int, data_root: Path | None, _control: RunControl) -> Iterator[object]:
@@ -221,7 +231,7 @@ def example(digit: int, number: int, data_root: Path | None, _control: RunContro
     yield Opened(forward.example(digit, number, data_root)[0], digit)
 
 
-def reading(image: Pixels, _control: RunControl) -> Iterator[object]:
+def looking_at(image: Pixels, _control: RunControl) -> Iterator[object]:
     """Have the judge say which digit a picture (28, 28) is."""
     from ml.judge import Judge
 
@@ -244,10 +254,53 @@ def estimating(config: TrainConfig, _control: RunControl) -> Iterator[object]:
     yield estimate(config)
 
 
-def exporting(
-    path: Path, images: Pixels, request: SampleRequest, layout: Layout, film: Sequence[Pixels], _control: RunControl
-) -> Iterator[object]:
-    """Write a picture, film or arrays."""
-    yield Progress(f"Writing {path.name}", 0, 0)
-    export.save(path, images, request, layout, film)
-    yield Exported(path)
+def exporting(path: Path, write: Callable[[Watch], object], control: RunControl) -> Iterator[object]:
+    """Have `write` make a file or folder, telling how far it is; it leaves nothing behind where it is stopped.
+
+    Encoders give no turn away, so they work in a thread of their own while the lane looks after them.
+    """
+    seen = Progress(f"Writing {path.name}", 0, 0)
+
+    def watch(done: int, total: int) -> None:
+        nonlocal seen
+        seen = Progress(f"Writing {path.name}", done, total)
+        if control.cancelled:
+            raise _Stopped
+
+    yield seen
+    with ThreadPoolExecutor(1, "export") as thread, suppress(_Stopped):
+        writing = thread.submit(write, watch)
+        while not wait([writing], LOOK_S).done:
+            yield seen
+        writing.result()
+        yield Exported(path)
+
+
+class _Stopped(Exception):
+    """Somebody pressed Stop."""
+
+
+def reading(path: Path, as_drawing: bool, control: RunControl) -> Iterator[object]:
+    """Read a file that Noiseloom wrote; with `as_drawing`, any other picture to draw on."""
+    yield Progress(f"Reading {path.name}", 0, 0)
+    try:
+        if path.suffix.lower() not in export.SUFFIXES:
+            raise Unstamped(f"{path.name} is no file that Noiseloom wrote.", OTHER_FILE)
+        yield Read(path, export.read_stamp(path), export.read_pixels(path))
+    except Unstamped:
+        if not as_drawing:
+            raise
+        yield from opening(path, control)
+
+
+def comparing(read: Read, images: Pixels, control: RunControl) -> Iterator[object]:
+    """See whether a file shows images that were drawn again from its request."""
+    from ml import pipeline
+
+    def draw(request: SampleRequest) -> Pixels:
+        if request == read.stamp.request:
+            return images
+        drawn = pipeline.sample(request, control=control, frames=False)
+        return next((event.images for event in drawn if isinstance(event, Sampled)), images)
+
+    yield proof.prove(read.path.suffix.lower(), read.stamp, read.pixels, draw)

@@ -4,15 +4,15 @@ torch is imported inside the commands, so that --help answers at once.
 """
 
 import json
+import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import numpy as np
 import typer
 
 from ml import export as exports
@@ -32,12 +32,27 @@ from ml.config import (
 from ml.console import INTERRUPTED, Line, guarded, interruptible
 from ml.control import RunControl
 from ml.errors import BadRequest
-from ml.events import CheckpointSaved, Frame, Preview, Progress, RunFinished, RunStarted, Sampled, TrainEvent, TrainStep
+from ml.events import (
+    CheckpointSaved,
+    Frame,
+    Pixels,
+    Preview,
+    Progress,
+    RunFinished,
+    RunStarted,
+    Sampled,
+    TrainEvent,
+    TrainStep,
+)
 from ml.export import Layout
-from ml.files import atomic, check_writable, free_name
-from ml.images import film, grid, walk
+from ml.files import atomic, check_writable, free_name, make_folder
+from ml.films import mp4_encoder
+from ml.images import film, walk
 from ml.prompts import in_words, parse_labels, understand
+from ml.proof import prove
 from ml.settings import assignment, changed, checked, refuse_other_settings, starting_point
+from ml.sheets import readings
+from ml.stamp import Kind
 
 if TYPE_CHECKING:
     from ml.checkpoint import ModelHeader
@@ -127,7 +142,9 @@ def train(
 
 @app.command()
 def sample(
-    out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}.")],
+    out: Annotated[
+        str, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}, or a FOLDER/ for one PNG per image.")
+    ],
     model: Annotated[str | None, typer.Option(help="A model's name, run folder or file; else the route's own.")] = None,
     labels: Annotated[str | None, typer.Option(help="Which digits: 0-9,3,3 ...")] = None,
     prompt: Annotated[str | None, typer.Option(help="... or in words: two or five ...")] = None,
@@ -149,12 +166,21 @@ def sample(
     trajectory: Annotated[
         bool, typer.Option("--trajectory", help="Put every step into an .npz; films have it.")
     ] = False,
+    sheet: Annotated[
+        bool, typer.Option("--sheet", help="A .png with a title, and words under each image, as an .svg has them.")
+    ] = False,
 ) -> int:
-    """Draw images: a picture, a film of the denoising, or arrays."""
-    suffix = exports.suffix_of(out)
-    if trajectory and suffix == ".png":
-        raise BadRequest("A PNG shows no trajectory.", f"Use .npz or one of {', '.join(exports.FILMS)}.")
-    check_writable(out)
+    """Draw images: a picture, a labelled sheet, a film of the denoising, arrays, or one file per image."""
+    path = Path(out)
+    folder = out.endswith(("/", os.sep)) or path.is_dir()
+    suffix = ".png" if folder else exports.suffix_of(path)
+    if trajectory and suffix in (".png", ".svg"):
+        raise BadRequest(
+            f"A {suffix[1:].upper()} shows no trajectory.", f"Use .npz or one of {', '.join(exports.FILMS)}."
+        )
+    if sheet and (folder or suffix not in (".png", ".svg")):
+        raise BadRequest("A labelled sheet is a picture.", "Give --out a name that ends in .png or .svg.")
+    check_writable(make_folder(path) / "digit.png" if folder else path)
 
     from ml import library
     from ml.checkpoint import load_header
@@ -174,9 +200,15 @@ def sample(
         name: value for name, value in given.items() if value is not None
     }
     request = checked(SampleRequest, settings | {"model": model, "labels": once * count})
-    layout = _fitting(suffix, len(request.labels), header.model.image_size, columns)
+    kind = "sheet" if sheet or suffix == ".svg" else "x_t" if suffix in exports.FILMS else "images"
+    count, side = (1, 1) if folder else (len(request.labels), header.model.image_size)
+    layout = _fitting(suffix, count, side, columns, kind)
     done, frames = _draw(request, device, keep=trajectory or suffix in exports.FILMS)
-    exports.save(out, done.images, done.request, layout, film(frames, len(done.images)))
+    if folder:
+        exports.save_digits(path, done.images, done.request)
+    else:
+        layout = layout.with_changes(readings=_readings(done.images, header.data) if kind == "sheet" else ())
+        _save(path, done.images, done.request, layout, film(frames, len(done.images)))
     calls = f"{done.network_calls} network calls each"
     print(f"{out}: {len(done.images)} images in {done.seconds:.1f} s, {calls}, seed {request.seed}")
     return 0
@@ -217,12 +249,12 @@ def interpolate(
     weights = walks.path(range(len(corners)), frames, loop=loop)
     request = checked(SampleRequest, settings | own | {"weights": weights})
     is_film = suffix in exports.FILMS
-    layout = _fitting(suffix, 1 if is_film else frames, header.model.image_size, 1 if is_film else min(frames, 10))
-    layout = layout.with_changes(
-        kind="walk" if is_film else "images", first_ms=layout.frame_ms, last_ms=layout.frame_ms
-    )
+    kind = "walk" if is_film else "images"
+    columns = 1 if is_film else min(frames, 10)
+    layout = _fitting(suffix, 1 if is_film else frames, header.model.image_size, columns, kind)
+    layout = layout.with_changes(first_ms=layout.frame_ms, last_ms=layout.frame_ms)
     done, _ = _draw(request, device, keep=False)
-    exports.save(out, done.images, done.request, layout, walk(done.images) if is_film else ())
+    _save(out, done.images, done.request, layout, walk(done.images) if is_film else ())
     print(f"{out}: {frames} images from seed {first} to seed {last} in {done.seconds:.1f} s")
     return 0
 
@@ -272,12 +304,13 @@ def export(
     suffix = exports.suffix_of(out)
     check_writable(out)
     films = layout.kind if layout.kind in ("x0_hat", "walk") else "x_t"
-    kind = films if suffix in exports.FILMS else "images"
+    labelled = layout.kind == "sheet" or suffix == ".svg"
+    kind = films if suffix in exports.FILMS else "sheet" if labelled and suffix != ".npz" else "images"
     done, frames = _draw(request, device, keep=suffix in exports.FILMS and kind != "walk")
     pictures = (
         walk(done.images) if kind == "walk" else film(frames, len(done.images), "x0_hat" if kind == "x0_hat" else "x_t")
     )
-    exports.save(out, done.images, done.request, layout.with_changes(kind=kind), pictures)
+    _save(out, done.images, done.request, layout.with_changes(kind=kind), pictures)
     print(out)
     return 0
 
@@ -287,20 +320,11 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
     """Render an image again on the CPU: exit 0 if the pixels are the same, 1 if not."""
     stamp = exports.read_stamp(file)
     found = exports.read_pixels(file)
-    done, _ = _draw(stamp.request, "cpu", keep=False)
-    layout = stamp.layout
-    is_array = file.suffix.lower() == ".npz"
-    shown = done.images[-1:] if layout.kind == "walk" else done.images
-    made = done.images if is_array else grid(shown, layout.columns, layout.gap, layout.scale)
-    if exports.same_pixels(found, made):
-        print(f"{file}: the same pixels")
-        return 0
-    print(f"{file}: {_difference(found, made)}")
-    then, now = stamp.versions, exports.versions()
-    other = [f"{name} {then[name]} (here {now[name]})" for name in now if then.get(name, now[name]) != now[name]]
-    if other:
-        print(f"It was made with {', '.join(other)}.")
-    return 1
+    proof = prove(file.suffix.lower(), stamp, found, lambda request: _draw(request, "cpu", keep=False)[0].images)
+    print(f"{file}: {proof.words}")
+    if proof.why:
+        print(proof.why)
+    return 0 if proof.same else 1
 
 
 @app.command()
@@ -447,9 +471,8 @@ def _what_to_draw(
     return once, len(once) if 1 < len(once) <= MAX_COLUMNS else 10
 
 
-def _fitting(suffix: str, count: int, side: int, columns: int) -> Layout:
+def _fitting(suffix: str, count: int, side: int, columns: int, kind: Kind) -> Layout:
     """The grid at the largest scale that its format can hold; raises BadRequest where none fits."""
-    kind = "x_t" if suffix in exports.FILMS else "images"
     for scale in SCALES:
         layout = Layout(columns=columns, scale=scale, kind=kind)
         try:
@@ -482,10 +505,18 @@ def _draw(request: SampleRequest, device: DeviceName, keep: bool) -> tuple[Sampl
     raise typer.Exit(INTERRUPTED)
 
 
-def _difference(found: np.ndarray, made: np.ndarray) -> str:
-    if found.shape[:2] != made.shape[:2]:
-        return f"other sizes, {found.shape[:2]} in the file and {made.shape[:2]} made again"
-    if found.ndim > made.ndim:
-        made = made[..., None]
-    apart = np.abs(found.astype(int) - made.astype(int))
-    return f"{np.count_nonzero(apart)} values differ, by at most {apart.max()} of 255"
+def _save(path: Path, images: Pixels, request: SampleRequest, layout: Layout, pictures: Sequence[Pixels]) -> None:
+    """Write a file, and say where it is not all that its name promises."""
+    exports.save(path, images, request, layout, pictures)
+    if path.suffix.lower() == ".mp4" and (reason := mp4_encoder()[1]):
+        print(reason, file=sys.stderr)
+
+
+def _readings(images: Pixels, data: str) -> tuple[str, ...]:
+    """What the judge reads in the images, where it can."""
+    from ml.judge import Judge, can_read
+
+    if not can_read(images, data):
+        return ()
+    verdict = Judge.bundled().judge(images)
+    return readings(verdict.labels, verdict.confidence)

@@ -27,6 +27,7 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 TrackerName = Literal["wandb"]  # beside TensorBoard, which is always written
 MODELS: dict[Route, str] = {"class": "digits", "text": "text", "clip": "unconditional"}  # that routes draw with
 CLIP_MODEL = "digit-clip"
+DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
 DRAWING = ("unet", "textbook", "shuffle")  # networks that are diffusion models
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
 C = TypeVar("C", bound="Description")

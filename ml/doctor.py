@@ -10,6 +10,7 @@ from ml.checkpoint import load_header
 from ml.device import pick
 from ml.errors import BadFile, CannotWrite, DataUnavailable
 from ml.files import check_writable
+from ml.films import mp4_encoder
 from ml.versions import versions
 
 MODELS = ("digits", "judge")
@@ -37,7 +38,7 @@ def examine() -> list[Finding]:
     findings = [Finding("device", True, device.reason, remedy)]
     findings += [Finding(name, found != "missing", found) for name, found in versions().items()]
     findings += [_model(name) for name in MODELS]
-    return [*findings, _mnist(), _screen(), _folder(paths.user_data())]
+    return [*findings, _mnist(), _films(), _screen(), _folder(paths.user_data())]
 
 
 def _model(name: str) -> Finding:
@@ -59,6 +60,11 @@ def _mnist() -> Finding:
         return Finding("MNIST", True, str(root))
     remedy = "The first training downloads it; or name a folder in NOISELOOM_DATA; or train on synthetic."
     return Finding("MNIST", False, "not on this machine yet", remedy)
+
+
+def _films() -> Finding:
+    encoder, reason = mp4_encoder()
+    return Finding("MP4 films", not reason, encoder, reason and f"{reason} Choose GIF or WebP for those.")
 
 
 def _screen() -> Finding:

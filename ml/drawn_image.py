@@ -27,16 +27,21 @@ def to_text(pixels: Pixels) -> str:
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def from_text(text: str, channels: int, side: int) -> "Tensor":
-    """The image of `to_text` as (1, channels, side, side) in [-1, 1]; raises BadRequest for anything else."""
+def pixels_of(text: str, channels: int, side: int) -> Pixels:
+    """The image of `to_text`, (side, side) or (side, side, 3); raises BadRequest for anything else."""
     wrong = BadRequest("The drawing in the request cannot be read.", f"Give a PNG of {side} x {side} pixels.")
     try:
         with Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=("PNG",)) as image:
             if image.size != (side, side) or side > MAX_SIDE:
                 raise wrong
-            pixels = np.array(image.convert("L" if channels == 1 else "RGB"))
+            return np.array(image.convert("L" if channels == 1 else "RGB"))
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise wrong from error
+
+
+def from_text(text: str, channels: int, side: int) -> "Tensor":
+    """The image of `to_text` as (1, channels, side, side) in [-1, 1]; raises BadRequest for anything else."""
     import torch  # takes seconds, and the screen only needs `to_text`
 
-    return torch.from_numpy(pixels).view(side, side, channels).permute(2, 0, 1)[None].float() / 127.5 - 1
+    pixels = torch.from_numpy(pixels_of(text, channels, side))
+    return pixels.view(side, side, channels).permute(2, 0, 1)[None].float() / 127.5 - 1

@@ -1,79 +1,68 @@
-"""Files a person takes away: PNG, GIF, APNG, WebP and NPZ, each carrying the request that made it.
+"""Files a person takes away: pictures, films, arrays, each carrying the request that made it.
 
-Every file holds a `Stamp` as JSON: in PNG and APNG as a text chunk `noiseloom`, in GIF as the comment, in WebP as the
-EXIF image description, in NPZ as the array `noiseloom`. So an image can be made again, and `verify` can prove it.
+Every file holds a `Stamp` as JSON: in PNG and APNG as a text chunk `noiseloom`, in GIF and MP4 as the comment, in WebP
+as the EXIF image description, in SVG as the metadata, in NPZ as the array `noiseloom`. So an image can be made again,
+and `ml.proof` can prove it.
 """
 
-import hashlib
-import json
-import warnings
+import os
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
-from PIL import Image, PngImagePlugin
-from pydantic import Field
+from PIL import Image
 
-from ml.config import NO_LABEL, Description, SampleRequest, parse
+from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
 from ml.files import atomic, make_folder
+from ml.films import FILMS, IMAGE_DESCRIPTION, MAX_SIDE, last_of_mp4, mp4_text, text_chunk, times_of, write_film
 from ml.images import grid
-from ml.versions import versions
+from ml.sheets import sheet, size_of, svg, svg_images, svg_text
+from ml.stamp import (
+    KEY,
+    MAX_PIXELS,
+    MAX_STAMP_BYTES,
+    OTHER_FILE,
+    Layout,
+    Stamp,
+    Watch,
+    opened,
+    parsed,
+    reading,
+    seal,
+    unwatched,
+)
 
-KEY = "noiseloom"
-FILMS = (".gif", ".webp", ".apng")
-SUFFIXES = (".png", ".npz", *FILMS)
-MAX_STAMP_BYTES = 1_000_000
-MAX_PIXELS = 64_000_000  # of one picture, written or read
-_MAX_SIDE = {".gif": 65_535, ".webp": 16_383}  # what the formats can hold
-_IMAGE_DESCRIPTION = 0x010E  # the EXIF tag
-_OTHER_FILE = "Choose a PNG, GIF, WebP, APNG or NPZ that Noiseloom wrote."
-
-
-class Layout(Description):
-    """How images became a picture or a film."""
-
-    columns: int = Field(default=10, ge=1, le=1000)
-    scale: int = Field(default=4, ge=1, le=64, description="pixels per pixel")
-    gap: int = Field(default=2, ge=0, le=64, description="pixels between images, before scaling")
-    kind: Literal["images", "x_t", "x0_hat", "walk"] = Field(
-        default="images",
-        description="finished images, which film of the denoising, or a film of one image after another",
-    )
-    frame_ms: int = Field(default=80, ge=10, le=10_000)
-    first_ms: int = Field(default=600, ge=10, le=60_000, description="how long a film rests on the noise ...")
-    last_ms: int = Field(default=1800, ge=10, le=60_000, description="... and on the finished images")
+SUFFIXES = (".png", ".svg", ".npz", *FILMS)
+_PICTURES = ("PNG", "GIF", "WEBP")
+ARRAYS = (".npz", ".svg")  # that hold images one by one and not in a grid
 
 
-class Stamp(Description):
-    """What a file says about itself."""
-
-    version: Literal[1] = 1
-    request: SampleRequest
-    layout: Layout
-    versions: dict[str, str] = Field(default_factory=dict)
-    pixels: str = Field(
-        default="", max_length=64, description="SHA-256 of the picture, of a film's last, or of an NPZ's images"
-    )
-
-
-def save(path: Path | str, images: Pixels, request: SampleRequest, layout: Layout, film: Sequence[Pixels] = ()) -> None:
+def save(
+    path: Path | str,
+    images: Pixels,
+    request: SampleRequest,
+    layout: Layout,
+    film: Sequence[Pixels] = (),
+    watch: Watch = unwatched,
+) -> None:
     """Write the format that the path's suffix names; `film` is what films show and an NPZ's `trajectory`.
 
-    Raises BadRequest, CannotWrite.
+    Raises BadRequest, CannotWrite, and whatever `watch` does, leaving nothing behind.
     """
     suffix = suffix_of(path)
     if suffix == ".png":
         save_png(path, images, request, layout)
+    elif suffix == ".svg":
+        save_svg(path, images, request, layout)
     elif suffix == ".npz":
         save_npz(path, images, request, layout, film)
     else:
-        save_film(path, film, request, layout)
+        save_film(path, film, request, layout, watch)
 
 
 def suffix_of(path: Path | str) -> str:
@@ -89,47 +78,79 @@ def check_size(suffix: str, count: int, side: int, layout: Layout) -> None:
     """Raises BadRequest where a grid of `count` images is larger than what we or the format can hold."""
     columns = min(layout.columns, count)
     height, width = ((side + layout.gap) * layout.scale * n for n in (-(-count // columns), columns))
-    if suffix != ".npz" and (max(width, height) > _MAX_SIDE.get(suffix, MAX_PIXELS) or width * height > MAX_PIXELS):
+    if layout.kind == "sheet":
+        width, height = size_of(count, side, layout)
+    if suffix != ".npz" and (max(width, height) > MAX_SIDE.get(suffix, MAX_PIXELS) or width * height > MAX_PIXELS):
         raise BadRequest(
             f"The picture would be {width} x {height} pixels, too large for {suffix}.",
             "Choose a smaller scale, fewer images, or .npz.",
         )
 
 
+def shown(suffix: str, images: Pixels, request: SampleRequest, layout: Layout) -> Pixels:
+    """What a file of that format shows of finished images: a grid or sheet, a film's last picture, or all of them."""
+    if suffix in ARRAYS:
+        return images
+    if layout.kind == "sheet":
+        return sheet(images, request, layout)
+    return _picture(images[-1:] if layout.kind == "walk" else images, layout, suffix)
+
+
 def save_png(path: Path | str, images: Pixels, request: SampleRequest, layout: Layout) -> None:
-    """The grid of images (N, H, W[, 3]) as one PNG."""
-    picture = _picture(images, layout, ".png")
+    """The images (N, H, W[, 3]) as one PNG: a grid, or a labelled sheet."""
+    picture = shown(".png", images, request, layout)
     with atomic(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG", pnginfo=_text_chunk(_stamp(request, layout, picture)))
+        Image.fromarray(picture).save(temporary, format="PNG", pnginfo=text_chunk(seal(request, layout, picture)))
 
 
-def save_digits(folder: Path | str, images: Pixels, request: SampleRequest, scale: int = 1) -> list[Path]:
-    """One PNG per image, each with the request that makes it alone; returns the paths."""
+def save_svg(path: Path | str, images: Pixels, request: SampleRequest, layout: Layout) -> None:
+    """The images as a labelled sheet whose words are text and whose images keep their pixels."""
+    text = svg(images, request, layout, seal(request, layout, images))
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def save_digits(
+    folder: Path | str, images: Pixels, request: SampleRequest, scale: int = 1, watch: Watch = unwatched
+) -> list[Path]:
+    """One PNG per image, each with the request that makes it alone; returns the paths.
+
+    Where that fails, or `watch` raises, the folder is left as it was found.
+    """
+    new = not Path(folder).exists()
     folder = make_folder(folder)
     layout = Layout(columns=1, scale=scale, gap=0)
     paths: list[Path] = []
-    for k, image in enumerate(images):
-        alone = request.alone(k)
-        label = f"-label{alone.labels[0]}" if alone.labels[0] >= 0 else ""
-        paths.append(folder / f"{k:05d}{label}-seed{alone.seed}.png")
-        save_png(paths[-1], image[None], alone, layout)
+    try:
+        for k, image in enumerate(images):
+            watch(k, len(images))
+            alone = request.alone(k)
+            label = f"-label{alone.labels[0]}" if alone.labels[0] >= 0 else ""
+            paths.append(folder / f"{k:05d}{label}-seed{alone.seed}.png")
+            save_png(paths[-1], image[None], alone, layout)
+    except BaseException:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        if new:
+            with suppress(OSError):
+                os.rmdir(folder)
+        raise
     return paths
 
 
-def save_film(path: Path | str, film: Sequence[Pixels], request: SampleRequest, layout: Layout) -> None:
-    """The denoising as an endless GIF, WebP (lossless) or APNG; `film` has one (N, H, W[, 3]) per step."""
+def save_film(
+    path: Path | str, film: Sequence[Pixels], request: SampleRequest, layout: Layout, watch: Watch = unwatched
+) -> None:
+    """The denoising as an endless GIF, WebP (lossless) or APNG, or as an MP4; `film`: one (N, H, W[, 3]) per step."""
     suffix = suffix_of(path)
     if suffix not in FILMS:
         raise BadRequest(f"A denoising cannot be written as {suffix}.", f"Use one of {', '.join(FILMS)}.")
     if not film:
         raise BadRequest("There is no denoising to write yet.", "Generate images first, with every step kept.")
-    pictures = [_picture(images, layout, suffix) for images in film]
-    stamp = _stamp(request, layout, pictures[-1])
-    first, *rest = (Image.fromarray(picture) for picture in pictures)
-    times = [layout.frame_ms] * len(pictures)
-    times[0], times[-1] = layout.first_ms, layout.last_ms
+    stamp = seal(request, layout, _picture(film[-1], layout, suffix))
+    times = times_of(len(film), layout.first_ms, layout.frame_ms, layout.last_ms)
     with atomic(path) as temporary:
-        first.save(temporary, save_all=True, append_images=rest, duration=times, loop=0, **_film_options(suffix, stamp))
+        write_film(temporary, suffix, lambda step: _picture(film[step], layout, suffix), times, stamp, watch)
 
 
 def save_npz(
@@ -139,7 +160,7 @@ def save_npz(
 
     With `film` also `trajectory` (steps + 1, N, H, W[, 3]).
     """
-    stamp = _stamp(request, layout or Layout(), images)
+    stamp = seal(request, layout or Layout(), images)
     more: dict[str, Any] = {"trajectory": np.stack(film)} if film else {}
     labels = np.array(request.labels, np.int64)
     text = np.array(request.model_dump_json())
@@ -156,23 +177,24 @@ def read_request(path: Path | str) -> tuple[SampleRequest, Layout]:
 def read_stamp(path: Path | str) -> Stamp:
     """Everything a file we wrote says about itself; raises BadFile. Nothing in the file is executed."""
     path = Path(path)
-    with _reading(path):
-        text = _npz_text(path) if path.suffix.lower() == ".npz" else _image_text(path)
-    if not text:
-        raise BadFile(f"{path.name} carries no Noiseloom request.", _OTHER_FILE)
-    if len(text) > MAX_STAMP_BYTES:
-        raise BadFile(f"{path.name} carries {len(text)} bytes of description; that is too much.", _OTHER_FILE)
-    _refuse_newer(path, text)
-    return parse(Stamp, text, path.name)
+    texts: dict[str, Callable[[Path], str]] = {".npz": _npz_text, ".svg": svg_text, ".mp4": mp4_text}
+    with reading(path):
+        text = texts.get(path.suffix.lower(), _image_text)(path)
+    return parsed(path, text)
 
 
 def read_pixels(path: Path | str) -> Pixels:
-    """What a file we wrote shows: the picture, a film's last picture, or the images of an NPZ; raises BadFile."""
+    """What a file we wrote shows: the picture, a film's last picture, or the images in it; raises BadFile."""
     path = Path(path)
-    with _reading(path):
-        if path.suffix.lower() == ".npz":
-            return _npz_array(path, "images", MAX_PIXELS * 8)
-        with _opened(path) as image:
+    with reading(path):
+        match path.suffix.lower():
+            case ".npz":
+                return _npz_bytes(path)
+            case ".svg":
+                return svg_images(path)
+            case ".mp4":
+                return last_of_mp4(path)
+        with opened(path, _PICTURES) as image:
             image.seek(getattr(image, "n_frames", 1) - 1)
             return np.array(image.convert("RGB" if image.mode in ("RGB", "RGBA", "P") else "L"))
 
@@ -180,7 +202,7 @@ def read_pixels(path: Path | str) -> Pixels:
 def read_arrays(path: Path | str) -> tuple[Pixels, tuple[int, ...]]:
     """`images` uint8 (N, H, W[, 3]) and `labels` (-1 each where there are none) of anyone's NPZ; raises BadFile."""
     path = Path(path)
-    with _reading(path):
+    with reading(path):
         images = _npz_array(path, "images", MAX_PIXELS * 8)
         with zipfile.ZipFile(path) as archive:
             labelled = "labels.npy" in archive.namelist()
@@ -189,15 +211,8 @@ def read_arrays(path: Path | str) -> tuple[Pixels, tuple[int, ...]]:
         found = f"{images.dtype} images of shape {images.shape} and {labels.dtype} labels"
         raise BadFile(f"{path.name} holds {found}.", "Save `images` as uint8 (N, H, W) and `labels` as integers (N,).")
     if labels.shape != (len(images),):
-        raise BadFile(f"{path.name} has {len(images)} images and labels of shape {labels.shape}.", _OTHER_FILE)
+        raise BadFile(f"{path.name} has {len(images)} images and labels of shape {labels.shape}.", OTHER_FILE)
     return images, tuple(labels.tolist())
-
-
-def same_pixels(found: Pixels, made: Pixels) -> bool:
-    """Whether two pictures show the same, be they stored as grey or as equal red, green and blue."""
-    if found.ndim == made.ndim + 1:
-        made = np.repeat(made[..., None], 3, axis=-1)
-    return np.array_equal(found, made)
 
 
 def _picture(images: Pixels, layout: Layout, suffix: str) -> Pixels:
@@ -205,66 +220,24 @@ def _picture(images: Pixels, layout: Layout, suffix: str) -> Pixels:
     return grid(images, layout.columns, layout.gap, layout.scale)
 
 
-def _stamp(request: SampleRequest, layout: Layout, pixels: Pixels) -> str:
-    """The stamp as ASCII JSON."""
-    digest = hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
-    stamp = Stamp(request=request, layout=layout, versions=versions(), pixels=digest)
-    return json.dumps(stamp.model_dump(mode="json"), separators=(",", ":"))
-
-
-def _text_chunk(stamp: str) -> PngImagePlugin.PngInfo:
-    chunks = PngImagePlugin.PngInfo()
-    chunks.add_text(KEY, stamp)
-    return chunks
-
-
-def _film_options(suffix: str, stamp: str) -> dict[str, Any]:
-    """What Pillow needs to know to write a format, losslessly where it can, with the stamp in it."""
-    if suffix == ".gif":
-        return {"format": "GIF", "comment": stamp.encode(), "optimize": False}
-    if suffix == ".apng":
-        return {"format": "PNG", "pnginfo": _text_chunk(stamp)}
-    exif = Image.Exif()
-    exif[_IMAGE_DESCRIPTION] = stamp
-    return {"format": "WEBP", "lossless": True, "exif": exif.tobytes()}
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Whatever a broken, missing or hostile file sets off becomes a BadFile."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise BadFile(f"{path} does not exist.", "Check the name.") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
-        raise BadFile(f"{path.name} claims to be far larger than a picture of ours.", _OTHER_FILE) from error
-    except (OSError, EOFError, ValueError, SyntaxError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadFile(f"{path.name} cannot be read: it is damaged, or not what its name says.", _OTHER_FILE) from error
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of damaged metadata, which we then refuse or never read
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=("PNG", "GIF", "WEBP")) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{image.size}")
-            yield image
-
-
 def _image_text(path: Path) -> str:
     """The stamp in an image, after its pixels proved to be whole."""
-    with _opened(path) as image:
+    with opened(path, _PICTURES) as image:
         texts: dict[str | None, Callable[[], object]] = {
             "PNG": lambda: image.info.get(KEY, ""),
             "GIF": lambda: image.info.get("comment", b""),
-            "WEBP": lambda: image.getexif().get(_IMAGE_DESCRIPTION, ""),
+            "WEBP": lambda: image.getexif().get(IMAGE_DESCRIPTION, ""),
         }
         text = texts[image.format]()
         image.load()
-    text = text.decode("ascii", "replace") if isinstance(text, bytes) else str(text)
-    return text if text.startswith("{") else ""
+    return text.decode("ascii", "replace") if isinstance(text, bytes) else str(text)
+
+
+def _npz_bytes(path: Path) -> Pixels:
+    images = _npz_array(path, "images", MAX_PIXELS * 8)
+    if images.dtype != np.uint8 or images.ndim not in (3, 4):
+        raise ValueError(f"{images.dtype} {images.shape}")
+    return images
 
 
 def _npz_text(path: Path) -> str:
@@ -278,12 +251,3 @@ def _npz_array(path: Path, name: str, most_bytes: int) -> np.ndarray:
             raise MemoryError(name)
     with np.load(path, allow_pickle=False) as arrays:
         return arrays[name]
-
-
-def _refuse_newer(path: Path, text: str) -> None:
-    try:
-        version = json.loads(text).get("version")
-    except (ValueError, AttributeError, RecursionError):
-        return  # `parse` says what is wrong with it
-    if isinstance(version, int) and version > 1:
-        raise BadFile(f"{path.name} was written by a newer Noiseloom (format {version}).", "Update Noiseloom.")

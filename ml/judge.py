@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ml import library
 from ml.checkpoint import fit, load_model
-from ml.config import DeviceName
+from ml.config import DIGITS, DeviceName
 from ml.device import pick
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
@@ -26,6 +26,11 @@ class Verdict(NamedTuple):
     labels: NDArray[np.int64]  # (N,)
     confidence: NDArray[np.float32]  # (N,), the probability of that label; says nothing about quality
     probabilities: NDArray[np.float32]  # (N, classes)
+
+
+def can_read(images: Pixels, data: str) -> bool:
+    """Whether images by a model that was trained on `data` are digits as the judge knows them."""
+    return data in DIGITS and images.shape[1:] == (28, 28)
 
 
 class Judge:

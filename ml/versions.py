@@ -10,8 +10,8 @@ from ml import __version__
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Noiseloom and of what decides its pixels: torch, NumPy, Python and the processor."""
-    found = {name: _installed(name) for name in ("torch", "numpy")}
+    """Versions of Noiseloom and of what decides its pixels; Pillow draws the words of a sheet."""
+    found = {name: _installed(name) for name in ("torch", "numpy", "pillow")}
     return {"noiseloom": __version__, **found, "python": platform.python_version(), "cpu": _processor()}
 
 

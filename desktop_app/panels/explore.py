@@ -16,6 +16,7 @@ from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button, Card, ElidedLabel, Label, Slider, row
 from desktop_app.widgets.controls import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.image_grid import Caption, ImageGrid
+from desktop_app.widgets.plot_button import PlotButton
 from desktop_app.widgets.schedule_plots import SchedulePlots
 from desktop_app.words import SCHEDULES
 from ml.events import Pixels
@@ -49,10 +50,12 @@ class ExplorePanel(Page):
         self.forward = ForwardView()
         self.schedules = ScheduleView()
         self.questions = AnswerView()
+        self.export = PlotButton("the schedules", self.schedules.plots.figures)
         self.views = QStackedWidget()
         self._make_settings()
         self._arrange()
         self._connect()
+        self.export.setEnabled(False)
         self._show_settings()
         self._show_tab("forward")
         self._show_question()
@@ -94,6 +97,7 @@ class ExplorePanel(Page):
         header = QHBoxLayout()
         header.addLayout(words)
         header.addStretch(1)
+        header.addWidget(self.export)
         header.addWidget(self.tabs)
         self.body.addLayout(header)
         for view in (self.forward, self.schedules, self.questions):
@@ -112,6 +116,8 @@ class ExplorePanel(Page):
         self.timesteps.valueChanged.connect(lambda value: explore.change(timesteps=round(value)))
         self.questions.stop.clicked.connect(explore.stop)
         self.questions.tryRequested.connect(self._try)
+        self.export.saved.connect(self._session.tell_saved)
+        self.export.failed.connect(self._session.tell_failed)
         explore.changed.connect(self._show_settings)
         explore.noised.connect(self._show_noise)
         explore.answered.connect(self._show_question)
@@ -146,6 +152,7 @@ class ExplorePanel(Page):
         self.image_section.setVisible(tab != "questions")
         self.process_section.setVisible(tab != "questions")
         self.schedule.setVisible(tab == "forward")
+        self.export.setVisible(tab == "schedules")
         self.question_section.setVisible(tab == "questions")
 
     def _show_settings(self) -> None:
@@ -160,6 +167,7 @@ class ExplorePanel(Page):
         self.forward.show_film(chosen.film, chosen.times, chosen.alpha_bar, explore.what)
         self.forward.show_strip(chosen.strip, chosen.strip_times)
         self.schedules.show_all(explore.noisings)
+        self.export.setEnabled(True)
 
     def _show_question(self) -> None:
         explore = self._explore

@@ -13,9 +13,9 @@ from desktop_app.panels.page import Page
 from desktop_app.panels.sampling import SamplingSettings
 from desktop_app.session import Session
 from desktop_app.session.generate import THREE, View
-from desktop_app.session.session import Message
 from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button, row
+from desktop_app.widgets.export_menu import DIGITS, FORMATS, ExportMenu
 from desktop_app.widgets.image_grid import Caption, ImageGrid
 from desktop_app.widgets.prompt_bar import PromptBar
 from desktop_app.widgets.timeline import Timeline
@@ -27,13 +27,6 @@ from ml.images import grid
 FOOT_HEIGHT = 38
 COPY_SCALE = 4
 COPIED_MS = 1500
-FORMATS = (
-    (".png", "Picture of the grid (PNG)"),
-    (".gif", "Film of the denoising (GIF)"),
-    (".webp", "Film of the denoising (WebP)"),
-    (".apng", "Film of the denoising (APNG)"),
-    (".npz", "Arrays (NPZ)"),
-)
 
 
 class GeneratePanel(Page):
@@ -53,6 +46,7 @@ class GeneratePanel(Page):
         self.export_button = Button("Export…", "export", tip="Save the grid, or the film of its denoising (Ctrl+E)")
         self.copy_button = Button("Copy", "copy", tip="Copy the grid as it is shown (Ctrl+Shift+C)")
         self.copy_button.setEnabled(False)
+        self.export_scale = 4
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
         self._view: View = "noisy"
         self._looked_at: int | None = None  # the digit that the view "all" is of
@@ -75,10 +69,8 @@ class GeneratePanel(Page):
         foot.setStretch(0, 1)
         foot.setStretch(1, 1)
         self.foot.addLayout(foot)
-        menu = QMenu(self)
-        for suffix, words in FORMATS:
-            menu.addAction(words, partial(self.export, suffix))
-        self.export_button.setMenu(menu)
+        self.export_menu = ExportMenu(self)
+        self.export_button.setMenu(self.export_menu)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
 
     def _connect(self) -> None:
@@ -93,6 +85,8 @@ class GeneratePanel(Page):
         self.timeline.stepChanged.connect(lambda _step: self._show_step())
         self.timeline.viewChanged.connect(self._set_view)
         self.digit.stepChosen.connect(self._go_to)
+        self.export_menu.chosen.connect(self.export)
+        self.export_menu.scaleChosen.connect(self.set_export_scale)
         self.copy_button.clicked.connect(self.copy)
         self._copied.timeout.connect(partial(self._show_copied, False))
         copy = QShortcut(QKeySequence.StandardKey.Copy, self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -106,7 +100,7 @@ class GeneratePanel(Page):
         generate.compared.connect(self._show_digit)
         generate.busy_changed.connect(self._show_buttons)
         generate.finished.connect(self._show_buttons)
-        generate.exported.connect(self._tell_exported)
+        generate.exported.connect(self._session.tell_saved)
         self._session.ready.connect(generate.refresh)
 
     # ---- actions
@@ -119,23 +113,37 @@ class GeneratePanel(Page):
         self.prompt.seed_box.take_typed()
         self._generate.draw()
 
-    def export(self, suffix: str = ".png") -> None:
-        """Ask where to, and write the grid, its film or its arrays there."""
+    def set_export_scale(self, scale: int) -> None:
+        """How large a pixel is in what is written from now on."""
+        self.export_scale = scale
+        self.export_menu.set_scale(scale)
+
+    def export(self, key: str = "png") -> None:
+        """Ask where to, and write the grid, its film, its arrays or its digits there."""
         request = self._generate.request
         if request is None or not self._generate.can_export:
             return
         folder = self.export_folder or Path.home()
+        if key == DIGITS:
+            name = QFileDialog.getExistingDirectory(self, "A folder for the digits", str(folder))
+            if name:
+                self.export_folder = Path(name)
+                digits = free_name(Path(name) / f"noiseloom-{request.seed}-digits")
+                self._generate.export_digits(digits, scale=self.export_scale)
+            return
+        suffix = FORMATS[key].ending
         suggested = free_name(folder / f"noiseloom-{request.seed}{suffix}")
-        endings = {f"{words} (*{ending})": ending for ending, words in FORMATS}
-        filters = ";;".join(sorted(endings, key=lambda words: endings[words] != suffix))
-        name, chosen = QFileDialog.getSaveFileName(self, "Export", str(suggested), filters)
+        keys = {f"{words} (*{ending})": other for other, ending, words in FORMATS.values() if ending}
+        filters = ";;".join(sorted(keys, key=lambda words: keys[words] != key))
+        name, words = QFileDialog.getSaveFileName(self, "Export", str(suggested), filters)
+        chosen = keys.get(words, key)
         if name:
-            self.export_to(with_ending(Path(name), suffix, endings.get(chosen, suffix)))
+            self.export_to(with_ending(Path(name), suffix, FORMATS[chosen].ending), labelled=chosen == "sheet")
 
-    def export_to(self, path: Path) -> None:
+    def export_to(self, path: Path, *, labelled: bool = False) -> None:
         """Write to `path`; its ending says what."""
         self.export_folder = path.parent
-        self._generate.export(path, view=self._view)
+        self._generate.export(path, scale=self.export_scale, view=self._view, labelled=labelled)
 
     def copy(self) -> None:
         """Put the grid as it is shown on the clipboard."""
@@ -275,10 +283,6 @@ class GeneratePanel(Page):
         self.timeline.end()
         if self._generate.request and not self._generate.frames:
             self.grid.set_empty_text("Nothing was drawn. Press Generate to try again.")
-
-    def _tell_exported(self, path: Path) -> None:
-        folder = (f"show:{path.parent}", "Show folder")
-        self._session.tell(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
 
 
 def with_ending(path: Path, suggested: str, chosen: str) -> Path:

@@ -11,7 +11,6 @@ from desktop_app.panels.draw import PICTURES
 from desktop_app.panels.page import Page
 from desktop_app.session import Session
 from desktop_app.session.interpolate import LOOP, MAP
-from desktop_app.session.session import Message
 from desktop_app.theme import Space, theme
 from desktop_app.widgets.basics import Button, Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls import ChoiceRow, Section, Segmented, SliderRow
@@ -30,6 +29,7 @@ MIXING_TIPS = (
 )
 CORNERS = ("Upper left", "Upper right", "Lower left", "Lower right")
 FORMATS = (
+    (".mp4", "Film of the walk (MP4)"),
     (".gif", "Film of the walk (GIF)"),
     (".webp", "Film of the walk (WebP)"),
     (".apng", "Film of the walk (APNG)"),
@@ -169,7 +169,7 @@ class InterpolatePanel(Page):
         interpolate.changed.connect(self._show_settings)
         interpolate.drawn.connect(self._show_image)
         interpolate.mapped.connect(self._show_map)
-        interpolate.exported.connect(self._tell_exported)
+        interpolate.exported.connect(self._session.tell_saved)
         self._session.ready.connect(self._show_settings)
 
     # ---- actions
@@ -258,10 +258,6 @@ class InterpolatePanel(Page):
         self.export_button.setEnabled(ready)
         if theme().reduced_motion:
             self.play.setChecked(False)
-
-    def _tell_exported(self, path: Path) -> None:
-        folder = (f"show:{path.parent}", "Show folder")
-        self._session.tell(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
 
     def hideEvent(self, event: object) -> None:
         self.play.setChecked(False)

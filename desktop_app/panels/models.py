@@ -17,7 +17,7 @@ from desktop_app.panels.model_details import ModelDetails, title_of
 from desktop_app.panels.page import Page
 from desktop_app.scores import headline
 from desktop_app.session import Session
-from desktop_app.session.session import Message
+from desktop_app.session.message import Message
 from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.model_tile import ModelTile, TilePlate

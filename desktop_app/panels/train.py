@@ -103,6 +103,9 @@ class TrainPanel(Page):
         self.save_button.clicked.connect(train.save_now)
         self.stop_button.clicked.connect(train.stop)
         self.draw_button.clicked.connect(self._draw)
+        for button in (self.plot.export, self.noise_map.export):
+            button.saved.connect(self._session.tell_saved)
+            button.failed.connect(self._session.tell_failed)
         train.state_changed.connect(self._show_state)
         train.changed.connect(self._show_unfinished)
         train.changed.connect(self._show_state)

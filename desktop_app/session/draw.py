@@ -1,5 +1,6 @@
 """The Draw page without its widgets: a drawing, what a diffusion model makes of it, and what it takes it for."""
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from desktop_app.jobs import Ended, Job, Work
 from desktop_app.settings import DEFAULT_MODEL, DrawSettings
 from desktop_app.work import Opened, Recognised
 from ml.config import NO_LABEL, Corner, SampleRequest, SampleSettings
-from ml.drawn_image import THERE_AND_BACK, to_text
+from ml.drawn_image import THERE_AND_BACK, pixels_of, to_text
+from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
 
 if TYPE_CHECKING:
@@ -95,6 +97,17 @@ class Draw(QObject):
         """One of the answers in place of the drawing."""
         if self.images is not None and index < len(self.images):
             self.take(self.images[index])
+
+    def take_up(self, request: SampleRequest) -> None:
+        """The drawing of a request, and what it asks to be made of it; one that cannot be read is left out."""
+        with suppress(BadRequest):
+            self.take(pixels_of(request.source, 1, SIDE))
+            if request.mask:
+                self.mask = pixels_of(request.mask, 1, SIDE)
+            self.change(task="complete" if request.mask else "vary", label=request.labels[0])
+            if request.vary_from:
+                self.change(vary_from=min(request.vary_from, 40))
+            self.drawing_changed.emit()
 
     def clear(self) -> None:
         self.take(np.zeros((SIDE, SIDE), np.uint8))

@@ -13,14 +13,16 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
 from desktop_app.settings import DEFAULT_MODEL, MAX_COLUMNS, MAX_ROWS, GenerateSettings
-from desktop_app.work import Exported, Judged, Nearest, Understanding
+from desktop_app.work import Judged, Nearest, Understanding
 from ml import prompts
 from ml.config import CLIP_MODEL, MODELS, NO_LABEL, Route, SampleRequest, SampleSettings, for_route
 from ml.errors import BadRequest
 from ml.events import Failed, Frame, Pixels, Progress, Sampled
 from ml.export import Layout
+from ml.films import FILMS
 from ml.images import Shown, film
 from ml.prompts import Understood
+from ml.sheets import readings
 
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
@@ -141,9 +143,43 @@ class Generate(QObject):
         """Draw with the settings of a request, as a grid of what it asks for."""
         labels = tuple(dict.fromkeys(request.labels))
         prompt = request.prompt if request.route != "class" else "".join(map(str, labels)) or self.settings.prompt
-        known = {name: getattr(request, name) for name in SampleSettings.model_fields}
-        self.change(live=False, prompt=prompt, seed=request.seed, model=request.model, route=request.route, **known)
+        self._settle(request, prompt)
         self.draw()
+
+    def restore(self, request: SampleRequest, columns: int) -> SampleRequest:
+        """Draw exactly a request, in a grid of that many columns; the settings follow as far as they can say it.
+
+        Returns the request that is drawn, which is of the first MAX_IMAGES images.
+        """
+        count = min(len(request.labels), MAX_IMAGES)
+        drawn = request.with_changes(labels=request.labels[:count], weights=request.weights[:count])
+        rows = min(MAX_ROWS, -(-count // columns))
+        if self._session.card(drawn.model) or Path(drawn.model).exists():
+            self._settle(drawn, self._prompt_for(drawn, columns), rows=rows)
+        self.draw(request=drawn, columns=min(columns, count))
+        return drawn
+
+    def _prompt_for(self, request: SampleRequest, columns: int) -> str:
+        """The prompt that asks for the labels of a request: what was typed, or else the digits of a row."""
+        row = request.labels[:columns]
+        if request.route != "class":
+            return request.prompt
+        if NO_LABEL in row:
+            return self.settings.prompt
+        typed = self._digits_in(request.prompt)
+        if typed and (typed * FULL_ROW if len(typed) == 1 else typed) in (row, request.labels):
+            return request.prompt
+        if len(row) > 2 and row == tuple(range(row[0], row[-1] + 1)) and row[-1] < 10:
+            return f"{row[0]}-{row[-1]}"
+        return (
+            str(row[0])
+            if len(row) == FULL_ROW and len(set(row)) == 1
+            else ("" if max(row) < 10 else ", ").join(map(str, row))
+        )
+
+    def _settle(self, request: SampleRequest, prompt: str, **more: object) -> None:
+        known = {name: getattr(request, name) for name in SampleSettings.model_fields} | more
+        self.change(live=False, prompt=prompt, seed=request.seed, model=request.model, route=request.route, **known)
 
     def use_clip(self, name: str) -> None:
         """Have another CLIP steer, by name or by the file of its weights, from the next drawing on."""
@@ -280,16 +316,20 @@ class Generate(QObject):
         share = (len(self.frames) - 1) / self.steps if self.frames else None
         return f"Drawing {count} digit{'s' * (count != 1)}", share
 
-    def draw(self, *, live: bool = False) -> None:
-        """Draw what the settings ask for, in place of what is being drawn; `live` where nobody pressed a button."""
+    def draw(self, *, live: bool = False, request: SampleRequest | None = None, columns: int = 0) -> None:
+        """Draw what the settings ask for, in place of what is being drawn; `live` where nobody pressed a button.
+
+        With `request`, that instead, in a grid of so many columns.
+        """
         self._soon.stop()
-        request = self.wanted()
+        columns = columns or min(len(self.row()), MAX_COLUMNS)
+        request = request or self.wanted()
         if request is None or self._session.closing:
             return
         self._stop_job()
         self._put_aside()
         self.live = live
-        self.request, self.columns = request, min(len(self.row()), MAX_COLUMNS)
+        self.request, self.columns = request, columns
         self.frames, self.sampled, self.verdict = [], None, None
         self._asked_nearest.clear()
         self._nearest.clear()
@@ -428,22 +468,22 @@ class Generate(QObject):
     def can_export(self) -> bool:
         return self.sampled is not None
 
-    def export(self, path: Path, *, scale: int = 4, view: View = "noisy") -> None:
-        """Write the grid as a picture, the denoising as a film, or the arrays, by the ending of `path`."""
+    def export(self, path: Path, *, scale: int = 4, view: View = "noisy", labelled: bool = False) -> None:
+        """Write the grid as a picture, `labelled` or not, the denoising as a film, or the arrays, by the ending."""
         if self.sampled is None:
             return
+        suffix = path.suffix.lower()
         film_of: Shown = "x0_hat" if view == "clean" else "x_t"
-        kind = film_of if path.suffix.lower() not in (".png", ".npz") else "images"
+        kind = film_of if suffix in FILMS else "sheet" if labelled or suffix == ".svg" else "images"
         layout = Layout(columns=self.columns, scale=scale, kind=kind)
+        if kind == "sheet" and self.verdict:
+            layout = layout.with_changes(readings=readings(self.verdict.labels, self.verdict.confidence))
         pictures = film(self.frames, len(self.sampled.images), film_of)
-        task = partial(work.exporting, path, self.sampled.images, self.sampled.request, layout, pictures)
-        self._session.submit(task, self._on_export)
+        write = self._session.files.write
+        write(path, self.sampled.images, self.sampled.request, layout, pictures, then=self.exported.emit)
 
-    def _on_export(self, event: object) -> None:
-        if isinstance(event, Progress):
-            self._session.status = event.what
-        elif isinstance(event, Exported):
-            self.exported.emit(event.path)
-        elif isinstance(event, Ended):
-            self._session.status = ""
-        self._session.status_changed.emit()
+    def export_digits(self, folder: Path, *, scale: int = 4) -> None:
+        """Write one PNG per digit into a new folder."""
+        if self.sampled:
+            write = self._session.files.write_digits
+            write(folder, self.sampled.images, self.sampled.request, scale, then=self.exported.emit)

@@ -10,12 +10,13 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop_app import work
 from desktop_app.jobs import Ended, Job, Work
 from desktop_app.settings import InterpolateSettings
-from desktop_app.work import Exported, Opened
+from desktop_app.work import Opened
 from ml import walks
 from ml.config import NO_LABEL, Corner, SampleRequest
 from ml.drawn_image import THERE_AND_BACK, to_text
-from ml.events import Pixels, Progress, Sampled
+from ml.events import Pixels, Sampled
 from ml.export import Layout
+from ml.films import FILMS
 from ml.images import walk
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Interpolate(QObject):
 
     def use_drawing(self, index: int) -> None:
         """What is on the Draw page as a corner."""
-        self._open(index, partial(work.reading, self._session.draw.drawing.copy()))
+        self._open(index, partial(work.looking_at, self._session.draw.drawing.copy()))
 
     def use_file(self, index: int, path: Path) -> None:
         """A picture from a file as a corner."""
@@ -113,6 +114,12 @@ class Interpolate(QObject):
         shares = list(self.settings.shares)
         shares[digit] = share
         self.change(shares=shares)
+
+    def take_up(self, request: SampleRequest) -> None:
+        """The corners of a request, where they are those of a pad."""
+        if len(request.corners) == len(CLOCKWISE) and request.model in self.models:
+            corners = [corner.model_dump() for corner in request.corners]
+            self.change(mode="pad", model=request.model, mixing=request.mixing, corners=corners)
 
     @property
     def models(self) -> list[str]:
@@ -216,19 +223,10 @@ class Interpolate(QObject):
         """Write the walk around the corners as a film, or as a strip, by the ending of `path`."""
         if self.loop is None:
             return
-        is_film = path.suffix.lower() not in (".png", ".npz")
+        is_film = path.suffix.lower() in FILMS
         kind, columns, scale = ("walk", 1, FILM_SCALE) if is_film else ("images", LOOP // 2, STRIP_SCALE)
         even = {"first_ms": FRAME_MS, "frame_ms": FRAME_MS, "last_ms": FRAME_MS}
         layout = Layout.model_validate({"columns": columns, "scale": scale, "kind": kind, **even})
         pictures = walk(self.loop.images) if is_film else ()
-        task = partial(work.exporting, path, self.loop.images, self.loop.request, layout, pictures)
-        self._session.submit(task, self._on_export)
-
-    def _on_export(self, event: object) -> None:
-        if isinstance(event, Progress):
-            self._session.status = event.what
-        elif isinstance(event, Exported):
-            self.exported.emit(event.path)
-        elif isinstance(event, Ended):
-            self._session.status = ""
-        self._session.status_changed.emit()
+        write = self._session.files.write
+        write(path, self.loop.images, self.loop.request, layout, pictures, then=self.exported.emit)

@@ -11,9 +11,8 @@ from desktop_app import model_work
 from desktop_app.jobs import Ended, Job, Work
 from desktop_app.model_work import Copied, Fits, Named, Previewed, Scored, Thrown
 from desktop_app.settings import DEFAULT_MODEL, ModelsSettings
-from desktop_app.work import DIGITS
 from ml import trash
-from ml.config import DRAWING
+from ml.config import DIGITS, DRAWING
 from ml.events import Failed, Pixels, Progress
 from ml.trash import Trashed
 

@@ -1,17 +1,19 @@
 """The whole session: the lane with its jobs, the models, messages to the person, and an orderly end."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from desktop_app import work
-from desktop_app.jobs import Ended, Job, Lane, Work
+from desktop_app.jobs import Ended, Job, Lane, Work, failure
 from desktop_app.session.draw import Draw
 from desktop_app.session.explore import Explore
+from desktop_app.session.files import Files
 from desktop_app.session.generate import Generate
 from desktop_app.session.interpolate import Interpolate
+from desktop_app.session.message import Message
 from desktop_app.session.models import Models
 from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings
@@ -24,17 +26,6 @@ if TYPE_CHECKING:
 
 FRAME_MS = 16  # at most one look into the mailbox per painted frame
 Handler = Callable[[object], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Something to tell the person, with remedies as (key, text of a button)."""
-
-    tone: Literal["error", "warning", "info", "success"]
-    title: str
-    what_to_do: str = ""
-    actions: Sequence[tuple[str, str]] = ()
-    details: str = ""
 
 
 Remedies = dict[str, tuple[tuple[str, str], ...]]
@@ -67,11 +58,13 @@ class Session(QObject):
         self.interpolate = Interpolate(self, settings.interpolate)
         self.train = Train(self, settings.train, settings.data_root)
         self.library = Models(self, settings.models)
-        self.activities: tuple[Generate | Draw | Explore | Models, ...] = (
+        self.files = Files(self)
+        self.activities: tuple[Generate | Draw | Explore | Models | Files, ...] = (
             self.generate,
             self.draw,
             self.explore,
             self.library,
+            self.files,
         )  # stopped in this order
         self._jobs: dict[int, tuple[Job, Handler, Remedies]] = {}
         self._drain = QTimer(self, singleShot=True, interval=FRAME_MS)
@@ -101,6 +94,15 @@ class Session(QObject):
     def tell(self, message: Message) -> None:
         """Show a message in the one place for messages."""
         self.message.emit(message)
+
+    def tell_saved(self, path: Path) -> None:
+        """Say where a file went."""
+        folder = (f"show:{path.parent}", "Show folder")
+        self.tell(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
+
+    def tell_failed(self, error: Exception) -> None:
+        """Tell of something that failed outside of the lane."""
+        self.report(failure(error))
 
     def report(self, failed: Failed, remedies: Remedies = REMEDIES) -> None:
         """Tell of a failure, with what can be done about it."""

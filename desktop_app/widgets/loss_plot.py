@@ -13,12 +13,13 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QColor, QMouseEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout
 
+from desktop_app.plot_export import DRAWN_POINTS, Curve, Figure, extremes
 from desktop_app.theme import Space, Type, theme, ui_font
 from desktop_app.widgets.basics import Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls import Segmented
+from desktop_app.widgets.plot_button import PlotButton
 
 Numbers = NDArray[np.float64]
-DRAWN_POINTS = 1200  # more than a plot has pixels; a curve is reduced to about this many
 REDRAW_MS = 50
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 
@@ -57,24 +58,12 @@ class _Run:
     visible: bool = True
 
 
-def extremes(x: Numbers, y: Numbers, points: int = DRAWN_POINTS) -> tuple[Numbers, Numbers]:
-    """Reduce a curve to about `points`, keeping the lowest and highest of every bucket so that no spike is lost."""
-    size = -(-2 * len(y) // points)
-    if size < 3:
-        return x, y
-    whole = len(y) // size * size
-    buckets = y[:whole].reshape(-1, size)
-    ends = np.stack([buckets.argmin(1), buckets.argmax(1)], 1)
-    ends.sort(1)
-    keep = (ends + np.arange(len(buckets))[:, None] * size).ravel()
-    keep = np.append(keep, np.arange(whole, len(y)))
-    return x[keep], y[keep]
-
-
 class _Axis(pg.AxisItem):
     """Tick numbers as a person writes them: 1,500 and 0.25."""
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        if self.logMode:
+            return self.logTickStrings(values, scale, spacing)
         return [f"{value:,.0f}" if abs(value) >= 10 else f"{value:.4g}" for value in values]
 
     def logTickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
@@ -107,7 +96,8 @@ class LossPlot(Card):
         self._held_out_key = Label("○ unseen images", "small")
         self._held_out_key.setToolTip("The loss on images that the run does not learn from, always with the same noise")
         self._held_out_key.hide()
-        head = row(Label(title, "title"), self._verdict, 1, self._readout, self._held_out_key, self.scale)
+        self.export = PlotButton("the loss", lambda: [self.figure()])
+        head = row(Label(title, "title"), self._verdict, 1, self._readout, self._held_out_key, self.scale, self.export)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, Space.M, 14, Space.M)
         column.setSpacing(Space.S)
@@ -206,6 +196,22 @@ class LossPlot(Card):
             self._color(self._runs[name])
         return self._runs[name]
 
+    def figure(self) -> Figure:
+        """What is shown, for a file."""
+        curves: list[Curve] = []
+        for name, run in self._shown().items():
+            steps, raw, smooth = run.series.values.copy()
+            color = int(-run.raw.zValue() - 1)
+            curves.append(Curve(f"{name}, each batch", steps, raw, color, faint=True))
+            curves.append(Curve(f"{name}, smoothed", steps, smooth, color, run.dash))
+            if run.looks:
+                at, losses = np.array(run.looks, float).T
+                curves.append(Curve(f"{name}, unseen images", at, losses, color, dots=True))
+        return Figure("Loss over training", "step", curves, logarithmic=self.scale.value() == "log")
+
+    def _shown(self) -> dict[str, _Run]:
+        return {name: run for name, run in self._runs.items() if run.visible and run.series.values.size}
+
     # ---- drawing
 
     def _mark_stale(self) -> None:
@@ -217,7 +223,8 @@ class LossPlot(Card):
         self._redraw()  # what came while the page was hidden
 
     def _redraw(self, *_: object) -> None:
-        shown = [run for run in self._runs.values() if run.visible and run.series.values.size]
+        shown = list(self._shown().values())
+        self.export.setEnabled(bool(shown))
         self._empty.setVisible(not shown)
         self._plot.setVisible(bool(shown))
         logarithmic = self.scale.value() == "log"
@@ -286,7 +293,7 @@ class LossPlot(Card):
         return super().eventFilter(watched, event)
 
     def _read(self, x: float) -> None:
-        shown = [(name, run) for name, run in self._runs.items() if run.visible and run.series.values.size]
+        shown = list(self._shown().items())
         if not shown:
             return
         name, run = shown[-1]

@@ -10,8 +10,10 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QLinearGradient, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from desktop_app.plot_export import Figure, HeatMap
 from desktop_app.theme import Space, Type, theme, ui_font
 from desktop_app.widgets.basics import Card, Label, row
+from desktop_app.widgets.plot_button import PlotButton
 
 Numbers = NDArray[np.float64]
 COLUMNS = 240  # of the map, at most
@@ -57,7 +59,9 @@ class NoiseMap(Card):
         column.setSpacing(Space.S)
         self.legend = _Legend()
         self.legend.hide()
-        column.addLayout(row(Label("Loss by noise level", "title"), 1, self.readout, self.legend))
+        self.export = PlotButton("the loss by noise level", lambda: [self.figure()])
+        self.export.setEnabled(False)
+        column.addLayout(row(Label("Loss by noise level", "title"), 1, self.readout, self.legend, self.export))
         line = QHBoxLayout()
         line.setSpacing(Space.S)
         side = QVBoxLayout()
@@ -87,6 +91,14 @@ class NoiseMap(Card):
 
     def _name_range(self) -> None:
         self.legend.set_range(*self.map.range())
+        self.export.setEnabled(bool(self.map.table()[1:].size))
+
+    def figure(self) -> Figure:
+        """What is shown, for a file."""
+        table, (low, high) = self.map.table(), self.map.range()
+        legend = f"dark: {low:.2g}, bright: {high:.2g}"
+        heat_map = HeatMap(table[0], table[1:], self.map.picture(), ("image", "noise"), legend)
+        return Figure("Loss by noise level", "step", heat_map=heat_map)
 
 
 class _Legend(QWidget):
@@ -172,6 +184,11 @@ class _Map(QWidget):
             painter.setFont(ui_font(Type.SMALL))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Appears here once a model is learning")
             return
+        painter.drawImage(QRectF(self.rect()), self.picture())
+
+    def picture(self) -> QImage:
+        """A pixel for every loss of the table, pure noise on top."""
+        losses = self.table()[1:]
         low, high = np.log(self.range())
         share = (np.log(np.maximum(losses, 1e-12)) - low) / max(high - low, 1e-9)
         known = np.isfinite(share)
@@ -180,7 +197,7 @@ class _Map(QWidget):
         pixels[..., 3] = np.where(known, 255, NO_DATA)
         pixels = np.ascontiguousarray(pixels[::-1])  # pure noise on top
         image = QImage(pixels.data, share.shape[1], share.shape[0], 4 * share.shape[1], QImage.Format.Format_RGBA8888)
-        painter.drawImage(QRectF(self.rect()), image.copy())
+        return image.copy()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         table = self.table()

@@ -12,8 +12,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from desktop_app.plot_export import Curve, Figure
 from desktop_app.theme import Space, Type, theme, ui_font
 from desktop_app.widgets.basics import Card, Label, row
+from desktop_app.words import SCHEDULES
 
 if TYPE_CHECKING:
     from ml.forward import Noising
@@ -84,6 +86,15 @@ class SchedulePlots(QWidget):
                 self._curves[key, noising.schedule].setData(steps, curve)
         for plot in self._plots.values():
             plot.getViewBox().autoRange(padding=0.03)
+
+    def figures(self) -> list[Figure]:
+        """What is shown, for a file."""
+        return [Figure(title, "step t", [self._curve(key, name) for name in NAMES]) for key, title in PLOTS]
+
+    def _curve(self, key: str, name: str) -> Curve:
+        x, y = self._curves[key, name].getOriginalDataset()
+        index = NAMES.index(name)
+        return Curve(SCHEDULES[name], np.asarray(x, float), np.asarray(y, float), index, DASHES[index])
 
     def key(self, name: str) -> QWidget:
         """A short piece of a schedule's line, for a legend."""

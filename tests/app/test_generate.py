@@ -15,7 +15,9 @@ from desktop_app.panels.generate import GeneratePanel, to_qimage, with_ending
 from desktop_app.session.generate import Generate
 from desktop_app.settings import AppSettings
 from desktop_app.theme import theme
+from desktop_app.widgets.export_menu import FORMATS
 from desktop_app.work import Judged
+from ml import export
 from ml.config import SampleSettings
 from ml.images import grid
 from tests.app.conftest import WAIT_MS, Opener
@@ -330,15 +332,23 @@ def test_the_export_menu_asks_for_its_format_in_the_last_folder(
         return suggested, filters.split(";;")[0]
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda _parent, _title, folder: folder)
     panel.export_folder = tmp_path
     panel.timeline.view.button("clean").click()
-    for action in panel.export_button.menu().actions():
+    actions = {action.data(): action for action in panel.export_menu.actions() if action.data()}
+    assert list(actions) == list(FORMATS)
+    for action in actions.values():
         with qtbot.waitSignal(generate.exported, timeout=WAIT_MS):
             action.trigger()
     names = [Path(suggested).name for suggested, _first in asked]
-    assert names == [f"noiseloom-2026{ending}" for ending in (".png", ".gif", ".webp", ".apng", ".npz")]
+    endings = (".png", "-2.png", ".svg", ".mp4", ".gif", ".webp", ".apng", ".npz")
+    assert names == [f"noiseloom-2026{ending}" for ending in endings]
     assert all(f"*{Path(suggested).suffix})" in first for suggested, first in asked)
-    assert {path.name for path in tmp_path.glob("noiseloom-*")} == set(names)
+    assert {path.name for path in tmp_path.glob("noiseloom-*")} == {*names, "noiseloom-2026-digits"}
+    assert export.read_request(tmp_path / "noiseloom-2026.png")[1].kind == "images"
+    assert export.read_request(tmp_path / "noiseloom-2026-2.png")[1].readings[0]
+    assert export.read_request(tmp_path / "noiseloom-2026.mp4")[1].kind == "x0_hat"
+    assert len(list((tmp_path / "noiseloom-2026-digits").iterdir())) == 10
 
 
 def test_a_dialog_that_is_cancelled_writes_nothing(

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from desktop_app.app import ErrorHooks
 from desktop_app.main_window import MainWindow
 from desktop_app.panels.train import TrainPanel
-from desktop_app.session.session import Message
+from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings, load_settings
 from desktop_app.widgets.basics import Button
 from ml import export

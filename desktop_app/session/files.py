@@ -1,0 +1,161 @@
+"""Files without their widgets: what is being written, and what a file that was dropped or opened brings back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop_app import work
+from desktop_app.jobs import Ended, Job, Work
+from desktop_app.session.message import Message
+from desktop_app.work import Exported, Opened, Read
+from ml import export
+from ml.config import SampleRequest
+from ml.events import Pixels, Progress
+from ml.export import Layout
+from ml.proof import Proof
+from ml.stamp import Watch
+
+if TYPE_CHECKING:
+    from desktop_app.session.session import Session
+
+Then = Callable[[Path], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A file that was opened, and the request for what it shows that is being drawn."""
+
+    read: Read
+    request: SampleRequest
+
+
+class Files(QObject):
+    """Writes any number of files, one after another, and opens one at a time."""
+
+    busy_changed = Signal()
+    opened = Signal(str)  # the page that shows what the file brought
+
+    def __init__(self, session: "Session") -> None:
+        super().__init__(session)
+        self._session = session
+        self._jobs: list[Job] = []
+        self._progress: Progress | None = None
+        self._wanted: _Wanted | None = None
+        session.generate.finished.connect(self._compare)
+        session.generate.begun.connect(self._begun)
+
+    # ---- writing
+
+    def write(
+        self,
+        path: Path,
+        images: Pixels,
+        request: SampleRequest,
+        layout: Layout,
+        film: Sequence[Pixels] = (),
+        *,
+        then: Then,
+    ) -> None:
+        """Write the format that the path's suffix names; `then` is called once it is whole."""
+        self._submit(path, partial(export.save, path, images, request, layout, film), then)
+
+    def write_digits(self, folder: Path, images: Pixels, request: SampleRequest, scale: int, *, then: Then) -> None:
+        """Write one PNG per image into a folder."""
+        self._submit(folder, partial(export.save_digits, folder, images, request, scale), then)
+
+    def _submit(self, path: Path, write: Callable[[Watch], object], then: Then) -> None:
+        if not self._session.closing:
+            self._follow(partial(work.exporting, path, write), partial(self._on_written, then))
+
+    def _follow(self, task: Work, handler: Callable[[object], None]) -> None:
+        def on_event(event: object) -> None:
+            if isinstance(event, Progress):
+                self._progress = event
+            elif isinstance(event, Ended):
+                self._jobs.remove(job)
+                self._progress = None
+            handler(event)
+            self.busy_changed.emit()
+
+        job = self._session.submit(task, on_event)
+        self._jobs.append(job)
+        self.busy_changed.emit()
+
+    @staticmethod
+    def _on_written(then: Then, event: object) -> None:
+        if isinstance(event, Exported):
+            then(event.path)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._jobs)
+
+    @property
+    def doing(self) -> tuple[str, float | None]:
+        """What is being written or read, and how far that is."""
+        at = self._progress
+        return (at.what, at.done / at.total if at.total else None) if at else ("Writing a file", None)
+
+    def stop(self) -> None:
+        """Stop writing; what is not whole goes away."""
+        for job in self._jobs:
+            job.control.cancel()
+
+    # ---- opening
+
+    def open(self, path: Path, *, as_drawing: bool = False) -> None:
+        """Bring back what a file of ours holds, settings and images; with `as_drawing`, draw on any other picture."""
+        if not self._session.closing:
+            self._follow(partial(work.reading, path, as_drawing), self._on_read)
+
+    def _on_read(self, event: object) -> None:
+        if isinstance(event, Opened):
+            self._session.draw.take(event.image)
+            self.opened.emit("draw")
+        elif isinstance(event, Read):
+            stamp = event.stamp
+            columns = 10 if stamp.layout.kind == "walk" else stamp.layout.columns
+            request = self._session.generate.restore(stamp.request, columns)
+            self._wanted = _Wanted(event, request)
+            if request.source:
+                self._session.draw.take_up(request)
+            elif request.corners:
+                self._session.interpolate.take_up(request)
+            self.opened.emit("generate")
+
+    def _begun(self) -> None:
+        """Something else is drawn: whether the file's images come out the same is not asked any more."""
+        if self._wanted and self._session.generate.request is not self._wanted.request:
+            self._wanted = None
+
+    def _compare(self) -> None:
+        sampled, wanted = self._session.generate.sampled, self._wanted
+        if sampled is None or wanted is None:
+            return
+        self._wanted = None
+        total = len(wanted.read.stamp.request.labels)
+        if len(sampled.images) < total:
+            what = f"Its first {len(sampled.images)} of {total:,} images are shown, as many as this page holds."
+            self._session.tell(Message("info", f"Restored {wanted.read.path.name}", what))
+            return
+        self._session.submit(partial(work.comparing, wanted.read, sampled.images), partial(self._tell, wanted.read))
+
+    def _tell(self, read: Read, event: object) -> None:
+        name = read.path.name
+        if isinstance(event, Proof) and event.same:
+            what = f"Drawn again from its request, it has {event.words}.{elsewhere(read.stamp.request)}"
+            self._session.tell(Message("success", f"Restored {name}", what))
+        elif isinstance(event, Proof):
+            what = f"Drawn again, it has {event.words}. {event.why or 'The file or the machine has changed.'}"
+            self._session.tell(Message("warning", f"Restored {name}, but it is not the same", what))
+
+
+def elsewhere(request: SampleRequest) -> str:
+    """Where the settings are that the Generate page does not have."""
+    if request.source:
+        return " The drawing it began with is on the Draw page."
+    return " It lies between corners, as on the Interpolate page." if request.corners else ""

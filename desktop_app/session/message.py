@@ -1,0 +1,16 @@
+"""What a person is told, in the one place for messages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to tell the person, with remedies as (key, text of a button)."""
+
+    tone: Literal["error", "warning", "info", "success"]
+    title: str
+    what_to_do: str = ""
+    actions: Sequence[tuple[str, str]] = ()
+    details: str = ""

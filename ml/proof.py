@@ -1,0 +1,97 @@
+"""Whether a file shows what its request gives when it is drawn again, and if not, what is different and why."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml.config import SampleRequest
+from ml.events import Pixels
+from ml.export import shown
+from ml.stamp import Stamp, digest
+from ml.versions import versions
+
+COMPANY = 8  # images from which on each comes out the same, however many there are
+BLOCK = 8  # pixels: H.264 keeps the mean of such a square far better than a single pixel
+CLOSE = 10  # of 255, between such means
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`words` say what was found, in the middle of a sentence; `why` what may have caused a difference."""
+
+    same: bool
+    words: str
+    why: str = ""
+
+
+def prove(suffix: str, stamp: Stamp, found: Pixels, draw: Callable[[SampleRequest], Pixels]) -> Proof:
+    """Have `draw` draw the request again, and compare.
+
+    A processor rounds the last bit of a few images by themselves unlike that of many, so a file of a few, which may
+    come out of a large grid, has a second chance in company.
+    """
+    request = stamp.request
+    proof = compare(suffix, stamp, found, draw(request))
+    more = COMPANY - len(request.labels)
+    if proof.same or more <= 0:
+        return proof
+    company = request.with_changes(
+        labels=request.labels + request.labels[-1:] * more, weights=request.weights + request.weights[-1:] * more
+    )
+    second = compare(suffix, stamp, found, draw(company)[: len(request.labels)])
+    return second if second.same else proof
+
+
+def compare(suffix: str, stamp: Stamp, found: Pixels, images: Pixels) -> Proof:
+    """Compare what was read from a file of that format with the images of its request, drawn again."""
+    made = shown(suffix, images, stamp.request, stamp.layout)
+    if suffix == ".mp4":
+        return _compare_film(stamp, found, made)
+    if same_pixels(found, made):
+        return Proof(True, "the same pixels")
+    return Proof(False, _difference(found, made), _other_versions(stamp))
+
+
+def same_pixels(found: Pixels, made: Pixels) -> bool:
+    """Whether two pictures show the same, be they stored as grey or as equal red, green and blue."""
+    if found.ndim == made.ndim + 1:
+        made = np.repeat(made[..., None], 3, axis=-1)
+    return np.array_equal(found, made)
+
+
+def _compare_film(stamp: Stamp, found: Pixels, made: Pixels) -> Proof:
+    """An MP4 keeps no exact pixels: its stamp has their hash, and its last picture must look like them."""
+    if digest(made) != stamp.pixels:
+        return Proof(False, "other pixels than those it records", _other_versions(stamp))
+    height, width = made.shape[:2]
+    if found.shape[:2] != (height + height % 2, width + width % 2):
+        return Proof(False, _difference(found, made))
+    apart = np.abs(_means(found[:height, :width]) - _means(made)).max()
+    if apart > CLOSE:
+        return Proof(False, f"a last picture that is not the recorded one: parts differ by {apart:.0f} of 255")
+    return Proof(True, "the same pixels as it records, and its last picture shows them (an MP4 keeps no exact pixels)")
+
+
+def _means(picture: Pixels) -> np.ndarray:
+    """Brightness of every whole square of BLOCK x BLOCK pixels."""
+    grey = picture.mean(axis=-1) if picture.ndim == 3 else picture.astype(float)
+    rows, columns = (side // BLOCK * BLOCK for side in grey.shape)
+    squares = grey[:rows, :columns].reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK)
+    return squares.mean(axis=(1, 3)) if squares.size else grey.mean(keepdims=True)
+
+
+def _difference(found: Pixels, made: Pixels) -> str:
+    sizes = [shape[:-1] if shape[-1] == 3 else shape for shape in (found.shape, made.shape)]
+    if sizes[0] != sizes[1]:
+        return f"other sizes, {sizes[0]} in the file and {sizes[1]} made again"
+    if found.ndim != made.ndim:
+        found, made = (picture if picture.shape[-1] == 3 else picture[..., None] for picture in (found, made))
+    apart = np.abs(found.astype(int) - made.astype(int))
+    return f"{np.count_nonzero(apart)} values differ, by at most {apart.max()} of 255"
+
+
+def _other_versions(stamp: Stamp) -> str:
+    then, now = stamp.versions, versions()
+    other = [f"{name} {then[name]} (here {now[name]})" for name in now if then.get(name, now[name]) != now[name]]
+    return f"It was made with {', '.join(other)}." if other else ""

@@ -1,0 +1,122 @@
+"""What every file of ours says about itself: the request, how it became a picture, versions, and the pixels' hash."""
+
+import hashlib
+import json
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+from PIL import Image
+from pydantic import Field
+
+from ml.config import MAX_IMAGES, Description, SampleRequest, parse
+from ml.errors import BadFile
+from ml.events import Pixels
+from ml.versions import versions
+
+KEY = "noiseloom"
+MAX_STAMP_BYTES = 1_000_000
+MAX_PIXELS = 64_000_000  # of one picture, written or read
+OTHER_FILE = "Choose a PNG, SVG, MP4, GIF, WebP, APNG or NPZ that Noiseloom wrote."
+Kind = Literal["images", "sheet", "x_t", "x0_hat", "walk"]
+Watch = Callable[[int, int], None]  # told of the pictures done, and of how many there are; may raise to stop the work
+
+
+class Layout(Description):
+    """How images became a picture or a film."""
+
+    columns: int = Field(default=10, ge=1, le=1000)
+    scale: int = Field(default=4, ge=1, le=64, description="pixels per pixel")
+    gap: int = Field(default=2, ge=0, le=64, description="pixels between images, before scaling")
+    kind: Kind = Field(
+        default="images",
+        description="finished images, plain or labelled, which film of the denoising, or one image after another",
+    )
+    frame_ms: int = Field(default=80, ge=10, le=10_000)
+    first_ms: int = Field(default=600, ge=10, le=60_000, description="how long a film rests on the noise ...")
+    last_ms: int = Field(default=1800, ge=10, le=60_000, description="... and on the finished images")
+    readings: tuple[str, ...] = Field(
+        default=(), max_length=MAX_IMAGES, description="what the judge read in each image, where labels show it"
+    )
+
+
+class Stamp(Description):
+    """What a file says about itself."""
+
+    version: Literal[1] = 1
+    request: SampleRequest
+    layout: Layout
+    versions: dict[str, str] = Field(default_factory=dict)
+    pixels: str = Field(
+        default="",
+        max_length=64,
+        description="SHA-256 of the picture, of a film's last, or of an NPZ's or SVG's images",
+    )
+
+
+class Unstamped(BadFile):
+    """A file that can be read, and that Noiseloom did not write."""
+
+
+def digest(pixels: Pixels) -> str:
+    """SHA-256 of the bytes of an array."""
+    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def seal(request: SampleRequest, layout: Layout, pixels: Pixels) -> str:
+    """The stamp as ASCII JSON."""
+    stamp = Stamp(request=request, layout=layout, versions=versions(), pixels=digest(pixels))
+    return json.dumps(stamp.model_dump(mode="json"), separators=(",", ":"))
+
+
+def parsed(path: Path, text: str) -> Stamp:
+    """The stamp that a file's text holds; raises BadFile."""
+    if not text.startswith("{"):
+        raise Unstamped(f"{path.name} carries no Noiseloom request.", OTHER_FILE)
+    if len(text) > MAX_STAMP_BYTES:
+        raise BadFile(f"{path.name} carries {len(text)} bytes of description; that is too much.", OTHER_FILE)
+    _refuse_newer(path, text)
+    return parse(Stamp, text, path.name)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever a broken, missing or hostile file sets off becomes a BadFile."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BadFile(f"{path} does not exist.", "Check the name.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
+        raise BadFile(f"{path.name} claims to be far larger than a picture of ours.", OTHER_FILE) from error
+    except (OSError, EOFError, ValueError, SyntaxError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadFile(f"{path.name} cannot be read: it is damaged, or not what its name says.", OTHER_FILE) from error
+
+
+@contextmanager
+def opened(source: Path | BinaryIO, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+    """A picture of one of the formats, not yet unfolded; raises what `reading` knows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of damaged metadata, which we then refuse or never read
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(source, formats=formats) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError(f"{image.size}")
+            yield image
+
+
+def unwatched(_done: int, _total: int) -> None:
+    """Nobody looks."""
+
+
+def _refuse_newer(path: Path, text: str) -> None:
+    try:
+        version = json.loads(text).get("version")
+    except (ValueError, AttributeError, RecursionError):
+        return  # `parse` says what is wrong with it
+    if isinstance(version, int) and version > 1:
+        raise BadFile(f"{path.name} was written by a newer Noiseloom (format {version}).", "Update Noiseloom.")

@@ -1,0 +1,352 @@
+"""Files leave the window whole or not at all, and what Noiseloom wrote comes back as it was."""
+
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication, QFileDialog
+from pytestqt.qtbot import QtBot
+
+from desktop_app.main_window import PAGES, MainWindow
+from desktop_app.panels.draw import DrawPanel
+from desktop_app.panels.explore import ExplorePanel
+from desktop_app.panels.train import TrainPanel
+from desktop_app.session.message import Message
+from desktop_app.settings import AppSettings
+from desktop_app.theme import theme
+from desktop_app.widgets.plot_button import PlotButton
+from ml import export
+from ml.config import Corner, SampleRequest
+from ml.drawn_image import to_text
+from ml.events import Pixels, Sampled
+from ml.export import Layout
+from tests.app.conftest import WAIT_MS, Opener
+
+REQUEST = SampleRequest(model="tiny", labels=(3, 1, 4, 1, 5, 9), seed=11, steps=3, guidance=2.0)
+LAYOUT = Layout(columns=3, scale=2)
+
+
+def drawn(request: SampleRequest) -> tuple[SampleRequest, Pixels]:
+    from ml.pipeline import sample
+
+    done = next(event for event in sample(request) if isinstance(event, Sampled))
+    return done.request, done.images
+
+
+def drop(window: MainWindow, path: Path) -> bool:
+    """Let a file fall onto the middle of the window, as a file manager does; whether it was taken."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    middle, copy, button = window.rect().center(), Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    enter = QDragEnterEvent(middle, copy, data, button, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(window, enter)
+    if enter.isAccepted():
+        event = QDropEvent(QPointF(middle), copy, data, button, Qt.KeyboardModifier.NoModifier)
+        QApplication.sendEvent(window, event)
+        return event.isAccepted()
+    return False
+
+
+def answer(window: MainWindow, qtbot: QtBot, path: Path) -> Message:
+    """What the window says after a file fell onto it."""
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+        assert drop(window, path)
+    qtbot.waitUntil(lambda: not window.session.generate.busy and not window.session.files.busy, timeout=WAIT_MS)
+    assert told.args
+    return told.args[0]
+
+
+# ---- opening
+
+
+@pytest.mark.parametrize("page", [key for key, _, _ in PAGES])
+def test_a_file_that_falls_on_any_page_is_back_as_it_was(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, page: str
+) -> None:
+    request, images = drawn(REQUEST)
+    export.save(tmp_path / "x.png", images, request, LAYOUT)
+    window.rail.set_page(page)
+    message = answer(window, qtbot, tmp_path / "x.png")
+    assert (message.tone, message.title) == ("success", "Restored x.png")
+    assert "the same pixels" in message.what_to_do
+    generate = window.session.generate
+    assert window.rail.page() == "generate"
+    assert generate.request == request and generate.columns == 3
+    assert generate.sampled is not None and np.array_equal(generate.sampled.images, images)
+    settings = generate.settings
+    assert (settings.seed, settings.steps, settings.guidance, settings.model) == (11, 3, 2.0, "tiny")
+    assert (settings.prompt, settings.rows) == ("314", 2)
+    assert window.generate.prompt.text() == "314"
+
+
+@pytest.mark.parametrize("suffix", export.SUFFIXES)
+def test_every_format_comes_back_and_says_the_same(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, suffix: str
+) -> None:
+    generate = window.session.generate
+    generate.change(prompt="seven", seed=5, live=False)
+    with qtbot.waitSignal(generate.judged, timeout=WAIT_MS):
+        generate.draw()
+    qtbot.waitUntil(lambda: not generate.busy, timeout=WAIT_MS)
+    assert generate.sampled
+    before, images = generate.settings, generate.sampled.images
+    with qtbot.waitSignal(generate.exported, timeout=WAIT_MS):
+        window.generate.export_to(tmp_path / f"x{suffix}", labelled=True)
+    generate.change(prompt="2", seed=9, rows=3, steps=2, live=False)
+    message = answer(window, qtbot, tmp_path / f"x{suffix}")
+    assert message.tone == "success" and "the same pixels" in message.what_to_do
+    assert generate.settings == before and np.array_equal(generate.sampled.images, images)
+
+
+def test_labels_that_no_prompt_says_are_drawn_all_the_same(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    for labels, prompt in (((7,) * 10, "7"), ((2, 3, 4), "2-4"), ((-1, 4), "2-4")):
+        request, images = drawn(REQUEST.with_changes(labels=labels))
+        export.save(tmp_path / "x.png", images, request, Layout())
+        assert answer(window, qtbot, tmp_path / "x.png").tone == "success"
+        assert window.session.generate.request == request
+        assert window.session.generate.settings.prompt == prompt
+
+
+def test_other_pixels_are_told_of(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    request, images = drawn(REQUEST)
+    images[2, 5, 5] ^= 64
+    export.save(tmp_path / "x.png", images, request, LAYOUT)
+    message = answer(window, qtbot, tmp_path / "x.png")
+    assert message.tone == "warning" and "not the same" in message.title
+    assert "4 values differ, by at most 64 of 255" in message.what_to_do
+
+
+@pytest.mark.parametrize("changes", [{"model": "lost"}, {"model_hash": "ab" * 32}])
+def test_a_file_of_a_model_that_is_not_here_leaves_what_is_shown(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, changes: dict[str, str]
+) -> None:
+    generate = window.session.generate
+    request, images = drawn(REQUEST)
+    before = generate.request
+    export.save(tmp_path / "x.png", images, request.with_changes(**changes), LAYOUT)
+    message = answer(window, qtbot, tmp_path / "x.png")
+    assert message.tone == "error" and message.what_to_do
+    assert generate.request == before and generate.settings.model == "tiny"
+
+
+def test_a_walk_and_a_drawing_go_back_to_their_pages_too(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    corners = tuple(Corner(seed=seed, label=seed) for seed in (1, 2, 3, 4))
+    weights = tuple((1.0, k / 4, 0.0, 0.5) for k in range(5))
+    walk = REQUEST.with_changes(labels=(-1,) * 5, corners=corners, weights=weights)
+    request, images = drawn(walk)
+    layout = Layout(columns=1, kind="walk")
+    export.save(tmp_path / "x.gif", images, request, layout, [images[k : k + 1] for k in range(5)])
+    message = answer(window, qtbot, tmp_path / "x.gif")
+    assert message.tone == "success" and "Interpolate" in message.what_to_do
+    assert window.session.generate.request == request
+    assert window.session.interpolate.settings.corners == corners
+    sketch = np.zeros((28, 28), np.uint8)
+    sketch[8:20, 14] = 255
+    own = {"source": to_text(sketch), "vary_from": 2.0, "labels": (1, 1)}
+    request, images = drawn(REQUEST.with_changes(**own))
+    export.save(tmp_path / "x.png", images, request, LAYOUT)
+    message = answer(window, qtbot, tmp_path / "x.png")
+    assert message.tone == "success" and "Draw page" in message.what_to_do
+    assert np.array_equal(window.session.draw.drawing, sketch)
+    assert (window.session.draw.settings.label, window.session.draw.settings.vary_from) == (1, 2.0)
+
+
+def test_more_images_than_the_page_holds_show_their_first(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    request = REQUEST.with_changes(labels=(1,) * 130, model_hash="")
+    export.save(tmp_path / "x.npz", np.zeros((130, 28, 28), np.uint8), request, LAYOUT)
+    message = answer(window, qtbot, tmp_path / "x.npz")
+    assert message.tone == "info" and "first 100 of 130" in message.what_to_do
+
+
+def test_a_picture_that_is_not_ours_is_one_to_draw_on(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    picture = np.zeros((28, 28), np.uint8)
+    picture[4:24, 12:16] = 200
+    for name in ("x.png", "x.bmp"):
+        Image.fromarray(picture).save(tmp_path / name)
+        window.rail.set_page("draw")
+        window.session.draw.clear()
+        assert drop(window, tmp_path / name)
+        qtbot.waitUntil(lambda: not window.session.draw.empty, timeout=WAIT_MS)
+        panel = window.page("draw")
+        assert isinstance(panel, DrawPanel) and np.array_equal(window.session.draw.drawing, picture)
+        assert window.rail.page() == "draw"
+        qtbot.waitUntil(lambda: not window.session.files.busy, timeout=WAIT_MS)
+
+
+@pytest.mark.parametrize("page", ["generate", "draw"])
+@pytest.mark.parametrize("name", ["x.txt", "x.png", "x.mp4", "x.svg", "x.npz", "gone.png"])
+def test_a_wrong_file_gets_one_clear_message(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, name: str, page: str
+) -> None:
+    if name != "gone.png":
+        (tmp_path / name).write_bytes(b"nothing of the kind")
+    window.rail.set_page(page)
+    told: list[Message] = []
+    window.session.message.connect(told.append)
+    message = answer(window, qtbot, tmp_path / name)
+    assert message.tone == "error" and name in message.title and message.what_to_do and not message.details
+    assert told == [message] and window.rail.page() == page
+
+
+def test_a_picture_without_a_request_is_refused_elsewhere(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    Image.new("L", (28, 28)).save(tmp_path / "x.png")
+    message = answer(window, qtbot, tmp_path / "x.png")
+    assert "carries no Noiseloom request" in message.title
+
+
+def test_ctrl_o_asks_for_a_file(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, images = drawn(REQUEST)
+    export.save(tmp_path / "x.png", images, request, LAYOUT)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "x.png"), ""))
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+        qtbot.keyClick(window, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
+    assert window.session.generate.request == request
+
+
+def test_text_that_is_dragged_is_no_file(window: MainWindow) -> None:
+    data = QMimeData()
+    data.setText("seven")
+    event = QDragEnterEvent(
+        window.rect().center(),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(window, event)
+    assert not event.isAccepted() and not window.generate.prompt.edit.acceptDrops()
+
+
+# ---- writing
+
+
+def test_a_long_export_tells_how_far_it_is_and_is_stopped(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    files = window.session.files
+    film = [np.full((4, 28, 28), k % 256, np.uint8) for k in range(3000)]
+    written: list[Path] = []
+    request = REQUEST.with_changes(labels=(1, 2, 3, 4))
+    for name in ("x.mp4", "x.gif"):
+        layout = Layout(columns=2, scale=8, kind="x_t")
+        files.write(tmp_path / name, film[-1], request, layout, film, then=written.append)
+        qtbot.waitUntil(lambda: (files.doing[1] or 0) > 0.01, timeout=WAIT_MS)
+        assert files.doing[0] == f"Writing {name}" and name in window.status.job_text()
+        began = time.monotonic()
+        window.stop()
+        qtbot.waitUntil(lambda: not files.busy, timeout=WAIT_MS)
+        assert time.monotonic() - began < 1.5
+        assert [path.name for path in tmp_path.iterdir()] == ["home"] and written == []
+
+
+def test_a_disk_that_cannot_be_written_is_told_of(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+        window.generate.export_to(tmp_path / "no" / "x.mp4")
+    assert told.args and "folder does not exist" in told.args[0].title
+    qtbot.waitUntil(lambda: not window.session.files.busy, timeout=WAIT_MS)
+
+
+def test_the_scale_is_remembered(opened: Opener, settings: AppSettings, qtbot: QtBot, tmp_path: Path) -> None:
+    window = opened(settings.with_changes(export_scale=8))
+    qtbot.waitUntil(lambda: window.session.generate.can_export, timeout=WAIT_MS)
+    panel = window.generate
+    panel.export_menu.scaleChosen.emit(2)
+    with qtbot.waitSignal(window.session.generate.exported, timeout=WAIT_MS):
+        panel.export_to(tmp_path / "x.png")
+    assert export.read_request(tmp_path / "x.png")[1].scale == 2
+    assert window.remember().export_scale == 2 and settings.export_scale == 4
+
+
+# ---- plots
+
+
+@pytest.fixture
+def train(window: MainWindow) -> TrainPanel:
+    """A Train page with the curves of a run, in the dark."""
+    panel = window.page("train")
+    assert isinstance(panel, TrainPanel)
+    steps = np.arange(1.0, 200.0)
+    panel.plot.set_run("one & two", steps, 1 / steps, 1 / np.sqrt(steps))
+    panel.plot.add_held_out("one & two", 100, 0.3)
+    for step in range(1, 20):
+        panel.noise_map.append(step, tuple(level / step for level in range(1, 11)))
+    window.rail.set_page("train")
+    window.show()
+    return panel
+
+
+def saved(button: PlotButton, path: Path) -> Path:
+    button.export_to(path)
+    return path
+
+
+def test_plots_are_written_as_vectors_in_light_colours(
+    train: TrainPanel, window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    theme().set_mode("dark")
+    qtbot.waitUntil(train.plot.export.isEnabled, timeout=WAIT_MS)
+    explore = window.page("explore")
+    assert isinstance(explore, ExplorePanel)
+    window.rail.set_page("explore")
+    qtbot.waitUntil(explore.export.isEnabled, timeout=WAIT_MS)
+    buttons = {"loss": train.plot.export, "noise": train.noise_map.export, "schedules": explore.export}
+    for name, button in buttons.items():
+        with qtbot.waitSignal(window.session.message) as told:
+            svg = saved(button, tmp_path / f"{name}.svg")
+        assert told.args and told.args[0].tone == "success"
+        texts = [text.text for text in ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}text")]
+        assert {"loss": "Loss over training", "noise": "Loss by noise level", "schedules": "cosine"}[name] in texts
+        assert QSvgRenderer(str(svg)).isValid()
+        pdf = saved(button, tmp_path / f"{name}.pdf").read_bytes()
+        assert pdf.startswith(b"%PDF-") and pdf.rstrip().endswith(b"%%EOF") and b"/Font" in pdf
+        assert (b"/Subtype /Image" in pdf) == (name == "noise")
+        picture = QImage(str(saved(button, tmp_path / f"{name}.png")))
+        assert picture.pixelColor(2, 2).name() == "#ffffff" and picture.width() >= 1120
+    theme().set_mode("system")
+
+
+def test_words_of_a_plot_lie_inside_it(train: TrainPanel, qtbot: QtBot, tmp_path: Path) -> None:
+    for k in range(4):
+        train.plot.set_run(f"a-run-with-quite-a-long-name-{k}", *np.ones((3, 5)) * (k + 1))
+    qtbot.waitUntil(train.plot.export.isEnabled, timeout=WAIT_MS)
+    image = QImage(str(saved(train.plot.export, tmp_path / "x.png"))).convertToFormat(QImage.Format.Format_Grayscale8)
+    bits = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    ink = bits[:, : image.width()] < 250
+    assert ink.any() and not ink[:8].any() and not ink[-8:].any() and not ink[:, :8].any() and not ink[:, -8:].any()
+
+
+def test_curves_are_written_as_numbers(train: TrainPanel, qtbot: QtBot, tmp_path: Path) -> None:
+    qtbot.waitUntil(train.plot.export.isEnabled, timeout=WAIT_MS)
+    lines = saved(train.plot.export, tmp_path / "x.csv").read_text().splitlines()
+    assert lines[0] == "plot,curve,step,value"
+    assert lines[2] == 'Loss over training,"one & two, each batch",2,0.5'
+    assert len(lines) == 1 + 2 * 199 + 1 and lines[-1].endswith('unseen images",100,0.3')
+    by_noise = saved(train.noise_map.export, tmp_path / "n.csv").read_text().splitlines()
+    assert by_noise[1] == "Loss by noise level,noise 0.0-0.1,1,1" and len(by_noise) == 1 + 10 * 19
+
+
+def test_a_plot_that_cannot_be_written_is_told_of(
+    train: TrainPanel, window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    with qtbot.waitSignal(window.session.message) as told:
+        saved(train.plot.export, tmp_path / "no" / "x.svg")
+    assert told.args and told.args[0].tone == "error" and "folder does not exist" in told.args[0].title
+    assert list(tmp_path.glob("*.svg")) == []
+
+
+def test_the_menu_of_a_plot_asks_where_to(
+    train: TrainPanel, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda _parent, _title, _name, words: (str(tmp_path / "p"), words)
+    )
+    qtbot.waitUntil(train.plot.export.isEnabled, timeout=WAIT_MS)
+    for action in train.plot.export.menu().actions():
+        action.trigger()
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"p.svg", "p.pdf", "p.png", "p.csv"}

@@ -1,0 +1,83 @@
+"""`verify` proves every format with the bundled model, and each cell of a grid is the same drawn alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml import export
+from ml.cli import main
+from ml.config import SampleRequest
+from ml.events import Pixels, Sampled
+from ml.proof import compare
+
+ASKED = ["--labels", "0-9", "--count", "2", "--seed", "40", "--steps", "4", "--device", "cpu"]
+
+
+@pytest.mark.parametrize("name", [f"x{suffix}" for suffix in export.SUFFIXES])
+def test_every_format_is_proved(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", *ASKED, "--out", str(tmp_path / name)]) == 0
+    assert main(["verify", str(tmp_path / name)]) == 0
+    assert "the same pixels" in capsys.readouterr().out
+
+
+def test_a_sheet_is_proved_with_its_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.png"
+    assert main(["sample", *ASKED, "--sheet", "--out", str(path)]) == 0
+    request, layout = export.read_request(path)
+    assert layout.kind == "sheet" and len(layout.readings) == 20 and layout.readings[3].startswith("3, ")
+    assert main(["verify", str(path)]) == 0
+    for again in ("y.png", "y.svg", "y.mp4", "y.npz"):
+        assert main(["export", "--from-image", str(path), "--out", str(tmp_path / again)]) == 0
+        assert main(["verify", str(tmp_path / again)]) == 0
+    assert np.array_equal(export.read_pixels(tmp_path / "y.png"), export.read_pixels(path))
+    assert export.read_request(tmp_path / "y.svg") == (request, layout)
+    forged = layout.with_changes(readings=("8, 99%", *layout.readings[1:]))
+    export.save_png(tmp_path / "z.png", drawn(request), request, layout)
+    stamp = export.read_stamp(tmp_path / "z.png").model_copy(update={"layout": forged})
+    picture = export.shown(".png", drawn(request), request, layout)
+    assert not compare(".png", stamp, picture, drawn(request)).same
+    capsys.readouterr()
+
+
+def drawn(request: SampleRequest) -> Pixels:
+    from ml.pipeline import sample
+
+    return next(event for event in sample(request, device="cpu") if isinstance(event, Sampled)).images
+
+
+def test_any_cell_of_a_grid_is_the_same_drawn_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    assert main(["sample", *ASKED, "--out", str(path)]) == 0
+    request, _ = export.read_request(path)
+    images = export.read_pixels(path).astype(int)
+    apart = [np.abs(drawn(request.alone(k))[0] - images[k]) for k in (0, 4, 7, 12, 15, 19)]
+    assert max(cell.max() for cell in apart) <= 1  # the last bit, which a processor rounds in its own way for a few
+    assert sum(np.count_nonzero(cell) for cell in apart) <= 3
+    assert sum(not cell.any() for cell in apart) >= 4
+
+
+def test_a_folder_gets_one_file_for_each_image_that_proves_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = tmp_path / "x.npz"
+    assert main(["sample", *ASKED, "--out", str(grid)]) == 0
+    assert main(["sample", *ASKED, "--out", f"{tmp_path}/digits/"]) == 0
+    files = sorted((tmp_path / "digits").iterdir())
+    assert len(files) == 20 and files[13].name == "00013-label3-seed53.png"
+    images = export.read_pixels(grid)
+    for k in (0, 13, 15):
+        assert np.array_equal(export.read_pixels(files[k]), images[k])
+        assert main(["verify", str(files[k])]) == 0
+    capsys.readouterr()
+
+
+def test_a_file_of_an_array_that_is_no_image_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.npz"
+    request = SampleRequest(labels=(1,), steps=2)
+    export.save_npz(path, np.zeros((1, 28, 28), np.uint8), request)
+    with np.load(path) as arrays:
+        stamp = arrays["noiseloom"]
+    np.savez(path, noiseloom=stamp, images=np.array(["x"]))
+    assert main(["verify", str(path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

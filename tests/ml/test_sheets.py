@@ -1,0 +1,122 @@
+"""Labelled sheets say what was drawn, as pixels and as SVG, and a hostile SVG is refused."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from ml import export, sheets
+from ml.config import Corner, SampleRequest
+from ml.errors import BadFile, BadRequest
+from ml.events import Pixels
+from ml.export import Layout
+
+REQUEST = SampleRequest(labels=(3, 1, 4, 1, 5), seed=7, steps=4, prompt="<drei> & „π“", model="a&b")
+LAYOUT = Layout(columns=3, scale=2, kind="sheet", readings=("3, 99%", "7, 51%", "4, 98%", "1, 97%", "5, 96%"))
+NAMES = {"svg": "http://www.w3.org/2000/svg"}
+
+
+@pytest.fixture
+def images() -> Pixels:
+    return np.random.default_rng(0).integers(0, 256, (5, 8, 8), np.uint8)
+
+
+def words(path: Path) -> list[str]:
+    return [text.text or "" for text in ElementTree.parse(path).iterfind("svg:text", NAMES)]
+
+
+def test_an_svg_has_words_as_text_and_images_pixel_by_pixel(tmp_path: Path, images: Pixels) -> None:
+    path = tmp_path / "x.svg"
+    export.save(path, images, REQUEST, LAYOUT)
+    root = ElementTree.parse(path).getroot()
+    pictures = root.findall("svg:image", NAMES)
+    assert len(pictures) == 5 and all("image-rendering:pixelated" in p.attrib["style"] for p in pictures)
+    assert {p.attrib["width"] for p in pictures} == {"16"}
+    said = words(path)
+    assert said[:2] == ["<drei> & „π“", "a&b, dpm++, 4 steps, guidance 1.5, seed 7"]
+    assert said[2:6] == ["3, read as 3, 99%", "seed 7", "1, read as 7, 51%", "seed 8"]
+    width, height = float(root.attrib["width"]), float(root.attrib["height"])
+    for text in root.findall("svg:text", NAMES):
+        assert 0 < float(text.attrib["x"]) < width and 0 < float(text.attrib["y"]) <= height
+    assert export.read_request(path) == (REQUEST, LAYOUT)
+    assert np.array_equal(export.read_pixels(path), images)
+
+
+def test_a_sheet_shows_the_images_and_something_under_each(tmp_path: Path, images: Pixels) -> None:
+    path = tmp_path / "x.png"
+    export.save(path, images, REQUEST, LAYOUT)
+    assert export.read_request(path) == (REQUEST, LAYOUT)
+    picture = export.read_pixels(path)
+    assert np.array_equal(picture, sheets.sheet(images, REQUEST, LAYOUT))
+    plan = sheets._planned(images, REQUEST, LAYOUT)
+    for image, (x, y) in zip(images, plan.corners, strict=True):
+        assert np.array_equal(picture[y : y + 16 : 2, x : x + 16 : 2, 0], image)
+        assert (picture[y + 17 : y + 48, x : x + 100] < 128).any()
+    silent = sheets.sheet(images, REQUEST, LAYOUT.with_changes(readings=()))
+    assert silent.shape == picture.shape and not np.array_equal(silent, picture)
+    white = np.all(picture == 255, axis=-1)
+    assert white[:, -8:].all() and white[-8:].all()  # nothing runs over the edge
+
+
+def test_long_prompts_are_wrapped(images: Pixels) -> None:
+    request = REQUEST.with_changes(prompt="seven " * 60 + "x" * 100)
+    picture = sheets.sheet(images, request, LAYOUT)
+    assert picture.shape[0] > sheets.sheet(images, REQUEST, LAYOUT).shape[0] + 100
+    assert (picture[:, -12:] == 255).all()
+
+
+def test_titles_without_a_prompt() -> None:
+    assert sheets.title(SampleRequest(labels=(1, 2, 1))) == "1 2"
+    assert sheets.title(SampleRequest(labels=(-1, -1))) == "Whatever comes"
+    corners = SampleRequest(labels=(-1,), corners=(Corner(seed=1), Corner(seed=2)), weights=((1, 1),))
+    assert sheets.title(corners) == "1 images between 2 corners"
+
+
+def test_too_many_images_are_refused(tmp_path: Path) -> None:
+    many = np.zeros((10_001, 8, 8), np.uint8)
+    request = SampleRequest(labels=(-1,) * 10_001)
+    with pytest.raises(BadRequest, match="too many"):
+        export.save(tmp_path / "x.svg", many, request, LAYOUT)
+    with pytest.raises(BadRequest, match="sheet would be"):
+        export.save(tmp_path / "x.png", many, request, LAYOUT.with_changes(scale=64))
+    assert list(tmp_path.iterdir()) == []
+
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg">{}</svg>'
+LAUGHS = '<!DOCTYPE svg [<!ENTITY a "{}"><!ENTITY b "&a;&a;&a;&a;">]>'.format("x" * 1000)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LAUGHS + SVG.format("<metadata>&b;</metadata>"),
+        '<!DOCTYPE svg SYSTEM "file:///etc/passwd">' + SVG.format("<metadata>{}</metadata>"),
+        (LAUGHS + SVG.format("<metadata>&b;</metadata>")).encode("utf-16").decode("latin-1"),
+        SVG.format("<metadata>&amp;"),
+        SVG.format("<metadata>&unknown;</metadata>"),
+        SVG.format("<g>" * 100_000 + "</g>" * 100_000),
+        SVG.format(""),
+        "",
+    ],
+)
+def test_a_hostile_svg_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "x.svg").write_bytes(content.encode("latin-1"))
+    with pytest.raises(BadFile):
+        export.read_request(tmp_path / "x.svg")
+
+
+@pytest.mark.parametrize(
+    "address", ["http://localhost/x.png", "data:image/png;base64,!!", "data:image/png;base64,AAAA"]
+)
+def test_an_image_that_is_not_whole_inside_is_refused(tmp_path: Path, address: str) -> None:
+    (tmp_path / "x.svg").write_text(SVG.format(f'<image href="{address}"/>'))
+    with pytest.raises(BadFile):
+        export.read_pixels(tmp_path / "x.svg")
+
+
+def test_a_giant_svg_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "x.svg").open("wb") as file:
+        file.truncate(sheets.MAX_SVG_BYTES + 1)
+    with pytest.raises(BadFile, match="far larger"):
+        export.read_request(tmp_path / "x.svg")
