@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ml.library import ModelCard
     from ml.runs import UnfinishedRun
 
-DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
-
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -110,12 +108,12 @@ def warm_up(_control: RunControl) -> Iterator[object]:
 def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
     """Sample a request: every `Frame`, `Sampled`, then `Judged` where the judge can read such images."""
     from ml import pipeline
-    from ml.judge import Judge
+    from ml.judge import Judge, reads
 
-    digits = pipeline.load(request.model).header.data in DIGITS
+    data = pipeline.load(request.model).header.data
     for event in pipeline.sample(request, control=control):
         yield event
-        if digits and isinstance(event, Sampled) and event.images.shape[1:] == (28, 28):
+        if isinstance(event, Sampled) and reads(data, event.images):
             verdict = Judge.bundled().judge(event.images)
             yield Judged(verdict.labels, verdict.confidence)
 

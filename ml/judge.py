@@ -18,6 +18,13 @@ from ml.models.classifier import Classifier, logits_from_features
 
 NAME = "judge"
 BATCH = 500
+DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
+SIDE = 28
+
+
+def reads(data: str, images: Pixels) -> bool:
+    """Whether the judge can read images by a model that was trained on `data`."""
+    return data in DIGITS and images.shape[1:] == (SIDE, SIDE)
 
 
 class Verdict(NamedTuple):
