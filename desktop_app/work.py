@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import export
+from ml.axes import Axis
+from ml.cells import Cell, drawn
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.events import Pixels, Progress, Sampled
 from ml.export import Layout
+from ml.files import atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -206,6 +209,31 @@ def experimenting(name: str, control: RunControl) -> Iterator[object]:
 
     for event in experiments.answer(name, control=control):
         yield Answered(event) if isinstance(event, experiments.Answer) else event
+
+
+def comparing(base: SampleRequest, rows: Axis | None, columns: Axis | None, control: RunControl) -> Iterator[object]:
+    """Draw a comparison cell by cell."""
+    from ml.comparison import compare
+
+    yield from compare(base, rows, columns, control=control)
+
+
+def racing(requests: Sequence[SampleRequest], control: RunControl) -> Iterator[object]:
+    """Let requests race, each by its model's own settings where nothing else is set."""
+    from ml.library import filled_in
+    from ml.race import race
+
+    yield from race([filled_in(request) for request in requests], control=control)
+
+
+def drawing_figure(
+    path: Path, rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], _control: RunControl
+) -> Iterator[object]:
+    """Write a comparison as a figure, a PNG."""
+    yield Progress(f"Writing {path.name}", 0, 0)
+    with atomic(path) as temporary:
+        drawn(rows, columns, cells).save(temporary, "PNG")
+    yield Exported(path)
 
 
 def estimating(config: TrainConfig, _control: RunControl) -> Iterator[object]:

@@ -8,6 +8,7 @@ import typer
 
 from ml import export as exports
 from ml.axes import Axis, parse
+from ml.cells import Cell, drawn, result, title
 from ml.config import NO_LABEL, DeviceName, SampleRequest, SamplerName
 from ml.console import INTERRUPTED, Line, interruptible
 from ml.errors import BadRequest
@@ -71,7 +72,6 @@ def compare(
         raise BadRequest(f"The {twice[0]} is given, and on an axis too.", "Leave one of them out.")
     once = (NO_LABEL,) if "label" in fields else parse_labels(labels or "0-9", MAX_CLASSES)  # the axis says which
     base = checked(SampleRequest, given | {"model": model, "seed": seed, "labels": once * count})
-    from ml.comparison import Cell, drawn, result, title
     from ml.comparison import compare as comparing
 
     cells: list[Cell] = []

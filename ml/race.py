@@ -45,7 +45,8 @@ def race(
     """Drive two to four requests so that all stand at about the same share of their way: every `Frame`, then `Sampled`.
 
     No lane goes further than the next step of the one that is furthest behind, and the first `Sampled` comes when all
-    have arrived; its `seconds` are what the lane took by itself. Stops quietly when cancelled. Raises BadRequest, BadFile, NoDevice.
+    have arrived; its `seconds` are what the lane took by itself. Stops quietly when cancelled.
+    Raises BadRequest, BadFile, NoDevice.
     """
     _check(requests)
     for request in requests:

@@ -8,10 +8,12 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job, Lane, Work
+from desktop_app.session.compare import Compare
 from desktop_app.session.draw import Draw
 from desktop_app.session.explore import Explore
 from desktop_app.session.generate import Generate
 from desktop_app.session.interpolate import Interpolate
+from desktop_app.session.race import Race
 from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings
 from desktop_app.work import Ready
@@ -64,10 +66,14 @@ class Session(QObject):
         self.explore = Explore(self, settings.explore)
         self.draw = Draw(self, settings.draw)
         self.interpolate = Interpolate(self, settings.interpolate)
+        self.compare = Compare(self, settings.compare)
+        self.race = Race(self, self.compare)
         self.train = Train(self, settings.train, settings.data_root)
-        self.activities: tuple[Generate | Draw | Explore, ...] = (
+        self.activities: tuple[Generate | Draw | Compare | Race | Explore, ...] = (
             self.generate,
             self.draw,
+            self.compare,
+            self.race,
             self.explore,
         )  # stopped in this order
         self._jobs: dict[int, tuple[Job, Handler]] = {}

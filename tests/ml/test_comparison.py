@@ -9,9 +9,10 @@ from PIL import Image
 
 from ml import pipeline
 from ml.axes import Axis, parse, said
+from ml.cells import Cell, drawn, heads, result, title
 from ml.checkpoint import MODEL_FILE, load_header
 from ml.cli import main
-from ml.comparison import Cell, compare, drawn, heads, requests, result, title
+from ml.comparison import compare, requests
 from ml.config import NO_LABEL, SampleRequest
 from ml.control import RunControl
 from ml.errors import BadRequest
