@@ -78,7 +78,7 @@ def parse(field: str, text: str) -> Axis:
     for part in filter(None, map(str.strip, text.split(","))):
         values |= dict.fromkeys(_value(field, each) for each in _spread(field, part))
     if not values:
-        raise BadRequest(f"{TITLES[field]}: there are no values.", "Give some, with commas between them.")
+        raise BadRequest(f"{TITLES[field]}: there are no values.", "Give at least one.")
     if len(values) > MAX_VALUES:
         raise _too_many(field)
     return Axis(field, tuple(values))

@@ -203,6 +203,8 @@ class ComparePanel(Page):
     def _show_cells(self) -> None:
         compare = self._compare
         if compare.rows is None and compare.columns is None:
+            self.table.grid.set_images(None)
+            self.table.set_heads((), ())
             return
         down, along = compare.shape
         by_place = {compare.index(cell): cell for cell in compare.cells}

@@ -44,10 +44,10 @@ class RaceView(QWidget):
         count = self._race.count
         wide = count if count < MOST else 2
         for number, lane in enumerate(self.lanes):
+            self._places.setColumnStretch(number, int(number < wide))
             lane.setVisible(number < count)
             if number < count:
                 self._places.addWidget(lane, number // wide, number % wide)
-                self._places.setColumnStretch(number % wide, 1)
                 lane.set_names(*self._race.name(number))
 
     def _begin(self) -> None:
@@ -78,7 +78,7 @@ class RaceView(QWidget):
                 lane.show_images(images)
             state = f"step {race.step(number, position)} of {request.steps}"
             if done and position == race.length:
-                state = f"{done.seconds:.2f} s · {done.network_calls} looks of the network"
+                state = f"{done.seconds:.2f} s · {done.network_calls} calls"
                 state += " · fastest" if race.fastest == number else ""
             lane.set_state(state)
 

@@ -110,6 +110,8 @@ class Compare(QObject):
 
     def trouble(self, what: Literal["rows", "columns", "digits"]) -> str:
         """Why the values cannot be taken, or nothing."""
+        if what == "rows" and not self.fields:
+            return "Choose what changes along the rows or the columns."
         try:
             self.labels() if what == "digits" else self.axis(what)
         except BadRequest as error:
@@ -119,7 +121,7 @@ class Compare(QObject):
     @property
     def ready(self) -> bool:
         """Whether the settings can be compared."""
-        return bool(self.fields) and not any(self.trouble(what) for what in ("rows", "columns", "digits"))
+        return not any(self.trouble(what) for what in ("rows", "columns", "digits"))
 
     # ---- comparing
 
@@ -155,6 +157,9 @@ class Compare(QObject):
 
     def _end(self) -> None:
         self._job = None
+        if not self.cells:
+            self.rows = self.columns = None
+            self.begun.emit()
         self.busy_changed.emit()
 
     def _on_event(self, asked: int, event: object) -> None:

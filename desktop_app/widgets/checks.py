@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QMenu, QSizePolicy
 
-from desktop_app.widgets.basics import Button
+from desktop_app.widgets.basics import Button, paint_caret
 from desktop_app.widgets.controls import Choice
 
 
@@ -39,7 +39,7 @@ class Checks(Button):
         self._name = name
         self._list = _StayingMenu(self)
         self._list.setAccessibleName(name)
-        self.setMenu(self._list)
+        self.clicked.connect(self._open)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
@@ -61,6 +61,10 @@ class Checks(Button):
     def values(self) -> list[str]:
         return [action.data() for action in self._list.actions() if action.isChecked()]
 
+    def _open(self) -> None:
+        self._list.setMinimumWidth(self.width())
+        self._list.popup(self.mapToGlobal(self.rect().bottomLeft()))
+
     def _tell(self) -> None:
         self._show()
         self.valuesChanged.emit(self.values())
@@ -68,9 +72,13 @@ class Checks(Button):
     def _show(self) -> None:
         texts = [action.text() for action in self._list.actions() if action.isChecked()]
         whole = ", ".join(texts) or "none chosen"
-        self.setText(self.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideRight, max(60, self.width() - 30)))
+        self.setText(self.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideRight, max(60, self.width() - 44)))
         self.setAccessibleName(f"{self._name}: {whole}")
 
-    def resizeEvent(self, event: object) -> None:
-        super().resizeEvent(event)  # type: ignore[arg-type]
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
         self._show()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        paint_caret(self)
