@@ -12,6 +12,7 @@ from ml.images import grid
 
 GAP, SCALE, MARGIN, LINE = 2, 2, 16, 20
 BETWEEN = 8  # rows and columns
+FEW, SMALL = 4, 32  # so few images of at most that many pixels across are shown twice as large
 PAPER, INK, MUTED, NOTHING = (255, 255, 255), (28, 33, 43), (90, 99, 114), (236, 239, 244)
 
 
@@ -79,7 +80,9 @@ def figure(
 
 def _block(panel: Panel) -> Image.Image:
     """The images of a panel over its caption."""
-    images = Image.fromarray(grid(panel.images, panel.across, GAP, SCALE, background=255)).convert("RGB")
+    few = len(panel.images) <= FEW and panel.images.shape[1] <= SMALL
+    pixels = grid(panel.images, panel.across, GAP, 2 * SCALE if few else SCALE, background=255)
+    images = Image.fromarray(pixels).convert("RGB")
     if not panel.caption:
         return images
     block = Image.new("RGB", (max(images.width, _width(panel.caption, 12)), images.height + LINE), PAPER)

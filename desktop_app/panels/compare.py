@@ -19,7 +19,7 @@ from desktop_app.widgets.headed_grid import HeadedGrid
 from desktop_app.widgets.image_grid import Caption
 from desktop_app.widgets.pixels import to_qimage
 from desktop_app.widgets.prompt_bar import SeedBox
-from ml.cells import drawn, heads, result, title
+from ml.cells import Cell, drawn, heads, result, title
 from ml.figures import tiles
 from ml.files import free_name
 
@@ -210,8 +210,7 @@ class ComparePanel(Page):
         by_place = {compare.index(cell): cell for cell in compare.cells}
         found = [by_place.get(index) for index in range(down * along)]
         self.table.grid.set_images(tiles([cell and cell.images for cell in found]), along)
-        captions = [Caption(result([c]), (c.right or 1.0) < POOR) if c else Caption("") for c in found]
-        self.table.grid.set_captions(captions, keep_room=True)
+        self.table.grid.set_captions([caption(cell) for cell in found], keep_room=True)
         self.table.set_heads(heads(compare.rows, compare.cells, "row"), heads(compare.columns, compare.cells, "column"))
         self.table.grid.setAccessibleName(f"{title(compare.rows, compare.columns)}: {down * along} cells")
 
@@ -224,3 +223,10 @@ class ComparePanel(Page):
     def _tell_exported(self, path: Path) -> None:
         folder = (f"show:{path.parent}", "Show folder")
         self._session.tell(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
+
+
+def caption(cell: Cell | None) -> Caption:
+    """What came of a cell, a warning where most of it is not what was asked for; where room is short, only the time."""
+    if cell is None:
+        return Caption("")
+    return Caption(result([cell]).replace(" s", "\u00a0s"), warn=cell.right is not None and cell.right < POOR)

@@ -11,7 +11,7 @@ from desktop_app.widgets.pixels import to_qimage
 
 Pixels = NDArray[np.uint8]
 KEY_STEP, PAGE_STEP = 0.02, 0.1
-KNOB = 9
+KNOB, HIGHEST = 9, 200
 
 
 class BeforeAfter(QWidget):
@@ -51,8 +51,9 @@ class BeforeAfter(QWidget):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        """As high as the pictures are at that width."""
-        return round(width * self._images[0].height() / self._images[0].width()) if self._images else 60
+        """As high as the pictures are at that width, or HIGHEST."""
+        image = self._images[0] if self._images else None
+        return min(round(width * image.height() / image.width()), HIGHEST) if image else 0
 
     def sizeHint(self) -> QSize:
         return QSize(256, self.heightForWidth(256))

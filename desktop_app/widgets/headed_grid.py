@@ -48,34 +48,30 @@ class HeadedGrid(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if not len(self.grid.images()):
             return
-        painter = QPainter(self)
-        origin, gap = self.grid.pos(), Space.S
-        for k, head in enumerate(self._columns):
-            cell = self.grid.cell_rect(k).translated(origin)
+        painter, metrics = QPainter(self), QFontMetrics(ui_font(Type.CAPTION))
+        origin, gap, wide = self.grid.pos(), Space.S, max(1, len(self._columns))
+        cells = [self.grid.cell_rect(k).translated(origin) for k in range(wide)]
+        short = any(metrics.horizontalAdvance(h.note) > cells[0].width() + gap for h in self._columns)
+        for head, cell in zip(self._columns, cells, strict=False):
             room = QRectF(cell.left() - gap / 2, 0, cell.width() + gap, self.grid.y() - 4)
-            self._paint_head(painter, head, room, Qt.AlignmentFlag.AlignHCenter)
+            self._paint_head(painter, head, room, Qt.AlignmentFlag.AlignHCenter, short=short)
         for k, head in enumerate(self._rows):
-            cell = self.grid.cell_rect(k * max(1, len(self._columns))).translated(origin)
-            room = QRectF(0, cell.center().y() - 18, self.grid.x() - Space.S, 36)
-            self._paint_head(painter, head, room, Qt.AlignmentFlag.AlignLeft)
+            middle = self.grid.cell_rect(k * wide).translated(origin).center().y()
+            room = QRectF(0, middle - 18, self.grid.x() - Space.S, 36)
+            self._paint_head(painter, head, room, Qt.AlignmentFlag.AlignLeft, short=True)
 
-    def _paint_head(self, painter: QPainter, head: Head, room: QRectF, align: Qt.AlignmentFlag) -> None:
-        """The name over the note, both shortened to the room."""
-        if not head.name:
-            return
-        colors, note = theme().colors, head.note
-        if QFontMetrics(ui_font(Type.CAPTION)).horizontalAdvance(note) > room.width():
-            note = _short(note)
+    def _paint_head(self, painter: QPainter, head: Head, room: QRectF, align: Qt.AlignmentFlag, *, short: bool) -> None:
+        """The name over the note, or over the `short` form of it."""
+        note = _short(head.note) if short else head.note
         lines = ((head.name, _name_font(), "text"), (note, ui_font(Type.CAPTION), "muted"))
-        shown = [line for line in lines if line[0]]
-        heights = [QFontMetrics(font).height() for _, font, _ in shown]
-        y = room.center().y() - sum(heights) / 2
-        for (text, font, role), height in zip(shown, heights, strict=True):
+        shown = [(text, font, role, QFontMetrics(font)) for text, font, role in lines if text]
+        y = room.center().y() - sum(metrics.height() for *_, metrics in shown) / 2
+        for text, font, role, metrics in shown:
             painter.setFont(font)
-            painter.setPen(colors.color(role))
-            fitted = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, int(room.width()))
-            painter.drawText(QRectF(room.left(), y, room.width(), height), align, fitted)
-            y += height
+            painter.setPen(theme().colors.color(role))
+            fitted = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(room.width()))
+            painter.drawText(QRectF(room.left(), y, room.width(), metrics.height()), align, fitted)
+            y += metrics.height()
 
 
 def _name_font() -> QFont:

@@ -13,12 +13,14 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
-from desktop_app.panels.compare import ComparePanel
+from desktop_app.panels.compare import ComparePanel, caption
 from desktop_app.session.compare import VALUES
 from desktop_app.widgets.before_after import BeforeAfter
 from desktop_app.widgets.checks import Checks
 from ml import pipeline
 from ml.axes import parse
+from ml.cells import Cell
+from ml.config import SampleRequest
 from ml.events import Sampled
 from tests.app.conftest import WAIT_MS
 
@@ -142,6 +144,15 @@ def test_a_comparison_is_stopped_and_what_cannot_be_compared_is_told(
         panel.go.click()
     qtbot.waitUntil(lambda: not compare.busy, timeout=WAIT_MS)
     assert "not 12" in window.messages.title() and not len(panel.table.grid.images())
+
+
+def test_a_cell_that_went_wrong_is_marked() -> None:
+    request = SampleRequest()
+    good, bad, unread = (
+        Cell(0, 0, request, np.zeros((1, 28, 28), np.uint8), 0.25, right) for right in (1.0, 0.0, None)
+    )
+    assert [caption(cell).warn for cell in (good, bad, unread, None)] == [False, True, False, False]
+    assert caption(bad).text.split(" ")[0] == "0.25\u00a0s" and caption(bad).text.endswith("0% right")
 
 
 def test_the_figure_is_exported_and_copied(
