@@ -14,6 +14,7 @@ from ml.events import Progress, Sampled
 from ml.judge import Judge, reads
 from ml.library import filled_in, find
 from ml.schedules import grid_of, schedule_of
+from ml.trajectory import check
 
 MAX_CELLS = 400
 SUITED = {  # the samplers that pay heed to a setting, the first of them where nobody names one
@@ -73,7 +74,7 @@ def _request(base: SampleRequest, given: Sequence[Axis], values: Sequence[Value]
     if not header.model.num_classes and "labels" not in changes:
         request = request.with_changes(labels=(NO_LABEL,) * len(base.labels))
     request = filled_in(request)
-    pipeline.check_labels(request, header.model)
+    check(request, header.model)
     grid_of(schedule_of(header.model), request)  # raises for steps that the model does not have
     return request
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from ml import paths
-from ml.checkpoint import MODEL_FILE, ModelHeader, load_header
+from ml.checkpoint import MODEL_FILE, SNAPSHOTS, ModelHeader, load_header
 from ml.config import Description, SampleRequest, for_route, parse
 from ml.errors import BadFile, BadRequest
 
@@ -38,7 +38,15 @@ def bundled_folder() -> Path:
 
 
 def find(name: str) -> Path:
-    """The .safetensors file of a model by name, run name, run folder or path; raises BadRequest."""
+    """The .safetensors file of a model by name, run name, run folder or path; raises BadRequest.
+
+    RUN@STEP is what a run's model was at that step; see `snapshots`.
+    """
+    run, at, step = name.rpartition("@")
+    if at and step.isdecimal():
+        for path in snapshots(run):
+            if int(path.stem) == int(step):
+                return path
     asked = Path(os.path.expanduser(name))  # leaves ~nobody as it is, where pathlib raises
     candidates = [
         asked,
@@ -58,6 +66,14 @@ def filled_in(request: SampleRequest) -> SampleRequest:
     """The request with its model's own settings where nobody set any; raises BadRequest, BadFile."""
     own = for_route(load_header(find(request.model)).defaults, request.route)
     return request.with_changes(**own.model_dump() | request.model_dump(exclude_unset=True))
+
+
+def snapshots(run: str) -> list[Path]:
+    """The models that a run was at doubling steps, by its name or folder, earliest first."""
+    for folder in (paths.user_runs() / run, Path(os.path.expanduser(run))):
+        if found := sorted(path for path in (folder / SNAPSHOTS).glob("*.safetensors") if path.stem.isdecimal()):
+            return found
+    return []
 
 
 def cards() -> list[ModelCard]:

@@ -10,6 +10,8 @@ from ml.config import DeviceName, SampleRequest
 from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
+from ml.loaded_model import load
+from ml.trajectory import BATCH
 
 LANES = (2, 4)  # at least, at most
 
@@ -50,7 +52,7 @@ def race(
     """
     _check(requests)
     for request in requests:
-        pipeline.load(request.model, device)  # now, so that it counts for no lane
+        load(request.model, device)  # now, so that it counts for no lane
     control = control or RunControl()
     running = [
         _Runner(lane, pipeline.sample(request, device=device, control=control)) for lane, request in enumerate(requests)
@@ -70,5 +72,5 @@ def _check(requests: Sequence[SampleRequest]) -> None:
         raise BadRequest(f"{len(requests)} cannot race.", f"Let {least} to {most} settings race.")
     if len({(request.seed, len(request.labels)) for request in requests}) > 1:
         raise BadRequest("A race begins in one noise.", "Give all lanes one seed, and as many digits.")
-    if len(requests[0].labels) > pipeline.BATCH:
-        raise BadRequest(f"{len(requests[0].labels)} digits are too many for a race.", f"Race {pipeline.BATCH}.")
+    if len(requests[0].labels) > BATCH:
+        raise BadRequest(f"{len(requests[0].labels)} digits are too many for a race.", f"Race {BATCH}.")
