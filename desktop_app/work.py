@@ -37,6 +37,7 @@ class Ready:
     models: "tuple[ModelCard, ...]"
     unfinished: "tuple[UnfinishedRun, ...]"
     curves: tuple[Path, ...] = ()  # folders of runs whose curves can be shown
+    past: tuple[str, ...] = ()  # RUN@STEP: models of own runs on their way
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ def warm_up(_control: RunControl) -> Iterator[object]:
     device = pick()
     on_gpu = device.torch_device.type != "cpu"
     curves = tuple(runs.with_curves())
-    yield Ready(device.reason, on_gpu, tuple(library.cards()), tuple(runs.unfinished()), curves)
+    cards = library.cards()
+    past = tuple(f"{card.name}@{int(path.stem)}" for card in cards for path in library.snapshots(card.name))
+    yield Ready(device.reason, on_gpu, tuple(cards), tuple(runs.unfinished()), curves, past)
 
 
 def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:

@@ -89,12 +89,22 @@ def said(field: str, value: Value) -> str:
     if field in NAMES:
         return NAMES[field].get(str(value), str(value))
     if field == "model":
-        path = Path(str(value))
-        return (path.parent.name if path.stem == "model" else path.stem) if PATHLIKE.search(str(value)) else str(value)
+        return _model_name(str(value))
     shown = f"{value:g}" if isinstance(value, float) else str(value)
     if field == "steps":
         return f"{shown} step{'s' * (value != 1)}"
     return SAID.get(field, f"{field.replace('_', ' ')} {{}}").format(shown)
+
+
+def _model_name(model: str) -> str:
+    """`mine` of runs/mine/model.safetensors, and `mine, step 200` of mine@200."""
+    run, at, step = model.rpartition("@")
+    if at and step.isdecimal():
+        return f"{_model_name(run)}, step {int(step):,}"
+    if not PATHLIKE.search(model):
+        return model
+    path = Path(model)
+    return path.parent.name if path.stem == "model" else path.stem
 
 
 def _is_whole(field: str) -> bool:

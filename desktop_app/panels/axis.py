@@ -7,7 +7,7 @@ from desktop_app.theme import Space
 from desktop_app.widgets.basics import Label
 from desktop_app.widgets.checks import Checks
 from desktop_app.widgets.controls import Choice, ChoiceRow
-from ml.axes import NAMES, TITLES
+from ml.axes import NAMES, TITLES, said
 
 TITLE = {"rows": "Rows", "columns": "Columns"}
 
@@ -57,7 +57,7 @@ class AxisEditor(QWidget):
     def _names(self, field: str) -> list[Choice]:
         """What can be ticked; nothing where values are numbers."""
         if field == "model":
-            return [(name, name) for name in self._compare.models]
+            return [(name, said("model", name)) for name in self._compare.comparable_models]
         return list(NAMES.get(field, {}).items())
 
     def _take(self, text: str) -> None:

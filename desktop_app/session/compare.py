@@ -90,6 +90,11 @@ class Compare(QObject):
     def models(self) -> list[str]:
         return [card.name for card in self._session.drawing_models]
 
+    @property
+    def comparable_models(self) -> list[str]:
+        """The models, and what own runs were at earlier steps: RUN@STEP."""
+        return [*self.models, *self._session.past_models]
+
     def axis(self, side: Side) -> Axis | None:
         """The axis that the settings ask for; raises BadRequest."""
         field = getattr(self.settings, side)

@@ -60,6 +60,7 @@ class Session(QObject):
         self.device = ""
         self.on_gpu = False
         self.models: tuple[ModelCard, ...] = ()
+        self.past_models: tuple[str, ...] = ()  # RUN@STEP: own runs on their way
         self.status = ""  # what is being done that belongs to no page
         self.closing = False
         self.generate = Generate(self, settings.generate)
@@ -145,6 +146,7 @@ class Session(QObject):
         if isinstance(event, Ready):
             first = not self.device
             self.device, self.on_gpu, self.models = event.device, event.on_gpu, event.models
+            self.past_models = event.past
             self.train.set_found(event.unfinished, event.curves)
             self.ready.emit()
             if first:

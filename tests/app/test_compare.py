@@ -1,5 +1,6 @@
 """The Compare page: cells on one noise, before and after, the figure to take along, and the race."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from desktop_app.widgets.checks import Checks
 from ml import pipeline
 from ml.axes import parse
 from ml.cells import Cell
+from ml.checkpoint import MODEL_FILE, SNAPSHOTS
 from ml.config import SampleRequest
 from ml.events import Sampled
 from tests.app.conftest import WAIT_MS
@@ -124,6 +126,22 @@ def test_an_axis_is_chosen_ticked_and_swapped(panel: ComparePanel, qtbot: QtBot)
     compare.set_values("sampler", "ddim, heun")
     compared(panel, qtbot)
     assert [cell.request.sampler for cell in compare.cells] == ["ddim", "heun"] and compare.shape == (1, 2)
+
+
+def test_a_run_is_compared_with_what_it_was_before(panel: ComparePanel, home: Path, qtbot: QtBot) -> None:
+    run = home / "runs" / "mine"
+    (run / SNAPSHOTS).mkdir(parents=True)
+    for path in (run / MODEL_FILE, run / SNAPSHOTS / "0000008.safetensors"):
+        shutil.copy(home / "models" / "tiny.safetensors", path)
+    with qtbot.waitSignal(panel._session.ready, timeout=WAIT_MS):
+        panel._session.look_again()
+    compare = panel._compare
+    choose(panel.rows, "model")
+    texts = {action.text(): action for action in panel.rows.checks._list.actions()}
+    assert {"mine", "mine, step 8"} <= set(texts)
+    compare.set_values("model", "mine@8, mine")
+    compared(panel, qtbot)
+    assert [cell.request.model for cell in compare.cells[::2]] == ["mine@8", "mine"]
 
 
 def test_everything_on_offer_has_values_to_begin_with() -> None:

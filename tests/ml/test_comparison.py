@@ -45,8 +45,8 @@ def test_values_are_read_from_lists_and_ranges() -> None:
     assert parse("seed", "4-2").values == (4, 3, 2)
     assert parse("guidance", "1,1.50,1.5").values == (1.0, 1.5)
     assert parse("model", "digits, runs/mine, run-3@200").values == ("digits", "runs/mine", "run-3@200")
-    names = Axis("model", ("runs/mine/model.safetensors", "own/best.safetensors", "runs/mine")).names
-    assert names == ("mine", "best", "mine")
+    names = Axis("model", ("runs/mine/model.safetensors", "own/best.safetensors", "runs/mine@2048")).names
+    assert names == ("mine", "best", "mine, step 2,048")
     assert [said("steps", 1), said("steps", 4), said("guidance", 1.5), said("sampler", "ddim"), said("eta", 0.5)] == [
         "1 step", "4 steps", "w = 1.5", "DDIM", "eta 0.5",
     ]  # fmt: skip
