@@ -34,6 +34,7 @@ PAGES = (
     ("draw", "Draw", "pencil-simple"),
     ("compare", "Compare", "columns"),
     ("explore", "Explore", "compass"),
+    ("models", "Models", "cube"),
 )
 SMALLEST = (1024, 700)
 FIRST_SIZE = (1280, 800)
@@ -220,6 +221,8 @@ class MainWindow(QMainWindow):
             for run in train.unfinished:
                 if run.name == argument:
                     train.go_on(run)
+        elif name == "models":
+            self.session.library.remedy(argument)
         elif name == "show":
             QDesktopServices.openUrl(QUrl.fromLocalFile(argument))
 
@@ -295,6 +298,7 @@ class MainWindow(QMainWindow):
             draw=self.session.draw.settings,
             compare=self.session.compare.settings,
             interpolate=self.session.interpolate.settings,
+            models=self.session.library.settings,
             page=self.rail.page(),
             theme=theme().mode,
             reduced_motion=theme().reduced_motion,
@@ -345,6 +349,8 @@ def page_class(key: str) -> Callable[[Session], Page]:
             from desktop_app.panels.compare import ComparePanel as Panel
         case "explore":
             from desktop_app.panels.explore import ExplorePanel as Panel
+        case "models":
+            from desktop_app.panels.models import ModelsPanel as Panel
         case _:
             return GeneratePanel
     return Panel

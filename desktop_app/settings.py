@@ -98,6 +98,13 @@ class CompareSettings(Description):
     )  # fmt: skip
 
 
+class ModelsSettings(Description):
+    """The Models page."""
+
+    chosen: str = DEFAULT_MODEL
+    count: Literal[100, 300, 1000] = Field(default=1000, description="how many digits a model is scored on")
+
+
 class AppSettings(Description):
     """All that is remembered."""
 
@@ -108,7 +115,8 @@ class AppSettings(Description):
     interpolate: InterpolateSettings = InterpolateSettings()
     draw: DrawSettings = DrawSettings()
     compare: CompareSettings = CompareSettings()
-    page: Literal["generate", "train", "interpolate", "draw", "compare", "explore"] = "generate"
+    models: ModelsSettings = ModelsSettings()
+    page: Literal["generate", "train", "interpolate", "draw", "compare", "explore", "models"] = "generate"
     theme: Literal["system", "light", "dark"] = "system"
     reduced_motion: bool = False
     data_root: Path | None = None

@@ -13,6 +13,7 @@ from desktop_app.session.draw import Draw
 from desktop_app.session.explore import Explore
 from desktop_app.session.generate import Generate
 from desktop_app.session.interpolate import Interpolate
+from desktop_app.session.models import Models
 from desktop_app.session.race import Race
 from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings
@@ -70,14 +71,16 @@ class Session(QObject):
         self.compare = Compare(self, settings.compare)
         self.race = Race(self, self.compare)
         self.train = Train(self, settings.train, settings.data_root)
-        self.activities: tuple[Generate | Draw | Compare | Race | Explore, ...] = (
+        self.library = Models(self, settings.models)
+        self.activities: tuple[Generate | Draw | Compare | Race | Explore | Models, ...] = (
             self.generate,
             self.draw,
             self.compare,
             self.race,
             self.explore,
+            self.library,
         )  # stopped in this order
-        self._jobs: dict[int, tuple[Job, Handler]] = {}
+        self._jobs: dict[int, tuple[Job, Handler, Remedies]] = {}
         self._drain = QTimer(self, singleShot=True, interval=FRAME_MS)
         self._drain.timeout.connect(self._read_mail)
         self.lane.rang.connect(self._rang, Qt.ConnectionType.QueuedConnection)
@@ -92,10 +95,13 @@ class Session(QObject):
         """Find out anew what there is: device, models, runs."""
         self.submit(work.warm_up, self._on_look)
 
-    def submit(self, task: Work, handler: Handler, *, background: bool = False) -> Job:
-        """Have the lane do something; `handler` gets its events, at last `Ended`."""
+    def submit(
+        self, task: Work, handler: Handler, *, background: bool = False, remedies: Remedies | None = None
+    ) -> Job:
+        """Have the lane do something; `handler` gets its events, at last `Ended`. `remedies` for when it fails."""
         job = Job(task, background)
-        self._jobs[job.number] = (job, handler)
+        usual = REMEDIES if background else EXPORT_REMEDIES
+        self._jobs[job.number] = (job, handler, usual if remedies is None else remedies)
         self.lane.submit(job)
         return job
 
@@ -134,12 +140,12 @@ class Session(QObject):
 
     def _read_mail(self) -> None:
         for number, event in self.lane.mailbox.drain():
-            job, handler = self._jobs[number]
+            _, handler, remedies = self._jobs[number]
             if isinstance(event, Ended):
                 del self._jobs[number]
             handler(event)
             if isinstance(event, Failed):
-                self.report(event, REMEDIES if job.background else EXPORT_REMEDIES)
+                self.report(event, remedies)
 
     def _on_look(self, event: object) -> None:
         self.status = event.what if isinstance(event, Progress) else ""
