@@ -45,6 +45,7 @@ PAGES = (
     ("train", "Train", "chart-line-up"),
     ("interpolate", "Interpolate", "intersect"),
     ("draw", "Draw", "pencil-simple"),
+    ("compare", "Compare", "columns"),
     ("explore", "Explore", "compass"),
     ("models", "Models", "cube"),
 )
@@ -336,6 +337,7 @@ class MainWindow(QMainWindow):
             train=train.settings,
             explore=self.session.explore.settings,
             draw=self.session.draw.settings,
+            compare=self.session.compare.settings,
             interpolate=self.session.interpolate.settings,
             models=self.session.library.settings,
             page=self.rail.page(),
@@ -385,6 +387,8 @@ def page_class(key: str) -> Callable[[Session], Page]:
             from desktop_app.panels.interpolate import InterpolatePanel as Panel
         case "draw":
             from desktop_app.panels.draw import DrawPanel as Panel
+        case "compare":
+            from desktop_app.panels.compare import ComparePanel as Panel
         case "explore":
             from desktop_app.panels.explore import ExplorePanel as Panel
         case "models":

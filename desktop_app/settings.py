@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from ml import paths
-from ml.config import NO_LABEL, Corner, Description, Mixing, Route, SampleRequest, SampleSettings, parse
+from ml.config import NO_LABEL, Corner, Description, Mixing, Route, SampleRequest, SamplerName, SampleSettings, parse
 from ml.errors import BadFile, CannotWrite
 from ml.files import atomic, make_folder
 
@@ -71,6 +71,33 @@ class DrawSettings(Description):
     pen: float = Field(default=1.3, ge=0.5, le=4, description="radius in pixels")
 
 
+class LaneSettings(Description):
+    """A lane of the race."""
+
+    model: str = DEFAULT_MODEL
+    sampler: SamplerName = "dpm++"
+    steps: int = Field(default=10, ge=1, le=1000)
+    guidance: float = Field(default=1.3, ge=0, le=15)
+
+
+class CompareSettings(Description):
+    """The Compare page: two axes with their values as they are typed, and the lanes of the race."""
+
+    mode: Literal["grid", "race"] = "grid"
+    model: str = DEFAULT_MODEL
+    digits: str = Field(default="0-9", max_length=200)
+    each: int = Field(default=4, ge=1, le=20, description="images of a cell whose digit is on an axis")
+    seed: int = Field(default=2026, ge=0, lt=2**53)
+    rows: str = "steps"
+    columns: str = Field(default="guidance", description="empty: there is one column")
+    values: dict[str, str] = Field(default_factory=dict, description="by setting, where a person gave some")
+    lanes: tuple[LaneSettings, ...] = Field(
+        default=(LaneSettings(), LaneSettings(sampler="ddpm", steps=50),
+                 LaneSettings(model="student", sampler="student", steps=2, guidance=1.0)),
+        min_length=2, max_length=4,
+    )  # fmt: skip
+
+
 class ModelsSettings(Description):
     """The Models page."""
 
@@ -87,8 +114,9 @@ class AppSettings(Description):
     explore: ExploreSettings = ExploreSettings()
     interpolate: InterpolateSettings = InterpolateSettings()
     draw: DrawSettings = DrawSettings()
+    compare: CompareSettings = CompareSettings()
     models: ModelsSettings = ModelsSettings()
-    page: Literal["generate", "train", "interpolate", "draw", "explore", "models"] = "generate"
+    page: Literal["generate", "train", "interpolate", "draw", "compare", "explore", "models"] = "generate"
     theme: Literal["system", "light", "dark"] = "system"
     reduced_motion: bool = False
     data_root: Path | None = None

@@ -1,6 +1,6 @@
 """What the lane does: generators of events around the engine. torch is imported inside them, never by the screen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import export, proof
+from ml.axes import Axis
+from ml.cells import Cell, drawn
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.events import Pixels, Preview, Progress, Sampled
+from ml.files import atomic
 from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class Ready:
     models: "tuple[ModelCard, ...]"
     unfinished: "tuple[UnfinishedRun, ...]"
     curves: tuple[Path, ...] = ()  # folders of runs whose curves can be shown
+    past: tuple[str, ...] = ()  # RUN@STEP: models of own runs on their way
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +127,20 @@ def warm_up(_control: RunControl) -> Iterator[object]:
     device = pick()
     on_gpu = device.torch_device.type != "cpu"
     curves = tuple(runs.with_curves())
-    yield Ready(device.reason, on_gpu, tuple(library.cards()), tuple(runs.unfinished()), curves)
+    cards = library.cards()
+    past = tuple(f"{card.name}@{int(path.stem)}" for card in cards for path in library.snapshots(card.name))
+    yield Ready(device.reason, on_gpu, tuple(cards), tuple(runs.unfinished()), curves, past)
 
 
 def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
     """Sample a request: every `Frame`, `Sampled`, then `Judged` where the judge can read such images."""
     from ml import pipeline
-    from ml.judge import Judge, can_read
+    from ml.judge import Judge, reads
 
     data = pipeline.load(request.model).header.data
     for event in pipeline.sample(request, control=control):
         yield event
-        if isinstance(event, Sampled) and can_read(event.images, data):
+        if isinstance(event, Sampled) and reads(data, event.images):
             verdict = Judge.bundled().judge(event.images)
             yield Judged(verdict.labels, verdict.confidence)
 
@@ -246,6 +252,31 @@ def experimenting(name: str, control: RunControl) -> Iterator[object]:
         yield Answered(event) if isinstance(event, experiments.Answer) else event
 
 
+def comparing(base: SampleRequest, rows: Axis | None, columns: Axis | None, control: RunControl) -> Iterator[object]:
+    """Draw a comparison cell by cell."""
+    from ml.comparison import compare
+
+    yield from compare(base, rows, columns, control=control)
+
+
+def racing(requests: Sequence[SampleRequest], control: RunControl) -> Iterator[object]:
+    """Let requests race, each by its model's own settings where nothing else is set."""
+    from ml.library import filled_in
+    from ml.race import race
+
+    yield from race([filled_in(request) for request in requests], control=control)
+
+
+def drawing_figure(
+    path: Path, rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], _control: RunControl
+) -> Iterator[object]:
+    """Write a comparison as a figure, a PNG."""
+    yield Progress(f"Writing {path.name}", 0, 0)
+    with atomic(path) as temporary:
+        drawn(rows, columns, cells).save(temporary, "PNG")
+    yield Exported(path)
+
+
 def estimating(config: TrainConfig, _control: RunControl) -> Iterator[object]:
     """Measure how quickly this device would train."""
     yield Progress("Measuring the speed of this device", 0, 0)
@@ -293,7 +324,7 @@ def reading(path: Path, as_drawing: bool, control: RunControl) -> Iterator[objec
         yield from opening(path, control)
 
 
-def comparing(read: Read, images: Pixels, control: RunControl) -> Iterator[object]:
+def proving(read: Read, images: Pixels, control: RunControl) -> Iterator[object]:
     """See whether a file shows images that were drawn again from its request."""
     from ml import pipeline
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from ml import cli_figures, paths
 from ml import export as exports
-from ml import paths
+from ml.cli_figures import Device
 from ml.config import (
     MAX_IMAGES,
     MODELS,
@@ -45,7 +46,7 @@ from ml.events import (
     TrainStep,
 )
 from ml.export import Layout
-from ml.files import atomic, check_writable, free_name, make_folder
+from ml.files import check_writable, free_name, make_folder
 from ml.films import mp4_encoder
 from ml.images import film, walk
 from ml.prompts import in_words, parse_labels, understand
@@ -62,7 +63,6 @@ app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help="Noiseloom without a screen.",
     epilog="--debug, anywhere, shows where an error comes from.",
 )  # fmt: skip
-Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
 Model = Annotated[str, typer.Option(help="Name of a model, a run folder, or a .safetensors file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder that holds the data set.")]
@@ -327,31 +327,8 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
     return 0 if proof.same else 1
 
 
-@app.command()
-def experiment(
-    name: Annotated[str, typer.Argument(help="Its name, such as steps; a wrong one names all.")],
-    out: Annotated[Path, typer.Option(help="The figure to write, a .png.")],
-    seed: Annotated[int, typer.Option(min=0)] = 2026,
-    device: Device = "auto",
-) -> int:
-    """Answer a classic question about diffusion with a figure."""
-    if exports.suffix_of(out) != ".png":
-        raise BadRequest("A figure is a PNG.", "Give a name that ends in .png.")
-    check_writable(out)
-    from ml.experiments import Answer, answer, figure
-
-    with interruptible() as control, Line() as line:
-        for event in answer(name, seed, device, control):
-            if isinstance(event, Answer):
-                with atomic(out) as temporary:
-                    figure(event).save(temporary, "PNG")
-                print(f"{event.question}  {out}")
-                for row in event.rows:
-                    print(f"  {row.label:<24}{row.verdict}")
-                return 0
-            line.show(_told(event))
-    print("Interrupted; nothing was written.", file=sys.stderr)
-    return INTERRUPTED
+for with_a_figure in (cli_figures.experiment, cli_figures.compare):
+    app.command()(with_a_figure)
 
 
 @app.command()
@@ -514,9 +491,9 @@ def _save(path: Path, images: Pixels, request: SampleRequest, layout: Layout, pi
 
 def _readings(images: Pixels, data: str) -> tuple[str, ...]:
     """What the judge reads in the images, where it can."""
-    from ml.judge import Judge, can_read
+    from ml.judge import Judge, reads
 
-    if not can_read(images, data):
+    if not reads(data, images):
         return ()
     verdict = Judge.bundled().judge(images)
     return readings(verdict.labels, verdict.confidence)

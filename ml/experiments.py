@@ -5,25 +5,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from ml import captions, pipeline, synthetic
-from ml.checkpoint import load_header
-from ml.config import MODELS, NO_LABEL, DeviceName, Route, SampleRequest, for_route
+from ml import axes, captions, figures, pipeline, synthetic
+from ml.config import MODELS, NO_LABEL, DeviceName, Route, SampleRequest
 from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import Pixels, Progress, Sampled
-from ml.images import grid, to_uint8
+from ml.figures import Head, Panel
+from ml.images import to_uint8
 from ml.judge import Judge
-from ml.library import find
+from ml.library import filled_in
 from ml.samplers import SeededNoise
 from ml.schedules import DiscreteSchedule, make_schedule, q_sample
 
 SHOWN = 10  # images in a row
 JUDGED = 100  # images that a row's percentage is of
 TIMES = (0, 100, 250, 500, 750, 999)
-SCALE, GAP, MARGIN, LABEL_WIDTH, VERDICT_WIDTH, LINE = 2, 2, 16, 150, 170, 30
-PAPER, INK, MUTED = (255, 255, 255), (28, 33, 43), (90, 99, 114)
 
 
 @dataclass(frozen=True)
@@ -76,16 +74,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "samplers": Experiment(
         "Which sampler, in ten steps?",
-        {
-            name: {"sampler": key}
-            for key, name in (
-                ("dpm++", "DPM-Solver++"),
-                ("heun", "Heun"),
-                ("ddim", "DDIM"),
-                ("ddpm", "DDPM"),
-                ("ddpm-clip", "DDPM, clipped"),
-            )
-        },
+        {axes.SAMPLERS[key]: {"sampler": key} for key in ("dpm++", "heun", "ddim", "ddpm", "ddpm-clip")},
     ),
     "student": Experiment(
         "What does a few-step student lose?",
@@ -133,10 +122,9 @@ def _verdict(sampled: Sampled, judge: Judge) -> str:
 
 
 def _request(route: Route, changes: Mapping[str, Any], seed: int) -> SampleRequest:
-    model = changes.get("model", MODELS[route])
     labels = tuple(k % SHOWN for k in range(JUDGED)) if route == "class" else (NO_LABEL,) * JUDGED
-    settings = for_route(load_header(find(model)).defaults, route).model_dump() | dict(changes)
-    return SampleRequest.model_validate(settings | {"model": model, "route": route, "labels": labels, "seed": seed})
+    asked = {"model": MODELS[route], "route": route, "labels": labels, "seed": seed}
+    return filled_in(SampleRequest.model_validate(asked | dict(changes)))
 
 
 def _noised(seed: int) -> Iterator[Row]:
@@ -153,17 +141,5 @@ def _noised(seed: int) -> Iterator[Row]:
 
 def figure(found: Answer) -> Image.Image:
     """An answer as a picture for a report: the question, and the rows with their names and verdicts."""
-    lines = [grid(row.images, len(row.images), GAP, SCALE) for row in found.rows]
-    width = 2 * MARGIN + LABEL_WIDTH + max(line.shape[1] for line in lines) + VERDICT_WIDTH
-    height = 2 * MARGIN + LINE + sum(line.shape[0] + 2 * GAP for line in lines)
-    picture = Image.new("RGB", (width, height), PAPER)
-    drawing = ImageDraw.Draw(picture)
-    drawing.text((MARGIN, MARGIN), found.question, INK, ImageFont.load_default(18))
-    small, top = ImageFont.load_default(14), MARGIN + LINE
-    for row, line in zip(found.rows, lines, strict=True):
-        middle = top + line.shape[0] // 2
-        drawing.text((MARGIN, middle), row.label, INK, small, anchor="lm")
-        picture.paste(Image.fromarray(line), (MARGIN + LABEL_WIDTH, top))
-        drawing.text((width - MARGIN - VERDICT_WIDTH + 12, middle), row.verdict, MUTED, small, anchor="lm")
-        top += line.shape[0] + 2 * GAP
-    return picture
+    rows = [Head(row.label, row.verdict) for row in found.rows]
+    return figures.figure(found.question, rows, [Head("")], [[Panel(row.images, SHOWN)] for row in found.rows])

@@ -18,6 +18,12 @@ from ml.models.classifier import Classifier, logits_from_features
 
 NAME = "judge"
 BATCH = 500
+SIDE = 28
+
+
+def reads(data: str, images: Pixels) -> bool:
+    """Whether the judge can read images by a model that was trained on `data`."""
+    return data in DIGITS and images.shape[1:] == (SIDE, SIDE)
 
 
 class Verdict(NamedTuple):
@@ -26,11 +32,6 @@ class Verdict(NamedTuple):
     labels: NDArray[np.int64]  # (N,)
     confidence: NDArray[np.float32]  # (N,), the probability of that label; says nothing about quality
     probabilities: NDArray[np.float32]  # (N, classes)
-
-
-def can_read(images: Pixels, data: str) -> bool:
-    """Whether images by a model that was trained on `data` are digits as the judge knows them."""
-    return data in DIGITS and images.shape[1:] == (28, 28)
 
 
 class Judge:

@@ -3,9 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QImage, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractSpinBox, QFileDialog, QLineEdit, QMenu
 
 from desktop_app.panels.digit import DigitView, reading
@@ -17,10 +16,10 @@ from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button, row
 from desktop_app.widgets.export_menu import DIGITS, FORMATS, ExportMenu
 from desktop_app.widgets.image_grid import Caption, ImageGrid
+from desktop_app.widgets.pixels import to_qimage
 from desktop_app.widgets.prompt_bar import PromptBar
 from desktop_app.widgets.timeline import Timeline
 from ml.config import NO_LABEL
-from ml.events import Pixels
 from ml.files import free_name
 from ml.images import grid
 
@@ -292,11 +291,3 @@ def with_ending(path: Path, suggested: str, chosen: str) -> Path:
     """
     unnamed = path.suffix == "" or (path.suffix == suggested and chosen != suggested)
     return free_name(path.with_suffix(chosen)) if unnamed else path
-
-
-def to_qimage(picture: Pixels) -> QImage:
-    """A QImage with its own copy of a picture (H, W) grey or (H, W, 3)."""
-    height, width = picture.shape[:2]
-    packed = np.ascontiguousarray(picture)
-    kind = QImage.Format.Format_Grayscale8 if picture.ndim == 2 else QImage.Format.Format_RGB888
-    return QImage(packed.data, width, height, packed.strides[0], kind).copy()

@@ -9,20 +9,13 @@ from desktop_app.settings import MAX_COLUMNS
 from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button
 from desktop_app.widgets.controls import ChoiceRow, Section, SliderRow
+from ml import axes
 from ml.config import CLIP_MODEL, SampleSettings
 
-SAMPLERS = (
-    ("dpm++", "DPM-Solver++ 2M"),
-    ("ddim", "DDIM"),
-    ("euler", "Euler"),
-    ("ddpm", "DDPM"),
-    ("ddpm-clip", "DDPM, clipped"),
-    ("heun", "Heun"),
-    ("student", "Few-step student"),
-)
+SAMPLERS = tuple(axes.SAMPLERS.items())
 OWN_FILE = "file"
 CLIPS = ((CLIP_MODEL, "Digit CLIP"), ("ViT-B-32", "OpenAI ViT-B/32, downloaded"), (OWN_FILE, "ViT-B/32 from a file…"))
-SPACINGS = (("karras", "Karras"), ("uniform", "Even"), ("trailing", "Even, from the end"))
+SPACINGS = tuple(axes.SPACINGS.items())
 ROWS = (1, 2, 3, 5, 10)
 MANY = 1000.0  # a guidance interval that reaches this far up has no upper end ...
 STARTS = (("pure", "Pure noise"), ("first", "First σ"))

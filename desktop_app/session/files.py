@@ -142,7 +142,7 @@ class Files(QObject):
             what = f"Its first {len(sampled.images)} of {total:,} images are shown, as many as this page holds."
             self._session.tell(Message("info", f"Restored {wanted.read.path.name}", what))
             return
-        self._session.submit(partial(work.comparing, wanted.read, sampled.images), partial(self._tell, wanted.read))
+        self._session.submit(partial(work.proving, wanted.read, sampled.images), partial(self._tell, wanted.read))
 
     def _tell(self, read: Read, event: object) -> None:
         name = read.path.name

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job, Lane, Work, failure
+from desktop_app.session.compare import Compare
 from desktop_app.session.draw import Draw
 from desktop_app.session.explore import Explore
 from desktop_app.session.files import Files
@@ -15,6 +16,7 @@ from desktop_app.session.generate import Generate
 from desktop_app.session.interpolate import Interpolate
 from desktop_app.session.message import Message
 from desktop_app.session.models import Models
+from desktop_app.session.race import Race
 from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings
 from desktop_app.work import Ready
@@ -50,18 +52,23 @@ class Session(QObject):
         self.device = ""
         self.on_gpu = False
         self.models: tuple[ModelCard, ...] = ()
+        self.past_models: tuple[str, ...] = ()  # RUN@STEP: own runs on their way
         self.status = ""  # what is being done that belongs to no page
         self.closing = False
         self.generate = Generate(self, settings.generate)
         self.explore = Explore(self, settings.explore)
         self.draw = Draw(self, settings.draw)
         self.interpolate = Interpolate(self, settings.interpolate)
+        self.compare = Compare(self, settings.compare)
+        self.race = Race(self, self.compare)
         self.train = Train(self, settings.train, settings.data_root)
         self.library = Models(self, settings.models)
         self.files = Files(self)
-        self.activities: tuple[Generate | Draw | Explore | Models | Files, ...] = (
+        self.activities: tuple[Generate | Draw | Compare | Race | Explore | Models | Files, ...] = (
             self.generate,
             self.draw,
+            self.compare,
+            self.race,
             self.explore,
             self.library,
             self.files,
@@ -147,6 +154,7 @@ class Session(QObject):
         if isinstance(event, Ready):
             first = not self.device
             self.device, self.on_gpu, self.models = event.device, event.on_gpu, event.models
+            self.past_models = event.past
             self.train.set_found(event.unfinished, event.curves)
             self.ready.emit()
             if first:

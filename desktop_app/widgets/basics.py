@@ -123,16 +123,16 @@ class Combo(QComboBox):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        painter = QPainter(self)
-        paint_icon(
-            painter,
-            "caret-down-bold",
-            QRect(self.width() - 21, (self.height() - 11) // 2, 11, 11),
-            "muted" if self.isEnabled() else "faint",
-        )
+        paint_caret(self)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
+
+
+def paint_caret(widget: QWidget) -> None:
+    """The sign at the right end of what opens a list."""
+    place = QRect(widget.width() - 21, (widget.height() - 11) // 2, 11, 11)
+    paint_icon(QPainter(widget), "caret-down-bold", place, "muted" if widget.isEnabled() else "faint")
 
 
 class Slider(QSlider):

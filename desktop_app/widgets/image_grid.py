@@ -74,7 +74,7 @@ class ImageGrid(QWidget):
         self._captions: list[Caption] = []
         self._caption_room = False
         self._empty_text = "Nothing here yet"
-        self._hovered = self._selected = self._current = -1
+        self._hovered = self._selected = self._marked = self._current = -1
         self._atlas: QImage | None = None
         self._words: dict[tuple[str, int, int], tuple[QStaticText, int]] = {}
         self.setMouseTracking(True)
@@ -118,6 +118,11 @@ class ImageGrid(QWidget):
 
     def selected(self) -> int | None:
         return self._selected if self._selected >= 0 else None
+
+    def set_marked(self, index: int | None) -> None:
+        """Outline one more image, in another colour than the selected one."""
+        self._marked = -1 if index is None else index
+        self.update()
 
     def set_empty_text(self, text: str) -> None:
         self._empty_text = text
@@ -254,7 +259,11 @@ class ImageGrid(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         accent = "stage_accent" if self._framed else "accent"
-        marks = ((self._hovered, "stage_text", 1.0), (self._selected, accent, 2.0))
+        marks = (
+            (self._hovered, "stage_text", 1.0),
+            (self._marked, "stage_warning", 2.0),
+            (self._selected, accent, 2.0),
+        )
         if self.hasFocus():
             marks += ((self._current, accent, 1.0),)
         for index, role, width in marks:

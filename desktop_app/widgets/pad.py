@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPai
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop_app.theme import Radius, Type, theme, ui_font
+from desktop_app.widgets.pixels import to_qimage
 
 Pixels = NDArray[np.uint8]
 HANDLE = 10
@@ -41,11 +42,7 @@ class Pad(QWidget):
 
     def set_picture(self, picture: Pixels | None) -> None:
         """The images between the corners as one, (H, W) grey or (H, W, 3)."""
-        self._picture = None
-        if picture is not None:
-            packed = np.ascontiguousarray(picture)
-            kind = QImage.Format.Format_Grayscale8 if picture.ndim == 2 else QImage.Format.Format_RGB888
-            self._picture = QImage(packed.data, packed.shape[1], packed.shape[0], packed.strides[0], kind).copy()
+        self._picture = None if picture is None else to_qimage(picture)
         self.update()
 
     def square(self) -> QRectF:

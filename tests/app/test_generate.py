@@ -11,11 +11,12 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
-from desktop_app.panels.generate import GeneratePanel, to_qimage, with_ending
+from desktop_app.panels.generate import GeneratePanel, with_ending
 from desktop_app.session.generate import Generate
 from desktop_app.settings import AppSettings
 from desktop_app.theme import theme
 from desktop_app.widgets.export_menu import FORMATS
+from desktop_app.widgets.pixels import to_qimage
 from desktop_app.work import Judged
 from ml import export
 from ml.config import SampleSettings

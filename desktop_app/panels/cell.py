@@ -1,0 +1,58 @@
+"""The chosen cell of a comparison, over the one that was chosen before it."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from desktop_app.session import Session
+from desktop_app.theme import Space
+from desktop_app.widgets.basics import Button, ElidedLabel, Label
+from desktop_app.widgets.before_after import BeforeAfter
+from ml.cells import result
+from ml.figures import tiles
+
+
+class CellView(QWidget):
+    """Before and after, what they are called, and a way to go on from the chosen one: `taken`."""
+
+    taken = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._compare = session.compare
+        self.pictures = BeforeAfter()
+        self.title = Label("", "title")
+        self.lines = [ElidedLabel("", "small"), ElidedLabel("", "small")]
+        self.hint = Label("Click a cell to see it large, then another to lay the two over each other.", "small")
+        self.hint.setWordWrap(True)
+        self.use = Button("Use these settings", "arrow-right", tip="Draw with the settings of this cell on Generate")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.S)
+        column.addWidget(self.pictures)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        for label in (self.title, *self.lines, self.hint):
+            words.addWidget(label)
+        column.addLayout(words)
+        column.addWidget(self.use)
+        self.use.clicked.connect(self._take)
+
+    def show_cells(self) -> None:
+        """Show what is chosen; a word on how to choose where nothing is."""
+        compare, chosen, before = self._compare, self._compare.chosen, self._compare.before
+        shown = [cell for cell in (before, chosen) if cell]
+        names = [compare.name(cell) for cell in shown]
+        self.pictures.setVisible(bool(shown))
+        self.pictures.show_pictures(list(tiles([cell.images for cell in shown])) if shown else [], names)
+        both = before is not None
+        self.title.setText("Left and right" if both else names[0] if names else "No cell chosen")
+        self.hint.setVisible(not both)
+        said = [f"{compare.name(cell)} · {result([cell])}" if both else result([cell]) for cell in shown]
+        for line, text in zip(self.lines, [*said, "", ""], strict=False):
+            line.set_text(text)
+            line.setVisible(bool(text))
+        self.use.setVisible(chosen is not None)
+
+    def _take(self) -> None:
+        self._compare.take_up()
+        self.taken.emit()

@@ -1,0 +1,232 @@
+"""The Compare page: settings against settings on one noise, and a race between some of them."""
+
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop_app.panels.axis import AxisEditor
+from desktop_app.panels.cell import CellView
+from desktop_app.panels.page import Page
+from desktop_app.panels.race import LaneEditor, RaceView
+from desktop_app.session import Session
+from desktop_app.session.session import Message
+from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
+from desktop_app.widgets.controls import ChoiceRow, Section, Segmented, SliderRow
+from desktop_app.widgets.headed_grid import HeadedGrid
+from desktop_app.widgets.image_grid import Caption
+from desktop_app.widgets.pixels import to_qimage
+from desktop_app.widgets.prompt_bar import SeedBox
+from ml.cells import Cell, drawn, heads, result, title
+from ml.figures import tiles
+from ml.files import free_name
+
+MODES = (("grid", "Grid"), ("race", "Race"))
+MODE_TIPS = ("Every value of one setting with every value of another", "A few settings side by side, step by step")
+SAID = {
+    "grid": "Every cell begins in the same noise: what differs comes from the settings alone.",
+    "race": "The same noise in every lane, and all lanes at the same share of their way.",
+}
+FOOT_HEIGHT, COPIED_MS = 38, 1500
+POOR = 0.5  # share of digits read as asked for, below which a cell's verdict is a warning
+
+
+class ComparePanel(Page):
+    """Binds the widgets of the page to `session.compare` and `session.race`."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Compare")
+        self._session, self._compare, self._race = session, session.compare, session.race
+        self.mode = Segmented(MODES, name="Compare as", tips=MODE_TIPS)
+        self.said = ElidedLabel("", "muted")
+        self.table = HeadedGrid("Cells of the comparison")
+        self.table.grid.set_empty_text("Press Compare: every cell is drawn from the same noise")
+        self.lanes = RaceView(session.race)
+        self.views = QStackedWidget()
+        self.cell = CellView(session)
+        self.rows, self.columns = AxisEditor(self._compare, "rows"), AxisEditor(self._compare, "columns")
+        self.lane = LaneEditor(session)
+        self._make_settings()
+        self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
+        self._arrange()
+        self._connect()
+        self._show_settings()
+        self._show_cells()
+        self._show_chosen()
+        self._show_busy()
+
+    def _make_settings(self) -> None:
+        self.model = ChoiceRow("Model", tip="The network that draws, at its own settings but for what is compared")
+        self.digits = QLineEdit()
+        self.digits.setAccessibleName("Digits")
+        self.digits.setToolTip("What is drawn in every cell: 7, 0-9, 2026, two or five")
+        self.problem = Label("", "problem")
+        self.problem.setWordWrap(True)
+        self.each = SliderRow("Of each", 1, 20, 4, tip="How many of its digit a cell draws")
+        self.seed = SeedBox(self._compare.settings.seed)
+        self.go = Button("Compare", kind="primary", tip="Draw every cell (each begins in the same noise)")
+        self.export_button = Button("Export…", "export", tip="Save the comparison as a labelled figure (PNG)")
+        self.copy_button = Button("Copy", "copy", tip="Copy the comparison as a labelled figure")
+
+    def _arrange(self) -> None:
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(Label("Compare", "heading"))
+        words.addWidget(self.said)
+        header = QHBoxLayout()
+        header.addLayout(words)
+        header.addStretch(1)
+        header.addWidget(self.mode)
+        self.body.addLayout(header)
+        for view in (self.table, self.lanes):
+            self.views.addWidget(view)
+        self.body.addWidget(self.views, 1)
+        self.axes, common = Section("What is compared"), Section("In common")
+        for widget in (self.rows, self.columns):
+            self.axes.add(widget)
+        digits = Label("Digits", "muted")
+        digits.setFixedWidth(self.model.label.width())
+        digits.setBuddy(self.digits)
+        self.digits_row = QWidget()
+        self.digits_row.setLayout(row(digits, self.digits))
+        for widget in (self.model, self.digits_row, self.problem, self.each, self.seed):
+            common.add(widget)
+        for widget in (self.cell, self.axes, self.lane, common):
+            self.side.addWidget(widget)
+        self.side.addStretch(1)
+        for button in (self.go, self.export_button, self.copy_button):
+            button.setFixedHeight(FOOT_HEIGHT)
+        self.foot.addWidget(self.go)
+        self.taking = QWidget()
+        taking = row(self.export_button, self.copy_button)
+        taking.setStretch(0, 1)
+        taking.setStretch(1, 1)
+        self.taking.setLayout(taking)
+        self.foot.addWidget(self.taking)
+
+    def _connect(self) -> None:
+        compare, race = self._compare, self._race
+        self.mode.valueChanged.connect(lambda mode: compare.change(mode=mode))
+        self.model.valueChanged.connect(lambda name: compare.change(model=name))
+        self.digits.textEdited.connect(lambda text: compare.change(digits=text))
+        self.each.valueChanged.connect(lambda value: compare.change(each=round(value)))
+        self.seed.seedChanged.connect(lambda seed: compare.change(seed=seed))
+        self.go.clicked.connect(self._go)
+        self.export_button.clicked.connect(self.export)
+        self.copy_button.clicked.connect(self.copy)
+        self._copied.timeout.connect(lambda: self._show_copied(copied=False))
+        self.table.grid.cellClicked.connect(compare.choose)
+        self.cell.taken.connect(lambda: self.pageRequested.emit("generate"))
+        compare.changed.connect(self._show_settings)
+        for signal in (compare.begun, compare.filled):
+            signal.connect(self._show_cells)
+        compare.chosen_changed.connect(self._show_chosen)
+        compare.exported.connect(self._tell_exported)
+        for activity in (compare, race):
+            activity.busy_changed.connect(self._show_busy)
+        self._session.ready.connect(self._show_settings)
+
+    # ---- actions
+
+    def _go(self) -> None:
+        activity = self._compare if self._compare.settings.mode == "grid" else self._race
+        if activity.busy:
+            activity.stop()
+            return
+        self.seed.take_typed()
+        self._compare.compare() if activity is self._compare else self._race.start()
+
+    def export(self) -> None:
+        """Ask where to, and write the figure there."""
+        suggested = free_name((self.export_folder or Path.home()) / "noiseloom-comparison.png")
+        name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), "Labelled figure (PNG) (*.png)")
+        if name:
+            path = Path(name)
+            self.export_folder = path.parent
+            self._compare.export(path if path.suffix.lower() == ".png" else free_name(path.with_suffix(".png")))
+
+    def copy(self) -> None:
+        """Put the figure on the clipboard."""
+        compare = self._compare
+        picture = np.asarray(drawn(compare.rows, compare.columns, compare.cells))
+        QGuiApplication.clipboard().setImage(to_qimage(picture))
+        self._show_copied(copied=True)
+        self._copied.start()
+
+    def _show_copied(self, *, copied: bool) -> None:
+        self.copy_button.setText("Copied" if copied else "Copy")
+        self.copy_button.set_icon("check-bold" if copied else "copy")
+
+    # ---- what is shown
+
+    def _show_settings(self) -> None:
+        compare, settings = self._compare, self._compare.settings
+        grid = settings.mode == "grid"
+        self.mode.set_value(settings.mode)
+        self.said.set_text(SAID[settings.mode])
+        self.views.setCurrentIndex(0 if grid else 1)
+        for widget in (self.cell, self.axes, self.taking):
+            widget.setVisible(grid)
+        self.lane.setVisible(not grid)
+        on_axis = compare.fields if grid else ()
+        self.model.setVisible(grid and "model" not in on_axis)
+        self.digits_row.setVisible("label" not in on_axis)
+        self.each.setVisible("label" in on_axis)
+        self.seed.setVisible("seed" not in on_axis)
+        self.model.set_choices([(name, name) for name in compare.models or [settings.model]], settings.model)
+        if self.digits.text() != settings.digits:
+            self.digits.setText(settings.digits)
+        self.each.set_value(settings.each)
+        self.seed.set_seed(settings.seed)
+        trouble = compare.trouble("digits")
+        self.problem.setText(trouble)
+        self.problem.setVisible(bool(trouble))
+        for editor in (self.rows, self.columns):
+            editor.show_axis()
+        self.lane.show_lanes()
+        self.lanes.show_names()
+        self._show_busy()
+
+    def _show_busy(self) -> None:
+        compare, grid = self._compare, self._compare.settings.mode == "grid"
+        busy = (compare if grid else self._race).busy
+        self.go.setText("Stop" if busy else "Compare" if grid else "Start the race")
+        self.go.setAccessibleName(self.go.text())
+        self.go.set_kind("warm" if busy else "primary")
+        able = bool(self._session.models) and (compare.ready if grid else not compare.trouble("digits"))
+        self.go.setEnabled(busy or able)
+        for button in (self.export_button, self.copy_button):
+            button.setEnabled(bool(compare.cells) and not compare.busy)
+
+    def _show_cells(self) -> None:
+        compare = self._compare
+        if compare.rows is None and compare.columns is None:
+            self.table.grid.set_images(None)
+            self.table.set_heads((), ())
+            return
+        down, along = compare.shape
+        by_place = {compare.index(cell): cell for cell in compare.cells}
+        found = [by_place.get(index) for index in range(down * along)]
+        self.table.grid.set_images(tiles([cell and cell.images for cell in found]), along)
+        self.table.grid.set_captions([caption(cell) for cell in found], keep_room=True)
+        self.table.set_heads(heads(compare.rows, compare.cells, "row"), heads(compare.columns, compare.cells, "column"))
+        self.table.grid.setAccessibleName(f"{title(compare.rows, compare.columns)}: {down * along} cells")
+
+    def _show_chosen(self) -> None:
+        compare = self._compare
+        self.table.grid.set_selected(compare.index(compare.chosen) if compare.chosen else None)
+        self.table.grid.set_marked(compare.index(compare.before) if compare.before else None)
+        self.cell.show_cells()
+
+    def _tell_exported(self, path: Path) -> None:
+        folder = (f"show:{path.parent}", "Show folder")
+        self._session.tell(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
+
+
+def caption(cell: Cell | None) -> Caption:
+    """What came of a cell, a warning where most of it is not what was asked for; where room is short, only the time."""
+    if cell is None:
+        return Caption("")
+    return Caption(result([cell]).replace(" s", "\u00a0s"), warn=cell.right is not None and cell.right < POOR)

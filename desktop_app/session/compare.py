@@ -1,0 +1,232 @@
+"""The Compare page without its widgets: two axes, and the cells of what they gave."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop_app import work
+from desktop_app.jobs import Ended, Job
+from desktop_app.settings import CompareSettings
+from desktop_app.work import Exported
+from ml import prompts
+from ml.axes import Axis, parse
+from ml.cells import Cell
+from ml.config import NO_LABEL, SampleRequest
+from ml.errors import BadRequest
+from ml.events import Progress
+
+if TYPE_CHECKING:
+    from desktop_app.session.session import Session
+
+Side = Literal["rows", "columns"]
+MAX_EACH = 100  # images in a cell
+VALUES = {  # of the settings that are offered, something worth seeing
+    "steps": "1, 2, 4, 10",
+    "guidance": "1, 1.5, 3, 7.5",
+    "sampler": "dpm++, heun, ddim, ddpm",
+    "model": "digits, student",
+    "label": "0-4",
+    "seed": "1-4",
+    "eta": "0, 0.5, 1",
+    "clipping": "none, static, dynamic",
+    "spacing": "karras, uniform, trailing",
+    "guidance_rescale": "0, 0.5, 1",
+    "sigma_max": "3, 12, 40, 80",
+}
+
+
+class Compare(QObject):
+    """Observable state of the page. A comparison replaces the one that is going on."""
+
+    changed = Signal()  # settings
+    begun = Signal()  # a new comparison, empty so far
+    filled = Signal()  # one more cell is there
+    chosen_changed = Signal()
+    busy_changed = Signal()
+    exported = Signal(object)  # Path
+
+    def __init__(self, session: "Session", settings: CompareSettings) -> None:
+        super().__init__(session)
+        self._session = session
+        self.settings = settings
+        self.rows: Axis | None = None  # of the comparison that is shown
+        self.columns: Axis | None = None
+        self.cells: list[Cell] = []
+        self.chosen: Cell | None = None
+        self.before: Cell | None = None  # chosen before it
+        self.progress: Progress | None = None
+        self._job: Job | None = None
+        self._asked = 0  # how often something was asked
+
+    # ---- settings
+
+    def change(self, **changes: object) -> None:
+        new = self.settings.with_changes(**changes)
+        if new != self.settings:
+            self.settings = new
+            self.changed.emit()
+
+    def set_field(self, side: Side, field: str) -> None:
+        """Put a setting on an axis; where the other one has it, they change places."""
+        other: Side = "columns" if side == "rows" else "rows"
+        swapped = {other: getattr(self.settings, side)} if field and getattr(self.settings, other) == field else {}
+        self.change(**{side: field, **swapped})
+
+    def values(self, field: str) -> str:
+        """The values of a setting, as they are typed."""
+        return self.settings.values.get(field, VALUES.get(field, ""))
+
+    def set_values(self, field: str, text: str) -> None:
+        self.change(values=self.settings.values | {field: text})
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The settings that are on an axis."""
+        return tuple(field for field in (self.settings.rows, self.settings.columns) if field)
+
+    @property
+    def models(self) -> list[str]:
+        return [card.name for card in self._session.drawing_models]
+
+    @property
+    def comparable_models(self) -> list[str]:
+        """The models, and what own runs were at earlier steps: RUN@STEP."""
+        return [*self.models, *self._session.past_models]
+
+    def axis(self, side: Side) -> Axis | None:
+        """The axis that the settings ask for; raises BadRequest."""
+        field = getattr(self.settings, side)
+        return parse(field, self.values(field)) if field else None
+
+    def labels(self) -> tuple[int, ...]:
+        """What is drawn in every cell; raises BadRequest."""
+        if "label" in self.fields:
+            return (NO_LABEL,) * self.settings.each  # which ones, the axis says
+        return self.digits()
+
+    def digits(self) -> tuple[int, ...]:
+        """The digits that are asked for; raises BadRequest."""
+        labels = prompts.understand(self.settings.digits).labels
+        if len(labels) > MAX_EACH:
+            raise BadRequest(f"{len(labels)} digits are too many.", f"Compare {MAX_EACH} at most.")
+        return labels
+
+    def trouble(self, what: Literal["rows", "columns", "digits"]) -> str:
+        """Why the values cannot be taken, or nothing."""
+        if what == "rows" and not self.fields:
+            return "Choose what changes along the rows or the columns."
+        try:
+            self.labels() if what == "digits" else self.axis(what)
+        except BadRequest as error:
+            return str(error)
+        return ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the settings can be compared."""
+        return not any(self.trouble(what) for what in ("rows", "columns", "digits"))
+
+    # ---- comparing
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
+    @property
+    def doing(self) -> tuple[str, float | None]:
+        """How far the comparison is."""
+        return "Comparing", self.progress.done / self.progress.total if self.progress and self.progress.total else None
+
+    def compare(self) -> None:
+        """Draw every cell, in place of the comparison that is going on."""
+        if self._session.closing or not self.ready:
+            return
+        self.stop()
+        self.rows, self.columns = self.axis("rows"), self.axis("columns")
+        self.cells, self.progress = [], None
+        base = SampleRequest(model=self.settings.model, labels=self.labels(), seed=self.settings.seed)
+        self._asked += 1
+        task = partial(work.comparing, base, self.rows, self.columns)
+        self._job = self._session.submit(task, partial(self._on_event, self._asked))
+        self._choose(None, None)
+        self.begun.emit()
+        self.busy_changed.emit()
+
+    def stop(self) -> None:
+        """Leave the rest of the cells empty."""
+        if self._job:
+            self._job.control.cancel()
+            self._end()
+
+    def _end(self) -> None:
+        self._job = None
+        if not self.cells:
+            self.rows = self.columns = None
+            self.begun.emit()
+        self.busy_changed.emit()
+
+    def _on_event(self, asked: int, event: object) -> None:
+        if asked != self._asked or self._job is None:
+            return  # the answer to a question that is no longer asked
+        if isinstance(event, Progress):
+            self.progress = event
+            self.busy_changed.emit()
+        elif isinstance(event, Cell):
+            self.cells.append(event)
+            self.filled.emit()
+        elif isinstance(event, Ended):
+            self._end()
+
+    # ---- what is there
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the comparison that is shown."""
+        return len(self.rows.values) if self.rows else 1, len(self.columns.values) if self.columns else 1
+
+    def index(self, cell: Cell) -> int:
+        """The place of a cell, row by row."""
+        return cell.row * self.shape[1] + cell.column
+
+    def cell_at(self, index: int) -> Cell | None:
+        """The cell of a place, once it is drawn."""
+        return next((cell for cell in self.cells if self.index(cell) == index), None)
+
+    def name(self, cell: Cell) -> str:
+        """A cell as a person calls it: `4 steps, w = 3`."""
+        axes = ((self.rows, cell.row), (self.columns, cell.column))
+        return ", ".join(axis.names[k] for axis, k in axes if axis)
+
+    def choose(self, index: int) -> None:
+        """Look at a cell, and at the one chosen before it; at none where it is the one."""
+        cell = self.cell_at(index)
+        if cell is self.chosen:
+            self._choose(None, None)
+        elif cell is not None:
+            self._choose(cell, self.chosen)
+
+    def _choose(self, chosen: Cell | None, before: Cell | None) -> None:
+        self.chosen, self.before = chosen, before
+        self.chosen_changed.emit()
+
+    def take_up(self) -> None:
+        """Set up the Generate page as the chosen cell was drawn."""
+        if self.chosen:
+            self._session.generate.take_up(self.chosen.request)
+
+    def export(self, path: Path) -> None:
+        """Write the comparison as a labelled figure."""
+        if self.cells:
+            task = partial(work.drawing_figure, path, self.rows, self.columns, tuple(self.cells))
+            self._session.submit(task, self._on_export)
+
+    def _on_export(self, event: object) -> None:
+        if isinstance(event, Progress):
+            self._session.status = event.what
+        elif isinstance(event, Exported):
+            self.exported.emit(event.path)
+        elif isinstance(event, Ended):
+            self._session.status = ""
+        self._session.status_changed.emit()

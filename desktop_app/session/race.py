@@ -1,0 +1,176 @@
+"""The race without its widgets: lanes that denoise one noise in lockstep."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop_app import work
+from desktop_app.jobs import Ended, Job
+from desktop_app.session.compare import Compare
+from ml.axes import said
+from ml.config import SampleRequest
+from ml.errors import BadRequest
+from ml.events import Frame, Pixels, Sampled
+
+if TYPE_CHECKING:
+    from desktop_app.session.session import Session
+
+LEAST, MOST = 2, 4  # lanes
+
+
+class Race(QObject):
+    """Observable state of the race; its settings are those of `Compare`."""
+
+    begun = Signal()  # a new race, nobody has moved yet
+    moved = Signal(int)  # all have come to this position, of `length`
+    finished = Signal(int)  # a lane
+    busy_changed = Signal()
+
+    def __init__(self, session: "Session", compare: Compare) -> None:
+        super().__init__(session)
+        self._session, self._compare = session, compare
+        self.requests: tuple[SampleRequest, ...] = ()  # of the race that is shown
+        self.frames: list[list[Frame]] = []  # by lane
+        self.sampled: list[Sampled | None] = []
+        self._job: Job | None = None
+        self._asked = 0
+
+    # ---- settings
+
+    def set_lane(self, lane: int, **changes: object) -> None:
+        """Change a lane; with another model it is as that one likes it."""
+        card = self._session.card(str(changes.get("model", "")))
+        own = card.header.defaults.model_dump(include={"sampler", "steps", "guidance"}) if card else {}
+        lanes = list(self._compare.settings.lanes)
+        lanes[lane] = lanes[lane].with_changes(**own | changes)
+        self._set([each.model_dump() for each in lanes])
+
+    def add_lane(self) -> None:
+        """One more lane, like the last."""
+        lanes = [lane.model_dump() for lane in self._compare.settings.lanes]
+        if len(lanes) < MOST:
+            self._set([*lanes, lanes[-1]])
+
+    def remove_lane(self, lane: int) -> None:
+        lanes = [each.model_dump() for each in self._compare.settings.lanes]
+        if len(lanes) > LEAST:
+            self._set(lanes[:lane] + lanes[lane + 1 :])
+
+    def _set(self, lanes: list[dict[str, object]]) -> None:
+        """What ran by other settings is not shown beside these."""
+        self.stop()
+        self.requests, self.frames, self.sampled = (), [], []
+        self._compare.change(lanes=lanes)
+        self.begun.emit()
+
+    # ---- racing
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
+    @property
+    def doing(self) -> tuple[str, float | None]:
+        """How far the race is."""
+        return "Racing", max(0, self.reached) / self.length if self.length else None
+
+    def start(self) -> None:
+        """Let the lanes race, in place of a race that is going on."""
+        settings = self._compare.settings
+        try:
+            labels = self._compare.digits()
+        except BadRequest:
+            return  # the page says why
+        if self._session.closing:
+            return
+        self.stop()
+        self.requests = tuple(
+            SampleRequest(labels=labels, seed=settings.seed, **lane.model_dump()) for lane in settings.lanes
+        )
+        self.frames, self.sampled = [[] for _ in self.requests], [None for _ in self.requests]
+        self._asked += 1
+        self._job = self._session.submit(partial(work.racing, self.requests), partial(self._on_event, self._asked))
+        self.begun.emit()
+        self.busy_changed.emit()
+
+    def stop(self) -> None:
+        """End the race where it is."""
+        if self._job:
+            self._job.control.cancel()
+            self._end()
+
+    def _end(self) -> None:
+        self._job = None
+        self.busy_changed.emit()
+
+    def _on_event(self, asked: int, letter: object) -> None:
+        if asked != self._asked or self._job is None:
+            return  # the answer to a question that is no longer asked
+        if isinstance(letter, Ended):
+            self._end()
+        if not isinstance(letter, tuple):
+            return
+        lane, event = letter
+        before = self.reached
+        if isinstance(event, Frame):
+            self.frames[lane].append(event)
+            if self.reached > before:
+                self.moved.emit(self.reached)
+                self.busy_changed.emit()  # for the sake of `doing`
+        elif isinstance(event, Sampled):
+            self.sampled[lane] = event
+            self.finished.emit(lane)
+
+    # ---- what is there
+
+    @property
+    def length(self) -> int:
+        """Positions of the whole way: the steps of the lane that takes most."""
+        return max((request.steps for request in self.requests), default=0)
+
+    def step(self, lane: int, position: int) -> int:
+        """Where a lane stands at a position: it shows a step until its next one is due."""
+        return position * self.requests[lane].steps // self.length
+
+    @property
+    def reached(self) -> int:
+        """The last position for which every lane has its step; -1 before the first."""
+        furthest = self.length
+        for request, frames in zip(self.requests, self.frames, strict=True):
+            if len(frames) <= request.steps:
+                furthest = min(furthest, -(-len(frames) * self.length // request.steps) - 1)
+        return furthest
+
+    def shown(self, lane: int, position: int, *, clean: bool) -> Pixels | None:
+        """The images of a lane at a position: noisy as they are, or clean as the model sees them."""
+        if not self.frames[lane]:
+            return None
+        frame = self.frames[lane][min(self.step(lane, position), len(self.frames[lane]) - 1)]
+        return frame.x0_hat if clean else frame.x_t
+
+    def noise(self, position: int) -> float:
+        """How much noise is left at a position, of 1, in the lane that takes most steps."""
+        lane = max(range(len(self.requests)), key=lambda k: self.requests[k].steps)
+        frames = self.frames[lane]
+        return frames[min(self.step(lane, position), len(frames) - 1)].sigma / max(frames[0].sigma, 1e-9)
+
+    @property
+    def count(self) -> int:
+        """How many lanes there are."""
+        return len(self._compare.settings.lanes)
+
+    def name(self, lane: int) -> tuple[str, str]:
+        """A lane in words: sampler and steps, then the rest."""
+        request = self._compare.settings.lanes[lane]
+        return (
+            f"{said('sampler', request.sampler)}, {said('steps', request.steps)}",
+            f"{said('model', request.model)}, {said('guidance', request.guidance)}",
+        )
+
+    @property
+    def fastest(self) -> int | None:
+        """The lane that took least time, once all have finished."""
+        done = [sampled for sampled in self.sampled if sampled]
+        complete = done and len(done) == len(self.requests)
+        return min(range(len(done)), key=lambda lane: done[lane].seconds) if complete else None

@@ -1,0 +1,138 @@
+"""The axes of a comparison: a setting, and the values that it takes one after another. Nothing here imports torch."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ml.config import SampleRequest
+from ml.errors import BadRequest
+
+Value = int | float | str
+MAX_VALUES = 50  # along an axis
+TITLES: Mapping[str, str] = {  # of the settings that an axis can be of
+    "steps": "Steps",
+    "guidance": "Guidance w",
+    "sampler": "Sampler",
+    "model": "Model",
+    "label": "Digit",
+    "seed": "Seed",
+    "eta": "Noise eta",
+    "clipping": "Clipping",
+    "spacing": "Spacing",
+    "guidance_rescale": "Rescaled guidance",
+    "guidance_from": "Guide from sigma",
+    "guidance_to": "Guide to sigma",
+    "sigma_max": "First sigma",
+    "sigma_min": "Last sigma",
+    "sigma_lead": "Lead sigma",
+    "repeats": "Retakes",
+    "variance": "Variance",
+    "clip_scale": "CLIP's pull",
+}
+SAMPLERS: Mapping[str, str] = {
+    "dpm++": "DPM-Solver++ 2M",
+    "ddim": "DDIM",
+    "euler": "Euler",
+    "ddpm": "DDPM",
+    "ddpm-clip": "DDPM, clipped",
+    "heun": "Heun",
+    "student": "Few-step student",
+}
+SPACINGS: Mapping[str, str] = {"karras": "Karras", "uniform": "Even", "trailing": "Even, from the end"}
+CLIPPINGS: Mapping[str, str] = {"none": "not clipped", "static": "clipped", "dynamic": "thresholded"}
+NAMES: Mapping[str, Mapping[str, str]] = {"sampler": SAMPLERS, "spacing": SPACINGS, "clipping": CLIPPINGS}
+SAID: Mapping[str, str] = {
+    "guidance": "w = {}",
+    "label": "digit {}",
+    "guidance_rescale": "rescaled {}",
+    "guidance_from": "w from {}",
+    "guidance_to": "w to {}",
+    "sigma_max": "sigma {}",
+    "clip_scale": "pull {}",
+}
+PATHLIKE = re.compile(r"[/\\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A setting out of TITLES, and its values, each of them valid."""
+
+    field: str
+    values: tuple[Value, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the values are called in a figure."""
+        return tuple(said(self.field, value) for value in self.values)
+
+
+def parse(field: str, text: str) -> Axis:
+    """An axis from a list of values like `1, 2, 4` or, for whole numbers, `0-9`; raises BadRequest."""
+    if field not in TITLES:
+        raise BadRequest(f"There is nothing to compare by the name {field!r}.", f"Use one of: {', '.join(TITLES)}.")
+    values: dict[Value, None] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        values |= dict.fromkeys(_value(field, each) for each in _spread(field, part))
+    if not values:
+        raise BadRequest(f"{TITLES[field]}: there are no values.", "Give at least one.")
+    if len(values) > MAX_VALUES:
+        raise _too_many(field)
+    return Axis(field, tuple(values))
+
+
+def said(field: str, value: Value) -> str:
+    """A value as a person reads it beside a row: `4 steps`, `w = 1.5`, `DDIM`."""
+    if field in NAMES:
+        return NAMES[field].get(str(value), str(value))
+    if field == "model":
+        return _model_name(str(value))
+    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    if field == "steps":
+        return f"{shown} step{'s' * (value != 1)}"
+    return SAID.get(field, f"{field.replace('_', ' ')} {{}}").format(shown)
+
+
+def _model_name(model: str) -> str:
+    """`mine` of runs/mine/model.safetensors, and `mine, step 200` of mine@200."""
+    run, at, step = model.rpartition("@")
+    if at and step.isdecimal():
+        return f"{_model_name(run)}, step {int(step):,}"
+    if not PATHLIKE.search(model):
+        return model
+    path = Path(model)
+    return path.parent.name if path.stem == "model" else path.stem
+
+
+def _is_whole(field: str) -> bool:
+    return field == "label" or SampleRequest.model_fields[field].annotation is int
+
+
+def _spread(field: str, part: str) -> list[str]:
+    """`0-9` as ten values; anything else as it is."""
+    ends = re.fullmatch(r"(\d{1,16})\s*-\s*(\d{1,16})", part)
+    if not (ends and _is_whole(field)):
+        return [part]
+    first, last = int(ends[1]), int(ends[2])
+    if abs(last - first) >= MAX_VALUES:
+        raise _too_many(field)
+    return [str(value) for value in (range(first, last + 1) if first <= last else range(first, last - 1, -1))]
+
+
+def _value(field: str, text: str) -> Value:
+    wanted: dict[str, Any] = {"labels": [text]} if field == "label" else {field: text}
+    try:
+        request = SampleRequest.model_validate(wanted)
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].replace("Input should be", "it should be").split(", unable")[0]
+        raise BadRequest(f"{TITLES[field]} cannot be “{text[:40]}”: {why}.", "Correct that value.") from error
+    if field == "label" and request.labels[0] < 0:
+        raise BadRequest(f"Digit cannot be “{text}”.", "Give digits from 0 on.")
+    return request.labels[0] if field == "label" else getattr(request, field)
+
+
+def _too_many(field: str) -> BadRequest:
+    return BadRequest(f"{TITLES[field]}: more than {MAX_VALUES} values.", "Compare fewer at a time.")

@@ -1,0 +1,209 @@
+"""Comparisons on one noise: what is drawn in each cell, what is refused, and the figure."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml import pipeline
+from ml.axes import Axis, parse, said
+from ml.cells import Cell, drawn, heads, result, title
+from ml.checkpoint import MODEL_FILE, load_header
+from ml.cli import main
+from ml.comparison import compare, requests
+from ml.config import NO_LABEL, SampleRequest
+from ml.control import RunControl
+from ml.errors import BadRequest
+from ml.events import Frame, Progress, Sampled
+from ml.figures import Head, Panel, across, figure, tiles
+from ml.library import find
+from ml.settings import checked
+
+
+def base(**changes: Any) -> SampleRequest:
+    return checked(SampleRequest, {"labels": (3, 8), "seed": 5} | changes)
+
+
+def alone(request: SampleRequest) -> Sampled:
+    *_, last = pipeline.sample(request, device="cpu")
+    assert isinstance(last, Sampled)
+    return last
+
+
+def cells_of(*arguments: Any, **named: Any) -> list[Cell]:
+    return [event for event in compare(*arguments, device="cpu", **named) if isinstance(event, Cell)]
+
+
+# ---- axes
+
+
+def test_values_are_read_from_lists_and_ranges() -> None:
+    assert parse("steps", "1, 2,4 ,10").values == (1, 2, 4, 10)
+    assert parse("label", "0-3,7").values == (0, 1, 2, 3, 7)
+    assert parse("seed", "4-2").values == (4, 3, 2)
+    assert parse("guidance", "1,1.50,1.5").values == (1.0, 1.5)
+    assert parse("model", "digits, runs/mine, run-3@200").values == ("digits", "runs/mine", "run-3@200")
+    names = Axis("model", ("runs/mine/model.safetensors", "own/best.safetensors", "runs/mine@2048")).names
+    assert names == ("mine", "best", "mine, step 2,048")
+    assert [said("steps", 1), said("steps", 4), said("guidance", 1.5), said("sampler", "ddim"), said("eta", 0.5)] == [
+        "1 step", "4 steps", "w = 1.5", "DDIM", "eta 0.5",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "complaint"),
+    [
+        ("colour", "1", "nothing to compare by the name 'colour'.*steps, guidance"),
+        ("steps", "0", "Steps cannot be “0”: it should be greater than or equal to 1"),
+        ("steps", "1, two", "Steps cannot be “two”: it should be a valid integer"),
+        ("steps", " , ", "Steps: there are no values"),
+        ("seed", "0-99999999999999", "Seed: more than 50 values"),
+        ("guidance", "16", "Guidance w cannot be “16”: it should be less than or equal to 15"),
+        ("sampler", "magic", "Sampler cannot be “magic”: it should be 'ddpm'"),
+        ("label", "-1", "Digit cannot be “-1”"),
+    ],
+)
+def test_a_wrong_value_is_named(field: str, text: str, complaint: str) -> None:
+    with pytest.raises(BadRequest, match=complaint):
+        parse(field, text)
+
+
+# ---- requests
+
+
+def test_every_model_is_drawn_by_its_own_settings_but_for_what_is_asked(tiny_unconditional: Path) -> None:
+    plain = str(tiny_unconditional / MODEL_FILE)
+    models = Axis("model", ("digits", "student", plain))
+    digits, student, unconditional = (line[0] for line in requests(base(steps=3), models, None))
+    for request in (digits, student):
+        own = load_header(find(request.model)).defaults
+        assert request.sampler == own.sampler and request.guidance == own.guidance
+        assert request.sigma_max == own.sigma_max and request.labels == (3, 8)
+    assert {request.steps for request in (digits, student, unconditional)} == {3}
+    assert unconditional.labels == (NO_LABEL, NO_LABEL)
+    assert {request.seed for request in (digits, student, unconditional)} == {5}
+
+
+def test_a_setting_brings_the_sampler_that_it_means_something_to() -> None:
+    [[low, high]] = requests(base(), None, Axis("eta", (0.0, 1.0)))
+    assert (low.sampler, low.eta, high.eta) == ("ddim", 0.0, 1.0)
+    [line] = requests(base(sampler="heun"), None, Axis("label", (1, 2)))
+    assert [request.labels for request in line] == [(1, 1), (2, 2)]
+    grid = requests(base(), Axis("sampler", ("heun", "ddim")), Axis("eta", (0.5,)))
+    assert [row[0].sampler for row in grid] == ["heun", "ddim"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "rows", "columns", "complaint"),
+    [
+        ({}, None, None, "nothing to compare"),
+        ({}, Axis("steps", (1,)), Axis("steps", (2,)), "both of steps"),
+        ({}, Axis("seed", tuple(range(41))), Axis("steps", tuple(range(1, 11))), "more than 400 cells"),
+        (
+            {"sampler": "heun"},
+            Axis("eta", (0.5,)),
+            None,
+            "Noise eta changes nothing with the sampler heun. Choose ddim",
+        ),
+        ({}, Axis("label", (3, 12)), None, "knows 0 to 9, not 12"),
+        ({}, Axis("model", ("nope",)), None, "no model 'nope'"),
+        ({}, Axis("model", ("judge",)), None, "'judge' is no diffusion model"),
+        ({}, Axis("sigma_max", (0.2,)), Axis("sigma_min", (0.5,)), "cannot go down from noise level 0.2 to 0.5"),
+    ],
+)
+def test_what_cannot_be_combined_is_refused_before_anything_is_drawn(
+    settings: dict[str, Any], rows: Axis | None, columns: Axis | None, complaint: str
+) -> None:
+    with pytest.raises(BadRequest, match=complaint):
+        next(compare(base(**settings), rows, columns, device="cpu"))
+
+
+# ---- cells
+
+
+def test_a_cell_is_what_its_request_gives_alone_and_all_begin_in_one_noise() -> None:
+    cells = cells_of(base(), Axis("steps", (1, 3)), Axis("guidance", (1.0, 3.0)))
+    assert [(cell.row, cell.column) for cell in cells] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    for cell in cells:
+        assert np.array_equal(cell.images, alone(cell.request).images)
+        assert cell.request.model_hash and cell.seconds > 0
+    firsts = [next(pipeline.sample(cell.request, device="cpu")) for cell in cells]
+    noises = [first.x_t.ravel() for first in firsts if isinstance(first, Frame)]
+    assert np.corrcoef(noises).shape == (4, 4) and np.corrcoef(noises).min() > 0.99  # the same but for their scale
+    assert not np.array_equal(cells[0].images, cells[3].images)
+
+
+def test_cells_are_judged_where_the_judge_can_read_them() -> None:
+    good, plain, colour = cells_of(base(), Axis("model", ("digits", "unconditional", "colour")), None)
+    assert good.right == 1.0 and good.confidence and good.confidence > 0.8
+    assert plain.right is None and plain.confidence
+    assert colour.right is None and colour.confidence is None
+    assert result([good]).endswith(" s · 100% right") and result([plain]).endswith("% sure")
+    assert " · " not in result([colour]) and result([]) == ""
+
+
+def test_a_comparison_can_be_stopped() -> None:
+    control = RunControl()
+    seen: list[object] = []
+    for event in compare(base(), Axis("steps", (1, 2, 3, 4)), None, device="cpu", control=control):
+        seen.append(event)
+        if isinstance(event, Cell):
+            control.cancel()
+    assert [type(event) for event in seen] == [Progress, Cell]
+
+
+# ---- the figure
+
+
+def test_blocks_of_images_are_whole_and_share_one_size() -> None:
+    assert [across(n) for n in (1, 2, 3, 4, 6, 10, 20, 97)] == [1, 2, 3, 2, 3, 5, 5, 10]
+    grey, colour = np.full((2, 28, 28), 9, np.uint8), np.full((1, 32, 32, 3), 200, np.uint8)
+    whole = tiles([grey, None, colour])
+    assert whole.shape == (3, 32, 57, 3)
+    assert whole[0, 2, 0].tolist() == [9, 9, 9] and not whole[0, :2].any() and not whole[1].any()
+    assert whole[2, 0, 12].tolist() == [200, 200, 200]
+    assert tiles([None, None]).shape == (2, 28, 28)
+
+
+def test_the_figure_names_rows_and_columns_and_leaves_room_for_what_is_missing() -> None:
+    white = Panel(np.full((1, 10, 10), 255, np.uint8), 1, "0.1 s")
+    named = figure(
+        "A title", [Head("one"), Head("two", "fine")], [Head("a"), Head("b")], [[white, None], [None, white]]
+    )
+    plain = figure("A title", [Head(""), Head("")], [Head(""), Head("")], [[white, None], [None, white]])
+    assert named.width > plain.width and named.height > plain.height
+    cells = cells_of(base(), Axis("steps", (1, 2)), None)[:1]
+    rows = Axis("steps", (1, 2))
+    assert drawn(rows, None, cells).size[1] > 2 * 56
+    assert [head.name for head in heads(rows, cells, "row")] == ["1 step", "2 steps"]
+    assert title(rows, Axis("guidance", (1.0,))) == "Steps by guidance w"
+
+
+def test_the_command_writes_a_figure_and_says_what_came_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "figure.png"
+    ask = ["compare", "--rows", "steps=1,2", "--columns", "label=0-2", "--out", str(out), "--device", "cpu"]
+    assert main(ask) == 0
+    said_of_it = capsys.readouterr().out
+    assert "Steps by digit: 6 cells" in said_of_it and "1 step, digit 0" in said_of_it and "% right" in said_of_it
+    with Image.open(out) as picture:
+        assert picture.width > 3 * 56 and picture.height > 2 * 56
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--rows", "steps"], "--rows steps: there is no '='"),
+        (["--rows", "steps=0"], "Steps cannot be “0”"),
+        (["--rows", "steps=1", "--steps", "3"], "The steps is given, and on an axis too"),
+        (["--rows", "label=1", "--labels", "3"], "The label is given, and on an axis too"),
+        ([], "nothing to compare"),
+    ],
+)
+def test_the_command_says_what_is_wrong(
+    options: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figure.png"
+    assert main(["compare", *options, "--out", str(out)]) == 2
+    assert complaint in capsys.readouterr().err and not out.exists()
