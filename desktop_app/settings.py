@@ -65,7 +65,7 @@ class InterpolateSettings(Description):
 class DrawSettings(Description):
     """The Draw page."""
 
-    task: Literal["vary", "complete"] = "vary"
+    task: Literal["vary", "complete", "rebuild"] = "vary"
     label: int = Field(default=NO_LABEL, ge=NO_LABEL, le=9, description="which digit it shall become; -1: as it comes")
     vary_from: float = Field(default=1.0, gt=0, le=40, description="sigma/alpha the drawing is noised to")
     pen: float = Field(default=1.3, ge=0.5, le=4, description="radius in pixels")

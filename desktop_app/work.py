@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ml import export, proof
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
-from ml.events import Pixels, Progress, Sampled
+from ml.events import Pixels, Preview, Progress, Sampled
 from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
 
 if TYPE_CHECKING:
@@ -81,9 +81,18 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A picture to draw on, (28, 28)."""
+    """A picture to draw on or to begin from, (28, 28), and the digit that the judge reads in it."""
 
     image: Pixels
+    label: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The previews that a run has kept, oldest first."""
+
+    folder: Path
+    previews: tuple[Preview, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +139,11 @@ def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
             yield Judged(verdict.labels, verdict.confidence)
 
 
-def sketching(request: SampleRequest, control: RunControl) -> Iterator[object]:
-    """Sample a request without its steps: only `Sampled`."""
+def sketching(request: SampleRequest, control: RunControl, frames: bool = False) -> Iterator[object]:
+    """Sample a request, its steps only if asked for."""
     from ml import pipeline
 
-    yield from pipeline.sample(request, control=control, frames=False)
+    yield from pipeline.sample(request, control=control, frames=frames)
 
 
 def understanding(prompt: str, _control: RunControl) -> Iterator[object]:
@@ -155,6 +164,16 @@ def training(
         yield event
         if control.cancelled and isinstance(event, Progress):
             return  # nothing was begun, so there is nothing to save
+
+
+def looking_back(folder: Path, _control: RunControl) -> Iterator[object]:
+    """Read the previews that a run has kept."""
+    from ml import time_machine
+    from ml.run import CONFIG_FILE, preview_labels
+    from ml.settings import read_config
+
+    model = read_config(folder / CONFIG_FILE).model
+    yield Remembered(folder, tuple(time_machine.remembered(folder, preview_labels(model), model.image_size)))
 
 
 def noising(settings: "ExploreSettings", data_root: Path | None, _control: RunControl) -> Iterator[object]:
@@ -201,7 +220,7 @@ def opening(path: Path, _control: RunControl) -> Iterator[object]:
     from ml import forward
 
     image, _ = forward.example(0, 0, None, path)
-    yield Opened(255 - image if image.mean() > 127 else image)
+    yield from reading(255 - image if image.mean() > 127 else image, _control)
 
 
 def example(digit: int, number: int, data_root: Path | None, _control: RunControl) -> Iterator[object]:
@@ -209,7 +228,14 @@ def example(digit: int, number: int, data_root: Path | None, _control: RunContro
     yield Progress("Looking for a digit", 0, 0)
     from ml import forward
 
-    yield Opened(forward.example(digit, number, data_root)[0])
+    yield Opened(forward.example(digit, number, data_root)[0], digit)
+
+
+def reading(image: Pixels, _control: RunControl) -> Iterator[object]:
+    """Have the judge say which digit a picture (28, 28) is."""
+    from ml.judge import Judge
+
+    yield Opened(image, int(Judge.bundled().judge(image[None]).labels[0]))
 
 
 def experimenting(name: str, control: RunControl) -> Iterator[object]:
@@ -254,7 +280,7 @@ class _Stopped(Exception):
     """Somebody pressed Stop."""
 
 
-def reading(path: Path, as_drawing: bool, control: RunControl) -> Iterator[object]:
+def restoring(path: Path, as_drawing: bool, control: RunControl) -> Iterator[object]:
     """Read a file that Noiseloom wrote; with `as_drawing`, any other picture to draw on."""
     yield Progress(f"Reading {path.name}", 0, 0)
     try:

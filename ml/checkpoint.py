@@ -19,6 +19,7 @@ from ml.models import build
 KEY = "noiseloom"
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "checkpoint.safetensors"
+SNAPSHOTS = "snapshots"  # the folder of a run's models at doubling steps
 
 
 class ModelHeader(Description):

@@ -5,7 +5,8 @@ can; a wrong type or a value out of range raises `pydantic.ValidationError`, whi
 one readable sentence.
 """
 
-from typing import Literal, Self, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,6 +14,8 @@ from ml.errors import BadFile
 
 NO_LABEL = -1
 MAX_IMAGES = 100_000
+MAX_PICTURE = 200_000  # characters of a PNG in base64
+MAX_BRANCHES = 20  # branches of branches
 
 ScheduleName = Literal["linear", "cosine", "sigmoid", "flow", "edm"]
 Prediction = Literal["eps", "x0", "v", "flow", "edm"]
@@ -26,6 +29,7 @@ TrackerName = Literal["wandb"]  # beside TensorBoard, which is always written
 MODELS: dict[Route, str] = {"class": "digits", "text": "text", "clip": "unconditional"}  # that routes draw with
 CLIP_MODEL = "digit-clip"
 DRAWING = ("unet", "textbook", "shuffle")  # networks that are diffusion models
+Seed = Annotated[int, Field(ge=0, lt=2**53)]
 C = TypeVar("C", bound="Description")
 
 
@@ -125,20 +129,27 @@ def for_route(defaults: SampleSettings, route: Route) -> SampleSettings:
 
 
 class Corner(Description):
-    """An image to interpolate from: the seed of its starting noise, and its label."""
+    """An image to interpolate from: the seed of its starting noise, and its label.
 
-    seed: int = Field(ge=0, lt=2**53)
+    With a `picture` the noise is the one that DDIM turns into it, and the seed does not count.
+    """
+
+    seed: int = Field(default=0, ge=0, lt=2**53)
     label: int = Field(default=NO_LABEL, ge=NO_LABEL)
+    picture: str = Field(default="", max_length=MAX_PICTURE, description="a PNG in base64")
 
 
 class SampleRequest(SampleSettings):
     """Everything that determines a set of images.
 
-    Image k has the label `labels[k]` (-1: none) and all its noise comes from seed `seed + k`, so that image
-    k of a batch is image k alone: `request.alone(k)`.
+    Image k has the label `labels[k]` (-1: none) and all its noise comes from seed `seed + k`, or from `seeds[k]` where
+    those are given, so that image k of a batch is image k alone: `request.alone(k)`.
 
     With `corners`, image k lies between them: starting noise and label are mixed by `weights[k]`, and what noise is
     added on the way comes from `seed` for all of them, so that neighbours are alike.
+
+    A branch goes on from where its `parent` stands at step `branch_at`, up to which it is its parent, bit for bit; an
+    image whose seed is another than its parent's goes on from other noise around the estimate of that step.
     """
 
     version: Literal[1] = 1
@@ -146,15 +157,30 @@ class SampleRequest(SampleSettings):
     model_hash: str = Field(default="", max_length=64, description="SHA-256 of the model file; filled in when sampled")
     labels: tuple[int, ...] = Field(default=(NO_LABEL,), min_length=1, max_length=MAX_IMAGES)
     seed: int = Field(default=2026, ge=0, lt=2**53)
+    seeds: tuple[Seed, ...] = Field(default=(), description="of each image, in place of seed, seed + 1, ...")
     prompt: str = Field(default="", max_length=500, description="what the person typed")
     route: Route = Field(default="class", description="how the prompt reaches the model")
 
-    source: str = Field(default="", max_length=200_000, description="an image to begin from: a PNG in base64")
-    mask: str = Field(default="", max_length=200_000, description="the same size, white where it is to be completed")
+    source: str = Field(default="", max_length=MAX_PICTURE, description="an image to begin from: a PNG in base64")
+    mask: str = Field(
+        default="", max_length=MAX_PICTURE, description="the same size, white where it is to be completed"
+    )
     vary_from: float = Field(default=0.0, ge=0, le=1000, description="sigma/alpha the source is noised to; 0: all")
     corners: tuple[Corner, ...] = Field(default=(), max_length=100)
     weights: tuple[tuple[float, ...], ...] = Field(default=(), description="of the corners, for each image")
     mixing: Mixing = Field(default="slerp", description="of starting noises, on the sphere or straight through it")
+    parent: "SampleRequest | None" = Field(default=None, description="what this is a branch of")
+    branch_at: int = Field(default=0, ge=0, description="the step of the parent that it goes on from")
+
+    @model_validator(mode="after")
+    def _grown_right(self) -> Self:
+        if self.seeds and len(self.seeds) != len(self.labels):
+            raise ValueError(f"{len(self.labels)} images need as many seeds, not {len(self.seeds)}")
+        if self.parent and len(self.parent.labels) != len(self.labels):
+            raise ValueError(f"a branch of {len(self.parent.labels)} images has as many, not {len(self.labels)}")
+        if self.branches > MAX_BRANCHES:
+            raise ValueError(f"a branch of a branch of ..., more than {MAX_BRANCHES} times")
+        return self
 
     @model_validator(mode="after")
     def _corners_have_weights(self) -> Self:
@@ -165,11 +191,30 @@ class SampleRequest(SampleSettings):
                 raise ValueError("weights are 0 or more, one for each corner, and not all 0")
         return self
 
+    @property
+    def branches(self) -> int:
+        """How often it was branched off."""
+        return self.parent.branches + 1 if self.parent else 0
+
+    def seed_of(self, k: int) -> int:
+        """The seed of image k."""
+        return self.seeds[k] if self.seeds else self.seed + k
+
     def alone(self, k: int) -> Self:
         """The request for image k by itself."""
+        parent = self.parent.alone(k) if self.parent else None
+        changes: dict[str, object] = {"labels": (self.labels[k],), "parent": parent, "seeds": ()}
         if self.corners:
-            return self.with_changes(labels=(self.labels[k],), weights=(self.weights[k],))
-        return self.with_changes(labels=(self.labels[k],), seed=self.seed + k)
+            return self.with_changes(**changes, weights=(self.weights[k],))
+        return self.with_changes(**changes, seed=self.seed_of(k))
+
+    def some(self, chosen: Sequence[int]) -> Self:
+        """The request for some of the images, each as often as it is named."""
+        changes: dict[str, object] = {"labels": [self.labels[k] for k in chosen]}
+        changes["parent"] = self.parent.some(chosen) if self.parent else None
+        if self.corners:
+            return self.with_changes(**changes, weights=[self.weights[k] for k in chosen])
+        return self.with_changes(**changes, seeds=[self.seed_of(k) for k in chosen])
 
 
 class TrainConfig(Description):

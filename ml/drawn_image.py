@@ -3,7 +3,8 @@
 import base64
 import binascii
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_SIDE = 128
+# How a picture's noise is turned into the picture again; inverting and drawing take the same steps.
+THERE_AND_BACK: Mapping[str, Any] = {"sampler": "ddim", "eta": 0.0, "steps": 20}
 
 
 def to_text(pixels: Pixels) -> str:

@@ -66,11 +66,12 @@ class Validated:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Images from the same fixed noise, by the run's averaged weights."""
+    """Images from the same fixed noise, by the run's averaged weights, and their way out of it."""
 
     step: int
     images: Pixels
     labels: tuple[int, ...]
+    film: Pixels  # x_t of every step, (steps + 1, N, H, W[, 3]); the last are the images
 
 
 @dataclass(frozen=True, slots=True)

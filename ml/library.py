@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from ml import paths
-from ml.checkpoint import MODEL_FILE, ModelHeader, load_header
+from ml.checkpoint import MODEL_FILE, SNAPSHOTS, ModelHeader, load_header
 from ml.config import Description, parse
 from ml.errors import BadFile, BadRequest
 
@@ -38,7 +38,15 @@ def bundled_folder() -> Path:
 
 
 def find(name: str) -> Path:
-    """The .safetensors file of a model by name, run name, run folder or path; raises BadRequest."""
+    """The .safetensors file of a model by name, run name, run folder or path; raises BadRequest.
+
+    RUN@STEP is what a run's model was at that step; see `snapshots`.
+    """
+    run, at, step = name.rpartition("@")
+    if at and step.isdecimal():
+        for path in snapshots(run):
+            if int(path.stem) == int(step):
+                return path
     asked = Path(os.path.expanduser(name))  # leaves ~nobody as it is, where pathlib raises
     candidates = [
         asked,
@@ -52,6 +60,14 @@ def find(name: str) -> Path:
             return path
     known = ", ".join(card.name for card in cards())
     raise BadRequest(f"There is no model {name[:100]!r}.", f"Use one of: {known}; or the path of a .safetensors file.")
+
+
+def snapshots(run: str) -> list[Path]:
+    """The models that a run was at doubling steps, by its name or folder, earliest first."""
+    for folder in (paths.user_runs() / run, Path(os.path.expanduser(run))):
+        if found := sorted(path for path in (folder / SNAPSHOTS).glob("*.safetensors") if path.stem.isdecimal()):
+            return found
+    return []
 
 
 def cards() -> list[ModelCard]:

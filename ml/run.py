@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ml import data, library, pipeline
+from ml import data, library, pipeline, time_machine
 from ml.checkpoint import (
     MODEL_FILE,
+    SNAPSHOTS,
     STATE_FILE,
     ModelHeader,
     StateHeader,
@@ -26,13 +28,13 @@ from ml.checkpoint import (
     restore_optimizer,
     save,
 )
-from ml.config import DRAWING, NO_LABEL, SampleRequest, TrainConfig
+from ml.config import DRAWING, NO_LABEL, ModelConfig, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.device import Device, bf16_is_fast, tune
 from ml.ema import PowerEma
 from ml.errors import BadFile, BadRequest, Diverged
-from ml.events import Preview, Sampled, TrainStep, Validated
-from ml.files import atomic
+from ml.events import Frame, Preview, TrainStep, Validated
+from ml.files import atomic, make_folder
 from ml.losses import Noised
 from ml.models import build
 from ml.objectives import objective_of, parts
@@ -54,6 +56,12 @@ PREVIEW_SEED = 1
 PREVIEW_STEPS = 10  # at most: a preview is a glance, and every one of them holds the training up
 NOISE_EVERY_S = 1.0
 HELD_OUT_SEED = 7
+FIRST_SNAPSHOT = 100  # steps
+
+
+def preview_labels(model: ModelConfig) -> tuple[int, ...]:
+    """What previews are of: one digit of each class, or ten of no class."""
+    return tuple(range(min(model.num_classes, 10))) or (NO_LABEL,) * 10
 
 
 class Run:
@@ -238,6 +246,7 @@ class Run:
         """Take out of the tables what a run that was cut off wrote after its last checkpoint."""
         for table in (self.losses, self.noise, self.validation):
             table.forget_after(self.step)
+        time_machine.forget_after(self.folder, self.step)
 
     @torch.no_grad()
     def validate(self) -> Validated:
@@ -271,15 +280,15 @@ class Run:
 
     def preview(self) -> Preview:
         """Digits from one fixed noise by the averaged weights, one per class (or ten of no class)."""
-        classes = self.config.model.num_classes
-        labels = tuple(range(min(classes, 10))) or (NO_LABEL,) * 10
+        labels = preview_labels(self.config.model)
         quick = self.config.defaults.with_changes(steps=min(self.config.defaults.steps, PREVIEW_STEPS))
         request = SampleRequest(**quick.model_dump(), labels=labels, seed=PREVIEW_SEED)
         model = pipeline.LoadedModel("run", self.header(), self.ema.network, self.device.torch_device, "")
-        for event in pipeline.sample_with(model, request, RunControl(), frames=False):
-            if isinstance(event, Sampled):
-                return Preview(self.step, event.images, labels)
-        raise AssertionError("sampling that nobody cancels ends with its images")
+        *frames, _ = pipeline.sample_with(model, request, RunControl())
+        film = np.stack([frame.x_t for frame in frames if isinstance(frame, Frame)])
+        preview = Preview(self.step, film[-1], labels, film)
+        time_machine.keep(self.folder, preview)
+        return preview
 
     def header(self) -> ModelHeader:
         """What the model file says of its training."""
@@ -295,6 +304,17 @@ class Run:
             images=self.step * config.batch_size,
             seconds=round(self.elapsed_s, 1),
         )
+
+    def snapshot(self) -> None:
+        """Write the model as it is now, beside those of other steps, to be compared with them; raises CannotWrite."""
+        weights = halved(self.ema.network.state_dict())
+        save(make_folder(self.folder / SNAPSHOTS) / f"{self.step:08d}.safetensors", weights, self.header())
+
+    @property
+    def snapshot_due(self) -> bool:
+        """At FIRST_SNAPSHOT steps, and whenever they have doubled: early on much changes, later little."""
+        times = self.step // FIRST_SNAPSHOT
+        return self.draws and times > 0 and self.step % FIRST_SNAPSHOT == 0 and times & (times - 1) == 0
 
     def save(self) -> None:
         """Write the state to resume from and the model to sample from.

@@ -40,6 +40,11 @@ class SeededNoise:
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._shape, self._device = shape, device
 
+    def going_on(self, earlier: "SeededNoise", same: list[bool]) -> None:
+        """Those images that are the `same` go on with the noise of `earlier`, where it stands."""
+        pairs = zip(self._generators, earlier._generators, same, strict=True)
+        self._generators = [theirs if kept else ours for ours, theirs, kept in pairs]
+
     def __call__(self) -> Tensor:
         return torch.stack([torch.randn(self._shape, generator=g) for g in self._generators]).to(self._device)
 
@@ -97,9 +102,14 @@ def ddim(
 
 
 @torch.no_grad()
-def dpm_solver_2m(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Iterator[DenoiseStep]:
-    """DPM-Solver++(2M), Lu et al. 2022b, algorithm 2: DDIM over x0 extrapolated from the last two estimates."""
-    before: tuple[Level, Tensor] | None = None
+def dpm_solver_2m(
+    denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise, earlier: DenoiseStep | None = None
+) -> Iterator[DenoiseStep]:
+    """DPM-Solver++(2M), Lu et al. 2022b, algorithm 2: DDIM over x0 extrapolated from the last two estimates.
+
+    `earlier` is the step that led to x, where it goes on with a trajectory.
+    """
+    before = (earlier.level, earlier.x0_hat) if earlier else None
     for step, (now, then) in enumerate(pairwise(grid)):
         x0 = denoise(x, now)
         yield DenoiseStep(step, now, x, x0)
@@ -162,12 +172,17 @@ def ddim_inversion(denoise: Denoiser, x0: Tensor, grid: list[Level], refinements
 
 
 def run_sampler(
-    settings: SampleSettings, denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise
+    settings: SampleSettings,
+    denoise: Denoiser,
+    x: Tensor,
+    grid: list[Level],
+    noise: Noise,
+    earlier: DenoiseStep | None = None,
 ) -> Iterator[DenoiseStep]:
-    """The sampler that the settings name."""
+    """The sampler that the settings name; `earlier` is the step before x, where a trajectory is gone on with."""
     denoise = _bounded(denoise, settings)
     if settings.sampler == "dpm++":
-        return dpm_solver_2m(denoise, x, grid, noise)
+        return dpm_solver_2m(denoise, x, grid, noise, earlier)
     if settings.sampler == "heun":
         return heun(denoise, x, grid, noise)
     if settings.sampler == "student":

@@ -1,7 +1,8 @@
 """Training as a generator of events: the same loop for diffusion models and for the judge.
 
 A run's folder holds `config.json`, `checkpoint.safetensors` (to resume exactly), `model.safetensors` (averaged weights,
-to sample from), `loss.csv` and TensorBoard's files. Closing the generator, or cancelling, saves before it ends.
+to sample from), `snapshots/` of the model at doubling steps, `previews/`, tables (`loss.csv`, ...) and TensorBoard's
+files. Closing the generator, or cancelling, saves before it ends.
 """
 
 import math
@@ -181,6 +182,8 @@ def _loop(run: "Run", control: RunControl) -> Generator[TrainEvent]:
                     break
                 yield Resumed(run.step)
             run.advance()
+            if run.snapshot_due:
+                run.snapshot()
             if run.elapsed_s - last_report >= REPORT_EVERY_S or run.progress >= 1:
                 last_report = run.elapsed_s
                 yield run.report()

@@ -82,7 +82,7 @@ class DigitView(QWidget):
         self.title.setText("A digit" if label == NO_LABEL else f"Asked for: {label}")
         similarity = self._generate.similarity(index, step)
         fits = [] if similarity is None else [f"fits the words: {similarity:.2f}"]
-        self.text.setText("\n".join((self._verdict(index), f"seed {request.seed + index}", *fits)))
+        self.text.setText("\n".join((self._verdict(index), f"seed {request.seed_of(index)}", *fits)))
 
         self._generate.look_for_nearest(index)
         self._show_nearest(index)

@@ -11,21 +11,30 @@ from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.canvas import Bars, Canvas
 from desktop_app.widgets.controls import ChoiceRow, Section, Segmented, SliderRow
-from desktop_app.widgets.image_grid import ImageGrid
+from desktop_app.widgets.image_grid import Caption, ImageGrid
 from ml.config import NO_LABEL
 
-TASKS = (("vary", "Vary"), ("complete", "Complete"))
+TASKS = (("vary", "Vary"), ("complete", "Complete"), ("rebuild", "Rebuild"))
 TASK_TIPS = (
     "Drown the drawing in some noise, and let the model find its way back (SDEdit)",
     "Keep what is not marked, and let the model draw the rest (RePaint)",
+    "Lead the drawing back into its noise, and out of it again as every digit (DDIM inversion)",
 )
 TOOLS = (("pen", "pen"), ("eraser", "eraser"), ("mark", "mark"))
 TOOL_TIPS = ("Draw", "Take ink away, or marks", "Mark what the model is to complete")
 SAID = {
     "vary": "Some noise is put over your drawing, and the model finds its way back: the more noise, the freer.",
     "complete": "Mark a part with the marking pen: the model draws it so that it fits the rest.",
+    "rebuild": "Your drawing goes back into the noise it would come from; out of that comes every digit, in your hand.",
+}
+VERBS = {"vary": "Vary it", "complete": "Complete it", "rebuild": "Rebuild it"}
+MAKE_TIPS = {
+    "vary": "Nine answers, from nine noises",
+    "complete": "Nine answers, from nine noises",
+    "rebuild": "Its noise, the way back, and ten digits out of the same noise",
 }
 FOOT_HEIGHT = 38
+PICTURES = "Pictures (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
 
 
 class DrawPanel(Page):
@@ -108,6 +117,8 @@ class DrawPanel(Page):
         draw.finished.connect(self._show_results)
         draw.recognised.connect(self._show_verdict)
         draw.busy_changed.connect(self._show_busy)
+        self.results.setToolTip("Click an answer to go on with it as your drawing")
+        self.results.cellClicked.connect(draw.take_result)
 
     # ---- actions
 
@@ -121,9 +132,7 @@ class DrawPanel(Page):
         self.tool.set_value("mark" if task == "complete" else "pen")
 
     def _open(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(
-            self, "A picture to draw on", "", "Pictures (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
-        )
+        name, _ = QFileDialog.getOpenFileName(self, "A picture to draw on", "", PICTURES)
         if name:
             self._draw.load(Path(name))
 
@@ -143,7 +152,8 @@ class DrawPanel(Page):
         self.label.set_value(str(settings.label))
         self.noise.set_value(settings.vary_from)
         self.pen.set_value(settings.pen)
-        self.noise.setVisible(not completing)
+        self.noise.setVisible(settings.task == "vary")
+        self.label.setVisible(settings.task != "rebuild")
         self.half.setVisible(completing)
         self.tool.button("mark").setVisible(completing)
         self._show_busy()
@@ -158,7 +168,8 @@ class DrawPanel(Page):
 
     def _show_results(self) -> None:
         if self._draw.images is not None:
-            self.results.set_images(self._draw.images, 3)
+            self.results.set_images(self._draw.images, 4 if self._draw.captions else 3)
+            self.results.set_captions([Caption(words) for words in self._draw.captions])
 
     def _show_verdict(self) -> None:
         found = self._draw.probabilities
@@ -169,11 +180,10 @@ class DrawPanel(Page):
 
     def _show_busy(self) -> None:
         draw = self._draw
-        verb = "Complete it" if draw.settings.task == "complete" else "Vary it"
-        self.make.setText("Stop" if draw.busy else verb)
+        self.make.setText("Stop" if draw.busy else VERBS[draw.settings.task])
         self.make.setAccessibleName(self.make.text())
         self.make.set_kind("warm" if draw.busy else "primary")
         marked = draw.settings.task != "complete" or bool(draw.mask.any())
         self.make.setEnabled(draw.busy or (not draw.empty and marked))
-        self.make.setToolTip("Nine answers, from nine noises" if marked else "First mark what the model is to complete")
+        self.make.setToolTip(MAKE_TIPS[draw.settings.task] if marked else "First mark what the model is to complete")
         self.ask.setEnabled(not draw.empty and not draw.busy)

@@ -6,6 +6,8 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
+from desktop_app.icons import icon
+from desktop_app.panels.draw import PICTURES
 from desktop_app.panels.page import Page
 from desktop_app.session import Session
 from desktop_app.session.interpolate import LOOP, MAP
@@ -70,17 +72,43 @@ class InterpolatePanel(Page):
         self.dice = [
             Button(kind="tool", name=f"{name}: other noise", tip="Other noise for this corner") for name in CORNERS
         ]
-        for die in self.dice:
+        self.pictures = [
+            Button(kind="tool", name=f"{name}: a picture", tip="Begin this corner from a picture, through its noise")
+            for name in CORNERS
+        ]
+        for index, (die, picture) in enumerate(zip(self.dice, self.pictures, strict=True)):
             die.set_icon("dice-five")
+            picture.setMenu(self._picture_menu(index))
         self.corner_section, self.mix_section = Section("Corners"), Section("Noise")
-        for choice, die in zip(self.labels, self.dice, strict=True):
+        for choice, picture, die in zip(self.labels, self.pictures, self.dice, strict=True):
             holder = QWidget()
-            line = row(choice, die, spacing=Space.XS)
+            line = row(choice, picture, die, spacing=Space.XS)
             line.setStretch(0, 1)
             holder.setLayout(line)
             self.corner_section.add(holder)
         self.new = Button("All other noise", "dice-five", tip="Begin anew from other noise")
         self.export_button = Button("Export the walk…", "export", tip="Save the walk around the corners")
+
+    def _picture_menu(self, index: int) -> QMenu:
+        """What a corner can begin from beside noise."""
+        interpolate, menu = self._interpolate, QMenu(self)
+        menu.addAction("A real digit", partial(interpolate.use_example, index))
+        drawing = menu.addAction("My drawing", partial(interpolate.use_drawing, index))
+        menu.addAction("A picture from a file…", partial(self._open, index))
+        menu.addSeparator()
+        clear = menu.addAction("Noise again", partial(interpolate.clear_picture, index))
+
+        def allow() -> None:
+            drawing.setEnabled(not self._session.draw.empty)
+            clear.setEnabled(bool(interpolate.settings.corners[index].picture))
+
+        menu.aboutToShow.connect(allow)
+        return menu
+
+    def _open(self, index: int) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "A picture to begin from", "", PICTURES)
+        if name:
+            self._interpolate.use_file(index, Path(name))
 
     def _arrange(self) -> None:
         words = QVBoxLayout()
@@ -194,8 +222,9 @@ class InterpolatePanel(Page):
         self.mixing.set_value(settings.mixing)
         names = interpolate.models
         self.model.set_choices([(name, name) for name in names or [settings.model]], settings.model)
-        for choice, corner in zip(self.labels, settings.corners, strict=True):
+        for choice, picture, corner in zip(self.labels, self.pictures, settings.corners, strict=True):
             choice.set_value(str(corner.label))
+            picture.setIcon(icon("image", "accent" if corner.picture else "muted"))
         for slider, share in zip(self.sliders, settings.shares, strict=True):
             slider.set_value(share)
         self.said.set_text(self._saying())
@@ -204,6 +233,8 @@ class InterpolatePanel(Page):
 
     def _saying(self) -> str:
         settings = self._interpolate.settings
+        if settings.mode == "pad" and any(corner.picture for corner in settings.corners):
+            return "The pictures were led back into the noise they would come from; between those lie all the others."
         if settings.mode == "pad":
             return "Every image begins in noise. Between two noises lies another one, and another digit."
         total = sum(settings.shares)

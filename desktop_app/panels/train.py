@@ -3,23 +3,29 @@
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop_app.panels.page import Page
 from desktop_app.panels.setup import TrainSetup
 from desktop_app.session import Session
 from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
-from desktop_app.widgets.controls import Section, StatCard
+from desktop_app.widgets.controls import Section, Segmented, StatCard
 from desktop_app.widgets.loss_plot import LossPlot
 from desktop_app.widgets.noise_map import NoiseMap
 from desktop_app.widgets.preview_strip import PreviewStrip
+from desktop_app.widgets.time_machine import TimeMachine
 from desktop_app.words import NETWORKS, TARGETS, count, data_title, duration, millions, preset_title
 from ml.events import Preview, TrainStep, Validated
 from ml.tables import curve
 
+LOOKS = (("noise", "Loss by noise"), ("past", "Time machine"))
+LOOK_TIPS = (
+    "Where the run learns: the loss at every amount of noise",
+    "How one digit came out of one noise, at every preview so far; click a preview to choose the digit",
+)
 FOOT_HEIGHT = 38
 NOTHING = "–"
 WIDE = 1100  # pixels from which there is room for one more number
@@ -47,6 +53,9 @@ class TrainPanel(Page):
         self.plot = LossPlot()
         self.noise_map = NoiseMap()
         self.previews = PreviewStrip()
+        self.time_machine = TimeMachine()
+        self.looking = Segmented(LOOKS, name="Below", tips=LOOK_TIPS)
+        self.below = QStackedWidget()
         self.runs = Section("Runs")
         self._run_rows: dict[str, RunRow] = {}
         self.unfinished = Section("Go on with")
@@ -74,7 +83,11 @@ class TrainPanel(Page):
         self.body.addLayout(header)
         self.body.addLayout(row(*self.stats.values(), spacing=10))
         self.body.addWidget(self.plot, 1)
-        self.body.addWidget(self.noise_map)
+        for widget in (self.noise_map, self.time_machine):
+            self.below.addWidget(widget)
+        self.below.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.body.addLayout(row(self.looking, 1))
+        self.body.addWidget(self.below)
         previews = Section("Previews from one noise")
         previews.add(self.previews)
         for widget in (previews, self.runs, self.unfinished, self.setup):
@@ -101,6 +114,11 @@ class TrainPanel(Page):
         train.begun.connect(self._begin)
         train.stepped.connect(self._add_step)
         train.previewed.connect(self._add_preview)
+        train.remembered.connect(self._show_remembered)
+        self.looking.valueChanged.connect(self._look_at)
+        self.previews.slider.valueChanged.connect(self.time_machine.slider.setValue)
+        self.time_machine.moved.connect(self.previews.slider.setValue)
+        self.previews.cellClicked.connect(self._look_at_digit)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -145,6 +163,7 @@ class TrainPanel(Page):
         self.plot.set_verdict("")
         self.noise_map.clear()
         self.previews.clear()
+        self.time_machine.set_previews([])
         for card in self.stats.values():
             card.set_value(NOTHING)
 
@@ -191,6 +210,7 @@ class TrainPanel(Page):
     def _row(self, name: str, folder: Path | None = None) -> "RunRow":
         if name not in self._run_rows:
             self._run_rows[name] = RunRow(name, self.plot, folder)
+            self._run_rows[name].opened.connect(self._train.look_back)
             self.runs.add(self._run_rows[name])
             self.runs.show()
         return self._run_rows[name]
@@ -220,6 +240,22 @@ class TrainPanel(Page):
 
     def _add_preview(self, event: Preview) -> None:
         self.previews.add(event.step, event.images)
+        self.time_machine.add(event)
+
+    def _show_remembered(self) -> None:
+        self.previews.clear()
+        for preview in self._train.previews:
+            self.previews.add(preview.step, preview.images)
+        self.time_machine.set_previews(self._train.previews)
+
+    def _look_at(self, what: str) -> None:
+        self.looking.set_value(what)
+        self.below.setCurrentWidget(self.noise_map if what == "noise" else self.time_machine)
+
+    def _look_at_digit(self, index: int) -> None:
+        """The way of one of the previews' images, in the time machine."""
+        self.time_machine.set_digit(index)
+        self._look_at("past")
 
     def _show_unfinished(self) -> None:
         layout = self.unfinished.body_layout
@@ -237,8 +273,10 @@ class TrainPanel(Page):
 class RunRow(QWidget):
     """A run in the list beside the plot: its colour, name and loss; a click hides and shows its curve.
 
-    That of an earlier run is read from its `folder` at the first click.
+    That of an earlier run is read from its `folder` at the first click; `opened(folder)` follows.
     """
+
+    opened = Signal(Path)
 
     def __init__(self, name: str, plot: LossPlot, folder: Path | None = None) -> None:
         super().__init__()
@@ -269,6 +307,7 @@ class RunRow(QWidget):
             self._plot.set_run(self._name, *values)
             if values.shape[1]:
                 self.set_loss(float(values[2, -1]))
+            self.opened.emit(self._folder)
             self._folder = None
         self._plot.set_visible(self._name, shown)
         self._dot.setEnabled(shown)

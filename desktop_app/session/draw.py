@@ -12,15 +12,15 @@ from desktop_app import work
 from desktop_app.jobs import Ended, Job, Work
 from desktop_app.settings import DEFAULT_MODEL, DrawSettings
 from desktop_app.work import Opened, Recognised
-from ml.config import SampleRequest
-from ml.drawn_image import pixels_of, to_text
+from ml.config import NO_LABEL, Corner, SampleRequest, SampleSettings
+from ml.drawn_image import THERE_AND_BACK, pixels_of, to_text
 from ml.errors import BadRequest
-from ml.events import Pixels, Progress, Sampled
+from ml.events import Frame, Pixels, Progress, Sampled
 
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
 
-SIDE, COUNT = 28, 9
+SIDE, COUNT, CLASSES = 28, 9, 10
 STEPS = 20  # of a variation; part of them lies above the noise it begins in
 REPAINT: dict[str, Any] = {"sampler": "ddpm", "steps": 20, "repeats": 2}
 UNDO_STEPS = 50
@@ -42,8 +42,10 @@ class Draw(QObject):
         self.drawing: Pixels = np.zeros((SIDE, SIDE), np.uint8)
         self.mask: Pixels = np.zeros((SIDE, SIDE), np.uint8)  # white: to be completed
         self.images: Pixels | None = None
+        self.captions: tuple[str, ...] = ()
         self.probabilities: np.ndarray | None = None
         self.status = ""
+        self._noise: Pixels = np.zeros((1, SIDE, SIDE), np.uint8)  # that the drawing comes from
         self._past: list[tuple[Pixels, Pixels]] = []
         self._job: Job | None = None
         self._asked = 0  # how often something was asked for
@@ -102,6 +104,11 @@ class Draw(QObject):
                 self.change(vary_from=min(request.vary_from, 40))
             self.drawing_changed.emit()
 
+    def take_result(self, index: int) -> None:
+        """One of the answers in place of the drawing."""
+        if self.images is not None and index < len(self.images):
+            self.take(self.images[index])
+
     def clear(self) -> None:
         self.take(np.zeros((SIDE, SIDE), np.uint8))
 
@@ -131,6 +138,8 @@ class Draw(QObject):
         completing = self.settings.task == "complete"
         if card is None or self.empty or (completing and not self.mask.any()):
             return None
+        if self.settings.task == "rebuild":
+            return self._rebuilding(card.name, card.header.defaults)
         own = {"model": card.name, "labels": (self.settings.label,) * COUNT, "source": to_text(self.drawing)}
         own |= (
             {"mask": to_text(self.mask), **REPAINT}
@@ -139,11 +148,22 @@ class Draw(QObject):
         )
         return SampleRequest.model_validate(card.header.defaults.model_dump() | own)
 
+    def _rebuilding(self, model: str, defaults: SampleSettings) -> SampleRequest:
+        """From the noise that the drawing comes from, without a class and as every class."""
+        classes = (NO_LABEL, *range(CLASSES))
+        count = len(classes)
+        noise = [Corner(picture=to_text(self.drawing)).model_dump()]
+        own = {"model": model, "labels": (NO_LABEL,) * count, "corners": noise, "weights": ((1.0,),) * count}
+        parent = SampleRequest.model_validate(defaults.model_dump() | own | dict(THERE_AND_BACK))
+        corners = [Corner(label=label).model_dump() for label in classes]
+        return parent.with_changes(parent=parent, corners=corners, weights=np.eye(count).tolist())
+
     def make(self) -> None:
         """Vary the drawing, or complete what is marked of it."""
         request = self.request()
         if request is not None:
-            self._submit(partial(work.sketching, request), "Drawing")
+            rebuilding = request.parent is not None
+            self._submit(partial(work.sketching, request, frames=rebuilding), "Drawing")
 
     def recognise(self) -> None:
         """Ask the diffusion model which digit it is."""
@@ -176,9 +196,10 @@ class Draw(QObject):
         if isinstance(event, Progress) and event.total:
             self.status = f"{event.what} {event.done} of {event.total}"
             self.busy_changed.emit()
+        elif isinstance(event, Frame) and event.step == 0:
+            self._noise = event.x_t[:1]
         elif isinstance(event, Sampled):
-            self.images = event.images
-            self.finished.emit()
+            self._show(event)
         elif isinstance(event, Recognised):
             self.probabilities = event.probabilities
             self.recognised.emit()
@@ -186,6 +207,13 @@ class Draw(QObject):
             self.take(event.image)
         elif isinstance(event, Ended):
             self._end()
+
+    def _show(self, done: Sampled) -> None:
+        self.images, self.captions = done.images, ()
+        if done.request.parent:
+            self.images = np.concatenate([self._noise, done.images])
+            self.captions = ("its noise", "and back", *(str(label) for label in range(CLASSES)))
+        self.finished.emit()
 
     def _end(self) -> None:
         self._job, self.status = None, ""

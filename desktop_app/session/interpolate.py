@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app import work
-from desktop_app.jobs import Ended, Job
+from desktop_app.jobs import Ended, Job, Work
 from desktop_app.settings import InterpolateSettings
+from desktop_app.work import Opened
 from ml import walks
 from ml.config import NO_LABEL, Corner, SampleRequest
+from ml.drawn_image import THERE_AND_BACK, to_text
 from ml.events import Pixels, Sampled
 from ml.export import Layout
 from ml.films import FILMS
@@ -72,13 +74,40 @@ class Interpolate(QObject):
         self.change(corners=[corner.model_dump() for corner in corners])
 
     def new_noise(self, index: int) -> None:
-        """Other noise for one corner."""
-        self.set_corner(index, seed=random.randrange(10_000))
+        """Other noise for one corner, in place of its picture if it has one."""
+        self.set_corner(index, seed=random.randrange(10_000), picture="")
 
     def new_seeds(self) -> None:
         """Other noise for every corner, or for the mixture of classes."""
-        corners = [corner.model_dump() | {"seed": random.randrange(10_000)} for corner in self.settings.corners]
+        new = [{"seed": random.randrange(10_000), "picture": ""} for _ in self.settings.corners]
+        corners = [corner.model_dump() | noise for corner, noise in zip(self.settings.corners, new, strict=True)]
         self.change(corners=corners, seed=random.randrange(10_000))
+
+    def use_example(self, index: int) -> None:
+        """A real digit as a corner: another one of its class, or of any."""
+        label = self.settings.corners[index].label
+        digit = random.randrange(10) if label == NO_LABEL else label
+        root = self._session.train.data_root
+        self._open(index, partial(work.example, digit, random.randrange(10_000), root))
+
+    def use_drawing(self, index: int) -> None:
+        """What is on the Draw page as a corner."""
+        self._open(index, partial(work.reading, self._session.draw.drawing.copy()))
+
+    def use_file(self, index: int, path: Path) -> None:
+        """A picture from a file as a corner."""
+        self._open(index, partial(work.opening, path))
+
+    def _open(self, index: int, task: Work) -> None:
+        self._session.submit(task, partial(self._on_opened, index))
+
+    def _on_opened(self, index: int, event: object) -> None:
+        if isinstance(event, Opened):
+            self.set_corner(index, picture=to_text(event.image), label=event.label)
+
+    def clear_picture(self, index: int) -> None:
+        """Back to the noise of a corner's seed."""
+        self.set_corner(index, picture="")
 
     def set_share(self, digit: int, share: float) -> None:
         """How much of a class is in the mixture, from 0 to 1."""
@@ -113,6 +142,8 @@ class Interpolate(QObject):
         if card is None:
             return None
         own = {"model": card.name, "labels": (NO_LABEL,) * len(weights), "mixing": self.settings.mixing}
+        if any(corner.picture for corner in corners):
+            own |= dict(THERE_AND_BACK)
         places = {"corners": [corner.model_dump() for corner in corners], "weights": weights}
         return SampleRequest.model_validate(card.header.defaults.model_dump() | own | places)
 
@@ -128,7 +159,8 @@ class Interpolate(QObject):
     def _draw_quickly(self) -> None:
         """By the student where there is one, and by the model itself once nothing moves any more."""
         request, student = self.here(), self._session.card(STUDENT)
-        if request is not None and student is not None and request.model == student.header.teacher:
+        at_once = request is not None and request.sampler != "ddim"  # a picture's noise is that of the full model
+        if request is not None and at_once and student is not None and request.model == student.header.teacher:
             quick = student.header.defaults.model_dump() | {"model": STUDENT, "steps": STUDENT_STEPS}
             self._draw(request.with_changes(**quick))
             self._rest.start()

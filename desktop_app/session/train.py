@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
 from desktop_app.settings import TrainSettings
+from desktop_app.work import Remembered
 from ml import paths, presets
 from ml.config import DRAWING, TrainConfig
 from ml.errors import BadRequest
@@ -52,6 +53,7 @@ class Train(QObject):
     stepped = Signal(object)  # TrainStep
     validated = Signal(object)  # Validated
     previewed = Signal(object)  # Preview
+    remembered = Signal()  # all previews that a run has kept
     saved = Signal()
 
     def __init__(self, session: "Session", settings: TrainSettings, data_root: Path | None) -> None:
@@ -70,6 +72,7 @@ class Train(QObject):
         self.unfinished: tuple[UnfinishedRun, ...] = ()
         self.curves: tuple[Path, ...] = ()  # folders of runs whose curves can be shown beside this one's
         self.contradiction = ""  # why the settings of one's own cannot be trained
+        self.previews: list[Preview] = []  # of the run that is shown
         self._estimates: dict[str, Estimate] = {}  # by recipe
         self._job: Job | None = None
         self._draw_when_saved = False
@@ -141,6 +144,18 @@ class Train(QObject):
     @staticmethod
     def _recipe(config: TrainConfig) -> str:
         return config.with_changes(minutes=None, epochs=None, steps=1).model_dump_json()
+
+    def look_back(self, folder: Path) -> None:
+        """Show the previews that a run has kept, unless another one is being trained."""
+        if not self._session.closing and (not self.active or folder == self.folder):
+            self._session.submit(partial(work.looking_back, folder), self._on_remembered)
+
+    def _on_remembered(self, event: object) -> None:
+        if isinstance(event, Remembered) and (not self.active or event.folder == self.folder):
+            newer = [preview for preview in self.previews if event.folder == self.folder]
+            known = {preview.step for preview in event.previews}
+            self.previews = [*event.previews, *(preview for preview in newer if preview.step not in known)]
+            self.remembered.emit()
 
     def use_data_root(self, folder: Path | None) -> None:
         """Look for data sets in that folder from now on; None: where downloads are kept."""
@@ -248,7 +263,7 @@ class Train(QObject):
         self._asked = (config, folder)
         self.run, self.last, self.finished = None, None, None
         self.status, self._draw_when_saved = "Starting", False
-        self._curve, self._held_out = [], []
+        self._curve, self._held_out, self.previews = [], [], []
         task = partial(work.training, config, folder, self.data_root, resume)
         self._job = self._session.submit(task, self._on_event, background=True)
         self._set_state("starting")
@@ -263,6 +278,8 @@ class Train(QObject):
                 self.run, self.status = event, ""
                 self._look_back(event)
                 self.begun.emit(self.name)
+                if event.step:
+                    self.look_back(event.run_dir)
                 if self.state == "starting":
                     self._set_state("running")
             case TrainStep():
@@ -273,6 +290,7 @@ class Train(QObject):
                 self._held_out.append(event.loss)
                 self.validated.emit(event)
             case Preview():
+                self.previews.append(event)
                 self.previewed.emit(event)
             case CheckpointSaved():
                 self._on_saved()

@@ -99,6 +99,23 @@ def test_what_is_marked_is_completed_and_the_rest_stays(panel: DrawPanel, draw: 
     assert draw.mask[14, 14] == 255 and not draw.mask[27].any()
 
 
+def test_a_drawing_is_led_into_its_noise_and_rebuilt_as_every_digit(panel: DrawPanel, draw: Draw, qtbot: QtBot) -> None:
+    seven(draw)
+    panel.task.button("rebuild").click()
+    assert panel.make.text() == "Rebuild it" and panel.noise.isHidden() and panel.label.isHidden()
+    with qtbot.waitSignal(draw.finished, timeout=WAIT_MS):
+        panel.make.click()
+    wait(qtbot, draw)
+    assert draw.images is not None and len(draw.images) == 12 == len(panel.results.images())
+    noise, back, *every = draw.images
+    assert np.abs(back.astype(int) - draw.drawing).mean() < 5 and np.abs(noise.astype(int) - draw.drawing).mean() > 40
+    assert (Judge.bundled("cpu").judge(np.stack(every)).labels == np.arange(10)).sum() >= 8
+    panel.results.cellClicked.emit(2 + 4)
+    assert np.array_equal(draw.drawing, every[4])
+    draw.undo()
+    assert np.abs(back.astype(int) - draw.drawing).mean() < 5
+
+
 def test_the_diffusion_model_says_which_digit_it_is(panel: DrawPanel, draw: Draw, qtbot: QtBot) -> None:
     seven(draw)
     with qtbot.waitSignal(draw.recognised, timeout=WAIT_MS):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
@@ -118,3 +119,32 @@ def test_the_page_is_as_it_was_at_the_next_start(panel: InterpolatePanel, window
     remembered = window.remember()
     assert remembered.interpolate.place == (0.25, 0.75) and remembered.interpolate.mixing == "lerp"
     assert type(remembered).model_validate_json(remembered.model_dump_json()) == remembered
+
+
+def test_real_digits_drawings_and_files_are_corners(
+    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    state = panel._interpolate
+    state.change(model="digits")
+    upper_left, upper_right = panel.pictures[0].menu(), panel.pictures[1].menu()
+    upper_left.aboutToShow.emit()
+    assert [action.isEnabled() for action in upper_left.actions()] == [True, False, True, True, False]
+    upper_left.actions()[0].trigger()  # a real digit
+    qtbot.waitUntil(lambda: bool(state.settings.corners[0].picture), timeout=WAIT_MS)
+    stroke = np.zeros((28, 28), np.uint8)
+    stroke[5:23, 13:15] = 255
+    window.session.draw.take(stroke)
+    upper_right.actions()[1].trigger()  # the drawing
+    qtbot.waitUntil(lambda: bool(state.settings.corners[1].picture), timeout=WAIT_MS)
+    assert state.settings.corners[1].label == 1 and panel.labels[1].value() == "1"
+    Image.fromarray(255 - stroke.T).save(tmp_path / "dash.png")
+    state.use_file(2, tmp_path / "dash.png")
+    qtbot.waitUntil(lambda: bool(state.settings.corners[2].picture), timeout=WAIT_MS)
+    panel.pad.moved.emit(1.0, 0.0)  # the corner that is the drawing
+    qtbot.waitUntil(lambda: state.here() == state._drawing or state._job is None, timeout=WAIT_MS)
+    rested(panel, qtbot)
+    assert state.image is not None and np.abs(state.image[0].astype(int) - stroke).mean() < 6 and not state.quick
+    assert "led back into the noise" in panel.said.full_text()
+    panel.pictures[1].menu().actions()[4].trigger()  # noise again
+    assert not state.settings.corners[1].picture
+    rested(panel, qtbot)

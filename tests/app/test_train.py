@@ -374,3 +374,31 @@ def test_a_curve_of_before_that_is_not_there_is_done_without(
 )
 def test_times_are_said_as_a_person_says_them(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(panel: TrainPanel, qtbot: QtBot) -> None:
+    train, machine = train_of(panel), panel.time_machine
+    panel.start_button.click()
+    until(qtbot, lambda: len(train.previews) >= 1)
+    panel.stop_button.click()
+    until(qtbot, lambda: not train.active)
+    assert len(train.previews) >= 2 and machine.shown() is train.previews[-1] and panel.previews.count() >= 2
+    panel.previews.cellClicked.emit(4)
+    assert panel.below.currentWidget() is machine and panel.looking.value() == "past"
+    assert np.array_equal(machine.strip.images(), train.previews[-1].film[:, 4])
+    machine.slider.setValue(0)
+    assert (
+        panel.previews.step() == train.previews[0].step and f"{train.previews[0].step:,} steps" in machine.title.text()
+    )
+    assert np.array_equal(machine.strip.images(), train.previews[0].film[:, 4])
+    kept = [preview.film.copy() for preview in train.previews]
+    panel.previews.slider.setValue(len(kept) - 1)
+    assert machine.slider.value() == len(kept) - 1
+    assert train.folder is not None
+    train.previews = []
+    with qtbot.waitSignal(train.remembered, timeout=WAIT_MS):
+        train.look_back(train.folder)  # as a click on a run of before does
+    assert all(np.array_equal(a.film, b) for a, b in zip(train.previews, kept, strict=True))
+    assert panel.previews.count() == len(kept)
+    panel.looking.button("noise").click()
+    assert panel.below.currentWidget() is panel.noise_map

@@ -8,9 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from ml import interpolation, pipeline, walks
+from ml import data, interpolation, library, pipeline, walks
+from ml.checkpoint import load_header
 from ml.cli import main
 from ml.config import NO_LABEL, Corner, SampleRequest
+from ml.drawn_image import to_text
 from ml.errors import BadRequest
 from ml.events import Sampled
 from ml.judge import Judge
@@ -121,3 +123,27 @@ def test_the_walk_from_the_command_line_is_a_film_that_proves_itself(tmp_path: P
     assert main(["verify", str(tmp_path / "walk-again.gif")]) == 0
     assert main([*ask, "--out", str(tmp_path / "strip.png")]) == 0
     assert main(["verify", str(tmp_path / "strip.png")]) == 0
+
+
+def test_a_real_digit_as_a_corner_is_drawn_again_and_walked_from(mnist_root: Path) -> None:
+    test = data.load("mnist", mnist_root, split="test")
+    picked = [int((test.labels == digit).nonzero()[4]) for digit in (4, 9)]
+    digits = test.images[picked, 0].numpy()
+    corners = tuple(Corner(picture=to_text(image), label=label) for image, label in zip(digits, (4, 9), strict=True))
+    settings = load_header(library.find("digits")).defaults.with_changes(sampler="ddim", steps=20)
+    weights = walks.path((0, 1), 7)
+    request = SampleRequest.model_validate(
+        settings.model_dump() | {"model": "digits", "labels": (NO_LABEL,) * 7, "corners": corners, "weights": weights}
+    )
+    walk = sample(request)
+    apart = np.abs(walk[[0, -1]].astype(int) - digits).mean(axis=(1, 2))
+    assert (apart < 4).all(), apart  # of 255: through noise and back
+    read = Judge.bundled().judge(walk)
+    assert read.labels[0] == 4 and read.labels[-1] == 9 and set(read.labels) <= {4, 9}
+    assert np.array_equal(sample(request.alone(3))[0], walk[3])
+
+
+def test_a_picture_of_another_size_is_no_corner(tiny_run: Path) -> None:
+    corners = (Corner(picture=to_text(np.zeros((20, 20), np.uint8))),)
+    with pytest.raises(BadRequest, match="cannot be read"):
+        sample(SampleRequest(model=str(tiny_run), steps=2, corners=corners, weights=((1.0,),)))

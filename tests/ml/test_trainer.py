@@ -34,6 +34,7 @@ from ml.events import (
 from ml.run import CONFIG_FILE, LossByNoise, Run
 from ml.tables import LOSS_FILE, NOISE_FILE, VALIDATION_FILE, Table
 from ml.text import vocabulary_size
+from ml.time_machine import FOLDER as PREVIEWS
 from ml.trackers import FOLDER as TENSORBOARD
 from ml.trainer import train
 from tests.tiny import tiny_config
@@ -344,7 +345,7 @@ def test_a_full_disk_is_told_of_and_the_old_files_stay_whole(tmp_path: Path, mon
         stop_after(tiny_config(), folder, 4, resume=True)
     assert before == {name: (folder / name).read_bytes() for name in (STATE_FILE, MODEL_FILE)}
     kept = {path.name for path in folder.iterdir()}
-    assert kept == {STATE_FILE, MODEL_FILE, LOSS_FILE, VALIDATION_FILE, CONFIG_FILE, TENSORBOARD}
+    assert kept == {STATE_FILE, MODEL_FILE, LOSS_FILE, VALIDATION_FILE, CONFIG_FILE, TENSORBOARD, PREVIEWS}
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(tiny_run: Path) -> None:

@@ -1,0 +1,56 @@
+"""A diffusion model ready to sample, loaded once."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ml import library
+from ml.checkpoint import ModelHeader, file_hash, fit, load_model
+from ml.config import DRAWING, DeviceName, ModelConfig
+from ml.device import pick, tune
+from ml.errors import BadRequest
+from ml.models import build
+from ml.models.autoencoder import LatentModel
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A diffusion model ready to sample."""
+
+    name: str
+    header: ModelHeader
+    network: torch.nn.Module
+    device: torch.device
+    hash: str
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.header.model
+
+    def pixels(self, x: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [-1, 1] from what the network works on: themselves, or latents to be decoded."""
+        return self.network.codec.decode(x) if isinstance(self.network, LatentModel) else x
+
+
+def load(name: str, device: DeviceName = "auto") -> LoadedModel:
+    """The model of that name (see `library.find`), on that device; loaded once while its file does not change."""
+    path = library.find(name)
+    return _load(name, path, path.stat().st_mtime_ns, device)
+
+
+@lru_cache(maxsize=4)
+def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedModel:
+    where = pick(device).torch_device
+    tune(where)
+    header, weights = load_model(path)
+    if header.model.network not in DRAWING:
+        raise BadRequest(
+            f"{name!r} is no diffusion model: it reads images and does not draw them.", "Choose a diffusion model."
+        )
+    network = build(header.model)
+    fit(network, weights, str(path))
+    network = network.to(where).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    return LoadedModel(name, header, network, where, file_hash(path))

@@ -1,0 +1,77 @@
+"""What a run keeps of its past: previews with their whole denoising, and models at doubling steps."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml import library, pipeline, time_machine
+from ml.config import SampleRequest
+from ml.control import RunControl
+from ml.errors import BadRequest
+from ml.events import Preview, RunFinished, Sampled
+from ml.run import FIRST_SNAPSHOT
+from ml.trainer import train
+from tests.tiny import tiny_config
+
+
+def preview(step: int, value: int = 0, shape: tuple[int, ...] = (3, 2, 8, 8)) -> Preview:
+    film = np.random.default_rng(step).integers(0, 256, shape, np.uint8) + np.uint8(value)
+    return Preview(step, film[-1], (4, 5), film)
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 8, 8), (5, 2, 8, 8, 3)])
+def test_previews_come_back_as_they_were(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    for step in (10, 20):
+        time_machine.keep(tmp_path, preview(step, shape=shape))
+    found = time_machine.remembered(tmp_path, (4, 5), 8)
+    assert [each.step for each in found] == [10, 20] and found[0].labels == (4, 5)
+    for each in found:
+        assert np.array_equal(each.film, preview(each.step, shape=shape).film)
+        assert np.array_equal(each.images, each.film[-1])
+
+
+def test_a_long_run_keeps_fewer_but_its_first_and_latest(tmp_path: Path) -> None:
+    for step in range(1, 3 * time_machine.MOST):
+        time_machine.keep(tmp_path, preview(step))
+    steps = [each.step for each in time_machine.remembered(tmp_path, (4, 5), 8)]
+    assert steps[0] == 1 and steps[-1] == 3 * time_machine.MOST - 1
+    assert time_machine.MOST / 2 <= len(steps) <= time_machine.MOST
+
+
+def test_what_cannot_be_read_is_left_out_and_the_future_forgotten(tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        time_machine.keep(tmp_path, preview(step))
+    (tmp_path / time_machine.FOLDER / "00000002.png").write_bytes(b"no picture")
+    (tmp_path / time_machine.FOLDER / "notes.png").write_bytes(b"somebody's own")
+    assert [each.step for each in time_machine.remembered(tmp_path, (4, 5), 8)] == [1, 3]
+    assert time_machine.remembered(tmp_path, (4, 5, 6), 8) == []  # of another model
+    time_machine.forget_after(tmp_path, 2)
+    assert [each.step for each in time_machine.remembered(tmp_path, (4, 5), 8)] == [1]
+
+
+def test_a_run_keeps_its_way_and_models_of_before_can_be_drawn_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
+    folder = tmp_path / "runs" / "mine"
+    events = list(train(tiny_config(steps=4 * FIRST_SNAPSHOT + 20), folder, device="cpu"))
+    assert isinstance(events[-1], RunFinished)
+    shown = [event for event in events if isinstance(event, Preview)]
+    kept = time_machine.remembered(folder, shown[0].labels, 28)
+    assert [each.step for each in kept] == sorted({each.step for each in shown})
+    last = shown[-1]
+    assert np.array_equal(kept[-1].film, last.film) and last.film.shape[1:] == last.images.shape
+    assert last.film[0].std() > 50  # noise
+    names = [path.stem for path in library.snapshots("mine")]
+    assert [int(name) for name in names] == [FIRST_SNAPSHOT, 2 * FIRST_SNAPSHOT, 4 * FIRST_SNAPSHOT]
+    images = []
+    for model in ("mine@100", "mine@400", "mine"):
+        request = SampleRequest(model=model, labels=(3,), steps=3)
+        *_, done = pipeline.sample(request, device="cpu", frames=False, control=RunControl())
+        assert isinstance(done, Sampled)
+        images.append(done.images)
+    assert not np.array_equal(images[0], images[1]) and not np.array_equal(images[1], images[2])
+    assert str(library.find(f"{folder}@200")).endswith("00000200.safetensors")
+    with pytest.raises(BadRequest, match="no model 'mine@300'"):
+        library.find("mine@300")

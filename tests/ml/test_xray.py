@@ -1,0 +1,56 @@
+"""The look inside guidance: against the network asked directly, and against the sampler that guides with it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ml import pipeline
+from ml.config import NO_LABEL, SampleRequest
+from ml.control import RunControl
+from ml.denoiser import NetworkDenoiser, to_eps
+from ml.errors import BadRequest
+from ml.images import to_uint8
+from ml.trajectory import steps
+from ml.xray import xray
+
+REQUEST = SampleRequest(model="digits", labels=(4,), seed=9, steps=6, guidance=2.0, guidance_to=1e4)
+
+
+def test_every_step_shows_what_the_network_says_with_and_without_the_class() -> None:
+    model = pipeline.load("digits", "cpu")
+    network = NetworkDenoiser(model.network, model.config.prediction)
+    found = list(xray(model, REQUEST))
+    assert [each.step for each in found] == list(range(6)) and all(each.images.shape == (3, 28, 28) for each in found)
+    with torch.no_grad():
+        for each, step in zip(found, steps(model, REQUEST), strict=False):
+            cond, uncond = (
+                to_eps(network(step.x_t, step.level, torch.tensor([label])), step.x_t, step.level) for label in (4, 10)
+            )
+            guided = to_eps(step.x0_hat, step.x_t, step.level)  # what the sampler went on with
+            torch.testing.assert_close(uncond + 2 * (cond - uncond), guided, atol=2e-3, rtol=1e-3)
+            assert np.abs(to_uint8(cond / 3)[0].astype(int) - each.images[0]).max() <= 1
+            assert np.abs(to_uint8(uncond / 3)[0].astype(int) - each.images[1]).max() <= 1
+            assert each.pull == pytest.approx(float((cond - uncond).square().mean().sqrt()), rel=1e-3)
+
+
+def test_outside_its_interval_nothing_is_added() -> None:
+    narrow = REQUEST.with_changes(guidance_from=0.5, guidance_to=3.0)
+    shares = {each.w for each in xray(pipeline.load("digits", "cpu"), narrow)}
+    assert shares == {1.0, 2.0}
+
+
+def test_without_a_class_there_is_nothing_to_see(tiny_unconditional: Path) -> None:
+    for model, label in (("digits", NO_LABEL), (str(tiny_unconditional), NO_LABEL)):
+        request = REQUEST.with_changes(model=model, labels=(label,))
+        with pytest.raises(BadRequest, match="Nothing guides"):
+            next(xray(pipeline.load(model, "cpu"), request))
+
+
+def test_it_stops_when_told_to() -> None:
+    control = RunControl()
+    looking = xray(pipeline.load("digits", "cpu"), REQUEST, control)
+    next(looking)
+    control.cancel()
+    assert list(looking) == []
