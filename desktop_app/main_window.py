@@ -46,6 +46,7 @@ PAGES = (
     ("interpolate", "Interpolate", "intersect"),
     ("draw", "Draw", "pencil-simple"),
     ("explore", "Explore", "compass"),
+    ("models", "Models", "cube"),
 )
 SMALLEST = (1024, 700)
 FIRST_SIZE = (1280, 800)
@@ -260,6 +261,8 @@ class MainWindow(QMainWindow):
             for run in train.unfinished:
                 if run.name == argument:
                     train.go_on(run)
+        elif name == "models":
+            self.session.library.remedy(argument)
         elif name == "show":
             QDesktopServices.openUrl(QUrl.fromLocalFile(argument))
 
@@ -334,6 +337,7 @@ class MainWindow(QMainWindow):
             explore=self.session.explore.settings,
             draw=self.session.draw.settings,
             interpolate=self.session.interpolate.settings,
+            models=self.session.library.settings,
             page=self.rail.page(),
             theme=theme().mode,
             reduced_motion=theme().reduced_motion,
@@ -383,6 +387,8 @@ def page_class(key: str) -> Callable[[Session], Page]:
             from desktop_app.panels.draw import DrawPanel as Panel
         case "explore":
             from desktop_app.panels.explore import ExplorePanel as Panel
+        case "models":
+            from desktop_app.panels.models import ModelsPanel as Panel
         case _:
             return GeneratePanel
     return Panel

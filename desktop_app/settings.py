@@ -71,6 +71,13 @@ class DrawSettings(Description):
     pen: float = Field(default=1.3, ge=0.5, le=4, description="radius in pixels")
 
 
+class ModelsSettings(Description):
+    """The Models page."""
+
+    chosen: str = DEFAULT_MODEL
+    count: Literal[100, 300, 1000] = Field(default=1000, description="how many digits a model is scored on")
+
+
 class AppSettings(Description):
     """All that is remembered."""
 
@@ -80,7 +87,8 @@ class AppSettings(Description):
     explore: ExploreSettings = ExploreSettings()
     interpolate: InterpolateSettings = InterpolateSettings()
     draw: DrawSettings = DrawSettings()
-    page: Literal["generate", "train", "interpolate", "draw", "explore"] = "generate"
+    models: ModelsSettings = ModelsSettings()
+    page: Literal["generate", "train", "interpolate", "draw", "explore", "models"] = "generate"
     theme: Literal["system", "light", "dark"] = "system"
     reduced_motion: bool = False
     data_root: Path | None = None

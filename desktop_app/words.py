@@ -15,7 +15,14 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-NETWORKS = {"unet": "U-Net", "textbook": "Textbook U-Net", "shuffle": "ShuffleNet U-Net", "judge": "Classifier"}
+NETWORKS = {
+    "unet": "U-Net",
+    "textbook": "Textbook U-Net",
+    "shuffle": "ShuffleNet U-Net",
+    "judge": "Classifier",
+    "clip": "CLIP",
+    "autoencoder": "Autoencoder",
+}
 DATA = {
     "mnist": "MNIST",
     "fashion-mnist": "Fashion-MNIST",
@@ -65,3 +72,8 @@ def count(number: int, what: str) -> str:
 def millions(number: int) -> str:
     """0.47 M, 295 k."""
     return f"{number / 1e6:.1f} M" if number >= 950_000 else f"{number / 1e3:.0f} k"
+
+
+def megabytes(size: int) -> str:
+    """1.2 MB, 43 MB."""
+    return f"{size / 1e6:.0f} MB" if size >= 10e6 else f"{size / 1e6:.1f} MB"

@@ -1,7 +1,10 @@
 """Models and training states as safetensors files whose header carries their validated description."""
 
 import hashlib
+import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -103,7 +106,7 @@ def fit(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
 def agree(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:
     """Raises BadFile naming the first tensor that is not as expected, and how it is."""
     for name in sorted(expected.keys() | found.keys()):
-        want, have = _form(expected.get(name)), _form(found.get(name))
+        want, have = shape_of(expected.get(name)), shape_of(found.get(name))
         if want != have:
             raise BadFile(
                 f"{source} does not fit its own description: {name}: expected {want}, found {have}.",
@@ -111,7 +114,7 @@ def agree(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) ->
             )
 
 
-def _form(tensor: Tensor | None) -> str:
+def shape_of(tensor: Tensor | None) -> str:
     """Shape and, where it holds anything but real numbers of some precision, type."""
     if tensor is None:
         return "nothing of that name"
@@ -125,22 +128,37 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def describes_itself(path: Path) -> bool:
+    """Whether a safetensors file says what it holds, as Noiseloom's do; raises BadFile where it is no such file."""
+    with _opened(path) as file:
+        return KEY in (file.metadata() or {})
+
+
+def count_parameters(path: Path) -> int:
+    """How many numbers a safetensors file holds, by its header alone; raises BadFile."""
+    with _opened(path) as file:
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+
+
 def _read(path: Path, weights: bool = True) -> tuple[str, dict[str, Tensor]]:
+    with _opened(path) as file:
+        text = (file.metadata() or {}).get(KEY)
+        if text is None:
+            raise BadFile(f"{path} was not written by Noiseloom: it has no description.", "Use a model from Noiseloom.")
+        return text, {name: file.get_tensor(name) for name in file.keys()} if weights else {}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[safe_open]:
     if not os.path.isfile(path):  # False for any path; pathlib raises for one that is too long or closed to us
         raise BadFile(f"There is no file {path}.", "Check the path, or see `python -m ml models`.")
     try:
         with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(KEY)
-            if text is None:
-                raise BadFile(
-                    f"{path} was not written by Noiseloom: it has no description.", "Use a model from Noiseloom."
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()} if weights else {}  # noqa: SIM118
+            yield file
     except (SafetensorError, OSError, ValueError) as error:
         raise BadFile(
             f"{path} is damaged or not a model file ({error}).", "Use another file, or train again."
         ) from error
-    return text, tensors
 
 
 def _errno_of(error: SafetensorError) -> int:

@@ -392,10 +392,10 @@ def _to_evaluate(model: str, count: int, given: dict[str, Any]) -> SampleRequest
     """The request of `count` images, evenly over the model's classes."""
     from ml import library
     from ml.checkpoint import load_header
+    from ml.evaluate import evenly
 
     header = load_header(library.find(model))
-    classes = header.model.num_classes
-    labels = tuple(k % classes for k in range(count)) if classes else (NO_LABEL,) * count
+    labels = evenly(header.model, count)
     changes = {name: value for name, value in given.items() if value is not None}
     return checked(SampleRequest, header.defaults.model_dump() | changes | {"model": model, "labels": labels})
 

@@ -30,6 +30,7 @@ MODELS: dict[Route, str] = {"class": "digits", "text": "text", "clip": "uncondit
 CLIP_MODEL = "digit-clip"
 DRAWING = ("unet", "textbook", "shuffle")  # networks that are diffusion models
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
+DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
 C = TypeVar("C", bound="Description")
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ml import data, pipeline
-from ml.config import NO_LABEL, Description, DeviceName, SampleRequest
+from ml.config import NO_LABEL, Description, DeviceName, ModelConfig, SampleRequest
 from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
@@ -41,6 +41,11 @@ class Report(Description):
     recall: float
     memorised: int
     seconds_per_image: float | None = None
+
+
+def evenly(model: ModelConfig, count: int) -> tuple[int, ...]:
+    """The labels of `count` images, evenly over a model's classes."""
+    return tuple(k % model.num_classes for k in range(count)) if model.num_classes else (NO_LABEL,) * count
 
 
 def evaluate_model(

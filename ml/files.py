@@ -67,6 +67,17 @@ def make_folder(path: Path | str) -> Path:
     return path
 
 
+def move(source: Path, target: Path) -> None:
+    """Give a file or folder another place on the same disk; raises CannotWrite, also where something is there."""
+    try:
+        if target.exists() and not target.samefile(source):  # the same where only capitals differ
+            raise FileExistsError(errno.EEXIST, "")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(target)
+    except OSError as error:
+        raise _refusal(f"move {source.name} to {target}", error) from error
+
+
 def free_name(path: Path | str) -> Path:
     """`path` if nothing has that name yet, else the first free one of name-2, name-3, ... with its suffix."""
     path = Path(path)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ml import library
 from ml.checkpoint import fit, load_model
-from ml.config import DeviceName
+from ml.config import DIGITS, DeviceName
 from ml.device import pick
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
@@ -18,7 +18,6 @@ from ml.models.classifier import Classifier, logits_from_features
 
 NAME = "judge"
 BATCH = 500
-DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
 
 
 class Verdict(NamedTuple):

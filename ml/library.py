@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from ml import paths
-from ml.checkpoint import MODEL_FILE, SNAPSHOTS, ModelHeader, load_header
+from ml.checkpoint import MODEL_FILE, SNAPSHOTS, ModelHeader, count_parameters, load_header
 from ml.config import Description, parse
 from ml.errors import BadFile, BadRequest
 
@@ -27,6 +27,8 @@ class ModelCard(Description):
     path: Path
     bundled: bool
     header: ModelHeader
+    parameters: int
+    size: int = Field(description="of the file, in bytes")
     title: str = ""
     about: str = ""
     scores: dict[str, Any] = Field(default_factory=dict)
@@ -84,8 +86,10 @@ def card(path: Path) -> ModelCard | None:
     sidecar = path.with_suffix(".json")
     try:
         header = load_header(path)
+        parameters, size = count_parameters(path), path.stat().st_size
         extra = parse(Scores, sidecar.read_bytes(), str(sidecar)) if sidecar.is_file() else Scores()
     except (BadFile, OSError):
         return None
     bundled = path.parent == bundled_folder()
-    return ModelCard(name=name, path=path, bundled=bundled, header=header, **extra.model_dump())
+    seen = {"name": name, "path": path, "bundled": bundled, "parameters": parameters, "size": size}
+    return ModelCard.model_validate({**seen, "header": header, **extra.model_dump()})

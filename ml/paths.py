@@ -43,8 +43,28 @@ def user_datasets() -> Path:
     return user_data() / "datasets"
 
 
+def trash() -> Path:
+    """What was thrown away and can be taken back."""
+    return user_data() / "trash"
+
+
 def new_run(name: str) -> Path:
-    """A folder for a run of that name, or of name-2, name-3, ...: one that is free, and no bundled model's name."""
+    """A folder for a run of that name, or of name-2, name-3, ...: one that no other model has."""
+    return user_runs() / free_model_name(name)
+
+
+def is_bundled(name: str) -> bool:
+    """Whether a model that ships with the program has that name."""
+    return name.casefold() in {path.stem for path in (resources() / "models").glob("*.safetensors")}
+
+
+def is_taken(name: str) -> bool:
+    """Whether a model or run has that name."""
+    own = (user_models() / f"{name}.safetensors", user_runs() / name)
+    return is_bundled(name) or any(path.exists() for path in own)
+
+
+def free_model_name(name: str) -> str:
+    """That name, or the first of name-2, name-3, ... that no model or run has."""
     names = chain([name], (f"{name}-{n}" for n in count(2)))
-    bundled = {path.stem for path in (resources() / "models").glob("*.safetensors")}
-    return next(user_runs() / one for one in names if one not in bundled and not (user_runs() / one).exists())
+    return next(one for one in names if not is_taken(one))

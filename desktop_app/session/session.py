@@ -14,6 +14,7 @@ from desktop_app.session.files import Files
 from desktop_app.session.generate import Generate
 from desktop_app.session.interpolate import Interpolate
 from desktop_app.session.message import Message
+from desktop_app.session.models import Models
 from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings
 from desktop_app.work import Ready
@@ -56,14 +57,16 @@ class Session(QObject):
         self.draw = Draw(self, settings.draw)
         self.interpolate = Interpolate(self, settings.interpolate)
         self.train = Train(self, settings.train, settings.data_root)
+        self.library = Models(self, settings.models)
         self.files = Files(self)
-        self.activities: tuple[Generate | Draw | Explore | Files, ...] = (
+        self.activities: tuple[Generate | Draw | Explore | Models | Files, ...] = (
             self.generate,
             self.draw,
             self.explore,
+            self.library,
             self.files,
         )  # stopped in this order
-        self._jobs: dict[int, tuple[Job, Handler]] = {}
+        self._jobs: dict[int, tuple[Job, Handler, Remedies]] = {}
         self._drain = QTimer(self, singleShot=True, interval=FRAME_MS)
         self._drain.timeout.connect(self._read_mail)
         self.lane.rang.connect(self._rang, Qt.ConnectionType.QueuedConnection)
@@ -78,10 +81,13 @@ class Session(QObject):
         """Find out anew what there is: device, models, runs."""
         self.submit(work.warm_up, self._on_look)
 
-    def submit(self, task: Work, handler: Handler, *, background: bool = False) -> Job:
-        """Have the lane do something; `handler` gets its events, at last `Ended`."""
+    def submit(
+        self, task: Work, handler: Handler, *, background: bool = False, remedies: Remedies | None = None
+    ) -> Job:
+        """Have the lane do something; `handler` gets its events, at last `Ended`. `remedies` for when it fails."""
         job = Job(task, background)
-        self._jobs[job.number] = (job, handler)
+        usual = REMEDIES if background else EXPORT_REMEDIES
+        self._jobs[job.number] = (job, handler, usual if remedies is None else remedies)
         self.lane.submit(job)
         return job
 
@@ -129,12 +135,12 @@ class Session(QObject):
 
     def _read_mail(self) -> None:
         for number, event in self.lane.mailbox.drain():
-            job, handler = self._jobs[number]
+            _, handler, remedies = self._jobs[number]
             if isinstance(event, Ended):
                 del self._jobs[number]
             handler(event)
             if isinstance(event, Failed):
-                self.report(event, REMEDIES if job.background else EXPORT_REMEDIES)
+                self.report(event, remedies)
 
     def _on_look(self, event: object) -> None:
         self.status = event.what if isinstance(event, Progress) else ""

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml import export, pipeline
+from ml import branching, export, pipeline
 from ml.cli import main
-from ml.config import SampleRequest, SamplerName
+from ml.config import Corner, SampleRequest, SamplerName
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled
+from ml.judge import Judge
 
 SAMPLERS: list[SamplerName] = ["ddpm", "ddpm-clip", "ddim", "dpm++", "heun", "euler"]
 AT = 4
@@ -57,8 +58,6 @@ def test_up_to_where_it_branches_off_every_pixel_is_its_parents(changes: dict[st
 
 
 def test_a_branch_of_one_digit_into_all_is_decided_early_and_not_late() -> None:
-    from ml.judge import Judge
-
     seeds = (int(DIGITS.seed),) * 10
     parent = DIGITS.with_changes(labels=(3,) * 10, seeds=seeds)
     alone = draw(DIGITS.with_changes(labels=(3,)))[0][0]
@@ -100,3 +99,37 @@ def test_what_cannot_be_branched_is_said(tiny_run: Path) -> None:
     with pytest.raises(ValueError, match="more than 20 times"):
         for _ in range(30):
             deep = branch(deep, 2)
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_ways_on_from_one_image(tiny_run: Path, twice: bool) -> None:
+    parent = DIGITS.with_changes(model=str(tiny_run), sampler="ddpm")
+    if twice:
+        parent = branch(parent, 2, labels=(7, 8, 9))
+    (images, frames), count = draw(parent), 4
+    for request in (
+        branching.into_every_class(parent, 1, AT, 10),
+        branching.into_other_noises(parent, 1, AT, count),
+    ):
+        ways, theirs = draw(request)
+        assert len(np.unique(ways.reshape(len(ways), -1), axis=0)) == len(ways)
+        for step in range(AT):
+            assert all(np.array_equal(image, frames[step].x_t[1]) for image in theirs[step].x_t)
+        same = parent.labels[1] if len(ways) == 10 else 0
+        assert np.array_equal(ways[same], images[1])  # the way that changes nothing
+
+
+def test_other_settings_go_on_from_a_step_and_keep_classes_where_their_number_differs() -> None:
+    settings = DIGITS.with_changes(guidance=9.0, steps=3, sampler="ddim")
+    found = branching.with_settings(DIGITS, AT, settings, (1, 1, 1))
+    assert (found.guidance, found.steps, found.sampler, found.labels) == (9.0, 3, "ddim", (1, 1, 1))
+    assert found.parent == DIGITS and found.seed == DIGITS.seed
+    assert branching.with_settings(DIGITS, AT, settings, (1, 1)).labels == DIGITS.labels
+
+
+def test_an_image_between_corners_goes_on_as_every_class() -> None:
+    corners = (Corner(seed=1, label=3), Corner(seed=2, label=8))
+    between = DIGITS.with_changes(labels=(-1, -1), corners=corners, weights=((1.0, 0.0), (0.5, 0.5)))
+    ways, frames = draw(branching.into_every_class(between, 1, 1, 10))
+    assert np.array_equal(frames[0].x_t[0], draw(between.alone(1))[1][0].x_t[0])
+    assert (Judge.bundled().judge(ways).labels == np.arange(10)).sum() >= 9

@@ -1,0 +1,288 @@
+"""What a person does with models of their own, on real files: nothing is lost, nothing half-written, nothing run."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from ml import foreign, library, own_models, paths, presets, trash
+from ml.checkpoint import MODEL_FILE, load_model
+from ml.errors import BadFile, BadRequest, CannotWrite
+from ml.evaluate import Report
+from ml.library import ModelCard, Scores
+from ml.own_models import Choices
+from tests.tiny import TINY
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> Path:
+    """A person's folder with the model `kept`, its card, and the run `mine`."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("NOISELOOM_HOME", str(home))
+    (home / "models").mkdir(parents=True)
+    shutil.copy(tiny_run / MODEL_FILE, home / "models" / "kept.safetensors")
+    card = Scores(about="a tiny one", scores={"images": 100, "seed 1": {"accuracy": 0.5}})
+    (home / "models" / "kept.json").write_text(card.model_dump_json())
+    shutil.copytree(tiny_run, home / "runs" / "mine")
+    return home
+
+
+def card(name: str) -> ModelCard:
+    return next(card for card in library.cards() if card.name == name)
+
+
+def names() -> set[str]:
+    return {card.name for card in library.cards() if not card.bundled}
+
+
+def content(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def tiny_weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_model(run / MODEL_FILE)[1]
+
+
+# ---- names
+
+
+@pytest.mark.parametrize(
+    "name", ["", "  ", ".", "..", "a..b", "a/b", "a\\b", ".hidden", "x" * 51, "nul\0", "a\nb", "a:b"]
+)
+def test_a_name_that_could_lead_elsewhere_is_refused(home: Path, name: str) -> None:
+    before = content(home)
+    with pytest.raises(BadRequest, match="is no name"):
+        own_models.rename(card("kept"), name)
+    assert content(home) == before
+
+
+@pytest.mark.parametrize("name", ["digits", "Digits", "judge", "model"])
+def test_a_bundled_models_name_stays_its_own(home: Path, name: str) -> None:
+    with pytest.raises(BadRequest, match="belongs to Noiseloom"):
+        own_models.rename(card("kept"), name)
+
+
+def test_a_name_in_use_is_refused(home: Path) -> None:
+    for name in ("mine", "kept"):
+        other = card("kept" if name == "mine" else "mine")
+        with pytest.raises(BadRequest, match="already"):
+            own_models.rename(other, name)
+    assert names() == {"kept", "mine"}
+
+
+# ---- renaming
+
+
+def test_a_model_is_renamed_with_its_card_and_a_run_with_its_folder(home: Path) -> None:
+    run = content(home / "runs" / "mine")
+    assert own_models.rename(card("kept"), " Größe 2 (v1.5) ") == "Größe 2 (v1.5)"
+    assert own_models.rename(card("mine"), "first") == "first"
+    assert names() == {"Größe 2 (v1.5)", "first"}
+    assert card("Größe 2 (v1.5)").about == "a tiny one"
+    assert content(home / "runs" / "first") == run and not (home / "runs" / "mine").exists()
+    assert own_models.rename(card("first"), "first") == "first"
+
+
+def test_bundled_models_stay(home: Path) -> None:
+    for action in (lambda: own_models.rename(card("digits"), "mein"), lambda: own_models.delete(card("digits"))):
+        with pytest.raises(BadRequest, match="comes with Noiseloom"):
+            action()
+    assert (library.bundled_folder() / "digits.safetensors").is_file()
+
+
+# ---- export and import
+
+
+def test_a_model_goes_out_with_its_card_and_comes_in_again(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "away").mkdir()
+    out = own_models.export_model(card("kept"), tmp_path / "away" / "shared.v2")
+    assert content(tmp_path / "away") == {"shared.v2.safetensors", "shared.v2.json"}
+    assert own_models.import_model(out) == "shared.v2"
+    assert own_models.import_model(out) == "shared.v2-2"
+    for name in ("shared.v2", "shared.v2-2"):
+        assert card(name).about == "a tiny one" and card(name).scores == card("kept").scores
+        assert (home / "models" / f"{name}.safetensors").read_bytes() == card("kept").path.read_bytes()
+
+
+def test_a_bundled_model_can_be_taken_along_and_is_ones_own_then(home: Path, tmp_path: Path) -> None:
+    out = own_models.export_model(card("judge"), tmp_path / "judge.safetensors")
+    assert own_models.import_model(out) == "judge-2" and not card("judge-2").bundled
+
+
+def test_an_export_overwrites_no_strangers_file(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_text("precious")
+    with pytest.raises(BadRequest, match=r"data\.json is in that folder"):
+        own_models.export_model(card("kept"), tmp_path / "data.safetensors")
+    with pytest.raises(BadRequest, match="the model itself"):
+        own_models.export_model(card("kept"), card("kept").path)
+    with pytest.raises(CannotWrite):
+        own_models.export_model(card("kept"), tmp_path / "nowhere" / "m.safetensors")
+    (tmp_path / "mine.safetensors").write_text("precious too")
+    assert own_models.export_model(card("kept"), tmp_path / "mine").name == "mine-2.safetensors"
+    assert (tmp_path / "mine.safetensors").read_text() == "precious too"
+    assert (tmp_path / "data.json").read_text() == "precious" and not (tmp_path / "data.safetensors").exists()
+
+
+def test_a_run_is_imported_under_the_name_of_its_folder(home: Path, tiny_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_run, tmp_path / "..strange?name")
+    assert own_models.import_model(tmp_path / "..strange?name" / MODEL_FILE) == "strange-name"
+
+
+def test_a_damaged_file_of_ours_is_refused(home: Path, tmp_path: Path, tiny_run: Path) -> None:
+    whole = (tiny_run / MODEL_FILE).read_bytes()
+    (tmp_path / "half.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadFile, match="damaged"):
+        own_models.import_model(tmp_path / "half.safetensors")
+    assert names() == {"kept", "mine"} and content(home / "models") == {"kept.safetensors", "kept.json"}
+
+
+# ---- weights of others
+
+
+@pytest.mark.parametrize("wrap", [lambda w: w, lambda w: {"epoch": 3, "state_dict": w}, lambda w: {"model": w}])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_plain_weights_that_fit_are_taken(home: Path, tmp_path: Path, tiny_run: Path, wrap, prefix: str) -> None:
+    weights = tiny_weights(tiny_run)
+    torch.save(wrap({prefix + name: tensor for name, tensor in weights.items()}), tmp_path / "theirs.pt")
+    assert own_models.import_model(tmp_path / "theirs.pt") == "theirs"
+    header, taken = load_model(home / "models" / "theirs.safetensors")
+    assert header.model == TINY and all(torch.equal(taken[name], weights[name]) for name in weights)
+    assert "theirs.pt" in card("theirs").about and card("theirs").header.data == ""
+
+
+def test_plain_safetensors_are_taken_where_they_fit(home: Path, tmp_path: Path, tiny_run: Path) -> None:
+    save_file(tiny_weights(tiny_run), tmp_path / "plain.safetensors")
+    assert own_models.import_model(tmp_path / "plain.safetensors") == "plain"
+    save_file({"weight": torch.zeros(2)}, tmp_path / "odd.safetensors")
+    with pytest.raises(BadFile, match=r"fits no network.*weight \(2,\).*expected"):
+        own_models.import_model(tmp_path / "odd.safetensors")
+
+
+def test_weights_that_fit_several_networks_are_asked_about(home: Path, tmp_path: Path) -> None:
+    torch.save(load_model(library.find("shuffle-flow"))[1], tmp_path / "s.pth")
+    choices = own_models.import_model(tmp_path / "s.pth")
+    assert isinstance(choices, Choices) and set(choices.kinds) == {"shuffle-flow", "shuffle"}
+    assert own_models.import_model(tmp_path / "s.pth", "shuffle") == "s"
+    assert card("s").header.model == presets.load("shuffle").model
+
+
+def test_what_does_not_fit_is_told_what_was_expected_and_found(home: Path, tmp_path: Path, tiny_run: Path) -> None:
+    weights = tiny_weights(tiny_run)
+    name = next(iter(weights))
+    torch.save({**weights, name: torch.zeros(3, 5)}, tmp_path / "almost.pt")
+    with pytest.raises(BadFile) as refused:
+        own_models.import_model(tmp_path / "almost.pt")
+    said = refused.value.message
+    assert f"expected {name} {tuple(weights[name].shape)}, found (3, 5)" in said and str(len(weights) - 1) in said
+
+
+class Evil:
+    def __init__(self, witness: Path) -> None:
+        self.witness = witness
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return (open, (str(self.witness), "w"))
+
+
+@pytest.mark.parametrize("suffix", foreign.PICKLES)
+@pytest.mark.parametrize("old_format", [False, True])
+def test_code_in_a_file_is_not_run(home: Path, tmp_path: Path, tiny_run: Path, suffix: str, old_format: bool) -> None:
+    witness, path = tmp_path / "witness", tmp_path / f"evil{suffix}"
+    content = {**tiny_weights(tiny_run), "payload": Evil(witness)}
+    torch.save(content, path, _use_new_zipfile_serialization=not old_format)
+    with pytest.raises(BadFile, match="more than plain weights"):
+        own_models.import_model(path)
+    assert not witness.exists() and names() == {"kept", "mine"}
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04half", b"\x80\x02}q\x00."])
+def test_what_is_no_model_is_refused(home: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.pt").write_bytes(content)
+    (tmp_path / "x.safetensors").write_bytes(content)
+    for name in ("x.pt", "x.safetensors"):
+        with pytest.raises(BadFile):
+            own_models.import_model(tmp_path / name)
+    with pytest.raises(BadFile):
+        own_models.import_model(tmp_path / "gone.pt")
+
+
+def test_only_plain_tensors_are_seen(tmp_path: Path) -> None:
+    torch.save({"m": torch.ones(2, device="meta"), "n": 3, "w": torch.ones(2)}, tmp_path / "mixed.pt")
+    assert list(foreign.plain_tensors(tmp_path / "mixed.pt")) == ["w"]
+    torch.save([torch.ones(2)], tmp_path / "list.pt")
+    with pytest.raises(BadFile, match="no named weights"):
+        foreign.plain_tensors(tmp_path / "list.pt")
+
+
+# ---- the trash
+
+
+def test_what_is_deleted_can_be_taken_back(home: Path) -> None:
+    before = content(home)
+    thrown = [own_models.delete(card("kept")), own_models.delete(card("mine"))]
+    assert names() == set() and [item.name for item in trash.items()] == ["mine", "kept"]
+    assert [trash.restore(item) for item in thrown] == ["kept", "mine"]
+    assert content(home) == before and trash.items() == []
+    assert card("kept").about == "a tiny one"
+    with pytest.raises(BadRequest, match="no longer"):
+        trash.restore(thrown[0])
+
+
+def test_it_comes_back_under_another_name_where_its_own_is_taken(home: Path, tiny_run: Path) -> None:
+    thrown = own_models.delete(card("kept"))
+    shutil.copytree(tiny_run, home / "runs" / "kept")
+    assert trash.restore(thrown) == "kept-2"
+    assert content(home / "models") == {"kept-2.safetensors", "kept-2.json"} and card("kept-2").about == "a tiny one"
+
+
+def test_the_trash_is_emptied_on_request_or_after_thirty_days(home: Path) -> None:
+    old, new = own_models.delete(card("mine")), own_models.delete(card("kept"))
+    days_ago = new.when - 31 * trash.DAY_S
+    os.utime(old.folder, (days_ago, days_ago))
+    assert trash.empty(trash.KEPT_DAYS * trash.DAY_S) == 1
+    assert [item.name for item in trash.items()] == ["kept"]
+    assert trash.empty() == 1 and trash.items() == [] and not new.folder.exists()
+    assert paths.user_runs().is_dir() and card("digits").bundled
+
+
+def test_nothing_is_half_moved(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, real = content(home), trash.move
+
+    def failing(source: Path, target: Path) -> None:
+        if source.suffix == ".json":
+            raise CannotWrite("Cannot move it: the disk is full.")
+        real(source, target)
+
+    monkeypatch.setattr(trash, "move", failing)
+    with pytest.raises(CannotWrite):
+        own_models.delete(card("kept"))
+    assert content(home) == before and trash.items() == []
+
+
+# ---- scores
+
+
+def test_scores_are_kept_beside_a_model_with_those_of_other_seeds(home: Path) -> None:
+    report = Report(
+        source="kept", images=100, network_calls=4, accuracy=0.91234, confidence=0.8, frechet=2.0, frechet_floor=1.0,
+        frechet_ratio=2.0, precision=0.5, recall=0.6, memorised=1,
+    )  # fmt: skip
+    own_models.keep_scores(card("kept"), own_models.scores_of(report, 7))
+    kept = json.loads((home / "models" / "kept.json").read_text())
+    assert kept["about"] == "a tiny one" and kept["scores"]["seed 1"] == {"accuracy": 0.5}
+    assert kept["scores"]["seed 7"]["accuracy"] == 0.9123 and kept["scores"]["seed 7"]["memorised"] == 1
+    more = report.with_changes(images=1000)
+    own_models.keep_scores(card("kept"), own_models.scores_of(more, 7))
+    assert set(card("kept").scores) == {"images", "network_calls", "seed 7"}
+    own_models.keep_scores(card("mine"), own_models.scores_of(more, 7))
+    assert card("mine").scores["images"] == 1000 and (home / "runs" / "mine" / "model.json").is_file()
+
+
+def test_cards_say_how_large_a_model_is(home: Path, tiny_run: Path) -> None:
+    found = card("kept")
+    assert found.size == found.path.stat().st_size
+    assert found.parameters == sum(tensor.numel() for tensor in tiny_weights(tiny_run).values())
