@@ -311,7 +311,7 @@ class _Stopped(Exception):
     """Somebody pressed Stop."""
 
 
-def reading(path: Path, as_drawing: bool, control: RunControl) -> Iterator[object]:
+def restoring(path: Path, as_drawing: bool, control: RunControl) -> Iterator[object]:
     """Read a file that Noiseloom wrote; with `as_drawing`, any other picture to draw on."""
     yield Progress(f"Reading {path.name}", 0, 0)
     try:

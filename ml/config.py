@@ -5,6 +5,7 @@ can; a wrong type or a value out of range raises `pydantic.ValidationError`, whi
 one readable sentence.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -208,6 +209,14 @@ class SampleRequest(SampleSettings):
         if self.corners:
             return self.with_changes(**changes, weights=(self.weights[k],))
         return self.with_changes(**changes, seed=self.seed_of(k))
+
+    def some(self, chosen: Sequence[int]) -> Self:
+        """The request for some of the images, each as often as it is named."""
+        changes: dict[str, object] = {"labels": [self.labels[k] for k in chosen]}
+        changes["parent"] = self.parent.some(chosen) if self.parent else None
+        if self.corners:
+            return self.with_changes(**changes, weights=[self.weights[k] for k in chosen])
+        return self.with_changes(**changes, seeds=[self.seed_of(k) for k in chosen])
 
 
 class TrainConfig(Description):

@@ -33,13 +33,11 @@ def prove(suffix: str, stamp: Stamp, found: Pixels, draw: Callable[[SampleReques
     """
     request = stamp.request
     proof = compare(suffix, stamp, found, draw(request))
-    more = COMPANY - len(request.labels)
-    if proof.same or more <= 0:
+    count = len(request.labels)
+    if proof.same or count >= COMPANY:
         return proof
-    company = request.with_changes(
-        labels=request.labels + request.labels[-1:] * more, weights=request.weights + request.weights[-1:] * more
-    )
-    second = compare(suffix, stamp, found, draw(company)[: len(request.labels)])
+    company = request.some([*range(count), *[count - 1] * (COMPANY - count)])
+    second = compare(suffix, stamp, found, draw(company)[:count])
     return second if second.same else proof
 
 

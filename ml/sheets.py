@@ -91,7 +91,7 @@ def readings(labels: NDArray[np.int64], confidence: NDArray[np.float32]) -> tupl
 def _captions(request: SampleRequest, layout: Layout, k: int) -> tuple[str, str]:
     asked = "" if request.labels[k] == NO_LABEL else str(request.labels[k])
     read = f"read as {layout.readings[k]}" if k < len(layout.readings) else ""
-    which = f"image {k + 1}" if request.corners else f"seed {request.seed + k}"
+    which = f"image {k + 1}" if request.corners else f"seed {request.seed_of(k)}"
     return ", ".join(part for part in (asked, read) if part), which
 
 

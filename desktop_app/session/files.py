@@ -110,7 +110,7 @@ class Files(QObject):
     def open(self, path: Path, *, as_drawing: bool = False) -> None:
         """Bring back what a file of ours holds, settings and images; with `as_drawing`, draw on any other picture."""
         if not self._session.closing:
-            self._follow(partial(work.reading, path, as_drawing), self._on_read)
+            self._follow(partial(work.restoring, path, as_drawing), self._on_read)
 
     def _on_read(self, event: object) -> None:
         if isinstance(event, Opened):
@@ -158,4 +158,6 @@ def elsewhere(request: SampleRequest) -> str:
     """Where the settings are that the Generate page does not have."""
     if request.source:
         return " The drawing it began with is on the Draw page."
+    if request.parent:
+        return " It is a branch, which the settings here cannot say."
     return " It lies between corners, as on the Interpolate page." if request.corners else ""

@@ -152,7 +152,7 @@ class Generate(QObject):
         Returns the request that is drawn, which is of the first MAX_IMAGES images.
         """
         count = min(len(request.labels), MAX_IMAGES)
-        drawn = request.with_changes(labels=request.labels[:count], weights=request.weights[:count])
+        drawn = request if count == len(request.labels) else request.some(range(count))
         rows = min(MAX_ROWS, -(-count // columns))
         if self._session.card(drawn.model) or Path(drawn.model).exists():
             self._settle(drawn, self._prompt_for(drawn, columns), rows=rows)

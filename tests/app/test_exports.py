@@ -157,6 +157,15 @@ def test_a_walk_and_a_drawing_go_back_to_their_pages_too(window: MainWindow, qtb
     assert (window.session.draw.settings.label, window.session.draw.settings.vary_from) == (1, 2.0)
 
 
+def test_a_branch_is_drawn_as_it_was(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    branch = REQUEST.with_changes(parent=REQUEST, branch_at=1, labels=(8,) * 6)
+    request, images = drawn(branch)
+    export.save(tmp_path / "x.svg", images, request, LAYOUT)
+    message = answer(window, qtbot, tmp_path / "x.svg")
+    assert message.tone == "success" and "branch" in message.what_to_do
+    assert window.session.generate.request == request
+
+
 def test_more_images_than_the_page_holds_show_their_first(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     request = REQUEST.with_changes(labels=(1,) * 130, model_hash="")
     export.save(tmp_path / "x.npz", np.zeros((130, 28, 28), np.uint8), request, LAYOUT)

@@ -57,6 +57,16 @@ def test_any_cell_of_a_grid_is_the_same_drawn_alone(tmp_path: Path) -> None:
     assert sum(not cell.any() for cell in apart) >= 4
 
 
+def test_some_images_of_a_request_are_those_images(tiny_run: Path) -> None:
+    whole = SampleRequest(model=str(tiny_run), labels=tuple(range(8)), seed=3, steps=3)
+    branch = whole.with_changes(parent=whole, branch_at=1, labels=(5,) * 8)
+    corners = [{"seed": 1, "label": 2}, {"seed": 2, "label": 7}]
+    walk = whole.with_changes(labels=(-1,) * 8, corners=corners, weights=[(8 - k, k) for k in range(8)])
+    for request in (whole, branch, walk):
+        images, chosen = drawn(request), [6, 0, 6, 3, 1, 2, 4, 7]
+        assert np.array_equal(drawn(request.some(chosen)), images[chosen])
+
+
 def test_a_folder_gets_one_file_for_each_image_that_proves_itself(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
