@@ -42,7 +42,7 @@ class Tour(QObject):
         if self._left:
             return
         self._window.messages.dismiss()
-        self._window.generate.timeline.set_step(self._window.session.generate.steps)
+        self._window.generate.timeline.set_step(self._window.session.generate.trajectory.steps)
         QTimer.singleShot(100, self, self._take_picture)
 
     def _take_picture(self) -> None:

@@ -16,7 +16,7 @@ from ml.axes import Axis
 from ml.cells import Cell, drawn
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
-from ml.events import Pixels, Preview, Progress, Sampled
+from ml.events import Frame, Pixels, Preview, Progress, Sampled
 from ml.files import atomic
 from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ml.forward import Noising
     from ml.library import ModelCard
     from ml.runs import UnfinishedRun
+    from ml.xray import Xray
 LOOK_S = 0.05  # between two looks at a file that is being written
 
 
@@ -49,6 +50,20 @@ class Judged:
 
     labels: NDArray[np.int64]
     confidence: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the judge reads in the clean guess of every step: probabilities (steps + 1, N, classes)."""
+
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Rayed:
+    """The look inside the guidance of one image, step by step; see `ml.xray`."""
+
+    steps: "tuple[Xray, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +148,30 @@ def warm_up(_control: RunControl) -> Iterator[object]:
 
 
 def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
-    """Sample a request: every `Frame`, `Sampled`, then `Judged` where the judge can read such images."""
+    """Sample a request: every `Frame`, `Sampled`, then `Judged` and `Decided` where the judge can read such images."""
     from ml import pipeline
     from ml.judge import Judge, reads
 
     data = pipeline.load(request.model).header.data
+    guesses: list[Pixels] = []
     for event in pipeline.sample(request, control=control):
         yield event
+        if isinstance(event, Frame):
+            guesses.append(event.x0_hat)
         if isinstance(event, Sampled) and reads(data, event.images):
             verdict = Judge.bundled().judge(event.images)
             yield Judged(verdict.labels, verdict.confidence)
+            found = [Judge.bundled().judge(guess).probabilities for guess in guesses if not control.cancelled]
+            if len(found) == len(guesses):
+                yield Decided(np.stack(found))
+
+
+def looking_into(request: SampleRequest, control: RunControl) -> Iterator[object]:
+    """Look inside the guidance of a request's first image."""
+    from ml import pipeline
+    from ml.xray import xray
+
+    yield Rayed(tuple(xray(pipeline.load(request.model), request, control)))
 
 
 def sketching(request: SampleRequest, control: RunControl, frames: bool = False) -> Iterator[object]:

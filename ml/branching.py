@@ -5,17 +5,6 @@ from ml.config import Corner, SampleRequest, SampleSettings
 APART = 7919  # between the seeds of other noises
 
 
-def repeated(request: SampleRequest, count: int) -> SampleRequest:
-    """The first image of a request so many times over."""
-    alone = request.alone(0)
-    changes: dict[str, object] = {"labels": alone.labels * count, "seeds": (alone.seed,) * count}
-    if alone.parent:
-        changes["parent"] = repeated(alone.parent, count)
-    if alone.corners:
-        changes["weights"] = alone.weights * count
-    return alone.with_changes(**changes)
-
-
 def with_settings(
     parent: SampleRequest, at: int, settings: SampleSettings, labels: tuple[int, ...] = ()
 ) -> SampleRequest:
@@ -28,7 +17,7 @@ def with_settings(
 
 def into_every_class(parent: SampleRequest, index: int, at: int, classes: int) -> SampleRequest:
     """One image, from step `at` on as every class."""
-    trunk = repeated(parent.alone(index), classes)
+    trunk = parent.some([index] * classes)
     if not trunk.corners:
         return trunk.with_changes(parent=trunk, branch_at=at, labels=tuple(range(classes)))
     corners = [Corner(label=label).model_dump() for label in range(classes)]
@@ -38,6 +27,6 @@ def into_every_class(parent: SampleRequest, index: int, at: int, classes: int) -
 
 def into_other_noises(parent: SampleRequest, index: int, at: int, count: int) -> SampleRequest:
     """One image, and others that go on from other noise around what it was at step `at`."""
-    trunk = repeated(parent.alone(index), count)
-    seeds = tuple(trunk.seed + APART * k for k in range(count))
+    trunk = parent.some([index] * count)
+    seeds = tuple(trunk.seed_of(k) + APART * k for k in range(count))
     return trunk.with_changes(parent=trunk, branch_at=at, seeds=seeds)

@@ -15,12 +15,12 @@ from ml.loaded_model import LoadedModel
 from ml.pipeline import EPS_RANGE
 from ml.trajectory import check, steps, told
 
-PULL_RANGE = 1.5  # standard deviations of the difference between black and white
+FAINT = 0.05  # a difference smaller than this is not blown up to the full contrast
 
 
 @dataclass(frozen=True, slots=True)
 class Xray:
-    """One step: eps_cond, eps_uncond and their difference, (3, H, W[, 3]); grey is none.
+    """One step: eps_cond, eps_uncond and their difference at full contrast, (3, H, W[, 3]); grey is none.
 
     `pull` is the root mean square of the difference, `w` what guidance multiplies it by at this step.
     """
@@ -54,7 +54,7 @@ def xray(model: LoadedModel, request: SampleRequest, control: RunControl | None 
             return
         eps = to_eps(network(torch.cat([x, x]), level, both), torch.cat([x, x]), level)
         difference = eps[:1] - eps[1:]
-        pictures = torch.cat([eps / EPS_RANGE, difference / PULL_RANGE])
+        pictures = torch.cat([eps / EPS_RANGE, difference / max(float(difference.abs().max()), FAINT)])
         inside = request.guidance_from <= level.ratio <= request.guidance_to
         yield Xray(
             step.step, to_uint8(pictures), float(difference.square().mean().sqrt()), request.guidance if inside else 1.0

@@ -1,11 +1,13 @@
 """The digit that was clicked: large, with what is known of it and its way out of the noise."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from desktop_app.session.generate import Generate, View
+from desktop_app.session.generate import Generate
+from desktop_app.session.trajectory import View
 from desktop_app.theme import Space
-from desktop_app.widgets.basics import Label, row
+from desktop_app.widgets.basics import Button, Label, row
+from desktop_app.widgets.decision_meter import DecisionMeter
 from desktop_app.widgets.image_grid import ImageGrid
 from ml.config import NO_LABEL
 
@@ -32,9 +34,7 @@ class DigitView(QWidget):
         self.strip.setFixedHeight(STRIP_HEIGHT)
         self.strip.setToolTip("The way out of the noise: click a picture to go to its step")
         self.strip.set_empty_text("")
-        room = self.strip.sizePolicy()
-        room.setRetainSizeWhenHidden(True)  # the settings below stay where they are
-        self.strip.setSizePolicy(room)
+        keep_room(self.strip)
         self.strip.cellClicked.connect(self._strip_clicked)
         self.title, self.text = Label("", "title"), Label("", "small")
         self.text.setWordWrap(True)
@@ -61,35 +61,61 @@ class DigitView(QWidget):
         column.setSpacing(10)
         column.addLayout(line)
         column.addWidget(self.strip)
+        self.meter = DecisionMeter()
+        self.meter.stepChosen.connect(self.stepChosen)
+        keep_room(self.meter)
+        column.addWidget(self.meter)
+        self.branch = Button(
+            "Go on from here", "git-branch", tip="Let it go another way from the step under the slider"
+        )
+        self.more = Button("More", "dots-three", tip="What else can be done with this digit")
+        self.branch_menu, self.more_menu = QMenu(self), QMenu(self)
+        self.branch.setMenu(self.branch_menu)
+        self.more.setMenu(self.more_menu)
+        actions = row(self.branch, self.more)
+        actions.setStretch(0, 1)
+        column.addLayout(actions)
         self.show_digit(None, 0, "noisy")
 
     def show_digit(self, index: int | None, step: int, view: View) -> None:
         """Show image `index` as it is at `step`; None: nothing is chosen."""
         request = self._generate.request
-        images = self._generate.shown(step, view)
+        images = self._generate.trajectory.shown(step, view)
         if index is None or request is None or images is None or index >= len(images):
             self.large.set_images(None)
             self.strip.set_images(None)
             self.strip.hide()
             self.title.setText("No digit chosen")
             self.text.setText("Click one to see it large, and its way out of the noise.")
+            self.meter.hide()
+            self.more.setEnabled(False)
             self._show_nearest(None)
             return
         label = request.labels[index]
         self.large.set_images(images[index : index + 1])
-        self.strip.set_images(self._generate.strip(index, view, STRIP_COUNT), STRIP_COUNT)
+        self.strip.set_images(self._generate.trajectory.strip(index, view, STRIP_COUNT), STRIP_COUNT)
         self.strip.show()
         self.title.setText("A digit" if label == NO_LABEL else f"Asked for: {label}")
-        similarity = self._generate.similarity(index, step)
+        similarity = self._generate.trajectory.similarity(index, step)
         fits = [] if similarity is None else [f"fits the words: {similarity:.2f}"]
         self.text.setText("\n".join((self._verdict(index), f"seed {request.seed_of(index)}", *fits)))
+        self.more.setEnabled(self._generate.can_export)
+        self._show_decision(index, step)
 
         self._generate.look_for_nearest(index)
         self._show_nearest(index)
 
+    def _show_decision(self, index: int, step: int) -> None:
+        """When the digit became what it is."""
+        decision = self._generate.trajectory.decision
+        self.meter.setVisible(decision is not None)
+        if decision is not None:
+            self.meter.set_decision(decision[:, index])
+            self.meter.set_step(step)
+
     def _show_nearest(self, index: int | None) -> None:
         """The training image that is most like it, which would tell of learning by heart."""
-        found = None if index is None else self._generate.nearest(index)
+        found = None if index is None else self._generate.trajectory.nearest.get(index)
         for widget in (self.nearest, self.likeness):
             widget.setVisible(found is not None)
         if found is not None:
@@ -107,7 +133,14 @@ class DigitView(QWidget):
         return f"the judge reads {reading(verdict.labels[index], verdict.confidence[index])}"
 
     def _strip_clicked(self, index: int) -> None:
-        self.stepChosen.emit(self._generate.strip_steps(STRIP_COUNT)[index])
+        self.stepChosen.emit(self._generate.trajectory.strip_steps(STRIP_COUNT)[index])
+
+
+def keep_room(widget: QWidget) -> None:
+    """Have what is below a widget stay where it is while the widget is hidden."""
+    room = widget.sizePolicy()
+    room.setRetainSizeWhenHidden(True)
+    widget.setSizePolicy(room)
 
 
 def reading(label: int, confidence: float) -> str:

@@ -1,5 +1,6 @@
 """The Generate page: a prompt, the grid denoising itself, the timeline, and what one can do with the result."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -8,14 +9,17 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractSpinBox, QFileDialog, QLineEdit, QMenu
 
 from desktop_app.panels.digit import DigitView, reading
+from desktop_app.panels.interpolate import CORNERS
 from desktop_app.panels.page import Page
 from desktop_app.panels.sampling import SamplingSettings
 from desktop_app.session import Session
-from desktop_app.session.generate import THREE, View
+from desktop_app.session.draw import SIDE
+from desktop_app.session.trajectory import PULL, THREE, View
 from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button, row
 from desktop_app.widgets.export_menu import DIGITS, FORMATS, ExportMenu
-from desktop_app.widgets.image_grid import Caption, ImageGrid
+from desktop_app.widgets.history import HistoryStrip, thumbnail
+from desktop_app.widgets.image_grid import Caption, ImageGrid, Pixels
 from desktop_app.widgets.pixels import to_qimage
 from desktop_app.widgets.prompt_bar import PromptBar
 from desktop_app.widgets.timeline import Timeline
@@ -26,6 +30,8 @@ from ml.images import grid
 FOOT_HEIGHT = 38
 COPY_SCALE = 4
 COPIED_MS = 1500
+DETAILS = ("all", "xray")  # views of one digit
+UNGUIDED = "Nothing guides this digit: ask for a class, or for words that the model reads"
 
 
 class GeneratePanel(Page):
@@ -47,6 +53,7 @@ class GeneratePanel(Page):
         self.copy_button.setEnabled(False)
         self.export_scale = 4
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
+        self.history = HistoryStrip()
         self._view: View = "noisy"
         self._looked_at: int | None = None  # the digit that the view "all" is of
         self._fresh = False  # a trajectory has begun and the timeline still has the one before
@@ -59,6 +66,7 @@ class GeneratePanel(Page):
         self.body.addWidget(self.prompt)
         self.body.addWidget(self.grid, 1)
         self.body.addWidget(self.timeline)
+        self.body.addWidget(self.history)
         self.side.addWidget(self.digit)
         self.side.addWidget(self.sampling)
         self.side.addStretch(1)
@@ -68,6 +76,8 @@ class GeneratePanel(Page):
         foot.setStretch(0, 1)
         foot.setStretch(1, 1)
         self.foot.addLayout(foot)
+        self.digit.branch_menu.aboutToShow.connect(self._fill_branch_menu)
+        self.digit.more_menu.aboutToShow.connect(self._fill_more_menu)
         self.export_menu = ExportMenu(self)
         self.export_button.setMenu(self.export_menu)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -96,7 +106,9 @@ class GeneratePanel(Page):
         generate.begun.connect(self._begin)
         generate.stepped.connect(self._add_step)
         generate.judged.connect(self._show_verdicts)
-        generate.compared.connect(self._show_digit)
+        generate.compared.connect(self._show_compared)
+        generate.remembered.connect(self._show_history)
+        self.history.cellClicked.connect(self._go_back)
         generate.busy_changed.connect(self._show_buttons)
         generate.finished.connect(self._show_buttons)
         generate.exported.connect(self._session.tell_saved)
@@ -171,20 +183,76 @@ class GeneratePanel(Page):
 
     def _digit_menu(self, position: QPoint) -> None:
         index = self.grid.cell_at(position)
-        if index >= 0:
+        if index >= 0 and self._view not in DETAILS:
             if self.grid.selected() != index:
                 self._choose(index)
             menu = QMenu(self)
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            menu.addAction("Copy this digit", partial(self._copy_digit, index))
+            self._add_deeds(menu, index)
+            self._add_branches(menu.addMenu("Branch here"))
             menu.popup(self.grid.mapToGlobal(position))
+
+    def _fill_branch_menu(self) -> None:
+        self.digit.branch_menu.clear()
+        self._add_branches(self.digit.branch_menu)
+
+    def _fill_more_menu(self) -> None:
+        self.digit.more_menu.clear()
+        if (chosen := self._chosen()) is not None:
+            self._add_deeds(self.digit.more_menu, chosen)
+
+    def _add_branches(self, menu: QMenu) -> None:
+        """The ways on from the step under the slider."""
+        generate, step, chosen = self._generate, self.timeline.step, self._chosen()
+        able = generate.can_branch(step)
+        ways = (
+            ("All, with the settings as they are now", generate.branch, (step,), True),
+            ("This digit, as every class", generate.branch_into_classes, (chosen or 0, step), generate.classes > 0),
+            ("This digit, out of ten other noises", generate.branch_into_noises, (chosen or 0, step), True),
+        )
+        for words, way, arguments, possible in ways:
+            action = menu.addAction(f"{words}, from step {step}", partial(self._branch, partial(way, *arguments)))
+            action.setEnabled(able and possible and (chosen is not None or len(arguments) == 1))
+        if not able:
+            menu.addAction("Go back a few steps first: here it is finished").setEnabled(False)
+
+    def _branch(self, way: Callable[[], None]) -> None:
+        if self._view in DETAILS:
+            self.timeline.view.set_value("noisy")
+            self._set_view("noisy")
+        way()
+
+    def _add_deeds(self, menu: QMenu, index: int) -> None:
+        """What can be done with one digit."""
+        menu.addAction("Copy this digit", partial(self._copy_digit, index))
+        menu.addAction("Draw it alone", partial(self._generate.draw_alone, index))
+        corners = menu.addMenu("Use it as a corner")
+        for corner, words in enumerate(CORNERS):
+            corners.addAction(words, partial(self._use_as_corner, index, corner))
+        menu.addAction("Vary it, or draw on it", partial(self._draw_on, index))
+
+    def _chosen(self) -> int | None:
+        """The digit that is looked at."""
+        return self._looked_at if self._view in DETAILS else self.grid.selected()
+
+    def _use_as_corner(self, index: int, corner: int) -> None:
+        sampled = self._generate.sampled
+        if sampled is not None:
+            self._session.interpolate.use_digit(corner, sampled.request.alone(index), sampled.images[index])
+            self.pageRequested.emit("interpolate")
+
+    def _draw_on(self, index: int) -> None:
+        sampled = self._generate.sampled
+        if sampled is not None and sampled.images.shape[1:] == (SIDE, SIDE):
+            self._session.draw.take(sampled.images[index])
+            self.pageRequested.emit("draw")
 
     def _seed_changed(self, seed: int) -> None:
         self._generate.change(seed=seed, live=False)
         self._generate.draw()
 
     def _choose(self, index: int) -> None:
-        if self._view == "all":
+        if self._view in DETAILS:
             return  # what is shown are three pictures of one digit
         self.grid.set_selected(None if self.grid.selected() == index else index)
         self._show_digit()
@@ -194,10 +262,11 @@ class GeneratePanel(Page):
         self.timeline.set_step(step)
 
     def _set_view(self, view: View) -> None:
-        if view == "all":
-            self._looked_at = self.grid.selected()
+        if view in DETAILS:
+            if self._view not in DETAILS:
+                self._looked_at = self.grid.selected()
             self.grid.set_selected(None)
-        elif self._view == "all":
+        elif self._view in DETAILS:
             self.grid.set_images(None)
             self._view = view
             self._show_step()
@@ -216,11 +285,13 @@ class GeneratePanel(Page):
         frames, first = self._generate.frames, self._fresh
         if first:
             self._fresh = False
-            self.timeline.begin(self._generate.steps)
+            shown = self._generate.trajectory
+            self.timeline.begin(shown.steps)
+            self.timeline.set_branch(shown.request.branch_at if shown.request and shown.request.parent else None)
         following = self.timeline.step >= self.timeline.reached  # the hand is not somewhere in the past
         for new in range(self.timeline.reached + 1, step + 1):
             self.timeline.add_step(new, frames[new].sigma / max(frames[0].sigma, 1e-9))
-        quiet = self._generate.live or theme().reduced_motion
+        quiet = self._generate.trajectory.live or theme().reduced_motion
         if quiet and following:
             self.timeline.set_step(step)
         elif first:
@@ -229,31 +300,58 @@ class GeneratePanel(Page):
             self._show_step()
 
     def _show_step(self) -> None:
-        if self._view == "all":
-            three = self._generate.three(self._looked_at or 0, self.timeline.step)
-            if three is not None:
-                self.grid.set_images(three, len(THREE))
-                self.grid.set_captions([Caption(words) for words in THREE], keep_room=True)
-                self._show_digit()
+        if self._view in DETAILS:
+            pictures, words = self._detail(self._looked_at or 0, self.timeline.step)
+            self.grid.set_images(pictures, len(words))
+            self.grid.set_captions([Caption(each) for each in words], keep_room=True)
+            self._show_digit()
             return
-        images = self._generate.shown(self.timeline.step, self._view)
+        images = self._generate.trajectory.shown(self.timeline.step, self._view)
         if images is not None:
             self.grid.set_images(images, self._generate.columns)
             self.copy_button.setEnabled(True)
             self._show_verdicts()
 
+    def _detail(self, index: int, step: int) -> tuple[Pixels | None, tuple[str, ...]]:
+        """Three pictures of one digit, and what they are."""
+        shown = self._generate.trajectory
+        if self._view == "all":
+            return shown.three(index, step), THREE
+        self.grid.set_empty_text("Looking inside the guidance…" if shown.guided else UNGUIDED)
+        self._generate.look_into(index)
+        rays = shown.rays.get(index)
+        if rays is None:
+            return None, PULL
+        ray = rays.steps[min(step, len(rays.steps) - 1)]
+        return ray.images, (*PULL[:2], f"{PULL[2]}: {ray.pull:.2f}, taken {ray.w:g} times")
+
     def _show_digit(self) -> None:
-        chosen = self._looked_at if self._view == "all" else self.grid.selected()
-        self.digit.show_digit(chosen, self.timeline.step, "noisy" if self._view == "all" else self._view)
+        self.digit.show_digit(self._chosen(), self.timeline.step, "noisy" if self._view in DETAILS else self._view)
+
+    def _show_compared(self) -> None:
+        """Something more is known of what is shown."""
+        if self._view == "xray":
+            self._show_step()
+        else:
+            self._show_digit()
+
+    def _show_history(self) -> None:
+        shown = list(self._generate.history)
+        pictures = [thumbnail(each.sampled.images) for each in shown if each.sampled]
+        here = shown.index(self._generate.trajectory) if self._generate.trajectory in shown else None
+        self.history.set_history(pictures, here)
+
+    def _go_back(self, index: int) -> None:
+        self._generate.go_back(self._generate.history[self.history.first + index])
 
     def _show_verdicts(self) -> None:
         """What the judge read in the finished images, under them where they are what is shown."""
-        if self._view == "all":
+        if self._view in DETAILS:
             self._show_digit()
             return
         verdict, request = self._generate.verdict, self._generate.request
         captions: list[Caption] = []
-        if verdict and request and self.timeline.step == request.steps:
+        if verdict and request and self.timeline.step == self._generate.trajectory.steps:
             captions = [
                 Caption(reading(label, confidence), warn=asked not in (NO_LABEL, label))
                 for label, confidence, asked in zip(verdict.labels, verdict.confidence, request.labels, strict=True)
@@ -276,6 +374,7 @@ class GeneratePanel(Page):
 
     def _show_buttons(self) -> None:
         self.prompt.set_busy(self._generate.busy)
+        self._show_history()
         self.export_button.setEnabled(self._generate.can_export)
         if self._generate.busy:
             return

@@ -2,22 +2,21 @@
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
+from desktop_app.session.trajectory import Trajectory, View
 from desktop_app.settings import DEFAULT_MODEL, MAX_COLUMNS, MAX_ROWS, GenerateSettings
-from desktop_app.work import Judged, Nearest, Understanding
-from ml import prompts
-from ml.config import CLIP_MODEL, MODELS, NO_LABEL, Route, SampleRequest, SampleSettings, for_route
+from desktop_app.work import Decided, Judged, Nearest, Rayed, Understanding
+from ml import branching, prompts
+from ml.config import CLIP_MODEL, MAX_BRANCHES, MODELS, NO_LABEL, Route, SampleRequest, SampleSettings, for_route
 from ml.errors import BadRequest
-from ml.events import Failed, Frame, Pixels, Progress, Sampled
+from ml.events import Failed, Frame, Progress, Sampled
 from ml.export import Layout
 from ml.films import FILMS
 from ml.images import Shown, film
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from desktop_app.session.session import Session
     from ml.library import ModelCard
 
-View = Literal["noisy", "clean", "noise", "all"]
-THREE = ("noisy xₜ", "clean x₀", "noise ε")  # what is shown of one digit in the view "all"
 LIVE_DELAY_MS = 200
 ASK_DELAY_MS = 400
 WORDS_EXAMPLE = "a bold seven"
@@ -37,18 +34,8 @@ LIVE_CALLS = 1500  # network calls of a request small enough to be drawn while a
 GRADIENT, LARGE_GRADIENT = 3, 300  # network calls that one call with a CLIP's gradient is worth
 UNDO_STEPS, TOGETHER_S = 100, 0.6
 FULL_ROW = 10
+HISTORY = 24  # trajectories that are kept with all their steps
 MAX_IMAGES = MAX_ROWS * MAX_COLUMNS  # one part of a request, so that a frame has them all
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """A trajectory put aside until the one that replaces it has its first step."""
-
-    request: SampleRequest
-    columns: int
-    frames: list[Frame]
-    sampled: Sampled | None
-    verdict: Judged | None
 
 
 class Generate(QObject):
@@ -63,6 +50,7 @@ class Generate(QObject):
     finished = Signal()  # the images are there
     judged = Signal()
     compared = Signal()  # the nearest training image of a digit is known
+    remembered = Signal()  # the history has become longer
     busy_changed = Signal()
     exported = Signal(object)  # Path
 
@@ -72,15 +60,9 @@ class Generate(QObject):
         self.settings = settings
         self.understood: Understood | None = None
         self.misunderstood = ""
-        self.live = False  # what is shown was drawn because a setting moved
-        self.request: SampleRequest | None = None  # of the trajectory that is shown
-        self.columns = FULL_ROW  # of the grid that is shown
-        self.frames: list[Frame] = []
-        self.sampled: Sampled | None = None
-        self.verdict: Judged | None = None
-        self._asked_nearest: set[tuple[SampleRequest, int]] = set()
-        self._nearest: dict[tuple[SampleRequest, int], Nearest] = {}
-        self._before: _Drawn | None = None
+        self.trajectory = Trajectory()
+        self.history: deque[Trajectory] = deque(maxlen=HISTORY)  # what was drawn to its end, the latest last
+        self._before: Trajectory | None = None  # shown until the one that replaces it has its first step
         self._job: Job | None = None
         self._past: deque[GenerateSettings] = deque(maxlen=UNDO_STEPS)
         self.fetching: Progress | None = None  # what has to be downloaded before the drawing begins
@@ -313,7 +295,7 @@ class Generate(QObject):
         if self.fetching:
             return self.fetching.what, self.fetching.done / self.fetching.total if self.fetching.total else None
         count = len(self.request.labels) if self.request else 0
-        share = (len(self.frames) - 1) / self.steps if self.frames else None
+        share = (len(self.frames) - 1) / self.trajectory.steps if self.frames else None
         return f"Drawing {count} digit{'s' * (count != 1)}", share
 
     def draw(self, *, live: bool = False, request: SampleRequest | None = None, columns: int = 0) -> None:
@@ -327,13 +309,10 @@ class Generate(QObject):
         if request is None or self._session.closing:
             return
         self._stop_job()
-        self._put_aside()
-        self.live = live
-        self.request, self.columns = request, columns
-        self.frames, self.sampled, self.verdict = [], None, None
-        self._asked_nearest.clear()
-        self._nearest.clear()
-        self._job = self._session.submit(partial(work.drawing, request), partial(self._on_event, request))
+        if self.trajectory.frames:
+            self._before = self.trajectory
+        self.trajectory = Trajectory(request, columns, live)
+        self._job = self._session.submit(partial(work.drawing, request), partial(self._on_event, self.trajectory))
         self.begun.emit()
         self.busy_changed.emit()
 
@@ -359,108 +338,143 @@ class Generate(QObject):
 
     def _end_job(self) -> None:
         self._job = None
-        if not self.frames:
-            self._bring_back()
+        if not self.trajectory.frames and self._before:
+            self._show(self._before)
+        elif self.trajectory.sampled and self.trajectory not in self.history:
+            self.history.append(self.trajectory)
+            self.remembered.emit()
         self.busy_changed.emit()
 
-    def _put_aside(self) -> None:
-        if self.request and self.frames:
-            self._before = _Drawn(self.request, self.columns, self.frames, self.sampled, self.verdict)
-
-    def _bring_back(self) -> None:
-        """Show again what was there before a request that gave nothing."""
-        old, self._before = self._before, None
-        if old is None:
+    def go_back(self, trajectory: Trajectory) -> None:
+        """Show again what was drawn before, with the settings it was drawn with."""
+        if trajectory is self.trajectory or trajectory.request is None:
             return
-        self.request, self.columns, self.frames = old.request, old.columns, old.frames
-        self.sampled, self.verdict, self.live = old.sampled, old.verdict, True
+        self.stop()
+        rows = min(MAX_ROWS, -(-len(trajectory.request.labels) // trajectory.columns))
+        self._settle(trajectory.request, self._prompt_for(trajectory.request, trajectory.columns), rows=rows)
+        self._soon.stop()
+        self._show(trajectory)
+
+    def _show(self, trajectory: Trajectory) -> None:
+        self._before, self.trajectory, trajectory.live = None, trajectory, True
         self.begun.emit()
-        self.stepped.emit(len(old.frames) - 1)
-        if old.verdict:
+        self.stepped.emit(len(trajectory.frames) - 1)
+        self.finished.emit()
+        if trajectory.verdict:
             self.judged.emit()
+        self.busy_changed.emit()
 
     def _draw_if_new(self) -> None:
         if self.wanted() != self.request:
             self.draw(live=True)
 
-    def _on_event(self, request: SampleRequest, event: object) -> None:
-        if request is not self.request or self._job is None:
+    def _on_event(self, trajectory: Trajectory, event: object) -> None:
+        if trajectory is not self.trajectory or self._job is None:
             return  # the answer to a question that is no longer asked
         self.fetching = event if isinstance(event, Progress) else None
-        if isinstance(event, Progress):
-            self.busy_changed.emit()
-        elif isinstance(event, Frame):
-            self._before = None
-            self.frames.append(event)
-            self.stepped.emit(event.step)
-        elif isinstance(event, Sampled):
-            self.sampled = event
-            self.finished.emit()
-        elif isinstance(event, Judged):
-            self.verdict = event
-            self.judged.emit()
-        elif isinstance(event, Failed) and request.clip != CLIP_MODEL:
-            self.change(live=False, clip=CLIP_MODEL)  # with which it goes on, as the message says
-        elif isinstance(event, Ended):
-            self._end_job()
+        match event:
+            case Progress():
+                self.busy_changed.emit()
+            case Frame():
+                self._before = None
+                trajectory.frames.append(event)
+                self.stepped.emit(event.step)
+            case Sampled():
+                trajectory.sampled = event
+                self.finished.emit()
+            case Judged():
+                trajectory.verdict = event
+                self.judged.emit()
+            case Decided():
+                trajectory.decision = event.probabilities
+                self.compared.emit()
+            case Failed() if trajectory.request and trajectory.request.clip != CLIP_MODEL:
+                self.change(live=False, clip=CLIP_MODEL)  # with which it goes on, as the message says
+            case Ended():
+                self._end_job()
 
     # ---- what is shown
 
     @property
-    def steps(self) -> int:
-        """The number of steps of the trajectory that is shown."""
-        return self.request.steps if self.request else 0
+    def request(self) -> SampleRequest | None:
+        """Of the trajectory that is shown."""
+        return self.trajectory.request
 
-    def shown(self, step: int, view: View) -> Pixels | None:
-        """The images at a step that was computed: as noisy as they are, as the model sees them clean, or the noise.
+    @property
+    def columns(self) -> int:
+        return self.trajectory.columns
 
-        Of the noise, that of the step before where a finished image has none any more.
-        """
-        if not 0 <= step < len(self.frames):
-            return None
-        if view == "noise":
-            known = [frame.eps for frame in self.frames[: step + 1] if frame.eps is not None]
-            return known[-1] if known else self.frames[step].x_t
-        return self.frames[step].x0_hat if view == "clean" else self.frames[step].x_t
+    @property
+    def frames(self) -> list[Frame]:
+        return self.trajectory.frames
 
-    def three(self, index: int, step: int) -> Pixels | None:
-        """One digit at a step as THREE: (3, H, W[, 3])."""
-        parts = [self.shown(step, view) for view in ("noisy", "clean", "noise")]
-        found = [images[index] for images in parts if images is not None and index < len(images)]
-        return np.stack(found) if len(found) == len(THREE) else None
+    @property
+    def sampled(self) -> Sampled | None:
+        return self.trajectory.sampled
+
+    @property
+    def verdict(self) -> Judged | None:
+        return self.trajectory.verdict
 
     def look_for_nearest(self, index: int) -> None:
         """Find the training image that is most like a finished digit, where the data are at hand."""
-        sampled = self.sampled
-        if sampled is None or self.verdict is None or (sampled.request, index) in self._asked_nearest:
+        shown = self.trajectory
+        if shown.sampled is None or shown.verdict is None or index in shown.nearest:
             return
-        self._asked_nearest.add((sampled.request, index))
-        task = partial(work.looking_for_nearest, sampled.images[index], self._session.train.data_root)
-        self._session.submit(task, partial(self._on_nearest, (sampled.request, index)))
+        shown.nearest[index] = None
+        task = partial(work.looking_for_nearest, shown.sampled.images[index], self._session.train.data_root)
+        self._session.submit(task, partial(self._on_nearest, shown, index))
 
-    def _on_nearest(self, asked: tuple[SampleRequest, int], event: object) -> None:
+    def _on_nearest(self, shown: Trajectory, index: int, event: object) -> None:
         if isinstance(event, Nearest):
-            self._nearest[asked] = event
+            shown.nearest[index] = event
             self.compared.emit()
 
-    def nearest(self, index: int) -> Nearest | None:
-        """The training image that is most like a finished digit, once that is known."""
-        return self._nearest.get((self.sampled.request, index)) if self.sampled else None
+    def look_into(self, index: int) -> None:
+        """Find out what guidance does to one image at every step."""
+        shown = self.trajectory
+        if shown.sampled is not None and shown.guided and index not in shown.rays:
+            shown.rays[index] = None
+            task = partial(work.looking_into, shown.sampled.request.alone(index))
+            self._session.submit(task, partial(self._on_rayed, shown, index))
 
-    def similarity(self, index: int, step: int) -> float | None:
-        """How well CLIP finds that a digit fits the prompt at a step; None where it does not steer."""
-        known = self.frames[step].similarity if 0 <= step < len(self.frames) else None
-        return None if known is None else float(known[index])
+    def _on_rayed(self, shown: Trajectory, index: int, event: object) -> None:
+        if isinstance(event, Rayed):
+            shown.rays[index] = event
+            self.compared.emit()
 
-    def strip_steps(self, count: int) -> list[int]:
-        """Up to `count` of the steps computed so far, evenly from the first to the last."""
-        last = len(self.frames) - 1
-        return sorted({round(i * last / max(count - 1, 1)) for i in range(count)}) if self.frames else []
+    def draw_alone(self, index: int) -> None:
+        """One of the images by itself: the same pixels."""
+        if self.sampled:
+            self.draw(request=self.sampled.request.alone(index), columns=1)
 
-    def strip(self, index: int, view: View, count: int) -> Pixels | None:
-        """The way of one digit in pictures from noise to image, one for each of `strip_steps`."""
-        shown = [self.shown(step, view) for step in self.strip_steps(count)]
-        return np.stack([images[index] for images in shown if images is not None]) if shown else None
+    # ---- branches
+
+    def can_branch(self, step: int) -> bool:
+        """Whether something can go on from a step: the way has to be whole, and not at its end."""
+        shown = self.trajectory
+        return shown.sampled is not None and 0 <= step < shown.steps and self._fits(shown.sampled.request)
+
+    def _fits(self, request: SampleRequest) -> bool:
+        return request.branches < MAX_BRANCHES and self._session.card(request.model) is not None
+
+    def branch(self, step: int) -> None:
+        """Let all images go on from a step with the settings and the prompt as they stand now."""
+        if self.sampled and self.can_branch(step):
+            request = branching.with_settings(self.sampled.request, step, self.settings, self.labels())
+            self.draw(request=request, columns=self.columns)
+
+    def branch_into_classes(self, index: int, step: int) -> None:
+        """Let one image go on from a step as every class."""
+        if self.sampled and self.can_branch(step) and self.classes:
+            count = min(self.classes, MAX_COLUMNS)
+            self.draw(request=branching.into_every_class(self.sampled.request, index, step, count), columns=count)
+
+    def branch_into_noises(self, index: int, step: int) -> None:
+        """Let one image go on from a step out of other noise, ten times."""
+        if self.sampled and self.can_branch(step):
+            request = branching.into_other_noises(self.sampled.request, index, step, FULL_ROW)
+            self.draw(request=request, columns=FULL_ROW)
 
     # ---- taking it away
 

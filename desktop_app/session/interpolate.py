@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job, Work
+from desktop_app.session.draw import SIDE
 from desktop_app.settings import InterpolateSettings
 from desktop_app.work import Opened
 from ml import walks
@@ -82,6 +83,16 @@ class Interpolate(QObject):
         new = [{"seed": random.randrange(10_000), "picture": ""} for _ in self.settings.corners]
         corners = [corner.model_dump() | noise for corner, noise in zip(self.settings.corners, new, strict=True)]
         self.change(corners=corners, seed=random.randrange(10_000))
+
+    def use_digit(self, index: int, request: SampleRequest, image: Pixels) -> None:
+        """A drawn digit as a corner: by its seed where noise and a class are all it came from, else by its picture."""
+        plain = not (request.parent or request.corners or request.source) and request.route == "class"
+        label = request.labels[0]
+        self.change(mode="pad")
+        if plain and request.model == self.settings.model:
+            self.set_corner(index, seed=request.seed, label=label, picture="")
+        elif image.shape == (SIDE, SIDE):
+            self._open(index, partial(work.looking_at, image))
 
     def use_example(self, index: int) -> None:
         """A real digit as a corner: another one of its class, or of any."""

@@ -66,8 +66,11 @@ class ImageGrid(QWidget):
     cellClicked = Signal(int)
     cellHovered = Signal(int)
 
-    def __init__(self, name: str = "Image grid", *, framed: bool = True, margin: int = 20, gap: int = 5) -> None:
+    def __init__(
+        self, name: str = "Image grid", *, framed: bool = True, margin: int = 20, gap: int = 5, leading: bool = False
+    ) -> None:
         super().__init__()
+        self._leading = leading  # begins at the left, where others stand in the middle
         self._name, self._framed, self._margin, self._gap = name, framed, margin, gap
         self._images: Pixels = np.zeros((0, 1, 1), np.uint8)
         self._asked_columns: int | None = None
@@ -163,7 +166,7 @@ class ImageGrid(QWidget):
             scale = floor(scale)
         cell_w, cell_h = max(1, floor(width * scale)), max(1, floor(height * scale))
         pitch_x, pitch_y = cell_w + gap, cell_h + below + row_gap
-        left = (full_w - columns * pitch_x + gap) // 2
+        left = margin if self._leading else (full_w - columns * pitch_x + gap) // 2
         top = (full_h - rows * pitch_y + row_gap) // 2
         return Layout(columns, rows, left, top, cell_w, cell_h, pitch_x, pitch_y, tiny)
 

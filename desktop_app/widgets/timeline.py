@@ -5,7 +5,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaint
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from desktop_app.icons import icon
-from desktop_app.theme import Space, theme
+from desktop_app.theme import Space, Type, theme, ui_font
 from desktop_app.widgets.basics import Button, Card, Combo, Label, Slider
 from desktop_app.widgets.controls import Segmented
 
@@ -14,12 +14,13 @@ LONGEST_MS = 6000  # ... unless the whole film would last longer than this
 SHORTEST_TICK_MS = 16  # faster films skip steps rather than tick more often
 HOLD_MS = 900  # on the last step before a loop begins again
 SPEEDS = (("0.5×", 0.5), ("1×", 1.0), ("2×", 2.0), ("4×", 4.0))
-VIEWS = (("noisy", "noisy xₜ"), ("clean", "clean x₀"), ("noise", "noise ε"), ("all", "all"))
+VIEWS = (("noisy", "noisy"), ("clean", "clean"), ("noise", "noise"), ("all", "all"), ("xray", "x-ray"))
 VIEW_TIPS = (
-    "The image itself at this step: part noise, part picture",
-    "The network's guess, at this step, of the finished picture",
-    "What the guess takes for noise: grey is none, black and white are much",
+    "xₜ, the image itself at this step: part noise, part picture",
+    "x₀, the network's guess, at this step, of the finished picture",
+    "ε, what the guess takes for noise: grey is none, black and white are much",
     "One digit in all three ways, side by side",
+    "What guidance does to one digit: its noise when told the class, when told nothing, and the difference",
 )
 
 
@@ -92,6 +93,7 @@ class Timeline(Card):
         self.slider.set_limit(0)
         self.slider.setPageStep(max(1, steps // 10))
         self.curve.set_noise({})
+        self.curve.set_branch(None)
         self.setEnabled(False)
         self._describe()
 
@@ -103,6 +105,10 @@ class Timeline(Card):
         self.curve.set_noise(self._noise)
         self.setEnabled(True)
         self._describe()
+
+    def set_branch(self, step: int | None) -> None:
+        """Mark the step that what is shown branched off at."""
+        self.curve.set_branch(step)
 
     def end(self) -> None:
         """No more steps will come: the film ends with those there are."""
@@ -221,6 +227,7 @@ class NoiseCurve(QWidget):
         super().__init__()
         self._slider = slider
         self._noise: dict[int, float] = {}
+        self._branch: int | None = None
         self.setAccessibleName("Noise level over the steps")
         self.setToolTip("How much noise is left in the image after each step")
         self.setFixedHeight(44)
@@ -230,6 +237,11 @@ class NoiseCurve(QWidget):
     def set_noise(self, noise: dict[int, float]) -> None:
         """Show the noise level of each step so far."""
         self._noise = noise
+        self.update()
+
+    def set_branch(self, step: int | None) -> None:
+        """Where a branch begins, or None."""
+        self._branch = step
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -262,6 +274,12 @@ class NoiseCurve(QWidget):
         painter.fillPath(area, fill)
         painter.setPen(QPen(colors.color("accent"), 1.6))
         painter.drawPath(line)
+        if self._branch is not None:
+            x = self._slider.x_of(self._branch)
+            painter.setPen(QPen(colors.color("muted"), 1.2, Qt.PenStyle.DashLine))
+            painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
+            painter.setFont(ui_font(Type.CAPTION))
+            painter.drawText(QPointF(x + 5, 11), "branch")
         x = self._slider.x_of(self._slider.value())
         painter.setPen(QPen(colors.color("warm"), 1.5))
         painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))

@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
 from desktop_app.panels.generate import GeneratePanel, with_ending
 from desktop_app.session.generate import Generate
-from desktop_app.settings import AppSettings
+from desktop_app.settings import AppSettings, GenerateSettings
 from desktop_app.theme import theme
+from desktop_app.widgets.decision_meter import decided_at
 from desktop_app.widgets.export_menu import FORMATS
 from desktop_app.widgets.pixels import to_qimage
 from desktop_app.work import Judged
@@ -187,7 +188,7 @@ def test_a_first_drawing_that_fails_says_what_to_do(opened: Opener, settings: Ap
 def test_a_verdict_that_differs_from_what_was_asked_is_marked(panel: GeneratePanel, generate: Generate) -> None:
     labels = np.arange(10)
     labels[4] = 9
-    generate.verdict = Judged(labels, np.full(10, 0.987, np.float32))
+    generate.trajectory.verdict = Judged(labels, np.full(10, 0.987, np.float32))
     generate.judged.emit()
     captions = panel.grid._captions
     assert [caption.warn for caption in captions] == [index == 4 for index in range(10)]
@@ -205,13 +206,13 @@ def test_a_picture_of_the_strip_leads_to_its_step(panel: GeneratePanel, generate
     assert panel.sampling.mapTo(panel, QPoint()).y() == top  # choosing a digit moves nothing
     place = panel.digit.strip.cell_rect(1).center().toPoint()
     qtbot.mouseClick(panel.digit.strip, Qt.MouseButton.LeftButton, pos=place)
-    assert panel.timeline.step == generate.strip_steps(8)[1] == 1
+    assert panel.timeline.step == generate.trajectory.strip_steps(8)[1] == 1
     assert np.array_equal(panel.digit.large.images()[0], generate.frames[1].x_t[2])
 
 
 def test_a_long_way_is_shown_in_few_pictures(generate: Generate) -> None:
-    generate.frames = [generate.frames[0]] * 101
-    steps = generate.strip_steps(8)
+    generate.trajectory.frames = [generate.frames[0]] * 101
+    steps = generate.trajectory.strip_steps(8)
     assert len(steps) == 8 and steps[0] == 0 and steps[-1] == 100
     assert set(np.diff(steps)) <= {14, 15}
 
@@ -292,8 +293,8 @@ def test_one_digit_is_copied_by_its_menu(panel: GeneratePanel, qtbot: QtBot) -> 
     place = panel.grid.cell_rect(6).center().toPoint()
     for _again in range(2):  # the second time it is chosen already, and stays so
         panel.grid.customContextMenuRequested.emit(place)
-        menu = panel.findChildren(QMenu)[-1]
-        menu.actions()[0].trigger()
+        (menu,) = (menu for menu in panel.findChildren(QMenu) if menu.isVisible())
+        next(action for action in menu.actions() if action.text() == "Copy this digit").trigger()
         menu.close()
         assert panel.grid.selected() == 6
     assert clipboard_is(grid(panel.grid.images()[6:7], 1, scale=10))
@@ -368,7 +369,7 @@ def test_the_nearest_training_image_stands_beside_a_digit(
     window.session.train.data_root = mnist_root
     with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
         panel.grid.cellClicked.emit(2)
-    found = generate.nearest(2)
+    found = generate.trajectory.nearest[2]
     assert found is not None and generate.sampled is not None and panel.digit.nearest.isVisibleTo(panel)
     training = data.load("mnist", mnist_root).images[:, 0].numpy().astype(float)
     apart = np.sqrt(((training - generate.sampled.images[2]) ** 2).mean(axis=(1, 2))) / 255
@@ -387,7 +388,7 @@ def test_noise_and_all_three_ways_are_shown(panel: GeneratePanel, generate: Gene
     frame = generate.frames[1]
     assert frame.eps is not None and np.array_equal(panel.grid.images(), frame.eps)
     assert not np.array_equal(panel.grid.images(), noisy)
-    panel.timeline.set_step(generate.steps)  # where no noise is left, that of the step before
+    panel.timeline.set_step(generate.trajectory.steps)  # where no noise is left, that of the step before
     before = generate.frames[-2].eps
     assert before is not None and np.array_equal(panel.grid.images(), before)
     panel.timeline.set_step(1)
@@ -427,7 +428,7 @@ def test_words_steer_what_is_drawn(panel: GeneratePanel, by_words: Generate) -> 
     request, verdict = by_words.request, by_words.verdict
     assert request and request.route == "clip" and request.prompt == "a bold seven"
     assert verdict and (verdict.labels == 7).mean() >= 0.8
-    first, last = (by_words.similarity(0, step) for step in (0, by_words.steps))
+    first, last = (by_words.trajectory.similarity(0, step) for step in (0, by_words.trajectory.steps))
     assert first is not None and last is not None and last > first
     panel.grid.cellClicked.emit(0)
     assert f"fits the words: {last:.2f}" in panel.digit.text.text()
@@ -515,3 +516,89 @@ def test_weights_from_a_file_are_tried_and_a_wrong_one_is_told_of(
     assert told.args and "damaged" in told.args[0].title
     qtbot.waitUntil(lambda: not by_words.busy, timeout=WAIT_MS)
     assert by_words.settings.clip == "digit-clip"
+
+
+def test_a_digit_goes_on_from_a_step_another_way_and_the_history_leads_back(panel: GeneratePanel, qtbot: QtBot) -> None:
+    generate = panel._generate
+    first, settings = generate.trajectory, generate.settings
+    panel.grid.cellClicked.emit(3)
+    panel.timeline.set_step(2)
+    panel.digit.branch_menu.aboutToShow.emit()
+    _everything, classes, noises = panel.digit.branch_menu.actions()
+    assert "from step 2" in classes.text() and classes.isEnabled() and noises.isEnabled()
+    classes.trigger()
+    until(qtbot, lambda: not generate.busy and generate.verdict is not None and generate.trajectory is not first)
+    assert generate.request and generate.request.labels == tuple(range(10)) and generate.request.branch_at == 2
+    for step in range(3):
+        assert all(np.array_equal(image, first.frames[step].x_t[3]) for image in generate.frames[step].x_t)
+    assert panel.timeline.curve._branch == 2 and panel.grid.images().shape[0] == 10
+    generate.change(guidance=6.0, live=False)
+    panel.timeline.set_step(1)
+    second = generate.trajectory
+    panel.digit.branch_menu.aboutToShow.emit()
+    panel.digit.branch_menu.actions()[0].trigger()  # all, with the settings as they are now
+    until(qtbot, lambda: not generate.busy and generate.verdict is not None and generate.trajectory is not second)
+    assert generate.request.guidance == 6.0 and generate.request.branches == 2
+    panel.timeline.set_step(generate.trajectory.steps)
+    panel.digit.branch_menu.aboutToShow.emit()
+    assert not any(action.isEnabled() for action in panel.digit.branch_menu.actions())
+    assert [each.request for each in generate.history][-3:] == [first.request, second.request, generate.request]
+    assert panel.history.isVisibleTo(panel) and len(panel.history.images()) >= 3
+    panel.history.cellClicked.emit(len(panel.history.images()) - 3)
+    assert generate.trajectory is first and generate.settings == settings and panel.timeline.reached == first.steps
+    assert first.sampled is not None and np.array_equal(panel.grid.images(), first.sampled.images)
+    assert not generate.busy and panel.timeline.curve._branch is None
+
+
+def test_a_digit_is_drawn_alone_and_taken_to_other_pages(panel: GeneratePanel, qtbot: QtBot) -> None:
+    generate, session = panel._generate, panel._session
+    sampled = generate.sampled
+    assert sampled is not None
+    panel.grid.cellClicked.emit(4)
+    panel.digit.more_menu.aboutToShow.emit()
+    deeds = {action.text(): action for action in panel.digit.more_menu.actions()}
+    with qtbot.waitSignal(panel.pageRequested) as asked:
+        deeds["Vary it, or draw on it"].trigger()
+    assert asked.args == ["draw"] and np.array_equal(session.draw.drawing, sampled.images[4])
+    session.interpolate.change(model="tiny")
+    with qtbot.waitSignal(panel.pageRequested) as asked:
+        (lower_left,) = (a for a in panel.digit.more_menu.findChildren(QAction) if a.text() == "Lower left")
+        lower_left.trigger()
+    corner = session.interpolate.settings.corners[2]
+    assert asked.args == ["interpolate"] and (corner.seed, corner.label, corner.picture) == (
+        sampled.request.seed + 4,
+        4,
+        "",
+    )
+    deeds["Draw it alone"].trigger()
+    until(qtbot, lambda: not generate.busy and generate.sampled is not None and len(generate.sampled.images) == 1)
+    assert generate.sampled is not None
+    assert np.abs(generate.sampled.images[0].astype(int) - sampled.images[4]).max() <= 1
+
+
+def test_one_sees_when_a_digit_is_decided_and_what_guidance_does(opened: Opener, qtbot: QtBot) -> None:
+    settings = GenerateSettings(model="digits", prompt="4", rows=1, steps=8, guidance=2.0, guidance_to=1e4)
+    window = opened(AppSettings(generate=settings, reduced_motion=True))
+    panel, generate = window.generate, window.session.generate
+    until(qtbot, lambda: not generate.busy and generate.trajectory.decision is not None)
+    decision = generate.trajectory.decision
+    assert decision is not None and decision.shape == (9, 10, 10)
+    assert np.array_equal(decision[-1].argmax(axis=1), generate.verdict.labels if generate.verdict else [])
+    panel.grid.cellClicked.emit(0)
+    assert panel.digit.meter.isVisibleTo(panel) and "a 4 from step" in panel.digit.meter.accessibleName()
+    meter = panel.digit.meter
+    qtbot.mouseClick(meter, Qt.MouseButton.LeftButton, pos=QPoint(meter.width() // 2, 20))
+    assert panel.timeline.step == 4
+    panel.timeline.view.button("xray").click()
+    until(qtbot, lambda: generate.trajectory.rays.get(0) is not None)
+    rays = generate.trajectory.rays[0]
+    assert rays is not None and np.array_equal(panel.grid.images(), rays.steps[4].images)
+    panel.timeline.set_step(1)
+    assert np.array_equal(panel.grid.images(), rays.steps[1].images)
+    panel.timeline.view.button("clean").click()
+    assert len(panel.grid.images()) == 10 and panel.grid.selected() == 0
+
+
+def test_the_decision_is_the_first_step_that_stays() -> None:
+    shares = np.eye(3, dtype=np.float32)[[0, 2, 1, 2, 2]]
+    assert decided_at(shares) == 3 and decided_at(shares[3:]) == 0
