@@ -37,6 +37,7 @@ from desktop_app.settings import AppSettings, save_settings
 from desktop_app.theme import Space, theme
 from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
+from desktop_app.widgets.tab_order import order_tabs
 from desktop_app.words import data_title, duration, preset_title
 from ml.export import SUFFIXES
 
@@ -362,6 +363,11 @@ class MainWindow(QMainWindow):
             timeline.set_step(timeline.step + (1 if event.key() == Qt.Key.Key_Right else -1))
         else:
             super().keyPressEvent(event)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab: through what there is at this moment, in its order on the screen."""
+        order_tabs(self.centralWidget())
+        return super().focusNextPrevChild(forward)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._ended:

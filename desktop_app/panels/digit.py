@@ -1,7 +1,7 @@
 """The digit that was clicked: large, with what is known of it and its way out of the noise."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.session.generate import Generate
 from desktop_app.session.trajectory import View
@@ -48,6 +48,8 @@ class DigitView(QWidget):
         self.nearest.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.likeness = Label("", "small")
         self.likeness.setWordWrap(True)
+        for label in (self.text, self.likeness):  # as wide as the column is, and no wider
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         like = row(self.nearest, self.likeness)
         like.setStretch(1, 1)
         words.addLayout(like)
@@ -65,9 +67,7 @@ class DigitView(QWidget):
         self.meter.stepChosen.connect(self.stepChosen)
         keep_room(self.meter)
         column.addWidget(self.meter)
-        self.branch = Button(
-            "Go on from here", "git-branch", tip="Let it go another way from the step under the slider"
-        )
+        self.branch = Button("Branch here", "git-branch", tip="Let it go another way from the step under the slider")
         self.more = Button("More", "dots-three", tip="What else can be done with this digit")
         self.branch_menu, self.more_menu = QMenu(self), QMenu(self)
         self.branch.setMenu(self.branch_menu)

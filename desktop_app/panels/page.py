@@ -53,6 +53,8 @@ class Page(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for transparent in (scroll.viewport(), content):
             transparent.setAutoFillBackground(False)
+        bar = scroll.verticalScrollBar()
+        bar.rangeChanged.connect(lambda _low, high: self._leave_room(bar.sizeHint().width() if high > 0 else 0))
         self.foot = QVBoxLayout()
         self.foot.setContentsMargins(SIDE_MARGIN, 0, SIDE_MARGIN, SIDE_MARGIN)
         self.foot.setSpacing(Space.S)
@@ -62,3 +64,7 @@ class Page(QWidget):
         outer.addWidget(scroll, 1)
         outer.addLayout(self.foot)
         return column
+
+    def _leave_room(self, bar: int) -> None:
+        """The scroll bar stands in the margin: with it and without, what is in the column is as wide as its foot."""
+        self.side.setContentsMargins(SIDE_MARGIN, SIDE_MARGIN, SIDE_MARGIN - bar, Space.S)
