@@ -197,6 +197,9 @@ class MainWindow(QMainWindow):
         self.generate.generate()
 
     def _export(self) -> None:
+        page = self.pages.currentWidget()
+        if isinstance(page, Page) and page.export_shown():
+            return
         self.rail.set_page("generate")
         self.generate.export()
 
@@ -353,8 +356,9 @@ class MainWindow(QMainWindow):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Keys that the widget with the focus did not want: the film's, wherever on the page one is."""
-        timeline = self.generate.timeline
-        if self.pages.currentWidget() is not self.generate or not timeline.isEnabled():
+        page = self.pages.currentWidget()
+        timeline = page.film() if isinstance(page, Page) else None
+        if timeline is None or not timeline.isEnabled():
             super().keyPressEvent(event)
         elif event.key() == Qt.Key.Key_Space:
             timeline.toggle_play()
@@ -366,7 +370,7 @@ class MainWindow(QMainWindow):
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab: through what there is at this moment, in its order on the screen."""
-        order_tabs(self.centralWidget())
+        order_tabs(self)
         return super().focusNextPrevChild(forward)
 
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from PIL import Image
 from PySide6.QtCore import QEventLoop
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from desktop_app.main_window import MainWindow
-from desktop_app.scenes import SCENES, Scene
+from desktop_app.scenes import SCENES, Condition, Scene
 from desktop_app.settings import AppSettings, TrainSettings
 from desktop_app.theme import theme
 from ml import paths
@@ -73,14 +74,14 @@ def play(scene: Scene, window: MainWindow) -> None:
     for condition in scene(window):
         wait(condition)
     window.messages.dismiss()
+    window.setFocus()  # no ring around a part that nobody chose
     end = time.monotonic() + SETTLE_S
     wait(lambda: time.monotonic() > end)
 
 
-def wait(condition: "object") -> None:
+def wait(condition: Condition) -> None:
     """Let the application run until something is so; raises TimeoutError."""
     end = time.monotonic() + PATIENCE_S
-    assert callable(condition)
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError("This page did not come to its state.")
@@ -90,9 +91,9 @@ def wait(condition: "object") -> None:
 
 def save(window: MainWindow, path: Path) -> None:
     """The window as a PNG with a palette of its own."""
-    picture = window.grab().toImage().convertToFormat(window.grab().toImage().Format.Format_RGB888)
-    pixels = bytes(picture.constBits())
-    whole = Image.frombytes("RGB", (picture.width(), picture.height()), pixels, "raw", "RGB", picture.bytesPerLine())
+    picture = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    size = picture.width(), picture.height()
+    whole = Image.frombytes("RGB", size, bytes(picture.constBits()), "raw", "RGB", picture.bytesPerLine())
     whole.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size // 1024} kB")
 

@@ -27,6 +27,7 @@ class DigitView(QWidget):
         self._generate = generate
         self.large = ImageGrid("Chosen digit", margin=0, gap=0)
         self.large.setFixedSize(LARGE, LARGE)
+        self.large.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.large.set_empty_text("")
         self.large.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # there is nothing to choose in one picture
         self.large.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -45,6 +46,7 @@ class DigitView(QWidget):
         words.addWidget(self.text)
         self.nearest = ImageGrid("Nearest training image", margin=0, gap=0)
         self.nearest.setFixedSize(SMALL, SMALL)
+        self.nearest.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.nearest.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.likeness = Label("", "small")
         self.likeness.setWordWrap(True)

@@ -86,11 +86,14 @@ class DrawPanel(Page):
         middle.setStretch(0, 1)
         middle.setStretch(1, 1)
         self.body.addLayout(middle, 1)
-        making, knowing = Section("What becomes of it"), Section("What it is")
-        for widget in (self.label, self.noise, self.half, self.pen):
+        drawing, making, knowing = Section("Drawing"), Section("What becomes of it"), Section("What it is")
+        drawing.add(self.pen)
+        for widget in (self.label, self.noise, self.half):
             making.add(widget)
         for widget in (self.ask, self.bars, self.verdict):
             knowing.add(widget)
+        self.making = making
+        self.side.addWidget(drawing)
         self.side.addWidget(making)
         self.side.addWidget(knowing)
         self.side.addStretch(1)
@@ -155,6 +158,7 @@ class DrawPanel(Page):
         self.noise.setVisible(settings.task == "vary")
         self.label.setVisible(settings.task != "rebuild")
         self.half.setVisible(completing)
+        self.making.setVisible(settings.task != "rebuild")
         self.tool.button("mark").setVisible(completing)
         self._show_busy()
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.theme import SETTINGS_WIDTH, Space
+from desktop_app.widgets.timeline import Timeline
 
 SIDE_MARGIN = 16
 
@@ -35,6 +36,13 @@ class Page(QWidget):
 
     def look(self) -> None:
         """Compute what the page shows; asked whenever it comes to the front."""
+
+    def film(self) -> Timeline | None:
+        """The timeline that Space and the arrow keys move, wherever on the page one is."""
+
+    def export_shown(self) -> bool:
+        """Export what the page shows; False where it has nothing of its own to export."""
+        return False
 
     def _make_side(self, name: str) -> QWidget:
         column = QFrame()

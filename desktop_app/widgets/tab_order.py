@@ -28,8 +28,7 @@ def _focusable(widget: QWidget) -> Iterator[QWidget]:
 
 
 def _laid_out(layout: QLayout) -> Iterator[QWidget]:
-    for index in range(layout.count()):
-        item = layout.itemAt(index)
+    for item in filter(None, map(layout.itemAt, range(layout.count()))):
         inner, widget = item.layout(), item.widget()
         if inner is not None:
             yield from _laid_out(inner)

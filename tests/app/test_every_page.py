@@ -1,7 +1,7 @@
 """Every page, filled, as small as the window gets and at its usual size: named, whole, in its place, in order."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
@@ -25,7 +25,7 @@ from desktop_app.main_window import PAGES, MainWindow
 from desktop_app.scenes import SCENES
 from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, CompareSettings, GenerateSettings, TrainSettings
-from desktop_app.theme import theme
+from desktop_app.theme import SETTINGS_WIDTH, theme
 from desktop_app.widgets.basics import ElidedLabel
 from desktop_app.widgets.before_after import BeforeAfter
 from desktop_app.widgets.canvas import Bars, Canvas
@@ -80,8 +80,17 @@ def arrange(window: MainWindow, scene: str, qtbot: QtBot) -> None:
 
 def resize(window: MainWindow, size: tuple[int, int], qtbot: QtBot) -> None:
     window.resize(*size)
-    qtbot.wait(60)
+    qtbot.wait(20)
     assert (window.width(), window.height()) == size
+
+
+def find_nothing(check: Callable[[MainWindow], list[str]], window: MainWindow, qtbot: QtBot) -> None:
+    """A layout may take a few rounds of events to settle; what is still wrong after that is wrong."""
+    for _ in range(40):
+        if not check(window):
+            return
+        qtbot.wait(25)
+    assert check(window) == [], f"at {window.width()} x {window.height()}"
 
 
 def seen(window: QWidget) -> list[QWidget]:
@@ -107,7 +116,7 @@ def called(widget: QWidget) -> str:
 def nameless(window: MainWindow) -> list[str]:
     """What can be used or looked at and says nothing to a screen reader."""
     asked = (w for w in seen(window) if isinstance(w, USED + LOOKED_AT) or w.focusPolicy() != Qt.FocusPolicy.NoFocus)
-    return [called(w) for w in asked if not w.accessibleName()]
+    return [called(w) for w in asked if not (w.accessibleName() or isinstance(w, QLabel))]  # whose text is its name
 
 
 def clipped(window: MainWindow) -> list[str]:
@@ -135,14 +144,14 @@ def misplaced(window: MainWindow) -> list[str]:
     """What reaches outside of the window or of its parent, or lies over its neighbour."""
     found = []
     for widget in seen(window):
-        parent = widget.parentWidget()
-        scrolled = isinstance(parent.parentWidget(), QScrollArea)
-        inside = parent.rect().adjusted(0, 0, 0, 100_000) if scrolled else parent.rect()
-        if not inside.contains(widget.geometry().translated(0, 100 if scrolled else 0)):
-            if not (scrolled and 0 <= widget.x() and widget.geometry().right() <= parent.rect().right()):
-                found.append(f"{called(widget)} reaches out of {called(parent)}")
-    parents = {w.parentWidget() for w in seen(window)}
-    for parent in parents:
+        parent, here = widget.parentWidget() or window, widget.geometry()
+        if isinstance(parent.parentWidget(), QScrollArea):  # which may be longer than it, but not wider
+            inside = here.left() >= 0 and here.right() <= parent.rect().right()
+        else:
+            inside = parent.rect().contains(here)
+        if not inside:
+            found.append(f"{called(widget)} reaches out of {called(parent)}")
+    for parent in {w.parentWidget() or window for w in seen(window)}:
         children = [w for w in seen(window) if w.parentWidget() is parent and not w.isWindow()]
         for one, other in itertools.combinations(children, 2):
             if one.geometry().intersects(other.geometry()):
@@ -175,7 +184,7 @@ def region(widget: QWidget, window: MainWindow) -> int:
     if window.messages.isAncestorOf(widget):
         return 1
     page = window.page(window.rail.page())
-    return 3 if place(widget, window).left() > place(page.side.parentWidget(), window).left() else 2
+    return 3 if place(widget, page).left() > page.width() - SETTINGS_WIDTH else 2
 
 
 def disorder(window: MainWindow, qtbot: QtBot) -> list[str]:
@@ -202,9 +211,8 @@ def test_a_filled_page_is_whole_named_and_in_order(window: MainWindow, qtbot: Qt
     arrange(window, scene, qtbot)
     for size in SIZES:
         resize(window, size, qtbot)
-        assert nameless(window) == [], size
-        assert clipped(window) == [], size
-        assert misplaced(window) == [], size
+        for check in (nameless, clipped, misplaced):
+            find_nothing(check, window, qtbot)
     assert disorder(window, qtbot) == []
 
 
@@ -218,6 +226,5 @@ def test_an_empty_page_and_a_message_are_whole_too(
                                 (("export", "Export elsewhere…"),), "details"))  # fmt: skip
     for size in SIZES:
         resize(window, size, qtbot)
-        assert nameless(window) == [], size
-        assert clipped(window) == [], size
-        assert misplaced(window) == [], size
+        for check in (nameless, clipped, misplaced):
+            find_nothing(check, window, qtbot)
