@@ -260,7 +260,7 @@ class InterpolatePanel(Page):
         if settings.mode == "pad" and any(corner.picture for corner in settings.corners):
             return "The pictures were led back into the noise they would come from; between those lie all the others."
         if settings.mode == "pad":
-            return "Every image begins in noise. Between two noises lies another one, and another digit."
+            return "Between two noises lies another one, and so another digit."
         total = sum(settings.shares)
         parts = [
             f"{share / total:.0%} of a {digit}" for digit, share in enumerate(settings.shares) if share > 0 and total
