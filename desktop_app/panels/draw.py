@@ -23,9 +23,9 @@ TASK_TIPS = (
 TOOLS = (("pen", "pen"), ("eraser", "eraser"), ("mark", "mark"))
 TOOL_TIPS = ("Draw", "Take ink away, or marks", "Mark what the model is to complete")
 SAID = {
-    "vary": "Some noise is put over your drawing, and the model finds its way back: the more noise, the freer.",
-    "complete": "Mark a part with the marking pen: the model draws it so that it fits the rest.",
-    "rebuild": "Your drawing goes back into the noise it would come from; out of that comes every digit, in your hand.",
+    "vary": "Some noise goes over your drawing; the model finds its way back.",
+    "complete": "Mark a part, and the model draws it so that it fits the rest.",
+    "rebuild": "Into the noise it would come from, and out again as every digit.",
 }
 VERBS = {"vary": "Vary it", "complete": "Complete it", "rebuild": "Rebuild it"}
 MAKE_TIPS = {
