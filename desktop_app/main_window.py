@@ -37,6 +37,7 @@ from desktop_app.settings import AppSettings, save_settings
 from desktop_app.theme import Space, theme
 from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
+from desktop_app.widgets.tab_order import order_tabs
 from desktop_app.words import data_title, duration, preset_title
 from ml.export import SUFFIXES
 
@@ -196,6 +197,9 @@ class MainWindow(QMainWindow):
         self.generate.generate()
 
     def _export(self) -> None:
+        page = self.pages.currentWidget()
+        if isinstance(page, Page) and page.export_shown():
+            return
         self.rail.set_page("generate")
         self.generate.export()
 
@@ -352,8 +356,9 @@ class MainWindow(QMainWindow):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Keys that the widget with the focus did not want: the film's, wherever on the page one is."""
-        timeline = self.generate.timeline
-        if self.pages.currentWidget() is not self.generate or not timeline.isEnabled():
+        page = self.pages.currentWidget()
+        timeline = page.film() if isinstance(page, Page) else None
+        if timeline is None or not timeline.isEnabled():
             super().keyPressEvent(event)
         elif event.key() == Qt.Key.Key_Space:
             timeline.toggle_play()
@@ -362,6 +367,11 @@ class MainWindow(QMainWindow):
             timeline.set_step(timeline.step + (1 if event.key() == Qt.Key.Key_Right else -1))
         else:
             super().keyPressEvent(event)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab: through what there is at this moment, in its order on the screen."""
+        order_tabs(self)
+        return super().focusNextPrevChild(forward)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._ended:

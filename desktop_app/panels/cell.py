@@ -29,6 +29,7 @@ class CellView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.S)
         column.addWidget(self.pictures)
+        self._column = column
         words = QVBoxLayout()
         words.setSpacing(2)
         for label in (self.title, *self.lines, self.hint):
@@ -37,12 +38,17 @@ class CellView(QWidget):
         column.addWidget(self.use)
         self.use.clicked.connect(self._take)
 
+    def place_pictures(self, elsewhere: QVBoxLayout | None) -> None:
+        """Show them in another layout, large, or here."""
+        (elsewhere or self._column).insertWidget(-1 if elsewhere else 0, self.pictures)
+        self.pictures.set_large(elsewhere is not None)
+
     def show_cells(self) -> None:
         """Show what is chosen; a word on how to choose where nothing is."""
         compare, chosen, before = self._compare, self._compare.chosen, self._compare.before
         shown = [cell for cell in (before, chosen) if cell]
         names = [compare.name(cell) for cell in shown]
-        self.pictures.setVisible(bool(shown))
+        self.pictures.setVisible(bool(shown) and compare.settings.mode == "grid")
         self.pictures.show_pictures(list(tiles([cell.images for cell in shown])) if shown else [], names)
         both = before is not None
         self.title.setText("Left and right" if both else names[0] if names else "No cell chosen")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop_app.panels.axis import AxisEditor
@@ -19,6 +19,7 @@ from desktop_app.widgets.headed_grid import HeadedGrid
 from desktop_app.widgets.image_grid import Caption
 from desktop_app.widgets.pixels import to_qimage
 from desktop_app.widgets.prompt_bar import SeedBox
+from desktop_app.widgets.timeline import Timeline
 from ml.cells import Cell, drawn, heads, result, title
 from ml.figures import tiles
 from ml.files import free_name
@@ -30,6 +31,7 @@ SAID = {
     "race": "The same noise in every lane, and all lanes at the same share of their way.",
 }
 FOOT_HEIGHT, COPIED_MS = 38, 1500
+ROOMY = (1500, 900)  # width and height of the page from which the chosen cells have a place of their own
 POOR = 0.5  # share of digits read as asked for, below which a cell's verdict is a warning
 
 
@@ -67,7 +69,7 @@ class ComparePanel(Page):
         self.each = SliderRow("Of each", 1, 20, 4, tip="How many of its digit a cell draws")
         self.seed = SeedBox(self._compare.settings.seed)
         self.go = Button("Compare", kind="primary", tip="Draw every cell (each begins in the same noise)")
-        self.export_button = Button("Export…", "export", tip="Save the comparison as a labelled figure (PNG)")
+        self.export_button = Button("Export…", "export", tip="Save the comparison as a labelled figure (Ctrl+E)")
         self.copy_button = Button("Copy", "copy", tip="Copy the comparison as a labelled figure")
 
     def _arrange(self) -> None:
@@ -83,6 +85,8 @@ class ComparePanel(Page):
         for view in (self.table, self.lanes):
             self.views.addWidget(view)
         self.body.addWidget(self.views, 1)
+        self.under = QVBoxLayout()
+        self.body.addLayout(self.under)
         self.axes, common = Section("What is compared"), Section("In common")
         for widget in (self.rows, self.columns):
             self.axes.add(widget)
@@ -130,6 +134,15 @@ class ComparePanel(Page):
 
     # ---- actions
 
+    def film(self) -> Timeline | None:
+        return self.lanes.timeline if self._compare.settings.mode == "race" else None
+
+    def export_shown(self) -> bool:
+        shown = self._compare.settings.mode == "grid"
+        if shown and self.export_button.isEnabled():
+            self.export()
+        return shown
+
     def _go(self) -> None:
         activity = self._compare if self._compare.settings.mode == "grid" else self._race
         if activity.busy:
@@ -161,6 +174,14 @@ class ComparePanel(Page):
 
     # ---- what is shown
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is room, two cells over each other are shown large, under all of them."""
+        super().resizeEvent(event)
+        roomy = event.size().width() >= ROOMY[0] and event.size().height() >= ROOMY[1]
+        if roomy != (self.under.count() > 0):
+            self.cell.place_pictures(self.under if roomy else None)
+            self._show_chosen()
+
     def _show_settings(self) -> None:
         compare, settings = self._compare, self._compare.settings
         grid = settings.mode == "grid"
@@ -170,6 +191,7 @@ class ComparePanel(Page):
         for widget in (self.cell, self.axes, self.taking):
             widget.setVisible(grid)
         self.lane.setVisible(not grid)
+        self.cell.show_cells()
         on_axis = compare.fields if grid else ()
         self.model.setVisible(grid and "model" not in on_axis)
         self.digits_row.setVisible("label" not in on_axis)

@@ -1,7 +1,7 @@
 """The digit that was clicked: large, with what is known of it and its way out of the noise."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.session.generate import Generate
 from desktop_app.session.trajectory import View
@@ -27,6 +27,7 @@ class DigitView(QWidget):
         self._generate = generate
         self.large = ImageGrid("Chosen digit", margin=0, gap=0)
         self.large.setFixedSize(LARGE, LARGE)
+        self.large.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.large.set_empty_text("")
         self.large.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # there is nothing to choose in one picture
         self.large.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -45,9 +46,12 @@ class DigitView(QWidget):
         words.addWidget(self.text)
         self.nearest = ImageGrid("Nearest training image", margin=0, gap=0)
         self.nearest.setFixedSize(SMALL, SMALL)
+        self.nearest.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.nearest.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.likeness = Label("", "small")
         self.likeness.setWordWrap(True)
+        for label in (self.text, self.likeness):  # as wide as the column is, and no wider
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         like = row(self.nearest, self.likeness)
         like.setStretch(1, 1)
         words.addLayout(like)
@@ -65,9 +69,7 @@ class DigitView(QWidget):
         self.meter.stepChosen.connect(self.stepChosen)
         keep_room(self.meter)
         column.addWidget(self.meter)
-        self.branch = Button(
-            "Go on from here", "git-branch", tip="Let it go another way from the step under the slider"
-        )
+        self.branch = Button("Branch here", "git-branch", tip="Let it go another way from the step under the slider")
         self.more = Button("More", "dots-three", tip="What else can be done with this digit")
         self.branch_menu, self.more_menu = QMenu(self), QMenu(self)
         self.branch.setMenu(self.branch_menu)

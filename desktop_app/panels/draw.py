@@ -23,9 +23,9 @@ TASK_TIPS = (
 TOOLS = (("pen", "pen"), ("eraser", "eraser"), ("mark", "mark"))
 TOOL_TIPS = ("Draw", "Take ink away, or marks", "Mark what the model is to complete")
 SAID = {
-    "vary": "Some noise is put over your drawing, and the model finds its way back: the more noise, the freer.",
-    "complete": "Mark a part with the marking pen: the model draws it so that it fits the rest.",
-    "rebuild": "Your drawing goes back into the noise it would come from; out of that comes every digit, in your hand.",
+    "vary": "Some noise goes over your drawing; the model finds its way back.",
+    "complete": "Mark a part, and the model draws it so that it fits the rest.",
+    "rebuild": "Into the noise it would come from, and out again as every digit.",
 }
 VERBS = {"vary": "Vary it", "complete": "Complete it", "rebuild": "Rebuild it"}
 MAKE_TIPS = {
@@ -86,11 +86,14 @@ class DrawPanel(Page):
         middle.setStretch(0, 1)
         middle.setStretch(1, 1)
         self.body.addLayout(middle, 1)
-        making, knowing = Section("What becomes of it"), Section("What it is")
-        for widget in (self.label, self.noise, self.half, self.pen):
+        drawing, making, knowing = Section("Drawing"), Section("What becomes of it"), Section("What it is")
+        drawing.add(self.pen)
+        for widget in (self.label, self.noise, self.half):
             making.add(widget)
         for widget in (self.ask, self.bars, self.verdict):
             knowing.add(widget)
+        self.making = making
+        self.side.addWidget(drawing)
         self.side.addWidget(making)
         self.side.addWidget(knowing)
         self.side.addStretch(1)
@@ -155,6 +158,7 @@ class DrawPanel(Page):
         self.noise.setVisible(settings.task == "vary")
         self.label.setVisible(settings.task != "rebuild")
         self.half.setVisible(completing)
+        self.making.setVisible(settings.task != "rebuild")
         self.tool.button("mark").setVisible(completing)
         self._show_busy()
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, Qt, QTimer, QUrl
+from PySide6.QtGui import QDrag, QGuiApplication, QKeyEvent, QKeySequence, QPixmap, QShortcut
 from PySide6.QtWidgets import QAbstractSpinBox, QFileDialog, QLineEdit, QMenu
 
 from desktop_app.panels.digit import DigitView, reading
@@ -24,6 +24,8 @@ from desktop_app.widgets.pixels import to_qimage
 from desktop_app.widgets.prompt_bar import PromptBar
 from desktop_app.widgets.timeline import Timeline
 from ml.config import NO_LABEL
+from ml.errors import NoiseloomError
+from ml.export import Layout
 from ml.files import free_name
 from ml.images import grid
 
@@ -109,6 +111,7 @@ class GeneratePanel(Page):
         generate.compared.connect(self._show_compared)
         generate.remembered.connect(self._show_history)
         self.history.cellClicked.connect(self._go_back)
+        self.history.dragged.connect(self._drag_out)
         generate.busy_changed.connect(self._show_buttons)
         generate.finished.connect(self._show_buttons)
         generate.exported.connect(self._session.tell_saved)
@@ -123,6 +126,9 @@ class GeneratePanel(Page):
             typing.interpretText()
         self.prompt.seed_box.take_typed()
         self._generate.draw()
+
+    def film(self) -> Timeline:
+        return self.timeline
 
     def set_export_scale(self, scale: int) -> None:
         """How large a pixel is in what is written from now on."""
@@ -343,6 +349,23 @@ class GeneratePanel(Page):
 
     def _go_back(self, index: int) -> None:
         self._generate.go_back(self._generate.history[self.history.first + index])
+
+    def _drag_out(self, index: int) -> None:
+        """Let a picture of the history be dropped elsewhere, as a PNG with its request."""
+        pulled = self._generate.history[self.history.first + index]
+        if pulled.sampled is None:
+            return
+        try:
+            layout = Layout(columns=pulled.columns, scale=self.export_scale)
+            path = self._session.files.lend(pulled.sampled.images, pulled.sampled.request, layout)
+        except NoiseloomError as error:
+            self._session.tell_failed(error)
+            return
+        data, drag = QMimeData(), QDrag(self.history)
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        drag.setMimeData(data)
+        drag.setPixmap(QPixmap.fromImage(to_qimage(thumbnail(pulled.sampled.images))))
+        drag.exec(Qt.DropAction.CopyAction)
 
     def _show_verdicts(self) -> None:
         """What the judge read in the finished images, under them where they are what is shown."""

@@ -79,6 +79,13 @@ class InterpolatePanel(Page):
         for index, (die, picture) in enumerate(zip(self.dice, self.pictures, strict=True)):
             die.set_icon("dice-five")
             picture.setMenu(self._picture_menu(index))
+        self.place = [
+            SliderRow(name, 0, 1, 0.5, step=0.01, decimals=2, tip=f"The place on the pad, {name.lower()}")
+            for name in ("Left to right", "Top to bottom")
+        ]
+        self.place_section = Section("Place")
+        for slider in self.place:
+            self.place_section.add(slider)
         self.corner_section, self.mix_section = Section("Corners"), Section("Noise")
         for choice, picture, die in zip(self.labels, self.pictures, self.dice, strict=True):
             holder = QWidget()
@@ -87,7 +94,7 @@ class InterpolatePanel(Page):
             holder.setLayout(line)
             self.corner_section.add(holder)
         self.new = Button("All other noise", "dice-five", tip="Begin anew from other noise")
-        self.export_button = Button("Export the walk…", "export", tip="Save the walk around the corners")
+        self.export_button = Button("Export the walk…", "export", tip="Save the walk around the corners (Ctrl+E)")
 
     def _picture_menu(self, index: int) -> QMenu:
         """What a corner can begin from beside noise."""
@@ -141,7 +148,7 @@ class InterpolatePanel(Page):
         self.mix_row.setLayout(row(Label("Mixed by", "muted"), 1, self.mixing))
         self.mix_section.add(self.mix_row)
         self.mix_section.add(self.new)
-        for section in (first, self.corner_section, self.mix_section):
+        for section in (first, self.place_section, self.corner_section, self.mix_section):
             self.side.addWidget(section)
         self.side.addStretch(1)
         for button in (self.play, self.export_button):
@@ -156,6 +163,8 @@ class InterpolatePanel(Page):
         interpolate = self._interpolate
         self.mode.valueChanged.connect(lambda mode: interpolate.change(mode=mode))
         self.pad.moved.connect(lambda x, y: interpolate.change(place=(x, y)))
+        for slider in self.place:
+            slider.valueChanged.connect(lambda _: interpolate.change(place=tuple(s.value() for s in self.place)))
         for digit, slider in enumerate(self.sliders):
             slider.valueChanged.connect(partial(interpolate.set_share, digit))
         self.model.valueChanged.connect(lambda name: interpolate.change(model=name))
@@ -177,6 +186,12 @@ class InterpolatePanel(Page):
     def look(self) -> None:
         """The page is being looked at: what it shows has to be drawn."""
         self._interpolate.look()
+
+    def export_shown(self) -> bool:
+        shown = self._interpolate.settings.mode == "pad"
+        if shown:
+            self.export(FORMATS[0][0])
+        return shown
 
     def export(self, suffix: str) -> None:
         """Ask where to, and write the walk there."""
@@ -214,11 +229,20 @@ class InterpolatePanel(Page):
         self.mode.set_value(settings.mode)
         self.places.setCurrentIndex(0 if settings.mode == "pad" else 1)
         pads = settings.mode == "pad"
-        for widget in (self.corner_section, self.mix_row, self.strip, self.play, self.export_button):
+        for widget in (
+            self.place_section,
+            self.corner_section,
+            self.mix_row,
+            self.strip,
+            self.play,
+            self.export_button,
+        ):
             widget.setVisible(pads)
         if not pads:
             self.play.setChecked(False)
         self.pad.set_place(*settings.place)
+        for slider, share in zip(self.place, settings.place, strict=True):
+            slider.set_value(share)
         self.mixing.set_value(settings.mixing)
         names = interpolate.models
         self.model.set_choices([(name, name) for name in names or [settings.model]], settings.model)
@@ -236,7 +260,7 @@ class InterpolatePanel(Page):
         if settings.mode == "pad" and any(corner.picture for corner in settings.corners):
             return "The pictures were led back into the noise they would come from; between those lie all the others."
         if settings.mode == "pad":
-            return "Every image begins in noise. Between two noises lies another one, and another digit."
+            return "Between two noises lies another one, and so another digit."
         total = sum(settings.shares)
         parts = [
             f"{share / total:.0%} of a {digit}" for digit, share in enumerate(settings.shares) if share > 0 and total

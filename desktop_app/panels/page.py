@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.theme import SETTINGS_WIDTH, Space
+from desktop_app.widgets.timeline import Timeline
 
 SIDE_MARGIN = 16
 
@@ -36,6 +37,13 @@ class Page(QWidget):
     def look(self) -> None:
         """Compute what the page shows; asked whenever it comes to the front."""
 
+    def film(self) -> Timeline | None:
+        """The timeline that Space and the arrow keys move, wherever on the page one is."""
+
+    def export_shown(self) -> bool:
+        """Export what the page shows; False where it has nothing of its own to export."""
+        return False
+
     def _make_side(self, name: str) -> QWidget:
         column = QFrame()
         column.setProperty("kind", "side")
@@ -53,6 +61,8 @@ class Page(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for transparent in (scroll.viewport(), content):
             transparent.setAutoFillBackground(False)
+        bar = scroll.verticalScrollBar()
+        bar.rangeChanged.connect(lambda _low, high: self._leave_room(bar.sizeHint().width() if high > 0 else 0))
         self.foot = QVBoxLayout()
         self.foot.setContentsMargins(SIDE_MARGIN, 0, SIDE_MARGIN, SIDE_MARGIN)
         self.foot.setSpacing(Space.S)
@@ -62,3 +72,7 @@ class Page(QWidget):
         outer.addWidget(scroll, 1)
         outer.addLayout(self.foot)
         return column
+
+    def _leave_room(self, bar: int) -> None:
+        """The scroll bar stands in the margin: with it and without, what is in the column is as wide as its foot."""
+        self.side.setContentsMargins(SIDE_MARGIN, SIDE_MARGIN, SIDE_MARGIN - bar, Space.S)

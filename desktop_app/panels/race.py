@@ -23,8 +23,8 @@ class RaceView(QWidget):
         self._race = race
         self.lanes = [LaneCard(letter) for letter in LETTERS]
         self.timeline = Timeline()
-        self.timeline.view.button("all").hide()
-        self.timeline.view.button("noise").hide()
+        for view in ("noise", "all", "xray"):  # are of one image
+            self.timeline.view.button(view).hide()
         self._places = QGridLayout()
         self._places.setSpacing(Space.M)
         column = QVBoxLayout(self)
@@ -45,9 +45,9 @@ class RaceView(QWidget):
         wide = count if count < MOST else 2
         for number, lane in enumerate(self.lanes):
             self._places.setColumnStretch(number, int(number < wide))
+            self._places.addWidget(lane, number // wide, number % wide)
             lane.setVisible(number < count)
             if number < count:
-                self._places.addWidget(lane, number // wide, number % wide)
                 lane.set_names(*self._race.name(number))
 
     def _begin(self) -> None:

@@ -1,5 +1,8 @@
 """Files without their widgets: what is being written, and what a file that was dropped or opened brings back."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +19,7 @@ from ml import export
 from ml.config import SampleRequest
 from ml.events import Pixels, Progress
 from ml.export import Layout
+from ml.files import free_name
 from ml.proof import Proof
 from ml.stamp import Watch
 
@@ -45,6 +49,7 @@ class Files(QObject):
         self._jobs: list[Job] = []
         self._progress: Progress | None = None
         self._wanted: _Wanted | None = None
+        self._lent: Path | None = None
         session.generate.finished.connect(self._compare)
         session.generate.begun.connect(self._begun)
 
@@ -66,6 +71,15 @@ class Files(QObject):
     def write_digits(self, folder: Path, images: Pixels, request: SampleRequest, scale: int, *, then: Then) -> None:
         """Write one PNG per image into a folder."""
         self._submit(folder, partial(export.save_digits, folder, images, request, scale), then)
+
+    def lend(self, images: Pixels, request: SampleRequest, layout: Layout) -> Path:
+        """A PNG to be dragged out of the window, in a folder that goes away with the program."""
+        if self._lent is None:
+            self._lent = Path(tempfile.mkdtemp(prefix="noiseloom-"))
+            atexit.register(shutil.rmtree, self._lent, ignore_errors=True)
+        path = free_name(self._lent / f"noiseloom-{request.seed}.png")
+        export.save_png(path, images, request, layout)
+        return path
 
     def _submit(self, path: Path, write: Callable[[Watch], object], then: Then) -> None:
         if not self._session.closing:

@@ -161,10 +161,10 @@ class Race(QObject):
         return len(self._compare.settings.lanes)
 
     def name(self, lane: int) -> tuple[str, str]:
-        """A lane in words: sampler and steps, then the rest."""
+        """A lane in words: steps and sampler, then the rest."""
         request = self._compare.settings.lanes[lane]
         return (
-            f"{said('sampler', request.sampler)}, {said('steps', request.steps)}",
+            f"{said('steps', request.steps)}, {said('sampler', request.sampler)}",
             f"{said('model', request.model)}, {said('guidance', request.guidance)}",
         )
 

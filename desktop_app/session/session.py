@@ -125,6 +125,11 @@ class Session(QObject):
         """The models that can be drawn with: all but classifiers."""
         return [card for card in self.models if card.header.model.network in DRAWING]
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is being done but training."""
+        return all(job.background for job, _, _ in self._jobs.values())
+
     def close(self) -> None:
         """Stop all work, saving what it has; `closed` follows."""
         if self.closing:

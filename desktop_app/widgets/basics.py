@@ -5,7 +5,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEve
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QWidget
 
 from desktop_app.icons import icon, paint_icon
-from desktop_app.theme import theme
+from desktop_app.theme import Radius, theme
 
 
 def restyle(widget: QWidget, **properties: object) -> None:
@@ -127,6 +127,20 @@ class Combo(QComboBox):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
+
+
+def paint_stage(painter: QPainter, room: QRect, border: str = "stage_border") -> None:
+    """The dark surface with round corners on which images stand."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(theme().colors.color(border), 1))
+    painter.setBrush(theme().colors.color("stage"))
+    painter.drawRoundedRect(QRectF(room).adjusted(0.5, 0.5, -0.5, -0.5), Radius.CARD, Radius.CARD)
+
+
+def square_in(room: QRect, margin: int) -> QRectF:
+    """The largest square within a margin, in the middle."""
+    side = float(max(min(room.width(), room.height()) - 2 * margin, 1))
+    return QRectF((room.width() - side) / 2, (room.height() - side) / 2, side, side)
 
 
 def paint_caret(widget: QWidget) -> None:

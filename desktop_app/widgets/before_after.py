@@ -11,7 +11,9 @@ from desktop_app.widgets.pixels import to_qimage
 
 Pixels = NDArray[np.uint8]
 KEY_STEP, PAGE_STEP = 0.02, 0.1
-KNOB, HIGHEST = 9, 200
+KNOB = 9
+HIGHEST, LARGE = 200, 300  # at most, in a column; and where there is room
+QWIDGETSIZE_MAX = 16_777_215  # Qt's own, which PySide6 does not export
 
 
 class BeforeAfter(QWidget):
@@ -42,6 +44,11 @@ class BeforeAfter(QWidget):
         self.updateGeometry()
         self._describe()
         self.update()
+
+    def set_large(self, large: bool) -> None:
+        """As high as a picture of its own, or as the pictures are in a column."""
+        self.setMinimumHeight(LARGE if large else 0)
+        self.setMaximumHeight(LARGE if large else QWIDGETSIZE_MAX)
 
     def place(self) -> float:
         """Where the divider is, from 0 at the left to 1."""

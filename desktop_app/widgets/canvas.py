@@ -8,11 +8,12 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from desktop_app.theme import Radius, Type, theme, ui_font
+from desktop_app.theme import Type, theme, ui_font
+from desktop_app.widgets.basics import paint_stage, square_in
 
 Pixels = NDArray[np.uint8]
 MARK_ALPHA = 110
-BAR_HEIGHT = 16
+BAR_HEIGHT, MARGIN = 16, 14
 
 
 class Canvas(QWidget):
@@ -40,12 +41,12 @@ class Canvas(QWidget):
 
     def square(self) -> QRectF:
         """Where the drawing lies in the widget."""
-        side = float(min(self.width(), self.height()))
-        return QRectF((self.width() - side) / 2, (self.height() - side) / 2, side, side)
+        return square_in(self.rect(), MARGIN)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         area, colors = self.square(), theme().colors
+        paint_stage(painter, self.rect())
         height, width = self._drawing.shape
         picture = QImage(
             np.ascontiguousarray(self._drawing).data, width, height, width, QImage.Format.Format_Grayscale8
@@ -56,9 +57,9 @@ class Canvas(QWidget):
             marked = np.zeros((height, width, 4), np.uint8)
             marked[self._mask > 0] = (shade.red(), shade.green(), shade.blue(), MARK_ALPHA)
             painter.drawImage(area, QImage(marked.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(colors.color("border_strong"), 1))
-        painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), Radius.SMALL, Radius.SMALL)
+        painter.setPen(QPen(colors.color("stage_text"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(area)
         if not self._drawing.any():
             painter.setPen(colors.color("stage_text"))
             painter.setFont(ui_font(Type.BODY))

@@ -20,7 +20,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from desktop_app.theme import Radius, Type, theme, ui_font
+from desktop_app.theme import Type, theme, ui_font
+from desktop_app.widgets.basics import paint_stage
 
 Pixels = NDArray[np.uint8]
 SNAP = 0.9  # a whole scale factor is taken where it costs at most a tenth of the size
@@ -200,11 +201,7 @@ class ImageGrid(QWidget):
         colors = theme().colors
         painter = QPainter(self)
         if self._framed:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(colors.color("stage_border"), 1))
-            painter.setBrush(colors.color("stage"))
-            frame = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-            painter.drawRoundedRect(frame, Radius.CARD, Radius.CARD)
+            paint_stage(painter, self.rect())
         layout = self.layout_of_cells()
         if layout:
             self._paint_cells(painter, layout, event.rect())

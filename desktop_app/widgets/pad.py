@@ -3,14 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from desktop_app.theme import Radius, Type, theme, ui_font
+from desktop_app.theme import Type, theme, ui_font
+from desktop_app.widgets.basics import paint_stage, square_in
 from desktop_app.widgets.pixels import to_qimage
 
 Pixels = NDArray[np.uint8]
-HANDLE = 10
+HANDLE, MARGIN = 10, 14
 KEY_STEP = 0.05
 VEIL = 120  # how dark the images under the handle are, of 255
 
@@ -47,8 +48,7 @@ class Pad(QWidget):
 
     def square(self) -> QRectF:
         """Where the pad lies in the widget."""
-        side = float(min(self.width(), self.height()))
-        return QRectF((self.width() - side) / 2, (self.height() - side) / 2, side, side)
+        return square_in(self.rect(), MARGIN)
 
     def point(self) -> QPointF:
         """Where the handle is."""
@@ -63,23 +63,15 @@ class Pad(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colors, area = theme().colors, self.square()
-        shape = QPainterPath()
-        shape.addRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), Radius.CARD, Radius.CARD)
-        painter.fillPath(shape, colors.color("stage"))
-        painter.save()
-        painter.setClipPath(shape)
+        paint_stage(painter, self.rect(), "stage_accent" if self.hasFocus() else "stage_border")
         if self._picture is not None:
             painter.drawImage(area, self._picture)
-            painter.fillPath(shape, QColor(0, 0, 0, VEIL))
-        painter.restore()
-        if self._picture is None:
+            painter.fillRect(area, QColor(0, 0, 0, VEIL))
+        else:
             painter.setPen(colors.color("stage_text"))
             painter.setFont(ui_font(Type.SMALL))
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "Drawing what lies between…")
-        painter.setPen(QPen(colors.color("accent" if self.hasFocus() else "stage_border"), 1.5))
-        painter.drawPath(shape)
         if self._picture is not None:
             painter.setPen(QPen(colors.color("stage_accent"), 3))
             painter.setBrush(colors.color("handle"))

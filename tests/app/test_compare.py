@@ -93,6 +93,33 @@ def test_two_cells_lie_over_each_other_and_settings_are_taken_up(
     assert compare.chosen is None and view.pictures.isHidden()
 
 
+def test_where_there_is_room_the_chosen_cells_are_large(panel: ComparePanel, window: MainWindow, qtbot: QtBot) -> None:
+    compared(panel, qtbot)
+    panel._compare.choose(0)
+    panel._compare.choose(3)
+    pictures = panel.cell.pictures
+    qtbot.waitUntil(lambda: pictures.width() > 200)
+    assert panel.cell.isAncestorOf(pictures) and pictures.height() <= 200
+    window.resize(1920, 1080)
+    qtbot.waitUntil(lambda: pictures.area().height() > 280)
+    assert not panel.cell.isAncestorOf(pictures) and pictures.isVisible()
+    panel.mode.button("race").click()
+    assert not pictures.isVisible()
+    panel.mode.button("grid").click()
+    window.resize(1280, 800)
+    qtbot.waitUntil(lambda: panel.cell.isAncestorOf(pictures) and pictures.isVisible())
+
+
+def test_ctrl_e_exports_the_comparison(
+    panel: ComparePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared(panel, qtbot)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "figure.png"), ""))
+    with qtbot.waitSignal(panel._compare.exported, timeout=WAIT_MS):
+        qtbot.keyClick(window, Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    assert (tmp_path / "figure.png").stat().st_size > 0 and window.rail.page() == "compare"
+
+
 def test_a_wrong_value_is_explained_beside_it(panel: ComparePanel, qtbot: QtBot) -> None:
     panel.rows.edit.setFocus()
     panel.rows.edit.selectAll()
@@ -213,6 +240,24 @@ def test_lanes_race_in_lockstep_and_can_be_scrubbed(panel: ComparePanel, qtbot: 
     assert view.lanes[0].state.full_text() == "step 1 of 4"
 
 
+def test_space_and_arrows_move_the_race(panel: ComparePanel, window: MainWindow, qtbot: QtBot) -> None:
+    panel._compare.change(mode="race", lanes=QUICK)
+    panel.go.click()
+    qtbot.waitUntil(lambda: not panel._race.busy, timeout=WAIT_MS)
+    timeline = panel.lanes.timeline
+    timeline.set_step(2)
+    before = window.generate.timeline.step
+    qtbot.keyClick(window, Key.Key_Right)
+    assert timeline.step == 3
+    qtbot.keyClick(window, Key.Key_Left)
+    assert timeline.step == 2 and window.generate.timeline.step == before
+    qtbot.keyClick(window, Key.Key_Space)
+    assert timeline.playing
+    timeline.pause()
+    names = [timeline.view.button(view).isVisible() for view in ("noisy", "clean", "noise", "all", "xray")]
+    assert names == [True, True, False, False, False]  # the others are of one image
+
+
 def test_lanes_are_added_changed_and_taken_away(panel: ComparePanel, qtbot: QtBot) -> None:
     compare, editor = panel._compare, panel.lane
     panel.mode.button("race").click()
@@ -224,7 +269,7 @@ def test_lanes_are_added_changed_and_taken_away(panel: ComparePanel, qtbot: QtBo
     assert compare.settings.lanes[3].sampler == "heun" and compare.settings.lanes[3].steps == 3
     editor.model.valueChanged.emit("digits")
     assert compare.settings.lanes[3].sampler == "dpm++" and compare.settings.lanes[3].guidance == 1.3
-    assert panel.lanes.lanes[3].name.full_text() == "DPM-Solver++ 2M, 10 steps"
+    assert panel.lanes.lanes[3].name.full_text() == "10 steps, DPM-Solver++ 2M"
     editor.remove_button.click()
     editor.which.button("0").click()
     editor.remove_button.click()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QAction, QDrag, QGuiApplication, QMouseEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
@@ -602,3 +602,30 @@ def test_one_sees_when_a_digit_is_decided_and_what_guidance_does(opened: Opener,
 def test_the_decision_is_the_first_step_that_stays() -> None:
     shares = np.eye(3, dtype=np.float32)[[0, 2, 1, 2, 2]]
     assert decided_at(shares) == 3 and decided_at(shares[3:]) == 0
+
+
+def test_a_picture_of_the_history_is_dragged_out_as_a_file_with_its_request(
+    panel: GeneratePanel, generate: Generate, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = generate.request
+    generate.change(live=False, seed=5)
+    generate.draw()
+    drawn(generate, qtbot)
+    qtbot.waitUntil(lambda: panel.history.isVisibleTo(panel))
+    dropped: list[Path] = []
+    take = lambda drag, _: dropped.append(Path(drag.mimeData().urls()[0].toLocalFile()))  # noqa: E731
+    monkeypatch.setattr(QDrag, "exec", take)
+    place = panel.history.cell_rect(0).center().toPoint()
+    qtbot.mousePress(panel.history, Qt.MouseButton.LeftButton, pos=place)
+    move = QMouseEvent(QEvent.Type.MouseMove, QPointF(place) - QPointF(0, 40), QPointF(place), Qt.MouseButton.NoButton,
+                       Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)  # fmt: skip
+    QApplication.sendEvent(panel.history, move)
+    QApplication.sendEvent(panel.history, move)
+    qtbot.mouseRelease(panel.history, Qt.MouseButton.LeftButton, pos=place)
+    assert len(dropped) == 1 and generate.request != first  # a drag is no click
+    request, layout = export.read_request(dropped[0])
+    shown = generate.history[0]
+    assert shown.sampled and request == shown.sampled.request and layout.columns == shown.columns
+    assert first is not None and export.read_pixels(dropped[0]).shape[1] > 28 * len(first.labels)
+    qtbot.mouseClick(panel.history, Qt.MouseButton.LeftButton, pos=place)
+    assert generate.request == first

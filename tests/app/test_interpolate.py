@@ -114,6 +114,27 @@ def test_the_walk_is_played_and_exported(
         assert main(["verify", str(path)]) == 0
 
 
+def test_the_place_is_set_by_number_and_follows_the_pad(panel: InterpolatePanel, qtbot: QtBot) -> None:
+    state, (across, down) = panel._interpolate, panel.place
+    across.box.setValue(0.25)
+    down.slider.setValue(100)
+    assert state.settings.place == (0.25, 1.0) == panel.pad.place()
+    panel.pad.setFocus()
+    qtbot.keyClick(panel.pad, Qt.Key.Key_Up)
+    assert down.value() == 0.95 and across.value() == 0.25
+    panel.mode.button("classes").click()
+    assert not across.isVisible()
+
+
+def test_ctrl_e_exports_the_walk(
+    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "walk.mp4"), ""))
+    with qtbot.waitSignal(window.session.interpolate.exported, timeout=WAIT_MS):
+        qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    assert (tmp_path / "walk.mp4").stat().st_size > 0 and window.rail.page() == "interpolate"
+
+
 def test_the_page_is_as_it_was_at_the_next_start(panel: InterpolatePanel, window: MainWindow) -> None:
     panel._interpolate.change(place=(0.25, 0.75), mixing="lerp")
     remembered = window.remember()

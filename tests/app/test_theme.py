@@ -19,14 +19,16 @@ VISION = {
 }
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 WORDS = [
-    *itertools.product(("text", "muted"), ("page", "card", "control")),
-    *itertools.product(("accent", "error", "warning", "ok"), ("card",)),
+    *itertools.product(("text", "muted"), ("page", "card", "control", "hover")),
+    *itertools.product(("accent", "accent_hover", "error", "warning", "ok"), ("card", "page")),
+    ("text", "border"),  # of a button that is pressed
     ("on_accent", "accent"),
     ("on_accent", "accent_hover"),
     ("on_warm", "warm"),
     ("on_warm", "warm_hover"),
     ("stage_text", "stage"),
     ("stage_warning", "stage"),
+    ("stage_accent", "stage"),
 ]
 
 
