@@ -27,6 +27,8 @@ QLabel[kind="muted"] { color: $muted; }
 QLabel[kind="small"] { color: $muted; font-size: 12px; }
 QLabel[kind="strong"] { font-size: 12px; font-weight: 600; }
 QLabel[kind="problem"] { color: $error; font-size: 12px; }
+QFrame[kind="help"] { background: $card; border: 1px solid $border_strong; }
+QLabel[kind="formula"] { background: $page; border: 1px solid $border; border-radius: 8px; padding: 8px 12px; }
 QLabel[kind="number"] { font-size: 20px; font-weight: 700; }
 QLabel[kind="section"] { color: $muted; font-size: 11px; font-weight: 700; }
 
@@ -116,6 +118,7 @@ QMenu::item:selected { background: $hover; }
 QMenu::item:disabled { color: $faint; }
 QMenu::separator { height: 1px; background: $border; margin: 4px 8px; }
 
+QFrame[kind="lesson"] { background: $card; border: 1px solid $accent; border-radius: 12px; }
 QFrame[kind="message"] { background: $card; border: 1px solid $border_strong; border-radius: 12px; }
 QFrame[kind="message"][tone="error"] { border-color: $error; }
 QFrame[kind="message"][tone="warning"] { border-color: $warning; }

@@ -1,11 +1,13 @@
 """The frame of every page: the work in the middle, its settings in a column on the right."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.theme import SETTINGS_WIDTH, Space
+from desktop_app.widgets.controls import Section
 
 SIDE_MARGIN = 16
 
@@ -35,6 +37,15 @@ class Page(QWidget):
 
     def look(self) -> None:
         """Compute what the page shows; asked whenever it comes to the front."""
+
+    def groups(self) -> list[str]:
+        """The groups of controls that are on the page now, by their titles."""
+        return [section.title for section in self.findChildren(Section) if section.isVisibleTo(self)]
+
+    def withhold(self, titles: Collection[str]) -> None:
+        """Hide these groups of controls, and no others any more."""
+        for section in self.findChildren(Section):
+            section.withhold(section.title in titles)
 
     def _make_side(self, name: str) -> QWidget:
         column = QFrame()
