@@ -45,8 +45,11 @@ def chosen_downloads() -> Path | None:
 
 def downloads() -> Path:
     """Weights that were fetched from the net: large, and to be had again."""
-    if _downloads:
-        return _downloads[0]
+    return chosen_downloads() or usual_downloads()
+
+
+def usual_downloads() -> Path:
+    """Where downloads are kept unless the process was told otherwise."""
     chosen = os.environ.get(DOWNLOADS_VARIABLE)
     return Path(chosen).expanduser().absolute() if chosen else user_data() / "downloads"
 

@@ -96,7 +96,12 @@ class ExplorePanel(Page):
 
     def _lesson_button(self, path: Path) -> Button:
         title = lessons.read(path).title
-        button = Button(title, kind="question", tip="Sets a page up with a question for you, and takes nothing away")
+        button = Button(
+            title,
+            "graduation-cap",
+            kind="question",
+            tip="Sets a page up with a question for you, and takes nothing away",
+        )
         button.clicked.connect(lambda: self._session.files.open(path))
         return button
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QCheckBox, QDialog, QFileDialog, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
 from desktop_app.lessons import SUFFIX, Lesson
 from desktop_app.panels.page import Page
 from desktop_app.session import Session
 from desktop_app.settings import PageName
 from desktop_app.theme import Space
-from desktop_app.widgets.basics import Button, Label, row
+from desktop_app.widgets.basics import Button, Check, Label, row
 from ml.errors import BadRequest
 from ml.files import free_name
 
@@ -27,7 +27,9 @@ class LessonDialog(QDialog):
         self.setFixedWidth(WIDTH)
         self.title = QLineEdit()
         self.question, self.answer = QPlainTextEdit(), QPlainTextEdit()
-        self.hide_boxes = {name: QCheckBox(name) for name in page.groups()}
+        self.hide_boxes = {
+            name: Check(name, f"The controls under “{name}” are not shown in the lesson") for name in page.groups()
+        }
         self.problem = Label("", "problem")
         self.problem.setWordWrap(True)
         self.save_button = Button("Save…", "floppy-disk", kind="primary", tip="Choose where the lesson's file goes")
@@ -66,8 +68,7 @@ class LessonDialog(QDialog):
         if self.hide_boxes:
             column.addSpacing(Space.S)
             column.addWidget(Label("Hide from the student", "muted"))
-        for name, box in self.hide_boxes.items():
-            box.setToolTip(f"The controls under “{name}” are not shown in the lesson")
+        for box in self.hide_boxes.values():
             column.addWidget(box)
         column.addWidget(self.problem)
         self.problem.hide()

@@ -35,18 +35,19 @@ class SettingsDialog(QDialog):
         look = theme()
         self.theme = Segmented(THEMES, look.mode, name="Theme", tips=THEME_TIPS)
         self.motion = Segmented(MOTIONS, "still" if look.reduced_motion else "play", name="Films", tips=MOTION_TIPS)
-        self.scale = Segmented([(str(n), f"{n} ×") for n in SCALES], str(scale), name="Pixels of exports",
+        self.scale = Segmented([(str(n), f"{n} ×") for n in SCALES], str(scale), name="Export scale",
                                tips=[f"A pixel of an image is {n} wide in the file" for n in SCALES])  # fmt: skip
         self.data = FolderRow("Data sets", "Where MNIST and the others are, if you have them already",
                               "downloaded when needed, and kept", train.data_root, train.use_data_root)  # fmt: skip
         self.downloads = FolderRow("Downloads", "Where large weights are kept, such as those of OpenAI's CLIP",
-                                   str(paths.user_data() / "downloads"), paths.chosen_downloads(),
+                                   str(paths.usual_downloads()), paths.chosen_downloads(),
                                    paths.use_downloads)  # fmt: skip
         self.exports = FolderRow("Exports", "Where a dialog for saving begins", "the last one used", export_folder,
                                  self.exportFolderChosen.emit)  # fmt: skip
         self.forget = Button("Forget everything", tip="All settings of all pages as at the first start; can be undone")
         self.close_button = Button("Close", kind="primary", tip="Everything is applied already")
         self._arrange()
+        self.close_button.setFocus()
         self.theme.valueChanged.connect(look.set_mode)
         self.motion.valueChanged.connect(lambda key: look.set_reduced_motion(key == "still"))
         self.scale.valueChanged.connect(lambda key: self.scaleChosen.emit(int(key)))

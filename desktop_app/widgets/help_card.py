@@ -3,28 +3,29 @@
 from collections.abc import Iterator
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QCursor, QFont, QKeyEvent
+from PySide6.QtGui import QCursor, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFrame, QVBoxLayout, QWidget
 
 from desktop_app.formulas import Formula, formula_of
-from desktop_app.theme import Space, ui_font
+from desktop_app.theme import Space, formula_font
 from desktop_app.widgets.basics import Label
 
-WIDTH, FORMULA_SIZE = 360, 16
+WIDTH, FORMULA_SIZE = 360, 17
 
 
 class HelpCard(QFrame):
     """Closes with a click anywhere, Escape or F1."""
 
-    def __init__(self, control: QWidget, formula: Formula | None) -> None:
-        super().__init__(control, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
+    def __init__(self, control: QWidget) -> None:
+        super().__init__(control.window(), Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setProperty("kind", "help")
+        formula = formula_behind(control)
         self.title = Label(control.accessibleName(), "title")
         self.sentence = Label(control.toolTip(), "")
         self.formula = Label(formula.text if formula else "")
         self.paper = Label(formula.paper if formula else "", "small")
-        self.formula.setFont(ui_font(FORMULA_SIZE, QFont.Weight.Medium))
+        self.formula.setFont(formula_font(FORMULA_SIZE))
         self.formula.setProperty("kind", "formula")
         column = QVBoxLayout(self)
         column.setContentsMargins(Space.L, Space.M, Space.L, Space.M)
@@ -33,7 +34,10 @@ class HelpCard(QFrame):
             label.setWordWrap(label is not self.formula)
             label.setVisible(bool(label.text()))
             column.addWidget(label)
-        self.setFixedWidth(max(WIDTH, self.formula.sizeHint().width() + 2 * Space.L))
+        for label in (self.title, self.sentence, self.formula, self.paper):
+            label.ensurePolished()
+        width = max(WIDTH, self.formula.sizeHint().width() + 2 * Space.L + 2)
+        self.setFixedSize(width, column.heightForWidth(width))
         self.setAccessibleName(f"Help: {self.title.text()}")
         self.setAccessibleDescription("\n".join(label.text() for label in (self.sentence, self.formula, self.paper)))
 
@@ -47,11 +51,10 @@ class HelpCard(QFrame):
 def explain(window: QWidget) -> HelpCard | None:
     """Explain what is under the pointer, or else what has the focus; one with a formula goes first."""
     found = [control for start in _starts(window) if (control := _explained(start))]
-    control = next((each for each in found if formula_of(each)), found[0] if found else None)
+    control = next((each for each in found if formula_behind(each)), found[0] if found else None)
     if control is None:
         return None
-    card = HelpCard(control, formula_of(control))
-    card.adjustSize()
+    card = HelpCard(control)
     card.move(_place(control, card))
     card.show()
     return card
@@ -66,9 +69,14 @@ def _starts(window: QWidget) -> Iterator[QWidget]:
 
 def _explained(widget: QWidget | None) -> QWidget | None:
     """The widget itself or the first around it that has something to say."""
-    while widget and not (widget.toolTip() or formula_of(widget)):
+    while widget and not widget.toolTip():
         widget = widget.parentWidget()
     return widget
+
+
+def formula_behind(control: QWidget) -> Formula | None:
+    """The formula of a control, or of the part of it that has one."""
+    return formula_of(control) or next(filter(None, map(formula_of, control.findChildren(QWidget))), None)
 
 
 def _place(control: QWidget, card: QWidget) -> QPoint:

@@ -29,6 +29,7 @@ class LessonCard(Card):
         words.setSpacing(Space.XS)
         for label in (self.title, self.question, self.answer):
             words.addWidget(label)
+        words.addStretch(1)
         buttons = QVBoxLayout()
         buttons.setSpacing(Space.XS)
         for button in (self.reveal, self.leave):
