@@ -127,6 +127,9 @@ QFrame[kind="message"][tone="info"] { border-color: $accent; }
 QPlainTextEdit { background: $page; border: 1px solid $border; border-radius: 8px; padding: 4px;
   selection-background-color: $accent; selection-color: $on_accent; }
 
+QDialog QPlainTextEdit { background: $control; padding: 4px 6px; }
+QDialog QPlainTextEdit:focus { border-color: $accent; }
+
 QProgressBar { background: $border; border: none; border-radius: 2px; min-height: 4px; max-height: 4px; }
 QProgressBar::chunk { background: $accent; border-radius: 2px; }
 

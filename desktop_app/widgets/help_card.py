@@ -34,12 +34,19 @@ class HelpCard(QFrame):
             label.setWordWrap(label is not self.formula)
             label.setVisible(bool(label.text()))
             column.addWidget(label)
-        for label in (self.title, self.sentence, self.formula, self.paper):
-            label.ensurePolished()
-        width = max(WIDTH, self.formula.sizeHint().width() + 2 * Space.L + 2)
-        self.setFixedSize(width, column.heightForWidth(width))
+        self._fit()
         self.setAccessibleName(f"Help: {self.title.text()}")
         self.setAccessibleDescription("\n".join(label.text() for label in (self.sentence, self.formula, self.paper)))
+
+    def _fit(self) -> None:
+        """As wide as the formula, and as high as the words are at that width."""
+        self.formula.ensurePolished()
+        inner = max(WIDTH, self.formula.sizeHint().width())
+        for label in (self.title, self.sentence, self.paper):
+            label.ensurePolished()
+            label.setFixedSize(inner, label.heightForWidth(inner))
+        self.formula.setFixedSize(inner, self.formula.sizeHint().height())
+        self.adjustSize()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_F1, Qt.Key.Key_Escape):
