@@ -34,7 +34,7 @@ from desktop_app.panels.settings_dialog import SettingsDialog
 from desktop_app.panels.setup import ask_for_data
 from desktop_app.session import Session
 from desktop_app.session.message import Message
-from desktop_app.settings import AppSettings, PageName, save_settings
+from desktop_app.settings import AppSettings, save_settings
 from desktop_app.theme import Space, theme
 from desktop_app.widgets.help_card import explain
 from desktop_app.widgets.lesson_card import LessonCard
@@ -44,7 +44,7 @@ from desktop_app.words import data_title, duration, preset_title
 from ml import paths
 from ml.export import SUFFIXES
 
-PAGES: tuple[tuple[PageName, str, str], ...] = (
+PAGES = (
     ("generate", "Generate", "image"),
     ("train", "Train", "chart-line-up"),
     ("interpolate", "Interpolate", "intersect"),
@@ -186,7 +186,7 @@ class MainWindow(QMainWindow):
 
     def _make_page(self, key: str) -> Page:
         page = page_class(key)(self.session)
-        page.export_folder = self._settings.export_folder
+        page.export_folder = self.generate.export_folder
         page.pageRequested.connect(self.rail.set_page)
         return page
 
@@ -338,7 +338,7 @@ class MainWindow(QMainWindow):
 
     def save_lesson(self) -> LessonDialog:
         """Ask for a question, and save the page that is looked at with it."""
-        key = next(key for key, _, _ in PAGES if key == self.rail.page())
+        key = self.rail.page()
         dialog = LessonDialog(self, self.session, key, self.page(key))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()

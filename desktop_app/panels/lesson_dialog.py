@@ -7,7 +7,6 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QLineEdit, QPlainTextEdit, Q
 from desktop_app.lessons import SUFFIX, Lesson
 from desktop_app.panels.page import Page
 from desktop_app.session import Session
-from desktop_app.settings import PageName
 from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button, Check, Label, row
 from ml.errors import BadRequest
@@ -19,10 +18,9 @@ WIDTH, LINES_HEIGHT = 460, 78
 class LessonDialog(QDialog):
     """Asks for a lesson's words, and then for its file."""
 
-    def __init__(self, parent: QWidget, session: Session, key: PageName, page: Page) -> None:
+    def __init__(self, parent: QWidget, session: Session, key: str, page: Page) -> None:
         super().__init__(parent)
-        self._session, self._page = session, page
-        self._key: PageName = key
+        self._session, self._key, self._page = session, key, page
         self.setWindowTitle("Save as a lesson")
         self.setFixedWidth(WIDTH)
         self.title = QLineEdit()

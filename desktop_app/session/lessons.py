@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from desktop_app import lessons
 from desktop_app.lessons import Lesson
 from desktop_app.session.message import Message
-from desktop_app.settings import AppSettings, GenerateSettings, PageName
+from desktop_app.settings import AppSettings, GenerateSettings
 from ml.config import Description
 from ml.settings import checked
 
@@ -37,7 +37,7 @@ class Lessons(QObject):
         self._own: Description | None = None  # the person's settings of the lesson's page
 
     @property
-    def _owners(self) -> dict[PageName, Owner]:
+    def _owners(self) -> dict[str, Owner]:
         session = self._session
         return {
             "generate": session.generate,
@@ -82,7 +82,7 @@ class Lessons(QObject):
         if lesson and own:
             self._put(lesson.page, own)
 
-    def describe(self, page: PageName, title: str, question: str, answer: str, hidden: tuple[str, ...]) -> Lesson:
+    def describe(self, page: str, title: str, question: str, answer: str, hidden: tuple[str, ...]) -> Lesson:
         """The page as it is now, as a lesson; raises BadRequest naming what it cannot say."""
         settings = self._owners[page].settings.model_dump(mode="json")
         words = {"title": title, "question": question, "answer": answer, "hidden": hidden}
@@ -96,7 +96,7 @@ class Lessons(QObject):
 
     def own_settings(self) -> dict[str, Description]:
         """The person's own settings by page: those of a lesson that is on are nobody's."""
-        found = {str(page): owner.settings for page, owner in self._owners.items()}
+        found: dict[str, Description] = {page: owner.settings for page, owner in self._owners.items()}
         return found | ({self.lesson.page: self._own} if self.lesson and self._own else {})
 
     def take_all(self, settings: AppSettings) -> None:
@@ -105,7 +105,7 @@ class Lessons(QObject):
         for page in self._owners:
             self._put(page, getattr(settings, page))
 
-    def _put(self, page: PageName, settings: Description) -> None:
+    def _put(self, page: str, settings: Description) -> None:
         if isinstance(settings, GenerateSettings):
             self._session.generate.put(settings)
         else:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QCursor, QKeyEvent
-from PySide6.QtWidgets import QApplication, QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from desktop_app.formulas import Formula, formula_of
 from desktop_app.theme import Space, formula_font
@@ -42,7 +42,7 @@ class HelpCard(QFrame):
         """As wide as the formula, and as high as the words are at that width."""
         self.formula.ensurePolished()
         inner = max(WIDTH, self.formula.sizeHint().width())
-        for label in (self.title, self.sentence, self.paper):
+        for label in filter(QLabel.text, (self.title, self.sentence, self.paper)):
             label.ensurePolished()
             label.setFixedSize(inner, label.heightForWidth(inner))
         self.formula.setFixedSize(inner, self.formula.sizeHint().height())
@@ -68,10 +68,7 @@ def explain(window: QWidget) -> HelpCard | None:
 
 
 def _starts(window: QWidget) -> Iterator[QWidget]:
-    pointed = QApplication.widgetAt(QCursor.pos())
-    for widget in (pointed, window.focusWidget()):
-        if widget and widget.window() is window:
-            yield widget
+    yield from filter(None, (window.childAt(window.mapFromGlobal(QCursor.pos())), window.focusWidget()))
 
 
 def _explained(widget: QWidget | None) -> QWidget | None:
