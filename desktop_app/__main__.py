@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     settings = AppSettings(theme="dark") if options.tour else load_settings()
     if options.theme:
         settings = settings.with_changes(theme=options.theme)
-    window = open_window(settings)
+    window = open_window(settings, options.file)
     if options.tour is None:
         return run(app, window)
     from desktop_app.tour import Tour
@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="noiseloom", description="Watch, generate and train diffusion models on digits."
     )
+    parser.add_argument("file", type=Path, nargs="?", help="a lesson, or a file that Noiseloom exported, to open")
     parser.add_argument("--theme", choices=("system", "light", "dark"), help="how it looks; remembered")
     parser.add_argument("--tour", type=Path, metavar="DIR", help="draw a grid, save pictures of it in DIR, and leave")
     return parser

@@ -3,6 +3,8 @@
 import signal
 import sys
 import threading
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 
 from PySide6.QtCore import QMessageLogContext, QObject, Qt, QTimer, QtMsgType, Signal, qInstallMessageHandler
@@ -13,6 +15,7 @@ from desktop_app.main_window import MainWindow
 from desktop_app.session import Session
 from desktop_app.settings import AppSettings
 from desktop_app.theme import theme
+from ml import paths
 
 SIGNAL_POLL_MS = 250
 
@@ -52,15 +55,18 @@ def make_application(arguments: list[str]) -> QApplication:
     return app
 
 
-def open_window(settings: AppSettings) -> MainWindow:
-    """A window on a new session, shown, its lane started."""
+def open_window(settings: AppSettings, file: Path | None = None) -> MainWindow:
+    """A window on a new session, shown, its lane started; `file` is opened as if it were dropped on it."""
     theme().set_mode(settings.theme)
     theme().set_reduced_motion(settings.reduced_motion)
+    paths.use_downloads(settings.downloads)
     session = Session(settings)
     window = MainWindow(session, settings)
     session.setParent(window)
     window.show()
     QTimer.singleShot(0, session.start)  # after the first paint
+    if file:
+        QTimer.singleShot(0, partial(window.open_file, file))  # after the models are known, in the lane's order
     return window
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QMimeData, Qt, QUrl
 from PySide6.QtGui import (
     QCloseEvent,
-    QCursor,
     QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
@@ -17,28 +16,33 @@ from PySide6.QtGui import (
     QShortcut,
 )
 from PySide6.QtWidgets import (
-    QApplication,
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QMainWindow,
+    QMenu,
     QStackedWidget,
-    QToolTip,
     QVBoxLayout,
     QWidget,
 )
 
+from desktop_app import lessons
 from desktop_app.panels.generate import GeneratePanel
+from desktop_app.panels.lesson_dialog import LessonDialog
 from desktop_app.panels.page import Page
+from desktop_app.panels.settings_dialog import SettingsDialog
 from desktop_app.panels.setup import ask_for_data
 from desktop_app.session import Session
 from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, save_settings
 from desktop_app.theme import Space, theme
+from desktop_app.widgets.help_card import explain
+from desktop_app.widgets.lesson_card import LessonCard
 from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
 from desktop_app.widgets.tab_order import order_tabs
 from desktop_app.words import data_title, duration, preset_title
+from ml import paths
 from ml.export import SUFFIXES
 
 PAGES = (
@@ -67,11 +71,13 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._ended = False
         self._cut_short = settings.interrupted
+        self._forgotten = settings  # to be taken back
         self.setWindowTitle("Noiseloom")
         self.setMinimumSize(*SMALLEST)
         self.setAcceptDrops(True)
         self.rail = NavRail(PAGES)
         self.messages = MessageBar()
+        self.lesson_card = LessonCard()
         self.status = StatusBar()
         self.pages = QStackedWidget()
         self.generate = GeneratePanel(session)
@@ -89,11 +95,14 @@ class MainWindow(QMainWindow):
     # ---- building
 
     def _arrange(self) -> None:
-        self._motion_button = self.rail.add_action("motion", "", "film-strip", "Whether films play by themselves")
-        self._theme_button = self.rail.add_action("theme", "", "sun", "Light, dark, or as the system has it")
+        lesson_tip = "Open a lesson, or save this page as one"
+        self._lesson_button = self.rail.add_action("lesson", "Lesson", "graduation-cap", lesson_tip)
+        self.rail.add_action("settings", "Settings", "gear", "Look, folders and a fresh start (Ctrl+,)")
         message_room = QVBoxLayout()
         message_room.setContentsMargins(Space.L, Space.S, Space.L, 0)
+        message_room.setSpacing(Space.S)
         message_room.addWidget(self.messages)
+        message_room.addWidget(self.lesson_card)
         page = QWidget()
         page.setProperty("kind", "page")
         column = QVBoxLayout(page)
@@ -118,9 +127,9 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         session = self.session
         self.rail.pageChanged.connect(self.show_page)
-        self.rail.actionTriggered.connect(self._look_changed)
-        theme().changed.connect(self._name_look)
-        self._name_look()
+        self.rail.actionTriggered.connect(self._act)
+        self.lesson_card.left.connect(session.lessons.leave)
+        session.lessons.changed.connect(self._show_lesson)
         self.messages.actionTriggered.connect(self._remedy)
         self.messages.dismissed.connect(self._show_message_room)
         session.message.connect(self.show_message)
@@ -153,7 +162,8 @@ class MainWindow(QMainWindow):
             on(f"Ctrl+{number}", partial(self.rail.set_page, key))
         on("Ctrl+.", self.stop)
         on(QKeySequence.StandardKey.Undo, self.session.generate.undo)
-        on("F1", explain_what_is_pointed_at)
+        on("F1", partial(explain, self))
+        on("Ctrl+,", self.show_settings)
         on(QKeySequence.StandardKey.Quit, self.close)
         on("Escape", self.messages.dismiss)
 
@@ -177,7 +187,7 @@ class MainWindow(QMainWindow):
 
     def _make_page(self, key: str) -> Page:
         page = page_class(key)(self.session)
-        page.export_folder = self._settings.export_folder
+        page.export_folder = self.generate.export_folder
         page.pageRequested.connect(self.rail.set_page)
         return page
 
@@ -204,7 +214,7 @@ class MainWindow(QMainWindow):
         self.generate.export()
 
     def _open(self) -> None:
-        kinds = " ".join(f"*{ending}" for ending in SUFFIXES)
+        kinds = " ".join(f"*{ending}" for ending in (*SUFFIXES, lessons.SUFFIX))
         name, _ = QFileDialog.getOpenFileName(
             self, "Open a file", str(self.generate.export_folder or ""), f"Files of Noiseloom ({kinds});;All files (*)"
         )
@@ -243,7 +253,7 @@ class MainWindow(QMainWindow):
         self._show_message_room()
 
     def _show_message_room(self) -> None:
-        shown = not self.messages.isHidden()
+        shown = not (self.messages.isHidden() and self.lesson_card.isHidden())
         self._message_room.setContentsMargins(Space.L, Space.M if shown else 0, Space.L, 0)
 
     def _remedy(self, key: str) -> None:
@@ -266,6 +276,8 @@ class MainWindow(QMainWindow):
             for run in train.unfinished:
                 if run.name == argument:
                     train.go_on(run)
+        elif name == "settings":
+            self.take_all(self._forgotten)
         elif name == "models":
             self.session.library.remedy(argument)
         elif name == "show":
@@ -314,40 +326,82 @@ class MainWindow(QMainWindow):
         else:
             self.status.clear_job()
 
-    # ---- theme and end
+    # ---- lessons
 
-    def next_theme(self) -> None:
-        """From light to dark to the system's choice."""
-        order = ("light", "dark", "system")
-        theme().set_mode(order[(order.index(theme().mode) + 1) % len(order)])
+    def _act(self, key: str) -> None:
+        if key == "settings":
+            self.show_settings()
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Lessons to begin with", partial(self.rail.set_page, "explore"))
+        menu.addAction("Open a lesson…", self._open)
+        menu.addSeparator()
+        menu.addAction("Save this page as a lesson…", self.save_lesson)
+        menu.popup(self._lesson_button.mapToGlobal(self._lesson_button.rect().topRight()))
 
-    def _look_changed(self, key: str) -> None:
-        if key == "theme":
-            self.next_theme()
-        else:
-            theme().set_reduced_motion(not theme().reduced_motion)
+    def save_lesson(self) -> LessonDialog:
+        """Ask for a question, and save the page that is looked at with it."""
+        key = self.rail.page()
+        dialog = LessonDialog(self, self.session, key, self.page(key))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+        return dialog
 
-    def _name_look(self) -> None:
-        still = theme().reduced_motion
-        self._motion_button.set_face("Still" if still else "Motion", "image-square" if still else "film-strip")
-        faces = {"light": ("Light", "sun"), "dark": ("Dark", "moon"), "system": ("System", "circle-half")}
-        self._theme_button.set_face(*faces[theme().mode])
+    def _show_lesson(self) -> None:
+        """Bring the page of a lesson to the front, without what it hides; after it, everything is there."""
+        lesson = self.session.lessons.lesson
+        if lesson:
+            self.rail.set_page(lesson.page)
+        for key, page in self._made.items():
+            page.withhold(lesson.hidden if lesson and lesson.page == key else ())
+        self.lesson_card.show_lesson(lesson)
+        self._show_message_room()
+
+    # ---- settings and end
+
+    def show_settings(self) -> SettingsDialog:
+        """Open the Settings dialog."""
+        dialog = SettingsDialog(self, self.session, self.generate.export_folder, self.generate.export_scale)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.scaleChosen.connect(self.generate.set_export_scale)
+        dialog.exportFolderChosen.connect(self._export_to)
+        dialog.forgotten.connect(self._forget)
+        dialog.open()
+        return dialog
+
+    def _export_to(self, folder: Path | None) -> None:
+        for page in self._made.values():
+            page.export_folder = folder
+
+    def _forget(self) -> None:
+        self._forgotten = self.remember()
+        self.take_all(AppSettings())
+        self.session.generate.draw_first()
+        what = "Models, runs and files stay; only what was set on the pages and in the dialog is forgotten."
+        actions = (("settings", "Take it back"),)
+        self.show_message(Message("info", "All settings are as at the first start", what, actions))
+
+    def take_all(self, settings: AppSettings) -> None:
+        """Set everything as it is remembered, but for the window's place and page."""
+        theme().set_mode(settings.theme)
+        theme().set_reduced_motion(settings.reduced_motion)
+        paths.use_downloads(settings.downloads)
+        self.session.train.use_data_root(settings.data_root)
+        self._export_to(settings.export_folder)
+        self.generate.set_export_scale(settings.export_scale)
+        self.session.lessons.take_all(settings)
 
     def remember(self) -> AppSettings:
         """What the next start should know."""
         train = self.session.train
         return self._settings.with_changes(
-            generate=self.session.generate.settings,
-            train=train.settings,
-            explore=self.session.explore.settings,
-            draw=self.session.draw.settings,
-            compare=self.session.compare.settings,
-            interpolate=self.session.interpolate.settings,
-            models=self.session.library.settings,
+            **self.session.lessons.own_settings(),
             page=self.rail.page(),
             theme=theme().mode,
             reduced_motion=theme().reduced_motion,
             data_root=train.data_root,
+            downloads=paths.chosen_downloads(),
             export_folder=self.generate.export_folder,
             export_scale=self.generate.export_scale,
             geometry=base64.b64encode(self.saveGeometry().data()).decode(),
@@ -417,16 +471,6 @@ def leave_drops(page: QWidget) -> None:
 def dropped_file(data: QMimeData) -> Path | None:
     """The first file of what is dragged over the window."""
     return next((Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()), None)
-
-
-def explain_what_is_pointed_at() -> None:
-    """Show the words that belong to the widget under the pointer at once."""
-    place = QCursor.pos()
-    widget = QApplication.widgetAt(place)
-    while widget and not widget.toolTip():
-        widget = widget.parentWidget()
-    if widget:
-        QToolTip.showText(place, widget.toolTip(), widget)
 
 
 def train_status(session: Session) -> tuple[str, float | None]:

@@ -1,7 +1,7 @@
 """What the app remembers between two starts: one validated JSON file in the person's folder."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from ml.files import atomic, make_folder
 MAX_ROWS = 10
 MAX_COLUMNS = 10
 DEFAULT_MODEL = "digits"
+Share = Annotated[float, Field(ge=0, le=1)]
+PageName = Literal["generate", "train", "interpolate", "draw", "compare", "explore", "models"]
 
 
 class GenerateSettings(SampleSettings):
@@ -45,6 +47,7 @@ class ExploreSettings(Description):
     example: int = Field(default=3, ge=0, lt=10_000, description="tells the examples of a digit apart")
     picture: Path | None = None
     timesteps: int = Field(default=1000, ge=10, le=4000)
+    tab: Literal["forward", "schedules", "questions"] = "forward"
 
 
 class InterpolateSettings(Description):
@@ -56,10 +59,10 @@ class InterpolateSettings(Description):
         default=tuple(Corner(seed=seed, label=label) for seed, label in ((11, 3), (12, 8), (13, 0), (14, 6))),
         min_length=4, max_length=4,
     )  # fmt: skip
-    place: tuple[float, float] = (0.5, 0.5)
+    place: tuple[Share, Share] = (0.5, 0.5)
     mixing: Mixing = "slerp"
     seed: int = Field(default=7, ge=0, lt=2**53, description="of a mixture of classes")
-    shares: tuple[float, ...] = Field(default=(0, 0, 0, 1, 0, 0, 0, 0, 1, 0), min_length=10, max_length=10)
+    shares: tuple[Share, ...] = Field(default=(0, 0, 0, 1, 0, 0, 0, 0, 1, 0), min_length=10, max_length=10)
 
 
 class DrawSettings(Description):
@@ -116,10 +119,11 @@ class AppSettings(Description):
     draw: DrawSettings = DrawSettings()
     compare: CompareSettings = CompareSettings()
     models: ModelsSettings = ModelsSettings()
-    page: Literal["generate", "train", "interpolate", "draw", "compare", "explore", "models"] = "generate"
+    page: PageName = "generate"
     theme: Literal["system", "light", "dark"] = "system"
     reduced_motion: bool = False
     data_root: Path | None = None
+    downloads: Path | None = Field(default=None, description="None: where they go by themselves")
     export_folder: Path | None = None
     export_scale: Literal[1, 2, 4, 8] = 4
     interrupted: str = Field(default="", description="the run that was going on when the window was closed")

@@ -27,6 +27,8 @@ QLabel[kind="muted"] { color: $muted; }
 QLabel[kind="small"] { color: $muted; font-size: 12px; }
 QLabel[kind="strong"] { font-size: 12px; font-weight: 600; }
 QLabel[kind="problem"] { color: $error; font-size: 12px; }
+QFrame[kind="help"] { background: $card; border: 1px solid $border_strong; }
+QLabel[kind="formula"] { background: $page; border: 1px solid $border; border-radius: 8px; padding: 8px 12px; }
 QLabel[kind="number"] { font-size: 20px; font-weight: 700; }
 QLabel[kind="section"] { color: $muted; font-size: 11px; font-weight: 700; }
 
@@ -116,6 +118,7 @@ QMenu::item:selected { background: $hover; }
 QMenu::item:disabled { color: $faint; }
 QMenu::separator { height: 1px; background: $border; margin: 4px 8px; }
 
+QFrame[kind="lesson"] { background: $card; border: 1px solid $accent; border-radius: 12px; }
 QFrame[kind="message"] { background: $card; border: 1px solid $border_strong; border-radius: 12px; }
 QFrame[kind="message"][tone="error"] { border-color: $error; }
 QFrame[kind="message"][tone="warning"] { border-color: $warning; }
@@ -123,6 +126,9 @@ QFrame[kind="message"][tone="success"] { border-color: $ok; }
 QFrame[kind="message"][tone="info"] { border-color: $accent; }
 QPlainTextEdit { background: $page; border: 1px solid $border; border-radius: 8px; padding: 4px;
   selection-background-color: $accent; selection-color: $on_accent; }
+
+QDialog QPlainTextEdit { background: $control; padding: 4px 6px; }
+QDialog QPlainTextEdit:focus { border-color: $accent; }
 
 QProgressBar { background: $border; border: none; border-radius: 2px; min-height: 4px; max-height: 4px; }
 QProgressBar::chunk { background: $accent; border-radius: 2px; }
@@ -136,6 +142,10 @@ QScrollBar::handle:hover { background: $faint; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QCheckBox { spacing: 8px; background: transparent; }
+QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $border_strong; border-radius: 4px;
+  background: $control; }
+QCheckBox::indicator:hover, QCheckBox::indicator:focus { border-color: $accent; }
+QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
 """)
 
 

@@ -215,6 +215,14 @@ def ui_font(size: int = Type.BODY, weight: QFont.Weight = QFont.Weight.Normal) -
     return font
 
 
+def formula_font(size: int) -> QFont:
+    """A serif font for formulas, whose letters carry their hats."""
+    font = QFont(["STIX Two Text", "Cambria", "DejaVu Serif"])
+    font.setStyleHint(QFont.StyleHint.Serif)
+    font.setPixelSize(size)
+    return font
+
+
 @cache
 def _families() -> list[str]:
     """The system's font; on a bare Linux, where that is a wide DejaVu, something narrower comes first."""

@@ -52,7 +52,8 @@ def parse(kind: type[C], text: str | bytes, source: str) -> C:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise BadFile(f"{source}: {where}: {first['msg']}.", "Correct that value, or use another file.") from error
+        said = first["msg"].removeprefix("Value error, ")
+        raise BadFile(f"{source}: {where}: {said}.", "Correct that value, or use another file.") from error
 
 
 class ModelConfig(Description):

@@ -9,6 +9,7 @@ from platformdirs import user_data_path
 HOME_VARIABLE = "NOISELOOM_HOME"  # overrides the person's folder, for tests and portable installations
 
 DOWNLOADS_VARIABLE = "NOISELOOM_DOWNLOADS"  # another place for what is downloaded and large
+_downloads: list[Path] = []  # the folder of this process, where it was told one
 
 
 def resources() -> Path:
@@ -32,8 +33,23 @@ def user_models() -> Path:
     return user_data() / "models"
 
 
+def use_downloads(folder: Path | None) -> None:
+    """Keep downloads of this process in `folder`, whatever the environment says; None: where they go by themselves."""
+    _downloads[:] = [folder] if folder else []
+
+
+def chosen_downloads() -> Path | None:
+    """What `use_downloads` was told."""
+    return _downloads[0] if _downloads else None
+
+
 def downloads() -> Path:
     """Weights that were fetched from the net: large, and to be had again."""
+    return chosen_downloads() or usual_downloads()
+
+
+def usual_downloads() -> Path:
+    """Where downloads are kept unless the process was told otherwise."""
     chosen = os.environ.get(DOWNLOADS_VARIABLE)
     return Path(chosen).expanduser().absolute() if chosen else user_data() / "downloads"
 

@@ -9,6 +9,7 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
+from desktop_app import lessons
 from desktop_app.panels.page import Page
 from desktop_app.session import Session
 from desktop_app.session.explore import QUESTIONS
@@ -57,7 +58,6 @@ class ExplorePanel(Page):
         self._connect()
         self.export.setEnabled(False)
         self._show_settings()
-        self._show_tab("forward")
         self._show_question()
 
     def _make_settings(self) -> None:
@@ -89,6 +89,22 @@ class ExplorePanel(Page):
             self.ask_buttons[name] = button
             self.question_section.add(button)
 
+        self.lesson_section = Section("Lessons")
+        self.lesson_buttons = [self._lesson_button(path) for path in lessons.bundled()]
+        for button in self.lesson_buttons:
+            self.lesson_section.add(button)
+
+    def _lesson_button(self, path: Path) -> Button:
+        title = lessons.read(path).title
+        button = Button(
+            title,
+            "graduation-cap",
+            kind="question",
+            tip="Sets a page up with a question for you, and takes nothing away",
+        )
+        button.clicked.connect(lambda: self._session.files.open(path))
+        return button
+
     def _arrange(self) -> None:
         words = QVBoxLayout()
         words.setSpacing(2)
@@ -103,13 +119,13 @@ class ExplorePanel(Page):
         for view in (self.forward, self.schedules, self.questions):
             self.views.addWidget(view)
         self.body.addWidget(self.views, 1)
-        for section in (self.image_section, self.process_section, self.question_section):
+        for section in (self.image_section, self.process_section, self.question_section, self.lesson_section):
             self.side.addWidget(section)
         self.side.addStretch(1)
 
     def _connect(self) -> None:
         explore = self._explore
-        self.tabs.valueChanged.connect(self._show_tab)
+        self.tabs.valueChanged.connect(lambda tab: explore.change(tab=tab))
         self.another.clicked.connect(self._take_another)
         self.picture.clicked.connect(self._choose_picture)
         self.schedule.valueChanged.connect(lambda _name: self._show_noise())
@@ -158,6 +174,7 @@ class ExplorePanel(Page):
     def _show_settings(self) -> None:
         settings = self._explore.settings
         self.timesteps.set_value(settings.timesteps)
+        self._show_tab(settings.tab)
 
     def _show_noise(self) -> None:
         explore = self._explore

@@ -1,11 +1,13 @@
 """The frame of every page: the work in the middle, its settings in a column on the right."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.theme import SETTINGS_WIDTH, Space
+from desktop_app.widgets.controls import Section
 from desktop_app.widgets.timeline import Timeline
 
 SIDE_MARGIN = 16
@@ -43,6 +45,15 @@ class Page(QWidget):
     def export_shown(self) -> bool:
         """Export what the page shows; False where it has nothing of its own to export."""
         return False
+
+    def groups(self) -> list[str]:
+        """The groups of controls that are on the page now, by their titles."""
+        return [section.title for section in self.findChildren(Section) if section.isVisibleTo(self)]
+
+    def withhold(self, titles: Collection[str]) -> None:
+        """Hide these groups of controls, and no others any more."""
+        for section in self.findChildren(Section):
+            section.withhold(section.title in titles)
 
     def _make_side(self, name: str) -> QWidget:
         column = QFrame()

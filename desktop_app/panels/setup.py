@@ -56,6 +56,8 @@ class TrainSetup(QWidget):
         self.source = ChoiceRow("Where it is", tip="It is downloaded once and kept, or read from a folder you have")
         self.facts = Label("", "small")
         self.facts.setWordWrap(True)
+        self.facts.setToolTip("What is drawn with are averaged weights (EMA); labels are hidden so that guidance works")
+        self.facts.setProperty("formula", "recipe")
         main = Section("Set-up")
         for widget in (self.preset, self.note, self.data, self.source, self.minutes):
             main.add(widget)

@@ -65,14 +65,15 @@ class Explore(QObject):
 
     def look(self) -> None:
         """Compute what the settings ask for, unless that is what is there."""
-        if self.settings == self._shown or self._session.closing:
+        wanted = self.settings.with_changes(tab="forward")  # the tabs show the same images
+        if wanted == self._shown or self._session.closing:
             return
-        self._shown = self.settings
+        self._shown = wanted
         task = partial(work.noising, self.settings, self._session.train.data_root)
-        self._session.submit(task, partial(self._on_noised, self.settings))
+        self._session.submit(task, partial(self._on_noised, wanted))
 
     def _on_noised(self, asked: ExploreSettings, event: object) -> None:
-        if asked != self.settings:
+        if asked != self._shown:
             return  # the answer to a question that is no longer asked
         if isinstance(event, Noised):
             self.noisings, self.what = event.noisings, event.what

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop_app import work
+from desktop_app import lessons, work
 from desktop_app.jobs import Ended, Job, Work
 from desktop_app.session.message import Message
 from desktop_app.work import Exported, Opened, Read
@@ -81,6 +81,10 @@ class Files(QObject):
         export.save_png(path, images, request, layout)
         return path
 
+    def write_by(self, path: Path, write: Callable[[Watch], object], *, then: Then) -> None:
+        """Have `write` make the file."""
+        self._submit(path, write, then)
+
     def _submit(self, path: Path, write: Callable[[Watch], object], then: Then) -> None:
         if not self._session.closing:
             self._follow(partial(work.exporting, path, write), partial(self._on_written, then))
@@ -123,7 +127,11 @@ class Files(QObject):
 
     def open(self, path: Path, *, as_drawing: bool = False) -> None:
         """Bring back what a file of ours holds, settings and images; with `as_drawing`, draw on any other picture."""
-        if not self._session.closing:
+        if self._session.closing:
+            return
+        if path.suffix.lower() == lessons.SUFFIX:
+            self._follow(partial(lessons.reading, path), self._session.lessons.on_read)
+        else:
             self._follow(partial(work.restoring, path, as_drawing), self._on_read)
 
     def _on_read(self, event: object) -> None:

@@ -93,6 +93,13 @@ class Generate(QObject):
             self._changed_at = 0.0
             self._set(self._past.pop(), live=True)
 
+    def put(self, settings: GenerateSettings) -> None:
+        """Take other settings as a whole, which is not undone, and draw by them unless a CLIP has to be fetched."""
+        self._past.clear()
+        self._set(settings, live=False)
+        if settings.route != "clip" or settings.clip == CLIP_MODEL:
+            self.draw()
+
     def _set(self, new: GenerateSettings, *, live: bool) -> None:
         self.settings = new
         self._understand()

@@ -14,6 +14,7 @@ from desktop_app.session.explore import Explore
 from desktop_app.session.files import Files
 from desktop_app.session.generate import Generate
 from desktop_app.session.interpolate import Interpolate
+from desktop_app.session.lessons import Lessons
 from desktop_app.session.message import Message
 from desktop_app.session.models import Models
 from desktop_app.session.race import Race
@@ -64,6 +65,7 @@ class Session(QObject):
         self.train = Train(self, settings.train, settings.data_root)
         self.library = Models(self, settings.models)
         self.files = Files(self)
+        self.lessons = Lessons(self)
         self.activities: tuple[Generate | Draw | Compare | Race | Explore | Models | Files, ...] = (
             self.generate,
             self.draw,

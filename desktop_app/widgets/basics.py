@@ -2,7 +2,19 @@
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QStyle,
+    QStyleOptionButton,
+    QWidget,
+)
 
 from desktop_app.icons import icon, paint_icon
 from desktop_app.theme import Radius, theme
@@ -141,6 +153,23 @@ def square_in(room: QRect, margin: int) -> QRectF:
     """The largest square within a margin, in the middle."""
     side = float(max(min(room.width(), room.height()) - 2 * margin, 1))
     return QRectF((room.width() - side) / 2, (room.height() - side) / 2, side, side)
+
+
+class Check(QCheckBox):
+    """A check box in the theme's colours."""
+
+    def __init__(self, text: str, tip: str = "") -> None:
+        super().__init__(text)
+        self.setToolTip(tip)
+        self.setAccessibleName(text)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.isChecked():
+            option = QStyleOptionButton()
+            self.initStyleOption(option)
+            box = self.style().subElementRect(QStyle.SubElement.SE_CheckBoxIndicator, option, self)
+            paint_icon(QPainter(self), "check-bold", box.adjusted(3, 3, -3, -3), "on_accent")
 
 
 def paint_caret(widget: QWidget) -> None:

@@ -194,6 +194,9 @@ class Segmented(QFrame):
     def button(self, key: str) -> Button:
         return self._buttons[key]
 
+    def key_of(self, button: Button) -> str:
+        return next(key for key, other in self._buttons.items() if other is button)
+
 
 class Section(QWidget):
     """A group of a settings column under a small header; `collapsible` ones fold away."""
@@ -202,6 +205,8 @@ class Section(QWidget):
 
     def __init__(self, title: str, *, collapsible: bool = False, expanded: bool = True) -> None:
         super().__init__()
+        self.title = title
+        self._wanted, self._withheld = True, False
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(Space.S)
@@ -239,6 +244,16 @@ class Section(QWidget):
 
     def add(self, widget: QWidget) -> None:
         self.body_layout.addWidget(widget)
+
+    def setVisible(self, visible: bool) -> None:
+        self._wanted = visible
+        super().setVisible(visible and not self._withheld)
+
+    def withhold(self, withheld: bool) -> None:
+        """Hide the group from a student, whatever the page shows, until it is given back."""
+        if withheld != self._withheld:
+            self._withheld = withheld
+            self.setVisible(self._wanted)
 
     def set_corner(self, widget: QWidget) -> None:
         """Put what concerns the whole group at the right of its header."""

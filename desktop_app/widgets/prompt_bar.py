@@ -38,6 +38,7 @@ class SeedBox(QFrame):
         super().__init__()
         self.setProperty("kind", "field")
         self.setFixedHeight(FIELD_HEIGHT)
+        self.setAccessibleName("Seed")
         self.setToolTip("The seed decides all the noise: the same seed gives the same images")
         self._seed = seed
         self.die = Button(kind="tool", name="New random seed", tip="New random seed")

@@ -17,6 +17,7 @@ from desktop_app.main_window import MainWindow
 from desktop_app.panels.train import TrainPanel
 from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings, load_settings
+from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button
 from ml import export
 from ml.checkpoint import STATE_FILE, load_state_header
@@ -239,11 +240,13 @@ def test_a_change_of_settings_can_be_undone(window: MainWindow, qtbot: QtBot) ->
 
 
 def test_motion_can_be_switched_off_and_on(window: MainWindow, qtbot: QtBot) -> None:
-    window.rail.actionTriggered.emit("motion")
+    dialog = window.show_settings()
+    dialog.motion.button("play").click()
     assert not window.remember().reduced_motion
     window.generate.generate()
     until(qtbot, lambda: window.generate.timeline.playing)
-    window.rail.actionTriggered.emit("motion")
+    dialog.motion.button("still").click()
+    dialog.close()
     assert window.remember().reduced_motion
     window.generate.timeline.pause()
     drawn(window, qtbot)
@@ -377,9 +380,10 @@ def test_settings_come_back(opened: Opener, settings: AppSettings, qtbot: QtBot)
     drawn(first, qtbot)
     first.session.generate.change(prompt="2026", seed=7, guidance=3.0, live=False)
     first.rail.set_page("train")
-    first.next_theme()
+    theme().set_mode("dark")
     leave(first, qtbot)
     remembered = load_settings()
+    assert remembered.theme == "dark"
     assert remembered.generate.prompt == "2026" and remembered.generate.guidance == 3.0
     second = opened(remembered)
     assert (
