@@ -66,11 +66,11 @@ class Files(QObject):
         then: Then,
     ) -> None:
         """Write the format that the path's suffix names; `then` is called once it is whole."""
-        self._submit(path, partial(export.save, path, images, request, layout, film), then)
+        self.write_by(path, partial(export.save, path, images, request, layout, film), then)
 
     def write_digits(self, folder: Path, images: Pixels, request: SampleRequest, scale: int, *, then: Then) -> None:
         """Write one PNG per image into a folder."""
-        self._submit(folder, partial(export.save_digits, folder, images, request, scale), then)
+        self.write_by(folder, partial(export.save_digits, folder, images, request, scale), then)
 
     def lend(self, images: Pixels, request: SampleRequest, layout: Layout) -> Path:
         """A PNG to be dragged out of the window, in a folder that goes away with the program."""
@@ -81,11 +81,8 @@ class Files(QObject):
         export.save_png(path, images, request, layout)
         return path
 
-    def write_by(self, path: Path, write: Callable[[Watch], object], *, then: Then) -> None:
-        """Have `write` make the file."""
-        self._submit(path, write, then)
-
-    def _submit(self, path: Path, write: Callable[[Watch], object], then: Then) -> None:
+    def write_by(self, path: Path, write: Callable[[Watch], object], then: Then) -> None:
+        """Have `write` make the file; `then` is called once it is whole."""
         if not self._session.closing:
             self._follow(partial(work.exporting, path, write), partial(self._on_written, then))
 

@@ -90,7 +90,7 @@ class Lessons(QObject):
 
     def save(self, path: Path, lesson: Lesson) -> None:
         """Write a lesson file, and tell where it went."""
-        self._session.files.write_by(path, lambda _: lessons.write(path, lesson), then=self._session.tell_saved)
+        self._session.files.write_by(path, lambda _: lessons.write(path, lesson), self._session.tell_saved)
 
     # ---- settings as a whole
 

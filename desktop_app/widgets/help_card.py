@@ -2,22 +2,23 @@
 
 from collections.abc import Iterator
 
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QCursor, QKeyEvent
-from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QCloseEvent, QCursor, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QFrame, QLabel, QVBoxLayout, QWidget
 
 from desktop_app.formulas import Formula, formula_of
 from desktop_app.theme import Space, formula_font
 from desktop_app.widgets.basics import Label
 
 WIDTH, FORMULA_SIZE = 360, 17
+GOES_WITH = (QEvent.Type.MouseButtonPress, QEvent.Type.Wheel, QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
 
 
 class HelpCard(QFrame):
-    """Closes with a click anywhere, Escape or F1."""
+    """Lies over the window and goes with the next click or key; Escape and F1 do nothing else then."""
 
     def __init__(self, control: QWidget) -> None:
-        super().__init__(control.window(), Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
+        super().__init__(control.window())
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setProperty("kind", "help")
         formula = formula_behind(control)
@@ -48,11 +49,22 @@ class HelpCard(QFrame):
         self.formula.setFixedSize(inner, self.formula.sizeHint().height())
         self.adjustSize()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_F1, Qt.Key.Key_Escape):
-            self.close()
-        else:
-            super().keyPressEvent(event)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() not in GOES_WITH:
+            return False
+        self.close()
+        only_closes = isinstance(event, QKeyEvent) and event.key() in (Qt.Key.Key_F1, Qt.Key.Key_Escape)
+        if only_closes:
+            event.accept()
+        return only_closes
+
+    def showEvent(self, event: QShowEvent) -> None:
+        if app := QApplication.instance():
+            app.installEventFilter(self)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if app := QApplication.instance():
+            app.removeEventFilter(self)
 
 
 def explain(window: QWidget) -> HelpCard | None:
@@ -64,6 +76,7 @@ def explain(window: QWidget) -> HelpCard | None:
     card = HelpCard(control)
     card.move(_place(control, card))
     card.show()
+    card.raise_()
     return card
 
 
@@ -84,10 +97,9 @@ def formula_behind(control: QWidget) -> Formula | None:
 
 
 def _place(control: QWidget, card: QWidget) -> QPoint:
-    """Below the control, ends at its right; above where there is no room, and within the screen in any case."""
-    room = control.screen().availableGeometry()
-    corner = control.mapToGlobal(QPoint(control.width() - card.width(), control.height() + Space.XS))
-    if corner.y() + card.height() > room.bottom():
-        corner.setY(control.mapToGlobal(QPoint(0, 0)).y() - card.height() - Space.XS)
-    x = min(max(corner.x(), room.left()), room.right() - card.width())
-    return QPoint(x, max(corner.y(), room.top()))
+    """Below the control, ends at its right; above where there is no room, and within the window in any case."""
+    window, low = control.window(), QPoint(control.width() - card.width(), control.height() + Space.XS)
+    corner = control.mapTo(window, low)
+    if corner.y() + card.height() > window.height():
+        corner.setY(control.mapTo(window, QPoint(0, 0)).y() - card.height() - Space.XS)
+    return QPoint(min(max(corner.x(), 0), window.width() - card.width()), max(corner.y(), 0))
