@@ -11,7 +11,6 @@ from pathlib import Path
 
 from PIL import Image
 from PySide6.QtCore import QEventLoop
-from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from desktop_app.main_window import MainWindow
@@ -34,7 +33,7 @@ SHOTS = {  # name of the scene: the theme it is shown in
     "explore": "light",
     "models": "dark",
 }
-COLOURS = 255  # of the palette of a picture: enough for a screen of few colours, and a fifth of the size
+PREVIEWS = 8  # of the run, before it is shown
 PATIENCE_S, SETTLE_S = 300, 0.4
 
 
@@ -51,6 +50,8 @@ def main(folder: Path) -> int:
         data = "mnist" if root else "synthetic"
         window = open_window(AppSettings(data_root=root, train=TrainSettings(data=data), reduced_motion=True))
         window.resize(*SIZE)
+        play(SCENES["train"], window)
+        wait(lambda: len(window.session.train.previews) >= PREVIEWS)
         for name, mode in SHOTS.items():
             theme().set_mode("dark" if mode == "dark" else "light")
             play(SCENES[name], window)
@@ -90,11 +91,12 @@ def wait(condition: Condition) -> None:
 
 
 def save(window: MainWindow, path: Path) -> None:
-    """The window as a PNG with a palette of its own."""
-    picture = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-    size = picture.width(), picture.height()
-    whole = Image.frombytes("RGB", size, bytes(picture.constBits()), "raw", "RGB", picture.bytesPerLine())
-    whole.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    """The window as a PNG with a palette of its own, in which rare colours keep a place."""
+    window.grab().save(str(path))
+    with Image.open(path) as picture:
+        whole = picture.convert("RGB")
+    few = whole.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size // 1024} kB")
 
 

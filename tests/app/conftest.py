@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop_app.app import open_window
@@ -48,6 +49,17 @@ def opened(home: Path, qtbot: QtBot) -> Iterator[Opener]:
         leave(window, qtbot)
         window.deleteLater()
     theme().set_reduced_motion(False)
+
+
+@pytest.fixture
+def dressed(qapp: QApplication) -> Iterator[None]:
+    """As the program looks: sizes come from its style sheet and font."""
+    font, palette = qapp.font(), qapp.palette()
+    theme().apply(qapp)
+    yield
+    qapp.setStyleSheet("")
+    qapp.setFont(font)
+    qapp.setPalette(palette)
 
 
 @pytest.fixture

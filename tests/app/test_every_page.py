@@ -25,7 +25,7 @@ from desktop_app.main_window import PAGES, MainWindow
 from desktop_app.scenes import SCENES
 from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, CompareSettings, GenerateSettings, TrainSettings
-from desktop_app.theme import SETTINGS_WIDTH, theme
+from desktop_app.theme import SETTINGS_WIDTH
 from desktop_app.widgets.basics import ElidedLabel
 from desktop_app.widgets.before_after import BeforeAfter
 from desktop_app.widgets.canvas import Bars, Canvas
@@ -38,17 +38,7 @@ USED = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit
 LOOKED_AT = (ImageGrid, Pad, Canvas, Bars, BeforeAfter)
 COMBO_EDGES = 34  # padding and caret
 TAB = Qt.FocusPolicy.TabFocus
-
-
-@pytest.fixture(autouse=True)
-def dressed(qapp: QApplication) -> Iterator[None]:
-    """As the program looks: sizes come from its style sheet and font."""
-    font, palette = qapp.font(), qapp.palette()
-    theme().apply(qapp)
-    yield
-    qapp.setStyleSheet("")
-    qapp.setFont(font)
-    qapp.setPalette(palette)
+pytestmark = pytest.mark.usefixtures("dressed")
 
 
 @pytest.fixture

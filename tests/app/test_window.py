@@ -423,6 +423,7 @@ def test_everything_has_a_name_for_a_screen_reader(window: MainWindow) -> None:
     assert nameless == []
 
 
+@pytest.mark.usefixtures("dressed")
 @pytest.mark.parametrize("size", [(1024, 700), (1280, 800)])
 def test_nothing_is_wider_than_the_window(window: MainWindow, size: tuple[int, int]) -> None:
     training_panel(window)
