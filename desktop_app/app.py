@@ -6,6 +6,7 @@ import threading
 from types import TracebackType
 
 from PySide6.QtCore import QMessageLogContext, QObject, Qt, QTimer, QtMsgType, Signal, qInstallMessageHandler
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from desktop_app.jobs import failure
@@ -13,6 +14,7 @@ from desktop_app.main_window import MainWindow
 from desktop_app.session import Session
 from desktop_app.settings import AppSettings
 from desktop_app.theme import theme
+from ml.paths import resources
 
 SIGNAL_POLL_MS = 250
 
@@ -48,6 +50,7 @@ def make_application(arguments: list[str]) -> QApplication:
     app.setApplicationName("Noiseloom")
     app.setApplicationDisplayName("Noiseloom")
     app.setDesktopFileName("noiseloom")
+    app.setWindowIcon(QIcon(str(resources() / "icons" / "noiseloom.png")))
     theme().apply(app)
     return app
 

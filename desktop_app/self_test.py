@@ -10,23 +10,35 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QEventLoop, QObject, QTimer, Signal, SignalInstance
+
+from desktop_app.session.message import Message
 from ml import paths
 from ml.config import DeviceName, SampleRequest
 from ml.events import Frame, Pixels, RunFinished, Sampled
 from ml.export import Layout, read_pixels, read_stamp, save
 from ml.images import film
 
-if TYPE_CHECKING:
-    from PySide6.QtCore import SignalInstance
-
-    from desktop_app.session.message import Message
-
 REQUEST = SampleRequest(model="digits", labels=tuple(range(10)), guidance_to=100, sigma_lead=1000, sigma_max=12)
 LAYOUT = Layout(columns=10)
 TRAINING_STEPS = 20
 WAIT_MS = 120_000
+
+
+class Failures(QObject):
+    """What the window would tell a person that has failed."""
+
+    heard = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def hear(self, message: Message) -> None:
+        if message.tone == "error":
+            self.told.append(f"{message.title} {message.details or message.what_to_do}")
+            self.heard.emit()
 
 
 class SelfTest:
@@ -117,21 +129,22 @@ class SelfTest:
 
         app = make_application(sys.argv[:1])
         window = open_window(AppSettings())
-        told: list[Message] = []
-        window.session.message.connect(told.append)
+        session, failed = window.session, Failures()
+        session.message.connect(failed.hear)
         hooks = ErrorHooks()
-        hooks.install(window.session)
-        _wait(window.session.generate.judged)
-        for key, _, _ in PAGES:
-            window.rail.set_page(key)
-            app.processEvents()
-        width, height = window.grab().size().toTuple()  # type: ignore[misc]
-        window.close()
-        _wait(window.session.closed)
-        failed = [f"{message.title} {message.details}" for message in told if message.tone == "error"]
-        if failed:
-            raise AssertionError("; ".join(failed))
-        return f"{width} x {height}, {len(PAGES)} pages"
+        hooks.install(session)
+        try:
+            _wait(session.generate.judged, failed.heard)
+            for key, _, _ in PAGES:
+                window.rail.set_page(key)
+                app.processEvents()
+            size = window.grab().size()
+        finally:
+            window.close()
+            _wait(session.closed)
+        if failed.told:
+            raise AssertionError("; ".join(failed.told))
+        return f"{size.width()} x {size.height()}, {len(PAGES)} pages"
 
     def _images(self) -> Pixels:
         if self.images is None:
@@ -157,8 +170,9 @@ def self_test() -> int:
     """Run all checks; returns 0, or 1 where one failed. Anything the checks write is removed."""
     failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="noiseloom-self-test-", ignore_cleanup_errors=True) as folder:
-        # Read when Qt and the engine are first used, so nothing of either may have been.
+        # Read when Qt and the engine are first used. torch makes a folder for its compiler among the temporary ones.
         os.environ |= {paths.HOME_VARIABLE: folder, "XDG_CACHE_HOME": folder, "QT_QPA_PLATFORM": "offscreen"}
+        tempfile.tempdir = folder
         test = SelfTest(Path(folder))
         for what, check in CHECKS:
             began, why = time.perf_counter(), None
@@ -188,12 +202,11 @@ def _drawn(device: DeviceName) -> tuple[Sampled, list[Frame]]:
     raise AssertionError("nothing came of it")
 
 
-def _wait(signal: "SignalInstance") -> None:
-    """Let Qt run until a signal comes."""
-    from PySide6.QtCore import QEventLoop, QTimer
-
+def _wait(*signals: SignalInstance) -> None:
+    """Let Qt run until one of the signals comes."""
     loop = QEventLoop()
-    signal.connect(loop.quit)
+    for signal in signals:
+        signal.connect(loop.quit)
     QTimer.singleShot(WAIT_MS, loop, lambda: loop.exit(1))
     if loop.exec():
         raise TimeoutError(f"nothing came within {WAIT_MS // 1000} s")
