@@ -23,7 +23,8 @@ from ml import __version__
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "noiseloom"
 LARGEST = 15  # parts that are named
-LICENCE = re.compile(r"(licen[cs]e|copying|notice|authors|copyright)", re.IGNORECASE)
+LICENCE = re.compile(r"(licen[cs]e|copying|notice|authors|copyright)(?!.*\.pyc?$)", re.IGNORECASE)
+COMMON = Path("/usr/share/common-licenses")  # Debian's: texts that its packages, and wheels of LGPL and GPL, only name
 Copies = list[tuple[str, str]]  # (file, folder in the program), as PyInstaller's `datas`
 
 
@@ -87,17 +88,22 @@ def licences(files: Iterable[str], notes: Path) -> Copies:
         if not any(place in wanted for _, place in owned):
             continue
         theirs |= {place for _, place in owned}
-        folder = f"licences/{package.name}"
-        found = [(place, folder) for file, place in owned if LICENCE.match(file.name) and ".dist-info" in str(file)]
+        found = [
+            (place, "/".join(["licences", package.name, *file.parts[1:-1]]))  # torch has one for each part of its own
+            for file, place in owned
+            if LICENCE.match(file.name) and file.parts[0].endswith(".dist-info")
+        ]
         copies += found
         lines.append(f"{package.name} {package.version}: {_licence(package)}{'' if found else ' (no text with it)'}")
-    python = Path(os.__file__).with_name("LICENSE.txt")
-    if python.is_file():
-        copies.append((str(python), "licences/Python"))
+    copies.append((str(Path(os.__file__).with_name("LICENSE.txt")), "licences/Python"))
     lines.append(f"Python {platform.python_version()}: PSF-2.0")
     for library, text in _of_the_system(wanted - theirs):
         copies.append((text, f"licences/{library}"))
         lines.append(f"{library}: a library of the system this was built on")
+    copies += [
+        (str(COMMON / name), "licences/common") for name in ("LGPL-2.1", "LGPL-3", "GPL-2", "GPL-3", "Apache-2.0")
+    ]
+    copies = [copy for copy in copies if os.path.isfile(copy[0])]
     notes.write_text("What is inside, and under which licence:\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return [*copies, (str(notes), "licences"), (str(ROOT / "LICENSE"), "licences/noiseloom")]
 

@@ -69,7 +69,7 @@ def test_what_comes_with_it_is_there(program: Path) -> None:
     folder = program.parent
     assert "torch" in (folder / "licences" / "CONTENTS.txt").read_text()
     for package in ("torch", "numpy", "pillow", "noiseloom"):
-        assert any((folder / "licences" / package).iterdir()), package
+        assert any((folder / "licences" / package).rglob("*")), package
     for name in ("applications/noiseloom.desktop", "metainfo/noiseloom.metainfo.xml"):
         assert (folder / "share" / name).is_file()
 
