@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from desktop_app.self_test import CHECKS
 
 REPO = Path(__file__).resolve().parents[2]
@@ -22,6 +24,7 @@ def noiseloom(*arguments: str, home: Path, source: Path = REPO) -> subprocess.Co
     return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=240)
 
 
+@pytest.mark.slow
 def test_everything_works_and_nothing_is_left_behind(tmp_path: Path) -> None:
     done = noiseloom("--self-test", home=tmp_path / "home")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -31,6 +34,7 @@ def test_everything_works_and_nothing_is_left_behind(tmp_path: Path) -> None:
     assert list((tmp_path / "home").rglob("*")) == []
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     source = tmp_path / "source"
     for folder in ("ml", "desktop_app", "resources"):
