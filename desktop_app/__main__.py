@@ -7,7 +7,20 @@ from pathlib import Path
 
 def main(arguments: list[str] | None = None) -> int:
     """Open the window and run until it is closed; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["ml"]:  # the command line, for who has the packaged program and no Python
+        from ml.cli import main as command
+
+        return command(arguments[1:])
     options = _parser().parse_args(arguments)
+    if options.self_test:
+        from desktop_app.self_test import self_test
+
+        return self_test()
+    if options.startup_report:
+        from desktop_app.startup import startup_report
+
+        return startup_report(options.json)
     from desktop_app.app import make_application, open_window, run
     from desktop_app.settings import AppSettings, load_settings
 
@@ -26,11 +39,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="noiseloom", description="Watch, generate and train diffusion models on digits."
+        prog="noiseloom",
+        description="Watch, generate and train diffusion models on digits.",
+        epilog="noiseloom ml COMMAND is the command line; noiseloom ml --help lists it.",
     )
     parser.add_argument("file", type=Path, nargs="?", help="a lesson, or a file that Noiseloom exported, to open")
     parser.add_argument("--theme", choices=("system", "light", "dark"), help="how it looks; remembered")
     parser.add_argument("--tour", type=Path, metavar="DIR", help="draw a grid, save pictures of it in DIR, and leave")
+    parser.add_argument("--self-test", action="store_true", help="try everything once, without a window, and leave")
+    parser.add_argument("--startup-report", action="store_true", help="say how long the start takes, and leave")
+    parser.add_argument("--json", action="store_true", help="with --startup-report: for programs")
     return parser
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from PySide6.QtCore import QMessageLogContext, QObject, Qt, QTimer, QtMsgType, Signal, qInstallMessageHandler
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from desktop_app.jobs import failure
@@ -51,6 +52,7 @@ def make_application(arguments: list[str]) -> QApplication:
     app.setApplicationName("Noiseloom")
     app.setApplicationDisplayName("Noiseloom")
     app.setDesktopFileName("noiseloom")
+    app.setWindowIcon(QIcon(str(paths.resources() / "icons" / "noiseloom.png")))
     theme().apply(app)
     return app
 

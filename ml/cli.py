@@ -30,7 +30,7 @@ from ml.config import (
     TrackerName,
     for_route,
 )
-from ml.console import INTERRUPTED, Line, guarded, interruptible
+from ml.console import INTERRUPTED, PROGRAM, Line, guarded, interruptible
 from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import (
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a narrow terminal encoding must not end a command
     rest = [argument for argument in arguments if argument != "--debug"] or ["--help"]
-    command = lambda: app(rest, prog_name="python -m ml", standalone_mode=False) or 0  # noqa: E731
+    command = lambda: app(rest, prog_name=PROGRAM, standalone_mode=False) or 0  # noqa: E731
     return guarded(command, debug="--debug" in arguments)
 
 
@@ -135,7 +135,7 @@ def train(
         return INTERRUPTED
     print(f"{finished.model_path}: {finished.step} steps in {finished.seconds:.1f} s")
     if not finished.completed:
-        print(f"Stopped and saved. Go on with: python -m ml train --resume --run-dir {folder}", file=sys.stderr)
+        print(f"Stopped and saved. Go on with: {PROGRAM} train --resume --run-dir {folder}", file=sys.stderr)
         return INTERRUPTED
     return 0
 
@@ -345,7 +345,7 @@ def models(as_json: AsJson = False) -> int:
         whose = "bundled" if card.bundled else "own"
         print(f"{card.name:<24}{whose:<9}{card.path.stat().st_size / 1e6:5.1f} MB  {made}  {card.title}".rstrip())
     if not cards:
-        print("No models yet. Train one: python -m ml train --help", file=sys.stderr)
+        print(f"No models yet. Train one: {PROGRAM} train --help", file=sys.stderr)
     return 0
 
 

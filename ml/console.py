@@ -14,6 +14,7 @@ from ml.control import RunControl
 from ml.errors import Diverged, NoiseloomError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+PROGRAM = "noiseloom ml" if getattr(sys, "frozen", False) else "python -m ml"  # frozen: packaged, with no Python
 
 
 class Line:
@@ -86,7 +87,7 @@ def guarded(command: Callable[[], int], *, debug: bool) -> int:
         if usage:
             said = usage().replace("Value error, ", "").rstrip(".")
             context = getattr(error, "ctx", None)
-            return _say(f"{said}. See: {context.command_path if context else 'python -m ml'} --help", BAD_INPUT)
+            return _say(f"{said}. See: {context.command_path if context else PROGRAM} --help", BAD_INPUT)
         hint = "" if debug else " Add --debug to see where."
         return _say(f"Unexpected failure: {type(error).__name__}: {error}.{hint}", FAILED)
 

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import open_clip
 import torch
 import torch.nn.functional as F
-from open_clip.model import CLIP
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -18,6 +16,7 @@ from ml import download, paths
 from ml.checkpoint import fit
 from ml.errors import BadFile
 from ml.events import Progress
+from ml.vision import CLIP, open_clip
 
 NAME = "ViT-B-32"
 ARCHITECTURE = "ViT-B-32-quickgelu"  # the activation that OpenAI trained with

@@ -10,7 +10,7 @@ from torch import Tensor
 from ml import captions
 
 if TYPE_CHECKING:
-    from open_clip.tokenizer import SimpleTokenizer
+    from ml.vision import SimpleTokenizer
 
 CONTEXT = 20  # tokens
 _WORD = re.compile(r"[^\W_]+")  # hyphens and commas only part words
@@ -19,7 +19,7 @@ PAD, UNKNOWN, START = 0, 1, 2  # the end has the highest number, where CLIP's te
 
 @cache
 def _tokenizer() -> "SimpleTokenizer":
-    from open_clip.tokenizer import SimpleTokenizer  # takes seconds to import
+    from ml.vision import SimpleTokenizer  # takes seconds to import
 
     return SimpleTokenizer()
 

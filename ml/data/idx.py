@@ -118,7 +118,7 @@ FOLDERS = {idx_set.folder for idx_set in IDX_SETS}
 def torchvision_source(dataset: str) -> tuple[list[str], list[tuple[str, str]]]:
     """Where torchvision's class of that name downloads from: https mirrors, and (file, MD5) pairs."""
     try:
-        import torchvision.datasets  # takes seconds, and only a download needs it
+        from ml.vision import torchvision  # takes seconds, and only a download needs it
     except (ImportError, RuntimeError, OSError) as error:
         message = f"torchvision, which knows where to download {dataset} from, cannot be loaded ({error})."
         raise DataUnavailable(message, download.ANOTHER_WAY) from error

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor, nn
 
 from ml import text
 from ml.config import ModelConfig
 from ml.text import CONTEXT, PAD
+from ml.vision import CLIP, CLIPTextCfg, CLIPVisionCfg
 
 HEAD = 32  # channels of an attention head
 
