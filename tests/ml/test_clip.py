@@ -73,4 +73,4 @@ def test_words_steer_the_model_that_knows_no_classes() -> None:
 )
 def test_adjectives_move_what_they_say(less: str, more: str, measure: Callable[[Tensor], Tensor]) -> None:
     low, high = (measure(torch.from_numpy(draw(prompt, 10, 7)).float() / 255) for prompt in (less, more))
-    assert float((high > low).float().mean()) >= 0.9
+    assert int((high > low).sum()) >= 9
