@@ -16,6 +16,7 @@ from ml.axes import Axis
 from ml.cells import Cell, drawn
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
+from ml.drawn_image import SIDE, as_drawing
 from ml.events import Frame, Pixels, Preview, Progress, Sampled
 from ml.files import atomic
 from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
@@ -252,10 +253,7 @@ def recognising(image: Pixels, model: str, control: RunControl) -> Iterator[obje
 def opening(path: Path, _control: RunControl) -> Iterator[object]:
     """Read a picture as a drawing: bright strokes on black, turned around where the paper is white."""
     yield Progress("Opening the picture", 0, 0)
-    from ml import forward
-
-    image, _ = forward.example(0, 0, None, path)
-    yield from looking_at(255 - image if image.mean() > 127 else image, _control)
+    yield from looking_at(as_drawing(path, SIDE), _control)
 
 
 def example(digit: int, number: int, data_root: Path | None, _control: RunControl) -> Iterator[object]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ml import cli_figures, paths
+from ml import cli_drawings, cli_figures, paths
 from ml import export as exports
 from ml.cli_figures import Device
 from ml.config import (
@@ -32,6 +32,7 @@ from ml.config import (
 )
 from ml.console import INTERRUPTED, PROGRAM, Line, guarded, interruptible
 from ml.control import RunControl
+from ml.drawn_image import THERE_AND_BACK, as_drawing, to_text
 from ml.errors import BadRequest
 from ml.events import (
     CheckpointSaved,
@@ -216,13 +217,13 @@ def sample(
 
 @app.command()
 def interpolate(
-    first: Annotated[int, typer.Option("--from", min=0, help="Seed of the first image.")],
-    last: Annotated[int, typer.Option("--to", min=0, help="Seed of the last image.")],
+    first: Annotated[str, typer.Option("--from", help="Seed of the first image, or a picture file.")],
+    last: Annotated[str, typer.Option("--to", help="Seed of the last image, or a picture file.")],
     out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}; films show the walk.")],
     frames: Annotated[int, typer.Option(min=2, max=10_000, help="How many images, both ends among them.")] = 20,
     label: Annotated[int | None, typer.Option(help="Which digit ...")] = None,
     to_label: Annotated[int | None, typer.Option(help="... and another one to turn it into.")] = None,
-    via: Annotated[list[int] | None, typer.Option(help="Seed of an image on the way; repeatable.")] = None,
+    via: Annotated[list[str] | None, typer.Option(help="A seed or a picture on the way; repeatable.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Go back to the first image in the end.")] = False,
     mixing: Annotated[Mixing, typer.Option(help="Along the sphere on which noise lies, or straight.")] = "slerp",
     model: Model = MODELS["class"],
@@ -239,12 +240,14 @@ def interpolate(
     from ml.checkpoint import load_header
 
     header = load_header(library.find(model))
-    seeds = [first, *(via or []), last]
+    ways = [_begins(text, header.model.image_size) for text in (first, *(via or []), last)]
     ends = (NO_LABEL if label is None else label, to_label if to_label is not None else label)
-    labels = [ends[0] if k < len(seeds) - 1 or ends[1] is None else ends[1] for k in range(len(seeds))]
-    corners = [{"seed": corner, "label": kind} for corner, kind in zip(seeds, labels, strict=True)]
+    labels = [ends[0] if k < len(ways) - 1 or ends[1] is None else ends[1] for k in range(len(ways))]
+    corners = [way | {"label": kind} for way, kind in zip(ways, labels, strict=True)]
+    there_and_back = dict(THERE_AND_BACK) if any("picture" in way for way in ways) else {}
     given = {"sampler": sampler, "steps": steps, "guidance": guidance}
-    settings = header.defaults.model_dump() | {name: value for name, value in given.items() if value is not None}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    settings = header.defaults.model_dump() | there_and_back | chosen
     own = {"model": model, "labels": (NO_LABEL,) * frames, "seed": seed, "corners": corners, "mixing": mixing}
     weights = walks.path(range(len(corners)), frames, loop=loop)
     request = checked(SampleRequest, settings | own | {"weights": weights})
@@ -255,7 +258,7 @@ def interpolate(
     layout = layout.with_changes(first_ms=layout.frame_ms, last_ms=layout.frame_ms)
     done, _ = _draw(request, device, keep=False)
     _save(out, done.images, done.request, layout, walk(done.images) if is_film else ())
-    print(f"{out}: {frames} images from seed {first} to seed {last} in {done.seconds:.1f} s")
+    print(f"{out}: {frames} images from {first} to {last} in {done.seconds:.1f} s")
     return 0
 
 
@@ -327,8 +330,8 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
     return 0 if proof.same else 1
 
 
-for with_a_figure in (cli_figures.experiment, cli_figures.compare):
-    app.command()(with_a_figure)
+for command in (cli_figures.experiment, cli_figures.compare, cli_drawings.redraw, cli_drawings.recognise):
+    app.command()(command)
 
 
 @app.command()
@@ -363,6 +366,15 @@ def doctor(as_json: AsJson = False) -> int:
         if finding.what_to_do:
             print(f"{'':21}-> {finding.what_to_do}")
     return 0
+
+
+def _begins(text: str, side: int) -> dict[str, Any]:
+    """What a corner begins in: a seed, or the noise of a picture."""
+    if text.isdecimal():
+        return {"seed": int(text)}
+    if not os.path.exists(text):
+        raise BadRequest(f"{text} is neither a seed nor a picture.", "Give a number, or the path of a picture.")
+    return {"picture": to_text(as_drawing(Path(text), side))}
 
 
 def _to_evaluate(model: str, count: int, given: dict[str, Any]) -> SampleRequest:

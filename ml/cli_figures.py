@@ -1,6 +1,5 @@
 """The commands that answer with a figure: `experiment` and `compare`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from ml import export as exports
 from ml.axes import Axis, parse
 from ml.cells import Cell, drawn, result, title
 from ml.config import NO_LABEL, DeviceName, SampleRequest, SamplerName
-from ml.console import INTERRUPTED, Line, interruptible
+from ml.console import Line, interrupted, interruptible
 from ml.errors import BadRequest
 from ml.files import atomic, check_writable
 from ml.prompts import parse_labels
@@ -41,7 +40,7 @@ def experiment(
                     print(f"  {row.label:<24}{row.verdict}")
                 return 0
             line.show(f"{event.what} {event.done}/{event.total}")
-    return _interrupted()
+    return interrupted()
 
 
 def compare(
@@ -82,7 +81,7 @@ def compare(
             else:
                 line.show(f"{event.what} {event.done}/{event.total}")
         if control.cancelled:
-            return _interrupted()
+            return interrupted()
     with atomic(out) as temporary:
         drawn(down, along, cells).save(temporary, "PNG")
     print(f"{title(down, along)}: {len(cells)} cells of {len(base.labels)} images, seed {seed}  {out}")
@@ -106,8 +105,3 @@ def _axis(option: str, text: str | None) -> Axis | None:
     if not equals:
         raise BadRequest(f"{option} {text}: there is no '='.", f"Write {option} steps=1,2,4,10, for example.")
     return parse(field.strip(), values)
-
-
-def _interrupted() -> int:
-    print("Interrupted; nothing was written.", file=sys.stderr)
-    return INTERRUPTED

@@ -95,3 +95,9 @@ def guarded(command: Callable[[], int], *, debug: bool) -> int:
 def _say(text: str, code: int) -> int:
     print(" ".join(text.split()), file=sys.stderr)
     return code
+
+
+def interrupted() -> int:
+    """Say that nothing came of it; the exit code."""
+    print("Interrupted; nothing was written.", file=sys.stderr)
+    return INTERRUPTED

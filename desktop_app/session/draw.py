@@ -3,7 +3,7 @@
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -12,17 +12,15 @@ from desktop_app import work
 from desktop_app.jobs import Ended, Job, Work
 from desktop_app.settings import DEFAULT_MODEL, DrawSettings
 from desktop_app.work import Opened, Recognised
-from ml.config import NO_LABEL, Corner, SampleRequest, SampleSettings
-from ml.drawn_image import THERE_AND_BACK, pixels_of, to_text
+from ml.config import SampleRequest
+from ml.drawn_image import SIDE, pixels_of, rebuilt, redrawn
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
 
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
 
-SIDE, COUNT, CLASSES = 28, 9, 10
-STEPS = 20  # of a variation; part of them lies above the noise it begins in
-REPAINT: dict[str, Any] = {"sampler": "ddpm", "steps": 20, "repeats": 2}
+COUNT, CLASSES = 9, 10
 UNDO_STEPS = 50
 
 
@@ -138,25 +136,11 @@ class Draw(QObject):
         completing = self.settings.task == "complete"
         if card is None or self.empty or (completing and not self.mask.any()):
             return None
-        if self.settings.task == "rebuild":
-            return self._rebuilding(card.name, card.header.defaults)
-        own = {"model": card.name, "labels": (self.settings.label,) * COUNT, "source": to_text(self.drawing)}
-        own |= (
-            {"mask": to_text(self.mask), **REPAINT}
-            if completing
-            else {"vary_from": self.settings.vary_from, "steps": STEPS}
-        )
-        return SampleRequest.model_validate(card.header.defaults.model_dump() | own)
-
-    def _rebuilding(self, model: str, defaults: SampleSettings) -> SampleRequest:
-        """From the noise that the drawing comes from, without a class and as every class."""
-        classes = (NO_LABEL, *range(CLASSES))
-        count = len(classes)
-        noise = [Corner(picture=to_text(self.drawing)).model_dump()]
-        own = {"model": model, "labels": (NO_LABEL,) * count, "corners": noise, "weights": ((1.0,),) * count}
-        parent = SampleRequest.model_validate(defaults.model_dump() | own | dict(THERE_AND_BACK))
-        corners = [Corner(label=label).model_dump() for label in classes]
-        return parent.with_changes(parent=parent, corners=corners, weights=np.eye(count).tolist())
+        settings, defaults = self.settings, card.header.defaults
+        if settings.task == "rebuild":
+            return rebuilt(card.name, defaults, self.drawing, CLASSES)
+        mask = self.mask if completing else None
+        return redrawn(card.name, defaults, self.drawing, (settings.label,) * COUNT, mask, settings.vary_from)
 
     def make(self) -> None:
         """Vary the drawing, or complete what is marked of it."""

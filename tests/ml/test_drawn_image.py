@@ -1,16 +1,19 @@
 """A drawing in a request: varied, completed, rebuilt as another digit, and recognised by the diffusion model itself."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from ml import data, pipeline
+from ml import data, export, pipeline
 from ml.checkpoint import load_header
+from ml.cli import main
 from ml.config import SampleRequest
 from ml.denoiser import Denoiser
-from ml.drawn_image import from_text, to_text
+from ml.drawn_image import as_drawing, from_text, to_text
 from ml.errors import BadRequest
 from ml.events import Sampled
 from ml.guidance import completing
@@ -123,3 +126,36 @@ def test_a_model_without_classes_recognises_nothing() -> None:
     for name in ("unconditional", "text", "latent"):
         with pytest.raises(BadRequest, match="no classes to tell apart"):
             list(recognise(pipeline.load(name, "cpu"), torch.zeros(1, 1, 28, 28)))
+
+
+def test_the_command_line_redraws_and_recognises_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seven = np.full((56, 56), 255, np.uint8)  # ink on white paper
+    seven[12:17, 16:40] = 0
+    for row in range(12, 46):
+        seven[row, 38 - (row - 12) // 2 : 43 - (row - 12) // 2] = 0
+    picture, mask = tmp_path / "seven.png", tmp_path / "mask.png"
+    Image.fromarray(seven).save(picture)
+    Image.fromarray(np.repeat(np.array([0] * 14 + [255] * 14, np.uint8), 28).reshape(28, 28)).save(mask)
+    assert main(["recognise", str(picture), "--json"]) == 0
+    shares = json.loads(capsys.readouterr().out)
+    assert max(shares, key=lambda label: shares[label]) == "7" and sum(shares.values()) == pytest.approx(1, abs=0.01)
+    ways = {"vary": ["--count", "3"], "complete": ["--complete", str(mask), "--count", "2"], "rebuild": ["--rebuild"]}
+    for name, options in ways.items():
+        out = tmp_path / f"{name}.npz"
+        assert main(["redraw", str(picture), "--out", str(out), *options]) == 0
+        images, _ = export.read_arrays(out)
+        assert len(images) == {"vary": 3, "complete": 2, "rebuild": 11}[name]
+        drawn = as_drawing(picture, 28)
+        if name == "complete":
+            assert np.abs(images[:, :14].astype(int) - drawn[:14]).max() <= 1
+        if name == "rebuild":
+            assert np.abs(images[0].astype(int) - drawn).mean() < 5
+            assert (Judge.bundled("cpu").judge(images[1:]).labels == np.arange(10)).sum() >= 8
+    assert main(["redraw", str(tmp_path / "none.png"), "--out", str(tmp_path / "x.png")]) == 2
+    film = tmp_path / "walk.gif"
+    ends = ["--from", str(picture), "--to", "5", "--label", "7", "--to-label", "3", "--frames", "4"]
+    assert main(["interpolate", *ends, "--out", str(film)]) == 0
+    request, _ = export.read_request(film)
+    assert request.corners[0].picture and request.corners[1].seed == 5 and request.sampler == "ddim"
+    assert main(["interpolate", "--from", "nothing", "--to", "5", "--out", str(film)]) == 2
+    assert "neither a seed nor a picture" in capsys.readouterr().err
