@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from desktop_app import work
+from desktop_app.garbage import Garbage
 from desktop_app.jobs import Ended, Job, Lane, Work, failure
 from desktop_app.session.compare import Compare
 from desktop_app.session.draw import Draw
@@ -76,6 +77,7 @@ class Session(QObject):
             self.files,
         )  # stopped in this order
         self._jobs: dict[int, tuple[Job, Handler, Remedies]] = {}
+        self._garbage = Garbage(self)
         self._drain = QTimer(self, singleShot=True, interval=FRAME_MS)
         self._drain.timeout.connect(self._read_mail)
         self.lane.rang.connect(self._rang, Qt.ConnectionType.QueuedConnection)
@@ -83,6 +85,7 @@ class Session(QObject):
 
     def start(self) -> None:
         """Start the lane: it imports torch, and the first grid is drawn as soon as the models are known."""
+        self._garbage.begin()
         self.lane.start()
         self.look_again()
 
@@ -165,10 +168,12 @@ class Session(QObject):
             self.train.set_found(event.unfinished, event.curves)
             self.ready.emit()
             if first:
+                self._garbage.settle()
                 self.generate.draw_first()
         self.status_changed.emit()
 
     def _lane_finished(self) -> None:
         self._drain.stop()
         self._read_mail()
+        self._garbage.end()
         self.closed.emit()

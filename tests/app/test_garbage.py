@@ -1,0 +1,50 @@
+"""Cycles with Qt objects in them are collected by the GUI thread, however much the lane allocates."""
+
+import gc
+import threading
+from collections.abc import Iterator
+from typing import ClassVar
+
+from PySide6.QtCore import QObject
+from pytestqt.qtbot import QtBot
+
+from desktop_app.main_window import MainWindow
+from desktop_app.session.session import Session
+from ml.control import RunControl
+from tests.app.conftest import WAIT_MS
+
+
+class Tied(QObject):
+    """In a cycle with itself; notes the thread that takes it apart."""
+
+    ends: ClassVar[list[threading.Thread]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.itself = self
+
+    def __del__(self) -> None:
+        self.ends.append(threading.current_thread())
+
+
+def allocating(_control: RunControl) -> Iterator[object]:
+    for _ in range(5):
+        yield [[{}] for _ in range(20_000)]  # more than enough for Python to collect, if it were allowed to
+
+
+def test_the_lane_never_takes_a_qt_object_apart(window: MainWindow, qtbot: QtBot) -> None:
+    session: Session = window.session
+    assert not gc.isenabled()
+    Tied.ends.clear()
+    for _ in range(10):
+        Tied()
+    done: list[object] = []
+    session.submit(allocating, done.append)
+    qtbot.waitUntil(lambda: len(done) == 6, timeout=WAIT_MS)
+    assert all(thread is threading.main_thread() for thread in Tied.ends)
+    for _ in range(1000):
+        Tied()  # so that a collection is due
+    qtbot.waitUntil(lambda: len(Tied.ends) >= 10, timeout=WAIT_MS)
+    assert set(Tied.ends) == {threading.main_thread()}
+    session.close()
+    qtbot.waitUntil(gc.isenabled, timeout=WAIT_MS)
