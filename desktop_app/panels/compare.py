@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop_app.panels.axis import AxisEditor
 from desktop_app.panels.cell import CellView
@@ -73,15 +73,7 @@ class ComparePanel(Page):
         self.copy_button = Button("Copy", "copy", tip="Copy the comparison as a labelled figure")
 
     def _arrange(self) -> None:
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(Label("Compare", "heading"))
-        words.addWidget(self.said)
-        header = QHBoxLayout()
-        header.addLayout(words)
-        header.addStretch(1)
-        header.addWidget(self.mode)
-        self.body.addLayout(header)
+        self.add_header(Label("Compare", "heading"), self.said, self.mode)
         for view in (self.table, self.lanes):
             self.views.addWidget(view)
         self.body.addWidget(self.views, 1)

@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QFileDialog
 
 from desktop_app.panels.page import Page
 from desktop_app.session import Session
@@ -72,15 +72,7 @@ class DrawPanel(Page):
         self._show_busy()
 
     def _arrange(self) -> None:
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(Label("Draw", "heading"))
-        words.addWidget(self.said)
-        header = QHBoxLayout()
-        header.addLayout(words)
-        header.addStretch(1)
-        header.addWidget(self.task)
-        self.body.addLayout(header)
+        self.add_header(Label("Draw", "heading"), self.said, self.task)
         self.body.addLayout(row(self.tool, self.undo, self.clear, self.example, self.open, 1))
         middle = row(self.canvas, self.results, spacing=Space.M)
         middle.setStretch(0, 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop_app import lessons
 from desktop_app.panels.page import Page
@@ -106,16 +106,7 @@ class ExplorePanel(Page):
         return button
 
     def _arrange(self) -> None:
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(Label("Explore", "heading"))
-        words.addWidget(self.subtitle)
-        header = QHBoxLayout()
-        header.addLayout(words)
-        header.addStretch(1)
-        header.addWidget(self.export)
-        header.addWidget(self.tabs)
-        self.body.addLayout(header)
+        self.add_header(Label("Explore", "heading"), self.subtitle, self.export, self.tabs)
         for view in (self.forward, self.schedules, self.questions):
             self.views.addWidget(view)
         self.body.addWidget(self.views, 1)

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop_app.icons import icon
 from desktop_app.panels.draw import PICTURES
@@ -118,15 +118,7 @@ class InterpolatePanel(Page):
             self._interpolate.use_file(index, Path(name))
 
     def _arrange(self) -> None:
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(Label("Interpolate", "heading"))
-        words.addWidget(self.said)
-        header = QHBoxLayout()
-        header.addLayout(words)
-        header.addStretch(1)
-        header.addWidget(self.mode)
-        self.body.addLayout(header)
+        self.add_header(Label("Interpolate", "heading"), self.said, self.mode)
         mixture = Card()
         column = QVBoxLayout(mixture)
         column.setContentsMargins(14, Space.M, 14, Space.M)

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QInputDialog,
     QMenu,
-    QVBoxLayout,
 )
 
 from desktop_app.model_work import Fits
@@ -57,13 +56,7 @@ class ModelsPanel(Page):
         self._show_list()
 
     def _arrange(self) -> None:
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(Label("Models", "heading"))
-        words.addWidget(self.subtitle)
-        header = row(1, self.trash_button, self.import_button)
-        header.insertLayout(0, words)
-        self.body.addLayout(header)
+        self.add_header(Label("Models", "heading"), self.subtitle, self.trash_button, self.import_button)
         self.body.addWidget(self.empty, 1)
         self.body.addWidget(self.list, 1)
         self.side.addWidget(self.details)

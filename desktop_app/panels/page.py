@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.theme import SETTINGS_WIDTH, Space
+from desktop_app.widgets.basics import row
 from desktop_app.widgets.controls import Section
 from desktop_app.widgets.timeline import Timeline
 
@@ -35,6 +36,16 @@ class Page(QWidget):
         line.setSpacing(0)
         line.addWidget(middle, 1)
         line.addWidget(self._make_side(name))
+
+    def add_header(self, title: QWidget, said: QWidget, *right: QWidget) -> None:
+        """What the page is and what it says of itself, and at the right what concerns all of it."""
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(title)
+        words.addWidget(said)
+        header = row(1, *right)
+        header.insertLayout(0, words)
+        self.body.addLayout(header)
 
     def look(self) -> None:
         """Compute what the page shows; asked whenever it comes to the front."""

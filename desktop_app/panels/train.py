@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from desktop_app.panels.page import Page
 from desktop_app.panels.setup import TrainSetup
@@ -68,19 +68,11 @@ class TrainPanel(Page):
         self._show_earlier()
 
     def _arrange(self) -> None:
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(self.title)
-        words.addWidget(self.subtitle)
         buttons = (self.start_button, self.pause_button, self.save_button, self.stop_button)
-        header = QHBoxLayout()
-        header.addLayout(words)
-        header.addStretch(1)
         for button in buttons:
             button.setFixedHeight(FOOT_HEIGHT)
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-            header.addWidget(button)
-        self.body.addLayout(header)
+        self.add_header(self.title, self.subtitle, *buttons)
         self.body.addLayout(row(*self.stats.values(), spacing=10))
         self.body.addWidget(self.plot, 1)
         for widget in (self.noise_map, self.time_machine):
