@@ -91,6 +91,8 @@ class MainWindow(QMainWindow):
         self._shortcuts()
         self._restore()
         self.show_status()
+        if settings.trouble:
+            self.show_message(Message("warning", "Your settings could not be read.", settings.trouble))
 
     # ---- building
 
@@ -269,6 +271,11 @@ class MainWindow(QMainWindow):
             train.start()
         elif name == "slower":
             train.start_slower()
+        elif name == "write-elsewhere":
+            folder = QFileDialog.getExistingDirectory(self, "Where the run shall go on", str(Path.home()))
+            train.write_to(Path(folder)) if folder else train.tell_stuck()
+        elif name == "write-again":
+            train.resume()
         elif name == "export":
             self._export()
         elif name == "go-on":
