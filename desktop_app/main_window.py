@@ -161,7 +161,7 @@ class MainWindow(QMainWindow):
         for number, (key, _, _) in enumerate(PAGES, 1):
             on(f"Ctrl+{number}", partial(self.rail.set_page, key))
         on("Ctrl+.", self.stop)
-        on(QKeySequence.StandardKey.Undo, self.session.generate.undo)
+        on(QKeySequence.StandardKey.Undo, self._undo)
         on("F1", partial(explain, self))
         on("Ctrl+,", self.show_settings)
         on(QKeySequence.StandardKey.Quit, self.close)
@@ -205,6 +205,12 @@ class MainWindow(QMainWindow):
     def _generate(self) -> None:
         self.rail.set_page("generate")
         self.generate.generate()
+
+    def _undo(self) -> None:
+        """Take back the last stroke, or the last change of the settings that are looked at."""
+        page, session = self.rail.page(), self.session
+        own = {"generate": session.generate.undo, "draw": session.draw.undo}
+        own.get(page, partial(session.undo.undo, page))()
 
     def _export(self) -> None:
         page = self.pages.currentWidget()

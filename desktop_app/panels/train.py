@@ -107,6 +107,8 @@ class TrainPanel(Page):
         train.stepped.connect(self._add_step)
         train.previewed.connect(self._add_preview)
         train.remembered.connect(self._show_remembered)
+        train.renamed.connect(self._rename)
+        train.gone.connect(self._remove)
         self.looking.valueChanged.connect(self._look_at)
         self.previews.slider.valueChanged.connect(self.time_machine.slider.setValue)
         self.time_machine.moved.connect(self.previews.slider.setValue)
@@ -212,6 +214,21 @@ class TrainPanel(Page):
         for folder in self._train.curves:
             self._row(folder.name, folder)
 
+    def _remove(self, name: str) -> None:
+        if row := self._run_rows.pop(name, None):
+            row.hide()
+            row.deleteLater()
+        self.plot.remove_run(name)
+        if not self._train.name:
+            self._clear_numbers()
+        self.runs.setVisible(bool(self._run_rows))
+
+    def _rename(self, old: str, new: str) -> None:
+        if old in self._run_rows:
+            self._run_rows[new] = self._run_rows.pop(old)
+            self.plot.rename_run(old, new)
+            self._run_rows[new].rename(new)
+
     def _add_step(self, event: TrainStep) -> None:
         name = self._train.name
         self.plot.append(name, event.step, event.loss, event.smooth_loss)
@@ -283,6 +300,13 @@ class RunRow(QWidget):
         self.setLayout(line)
         self.button.toggled.connect(self._toggled)
 
+    def rename(self, name: str) -> None:
+        """The run is called otherwise, and is where its name says."""
+        self._name = self._dot.run = name
+        self._folder = self._folder and self._folder.with_name(name)
+        self.button.setText(preset_title(name))
+        self.button.setAccessibleName(self.button.text())
+
     def set_loss(self, loss: float) -> None:
         """Its smoothed loss of now."""
         self._loss.setText(f"{loss:.4f}")
@@ -310,14 +334,14 @@ class _Dot(QWidget):
 
     def __init__(self, plot: LossPlot, name: str) -> None:
         super().__init__()
-        self._plot, self._name = plot, name
+        self._plot, self.run = plot, name
         self.setFixedSize(10, 10)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        known = self._plot.has_run(self._name)
-        color = self._plot.color_of(self._name) if known else theme().colors.color("faint")
+        known = self._plot.has_run(self.run)
+        color = self._plot.color_of(self.run) if known else theme().colors.color("faint")
         painter.setPen(color)
         painter.setBrush(color if self.isEnabled() else Qt.BrushStyle.NoBrush)
         painter.drawEllipse(QRectF(self.rect()).adjusted(1, 1, -1, -1))

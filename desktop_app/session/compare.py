@@ -78,6 +78,17 @@ class Compare(Activity):
     def set_values(self, field: str, text: str) -> None:
         self.change(values=self.settings.values | {field: text})
 
+    def replace_model(self, old: str, new: str) -> None:
+        """Another model takes the place of one, whose earlier steps go with it, wherever it is compared."""
+        names = [name.strip() for name in self.values("model").split(",")]
+        stand_ins = {name: new + name.removeprefix(old) for name in names if name.partition("@")[0] == old}
+        if stand_ins:
+            kept = dict.fromkeys(stand_ins.get(name, name) for name in names)
+            self.set_values("model", ", ".join(kept))
+        lanes = [lane.with_changes(model=new if lane.model == old else lane.model) for lane in self.settings.lanes]
+        model = new if self.settings.model == old else self.settings.model
+        self.change(model=model, lanes=[lane.model_dump() for lane in lanes])
+
     @property
     def fields(self) -> tuple[str, ...]:
         """The settings that are on an axis."""

@@ -40,6 +40,8 @@ class Race(Activity):
         self.frames: list[list[Frame]] = []  # by lane
         self.sampled: list[Sampled | None] = []
         self.cells: list[Cell | None] = []  # what the judge made of it
+        self._lanes = compare.settings.lanes
+        compare.changed.connect(self._follow)
 
     # ---- settings
 
@@ -49,25 +51,26 @@ class Race(Activity):
         own = card.header.defaults.model_dump(include={"sampler", "steps", "guidance"}) if card else {}
         lanes = list(self._compare.settings.lanes)
         lanes[lane] = lanes[lane].with_changes(**own | changes)
-        self._set([each.model_dump() for each in lanes])
+        self._compare.change(lanes=[each.model_dump() for each in lanes])
 
     def add_lane(self) -> None:
         """One more lane, like the last."""
         lanes = [lane.model_dump() for lane in self._compare.settings.lanes]
         if len(lanes) < MOST:
-            self._set([*lanes, lanes[-1]])
+            self._compare.change(lanes=[*lanes, lanes[-1]])
 
     def remove_lane(self, lane: int) -> None:
         lanes = [each.model_dump() for each in self._compare.settings.lanes]
         if len(lanes) > LEAST:
-            self._set(lanes[:lane] + lanes[lane + 1 :])
+            self._compare.change(lanes=lanes[:lane] + lanes[lane + 1 :])
 
-    def _set(self, lanes: list[dict[str, object]]) -> None:
+    def _follow(self) -> None:
         """What ran by other settings is not shown beside these."""
-        self.stop()
-        self.requests, self.frames, self.sampled, self.cells = (), [], [], []
-        self._compare.change(lanes=lanes)
-        self.begun.emit()
+        if self._lanes != self._compare.settings.lanes:
+            self._lanes = self._compare.settings.lanes
+            self.stop()
+            self.requests, self.frames, self.sampled, self.cells = (), [], [], []
+            self.begun.emit()
 
     # ---- racing
 

@@ -159,6 +159,11 @@ class LossPlot(Card):
                 self._plot.removeItem(item)
             self._mark_stale()
 
+    def rename_run(self, old: str, new: str) -> None:
+        """Call a run by another name; it stays as it is shown."""
+        if old in self._runs:
+            self._runs = {new if name == old else name: run for name, run in self._runs.items()}
+
     def clear(self) -> None:
         for name in list(self._runs):
             self.remove_run(name)

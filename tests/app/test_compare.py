@@ -171,6 +171,15 @@ def test_a_run_is_compared_with_what_it_was_before(panel: ComparePanel, home: Pa
     assert [cell.request.model for cell in compare.cells[::2]] == ["mine@8", "mine"]
 
 
+def test_a_model_of_another_name_takes_its_place(window: MainWindow) -> None:
+    compare = window.session.compare
+    compare.change(model="tiny", lanes=[{"model": "tiny"}, {"model": "digits"}])
+    compare.set_values("model", "tiny@8, digits, tiny")
+    compare.replace_model("tiny", "mine")
+    assert compare.values("model") == "mine@8, digits, mine" and compare.settings.model == "mine"
+    assert [lane.model for lane in compare.settings.lanes] == ["mine", "digits"]
+
+
 def test_everything_on_offer_has_values_to_begin_with() -> None:
     assert all(len(parse(field, values).values) > 1 for field, values in VALUES.items())
 

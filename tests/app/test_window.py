@@ -239,6 +239,52 @@ def test_a_change_of_settings_can_be_undone(window: MainWindow, qtbot: QtBot) ->
     drawn(window, qtbot)
 
 
+def test_ctrl_z_acts_on_the_page_that_is_looked_at(window: MainWindow, qtbot: QtBot) -> None:
+    session, undo = window.session, Qt.Key.Key_Z
+    drawn = session.generate.settings
+    session.generate.change(guidance=3.0, live=False)
+
+    def press_undo() -> None:
+        qtbot.keyClick(window, undo, Qt.KeyboardModifier.ControlModifier)
+
+    for page, owner, changes in (
+        ("train", session.train, {"minutes": 7.0}),
+        ("compare", session.compare, {"rows": "eta"}),
+    ):
+        window.rail.set_page(page)
+        before = owner.settings
+        for key, value in changes.items():
+            session.undo._changed_at = 0.0
+            owner.change(**{key: value})
+        assert owner.settings != before
+        press_undo()
+        assert owner.settings == before
+        press_undo()
+        assert owner.settings == before
+    window.rail.set_page("draw")
+    session.draw.begin_stroke()
+    session.draw.dab(5, 5)
+    press_undo()
+    assert session.draw.empty and session.generate.settings.guidance == 3.0
+    window.rail.set_page("generate")
+    press_undo()
+    assert session.generate.settings == drawn
+
+
+def test_undo_takes_a_race_of_other_lanes_off_the_page(window: MainWindow, qtbot: QtBot) -> None:
+    race, compare = window.session.race, window.session.compare
+    compare.change(mode="race", digits="7", lanes=[{"model": "tiny", "steps": 2}, {"model": "tiny", "steps": 1}])
+    race.start()
+    until(qtbot, lambda: not race.busy)
+    assert race.reached == 2
+    window.session.undo._changed_at = 0.0
+    race.add_lane()
+    assert not race.requests and len(compare.settings.lanes) == 3
+    window.rail.set_page("compare")
+    qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert len(compare.settings.lanes) == 2 and not race.requests
+
+
 def test_motion_can_be_switched_off_and_on(window: MainWindow, qtbot: QtBot) -> None:
     dialog = window.show_settings()
     dialog.motion.button("play").click()
