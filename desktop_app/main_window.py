@@ -5,11 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QMimeData, Qt, QUrl
+from PySide6.QtCore import QByteArray, QMimeData, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
     QDragEnterEvent,
+    QDragLeaveEvent,
     QDropEvent,
     QKeyEvent,
     QKeySequence,
@@ -36,12 +37,13 @@ from desktop_app.session import Session
 from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, save_settings
 from desktop_app.theme import Space, theme
+from desktop_app.widgets.drop_hint import DropHint
 from desktop_app.widgets.help_card import explain
 from desktop_app.widgets.lesson_card import LessonCard
 from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
 from desktop_app.widgets.tab_order import order_tabs
-from desktop_app.words import data_title, duration, preset_title
+from desktop_app.words import data_title, duration, megabytes, preset_title
 from ml import paths
 from ml.export import SUFFIXES
 
@@ -56,6 +58,7 @@ PAGES = (
 )
 SMALLEST = (1024, 700)
 FIRST_SIZE = (1280, 800)
+MEMORY_MS = 2000  # between two looks at how much memory is in use
 NO_GPU_HELP = (
     "No graphics card was found that PyTorch can use. With an NVIDIA card, install its driver and start again with "
     "python3 launch.py. Without one everything works too, only slower; python -m ml doctor says what was looked for."
@@ -91,6 +94,9 @@ class MainWindow(QMainWindow):
         self._shortcuts()
         self._restore()
         self.show_status()
+        self._memory = QTimer(self, interval=MEMORY_MS)
+        self._memory.timeout.connect(self._show_memory)
+        self._memory.start()
 
     # ---- building
 
@@ -121,6 +127,7 @@ class MainWindow(QMainWindow):
         outer.addLayout(line, 1)
         outer.addWidget(self.status)
         self.setCentralWidget(whole)
+        self.drop_hint = DropHint(whole)
         self._message_room = message_room
         self._show_message_room()
 
@@ -232,10 +239,16 @@ class MainWindow(QMainWindow):
         self.session.files.open(path, as_drawing=self.rail.page() == "draw")
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if dropped_file(event.mimeData()):
+        path = dropped_file(event.mimeData())
+        if path and event.source() is None:  # a picture of our own is on its way out
             event.acceptProposedAction()
+            self.drop_hint.offer(f"Drop {path.name}", what_it_brings(path, drawing=self.rail.page() == "draw"))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.drop_hint.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
+        self.drop_hint.hide()
         path = dropped_file(event.mimeData())
         if path:
             event.acceptProposedAction()
@@ -332,6 +345,11 @@ class MainWindow(QMainWindow):
         else:
             self.status.clear_job()
 
+    def _show_memory(self) -> None:
+        import psutil  # here, for it is not wanted before the window is there
+
+        self.status.set_memory(f"{megabytes(psutil.Process().memory_info().rss)} of memory")
+
     # ---- lessons
 
     def _act(self, key: str) -> None:
@@ -423,8 +441,7 @@ class MainWindow(QMainWindow):
         elif event.key() == Qt.Key.Key_Space:
             timeline.toggle_play()
         elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
-            timeline.pause()
-            timeline.set_step(timeline.step + (1 if event.key() == Qt.Key.Key_Right else -1))
+            timeline.go(1 if event.key() == Qt.Key.Key_Right else -1)
         else:
             super().keyPressEvent(event)
 
@@ -477,6 +494,15 @@ def leave_drops(page: QWidget) -> None:
 def dropped_file(data: QMimeData) -> Path | None:
     """The first file of what is dragged over the window."""
     return next((Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()), None)
+
+
+def what_it_brings(path: Path, *, drawing: bool) -> str:
+    """What becomes of a file that is dropped, in a few words."""
+    if path.suffix.lower() == lessons.SUFFIX:
+        return "Its lesson begins"
+    if drawing:
+        return "What Noiseloom drew is drawn again; any other picture is one to draw on"
+    return "What Noiseloom drew is drawn again, with its settings"
 
 
 def train_status(session: Session) -> tuple[str, float | None]:

@@ -46,6 +46,8 @@ QPushButton[kind="warm"]:hover { background: $warm_hover; border-color: $warm_ho
 QPushButton[kind="warm"]:focus { border: 2px solid $text; }
 QPushButton[kind="primary"]:disabled, QPushButton[kind="warm"]:disabled {
   background: $control; border-color: $border; color: $faint; }
+QFrame[kind="foot"] QPushButton[kind=""], QFrame[kind="foot"] QPushButton[kind="primary"],
+QFrame[kind="foot"] QPushButton[kind="warm"] { min-height: 36px; }
 QPushButton[kind="chip"] { font-weight: 400; font-size: 12px; padding: 0; min-height: 22px;
   border-radius: 12px; }
 QPushButton[kind="question"] { text-align: left; font-weight: 500; padding: 0 12px; }

@@ -31,7 +31,7 @@ SAID = {
     "grid": "Every cell begins in the same noise: what differs comes from the settings alone.",
     "race": "The same noise in every lane, and all lanes at the same share of their way.",
 }
-FOOT_HEIGHT, COPIED_MS = 38, 1500
+COPIED_MS = 1500
 ROOMY = (1500, 900)  # width and height of the page from which the chosen cells have a place of their own
 POOR = 0.5  # share of digits read as asked for, below which a cell's verdict is a warning
 
@@ -93,8 +93,6 @@ class ComparePanel(Page):
         for widget in (self.cell, self.axes, self.lane, common):
             self.side.addWidget(widget)
         self.side.addStretch(1)
-        for button in (self.go, self.export_button, self.copy_button):
-            button.setFixedHeight(FOOT_HEIGHT)
         self.foot.addWidget(self.go)
         self.taking = QWidget()
         taking = row(self.export_button, self.copy_button)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from desktop_app.panels.page import Page
 from desktop_app.panels.setup import TrainSetup
 from desktop_app.session import Session
-from desktop_app.theme import theme
+from desktop_app.theme import FIELD_HEIGHT, Space, theme
 from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls import Section, Segmented, StatCard
 from desktop_app.widgets.loss_plot import LossPlot
@@ -26,9 +26,7 @@ LOOK_TIPS = (
     "Where the run learns: the loss at every amount of noise",
     "How one digit came out of one noise, at every preview so far; click a preview to choose the digit",
 )
-FOOT_HEIGHT = 38
 NOTHING = "–"
-WIDE = 1100  # pixels from which there is room for one more number
 
 
 class TrainPanel(Page):
@@ -44,9 +42,11 @@ class TrainPanel(Page):
         self.stop_button = Button("Stop and keep", "stop-fill", kind="warm", tip="End here and keep the model")
         self.stats = {
             "step": StatCard("Step", tip="How many batches the model has learnt from"),
-            "loss": StatCard("Loss, smoothed", tip="How far its guesses are off, on average over the last steps"),
-            "rate": StatCard("Images per second", tip="How quickly this machine learns"),
-            "lr": StatCard("Learning rate", tip="How large a step the weights take"),
+            "loss": StatCard(
+                "Loss", tip="How far its guesses are off, smoothed over the last steps: a mean squared error"
+            ),
+            "rate": StatCard("Images / s", tip="How quickly this machine learns"),
+            "lr": StatCard("Learning rate", tip="How large a step the weights take along the gradient"),
             "norm": StatCard("Gradient", tip="The gradient's length: how strongly a batch pulls at the weights"),
             "left": StatCard("Time left", tip="Measured on this device, from the run so far"),
         }
@@ -70,10 +70,10 @@ class TrainPanel(Page):
     def _arrange(self) -> None:
         buttons = (self.start_button, self.pause_button, self.save_button, self.stop_button)
         for button in buttons:
-            button.setFixedHeight(FOOT_HEIGHT)
+            button.setFixedHeight(FIELD_HEIGHT)
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.add_header(self.title, self.subtitle, *buttons)
-        self.body.addLayout(row(*self.stats.values(), spacing=10))
+        self.body.addLayout(row(*self.stats.values(), spacing=Space.S))
         self.body.addWidget(self.plot, 1)
         for widget in (self.noise_map, self.time_machine):
             self.below.addWidget(widget)
@@ -85,7 +85,6 @@ class TrainPanel(Page):
         for widget in (previews, self.runs, self.unfinished, self.setup):
             self.side.addWidget(widget)
         self.side.addStretch(1)
-        self.draw_button.setFixedHeight(FOOT_HEIGHT)
         self.foot.addWidget(self.draw_button)
 
     def _connect(self) -> None:
@@ -113,10 +112,6 @@ class TrainPanel(Page):
         self.previews.slider.valueChanged.connect(self.time_machine.slider.setValue)
         self.time_machine.moved.connect(self.previews.slider.setValue)
         self.previews.cellClicked.connect(self._look_at_digit)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.stats["norm"].setVisible(self.width() >= WIDE)
 
     def _pause_or_resume(self) -> None:
         if self._train.state == "running":
@@ -239,7 +234,7 @@ class TrainPanel(Page):
         self.stats["step"].set_value(f"{event.step:,}")
         self.stats["loss"].set_value(f"{event.smooth_loss:.4f}")
         self.stats["rate"].set_value(f"{event.images_per_s:,.0f}")
-        self.stats["lr"].set_value(f"{event.lr:.1e}".replace("e-0", "e-"))
+        self.stats["lr"].set_value(f"{event.lr:.2g}".replace("e-0", "e-"))
         self.stats["norm"].set_value(f"{event.grad_norm:.3g}")
         self.stats["left"].set_value(duration(event.remaining_s))
         self._row(name).set_loss(event.smooth_loss)

@@ -155,11 +155,11 @@ class Race(Activity):
         return len(self._compare.settings.lanes)
 
     def name(self, lane: int) -> tuple[str, str]:
-        """A lane in words: steps and sampler, then the rest."""
+        """A lane in words: its sampler, then the rest."""
         request = self._compare.settings.lanes[lane]
         return (
-            f"{said('steps', request.steps)}, {said('sampler', request.sampler)}",
-            f"{said('model', request.model)}, {said('guidance', request.guidance)}",
+            said("sampler", request.sampler),
+            ", ".join(said(field, getattr(request, field)) for field in ("steps", "model", "guidance")),
         )
 
     @property

@@ -4,33 +4,26 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 
 from ml.config import Description
 
+if TYPE_CHECKING:
+    from desktop_app.session.compare import Compare
+    from desktop_app.session.train import Train
+
 STEPS, TOGETHER_S = 100, 0.6
-
-
-class Owner(Protocol):
-    """The state of a page, which owns the page's settings and tells when they changed."""
-
-    changed: ClassVar[Signal]
-
-    @property
-    def settings(self) -> Description: ...
-
-    def change(self, **changes: Any) -> None: ...
 
 
 class Undo(QObject):
     """Remembers what the settings of pages were; changes in quick succession, a slider's, are one."""
 
-    def __init__(self, owners: Mapping[str, Owner], parent: QObject) -> None:
+    def __init__(self, owners: "Mapping[str, Train | Compare]", parent: QObject) -> None:
         super().__init__(parent)
         self._owners = owners
-        self._now = {page: owner.settings for page, owner in owners.items()}
+        self._now: dict[str, Description] = {page: owner.settings for page, owner in owners.items()}
         self._past: dict[str, deque[Description]] = {page: deque(maxlen=STEPS) for page in owners}
         self._changed_at = 0.0  # on the clock of time.monotonic
         for page, owner in owners.items():

@@ -131,6 +131,7 @@ class LossPlot(Card):
             axis.setZValue(-1000)  # grid lines lie under the curves
             axis.setStyle(tickLength=0, tickTextOffset=8, maxTickLevel=0)
         self._plot.getAxis("left").setWidth(48)
+        self._plot.getAxis("bottom").setLabel("training step")
 
     # ---- runs
 
@@ -283,6 +284,7 @@ class LossPlot(Card):
             axis.setTickPen(pg.mkPen(colors.color("border"), width=1))
             axis.setTextPen(pg.mkPen(colors.color("muted")))
             axis.setTickFont(ui_font(Type.CAPTION))
+            axis.label.setFont(ui_font(Type.CAPTION))
         self._cursor.setPen(pg.mkPen(colors.color("warm"), width=1))
         for run in self._runs.values():
             self._color(run)

@@ -55,6 +55,7 @@ class SeedBox(QFrame):
         line.addWidget(self.die)
         line.addWidget(Label("Seed", "muted"))
         line.addWidget(self.edit)
+        line.addStretch(1)
         self.die.clicked.connect(lambda: self._take(random.randrange(10_000)))
         self.edit.editingFinished.connect(self.take_typed)
         self.set_seed(seed)

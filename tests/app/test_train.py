@@ -345,12 +345,6 @@ def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_p
     learn(panel, qtbot)
 
 
-def test_numbers_find_room_on_a_wide_page_only(panel: TrainPanel) -> None:
-    assert panel.stats["norm"].isVisible()
-    panel.resize(952, 628)
-    assert not panel.stats["norm"].isVisible()
-
-
 def test_the_curve_is_put_in_words(qtbot: QtBot) -> None:
     train = Session(AppSettings()).train
     assert train.verdict() == ""
