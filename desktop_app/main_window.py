@@ -94,6 +94,7 @@ class MainWindow(QMainWindow):
         self._shortcuts()
         self._restore()
         self.show_status()
+        self.setFocus()  # no ring around a part that nobody chose
         self._memory = QTimer(self, interval=MEMORY_MS)
         self._memory.timeout.connect(self._show_memory)
         self._memory.start()
@@ -348,7 +349,7 @@ class MainWindow(QMainWindow):
     def _show_memory(self) -> None:
         import psutil  # here, for it is not wanted before the window is there
 
-        self.status.set_memory(f"{megabytes(psutil.Process().memory_info().rss)} of memory")
+        self.status.set_memory(f"{megabytes(psutil.Process().memory_info().rss)} in memory")
 
     # ---- lessons
 

@@ -1,5 +1,6 @@
 """The digit that was clicked: large, with what is known of it and its way out of the noise."""
 
+import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
@@ -14,6 +15,7 @@ from ml.config import NO_LABEL
 LARGE, SMALL = 92, 44  # sides of the digit and of its nearest training image ...
 ROOMY = 256, 92  # ... and where the column is high
 STRIP_HEIGHT, STRIP_COUNT = 34, 8
+BLANK = np.full((STRIP_COUNT, 28, 28), 24, np.uint8)  # the strip of no digit
 
 
 class DigitView(QWidget):
@@ -38,7 +40,6 @@ class DigitView(QWidget):
         self.strip.setFixedHeight(STRIP_HEIGHT)
         self.strip.setToolTip("The way out of the noise: click a picture to go to its step")
         self.strip.set_empty_text("")
-        keep_room(self.strip)
         self.strip.cellClicked.connect(self._strip_clicked)
         self.title, self.text = Label("", "title"), Label("", "small")
         self.text.setWordWrap(True)
@@ -54,9 +55,11 @@ class DigitView(QWidget):
         self.likeness.setWordWrap(True)
         for label in (self.text, self.likeness):  # as wide as the column is, and no wider
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.like = QWidget()
         like = row(self.nearest, self.likeness)
         like.setStretch(1, 1)
-        words.addLayout(like)
+        self.like.setLayout(like)
+        words.addWidget(self.like)
         words.addStretch(1)
         self._line = line = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         line.setSpacing(Space.M)
@@ -70,14 +73,12 @@ class DigitView(QWidget):
         column.addWidget(self.strip)
         self.decided = Label("", "small")
         self.decided.setToolTip("From this step on the judge reads in the network's guess what it reads in the end")
-        keep_room(self.decided)
         deciding = QVBoxLayout()
         deciding.setSpacing(2)
         deciding.addWidget(self.decided)
         column.addLayout(deciding)
         self.meter = DecisionMeter()
         self.meter.stepChosen.connect(self.stepChosen)
-        keep_room(self.meter)
         deciding.addWidget(self.meter)
         self.branch = Button("Branch here", "git-branch", tip="Let it go another way from the step under the slider")
         self.more = Button("More", "dots-three", tip="What else can be done with this digit")
@@ -103,8 +104,8 @@ class DigitView(QWidget):
         images = self._generate.trajectory.shown(step, view)
         if index is None or request is None or images is None or index >= len(images):
             self.large.set_images(None)
-            self.strip.set_images(None)
-            self.strip.hide()
+            self.strip.set_images(BLANK, STRIP_COUNT)
+            self.strip.setEnabled(False)
             self.title.setText("No digit chosen")
             self.text.setText("Click one to see it large, and its way out of the noise.")
             self._show_decision(None, 0)
@@ -114,10 +115,10 @@ class DigitView(QWidget):
         label = request.labels[index]
         self.large.set_images(images[index : index + 1])
         self.strip.set_images(self._generate.trajectory.strip(index, view, STRIP_COUNT), STRIP_COUNT)
-        self.strip.show()
+        self.strip.setEnabled(True)
         self.title.setText("A digit" if label == NO_LABEL else f"Asked for: {label}")
         similarity = self._generate.trajectory.similarity(index, step)
-        fits = [] if similarity is None else [f"fits the words: {similarity:.2f}"]
+        fits = [] if similarity is None else [f"fits the words: {similarity:.2f} of 1"]
         self.text.setText("\n".join((self._verdict(index), f"seed {request.seed_of(index)}", *fits)))
         self.more.setEnabled(self._generate.can_export)
         self._show_decision(index, step)
@@ -128,18 +129,15 @@ class DigitView(QWidget):
     def _show_decision(self, index: int | None, step: int) -> None:
         """When the digit became what it is."""
         decision = None if index is None else self._generate.trajectory.decision
-        for widget in (self.decided, self.meter):
-            widget.setVisible(decision is not None)
-        if decision is not None:
-            self.meter.set_decision(decision[:, index])
-            self.meter.set_step(step)
-            self.decided.setText(f"Decided: {self.meter.words()}")
+        self.meter.set_decision(None if decision is None else decision[:, index])
+        self.meter.set_step(step)
+        words = f"Decided: {self.meter.words()}" if decision is not None else "How sure the judge is, step by step"
+        self.decided.setText(words)
 
     def _show_nearest(self, index: int | None) -> None:
         """The training image that is most like it, which would tell of learning by heart."""
         found = None if index is None else self._generate.trajectory.nearest.get(index)
-        for widget in (self.nearest, self.likeness):
-            widget.setVisible(found is not None)
+        self.like.setVisible(found is not None)
         if found is not None:
             self.nearest.set_images(found.image[None])
             self.likeness.setText("copies this one" if found.copied else "nearest in training")
@@ -152,17 +150,10 @@ class DigitView(QWidget):
         verdict = self._generate.verdict
         if verdict is None:
             return "not judged yet"
-        return f"the judge reads {verdict.labels[index]}, {verdict.confidence[index]:.0%} sure"
+        return f"judge reads {verdict.labels[index]}, {verdict.confidence[index]:.0%} sure"
 
     def _strip_clicked(self, index: int) -> None:
         self.stepChosen.emit(self._generate.trajectory.strip_steps(STRIP_COUNT)[index])
-
-
-def keep_room(widget: QWidget) -> None:
-    """Have what is below a widget stay where it is while the widget is hidden."""
-    room = widget.sizePolicy()
-    room.setRetainSizeWhenHidden(True)
-    widget.setSizePolicy(room)
 
 
 def reading(label: int, confidence: float) -> str:

@@ -172,7 +172,7 @@ class TrainPanel(Page):
             case "pausing" | "stopping":
                 return "Saving…"
             case "paused":
-                return f"Paused at step {train.last.step:,}; everything is saved." if train.last else "Paused."
+                return f"Paused at step {train.last.step:,}; all is saved." if train.last else "Paused."
             case "failed":
                 return "The run could not go on. Change the set-up, or start again."
             case "done" if end:

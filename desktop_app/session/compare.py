@@ -141,7 +141,10 @@ class Compare(Activity):
     @property
     def doing(self) -> tuple[str, float | None]:
         """How far the comparison is."""
-        return "Comparing", self.progress.done / self.progress.total if self.progress and self.progress.total else None
+        at = self.progress
+        if not at or not at.total:
+            return "Comparing", None
+        return f"Comparing, cell {at.done + 1} of {at.total}", at.done / at.total
 
     def compare(self) -> None:
         """Draw every cell, in place of the comparison that is going on."""

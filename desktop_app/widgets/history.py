@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFrame, QScrollArea
 
 from desktop_app.widgets.image_grid import ImageGrid, Pixels
@@ -31,6 +31,7 @@ class HistoryStrip(ImageGrid):
     """
 
     dragged = Signal(int)
+    moved = Signal(int)  # the keyboard's place
 
     def __init__(self) -> None:
         super().__init__("What was drawn before", framed=False, margin=MARGIN, gap=GAP, leading=True)
@@ -45,6 +46,10 @@ class HistoryStrip(ImageGrid):
         self.setFixedWidth(2 * MARGIN + len(thumbnails) * (HEIGHT - 2 * MARGIN + GAP))
         self.set_images(np.stack(thumbnails) if thumbnails else None, max(len(thumbnails), 1))
         self.set_selected(shown)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        self.moved.emit(self._current)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._pressed = event.position().toPoint()
@@ -77,6 +82,7 @@ class HistoryView(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(strip)
+        strip.moved.connect(self._show)
         self.horizontalScrollBar().rangeChanged.connect(self._follow)
         self.fit()
 
@@ -87,6 +93,10 @@ class HistoryView(QScrollArea):
 
     def _follow(self, _low: int, high: int) -> None:
         self.horizontalScrollBar().setValue(high)
+
+    def _show(self, index: int) -> None:
+        middle = self._strip.cell_rect(index).center().toPoint()
+        self.ensureVisible(middle.x(), middle.y(), HEIGHT, 0)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

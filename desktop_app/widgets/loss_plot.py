@@ -59,11 +59,13 @@ class _Run:
 
 
 class _Axis(pg.AxisItem):
-    """Tick numbers as a person writes them: 1,500 and 0.25."""
+    """Tick numbers as a person writes them: 1,500 and 0.25; there are no half steps."""
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         if self.logMode:
             return self.logTickStrings(values, scale, spacing)
+        if self.orientation == "bottom":
+            return [f"{value:,.0f}" if value == round(value) else "" for value in values]
         return [f"{value:,.0f}" if abs(value) >= 10 else f"{value:.4g}" for value in values]
 
     def logTickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:

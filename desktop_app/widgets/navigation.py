@@ -13,6 +13,7 @@ from desktop_app.widgets.time_left import TimeLeft
 
 Page = tuple[str, str, str]  # key, word, icon
 SLOTS = 1000  # resolution of the progress bar
+BAR_WIDTH, JOB_WIDTH = 96, 260  # of the bar; of the words beside it, which others make room for
 
 
 class RailButton(Button):
@@ -105,7 +106,7 @@ class StatusBar(QFrame):
         self._job = ElidedLabel("", "small")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setFixedWidth(120)
+        self._bar.setFixedWidth(BAR_WIDTH)
         self._bar.setAccessibleName("Progress")
         self._stop = Button("Stop", "stop-fill", kind="flat", name="Stop the running job")
         self._stop.setIconSize(QSize(15, 11))
@@ -137,6 +138,7 @@ class StatusBar(QFrame):
     def set_memory(self, text: str) -> None:
         """How much memory is in use."""
         self._memory.set_text(text)
+        self._memory.setMinimumWidth(self._memory.sizeHint().width())
 
     def memory_text(self) -> str:
         return self._memory.full_text()
@@ -145,6 +147,7 @@ class StatusBar(QFrame):
         """The running job; `progress` from 0 to 1, or None while it is not known. Says how long it still takes."""
         left = "" if text.endswith(" left") else self._left.words(text, progress)
         self._job.set_text(f"{text} · {left}" if left else text)
+        self._job.setMinimumWidth(min(self._job.sizeHint().width(), JOB_WIDTH))
         self._bar.setRange(0, 0 if progress is None and not theme().reduced_motion else SLOTS)
         self._bar.setValue(round(SLOTS * (progress or 0)))
         for widget in (self._job, self._bar):

@@ -35,9 +35,11 @@ class PreviewStrip(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.XS)
         column.addWidget(self.grid)
+        self._way = QWidget()
         line = row(self.slider, self.label)
         line.setStretch(0, 1)
-        column.addLayout(line)
+        self._way.setLayout(line)
+        column.addWidget(self._way)
         self.slider.valueChanged.connect(self._show)
         self.grid.cellClicked.connect(self.cellClicked)
         self.clear()
@@ -47,7 +49,7 @@ class PreviewStrip(QWidget):
         self._previews.clear()
         with QSignalBlocker(self.slider):
             self.slider.setRange(0, 0)
-        self.slider.setEnabled(False)
+        self._way.hide()
         self.label.setText("")
         self.grid.set_images(None)
         self._fit()
@@ -60,6 +62,7 @@ class PreviewStrip(QWidget):
             self.slider.setRange(0, len(self._previews) - 1)
             if follow:
                 self.slider.setValue(len(self._previews) - 1)
+        self._way.show()
         self.slider.setEnabled(len(self._previews) > 1)
         self.slider.update()
         if follow:

@@ -12,6 +12,7 @@ from desktop_app.theme import FIELD_HEIGHT, Space, Type, ui_font
 from desktop_app.widgets.basics import Button, Label, restyle, row
 from desktop_app.widgets.controls import Segmented
 
+CHIP_GAP = 3
 MAX_SEED = 2**53 - 1  # what a SampleRequest accepts
 BUTTON_WIDTH, ANYWAY_WIDTH = 104, 132
 READING_HEIGHT = 32  # two lines: an error takes more than one in a narrow window
@@ -124,7 +125,7 @@ class PromptBar(QWidget):
         top = row(self.edit, self.seed_box, self.button)
         top.setStretch(0, 1)
         column.addLayout(top)
-        below = row(*self.chips, spacing=Space.XS)
+        below = row(*self.chips, spacing=CHIP_GAP)
         below.addSpacing(Space.XS)
         below.addWidget(self._lead)
         below.addWidget(self._reading, 1)
@@ -139,7 +140,7 @@ class PromptBar(QWidget):
 
     def _chip(self, text: str, prompt: str) -> Button:
         button = Button(text, kind="chip", name=f"Digit {text}", tip=f"Draw {text}; with Shift, add it to the prompt")
-        button.setFixedSize(24 if len(text) == 1 else 38, 24)
+        button.setFixedSize(23 if len(text) == 1 else 36, 24)
         button.clicked.connect(lambda: self._chip_clicked(prompt))
         return button
 

@@ -15,6 +15,7 @@ class TimeLeft:
 
     def words(self, what: str, share: float | None, now: float | None = None) -> str:
         """`1 min left`, or nothing while that is not known; `share` of 1 is done at the time `now`."""
+        what = "".join(letter for letter in what if not letter.isdecimal())  # it may count as it goes on
         now, share = time.monotonic() if now is None else now, share or 0.0
         if what != self._what or share < self._share:
             self._what, self._began, self._from = what, now, share
