@@ -15,6 +15,7 @@ from ml.config import NO_LABEL
 LARGE, SMALL = 92, 44  # sides of the digit and of its nearest training image ...
 ROOMY = 256, 92  # ... and where the column is high
 STRIP_HEIGHT, STRIP_COUNT = 34, 8
+UNLIKENED = "Where MNIST is at hand, which Train downloads, the training image nearest to this digit stands here"
 BLANK = np.full((STRIP_COUNT, 28, 28), 24, np.uint8)  # the strip of no digit
 
 
@@ -136,9 +137,14 @@ class DigitView(QWidget):
 
     def _show_nearest(self, index: int | None) -> None:
         """The training image that is most like it, which would tell of learning by heart."""
-        found = None if index is None else self._generate.trajectory.nearest.get(index)
-        self.like.setVisible(found is not None)
-        if found is not None:
+        shown = self._generate.trajectory
+        found = None if index is None else shown.nearest.get(index)
+        self.like.setVisible(found is not None or (index is not None and shown.unlikened))
+        self.nearest.setVisible(found is not None)
+        if found is None:
+            self.likeness.setText("MNIST is not here")
+            self.likeness.setToolTip(UNLIKENED)
+        else:
             self.nearest.set_images(found.image[None])
             self.likeness.setText("copies this one" if found.copied else "nearest in training")
             how = "this digit copies it" if found.copied else "no copy"

@@ -337,7 +337,7 @@ class GeneratePanel(Page):
         if rays is None:
             return None, PULL
         ray = rays.steps[min(step, len(rays.steps) - 1)]
-        return ray.images, (*PULL[:2], f"{PULL[2]}: {ray.pull:.2f}, taken {ray.w:g} times")
+        return ray.images, (*PULL[:2], f"difference: {ray.pull:.0%} of the noise × {ray.w:g}")
 
     def _show_digit(self) -> None:
         self.digit.show_digit(self._chosen(), self.timeline.step, "noisy" if self._view in DETAILS else self._view)

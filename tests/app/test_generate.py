@@ -399,10 +399,19 @@ def test_a_dialog_that_is_cancelled_writes_nothing(
 
 
 def test_the_nearest_training_image_stands_beside_a_digit(
-    panel: GeneratePanel, generate: Generate, window: MainWindow, qtbot: QtBot, mnist_root: Path
+    panel: GeneratePanel,
+    generate: Generate,
+    window: MainWindow,
+    qtbot: QtBot,
+    mnist_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from ml import data
 
+    monkeypatch.delenv("NOISELOOM_DATA", raising=False)
+    with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
+        panel.grid.cellClicked.emit(1)
+    assert panel.digit.likeness.text() == "MNIST is not here" and not panel.digit.nearest.isVisibleTo(panel)
     window.session.train.data_root = mnist_root
     with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
         panel.grid.cellClicked.emit(2)
