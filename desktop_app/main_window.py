@@ -56,6 +56,15 @@ PAGES = (
     ("explore", "Explore", "compass"),
     ("models", "Models", "cube"),
 )
+PAGE_TIPS = {
+    "generate": "Draw digits, and watch them come out of the noise",
+    "train": "Train a model of your own, and watch it learn",
+    "interpolate": "Walk between digits, and mix classes",
+    "draw": "Draw a digit, and have it completed, varied, rebuilt or recognised",
+    "compare": "Settings side by side, on the same noise",
+    "explore": "How noise is added, what is asked most, and lessons",
+    "models": "The models that are here: their cards, scores and files",
+}
 SMALLEST = (1024, 700)
 FIRST_SIZE = (1280, 800)
 MEMORY_MS = 2000  # between two looks at how much memory is in use
@@ -102,6 +111,8 @@ class MainWindow(QMainWindow):
     # ---- building
 
     def _arrange(self) -> None:
+        for number, (key, tip) in enumerate(PAGE_TIPS.items(), 1):
+            self.rail.button(key).setToolTip(f"{tip} (Ctrl+{number})")
         lesson_tip = "Open a lesson, or save this page as one"
         self._lesson_button = self.rail.add_action("lesson", "Lesson", "graduation-cap", lesson_tip)
         self.rail.add_action("settings", "Settings", "gear", "Look, folders and a fresh start (Ctrl+,)")

@@ -45,6 +45,7 @@ class ComparePanel(Page):
         self.mode = Segmented(MODES, name="Compare as", tips=MODE_TIPS)
         self.said = ElidedLabel("", "muted")
         self.table = HeadedGrid("Cells of the comparison")
+        self.table.grid.setToolTip("Click a cell to see it large, then another to lay the two over each other")
         self.table.grid.set_empty_text("Press Compare: every cell is drawn from the same noise")
         self.lanes = RaceView(session.race)
         self.views = QStackedWidget()

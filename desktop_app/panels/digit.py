@@ -37,7 +37,7 @@ class DigitView(QWidget):
         self.large.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.large.set_empty_text("")
         self.large.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # there is nothing to choose in one picture
-        self.strip = ImageGrid("Its way from noise to image", framed=False, margin=0, gap=4)
+        self.strip = ImageGrid("Its way from noise to image", framed=False, margin=0, gap=4, leading=True)
         self.strip.setFixedHeight(STRIP_HEIGHT)
         self.strip.setToolTip("The way out of the noise: click a picture to go to its step")
         self.strip.set_empty_text("")
@@ -49,9 +49,10 @@ class DigitView(QWidget):
         words.addStretch(1)
         words.addWidget(self.title)
         words.addWidget(self.text)
-        self.nearest = ImageGrid("Nearest training image", margin=0, gap=0)
+        self.nearest = ImageGrid("Nearest training image", framed=False, margin=0, gap=0)
         self.nearest.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.nearest.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.nearest.setToolTip("The training image that is most like this digit")
         self.likeness = Label("", "small")
         self.likeness.setWordWrap(True)
         for label in (self.text, self.likeness):  # as wide as the column is, and no wider

@@ -45,6 +45,7 @@ class GeneratePanel(Page):
         settings = self._generate.settings
         self.prompt = PromptBar(settings.prompt, settings.seed)
         self.grid = ImageGrid("Generated images")
+        self.grid.setToolTip("Click a digit to see it large; a right click says what can be done with it")
         self.grid.set_empty_text("Loading the model…")
         self.grid.set_captions([], keep_room=True)
         self.timeline = Timeline()

@@ -97,6 +97,7 @@ class LaneCard(Card):
         self.name, self.more = ElidedLabel("", "title"), ElidedLabel("", "small")
         self.state, self.verdict = ElidedLabel("", "small"), ElidedLabel("", "small")
         self.grid = ImageGrid(f"Lane {letter}", margin=10, gap=3)
+        self.grid.setToolTip("What this lane has drawn at the step under the slider")
         self.grid.set_empty_text("Start the race")
         self._letter = Label(letter, "section")
         column = QVBoxLayout(self)

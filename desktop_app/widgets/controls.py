@@ -225,7 +225,7 @@ class Section(QWidget):
         outer.addWidget(self.body)
 
     def _fold_button(self, title: str, expanded: bool) -> Button:
-        button = Button(title.upper(), kind="section", name=title)
+        button = Button(title.upper(), kind="section", name=title, tip="Show or hide these settings")
         button.setCheckable(True)
         button.setChecked(expanded)
         button.setIconSize(QSize(10, 10))

@@ -21,6 +21,7 @@ from desktop_app.widgets.plot_button import PlotButton
 
 Numbers = NDArray[np.float64]
 REDRAW_MS = 50
+SCALE_TIPS = ("Losses at their true height", "Small losses spread out: each line is a multiple of the one below")
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 
 
@@ -88,7 +89,7 @@ class LossPlot(Card):
         self._timer.setInterval(REDRAW_MS)
         self._timer.timeout.connect(self._redraw)
         self._verdict = ElidedLabel("", "muted")
-        self.scale = Segmented((("linear", "linear"), ("log", "log")), name="Loss axis")
+        self.scale = Segmented((("linear", "linear"), ("log", "log")), name="Loss axis", tips=SCALE_TIPS)
         self._readout = Label("", "small")
         self._empty = Label("The loss appears here once a model is learning", "muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -116,6 +117,7 @@ class LossPlot(Card):
         self._plot.setBackground(None)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._plot.setAccessibleName("Loss curve")
+        self._plot.setToolTip("How far the guesses are off: thin line for each batch, thick line smoothed")
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
         self._plot.setMouseEnabled(False, False)
@@ -196,7 +198,7 @@ class LossPlot(Card):
             palette, used = len(theme().colors.plots), {run.raw.zValue() for run in self._runs.values()}
             number = next(n for n in range(len(used) + 1) if -n - 1 not in used)
             raw, smooth = pg.PlotDataItem(connect="finite"), pg.PlotDataItem(connect="finite", antialias=True)
-            held_out = pg.PlotDataItem(symbol="o", symbolSize=6, pen=None, pxMode=True)
+            held_out = pg.PlotDataItem(symbol="o", pen=None, pxMode=True)
             raw.setZValue(-number - 1)
             for item in (raw, smooth, held_out):
                 self._plot.addItem(item)
@@ -225,6 +227,11 @@ class LossPlot(Card):
     def _mark_stale(self) -> None:
         if not self._timer.isActive() and self.isVisible():
             self._timer.start()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._restyle()
+        return super().event(event)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -273,10 +280,12 @@ class LossPlot(Card):
         run.color = QColor(plots[int(-run.raw.zValue() - 1) % len(plots)])
         faint = QColor(run.color)
         faint.setAlpha(120)
-        run.raw.setPen(pg.mkPen(faint, width=1))
-        run.held_out.setSymbolPen(pg.mkPen(run.color, width=1.4))
+        sharp = self.devicePixelRatioF()  # of which pens and symbols know nothing
+        run.raw.setPen(pg.mkPen(faint, width=sharp))
+        run.held_out.setSymbolPen(pg.mkPen(run.color, width=1.4 * sharp))
         run.held_out.setSymbolBrush(theme().colors.color("card"))
-        run.smooth.setPen(pg.mkPen(run.color, width=2.2, style=run.dash))
+        run.held_out.setSymbolSize(6 * sharp)
+        run.smooth.setPen(pg.mkPen(run.color, width=2.2 * sharp, style=run.dash))
 
     def _restyle(self) -> None:
         colors = theme().colors
@@ -287,7 +296,7 @@ class LossPlot(Card):
             axis.setTextPen(pg.mkPen(colors.color("muted")))
             axis.setTickFont(ui_font(Type.CAPTION))
             axis.label.setFont(ui_font(Type.CAPTION))
-        self._cursor.setPen(pg.mkPen(colors.color("warm"), width=1))
+        self._cursor.setPen(pg.mkPen(colors.color("warm"), width=self.devicePixelRatioF()))
         for run in self._runs.values():
             self._color(run)
 

@@ -108,7 +108,8 @@ class StatusBar(QFrame):
         self._bar.setTextVisible(False)
         self._bar.setFixedWidth(BAR_WIDTH)
         self._bar.setAccessibleName("Progress")
-        self._stop = Button("Stop", "stop-fill", kind="flat", name="Stop the running job")
+        self._stop = Button("Stop", "stop-fill", kind="flat", name="Stop the running job",
+                            tip="Stop what is being done; what is there stays (Ctrl+.)")  # fmt: skip
         self._stop.setIconSize(QSize(15, 11))
         line = QHBoxLayout(self)
         line.setContentsMargins(14, 0, Space.M, 0)

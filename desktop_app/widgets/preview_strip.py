@@ -26,8 +26,10 @@ class PreviewStrip(QWidget):
         self._columns = columns
         self._previews: list[tuple[int, Pixels]] = []
         self.grid = ImageGrid("Previews", margin=MARGIN, gap=GAP)
+        self.grid.setToolTip("What the model draws from the same noise; click a digit for its way out of the noise")
         self.grid.set_empty_text("Previews appear here while a model learns")
         self.slider = Slider("Preview")
+        self.slider.setToolTip("Back to an earlier preview: the same noise, a younger network")
         self.label = Label("", "small")
         self.label.setMinimumWidth(76)
         self.label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -109,6 +109,7 @@ class PromptBar(QWidget):
         self.edit.setProperty("kind", "prompt")
         self.edit.setPlaceholderText(EXAMPLES["class"])
         self.edit.setAccessibleName("Prompt")
+        self.edit.setToolTip("What to draw: one row of the grid; Enter draws it")
         self.edit.setMaxLength(500)
         self.edit.setFixedHeight(FIELD_HEIGHT)
         self.seed_box = SeedBox(seed)

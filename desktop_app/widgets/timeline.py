@@ -57,6 +57,7 @@ class Timeline(Card):
         self.on_button = Button(kind="tool", name="One step on", tip="One step on, towards the image (right arrow)")
         self.on_button.setIcon(icon("caret-right-bold"))
         self.slider = Slider("Step")
+        self.slider.setToolTip("The way from noise to image: drag to any step that was computed")
         self.label = Label("no steps yet", "muted")
         self.speed = Combo("Speed")
         for text, factor in SPEEDS:
