@@ -5,11 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QMimeData, Qt, QUrl
+from PySide6.QtCore import QByteArray, QMimeData, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
     QDragEnterEvent,
+    QDragLeaveEvent,
     QDropEvent,
     QKeyEvent,
     QKeySequence,
@@ -36,12 +37,13 @@ from desktop_app.session import Session
 from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, save_settings
 from desktop_app.theme import Space, theme
+from desktop_app.widgets.drop_hint import DropHint
 from desktop_app.widgets.help_card import explain
 from desktop_app.widgets.lesson_card import LessonCard
 from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
 from desktop_app.widgets.tab_order import order_tabs
-from desktop_app.words import data_title, duration, preset_title
+from desktop_app.words import data_title, duration, megabytes, preset_title
 from ml import paths
 from ml.export import SUFFIXES
 
@@ -54,8 +56,18 @@ PAGES = (
     ("explore", "Explore", "compass"),
     ("models", "Models", "cube"),
 )
+PAGE_TIPS = {
+    "generate": "Draw digits, and watch them come out of the noise",
+    "train": "Train a model of your own, and watch it learn",
+    "interpolate": "Walk between digits, and mix classes",
+    "draw": "Draw a digit, and have it completed, varied, rebuilt or recognised",
+    "compare": "Settings side by side, on the same noise",
+    "explore": "How noise is added, what is asked most, and lessons",
+    "models": "The models that are here: their cards, scores and files",
+}
 SMALLEST = (1024, 700)
 FIRST_SIZE = (1280, 800)
+MEMORY_MS = 2000  # between two looks at how much memory is in use
 NO_GPU_HELP = (
     "No graphics card was found that PyTorch can use. With an NVIDIA card, install its driver and start again with "
     "python3 launch.py. Without one everything works too, only slower; python -m ml doctor says what was looked for."
@@ -93,10 +105,16 @@ class MainWindow(QMainWindow):
         self.show_status()
         if settings.trouble:
             self.show_message(Message("warning", "Your settings could not be read.", settings.trouble))
+        self.setFocus()  # no ring around a part that nobody chose
+        self._memory = QTimer(self, interval=MEMORY_MS)
+        self._memory.timeout.connect(self._show_memory)
+        self._memory.start()
 
     # ---- building
 
     def _arrange(self) -> None:
+        for number, (key, tip) in enumerate(PAGE_TIPS.items(), 1):
+            self.rail.button(key).setToolTip(f"{tip} (Ctrl+{number})")
         lesson_tip = "Open a lesson, or save this page as one"
         self._lesson_button = self.rail.add_action("lesson", "Lesson", "graduation-cap", lesson_tip)
         self.rail.add_action("settings", "Settings", "gear", "Look, folders and a fresh start (Ctrl+,)")
@@ -123,6 +141,7 @@ class MainWindow(QMainWindow):
         outer.addLayout(line, 1)
         outer.addWidget(self.status)
         self.setCentralWidget(whole)
+        self.drop_hint = DropHint(whole)
         self._message_room = message_room
         self._show_message_room()
 
@@ -163,7 +182,7 @@ class MainWindow(QMainWindow):
         for number, (key, _, _) in enumerate(PAGES, 1):
             on(f"Ctrl+{number}", partial(self.rail.set_page, key))
         on("Ctrl+.", self.stop)
-        on(QKeySequence.StandardKey.Undo, self.session.generate.undo)
+        on(QKeySequence.StandardKey.Undo, self._undo)
         on("F1", partial(explain, self))
         on("Ctrl+,", self.show_settings)
         on(QKeySequence.StandardKey.Quit, self.close)
@@ -208,6 +227,12 @@ class MainWindow(QMainWindow):
         self.rail.set_page("generate")
         self.generate.generate()
 
+    def _undo(self) -> None:
+        """Take back the last stroke, or the last change of the settings that are looked at."""
+        page, session = self.rail.page(), self.session
+        own = {"generate": session.generate.undo, "draw": session.draw.undo}
+        own.get(page, partial(session.undo.undo, page))()
+
     def _export(self) -> None:
         page = self.pages.currentWidget()
         if isinstance(page, Page) and page.export_shown():
@@ -228,10 +253,16 @@ class MainWindow(QMainWindow):
         self.session.files.open(path, as_drawing=self.rail.page() == "draw")
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if dropped_file(event.mimeData()):
+        path = dropped_file(event.mimeData())
+        if path and event.source() is None:  # a picture of our own is on its way out
             event.acceptProposedAction()
+            self.drop_hint.offer(f"Drop {path.name}", what_it_brings(path, drawing=self.rail.page() == "draw"))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.drop_hint.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
+        self.drop_hint.hide()
         path = dropped_file(event.mimeData())
         if path:
             event.acceptProposedAction()
@@ -333,6 +364,11 @@ class MainWindow(QMainWindow):
         else:
             self.status.clear_job()
 
+    def _show_memory(self) -> None:
+        import psutil  # here, for it is not wanted before the window is there
+
+        self.status.set_memory(f"{megabytes(psutil.Process().memory_info().rss)} in memory")
+
     # ---- lessons
 
     def _act(self, key: str) -> None:
@@ -424,8 +460,7 @@ class MainWindow(QMainWindow):
         elif event.key() == Qt.Key.Key_Space:
             timeline.toggle_play()
         elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
-            timeline.pause()
-            timeline.set_step(timeline.step + (1 if event.key() == Qt.Key.Key_Right else -1))
+            timeline.go(1 if event.key() == Qt.Key.Key_Right else -1)
         else:
             super().keyPressEvent(event)
 
@@ -478,6 +513,15 @@ def leave_drops(page: QWidget) -> None:
 def dropped_file(data: QMimeData) -> Path | None:
     """The first file of what is dragged over the window."""
     return next((Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()), None)
+
+
+def what_it_brings(path: Path, *, drawing: bool) -> str:
+    """What becomes of a file that is dropped, in a few words."""
+    if path.suffix.lower() == lessons.SUFFIX:
+        return "Its lesson begins"
+    if drawing:
+        return "What Noiseloom drew is drawn again; any other picture is one to draw on"
+    return "What Noiseloom drew is drawn again, with its settings"
 
 
 def train_status(session: Session) -> tuple[str, float | None]:

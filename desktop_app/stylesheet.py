@@ -29,7 +29,7 @@ QLabel[kind="strong"] { font-size: 12px; font-weight: 600; }
 QLabel[kind="problem"] { color: $error; font-size: 12px; }
 QFrame[kind="help"] { background: $card; border: 1px solid $accent; border-radius: 12px; }
 QLabel[kind="formula"] { background: $page; border: 1px solid $border; border-radius: 8px; padding: 8px 12px; }
-QLabel[kind="number"] { font-size: 20px; font-weight: 700; }
+QLabel[kind="number"] { font-size: 18px; font-weight: 700; }
 QLabel[kind="section"] { color: $muted; font-size: 11px; font-weight: 700; }
 
 QPushButton { background: $control; border: 1px solid $border; border-radius: 8px; padding: 0 14px;
@@ -46,8 +46,10 @@ QPushButton[kind="warm"]:hover { background: $warm_hover; border-color: $warm_ho
 QPushButton[kind="warm"]:focus { border: 2px solid $text; }
 QPushButton[kind="primary"]:disabled, QPushButton[kind="warm"]:disabled {
   background: $control; border-color: $border; color: $faint; }
+QFrame[kind="foot"] QPushButton[kind=""], QFrame[kind="foot"] QPushButton[kind="primary"],
+QFrame[kind="foot"] QPushButton[kind="warm"] { min-height: 36px; }
 QPushButton[kind="chip"] { font-weight: 400; font-size: 12px; padding: 0; min-height: 22px;
-  border-radius: 12px; }
+  border-radius: 11px; }
 QPushButton[kind="question"] { text-align: left; font-weight: 500; padding: 0 12px; }
 QPushButton[kind="question"]:checked { border-color: $accent; }
 QPushButton[kind="tile"] { background: $card; border-radius: 12px; padding: 0; min-height: 134px; }
@@ -74,7 +76,7 @@ QPushButton::menu-indicator { width: 0; height: 0; }
 
 QFrame[kind="segmented"] { background: $page; border: 1px solid $border; border-radius: 8px; }
 QPushButton[kind="segment"] { background: transparent; border: 1px solid transparent; border-radius: 6px;
-  color: $muted; font-size: 12px; font-weight: 400; padding: 0 10px; min-height: 22px; }
+  color: $muted; font-size: 12px; font-weight: 400; padding: 0 9px; min-height: 22px; }
 QPushButton[kind="segment"]:hover { color: $text; }
 QPushButton[kind="segment"]:checked { background: $hover; color: $text; }
 QPushButton[kind="segment"]:focus { border-color: $accent; }

@@ -39,7 +39,6 @@ class Type(IntEnum):
     SMALL = 12
     BODY = 13
     HEADING = 18
-    STAT = 20
 
 
 RAIL_WIDTH = 72

@@ -75,5 +75,7 @@ def millions(number: int) -> str:
 
 
 def megabytes(size: int) -> str:
-    """1.2 MB, 43 MB."""
+    """1.2 MB, 43 MB, 1.5 GB."""
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
     return f"{size / 1e6:.0f} MB" if size >= 10e6 else f"{size / 1e6:.1f} MB"

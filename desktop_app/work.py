@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from ml import export, proof
 from ml.axes import Axis
-from ml.cells import Cell, drawn
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.drawn_image import SIDE, as_drawing
 from ml.events import Frame, Pixels, Preview, Progress, Sampled
-from ml.files import atomic
 from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
 
 if TYPE_CHECKING:
@@ -287,21 +285,15 @@ def comparing(base: SampleRequest, rows: Axis | None, columns: Axis | None, cont
 
 
 def racing(requests: Sequence[SampleRequest], control: RunControl) -> Iterator[object]:
-    """Let requests race, each by its model's own settings where nothing else is set."""
+    """Let requests race, each by its model's own settings where nothing else is set; each `Sampled` is judged."""
+    from ml.comparison import judged
     from ml.library import filled_in
     from ml.race import race
 
-    yield from race([filled_in(request) for request in requests], control=control)
-
-
-def drawing_figure(
-    path: Path, rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], _control: RunControl
-) -> Iterator[object]:
-    """Write a comparison as a figure, a PNG."""
-    yield Progress(f"Writing {path.name}", 0, 0)
-    with atomic(path) as temporary:
-        drawn(rows, columns, cells).save(temporary, "PNG")
-    yield Exported(path)
+    for lap in race([filled_in(request) for request in requests], control=control):
+        yield lap
+        if isinstance(lap.event, Sampled):
+            yield judged(0, lap.lane, lap.event)
 
 
 def estimating(config: TrainConfig, _control: RunControl) -> Iterator[object]:

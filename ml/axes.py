@@ -54,6 +54,13 @@ SAID: Mapping[str, str] = {
     "sigma_max": "sigma {}",
     "clip_scale": "pull {}",
 }
+PLAIN: Mapping[str, str] = {  # what pydantic says, as a person would
+    "Input should be": "it should be",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+}
 PATHLIKE = re.compile(r"[/\\]")
 
 
@@ -127,7 +134,9 @@ def _value(field: str, text: str) -> Value:
     try:
         request = SampleRequest.model_validate(wanted)
     except ValidationError as error:
-        why = error.errors()[0]["msg"].replace("Input should be", "it should be").split(", unable")[0]
+        why = error.errors()[0]["msg"].split(", unable")[0]
+        for words, plain in PLAIN.items():
+            why = why.replace(words, plain)
         raise BadRequest(f"{TITLES[field]} cannot be “{text[:40]}”: {why}.", "Correct that value.") from error
     if field == "label" and request.labels[0] < 0:
         raise BadRequest(f"Digit cannot be “{text}”.", "Give digits from 0 on.")

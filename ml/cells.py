@@ -31,18 +31,22 @@ def result(cells: Sequence[Cell]) -> str:
     """Time and verdict of cells, on average: `0.42 s · 97% right`."""
     if not cells:
         return ""
-    parts = [_time(sum(cell.seconds for cell in cells) / len(cells))]
+    parts = (took(sum(cell.seconds for cell in cells) / len(cells)), verdict(cells))
+    return " · ".join(part for part in parts if part)
+
+
+def took(seconds: float) -> str:
+    """0.42 s, 13 s."""
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def verdict(cells: Sequence[Cell]) -> str:
+    """What the judge makes of cells, on average: `97% right`; nothing where it cannot read them."""
     right = [cell.right for cell in cells if cell.right is not None]
     sure = [cell.confidence for cell in cells if cell.confidence is not None]
     if right:
-        parts.append(f"{sum(right) / len(right):.0%} right")
-    elif sure:
-        parts.append(f"{sum(sure) / len(sure):.0%} sure")
-    return " · ".join(parts)
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{sum(right) / len(right):.0%} right"
+    return f"{sum(sure) / len(sure):.0%} sure" if sure else ""
 
 
 def heads(axis: Axis | None, cells: Sequence[Cell], along: str) -> list[Head]:
@@ -67,11 +71,11 @@ def drawn(rows: Axis | None, columns: Axis | None, cells: Sequence[Cell]) -> Ima
     for cell in cells:
         images = cell.images[:MAX_SHOWN]
         panels[cell.row][cell.column] = Panel(images, across(len(images)), result([cell]))
-    return figure(title(rows, columns), down, along, panels, _in_common([cell.request for cell in cells]))
+    return figure(title(rows, columns), down, along, panels, in_common([cell.request for cell in cells]))
 
 
-def _in_common(done: Sequence[SampleRequest]) -> str:
-    """What all cells share: `one noise, seed 2026 · digits · DDIM`."""
+def in_common(done: Sequence[SampleRequest]) -> str:
+    """What all requests share: `seed 2026 · digits · DDIM`."""
     shared = []
     for field in ("seed", "model", "sampler", "steps"):
         values = {getattr(request, field) for request in done}

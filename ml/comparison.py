@@ -98,7 +98,7 @@ def compare(
         yield Progress("Comparing", done, len(places))
         for event in pipeline.sample(wanted[row][column], device=device, control=control, frames=False):
             if isinstance(event, Sampled):
-                yield _judged(row, column, event, device)
+                yield judged(row, column, event, device)
             elif isinstance(event, Progress):
                 yield event
         if control.cancelled:
@@ -112,7 +112,8 @@ def _warm_up(models: set[str], device: DeviceName) -> None:
             pass
 
 
-def _judged(row: int, column: int, sampled: Sampled, device: DeviceName) -> Cell:
+def judged(row: int, column: int, sampled: Sampled, device: DeviceName = "auto") -> Cell:
+    """A cell of what was drawn, with the judge's verdict where it can read such images."""
     request, images = sampled.request, sampled.images
     if not reads(load_header(find(request.model)).data, images):
         return Cell(row, column, request, images, sampled.seconds)

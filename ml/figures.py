@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ml.events import Pixels
+from ml.files import atomic
 from ml.images import grid
 
 GAP, SCALE, MARGIN, LINE = 2, 2, 16, 20
@@ -76,6 +78,12 @@ def figure(
             else:
                 pen.rectangle((x, y, x + wide - 1, y + high - 1), NOTHING)
     return picture
+
+
+def write(path: Path, picture: Image.Image) -> None:
+    """Write a figure as a PNG, whole or not at all; raises CannotWrite."""
+    with atomic(path) as temporary:
+        picture.save(temporary, "PNG")
 
 
 def _block(panel: Panel) -> Image.Image:

@@ -14,6 +14,7 @@ from ml.errors import BadRequest
 MAX_CHARACTERS = 500
 MAX_DIGITS = 100
 MAX_COLUMNS = 10
+RUN = 6  # so many digits in a row are said by the first and the last
 TRY = "Try 7, seven, 2026, 0-9 or two or five."
 
 _UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -173,6 +174,8 @@ def _check_range(labels: tuple[int, ...], classes: int) -> None:
 
 
 def _listing(labels: tuple[int, ...]) -> str:
+    if len(labels) >= RUN and labels == tuple(range(labels[0], labels[-1] + 1)):
+        return f"{labels[0]} to {labels[-1]}"
     return " ".join(map(str, labels[:12])) + (f" … ({len(labels)} digits)" if len(labels) > 12 else "")
 
 

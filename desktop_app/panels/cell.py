@@ -10,6 +10,11 @@ from desktop_app.widgets.before_after import BeforeAfter
 from ml.cells import result
 from ml.figures import tiles
 
+HINTS = (
+    "Click a cell to see it large, then another to lay the two over each other.",
+    "Click another cell to lay the two over each other.",
+)  # while as many are chosen
+
 
 class CellView(QWidget):
     """Before and after, what they are called, and a way to go on from the chosen one: `taken`."""
@@ -22,7 +27,7 @@ class CellView(QWidget):
         self.pictures = BeforeAfter()
         self.title = Label("", "title")
         self.lines = [ElidedLabel("", "small"), ElidedLabel("", "small")]
-        self.hint = Label("Click a cell to see it large, then another to lay the two over each other.", "small")
+        self.hint = Label("", "small")
         self.hint.setWordWrap(True)
         self.use = Button("Use these settings", "arrow-right", tip="Draw with the settings of this cell on Generate")
         column = QVBoxLayout(self)
@@ -52,6 +57,7 @@ class CellView(QWidget):
         self.pictures.show_pictures(list(tiles([cell.images for cell in shown])) if shown else [], names)
         both = before is not None
         self.title.setText("Left and right" if both else names[0] if names else "No cell chosen")
+        self.hint.setText(HINTS[len(shown)] if not both else "")
         self.hint.setVisible(not both)
         said = [f"{compare.name(cell)} · {result([cell])}" if both else result([cell]) for cell in shown]
         for line, text in zip(self.lines, [*said, "", ""], strict=False):

@@ -1,8 +1,10 @@
 """The Compare page: settings against settings on one noise, and a race between some of them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PIL.Image import Image
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
@@ -12,7 +14,6 @@ from desktop_app.panels.cell import CellView
 from desktop_app.panels.page import Page
 from desktop_app.panels.race import LaneEditor, RaceView
 from desktop_app.session import Session
-from desktop_app.session.session import Message
 from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.headed_grid import HeadedGrid
@@ -20,8 +21,8 @@ from desktop_app.widgets.image_grid import Caption
 from desktop_app.widgets.pixels import to_qimage
 from desktop_app.widgets.prompt_bar import SeedBox
 from desktop_app.widgets.timeline import Timeline
-from ml.cells import Cell, drawn, heads, result, title
-from ml.figures import tiles
+from ml.cells import Cell, heads, result, title
+from ml.figures import tiles, write
 from ml.files import free_name
 
 MODES = (("grid", "Grid"), ("race", "Race"))
@@ -30,7 +31,7 @@ SAID = {
     "grid": "Every cell begins in the same noise: what differs comes from the settings alone.",
     "race": "The same noise in every lane, and all lanes at the same share of their way.",
 }
-FOOT_HEIGHT, COPIED_MS = 38, 1500
+COPIED_MS = 1500
 ROOMY = (1500, 900)  # width and height of the page from which the chosen cells have a place of their own
 POOR = 0.5  # share of digits read as asked for, below which a cell's verdict is a warning
 
@@ -44,6 +45,7 @@ class ComparePanel(Page):
         self.mode = Segmented(MODES, name="Compare as", tips=MODE_TIPS)
         self.said = ElidedLabel("", "muted")
         self.table = HeadedGrid("Cells of the comparison")
+        self.table.grid.setToolTip("Click a cell to see it large, then another to lay the two over each other")
         self.table.grid.set_empty_text("Press Compare: every cell is drawn from the same noise")
         self.lanes = RaceView(session.race)
         self.views = QStackedWidget()
@@ -69,8 +71,8 @@ class ComparePanel(Page):
         self.each = SliderRow("Of each", 1, 20, 4, tip="How many of its digit a cell draws")
         self.seed = SeedBox(self._compare.settings.seed)
         self.go = Button("Compare", kind="primary", tip="Draw every cell (each begins in the same noise)")
-        self.export_button = Button("Export…", "export", tip="Save the comparison as a labelled figure (Ctrl+E)")
-        self.copy_button = Button("Copy", "copy", tip="Copy the comparison as a labelled figure")
+        self.export_button = Button("Export…", "export", tip="Save what is shown as a labelled figure (Ctrl+E)")
+        self.copy_button = Button("Copy", "copy", tip="Copy what is shown as a labelled figure")
 
     def _arrange(self) -> None:
         self.add_header(Label("Compare", "heading"), self.said, self.mode)
@@ -92,8 +94,6 @@ class ComparePanel(Page):
         for widget in (self.cell, self.axes, self.lane, common):
             self.side.addWidget(widget)
         self.side.addStretch(1)
-        for button in (self.go, self.export_button, self.copy_button):
-            button.setFixedHeight(FOOT_HEIGHT)
         self.foot.addWidget(self.go)
         self.taking = QWidget()
         taking = row(self.export_button, self.copy_button)
@@ -119,7 +119,7 @@ class ComparePanel(Page):
         for signal in (compare.begun, compare.filled):
             signal.connect(self._show_cells)
         compare.chosen_changed.connect(self._show_chosen)
-        compare.exported.connect(self._tell_exported)
+        race.begun.connect(self._show_busy)
         for activity in (compare, race):
             activity.busy_changed.connect(self._show_busy)
         self._session.ready.connect(self._show_settings)
@@ -127,16 +127,15 @@ class ComparePanel(Page):
     # ---- actions
 
     def film(self) -> Timeline | None:
-        return self.lanes.timeline if self._compare.settings.mode == "race" else None
+        return None if self._grid else self.lanes.timeline
 
     def export_shown(self) -> bool:
-        shown = self._compare.settings.mode == "grid"
-        if shown and self.export_button.isEnabled():
+        if self.export_button.isEnabled():
             self.export()
-        return shown
+        return True
 
     def _go(self) -> None:
-        activity = self._compare if self._compare.settings.mode == "grid" else self._race
+        activity = self._compare if self._grid else self._race
         if activity.busy:
             activity.stop()
             return
@@ -145,20 +144,30 @@ class ComparePanel(Page):
 
     def export(self) -> None:
         """Ask where to, and write the figure there."""
-        suggested = free_name((self.export_folder or Path.home()) / "noiseloom-comparison.png")
+        what = "comparison" if self._grid else "race"
+        suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-{what}.png")
         name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), "Labelled figure (PNG) (*.png)")
         if name:
             path = Path(name)
             self.export_folder = path.parent
-            self._compare.export(path if path.suffix.lower() == ".png" else free_name(path.with_suffix(".png")))
+            path = path if path.suffix.lower() == ".png" else free_name(path.with_suffix(".png"))
+            draw = self._figure()
+            self._session.files.write_by(path, lambda _: write(path, draw()), self._session.tell_saved)
 
     def copy(self) -> None:
         """Put the figure on the clipboard."""
-        compare = self._compare
-        picture = np.asarray(drawn(compare.rows, compare.columns, compare.cells))
-        QGuiApplication.clipboard().setImage(to_qimage(picture))
+        QGuiApplication.clipboard().setImage(to_qimage(np.asarray(self._figure()())))
         self._show_copied(copied=True)
         self._copied.start()
+
+    def _figure(self) -> Callable[[], Image]:
+        """Draws what is shown."""
+        lanes = self.lanes
+        return self._compare.figure() if self._grid else self._race.figure(lanes.timeline.step, clean=lanes.clean)
+
+    @property
+    def _grid(self) -> bool:
+        return self._compare.settings.mode == "grid"
 
     def _show_copied(self, *, copied: bool) -> None:
         self.copy_button.setText("Copied" if copied else "Copy")
@@ -175,12 +184,11 @@ class ComparePanel(Page):
             self._show_chosen()
 
     def _show_settings(self) -> None:
-        compare, settings = self._compare, self._compare.settings
-        grid = settings.mode == "grid"
+        compare, settings, grid = self._compare, self._compare.settings, self._grid
         self.mode.set_value(settings.mode)
         self.said.set_text(SAID[settings.mode])
         self.views.setCurrentIndex(0 if grid else 1)
-        for widget in (self.cell, self.axes, self.taking):
+        for widget in (self.cell, self.axes):
             widget.setVisible(grid)
         self.lane.setVisible(not grid)
         self.cell.show_cells()
@@ -204,15 +212,16 @@ class ComparePanel(Page):
         self._show_busy()
 
     def _show_busy(self) -> None:
-        compare, grid = self._compare, self._compare.settings.mode == "grid"
+        compare, grid = self._compare, self._grid
         busy = (compare if grid else self._race).busy
         self.go.setText("Stop" if busy else "Compare" if grid else "Start the race")
         self.go.setAccessibleName(self.go.text())
         self.go.set_kind("warm" if busy else "primary")
         able = bool(self._session.models) and (compare.ready if grid else not compare.trouble("digits"))
         self.go.setEnabled(busy or able)
+        shown = bool(compare.cells if grid else self._race.requests and self._race.reached >= 0)
         for button in (self.export_button, self.copy_button):
-            button.setEnabled(bool(compare.cells) and not compare.busy)
+            button.setEnabled(shown and not busy)
 
     def _show_cells(self) -> None:
         compare = self._compare
@@ -233,10 +242,6 @@ class ComparePanel(Page):
         self.table.grid.set_selected(compare.index(compare.chosen) if compare.chosen else None)
         self.table.grid.set_marked(compare.index(compare.before) if compare.before else None)
         self.cell.show_cells()
-
-    def _tell_exported(self, path: Path) -> None:
-        folder = (f"show:{path.parent}", "Show folder")
-        self._session.tell(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
 
 
 def caption(cell: Cell | None) -> Caption:

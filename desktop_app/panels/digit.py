@@ -1,7 +1,8 @@
 """The digit that was clicked: large, with what is known of it and its way out of the noise."""
 
+import numpy as np
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.session.generate import Generate
 from desktop_app.session.trajectory import View
@@ -11,31 +12,35 @@ from desktop_app.widgets.decision_meter import DecisionMeter
 from desktop_app.widgets.image_grid import ImageGrid
 from ml.config import NO_LABEL
 
-LARGE, SMALL, STRIP_HEIGHT, STRIP_COUNT = 92, 44, 34, 8
+LARGE, SMALL = 92, 44  # sides of the digit and of its nearest training image ...
+ROOMY = 256, 92  # ... and where the column is high
+STRIP_HEIGHT, STRIP_COUNT = 34, 8
+UNLIKENED = "Where MNIST is at hand, which Train downloads, the training image nearest to this digit stands here"
+BLANK = np.full((STRIP_COUNT, 28, 28), 24, np.uint8)  # the strip of no digit
 
 
 class DigitView(QWidget):
     """Shows image `index` of a trajectory at a step; a hint while none is chosen.
 
-    Emits `stepChosen(step)` when a picture of the strip is clicked.
+    Emits `stepChosen(step)` when a picture of the strip is clicked, `enlarged()` when the digit itself is.
     """
 
     stepChosen = Signal(int)
+    enlarged = Signal()
 
     def __init__(self, generate: Generate) -> None:
         super().__init__()
         self._generate = generate
         self.large = ImageGrid("Chosen digit", margin=0, gap=0)
-        self.large.setFixedSize(LARGE, LARGE)
+        self.large.setToolTip("Click to see it as large as there is room: noisy, clean and its noise, side by side")
+        self.large.cellClicked.connect(lambda _index: self.enlarged.emit())
         self.large.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.large.set_empty_text("")
         self.large.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # there is nothing to choose in one picture
-        self.large.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.strip = ImageGrid("Its way from noise to image", framed=False, margin=0, gap=4)
+        self.strip = ImageGrid("Its way from noise to image", framed=False, margin=0, gap=4, leading=True)
         self.strip.setFixedHeight(STRIP_HEIGHT)
         self.strip.setToolTip("The way out of the noise: click a picture to go to its step")
         self.strip.set_empty_text("")
-        keep_room(self.strip)
         self.strip.cellClicked.connect(self._strip_clicked)
         self.title, self.text = Label("", "title"), Label("", "small")
         self.text.setWordWrap(True)
@@ -44,31 +49,39 @@ class DigitView(QWidget):
         words.addStretch(1)
         words.addWidget(self.title)
         words.addWidget(self.text)
-        self.nearest = ImageGrid("Nearest training image", margin=0, gap=0)
-        self.nearest.setFixedSize(SMALL, SMALL)
+        self.nearest = ImageGrid("Nearest training image", framed=False, margin=0, gap=0)
         self.nearest.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.nearest.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.nearest.setToolTip("The training image that is most like this digit")
         self.likeness = Label("", "small")
         self.likeness.setWordWrap(True)
         for label in (self.text, self.likeness):  # as wide as the column is, and no wider
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.like = QWidget()
         like = row(self.nearest, self.likeness)
         like.setStretch(1, 1)
-        words.addLayout(like)
+        self.like.setLayout(like)
+        words.addWidget(self.like)
         words.addStretch(1)
-        line = QHBoxLayout()
+        self._line = line = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         line.setSpacing(Space.M)
         line.addWidget(self.large)
         line.addLayout(words, 1)
+        self.set_roomy(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
         column.addLayout(line)
         column.addWidget(self.strip)
+        self.decided = Label("", "small")
+        self.decided.setToolTip("From this step on the judge reads in the network's guess what it reads in the end")
+        deciding = QVBoxLayout()
+        deciding.setSpacing(2)
+        deciding.addWidget(self.decided)
+        column.addLayout(deciding)
         self.meter = DecisionMeter()
         self.meter.stepChosen.connect(self.stepChosen)
-        keep_room(self.meter)
-        column.addWidget(self.meter)
+        deciding.addWidget(self.meter)
         self.branch = Button("Branch here", "git-branch", tip="Let it go another way from the step under the slider")
         self.more = Button("More", "dots-three", tip="What else can be done with this digit")
         self.branch_menu, self.more_menu = QMenu(self), QMenu(self)
@@ -79,27 +92,35 @@ class DigitView(QWidget):
         column.addLayout(actions)
         self.show_digit(None, 0, "noisy")
 
+    def set_roomy(self, roomy: bool) -> None:
+        """Large over the words, as wide as the column, or beside them."""
+        large, small = ROOMY if roomy else (LARGE, SMALL)
+        self.large.setFixedSize(large, large)
+        self.nearest.setFixedSize(small, small)
+        down, along = QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight
+        self._line.setDirection(down if roomy else along)
+
     def show_digit(self, index: int | None, step: int, view: View) -> None:
         """Show image `index` as it is at `step`; None: nothing is chosen."""
         request = self._generate.request
         images = self._generate.trajectory.shown(step, view)
         if index is None or request is None or images is None or index >= len(images):
             self.large.set_images(None)
-            self.strip.set_images(None)
-            self.strip.hide()
+            self.strip.set_images(BLANK, STRIP_COUNT)
+            self.strip.setEnabled(False)
             self.title.setText("No digit chosen")
             self.text.setText("Click one to see it large, and its way out of the noise.")
-            self.meter.hide()
+            self._show_decision(None, 0)
             self.more.setEnabled(False)
             self._show_nearest(None)
             return
         label = request.labels[index]
         self.large.set_images(images[index : index + 1])
         self.strip.set_images(self._generate.trajectory.strip(index, view, STRIP_COUNT), STRIP_COUNT)
-        self.strip.show()
+        self.strip.setEnabled(True)
         self.title.setText("A digit" if label == NO_LABEL else f"Asked for: {label}")
         similarity = self._generate.trajectory.similarity(index, step)
-        fits = [] if similarity is None else [f"fits the words: {similarity:.2f}"]
+        fits = [] if similarity is None else [f"fits the words: {similarity:.2f} of 1"]
         self.text.setText("\n".join((self._verdict(index), f"seed {request.seed_of(index)}", *fits)))
         self.more.setEnabled(self._generate.can_export)
         self._show_decision(index, step)
@@ -107,20 +128,24 @@ class DigitView(QWidget):
         self._generate.look_for_nearest(index)
         self._show_nearest(index)
 
-    def _show_decision(self, index: int, step: int) -> None:
+    def _show_decision(self, index: int | None, step: int) -> None:
         """When the digit became what it is."""
-        decision = self._generate.trajectory.decision
-        self.meter.setVisible(decision is not None)
-        if decision is not None:
-            self.meter.set_decision(decision[:, index])
-            self.meter.set_step(step)
+        decision = None if index is None else self._generate.trajectory.decision
+        self.meter.set_decision(None if decision is None else decision[:, index])
+        self.meter.set_step(step)
+        words = f"Decided: {self.meter.words()}" if decision is not None else "How sure the judge is, step by step"
+        self.decided.setText(words)
 
     def _show_nearest(self, index: int | None) -> None:
         """The training image that is most like it, which would tell of learning by heart."""
-        found = None if index is None else self._generate.trajectory.nearest.get(index)
-        for widget in (self.nearest, self.likeness):
-            widget.setVisible(found is not None)
-        if found is not None:
+        shown = self._generate.trajectory
+        found = None if index is None else shown.nearest.get(index)
+        self.like.setVisible(found is not None or (index is not None and shown.unlikened))
+        self.nearest.setVisible(found is not None)
+        if found is None:
+            self.likeness.setText("MNIST is not here")
+            self.likeness.setToolTip(UNLIKENED)
+        else:
             self.nearest.set_images(found.image[None])
             self.likeness.setText("copies this one" if found.copied else "nearest in training")
             how = "this digit copies it" if found.copied else "no copy"
@@ -132,17 +157,10 @@ class DigitView(QWidget):
         verdict = self._generate.verdict
         if verdict is None:
             return "not judged yet"
-        return f"the judge reads {reading(verdict.labels[index], verdict.confidence[index])}"
+        return f"judge reads {verdict.labels[index]}, {verdict.confidence[index]:.0%} sure"
 
     def _strip_clicked(self, index: int) -> None:
         self.stepChosen.emit(self._generate.trajectory.strip_steps(STRIP_COUNT)[index])
-
-
-def keep_room(widget: QWidget) -> None:
-    """Have what is below a widget stay where it is while the widget is hidden."""
-    room = widget.sizePolicy()
-    room.setRetainSizeWhenHidden(True)
-    widget.setSizePolicy(room)
 
 
 def reading(label: int, confidence: float) -> str:

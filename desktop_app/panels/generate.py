@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, Qt, QTimer, QUrl
-from PySide6.QtGui import QDrag, QGuiApplication, QKeyEvent, QKeySequence, QPixmap, QShortcut
+from PySide6.QtGui import QDrag, QGuiApplication, QKeyEvent, QKeySequence, QPixmap, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QAbstractSpinBox, QFileDialog, QLineEdit, QMenu
 
 from desktop_app.panels.digit import DigitView, reading
@@ -18,7 +18,7 @@ from desktop_app.session.trajectory import PULL, THREE, View
 from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button, row
 from desktop_app.widgets.export_menu import DIGITS, FORMATS, ExportMenu
-from desktop_app.widgets.history import HistoryStrip, thumbnail
+from desktop_app.widgets.history import HistoryStrip, HistoryView, thumbnail
 from desktop_app.widgets.image_grid import Caption, ImageGrid, Pixels
 from desktop_app.widgets.pixels import to_qimage
 from desktop_app.widgets.prompt_bar import PromptBar
@@ -29,8 +29,8 @@ from ml.export import Layout
 from ml.files import free_name
 from ml.images import grid
 
-FOOT_HEIGHT = 38
 COPY_SCALE = 4
+HIGH = 860  # pixels of the page from which there is room for a larger digit beside it
 COPIED_MS = 1500
 DETAILS = ("all", "xray")  # views of one digit
 UNGUIDED = "Nothing guides this digit: ask for a class, or for words that the model reads"
@@ -45,6 +45,7 @@ class GeneratePanel(Page):
         settings = self._generate.settings
         self.prompt = PromptBar(settings.prompt, settings.seed)
         self.grid = ImageGrid("Generated images")
+        self.grid.setToolTip("Click a digit to see it large; a right click says what can be done with it")
         self.grid.set_empty_text("Loading the model…")
         self.grid.set_captions([], keep_room=True)
         self.timeline = Timeline()
@@ -56,6 +57,7 @@ class GeneratePanel(Page):
         self.export_scale = 4
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
         self.history = HistoryStrip()
+        self.history_view = HistoryView(self.history)
         self._view: View = "noisy"
         self._looked_at: int | None = None  # the digit that the view "all" is of
         self._fresh = False  # a trajectory has begun and the timeline still has the one before
@@ -68,12 +70,10 @@ class GeneratePanel(Page):
         self.body.addWidget(self.prompt)
         self.body.addWidget(self.grid, 1)
         self.body.addWidget(self.timeline)
-        self.body.addWidget(self.history)
+        self.body.addWidget(self.history_view)
         self.side.addWidget(self.digit)
         self.side.addWidget(self.sampling)
         self.side.addStretch(1)
-        for button in (self.export_button, self.copy_button):
-            button.setFixedHeight(FOOT_HEIGHT)
         foot = row(self.export_button, self.copy_button)
         foot.setStretch(0, 1)
         foot.setStretch(1, 1)
@@ -96,6 +96,7 @@ class GeneratePanel(Page):
         self.timeline.stepChanged.connect(lambda _step: self._show_step())
         self.timeline.viewChanged.connect(self._set_view)
         self.digit.stepChosen.connect(self._go_to)
+        self.digit.enlarged.connect(self._enlarge)
         self.export_menu.chosen.connect(self.export)
         self.export_menu.scaleChosen.connect(self.set_export_scale)
         self.copy_button.clicked.connect(self.copy)
@@ -280,6 +281,14 @@ class GeneratePanel(Page):
         self._view = view
         self._show_step()
 
+    def _enlarge(self) -> None:
+        """See the chosen digit as large as there is room, or all of them again."""
+        self.timeline.view.button("noisy" if self._view in DETAILS else "all").click()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.digit.set_roomy(event.size().height() >= HIGH)
+
     # ---- what is shown
 
     def _begin(self) -> None:
@@ -329,7 +338,7 @@ class GeneratePanel(Page):
         if rays is None:
             return None, PULL
         ray = rays.steps[min(step, len(rays.steps) - 1)]
-        return ray.images, (*PULL[:2], f"{PULL[2]}: {ray.pull:.2f}, taken {ray.w:g} times")
+        return ray.images, (*PULL[:2], f"difference: {ray.pull:.0%} of the noise × {ray.w:g}")
 
     def _show_digit(self) -> None:
         self.digit.show_digit(self._chosen(), self.timeline.step, "noisy" if self._view in DETAILS else self._view)
@@ -346,13 +355,14 @@ class GeneratePanel(Page):
         pictures = [thumbnail(each.sampled.images) for each in shown if each.sampled]
         here = shown.index(self._generate.trajectory) if self._generate.trajectory in shown else None
         self.history.set_history(pictures, here)
+        self.history_view.fit()
 
     def _go_back(self, index: int) -> None:
-        self._generate.go_back(self._generate.history[self.history.first + index])
+        self._generate.go_back(self._generate.history[index])
 
     def _drag_out(self, index: int) -> None:
         """Let a picture of the history be dropped elsewhere, as a PNG with its request."""
-        pulled = self._generate.history[self.history.first + index]
+        pulled = self._generate.history[index]
         if pulled.sampled is None:
             return
         try:

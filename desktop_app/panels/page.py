@@ -85,14 +85,16 @@ class Page(QWidget):
             transparent.setAutoFillBackground(False)
         bar = scroll.verticalScrollBar()
         bar.rangeChanged.connect(lambda _low, high: self._leave_room(bar.sizeHint().width() if high > 0 else 0))
-        self.foot = QVBoxLayout()
+        foot = QFrame()
+        foot.setProperty("kind", "foot")
+        self.foot = QVBoxLayout(foot)
         self.foot.setContentsMargins(SIDE_MARGIN, 0, SIDE_MARGIN, SIDE_MARGIN)
         self.foot.setSpacing(Space.S)
         outer = QVBoxLayout(column)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(Space.S)
         outer.addWidget(scroll, 1)
-        outer.addLayout(self.foot)
+        outer.addWidget(foot)
         return column
 
     def _leave_room(self, bar: int) -> None:

@@ -39,6 +39,11 @@ class RaceView(QWidget):
         race.finished.connect(lambda _lane: self._show_position())
         race.busy_changed.connect(self._show_busy)
 
+    @property
+    def clean(self) -> bool:
+        """Whether the images are shown as the networks see them."""
+        return self.timeline.view.value() == "clean"
+
     def show_names(self) -> None:
         """The lanes that there are, as they ran or are going to."""
         count = self._race.count
@@ -71,16 +76,11 @@ class RaceView(QWidget):
 
     def _show_position(self) -> None:
         race, position = self._race, self.timeline.step
-        for number, request in enumerate(race.requests):
-            images = race.shown(number, position, clean=self.timeline.view.value() == "clean")
-            lane, done = self.lanes[number], race.sampled[number]
+        for number in range(len(race.requests)):
+            images = race.shown(number, position, clean=self.clean)
             if images is not None:
-                lane.show_images(images)
-            state = f"step {race.step(number, position)} of {request.steps}"
-            if done and position == race.length:
-                state = f"{done.seconds:.2f} s · {done.network_calls} calls"
-                state += " · fastest" if race.fastest == number else ""
-            lane.set_state(state)
+                self.lanes[number].show_images(images)
+            self.lanes[number].set_state(*race.standing(number, position))
 
     def _show_busy(self) -> None:
         if not self._race.busy:
@@ -94,8 +94,10 @@ class LaneCard(Card):
 
     def __init__(self, letter: str) -> None:
         super().__init__()
-        self.name, self.more, self.state = ElidedLabel("", "title"), ElidedLabel("", "small"), ElidedLabel("", "small")
+        self.name, self.more = ElidedLabel("", "title"), ElidedLabel("", "small")
+        self.state, self.verdict = ElidedLabel("", "small"), ElidedLabel("", "small")
         self.grid = ImageGrid(f"Lane {letter}", margin=10, gap=3)
+        self.grid.setToolTip("What this lane has drawn at the step under the slider")
         self.grid.set_empty_text("Start the race")
         self._letter = Label(letter, "section")
         column = QVBoxLayout(self)
@@ -104,7 +106,11 @@ class LaneCard(Card):
         column.addLayout(row(self._letter, self.name, 1, spacing=Space.S))
         column.addWidget(self.more)
         column.addWidget(self.grid, 1)
-        column.addWidget(self.state)
+        said = QVBoxLayout()
+        said.setSpacing(2)
+        for label in (self.state, self.verdict):
+            said.addWidget(label)
+        column.addLayout(said)
 
     def set_names(self, name: str, more: str) -> None:
         self.name.set_text(name)
@@ -117,8 +123,9 @@ class LaneCard(Card):
         whole = (k for k in range(1, count + 1) if count % k == 0)
         self.grid.set_images(images, max(whole, key=lambda k: min(wide / k, high * k / count)))
 
-    def set_state(self, state: str) -> None:
+    def set_state(self, state: str, verdict: str = "") -> None:
         self.state.set_text(state)
+        self.verdict.set_text(verdict)
 
 
 class LaneEditor(Section):

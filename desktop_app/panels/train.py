@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from desktop_app.panels.page import Page
 from desktop_app.panels.setup import TrainSetup
 from desktop_app.session import Session
-from desktop_app.theme import theme
+from desktop_app.theme import FIELD_HEIGHT, Space, theme
 from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls import Section, Segmented, StatCard
 from desktop_app.widgets.loss_plot import LossPlot
@@ -26,9 +26,7 @@ LOOK_TIPS = (
     "Where the run learns: the loss at every amount of noise",
     "How one digit came out of one noise, at every preview so far; click a preview to choose the digit",
 )
-FOOT_HEIGHT = 38
 NOTHING = "–"
-WIDE = 1100  # pixels from which there is room for one more number
 
 
 class TrainPanel(Page):
@@ -44,9 +42,11 @@ class TrainPanel(Page):
         self.stop_button = Button("Stop and keep", "stop-fill", kind="warm", tip="End here and keep the model")
         self.stats = {
             "step": StatCard("Step", tip="How many batches the model has learnt from"),
-            "loss": StatCard("Loss, smoothed", tip="How far its guesses are off, on average over the last steps"),
-            "rate": StatCard("Images per second", tip="How quickly this machine learns"),
-            "lr": StatCard("Learning rate", tip="How large a step the weights take"),
+            "loss": StatCard(
+                "Loss", tip="How far its guesses are off, smoothed over the last steps: a mean squared error"
+            ),
+            "rate": StatCard("Images / s", tip="How quickly this machine learns"),
+            "lr": StatCard("Learning rate", tip="How large a step the weights take along the gradient"),
             "norm": StatCard("Gradient", tip="The gradient's length: how strongly a batch pulls at the weights"),
             "left": StatCard("Time left", tip="Measured on this device, from the run so far"),
         }
@@ -70,10 +70,10 @@ class TrainPanel(Page):
     def _arrange(self) -> None:
         buttons = (self.start_button, self.pause_button, self.save_button, self.stop_button)
         for button in buttons:
-            button.setFixedHeight(FOOT_HEIGHT)
+            button.setFixedHeight(FIELD_HEIGHT)
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.add_header(self.title, self.subtitle, *buttons)
-        self.body.addLayout(row(*self.stats.values(), spacing=10))
+        self.body.addLayout(row(*self.stats.values(), spacing=Space.S))
         self.body.addWidget(self.plot, 1)
         for widget in (self.noise_map, self.time_machine):
             self.below.addWidget(widget)
@@ -85,7 +85,6 @@ class TrainPanel(Page):
         for widget in (previews, self.runs, self.unfinished, self.setup):
             self.side.addWidget(widget)
         self.side.addStretch(1)
-        self.draw_button.setFixedHeight(FOOT_HEIGHT)
         self.foot.addWidget(self.draw_button)
 
     def _connect(self) -> None:
@@ -107,14 +106,12 @@ class TrainPanel(Page):
         train.stepped.connect(self._add_step)
         train.previewed.connect(self._add_preview)
         train.remembered.connect(self._show_remembered)
+        train.renamed.connect(self._rename)
+        train.gone.connect(self._remove)
         self.looking.valueChanged.connect(self._look_at)
         self.previews.slider.valueChanged.connect(self.time_machine.slider.setValue)
         self.time_machine.moved.connect(self.previews.slider.setValue)
         self.previews.cellClicked.connect(self._look_at_digit)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.stats["norm"].setVisible(self.width() >= WIDE)
 
     def _pause_or_resume(self) -> None:
         if self._train.state == "running":
@@ -177,7 +174,7 @@ class TrainPanel(Page):
             case "paused" if train.stuck:
                 return f"Waiting: {train.stuck}"
             case "paused":
-                return f"Paused at step {train.last.step:,}; everything is saved." if train.last else "Paused."
+                return f"Paused at step {train.last.step:,}; all is saved." if train.last else "Paused."
             case "failed":
                 return "The run could not go on. Change the set-up, or start again."
             case "done" if end:
@@ -214,6 +211,21 @@ class TrainPanel(Page):
         for folder in self._train.curves:
             self._row(folder.name, folder)
 
+    def _remove(self, name: str) -> None:
+        if row := self._run_rows.pop(name, None):
+            row.hide()
+            row.deleteLater()
+        self.plot.remove_run(name)
+        if not self._train.name:
+            self._clear_numbers()
+        self.runs.setVisible(bool(self._run_rows))
+
+    def _rename(self, old: str, new: str) -> None:
+        if old in self._run_rows:
+            self._run_rows[new] = self._run_rows.pop(old)
+            self.plot.rename_run(old, new)
+            self._run_rows[new].rename(new)
+
     def _add_step(self, event: TrainStep) -> None:
         name = self._train.name
         self.plot.append(name, event.step, event.loss, event.smooth_loss)
@@ -224,7 +236,7 @@ class TrainPanel(Page):
         self.stats["step"].set_value(f"{event.step:,}")
         self.stats["loss"].set_value(f"{event.smooth_loss:.4f}")
         self.stats["rate"].set_value(f"{event.images_per_s:,.0f}")
-        self.stats["lr"].set_value(f"{event.lr:.1e}".replace("e-0", "e-"))
+        self.stats["lr"].set_value(f"{event.lr:.2g}".replace("e-0", "e-"))
         self.stats["norm"].set_value(f"{event.grad_norm:.3g}")
         self.stats["left"].set_value(duration(event.remaining_s))
         self._row(name).set_loss(event.smooth_loss)
@@ -285,6 +297,13 @@ class RunRow(QWidget):
         self.setLayout(line)
         self.button.toggled.connect(self._toggled)
 
+    def rename(self, name: str) -> None:
+        """The run is called otherwise, and is where its name says."""
+        self._name = self._dot.run = name
+        self._folder = self._folder and self._folder.with_name(name)
+        self.button.setText(preset_title(name))
+        self.button.setAccessibleName(self.button.text())
+
     def set_loss(self, loss: float) -> None:
         """Its smoothed loss of now."""
         self._loss.setText(f"{loss:.4f}")
@@ -312,14 +331,14 @@ class _Dot(QWidget):
 
     def __init__(self, plot: LossPlot, name: str) -> None:
         super().__init__()
-        self._plot, self._name = plot, name
+        self._plot, self.run = plot, name
         self.setFixedSize(10, 10)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        known = self._plot.has_run(self._name)
-        color = self._plot.color_of(self._name) if known else theme().colors.color("faint")
+        known = self._plot.has_run(self.run)
+        color = self._plot.color_of(self.run) if known else theme().colors.color("faint")
         painter.setPen(color)
         painter.setBrush(color if self.isEnabled() else Qt.BrushStyle.NoBrush)
         painter.drawEllipse(QRectF(self.rect()).adjusted(1, 1, -1, -1))

@@ -1,23 +1,25 @@
 """The Compare page without its widgets: two axes, and the cells of what they gave."""
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import Signal
 
 from desktop_app import work
-from desktop_app.jobs import Ended, Job
+from desktop_app.session.activity import Activity
 from desktop_app.settings import CompareSettings
-from desktop_app.work import Exported
 from ml import prompts
 from ml.axes import Axis, parse
-from ml.cells import Cell
+from ml.cells import Cell, drawn
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.Image import Image
+
     from desktop_app.session.session import Session
 
 Side = Literal["rows", "columns"]
@@ -37,19 +39,16 @@ VALUES = {  # of the settings that are offered, something worth seeing
 }
 
 
-class Compare(QObject):
+class Compare(Activity):
     """Observable state of the page. A comparison replaces the one that is going on."""
 
     changed = Signal()  # settings
     begun = Signal()  # a new comparison, empty so far
     filled = Signal()  # one more cell is there
     chosen_changed = Signal()
-    busy_changed = Signal()
-    exported = Signal(object)  # Path
 
     def __init__(self, session: "Session", settings: CompareSettings) -> None:
         super().__init__(session)
-        self._session = session
         self.settings = settings
         self.rows: Axis | None = None  # of the comparison that is shown
         self.columns: Axis | None = None
@@ -57,8 +56,6 @@ class Compare(QObject):
         self.chosen: Cell | None = None
         self.before: Cell | None = None  # chosen before it
         self.progress: Progress | None = None
-        self._job: Job | None = None
-        self._asked = 0  # how often something was asked
 
     # ---- settings
 
@@ -80,6 +77,17 @@ class Compare(QObject):
 
     def set_values(self, field: str, text: str) -> None:
         self.change(values=self.settings.values | {field: text})
+
+    def replace_model(self, old: str, new: str) -> None:
+        """Another model takes the place of one, whose earlier steps go with it, wherever it is compared."""
+        names = [name.strip() for name in self.values("model").split(",")]
+        stand_ins = {name: new + name.removeprefix(old) for name in names if name.partition("@")[0] == old}
+        if stand_ins:
+            kept = dict.fromkeys(stand_ins.get(name, name) for name in names)
+            self.set_values("model", ", ".join(kept))
+        lanes = [lane.with_changes(model=new if lane.model == old else lane.model) for lane in self.settings.lanes]
+        model = new if self.settings.model == old else self.settings.model
+        self.change(model=model, lanes=[lane.model_dump() for lane in lanes])
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -131,13 +139,12 @@ class Compare(QObject):
     # ---- comparing
 
     @property
-    def busy(self) -> bool:
-        return self._job is not None
-
-    @property
     def doing(self) -> tuple[str, float | None]:
         """How far the comparison is."""
-        return "Comparing", self.progress.done / self.progress.total if self.progress and self.progress.total else None
+        at = self.progress
+        if not at or not at.total:
+            return "Comparing", None
+        return f"Comparing, cell {at.done + 1} of {at.total}", at.done / at.total
 
     def compare(self) -> None:
         """Draw every cell, in place of the comparison that is going on."""
@@ -147,37 +154,24 @@ class Compare(QObject):
         self.rows, self.columns = self.axis("rows"), self.axis("columns")
         self.cells, self.progress = [], None
         base = SampleRequest(model=self.settings.model, labels=self.labels(), seed=self.settings.seed)
-        self._asked += 1
-        task = partial(work.comparing, base, self.rows, self.columns)
-        self._job = self._session.submit(task, partial(self._on_event, self._asked))
+        self._ask(partial(work.comparing, base, self.rows, self.columns))
         self._choose(None, None)
         self.begun.emit()
         self.busy_changed.emit()
 
-    def stop(self) -> None:
-        """Leave the rest of the cells empty."""
-        if self._job:
-            self._job.control.cancel()
-            self._end()
-
     def _end(self) -> None:
-        self._job = None
         if not self.cells:
             self.rows = self.columns = None
             self.begun.emit()
-        self.busy_changed.emit()
+        super()._end()
 
-    def _on_event(self, asked: int, event: object) -> None:
-        if asked != self._asked or self._job is None:
-            return  # the answer to a question that is no longer asked
+    def _hear(self, event: object) -> None:
         if isinstance(event, Progress):
             self.progress = event
             self.busy_changed.emit()
         elif isinstance(event, Cell):
             self.cells.append(event)
             self.filled.emit()
-        elif isinstance(event, Ended):
-            self._end()
 
     # ---- what is there
 
@@ -216,17 +210,6 @@ class Compare(QObject):
         if self.chosen:
             self._session.generate.take_up(self.chosen.request)
 
-    def export(self, path: Path) -> None:
-        """Write the comparison as a labelled figure."""
-        if self.cells:
-            task = partial(work.drawing_figure, path, self.rows, self.columns, tuple(self.cells))
-            self._session.submit(task, self._on_export)
-
-    def _on_export(self, event: object) -> None:
-        if isinstance(event, Progress):
-            self._session.status = event.what
-        elif isinstance(event, Exported):
-            self.exported.emit(event.path)
-        elif isinstance(event, Ended):
-            self._session.status = ""
-        self._session.status_changed.emit()
+    def figure(self) -> "Callable[[], Image]":
+        """Draws the comparison as it is now as a picture for a report, in any thread."""
+        return partial(drawn, self.rows, self.columns, tuple(self.cells))

@@ -436,6 +436,9 @@ class Generate(QObject):
         if isinstance(event, Nearest):
             shown.nearest[index] = event
             self.compared.emit()
+        elif isinstance(event, Ended) and shown.nearest[index] is None:
+            shown.unlikened = True
+            self.compared.emit()
 
     def look_into(self, index: int) -> None:
         """Find out what guidance does to one image at every step."""

@@ -263,6 +263,7 @@ class Models(QObject):
         if isinstance(event, Named):
             self._choose_new(event)
             self._replace(old, event.name)
+            self._session.train.rename(old, event.name)
 
     def _on_imported(self, event: object) -> None:
         if isinstance(event, Fits):
@@ -280,6 +281,7 @@ class Models(QObject):
         if isinstance(event, Thrown):
             self._thrown = event.trashed
             self._replace(name, DEFAULT_MODEL)
+            self._session.train.forget(name)
             what = f"It can be taken back for {trash.KEPT_DAYS} days."
             self.told.emit("success", f"{name} is in the trash.", what, (("models:undo", "Undo"),))
 
@@ -289,3 +291,4 @@ class Models(QObject):
             self._session.generate.change(live=False, model=new)
         if self._session.interpolate.settings.model == old:
             self._session.interpolate.change(model=new)
+        self._session.compare.replace_model(old, new)

@@ -3,38 +3,45 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import Signal
 
 from desktop_app import work
-from desktop_app.jobs import Ended, Job
+from desktop_app.session.activity import Activity
 from desktop_app.session.compare import Compare
+from desktop_app.words import count
 from ml.axes import said
+from ml.cells import Cell, in_common, took, verdict
 from ml.config import SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Sampled
+from ml.figures import Head, Panel, across, figure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.Image import Image
+
     from desktop_app.session.session import Session
 
 LEAST, MOST = 2, 4  # lanes
 
 
-class Race(QObject):
+class Race(Activity):
     """Observable state of the race; its settings are those of `Compare`."""
 
     begun = Signal()  # a new race, nobody has moved yet
     moved = Signal(int)  # all have come to this position, of `length`
     finished = Signal(int)  # a lane
-    busy_changed = Signal()
 
     def __init__(self, session: "Session", compare: Compare) -> None:
         super().__init__(session)
-        self._session, self._compare = session, compare
+        self._compare = compare
         self.requests: tuple[SampleRequest, ...] = ()  # of the race that is shown
         self.frames: list[list[Frame]] = []  # by lane
         self.sampled: list[Sampled | None] = []
-        self._job: Job | None = None
-        self._asked = 0
+        self.cells: list[Cell | None] = []  # what the judge made of it
+        self._lanes = compare.settings.lanes
+        compare.changed.connect(self._follow)
 
     # ---- settings
 
@@ -44,31 +51,28 @@ class Race(QObject):
         own = card.header.defaults.model_dump(include={"sampler", "steps", "guidance"}) if card else {}
         lanes = list(self._compare.settings.lanes)
         lanes[lane] = lanes[lane].with_changes(**own | changes)
-        self._set([each.model_dump() for each in lanes])
+        self._compare.change(lanes=[each.model_dump() for each in lanes])
 
     def add_lane(self) -> None:
         """One more lane, like the last."""
         lanes = [lane.model_dump() for lane in self._compare.settings.lanes]
         if len(lanes) < MOST:
-            self._set([*lanes, lanes[-1]])
+            self._compare.change(lanes=[*lanes, lanes[-1]])
 
     def remove_lane(self, lane: int) -> None:
         lanes = [each.model_dump() for each in self._compare.settings.lanes]
         if len(lanes) > LEAST:
-            self._set(lanes[:lane] + lanes[lane + 1 :])
+            self._compare.change(lanes=lanes[:lane] + lanes[lane + 1 :])
 
-    def _set(self, lanes: list[dict[str, object]]) -> None:
+    def _follow(self) -> None:
         """What ran by other settings is not shown beside these."""
-        self.stop()
-        self.requests, self.frames, self.sampled = (), [], []
-        self._compare.change(lanes=lanes)
-        self.begun.emit()
+        if self._lanes != self._compare.settings.lanes:
+            self._lanes = self._compare.settings.lanes
+            self.stop()
+            self.requests, self.frames, self.sampled, self.cells = (), [], [], []
+            self.begun.emit()
 
     # ---- racing
-
-    @property
-    def busy(self) -> bool:
-        return self._job is not None
 
     @property
     def doing(self) -> tuple[str, float | None]:
@@ -88,30 +92,20 @@ class Race(QObject):
         self.requests = tuple(
             SampleRequest(labels=labels, seed=settings.seed, **lane.model_dump()) for lane in settings.lanes
         )
-        self.frames, self.sampled = [[] for _ in self.requests], [None for _ in self.requests]
-        self._asked += 1
-        self._job = self._session.submit(partial(work.racing, self.requests), partial(self._on_event, self._asked))
+        self.frames = [[] for _ in self.requests]
+        self.sampled, self.cells = [None for _ in self.requests], [None for _ in self.requests]
+        self._ask(partial(work.racing, self.requests))
         self.begun.emit()
         self.busy_changed.emit()
 
-    def stop(self) -> None:
-        """End the race where it is."""
-        if self._job:
-            self._job.control.cancel()
-            self._end()
+    def _hear(self, event: object) -> None:
+        if isinstance(event, Cell):
+            self.cells[event.column] = event
+            self.finished.emit(event.column)
+        elif isinstance(event, tuple):
+            self._take(*event)
 
-    def _end(self) -> None:
-        self._job = None
-        self.busy_changed.emit()
-
-    def _on_event(self, asked: int, letter: object) -> None:
-        if asked != self._asked or self._job is None:
-            return  # the answer to a question that is no longer asked
-        if isinstance(letter, Ended):
-            self._end()
-        if not isinstance(letter, tuple):
-            return
-        lane, event = letter
+    def _take(self, lane: int, event: object) -> None:
         before = self.reached
         if isinstance(event, Frame):
             self.frames[lane].append(event)
@@ -161,11 +155,11 @@ class Race(QObject):
         return len(self._compare.settings.lanes)
 
     def name(self, lane: int) -> tuple[str, str]:
-        """A lane in words: steps and sampler, then the rest."""
+        """A lane in words: its sampler, then the rest."""
         request = self._compare.settings.lanes[lane]
         return (
-            f"{said('steps', request.steps)}, {said('sampler', request.sampler)}",
-            f"{said('model', request.model)}, {said('guidance', request.guidance)}",
+            said("sampler", request.sampler),
+            ", ".join(said(field, getattr(request, field)) for field in ("steps", "model", "guidance")),
         )
 
     @property
@@ -174,3 +168,21 @@ class Race(QObject):
         done = [sampled for sampled in self.sampled if sampled]
         complete = done and len(done) == len(self.requests)
         return min(range(len(done)), key=lambda lane: done[lane].seconds) if complete else None
+
+    def standing(self, lane: int, position: int) -> tuple[str, str]:
+        """Where a lane stands at a position; at its end, how long it took and what the judge makes of it."""
+        done, cell, request = self.sampled[lane], self.cells[lane], self.requests[lane]
+        if done is None or position < self.length:
+            return f"step {self.step(lane, position)} of {request.steps}", ""
+        first = " · fastest" if self.fastest == lane else ""
+        read = f" · {verdict([cell])}" if cell and verdict([cell]) else ""
+        return f"{took(done.seconds)}{first}", f"{count(done.network_calls, 'network call')}{read}"
+
+    def figure(self, position: int, *, clean: bool) -> "Callable[[], Image]":
+        """Draws the lanes at a position as a picture for a report, in any thread."""
+        lanes = range(len(self.requests))
+        shown = [self.shown(lane, position, clean=clean) for lane in lanes]
+        words = [" · ".join(part for part in self.standing(lane, position) if part) for lane in lanes]
+        heads = [Head(", ".join(self.name(lane)), text) for lane, text in zip(lanes, words, strict=True)]
+        panels = [Panel(images, across(len(images))) if images is not None else None for images in shown]
+        return partial(figure, "A race from one noise", [Head("")], heads, [panels], in_common(self.requests))

@@ -60,6 +60,8 @@ class Train(QObject):
     validated = Signal(object)  # Validated
     previewed = Signal(object)  # Preview
     remembered = Signal()  # all previews that a run has kept
+    renamed = Signal(str, str)  # a run: its name before, and its name now
+    gone = Signal(str)  # a run was thrown away
     saved = Signal()
 
     def __init__(self, session: "Session", settings: TrainSettings, data_root: Path | None) -> None:
@@ -173,6 +175,22 @@ class Train(QObject):
         """The runs that could be gone on with, and those that have a curve."""
         self.unfinished, self.curves = unfinished, curves
         self.changed.emit()
+
+    def rename(self, old: str, new: str) -> None:
+        """A run has another name and, with it, another folder."""
+        if self._asked and self.name == old:
+            config, folder = self._asked
+            self._asked = config.with_changes(name=new), folder.with_name(new)
+        self.renamed.emit(old, new)
+        self.state_changed.emit()
+
+    def forget(self, name: str) -> None:
+        """A run was thrown away."""
+        if self.name == name and not self.active:
+            self._asked, self.run, self.last, self.finished, self.previews = None, None, None, None, []
+            self.remembered.emit()
+            self._set_state("idle")
+        self.gone.emit(name)
 
     # ---- actions
 

@@ -27,6 +27,7 @@ class Trajectory:
     verdict: Judged | None = None
     decision: NDArray[np.float32] | None = None  # (steps + 1, N, classes): what the judge reads in the clean guesses
     nearest: dict[int, Nearest | None] = field(default_factory=dict)  # by image; None: it is being looked for
+    unlikened: bool = False  # there are no training images to look among
     rays: dict[int, Rayed | None] = field(default_factory=dict)  # by image; None: it is being looked into
 
     @property

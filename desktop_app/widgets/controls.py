@@ -225,7 +225,7 @@ class Section(QWidget):
         outer.addWidget(self.body)
 
     def _fold_button(self, title: str, expanded: bool) -> Button:
-        button = Button(title.upper(), kind="section", name=title)
+        button = Button(title.upper(), kind="section", name=title, tip="Show or hide these settings")
         button.setCheckable(True)
         button.setChecked(expanded)
         button.setIconSize(QSize(10, 10))
@@ -267,9 +267,9 @@ class StatCard(Card):
         super().__init__("stat")
         self._label, self._value = Label(label, "small"), Label(value, "number")
         self.setToolTip(tip)
-        self.setMinimumWidth(96)
+        self.setMinimumWidth(84)
         column = QVBoxLayout(self)
-        column.setContentsMargins(14, 10, 14, 10)
+        column.setContentsMargins(Space.M, 10, Space.S, 10)
         column.setSpacing(2)
         column.addWidget(self._label)
         column.addWidget(self._value)

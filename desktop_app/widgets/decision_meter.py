@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from desktop_app.theme import Type, theme, ui_font
 
 Probabilities = NDArray[np.floating]  # (steps + 1, classes)
-HEIGHT, PAD, LETTER = 64, 4, 12
+HEIGHT, PAD, LETTER = 56, 7, 12
+SCALE = 34  # room at the right for what the height means
 RIVAL = 0.2  # a class that was ever as probable as this has a line
 
 
@@ -61,16 +62,14 @@ class DecisionMeter(QWidget):
 
     def _point(self, step: int, share: float) -> QPointF:
         last = max(len(self._probabilities) - 1, 1)
-        x = PAD + (self.width() - 2 * PAD) * step / last
+        x = PAD + (self.width() - PAD - SCALE) * step / last
         return QPointF(x, self.height() - PAD - (self.height() - 2 * PAD) * share)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = theme().colors
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(colors.color("border"), 1))
-        for share in (0.0, 1.0):
-            painter.drawLine(self._point(0, share), self._point(max(len(self._probabilities) - 1, 1), share))
+        self._paint_scale(painter)
         if not len(self._probabilities):
             return
         best = int(self._probabilities[-1].argmax())
@@ -80,6 +79,17 @@ class DecisionMeter(QWidget):
                 self._paint_rival(painter, int(rival))
         painter.setPen(QPen(colors.color("warm"), 1.5))
         painter.drawLine(self._point(self._step, 0), self._point(self._step, 1))
+
+    def _paint_scale(self, painter: QPainter) -> None:
+        """What the height of the area means."""
+        painter.setPen(QPen(theme().colors.color("border"), 1))
+        for share in (0.0, 1.0):
+            painter.drawLine(self._point(0, share), self._point(max(len(self._probabilities) - 1, 1), share))
+        painter.setFont(ui_font(Type.CAPTION))
+        painter.setPen(theme().colors.color("muted"))
+        for share, words in ((1.0, "100%"), (0.0, "0%")):
+            room = QRectF(0, self._point(0, share).y() - LETTER / 2, self.width(), LETTER)
+            painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words)
 
     def _line(self, label: int) -> QPainterPath:
         shares = self._probabilities[:, label].tolist()
@@ -117,5 +127,5 @@ class DecisionMeter(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if len(self._probabilities):
             last = len(self._probabilities) - 1
-            share = (event.position().x() - PAD) / max(self.width() - 2 * PAD, 1)
+            share = (event.position().x() - PAD) / max(self.width() - PAD - SCALE, 1)
             self.stepChosen.emit(round(min(max(share, 0.0), 1.0) * last))

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QApplication, QFrame, QScrollArea
 
 from desktop_app.widgets.image_grid import ImageGrid, Pixels
 from ml.images import grid
 
-SIDE, HEIGHT, MARGIN = 60, 54, 4
+SIDE, HEIGHT, MARGIN, GAP = 60, 54, 4, 6
+BAR = 12  # height of the scroll bar
 CORNER = 2  # images across and down that stand for all
 
 
@@ -30,9 +31,10 @@ class HistoryStrip(ImageGrid):
     """
 
     dragged = Signal(int)
+    moved = Signal(int)  # the keyboard's place
 
     def __init__(self) -> None:
-        super().__init__("What was drawn before", framed=False, margin=MARGIN, gap=6, leading=True)
+        super().__init__("What was drawn before", framed=False, margin=MARGIN, gap=GAP, leading=True)
         self.setFixedHeight(HEIGHT)
         self.setToolTip("What was drawn before: click to go back to it, with its settings, or drag it out as a file")
         self._pressed: QPoint | None = None
@@ -41,11 +43,13 @@ class HistoryStrip(ImageGrid):
     def set_history(self, thumbnails: Sequence[Pixels], shown: int | None) -> None:
         """Show what there is; `shown` is on the screen now."""
         self.setVisible(len(thumbnails) > 1)
-        room = max((self.width() + 6) // (HEIGHT - 2 * MARGIN + 6), 1)
-        self.first = max(len(thumbnails) - room, 0)
-        kept = thumbnails[self.first :]
-        self.set_images(np.stack(kept) if kept else None, max(len(kept), 1))
-        self.set_selected(None if shown is None or shown < self.first else shown - self.first)
+        self.setFixedWidth(2 * MARGIN + len(thumbnails) * (HEIGHT - 2 * MARGIN + GAP))
+        self.set_images(np.stack(thumbnails) if thumbnails else None, max(len(thumbnails), 1))
+        self.set_selected(shown)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        self.moved.emit(self._current)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._pressed = event.position().toPoint()
@@ -65,3 +69,41 @@ class HistoryStrip(ImageGrid):
         if self._pressed is not None:
             self._pressed = None
             super().mousePressEvent(event)
+
+
+class HistoryView(QScrollArea):
+    """The strip, as much of it as there is room for; new pictures come into sight, the wheel goes back to the old."""
+
+    def __init__(self, strip: HistoryStrip) -> None:
+        super().__init__()
+        self._strip = strip
+        self.setAccessibleName("History")
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(strip)
+        strip.moved.connect(self._show)
+        self.horizontalScrollBar().rangeChanged.connect(self._follow)
+        self.fit()
+
+    def fit(self) -> None:
+        """Be as high as what there is, or out of sight."""
+        self.setVisible(not self._strip.isHidden())
+        self.setFixedHeight(HEIGHT + (BAR if self._strip.width() > self.width() else 0))
+
+    def _follow(self, _low: int, high: int) -> None:
+        self.horizontalScrollBar().setValue(high)
+
+    def _show(self, index: int) -> None:
+        middle = self._strip.cell_rect(index).center().toPoint()
+        self.ensureVisible(middle.x(), middle.y(), HEIGHT, 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        way = event.angleDelta().y() or event.angleDelta().x()
+        bar = self.horizontalScrollBar()
+        bar.setValue(bar.value() - way)
+        event.accept()

@@ -21,6 +21,7 @@ from desktop_app.widgets.plot_button import PlotButton
 
 Numbers = NDArray[np.float64]
 REDRAW_MS = 50
+SCALE_TIPS = ("Losses at their true height", "Small losses spread out: each line is a multiple of the one below")
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 
 
@@ -59,11 +60,13 @@ class _Run:
 
 
 class _Axis(pg.AxisItem):
-    """Tick numbers as a person writes them: 1,500 and 0.25."""
+    """Tick numbers as a person writes them: 1,500 and 0.25; there are no half steps."""
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         if self.logMode:
             return self.logTickStrings(values, scale, spacing)
+        if self.orientation == "bottom":
+            return [f"{value:,.0f}" if value == round(value) else "" for value in values]
         return [f"{value:,.0f}" if abs(value) >= 10 else f"{value:.4g}" for value in values]
 
     def logTickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
@@ -86,7 +89,7 @@ class LossPlot(Card):
         self._timer.setInterval(REDRAW_MS)
         self._timer.timeout.connect(self._redraw)
         self._verdict = ElidedLabel("", "muted")
-        self.scale = Segmented((("linear", "linear"), ("log", "log")), name="Loss axis")
+        self.scale = Segmented((("linear", "linear"), ("log", "log")), name="Loss axis", tips=SCALE_TIPS)
         self._readout = Label("", "small")
         self._empty = Label("The loss appears here once a model is learning", "muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -114,6 +117,7 @@ class LossPlot(Card):
         self._plot.setBackground(None)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._plot.setAccessibleName("Loss curve")
+        self._plot.setToolTip("How far the guesses are off: thin line for each batch, thick line smoothed")
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
         self._plot.setMouseEnabled(False, False)
@@ -131,6 +135,7 @@ class LossPlot(Card):
             axis.setZValue(-1000)  # grid lines lie under the curves
             axis.setStyle(tickLength=0, tickTextOffset=8, maxTickLevel=0)
         self._plot.getAxis("left").setWidth(48)
+        self._plot.getAxis("bottom").setLabel("training step")
 
     # ---- runs
 
@@ -161,6 +166,11 @@ class LossPlot(Card):
                 self._plot.removeItem(item)
             self._mark_stale()
 
+    def rename_run(self, old: str, new: str) -> None:
+        """Call a run by another name; it stays as it is shown."""
+        if old in self._runs:
+            self._runs = {new if name == old else name: run for name, run in self._runs.items()}
+
     def clear(self) -> None:
         for name in list(self._runs):
             self.remove_run(name)
@@ -190,7 +200,7 @@ class LossPlot(Card):
             palette, used = len(theme().colors.plots), {run.raw.zValue() for run in self._runs.values()}
             number = next(n for n in range(len(used) + 1) if -n - 1 not in used)
             raw, smooth = pg.PlotDataItem(connect="finite"), pg.PlotDataItem(connect="finite", antialias=True)
-            held_out = pg.PlotDataItem(symbol="o", symbolSize=6, pen=None, pxMode=True)
+            held_out = pg.PlotDataItem(symbol="o", pen=None, pxMode=True)
             raw.setZValue(-number - 1)
             for item in (raw, smooth, held_out):
                 self._plot.addItem(item)
@@ -219,6 +229,11 @@ class LossPlot(Card):
     def _mark_stale(self) -> None:
         if not self._timer.isActive() and self.isVisible():
             self._timer.start()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._restyle()
+        return super().event(event)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -267,10 +282,12 @@ class LossPlot(Card):
         run.color = QColor(plots[int(-run.raw.zValue() - 1) % len(plots)])
         faint = QColor(run.color)
         faint.setAlpha(120)
-        run.raw.setPen(pg.mkPen(faint, width=1))
-        run.held_out.setSymbolPen(pg.mkPen(run.color, width=1.4))
+        sharp = self.devicePixelRatioF()  # of which pens and symbols know nothing
+        run.raw.setPen(pg.mkPen(faint, width=sharp))
+        run.held_out.setSymbolPen(pg.mkPen(run.color, width=1.4 * sharp))
         run.held_out.setSymbolBrush(theme().colors.color("card"))
-        run.smooth.setPen(pg.mkPen(run.color, width=2.2, style=run.dash))
+        run.held_out.setSymbolSize(6 * sharp)
+        run.smooth.setPen(pg.mkPen(run.color, width=2.2 * sharp, style=run.dash))
 
     def _restyle(self) -> None:
         colors = theme().colors
@@ -280,7 +297,8 @@ class LossPlot(Card):
             axis.setTickPen(pg.mkPen(colors.color("border"), width=1))
             axis.setTextPen(pg.mkPen(colors.color("muted")))
             axis.setTickFont(ui_font(Type.CAPTION))
-        self._cursor.setPen(pg.mkPen(colors.color("warm"), width=1))
+            axis.label.setFont(ui_font(Type.CAPTION))
+        self._cursor.setPen(pg.mkPen(colors.color("warm"), width=self.devicePixelRatioF()))
         for run in self._runs.values():
             self._color(run)
 

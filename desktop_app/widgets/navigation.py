@@ -9,9 +9,11 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QProgressBar, Q
 from desktop_app.icons import paint_icon
 from desktop_app.theme import RAIL_WIDTH, STATUS_HEIGHT, Space, Type, theme, ui_font
 from desktop_app.widgets.basics import Button, ElidedLabel, Mark
+from desktop_app.widgets.time_left import TimeLeft
 
 Page = tuple[str, str, str]  # key, word, icon
 SLOTS = 1000  # resolution of the progress bar
+BAR_WIDTH, JOB_WIDTH = 96, 260  # of the bar; of the words beside it, which others make room for
 
 
 class RailButton(Button):
@@ -99,12 +101,15 @@ class StatusBar(QFrame):
         self._device, self._model = ElidedLabel("", "small"), ElidedLabel("", "small")
         self._why = Button("What can I do?", kind="link", tip="Why this device is used, and what can be done")
         self._why.hide()
+        self._memory = ElidedLabel("", "small")
+        self._left = TimeLeft()
         self._job = ElidedLabel("", "small")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setFixedWidth(120)
+        self._bar.setFixedWidth(BAR_WIDTH)
         self._bar.setAccessibleName("Progress")
-        self._stop = Button("Stop", "stop-fill", kind="flat", name="Stop the running job")
+        self._stop = Button("Stop", "stop-fill", kind="flat", name="Stop the running job",
+                            tip="Stop what is being done; what is there stays (Ctrl+.)")  # fmt: skip
         self._stop.setIconSize(QSize(15, 11))
         line = QHBoxLayout(self)
         line.setContentsMargins(14, 0, Space.M, 0)
@@ -113,6 +118,8 @@ class StatusBar(QFrame):
             line.addWidget(widget)
         line.addSpacing(Space.S)
         line.addWidget(self._model)
+        line.addSpacing(Space.S)
+        line.addWidget(self._memory)
         line.addStretch(1)
         for widget in (self._job, self._bar, self._stop):
             line.addWidget(widget)
@@ -129,9 +136,19 @@ class StatusBar(QFrame):
     def set_model(self, text: str) -> None:
         self._model.set_text(text)
 
+    def set_memory(self, text: str) -> None:
+        """How much memory is in use."""
+        self._memory.set_text(text)
+        self._memory.setMinimumWidth(self._memory.sizeHint().width())
+
+    def memory_text(self) -> str:
+        return self._memory.full_text()
+
     def set_job(self, text: str, progress: float | None = None, *, stoppable: bool = True) -> None:
-        """The running job; `progress` from 0 to 1, or None while it is not known."""
-        self._job.set_text(text)
+        """The running job; `progress` from 0 to 1, or None while it is not known. Says how long it still takes."""
+        left = "" if text.endswith(" left") else self._left.words(text, progress)
+        self._job.set_text(f"{text} · {left}" if left else text)
+        self._job.setMinimumWidth(min(self._job.sizeHint().width(), JOB_WIDTH))
         self._bar.setRange(0, 0 if progress is None and not theme().reduced_motion else SLOTS)
         self._bar.setValue(round(SLOTS * (progress or 0)))
         for widget in (self._job, self._bar):

@@ -26,8 +26,10 @@ class PreviewStrip(QWidget):
         self._columns = columns
         self._previews: list[tuple[int, Pixels]] = []
         self.grid = ImageGrid("Previews", margin=MARGIN, gap=GAP)
+        self.grid.setToolTip("What the model draws from the same noise; click a digit for its way out of the noise")
         self.grid.set_empty_text("Previews appear here while a model learns")
         self.slider = Slider("Preview")
+        self.slider.setToolTip("Back to an earlier preview: the same noise, a younger network")
         self.label = Label("", "small")
         self.label.setMinimumWidth(76)
         self.label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -35,9 +37,11 @@ class PreviewStrip(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.XS)
         column.addWidget(self.grid)
+        self._way = QWidget()
         line = row(self.slider, self.label)
         line.setStretch(0, 1)
-        column.addLayout(line)
+        self._way.setLayout(line)
+        column.addWidget(self._way)
         self.slider.valueChanged.connect(self._show)
         self.grid.cellClicked.connect(self.cellClicked)
         self.clear()
@@ -47,7 +51,7 @@ class PreviewStrip(QWidget):
         self._previews.clear()
         with QSignalBlocker(self.slider):
             self.slider.setRange(0, 0)
-        self.slider.setEnabled(False)
+        self._way.hide()
         self.label.setText("")
         self.grid.set_images(None)
         self._fit()
@@ -60,6 +64,7 @@ class PreviewStrip(QWidget):
             self.slider.setRange(0, len(self._previews) - 1)
             if follow:
                 self.slider.setValue(len(self._previews) - 1)
+        self._way.show()
         self.slider.setEnabled(len(self._previews) > 1)
         self.slider.update()
         if follow:

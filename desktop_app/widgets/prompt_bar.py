@@ -12,6 +12,7 @@ from desktop_app.theme import FIELD_HEIGHT, Space, Type, ui_font
 from desktop_app.widgets.basics import Button, Label, restyle, row
 from desktop_app.widgets.controls import Segmented
 
+CHIP_GAP = 3
 MAX_SEED = 2**53 - 1  # what a SampleRequest accepts
 BUTTON_WIDTH, ANYWAY_WIDTH = 104, 132
 READING_HEIGHT = 32  # two lines: an error takes more than one in a narrow window
@@ -55,6 +56,7 @@ class SeedBox(QFrame):
         line.addWidget(self.die)
         line.addWidget(Label("Seed", "muted"))
         line.addWidget(self.edit)
+        line.addStretch(1)
         self.die.clicked.connect(lambda: self._take(random.randrange(10_000)))
         self.edit.editingFinished.connect(self.take_typed)
         self.set_seed(seed)
@@ -107,6 +109,7 @@ class PromptBar(QWidget):
         self.edit.setProperty("kind", "prompt")
         self.edit.setPlaceholderText(EXAMPLES["class"])
         self.edit.setAccessibleName("Prompt")
+        self.edit.setToolTip("What to draw: one row of the grid; Enter draws it")
         self.edit.setMaxLength(500)
         self.edit.setFixedHeight(FIELD_HEIGHT)
         self.seed_box = SeedBox(seed)
@@ -123,7 +126,7 @@ class PromptBar(QWidget):
         top = row(self.edit, self.seed_box, self.button)
         top.setStretch(0, 1)
         column.addLayout(top)
-        below = row(*self.chips, spacing=Space.XS)
+        below = row(*self.chips, spacing=CHIP_GAP)
         below.addSpacing(Space.XS)
         below.addWidget(self._lead)
         below.addWidget(self._reading, 1)
@@ -138,7 +141,7 @@ class PromptBar(QWidget):
 
     def _chip(self, text: str, prompt: str) -> Button:
         button = Button(text, kind="chip", name=f"Digit {text}", tip=f"Draw {text}; with Shift, add it to the prompt")
-        button.setFixedSize(24 if len(text) == 1 else 38, 24)
+        button.setFixedSize(23 if len(text) == 1 else 36, 24)
         button.clicked.connect(lambda: self._chip_clicked(prompt))
         return button
 

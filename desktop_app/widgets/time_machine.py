@@ -31,6 +31,7 @@ class TimeMachine(Card):
         self.slider.setToolTip("Back to an earlier preview: the same noise, a younger network")
         self.strip = ImageGrid("Its way from noise to image", framed=False, margin=0, gap=4)
         self.strip.setFixedHeight(STRIP_HEIGHT)
+        self.strip.setToolTip("One digit out of the noise, step by step, by the network as it was at that preview")
         self.strip.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 10, 14, 10)

@@ -50,7 +50,14 @@ class Timeline(Card):
         self.loop_button = Button(kind="tool", name="Loop", tip="Begin again at the end")
         self.loop_button.setCheckable(True)
         self.loop_button.setIcon(icon("repeat-bold", "muted", "accent"))
+        self.back_button = Button(
+            kind="tool", name="One step back", tip="One step back, towards the noise (left arrow)"
+        )
+        self.back_button.setIcon(icon("caret-left-bold"))
+        self.on_button = Button(kind="tool", name="One step on", tip="One step on, towards the image (right arrow)")
+        self.on_button.setIcon(icon("caret-right-bold"))
         self.slider = Slider("Step")
+        self.slider.setToolTip("The way from noise to image: drag to any step that was computed")
         self.label = Label("no steps yet", "muted")
         self.speed = Combo("Speed")
         for text, factor in SPEEDS:
@@ -61,6 +68,8 @@ class Timeline(Card):
         self.curve = NoiseCurve(self.slider)
         self._arrange()
         self.play_button.clicked.connect(lambda: self.toggle_play())
+        self.back_button.clicked.connect(lambda: self.go(-1))
+        self.on_button.clicked.connect(lambda: self.go(1))
         self.slider.valueChanged.connect(self._moved)
         self.slider.actionTriggered.connect(lambda _action: self.pause())  # a hand on the slider stops the film
         self.slider.sliderPressed.connect(self.pause)
@@ -78,7 +87,8 @@ class Timeline(Card):
         grid.setVerticalSpacing(6)
         for column, widget in enumerate((self.play_button, self.loop_button, self.slider, self.view, self.speed)):
             grid.addWidget(widget, 0, column)
-        grid.addWidget(self.curve, 1, 2)
+        for column, widget in enumerate((self.back_button, self.on_button, self.curve)):
+            grid.addWidget(widget, 1, column)
         grid.addWidget(self.label, 1, 3, 1, 2)
         grid.setColumnStretch(2, 1)
 
@@ -131,6 +141,11 @@ class Timeline(Card):
     def set_step(self, step: int) -> None:
         """Go to a step, or as near to it as has been computed."""
         self.slider.setValue(max(0, min(step, self._reached)))
+
+    def go(self, steps: int) -> None:
+        """So many steps on, or back, by hand."""
+        self.pause()
+        self.set_step(self.step + steps)
 
     # ---- playing
 
@@ -194,8 +209,7 @@ class Timeline(Card):
         if event.key() == Qt.Key.Key_Space:
             self.toggle_play()
         elif event.key() in steps:
-            self.pause()
-            self.set_step(self.step + steps[Qt.Key(event.key())])
+            self.go(steps[Qt.Key(event.key())])
         else:
             super().keyPressEvent(event)
 
@@ -213,7 +227,7 @@ class Timeline(Card):
             text = "waiting for noise …" if self._last else "no steps yet"
         else:
             noise = self._noise.get(self.step)
-            text = f"step {self.step} of {self._steps}" + (f" · noise {noise:.2f}" if noise is not None else "")
+            text = f"step {self.step} of {self._steps}" + (f" · {noise:.0%} noise" if noise is not None else "")
         self.label.setText(text)
         self.slider.setAccessibleDescription(text)
 

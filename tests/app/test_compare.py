@@ -115,7 +115,7 @@ def test_ctrl_e_exports_the_comparison(
 ) -> None:
     compared(panel, qtbot)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "figure.png"), ""))
-    with qtbot.waitSignal(panel._compare.exported, timeout=WAIT_MS):
+    with qtbot.waitSignal(panel._session.message, timeout=WAIT_MS):
         qtbot.keyClick(window, Key.Key_E, Qt.KeyboardModifier.ControlModifier)
     assert (tmp_path / "figure.png").stat().st_size > 0 and window.rail.page() == "compare"
 
@@ -171,6 +171,15 @@ def test_a_run_is_compared_with_what_it_was_before(panel: ComparePanel, home: Pa
     assert [cell.request.model for cell in compare.cells[::2]] == ["mine@8", "mine"]
 
 
+def test_a_model_of_another_name_takes_its_place(window: MainWindow) -> None:
+    compare = window.session.compare
+    compare.change(model="tiny", lanes=[{"model": "tiny"}, {"model": "digits"}])
+    compare.set_values("model", "tiny@8, digits, tiny")
+    compare.replace_model("tiny", "mine")
+    assert compare.values("model") == "mine@8, digits, mine" and compare.settings.model == "mine"
+    assert [lane.model for lane in compare.settings.lanes] == ["mine", "digits"]
+
+
 def test_everything_on_offer_has_values_to_begin_with() -> None:
     assert all(len(parse(field, values).values) > 1 for field, values in VALUES.items())
 
@@ -206,7 +215,7 @@ def test_the_figure_is_exported_and_copied(
     assert not panel.export_button.isEnabled() and not panel.copy_button.isEnabled()
     compared(panel, qtbot)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "figure"), ""))
-    with qtbot.waitSignal(panel._compare.exported, timeout=WAIT_MS):
+    with qtbot.waitSignal(panel._session.message, timeout=WAIT_MS):
         panel.export_button.click()
     panel.copy_button.click()
     copied = QGuiApplication.clipboard().image()
@@ -232,12 +241,38 @@ def test_lanes_race_in_lockstep_and_can_be_scrubbed(panel: ComparePanel, qtbot: 
         view.timeline.slider.setValue(position)
         for lane, step in enumerate(steps):
             assert np.array_equal(view.lanes[lane].grid.images(), race.frames[lane][step].x_t)
-    assert "4 calls" in view.lanes[0].state.full_text() and race.fastest is not None
+    assert view.lanes[0].verdict.full_text().startswith("4 network calls · ") and race.fastest is not None
     assert view.lanes[race.fastest].state.full_text().endswith("fastest")
+    for lane, cell in zip(view.lanes, race.cells, strict=False):
+        assert cell and lane.verdict.full_text().endswith(f"{cell.right:.0%} right")
     view.timeline.view.button("clean").click()
     view.timeline.slider.setValue(1)
     assert np.array_equal(view.lanes[0].grid.images(), race.frames[0][1].x0_hat)
-    assert view.lanes[0].state.full_text() == "step 1 of 4"
+    assert view.lanes[0].state.full_text() == "step 1 of 4" and not view.lanes[0].verdict.full_text()
+
+
+def test_ctrl_e_exports_the_race_as_it_is_shown(
+    panel: ComparePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, asked = tmp_path / "race.png", []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *given: (asked.append(given), (str(path), ""))[1])
+    panel._compare.change(mode="race", lanes=QUICK)
+    assert not panel.export_button.isEnabled()
+    qtbot.keyClick(window, Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    assert not asked and window.rail.page() == "compare"
+    panel.go.click()
+    qtbot.waitUntil(lambda: not panel._race.busy, timeout=WAIT_MS)
+    panel.lanes.timeline.set_step(2)
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+        qtbot.keyClick(window, Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    assert asked[0][2].endswith("noiseloom-race.png") and window.rail.page() == "compare"
+    with Image.open(path) as picture:
+        early = np.asarray(picture)
+    panel.lanes.timeline.set_step(4)
+    panel.copy_button.click()
+    copied = QGuiApplication.clipboard().image()
+    assert copied.width() > 3 * 56 and copied.height() == early.shape[0]
+    assert (early > 0).sum() != (np.asarray(panel._figure()()) > 0).sum()
 
 
 def test_space_and_arrows_move_the_race(panel: ComparePanel, window: MainWindow, qtbot: QtBot) -> None:
@@ -269,7 +304,8 @@ def test_lanes_are_added_changed_and_taken_away(panel: ComparePanel, qtbot: QtBo
     assert compare.settings.lanes[3].sampler == "heun" and compare.settings.lanes[3].steps == 3
     editor.model.valueChanged.emit("digits")
     assert compare.settings.lanes[3].sampler == "dpm++" and compare.settings.lanes[3].guidance == 1.3
-    assert panel.lanes.lanes[3].name.full_text() == "10 steps, DPM-Solver++ 2M"
+    assert panel.lanes.lanes[3].name.full_text() == "DPM-Solver++ 2M"
+    assert panel.lanes.lanes[3].more.full_text() == "10 steps, digits, w = 1.3"
     editor.remove_button.click()
     editor.which.button("0").click()
     editor.remove_button.click()

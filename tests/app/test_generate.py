@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
 from desktop_app.panels.generate import GeneratePanel, with_ending
-from desktop_app.session.generate import Generate
+from desktop_app.session.generate import HISTORY, Generate
 from desktop_app.settings import AppSettings, GenerateSettings
 from desktop_app.theme import theme
 from desktop_app.widgets.decision_meter import decided_at
@@ -196,7 +196,7 @@ def test_a_verdict_that_differs_from_what_was_asked_is_marked(panel: GeneratePan
     panel.timeline.set_step(2)
     assert panel.grid._captions == []  # the judge has read the finished images only
     panel.grid.cellClicked.emit(4)
-    assert "reads 9 · 99" in panel.digit.text.text()
+    assert "reads 9, 99" in panel.digit.text.text()
 
 
 def test_a_picture_of_the_strip_leads_to_its_step(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
@@ -208,6 +208,43 @@ def test_a_picture_of_the_strip_leads_to_its_step(panel: GeneratePanel, generate
     qtbot.mouseClick(panel.digit.strip, Qt.MouseButton.LeftButton, pos=place)
     assert panel.timeline.step == generate.trajectory.strip_steps(8)[1] == 1
     assert np.array_equal(panel.digit.large.images()[0], generate.frames[1].x_t[2])
+
+
+def test_buttons_go_step_by_step_and_a_click_makes_the_digit_as_large_as_there_is_room(
+    panel: GeneratePanel, generate: Generate, qtbot: QtBot
+) -> None:
+    timeline, last = panel.timeline, generate.trajectory.steps
+    timeline.set_step(last)
+    timeline.on_button.click()
+    assert timeline.step == last
+    timeline.back_button.click()
+    assert timeline.step == last - 1 and timeline.label.text().endswith("% noise")
+    panel.grid.cellClicked.emit(3)
+    for shown in (3, len(generate.sampled.images) if generate.sampled else 0):
+        qtbot.mouseClick(panel.digit.large, Qt.MouseButton.LeftButton, pos=panel.digit.large.rect().center())
+        assert len(panel.grid.images()) == shown
+    assert panel.grid.selected() == 3
+    small = panel.digit.large.width()
+    panel.resize(1800, 1000)
+    assert panel.digit.large.width() > 2 * small
+    panel.resize(950, 620)
+    assert panel.digit.large.width() == small
+
+
+def test_the_whole_history_is_within_reach(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+    first = generate.trajectory
+    generate.history.extend([first] * HISTORY)
+    panel._show_history()
+    view, strip = panel.history_view, panel.history
+    panel.window().resize(1024, 700)
+    bar = view.horizontalScrollBar()
+    qtbot.waitUntil(lambda: view.isVisible() and bar.maximum() > 0 and bar.value() == bar.maximum())
+    assert len(strip.images()) == HISTORY and strip.width() > view.width()
+    strip.setFocus()
+    qtbot.keyClick(strip, Qt.Key.Key_Home)
+    assert bar.value() == 0
+    qtbot.keyClick(strip, Qt.Key.Key_End)
+    assert bar.value() == bar.maximum()
 
 
 def test_a_long_way_is_shown_in_few_pictures(generate: Generate) -> None:
@@ -362,10 +399,19 @@ def test_a_dialog_that_is_cancelled_writes_nothing(
 
 
 def test_the_nearest_training_image_stands_beside_a_digit(
-    panel: GeneratePanel, generate: Generate, window: MainWindow, qtbot: QtBot, mnist_root: Path
+    panel: GeneratePanel,
+    generate: Generate,
+    window: MainWindow,
+    qtbot: QtBot,
+    mnist_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from ml import data
 
+    monkeypatch.delenv("NOISELOOM_DATA", raising=False)
+    with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
+        panel.grid.cellClicked.emit(1)
+    assert panel.digit.likeness.text() == "MNIST is not here" and not panel.digit.nearest.isVisibleTo(panel)
     window.session.train.data_root = mnist_root
     with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
         panel.grid.cellClicked.emit(2)
@@ -587,7 +633,7 @@ def test_one_sees_when_a_digit_is_decided_and_what_guidance_does(opened: Opener,
     panel.grid.cellClicked.emit(0)
     assert panel.digit.meter.isVisibleTo(panel) and "a 4 from step" in panel.digit.meter.accessibleName()
     meter = panel.digit.meter
-    qtbot.mouseClick(meter, Qt.MouseButton.LeftButton, pos=QPoint(meter.width() // 2, 20))
+    qtbot.mouseClick(meter, Qt.MouseButton.LeftButton, pos=meter._point(4, 0.5).toPoint())
     assert panel.timeline.step == 4
     panel.timeline.view.button("xray").click()
     until(qtbot, lambda: generate.trajectory.rays.get(0) is not None)

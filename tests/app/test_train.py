@@ -263,6 +263,22 @@ def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPanel, q
     until(qtbot, lambda: train_of(panel).state == "done")
 
 
+def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPanel, qtbot: QtBot) -> None:
+    train, name = train_of(panel), learn(panel, qtbot)
+    library, color = panel._session.library, panel.plot.color_of(name)
+    library.change(chosen=name)
+    with qtbot.waitSignal(panel._session.ready, timeout=WAIT_MS):
+        library.rename("mine")
+    assert train.name == "mine" and train.folder and train.folder.exists() and panel.title.full_text() == "Mine"
+    assert panel.plot.runs() == ["mine"] and panel.plot.color_of("mine") == color
+    assert list(panel._run_rows) == ["mine"] and panel._run_rows["mine"].button.text() == "Mine"
+    until(qtbot, lambda: library.card is not None and library.card.name == "mine")
+    with qtbot.waitSignal(panel._session.ready, timeout=WAIT_MS):
+        library.delete()
+    assert not panel.plot.runs() and not panel._run_rows and panel.runs.isHidden() and not train.can_draw
+    assert panel.title.full_text() == "Train your own model" and panel.stats["step"].value() == "–"
+
+
 def test_a_run_that_was_kept_is_gone_on_with_by_its_button(panel: TrainPanel, qtbot: QtBot) -> None:
     train, name = train_of(panel), learn(panel, qtbot)
     assert train.last is not None and panel.subtitle.full_text().startswith("Stopped and kept: ")
@@ -327,12 +343,6 @@ def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_p
     pick(panel.setup.data, "synthetic")
     until(qtbot, lambda: train._job is None)
     learn(panel, qtbot)
-
-
-def test_numbers_find_room_on_a_wide_page_only(panel: TrainPanel) -> None:
-    assert panel.stats["norm"].isVisible()
-    panel.resize(952, 628)
-    assert not panel.stats["norm"].isVisible()
 
 
 def test_the_curve_is_put_in_words(qtbot: QtBot) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.app import ErrorHooks
@@ -19,6 +19,7 @@ from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings, load_settings
 from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button
+from desktop_app.widgets.time_left import TimeLeft
 from ml import export
 from ml.checkpoint import STATE_FILE, load_state_header
 from ml.config import SampleRequest
@@ -237,6 +238,98 @@ def test_a_change_of_settings_can_be_undone(window: MainWindow, qtbot: QtBot) ->
     generate.undo()
     until(qtbot, lambda: generate.request and generate.request.steps == 4)
     drawn(window, qtbot)
+
+
+def test_ctrl_z_acts_on_the_page_that_is_looked_at(window: MainWindow, qtbot: QtBot) -> None:
+    session, undo = window.session, Qt.Key.Key_Z
+    drawn = session.generate.settings
+    session.generate.change(guidance=3.0, live=False)
+
+    def press_undo() -> None:
+        qtbot.keyClick(window, undo, Qt.KeyboardModifier.ControlModifier)
+
+    for page, owner, changes in (
+        ("train", session.train, {"minutes": 7.0}),
+        ("compare", session.compare, {"rows": "eta"}),
+    ):
+        window.rail.set_page(page)
+        before = owner.settings
+        for key, value in changes.items():
+            session.undo._changed_at = 0.0
+            owner.change(**{key: value})
+        assert owner.settings != before
+        press_undo()
+        assert owner.settings == before
+        press_undo()
+        assert owner.settings == before
+    window.rail.set_page("draw")
+    session.draw.begin_stroke()
+    session.draw.dab(5, 5)
+    press_undo()
+    assert session.draw.empty and session.generate.settings.guidance == 3.0
+    window.rail.set_page("generate")
+    press_undo()
+    assert session.generate.settings == drawn
+
+
+def test_undo_takes_a_race_of_other_lanes_off_the_page(window: MainWindow, qtbot: QtBot) -> None:
+    race, compare = window.session.race, window.session.compare
+    compare.change(mode="race", digits="7", lanes=[{"model": "tiny", "steps": 2}, {"model": "tiny", "steps": 1}])
+    race.start()
+    until(qtbot, lambda: not race.busy)
+    assert race.reached == 2
+    window.session.undo._changed_at = 0.0
+    race.add_lane()
+    assert not race.requests and len(compare.settings.lanes) == 3
+    window.rail.set_page("compare")
+    qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert len(compare.settings.lanes) == 2 and not race.requests
+
+
+def dragged(path: Path) -> QMimeData:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    return data
+
+
+def test_a_file_over_the_window_is_told_that_it_can_be_dropped(window: MainWindow, tmp_path: Path) -> None:
+    window.show()
+    hint, data = window.drop_hint, dragged(tmp_path / "grid.png")
+    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    assert hint.isHidden()
+    enter = QDragEnterEvent(QPoint(50, 50), copy, data, left, none)
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted() and hint.isVisible() and hint.accessibleName().startswith("Drop grid.png: ")
+    assert hint.size() == window.size()
+    QApplication.sendEvent(window, QDragLeaveEvent())
+    assert hint.isHidden()
+    nothing = QMimeData()
+    empty = QDragEnterEvent(QPoint(50, 50), copy, nothing, left, none)
+    empty.ignore()
+    QApplication.sendEvent(window, empty)
+    assert not empty.isAccepted() and hint.isHidden()
+    window.rail.set_page("draw")
+    QApplication.sendEvent(window, QDragEnterEvent(QPoint(50, 50), copy, data, left, none))
+    assert "draw on" in hint.accessibleName()
+    QApplication.sendEvent(window, QDropEvent(QPointF(50, 50), copy, data, left, none))
+    assert hint.isHidden()
+
+
+def test_the_status_bar_says_how_much_memory_is_in_use(window: MainWindow) -> None:
+    window._show_memory()
+    number, unit, _ = window.status.memory_text().split(" ", 2)
+    assert unit in ("MB", "GB") and 50 < float(number) * (1000 if unit == "GB" else 1) < 20_000
+
+
+def test_what_tells_how_far_it_is_is_told_how_long_it_takes() -> None:
+    left = TimeLeft()
+    assert left.words("Comparing, cell 1 of 16", 0.0, now=10.0) == ""
+    assert left.words("Comparing, cell 2 of 16", 0.1, now=11.0) == ""  # too soon to say
+    assert left.words("Comparing, cell 5 of 16", 0.25, now=15.0) == "15 s left"
+    assert left.words("Drawing 10 digits", 0.5, now=16.0) == ""  # something else
+    assert left.words("Drawing 10 digits", 0.75, now=26.0) == "10 s left"
+    assert left.words("Drawing 10 digits", 0.1, now=27.0) == ""  # the same anew
+    assert left.words("Reading", None, now=60.0) == ""
 
 
 def test_motion_can_be_switched_off_and_on(window: MainWindow, qtbot: QtBot) -> None:

@@ -52,7 +52,8 @@ def test_what_is_asked_for(text: str, labels: tuple[int, ...]) -> None:
     understood = understand(text)
     assert understood.labels == labels
     assert understood.columns == len(labels)
-    assert understood.reading == f"{' '.join(map(str, labels))}, by class"
+    listed = "0 to 9" if labels == ALL else " ".join(map(str, labels))
+    assert understood.reading == f"{listed}, by class"
 
 
 @pytest.mark.parametrize(
