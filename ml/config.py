@@ -257,6 +257,7 @@ class TrainConfig(Description):
     codec_from: str = Field(default="", description="the autoencoder's model, for diffusion in its latent")
     reader_from: str = Field(default="", description="the CLIP's model, for diffusion that is told in words")
     teacher_from: str = Field(default="", description="the diffusion model that a few-step student is distilled from")
+    teacher_guidance: float = Field(default=0.0, ge=0, le=15, description="w the teacher is guided by; 0: its own")
     estimates_from: str = Field(default="", description="the diffusion model whose estimates a CLIP learns to read too")
     weighting: Literal["none", "min-snr"] = "none"
     time_mean: float = Field(default=0.0, description="flow: logit-normal times, mean of log(sigma/alpha) ...")

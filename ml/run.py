@@ -23,8 +23,6 @@ from ml.checkpoint import (
     halved,
     load_model,
     load_state,
-    optimizer_tensors,
-    restore_optimizer,
     save,
 )
 from ml.config import DRAWING, NO_LABEL, ModelConfig, SampleRequest, TrainConfig
@@ -38,7 +36,7 @@ from ml.loss_curve import LossCurve
 from ml.losses import Noised
 from ml.models import build
 from ml.objectives import objective_of, parts
-from ml.optim import Optimizer, lr_factor
+from ml.optim import Learner, lr_factor, under
 from ml.run_folder import RunFolder
 from ml.tables import NOISE_LEVELS
 
@@ -85,8 +83,9 @@ class Run:
             fit(network, load_model(library.find(config.teacher_from))[1], config.teacher_from)
         self.network = network.to(where).to(memory_format=torch.channels_last)
         self.ema = PowerEma(self.network, config.ema_gamma)
-        self.optimizer = Optimizer(self.network, config)
+        self.learner = Learner(self.network, config)
         self.objective = objective_of(config, dataset, where)
+        self.learners = {"": self.learner, **self.objective.learners}
         self._held_out = objective_of(config, held_out, where) if held_out else None
         self._held_out_count = len(held_out) if held_out else 0
         self.rng = torch.Generator(where).manual_seed(config.seed)
@@ -165,10 +164,8 @@ class Run:
 
     def _advance(self) -> None:
         loss = self._backward_as_memory_allows()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.grad_clip or math.inf)
         lr = self.lr * lr_factor(self.config, self.progress)
-        self.optimizer.step(lr)
-        self.network.zero_grad(set_to_none=True)
+        norm = self.learner.step(lr)
         self.step += 1
         self.ema.update(self.network, self.step)
         self._fresh.append((lr, loss, norm.detach()))
@@ -363,20 +360,17 @@ class Run:
     def _tensors(self) -> dict[str, Tensor]:
         """All that a resumed run needs, by name."""
         tensors = {"rng": self.rng.get_state(), "rng.dropout": self._dropout_rng()}
-        tensors |= {f"net.{name}": tensor for name, tensor in self.network.state_dict().items()}
         tensors |= {f"ema.{name}": tensor for name, tensor in self.ema.network.state_dict().items()}
-        for prefix, part in self.optimizer.parts.items():
-            tensors |= optimizer_tensors(part, prefix)
+        for prefix, learner in self.learners.items():
+            tensors |= {f"{prefix}{name}": tensor for name, tensor in learner.tensors().items()}
         return tensors
 
     def restore(self) -> None:
         """Go on from the folder's checkpoint; raises BadFile."""
         path = self.folder / STATE_FILE
         state, tensors = load_state(path)
-        for part in self.optimizer.parts.values():
-            part.state.clear()
-        if state.step:
-            self._fill_optimizer()
+        for learner in self.learners.values():
+            learner.clear(stepped=state.step > 0)
         expected = self._tensors()
         if "rng" in tensors and tensors["rng"].shape != expected["rng"].shape:
             raise BadFile(
@@ -384,10 +378,9 @@ class Run:
                 "Resume it with the --device it was trained on; its model can be sampled everywhere.",
             )
         agree(expected, tensors, str(path))
-        self.network.load_state_dict(_under("net.", tensors))
-        self.ema.network.load_state_dict(_under("ema.", tensors))
-        for prefix, part in self.optimizer.parts.items():
-            restore_optimizer(part, tensors, prefix)
+        self.ema.network.load_state_dict(under("ema.", tensors))
+        for prefix, learner in self.learners.items():
+            learner.restore(under(prefix, tensors))
         try:
             self.rng.set_state(tensors["rng"])
             self._set_dropout_rng(tensors["rng.dropout"])
@@ -409,13 +402,6 @@ class Run:
         self.network.zero_grad(set_to_none=True)
         self.restore()
         self.slowed, self.parts = slowed, split
-
-    def _fill_optimizer(self) -> None:
-        """A step of no length, after which the optimiser's state has the names and shapes of a saved one."""
-        for parameter in self.network.parameters():
-            parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
-        self.optimizer.step(lr=0.0)
-        self.network.zero_grad(set_to_none=True)
 
     def _dropout_rng(self) -> Tensor:
         where = self.device.torch_device
@@ -443,7 +429,3 @@ class LossByNoise:
         self._sums.zero_()
         means = (total / count if count else math.nan for total, count in zip(sums, counts, strict=True))
         return tuple(means) if any(counts) else ()
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

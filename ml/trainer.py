@@ -170,6 +170,8 @@ def _held_out(
     config: TrainConfig, root: Path | None, control: RunControl
 ) -> Generator[Progress, None, data.Dataset | None]:
     """Some images that are not trained on; None where there are none to be had, which stops no training."""
+    if config.teacher_from:
+        return None  # a student learns from its teacher, and its loss says nothing of images
     try:
         with closing(data.loading(config.data, root, "test", form_for(config.model))) as loading:
             while not control.cancelled:

@@ -46,8 +46,8 @@ class Condition(nn.Module):
 
 
 def embeddings(count: int, width: int) -> nn.Embedding:
-    """nn.Embedding; on "meta", where a network is built for its shapes alone, without random numbers: torch would import
-    its compiler for them, which takes seconds."""
+    """nn.Embedding, without random numbers on "meta", where a network is built for its shapes alone: for those, torch
+    would import its compiler, which takes seconds."""
     table = nn.Embedding.from_pretrained(torch.empty(count, width), freeze=False)
     if not table.weight.is_meta:
         nn.init.normal_(table.weight)
