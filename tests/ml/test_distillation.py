@@ -1,4 +1,4 @@
-"""Consistency distillation: a consistent student loses nothing, and a real one learns from a real teacher."""
+"""Distillation: a student that draws as its teacher does loses nothing, and a real one learns from a real teacher."""
 
 from pathlib import Path
 
@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ml import data, pipeline, presets
-from ml.checkpoint import MODEL_FILE, load_model
-from ml.config import SampleRequest
-from ml.denoiser import TIME_SCALE
-from ml.distillation import Distilling, guided
+from ml import data, distillation, pipeline, presets
+from ml.checkpoint import MODEL_FILE, STATE_FILE, load_model, load_state
+from ml.config import SampleRequest, TrainConfig
+from ml.control import RunControl
+from ml.denoiser import TIME_SCALE, NetworkDenoiser
+from ml.distillation import Asked, Distilling, Guided
 from ml.errors import BadFile, BadRequest
 from ml.events import RunFinished, Sampled, TrainStep
 from ml.schedules import Levels
@@ -32,58 +33,127 @@ class Knows(nn.Module):
 
 @pytest.fixture
 def objective(tiny_run: Path) -> Distilling:
-    config = tiny_config(teacher_from=str(tiny_run), label_dropout=0)
+    config = tiny_config(teacher_from=str(tiny_run), label_dropout=0, lr=1e-3)
     return Distilling(config, data.load("synthetic"), torch.device("cpu"))
 
 
-def loss(objective: Distilling, student: nn.Module) -> float:
+def asked(objective: Distilling, count: int = 200) -> tuple[Asked, torch.Generator]:
     rng = torch.Generator().manual_seed(0)
-    batch = objective.draw(student, torch.arange(200), rng)
-    return float(objective.losses(student, batch, rng).mean())
+    return objective.draw(nn.Identity(), torch.arange(count), rng), rng
+
+
+def student_of(network: nn.Module) -> NetworkDenoiser:
+    return NetworkDenoiser(network, "flow")
 
 
 def test_a_consistent_student_of_a_consistent_teacher_loses_nothing(objective: Distilling) -> None:
     objective.teacher.network = Knows(0.25)
-    assert loss(objective, Knows(0.25)) == pytest.approx(0.0, abs=1e-4)
-    assert loss(objective, Knows(0.25, off=0.5)) > 0.1  # what it sees depends on the noise
+    batch, _ = asked(objective)
+    loss, other = (objective.consistency(student_of(Knows(0.25, off=off)), batch).mean() for off in (0.0, 0.5))
+    assert float(loss) == pytest.approx(0.0, abs=1e-4)
+    assert float(other) > 0.1  # what it sees depends on the noise
 
 
-def test_only_the_student_gets_gradients_and_only_from_where_it_stands(objective: Distilling, tiny_run: Path) -> None:
+def test_images_move_from_what_the_critic_sees_to_what_the_teacher_sees(
+    objective: Distilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distillation, "CRITIC_STEPS", 0)
+    objective.teacher.network, objective.critic.network = Knows(0.5), Knows(0.1)
+    batch, rng = asked(objective, 4)
+    image = torch.full((4, 1, 28, 28), 0.1, requires_grad=True)
+
+    def student(x_t: Tensor, levels: Levels, labels: Tensor) -> Tensor:
+        return image
+
+    losses = objective.matching(student, batch, rng)  # type: ignore[arg-type]
+    losses.sum().backward()
+    assert image.grad is not None and losses.tolist() == pytest.approx([0.5] * 4, rel=1e-3)  # (0.4 / 0.4)^2 / 2
+    assert (image.grad * 28 * 28).mean().item() == pytest.approx(-1.0, rel=1e-3)  # brighter, as the teacher's are
+    objective.critic.network = Knows(0.5)
+    losses = objective.matching(student, batch, rng)  # type: ignore[arg-type]
+    assert losses.tolist() == pytest.approx([0.0] * 4, abs=1e-6)
+
+
+def test_the_critic_learns_what_the_student_draws(objective: Distilling) -> None:
+    batch, rng = asked(objective, 32)
+    student = student_of(Knows(0.5))
+    level = Levels(torch.full((32,), 0.5), *(torch.full((32, 1, 1, 1), 0.5) for _ in "as"))
+    x_t = 0.5 * 0.5 + 0.5 * batch.noise
+
+    def error() -> float:
+        with torch.no_grad():
+            return float((student_of(objective.critic.network)(x_t, level, batch.labels) - 0.5).square().mean())
+
+    before = error()
+    for _ in range(30):
+        objective.matching(student, batch, rng)
+    assert error() < 0.5 * before
+
+
+def test_only_the_student_gets_gradients(objective: Distilling, tiny_run: Path) -> None:
     student = pipeline.load(str(tiny_run)).network
     student.requires_grad_(True)
-    rng = torch.Generator().manual_seed(0)
-    objective.losses(student, objective.draw(student, torch.arange(8), rng), rng).mean().backward()
+    batch, rng = asked(objective, 8)
+    objective.losses(student, batch, rng).mean().backward()
     assert any(p.grad is not None and bool(p.grad.abs().sum()) for p in student.parameters())
+    for network in (objective.critic.network, objective.teacher.network):
+        assert all(p.grad is None or not p.grad.abs().sum() for p in network.parameters())
     student.requires_grad_(False)
     student.zero_grad()
 
 
-def test_guidance_holds_within_its_levels_for_each_image(objective: Distilling) -> None:
+def test_guidance_holds_within_its_levels_for_each_image(tiny_run: Path) -> None:
     class Labels(nn.Module):
         def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
             return x - torch.where(labels == 10, 0.0, 1.0).view(-1, 1, 1, 1)  # at t = 1: x0_hat is 1, or 0 for null
 
-    objective.teacher.network = Labels()
+    teacher = Guided(pipeline.load(str(tiny_run)), w=3.0)
+    teacher.network, teacher.least, teacher.most = Labels(), 0.0, 2.0
     t = torch.tensor([0.5, 0.9])
     levels = Levels(t, (1 - t).view(-1, 1, 1, 1), t.view(-1, 1, 1, 1))
-    settings = objective.settings.with_changes(guidance=3.0, guidance_from=0.0, guidance_to=2.0)
-    x = torch.zeros(2, 1, 2, 2)
-    seen = guided(objective.teacher, x, levels, torch.tensor([1, 1]), 10, settings)
+    seen = teacher(torch.zeros(2, 1, 2, 2), levels, torch.tensor([1, 1]))
     assert seen[:, 0, 0, 0].tolist() == pytest.approx([3 * 0.5, 0.9])
 
 
-def test_a_student_begins_as_its_teacher_and_learns(tmp_path: Path, tiny_run: Path) -> None:
-    config = tiny_config(teacher_from=str(tiny_run), steps=60, lr=1e-3, label_dropout=0,
-                         defaults={"sampler": "student", "steps": 2, "guidance": 1, "sigma_lead": 1000})  # fmt: skip
-    events = list(train(config, tmp_path / "student", device="cpu"))
-    losses = [event.loss for event in events if isinstance(event, TrainStep)]
-    assert isinstance(events[-1], RunFinished) and losses[-1] < losses[0]
+def test_a_teacher_is_guided_as_its_defaults_say_or_as_asked(tiny_run: Path) -> None:
+    teacher = pipeline.load(str(tiny_run))
+    assert (Guided(teacher).w, Guided(teacher, 2.5).w) == (teacher.header.defaults.guidance, 2.5)
+
+
+def student_config(tiny_run: Path, **changes: object) -> TrainConfig:
+    defaults = {"sampler": "student", "steps": 2, "guidance": 1, "sigma_lead": 1000}
+    return tiny_config(**{"teacher_from": str(tiny_run), "label_dropout": 0, "defaults": defaults} | changes)
+
+
+def test_a_student_begins_as_its_teacher_and_learns(tmp_path: Path, tiny_run: Path, objective: Distilling) -> None:
+    config = student_config(tiny_run, steps=60, lr=1e-3)
+    *_, finished = train(config, tmp_path / "student", device="cpu")
+    assert isinstance(finished, RunFinished)
+    batch, _ = asked(objective)
+    before, after = (
+        float(objective.consistency(student_of(pipeline.load(str(path)).network), batch).mean())
+        for path in (tiny_run, tmp_path / "student")
+    )
+    assert after < before
     first = list(train(config.with_changes(lr=1e-12, steps=1), tmp_path / "same", device="cpu"))
     ours, theirs = load_model(tmp_path / "same" / MODEL_FILE)[1], load_model(tiny_run / MODEL_FILE)[1]
     assert first and all(torch.allclose(ours[name], theirs[name], atol=1e-6) for name in theirs)
     request = SampleRequest(model=str(tmp_path / "student"), labels=(1, 2), sampler="student", steps=1)
     *_, done = pipeline.sample(request, device="cpu")
     assert isinstance(done, Sampled) and done.network_calls == 1
+
+
+def test_a_resumed_student_is_the_same_to_the_bit_with_its_critic(tmp_path: Path, tiny_run: Path) -> None:
+    config = student_config(tiny_run, steps=6, batch_size=8)
+    list(train(config, tmp_path / "straight", device="cpu"))
+    control = RunControl()
+    for event in train(config.with_changes(steps=6), tmp_path / "cut", device="cpu", control=control):
+        if isinstance(event, TrainStep) and event.step >= 3:
+            control.cancel()
+    list(train(config, tmp_path / "cut", device="cpu", resume=True))
+    (first, ours), (second, theirs) = (load_state(tmp_path / name / STATE_FILE) for name in ("straight", "cut"))
+    assert (first.step, second.step) == (6, 6) and any(name.startswith("critic.adam.") for name in ours)
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 @pytest.mark.parametrize("model", [TINY.with_changes(widths=(8, 24)), TINY.with_changes(embedding=32)])
