@@ -86,7 +86,8 @@ def train(
         return
     weights = {name: tensors for name, (_, tensors) in built_on.items()}
     run = Run(config, run_dir, pick(device), dataset, weights, held_out)
-    run.place.hold()
+    if not move_to:
+        run.place.hold()
     try:
         yield from _train(run, control, resume, move_to, track)
     finally:
@@ -96,14 +97,14 @@ def train(
 def _train(
     run: Run, control: RunControl, resume: bool, move_to: Path | None, track: Sequence[TrackerName]
 ) -> Generator[TrainEvent]:
-    """The training in a folder that is held."""
+    """The training in a folder that is held, or in a new one that will be."""
     if resume:
         run.restore()
     else:
         _refuse_another(run.folder)
-    run.place.forget_after(run.step)
     if move_to:
         run.place.move_to(move_to)
+    run.place.forget_after(run.step)
     with Followers(run.folder, run.config, run.step, track) as followers, closing(_loop(run, control)) as events:
         yield RunStarted(run.config, run.folder, run.device.reason, run.parameters, run.step, run.total_steps)
         for event in events:

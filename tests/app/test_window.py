@@ -487,7 +487,9 @@ def test_settings_come_back(opened: Opener, settings: AppSettings, qtbot: QtBot)
 @pytest.mark.parametrize("content", ["", "{", '{"theme": "pink"}', '{"generate": {"steps": -1}}', "\x00\xff"])
 def test_broken_settings_do_not_keep_the_window_from_opening(home: Path, content: str) -> None:
     (home / "settings.json").write_text(content)
-    assert load_settings() == AppSettings()
+    found = load_settings()
+    assert found.with_changes(trouble="") == AppSettings() and "settings-unread.json" in found.trouble
+    assert (home / "settings-unread.json").read_text() == content and not (home / "settings.json").exists()
 
 
 def test_an_error_that_nobody_caught_is_shown_with_its_details(

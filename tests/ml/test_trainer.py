@@ -2,10 +2,6 @@
 
 import csv
 import math
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +14,7 @@ from ml import data, pipeline, presets, runs
 from ml.checkpoint import MODEL_FILE, STATE_FILE, halved, load_state_header
 from ml.config import ModelConfig, SampleRequest, TrainConfig
 from ml.control import RunControl
-from ml.errors import BadFile, BadRequest, CannotWrite, Diverged
+from ml.errors import BadFile, BadRequest
 from ml.events import (
     CheckpointSaved,
     Paused,
@@ -31,11 +27,9 @@ from ml.events import (
     TrainStep,
     Validated,
 )
-from ml.run import CONFIG_FILE, LossByNoise, Run
+from ml.run import LossByNoise, Run
 from ml.tables import LOSS_FILE, NOISE_FILE, VALIDATION_FILE, Table
 from ml.text import vocabulary_size
-from ml.time_machine import FOLDER as PREVIEWS
-from ml.trackers import FOLDER as TENSORBOARD
 from ml.trainer import train
 from tests.tiny import tiny_config
 
@@ -276,29 +270,6 @@ def test_closing_the_generator_saves(tmp_path: Path) -> None:
     assert load_state_header(tmp_path / "run" / STATE_FILE).step == 3
 
 
-def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    config = tiny_config(steps=100_000, batch_size=4, save_every_s=0.2)
-    (tmp_path / "config.json").write_text(config.model_dump_json())
-    command = [sys.executable, "-m", "ml", "train", "--config", str(tmp_path / "config.json"), "--run-dir", str(folder)]
-    with subprocess.Popen(command, cwd=REPO, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
-        while not (folder / STATE_FILE).exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.5)
-        os.kill(process.pid, signal.SIGKILL)
-    step = load_state_header(folder / STATE_FILE).step
-    assert step > 0
-    control = RunControl()
-    events = stepping(config, folder, control, resume=True)
-    started = next(event for event in events if isinstance(event, RunStarted))
-    assert started.step == step
-    steps = [int(row["step"]) for row in table(folder)]
-    assert steps == sorted(set(steps)) and max(steps) <= step
-    control.cancel()
-    assert isinstance(list(events)[-1], RunFinished)
-
-
 def test_a_budget_of_time_is_kept_and_shared_by_a_resumed_run(tmp_path: Path) -> None:
     config = tiny_config(steps=None, minutes=0.02)
     started = time.perf_counter()
@@ -306,46 +277,6 @@ def test_a_budget_of_time_is_kept_and_shared_by_a_resumed_run(tmp_path: Path) ->
     assert finished.completed and 1.2 <= finished.seconds < time.perf_counter() - started
     again = of(RunFinished, run(config, tmp_path / "run", resume=True))[0]
     assert again.step == finished.step
-
-
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_good_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "run"
-    advance = Run.advance
-
-    def broken_after_ten(this: Run) -> None:
-        advance(this)
-        if this.step == 10:
-            with torch.no_grad():
-                next(this.network.parameters()).fill_(float("nan"))
-
-    monkeypatch.setattr(Run, "advance", broken_after_ten)
-    control, saved = RunControl(), 0
-    with pytest.raises(Diverged, match="lower learning rate"):
-        for event in stepping(tiny_config(), folder, control):
-            if isinstance(event, TrainStep):
-                control.post("save")
-            saved += isinstance(event, CheckpointSaved)
-    assert saved == 9
-    assert load_state_header(folder / STATE_FILE).step == 9
-    assert all(bool(weight.isfinite().all()) for weight in load_file(folder / MODEL_FILE).values())
-
-
-def test_a_full_disk_is_told_of_and_the_old_files_stay_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "run"
-    stop_after(tiny_config(), folder, 2)
-    before = {name: (folder / name).read_bytes() for name in (STATE_FILE, MODEL_FILE)}
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("ml.checkpoint.save_file", full)
-    with pytest.raises(CannotWrite, match=r"space|full"):
-        stop_after(tiny_config(), folder, 4, resume=True)
-    assert before == {name: (folder / name).read_bytes() for name in (STATE_FILE, MODEL_FILE)}
-    kept = {path.name for path in folder.iterdir()}
-    assert kept == {STATE_FILE, MODEL_FILE, LOSS_FILE, VALIDATION_FILE, CONFIG_FILE, TENSORBOARD, PREVIEWS}
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(tiny_run: Path) -> None:

@@ -1,0 +1,178 @@
+"""Nothing that was learnt is lost by the window: a full disk, a crash, another window, settings of tomorrow."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from desktop_app.main_window import MainWindow
+from desktop_app.session.train import Train
+from desktop_app.settings import AppSettings, TrainSettings, load_settings
+from desktop_app.widgets.basics import Button
+from ml.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
+from ml.events import SteppedBack
+from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table
+from tests.app.conftest import WAIT_MS, Opener
+from tests.places import disk
+from tests.tiny import few_digits
+
+REPO = Path(__file__).resolve().parents[2]
+BEGIN = """
+import sys
+from pathlib import Path
+from PySide6.QtCore import QTimer
+from desktop_app.app import make_application, open_window, run
+from desktop_app.settings import load_settings
+
+app = make_application(["noiseloom"])
+window = open_window(load_settings())
+window.session.ready.connect(window.session.train.start)
+sys.exit(run(app, window))
+"""
+
+
+@pytest.fixture
+def learning(settings: AppSettings, tmp_path: Path) -> AppSettings:
+    """A set-up that trains quickly, and saves often."""
+    own = {"batch_size": 8, "save_every_s": 0.2}
+    return settings.with_changes(
+        train=TrainSettings(data="mnist", own=own), data_root=few_digits(tmp_path / "data"), page="train"
+    )
+
+
+def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
+    qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
+
+
+def begin(window: MainWindow, qtbot: QtBot) -> Train:
+    """Start a run, and wait until it has a checkpoint."""
+    train = window.session.train
+    until(qtbot, lambda: window.session.device)
+    train.start()
+    until(qtbot, lambda: train.last and train.folder and (train.folder / MODEL_FILE).exists())
+    return train
+
+
+def button(window: MainWindow, text: str) -> Button:
+    return next(button for button in window.messages.action_buttons() if button.text() == text)
+
+
+def test_on_a_full_disk_the_window_asks_where_a_run_shall_go_on(
+    home: Path, opened: Opener, learning: AppSettings, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with disk(home / "runs", "size=24m") as small:
+        window = opened(learning)
+        train = begin(window, qtbot)
+        small.fill()
+        until(qtbot, lambda: train.stuck)
+        assert "the disk is full" in window.messages.title() and train.state == "paused"
+        assert train.folder and load_state_header(train.folder / STATE_FILE).step > 0
+        button(window, "Try again").click()
+        until(qtbot, lambda: train.stuck and window.messages.isVisible())
+
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+        button(window, "Choose another folder…").click()
+        assert "the disk is full" in window.messages.title()  # nobody answered, so it is asked again
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "other"))
+        before = train.last
+        button(window, "Choose another folder…").click()
+        until(qtbot, lambda: train.state == "running" and train.last is not before)
+        assert train.folder == tmp_path / "other" / train.name and not train.stuck
+        train.stop()
+        until(qtbot, lambda: train.state == "done")
+        steps = Table(train.folder / LOSS_FILE, LOSS_COLUMNS).read()[0]
+        assert list(steps) == list(range(1, len(steps) + 1))  # the curve came along
+        train.draw()
+        assert window.session.generate.settings.model == str(train.folder)
+        until(qtbot, lambda: not window.session.generate.busy)
+
+
+def test_a_run_that_goes_back_says_so_and_its_curve_goes_back_too(
+    opened: Opener, learning: AppSettings, qtbot: QtBot, home: Path
+) -> None:
+    window = opened(learning)
+    train = begin(window, qtbot)
+    until(qtbot, lambda: train.last and train.last.step > 3)
+    train.pause()
+    until(qtbot, lambda: train.state == "paused")
+    train._on_event(SteppedBack(2, "The loss became nan at step 9.", 5e-4, 1))
+    assert "nan at step 9" in window.messages.title()
+    assert "step 2" in window.messages.report() and "0.0005" in window.messages.report()
+    train.stop()
+    until(qtbot, lambda: train.state == "done")
+
+
+def start(home: Path, log: Path) -> "subprocess.Popen[bytes]":
+    """The program itself, offscreen, which begins to train as soon as it can."""
+    environment = os.environ | {"NOISELOOM_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
+    with log.open("wb") as file:
+        return subprocess.Popen([sys.executable, "-c", BEGIN], cwd=REPO, env=environment, stdout=file, stderr=file)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal as Unix does")
+def test_a_crash_costs_no_more_than_the_interval_and_the_next_start_offers_the_run(
+    home: Path, opened: Opener, learning: AppSettings, qtbot: QtBot, tmp_path: Path
+) -> None:
+    (home / "settings.json").write_text(learning.model_dump_json())
+    log, folder = tmp_path / "log.txt", home / "runs" / "1-minute"
+    with start(home, log) as program:
+        deadline = time.monotonic() + 120
+        while not (folder / MODEL_FILE).exists() or not load_settings().interrupted:
+            assert program.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        time.sleep(0.5)
+        program.send_signal(signal.SIGSEGV)
+        assert program.wait(60) == -signal.SIGSEGV
+    state = load_state_header(folder / STATE_FILE)
+    rows = [line.split(",") for line in (folder / LOSS_FILE).read_text().splitlines(keepends=True) if "\n" in line]
+    seconds = [0.0, *(float(row[1]) for row in rows[1:])]
+    slowest = max(after - before for before, after in pairwise(seconds))
+    assert state.step > 0 and seconds[-1] - state.elapsed_s <= 0.2 + slowest
+    window = opened(load_settings())
+    until(qtbot, lambda: "was cut short" in window.messages.title())
+    button(window, "Go on").click()
+    train = window.session.train
+    until(qtbot, lambda: train.last and train.last.step > state.step)
+    assert train.run and train.run.step == state.step and train.name == "1-minute"
+
+
+def test_a_run_of_another_window_is_neither_offered_nor_touched(
+    home: Path, opened: Opener, learning: AppSettings, qtbot: QtBot
+) -> None:
+    first = opened(learning)
+    train = begin(first, qtbot)
+    second = opened(learning)
+    until(qtbot, lambda: second.session.device)
+    assert train.name not in [run.name for run in second.session.train.unfinished]
+    models = second.session.library
+    models.change(chosen=train.name)
+    until(qtbot, lambda: models.card)
+    models.delete()
+    until(qtbot, lambda: "is being trained" in second.messages.title())
+    second.messages.dismiss()
+    assert train.run
+    second.session.train._begin(train.run.config, train.run.run_dir, resume=True)
+    until(qtbot, lambda: "being trained by another window" in second.messages.title())
+    assert train.state == "running" and train.folder and (train.folder / STATE_FILE).exists()
+    train.stop()
+    until(qtbot, lambda: train.state == "done")
+    second.session.look_again()
+    until(qtbot, lambda: second.session.train.unfinished)
+
+
+def test_settings_of_a_newer_version_are_kept_and_named(home: Path, opened: Opener, qtbot: QtBot) -> None:
+    newer = AppSettings().model_dump(mode="json") | {"version": 2, "theme": "sepia"}
+    (home / "settings.json").write_text(json.dumps(newer))
+    settings = load_settings()
+    window = opened(settings)
+    assert "could not be read" in window.messages.title() and "newer Noiseloom" in window.messages.report()
+    assert json.loads((home / "settings-unread.json").read_text()) == newer

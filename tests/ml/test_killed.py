@@ -1,0 +1,173 @@
+"""A training run that is killed, whenever that is, goes on to what it would have become."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ml.checkpoint import MODEL_FILE, SNAPSHOTS, STATE_FILE, load_model, load_state, load_state_header
+from ml.files import _TEMPORARY
+from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table
+from ml.time_machine import FOLDER as PREVIEWS
+from tests.lives import REPO, Lives, warm
+from tests.tiny import few_digits, tiny_config
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills processes as Unix does")
+INTERVAL_S = 0.25
+SAME = [LOSS_COLUMNS.index(name) for name in ("step", "loss", "smooth_loss", "lr", "grad_norm")]
+
+
+@dataclass
+class Killing:
+    """A run that is killed again and again, beside one that is not."""
+
+    lives: Lives
+    place: Path
+    steps: int
+    rng: random.Random = field(default_factory=lambda: random.Random(7))
+    kills: int = 0
+    during: dict[str, int] = field(default_factory=lambda: {"checkpoint": 0, "preview": 0, "before": 0})
+    most_lost_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        few_digits(self.place / "data")
+        often = {"save_every_s": INTERVAL_S, "preview_every_s": 0.2, "optimizer": "muon", "lr": 4e-3, "data": "mnist"}
+        config = tiny_config(steps=self.steps, **often)
+        (self.place / "config.json").write_text(config.model_dump_json())
+
+    def command(self, folder: Path) -> list[object]:
+        resume = ["--resume"] if (folder / STATE_FILE).exists() else ["--config", self.place / "config.json"]
+        where = ["--data-root", self.place / "data", "--run-dir", folder, "--device", "cpu"]
+        return ["train", *resume, *where]
+
+    def live(self, folder: Path, most_s: float) -> bool:
+        """Let the run go on, and kill it within so many seconds of its first sign; True where it ended before."""
+        log = self.place / "log.txt"
+        pid = self.lives.begin(self.command(folder), log)
+        if self.rng.random() < 0.1:
+            time.sleep(self.rng.uniform(0, 0.3))  # while it starts
+        else:
+            _first_sign(folder, log)
+            time.sleep(self.rng.uniform(0, most_s))
+        code = self.lives.end(pid, kill=True)
+        assert code in (0, -signal.SIGKILL), log.read_text()
+        if code == 0:
+            return True
+        self.kills += 1
+        self.look_at(folder)
+        return False
+
+    def look_at(self, folder: Path) -> None:
+        """What the kill left is whole, and what it cost is at most the work of the interval."""
+        if not (folder / STATE_FILE).exists():
+            self.during["before"] += 1
+            return
+        state, _ = load_state(folder / STATE_FILE)
+        if (folder / MODEL_FILE).exists():
+            load_model(folder / MODEL_FILE)
+        table = Table(folder / LOSS_FILE, LOSS_COLUMNS)
+        seconds = np.array([line.split(",")[1] for line in _whole_rows(table)], float)
+        if len(seconds):
+            report_s = float(np.diff(seconds, prepend=0.0).max())
+            self.most_lost_s = max(self.most_lost_s, seconds[-1] - state.elapsed_s)
+            assert seconds[-1] - state.elapsed_s <= INTERVAL_S + report_s
+        self.during["checkpoint"] += _half_written(folder)
+        self.during["preview"] += _half_written(folder / PREVIEWS)
+
+
+def _first_sign(folder: Path, log: Path, patience_s: float = 60.0) -> None:
+    """Wait until a run that was started writes to its table."""
+    table = folder / LOSS_FILE
+    before = table.stat().st_mtime_ns if table.exists() else 0
+    deadline = time.monotonic() + patience_s
+    while not table.exists() or table.stat().st_mtime_ns == before:
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.002)
+
+
+def _whole_rows(table: Table) -> list[str]:
+    if not table.path.exists():
+        return []
+    lines = table.path.read_text().splitlines(keepends=True)[1:]
+    return [line for line in lines if line.endswith("\n")]
+
+
+def _half_written(folder: Path) -> int:
+    return any(_TEMPORARY.fullmatch(path.name) for path in folder.glob(".*"))
+
+
+def assert_same(straight: Path, killed: Path) -> None:
+    """Weights, optimiser, averages and random states to the bit; the same model, curve and models on the way."""
+    names = [
+        STATE_FILE,
+        MODEL_FILE,
+        *(f"{SNAPSHOTS}/{path.name}" for path in (straight / SNAPSHOTS).glob("*.safetensors")),
+    ]
+    for name in names:
+        ours, theirs = load_file(straight / name), load_file(killed / name)
+        assert ours.keys() == theirs.keys()
+        assert [key for key in ours if not torch.equal(ours[key], theirs[key])] == []
+    curves = [Table(folder / LOSS_FILE, LOSS_COLUMNS).read()[SAME] for folder in (straight, killed)]
+    assert curves[0].shape[1] > 0 and np.array_equal(*curves)
+    assert not any(_half_written(folder) for folder in (killed, killed / PREVIEWS, killed / SNAPSHOTS))
+
+
+@pytest.fixture(scope="module")
+def lives() -> Iterator[Lives]:
+    with warm() as lives:
+        yield lives
+
+
+def kill_often(lives: Lives, place: Path, steps: int, kills: int) -> Killing:
+    """Kill runs of `steps` that many times, let each come to its end, and compare it with one that never was killed."""
+    killing = Killing(lives, place, steps)
+    straight = place / "straight"
+    began = time.monotonic()
+    assert lives.end(lives.begin(killing.command(straight), place / "log.txt")) == 0
+    most_s = max(2 * (time.monotonic() - began) / kills, 1.5 * INTERVAL_S)
+    number = 0
+    while killing.kills < kills:
+        number += 1
+        folder = place / f"killed-{number}"
+        while killing.kills < kills and not killing.live(folder, most_s):
+            pass
+        if load_state_header(folder / STATE_FILE).progress < 1 or not (folder / MODEL_FILE).exists():
+            assert lives.end(lives.begin(killing.command(folder), place / "log.txt")) == 0
+        assert_same(straight, folder)
+    return killing
+
+
+def test_a_run_that_is_killed_a_few_times_becomes_what_it_would_have_become(lives: Lives, tmp_path: Path) -> None:
+    kill_often(lives, tmp_path, steps=110, kills=4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_run_that_is_killed_a_hundred_times_becomes_what_it_would_have_become(lives: Lives, tmp_path: Path) -> None:
+    killing = kill_often(lives, tmp_path, steps=1500, kills=100)
+    print(f"killed {killing.kills} times, {killing.during}; at most {killing.most_lost_s:.2f} s of work lost")
+    assert min(killing.during["checkpoint"], killing.during["preview"]) > 0
+
+
+def test_the_command_itself_is_killed_and_goes_on(lives: Lives, tmp_path: Path) -> None:
+    killing = Killing(lives, tmp_path, steps=60)
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "ml", *map(str, killing.command(folder))]
+    with subprocess.Popen(command, cwd=REPO, stderr=subprocess.DEVNULL) as process:
+        _first_sign(folder, tmp_path / "none")
+        process.kill()
+    killing.look_at(folder)
+    straight = tmp_path / "straight"
+    for place in (folder, straight):
+        assert lives.end(lives.begin(killing.command(place), tmp_path / "log.txt")) == 0
+    assert_same(straight, folder)
