@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 
 from desktop_app.mailbox import Mailbox
 from ml.control import RunControl
-from ml.errors import NoiseloomError
+from ml.errors import NoiseloomError, is_out_of_memory
 from ml.events import Failed, Paused
 
 Work = Callable[[RunControl], Iterator[object]]
@@ -135,7 +135,7 @@ def failure(error: BaseException) -> Failed:
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, NoiseloomError):
         return Failed(error.kind, error.message, error.what_to_do, trace)
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+    if is_out_of_memory(error):
         return Failed(
             "memory", "There was not enough memory for this.", "Ask for fewer images or a smaller batch.", trace
         )

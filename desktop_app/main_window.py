@@ -103,6 +103,8 @@ class MainWindow(QMainWindow):
         self._shortcuts()
         self._restore()
         self.show_status()
+        if settings.trouble:
+            self.show_message(Message("warning", "Your settings could not be read.", settings.trouble))
         self.setFocus()  # no ring around a part that nobody chose
         self._memory = QTimer(self, interval=MEMORY_MS)
         self._memory.timeout.connect(self._show_memory)
@@ -300,6 +302,11 @@ class MainWindow(QMainWindow):
             train.start()
         elif name == "slower":
             train.start_slower()
+        elif name == "write-elsewhere":
+            folder = QFileDialog.getExistingDirectory(self, "Where the run shall go on", str(Path.home()))
+            train.write_to(Path(folder)) if folder else train.tell_stuck()
+        elif name == "write-again":
+            train.resume()
         elif name == "export":
             self._export()
         elif name == "go-on":

@@ -1,5 +1,6 @@
 """What the app remembers between two starts: one validated JSON file in the person's folder."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +9,7 @@ from pydantic import Field
 from ml import paths
 from ml.config import NO_LABEL, Corner, Description, Mixing, Route, SampleRequest, SamplerName, SampleSettings, parse
 from ml.errors import BadFile, CannotWrite
-from ml.files import atomic, make_folder
+from ml.files import atomic, free_name, make_folder, move
 
 MAX_ROWS = 10
 MAX_COLUMNS = 10
@@ -127,6 +128,7 @@ class AppSettings(Description):
     export_folder: Path | None = None
     export_scale: Literal[1, 2, 4, 8] = 4
     interrupted: str = Field(default="", description="the run that was going on when the window was closed")
+    trouble: str = Field(default="", exclude=True, description="why the settings of before are not these")
     geometry: str = Field(default="", description="the window's place, as Qt saves it, in base64")
 
 
@@ -136,12 +138,20 @@ def settings_file() -> Path:
 
 
 def load_settings() -> AppSettings:
-    """The settings of the last start; the defaults where there are none or they cannot be read."""
+    """The settings of the last start; the defaults where there are none.
+
+    A file that cannot be read must not keep the window from opening, nor be written over: it is put aside.
+    """
     path = settings_file()
     try:
-        return parse(AppSettings, path.read_bytes(), str(path))
-    except (OSError, BadFile):
-        return AppSettings()  # settings are a convenience: a broken file must not keep the window from opening
+        return parse(AppSettings, path.read_bytes(), path.name)
+    except OSError:
+        return AppSettings()
+    except BadFile as error:
+        aside = free_name(path.with_stem("settings-unread"))
+        with suppress(CannotWrite):
+            move(path, aside)
+        return AppSettings(trouble=f"{error.message} It is kept as {aside}; these are the settings of a first start.")
 
 
 def save_settings(settings: AppSettings) -> None:

@@ -49,6 +49,10 @@ class StateHeader(Description):
     images: int = Field(ge=0)
     elapsed_s: float = Field(ge=0)
     smooth_loss: float | None = None
+    scale: float | None = Field(default=None, description="the loss of knowing nothing, by which an explosion is told")
+    since_row: tuple[float, ...] = Field(default=(), description="losses since the last row of the run's table")
+    slowed: int = Field(default=0, ge=0, description="times that it diverged and went on with a lower learning rate")
+    parts: int = Field(default=1, ge=1, description="that a batch is worked through in, to fit into memory")
     progress: float = Field(default=0.0, ge=0, description="share of the budget that is used up; 1 and more: all of it")
 
 

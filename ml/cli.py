@@ -30,21 +30,25 @@ from ml.config import (
     TrackerName,
     for_route,
 )
-from ml.console import INTERRUPTED, PROGRAM, Line, guarded, interruptible
+from ml.console import INTERRUPTED, PROGRAM, Line, guarded, interruptible, resuming, where_else
 from ml.control import RunControl
 from ml.drawn_image import THERE_AND_BACK, as_drawing, to_text
 from ml.errors import BadRequest
 from ml.events import (
+    BatchSplit,
     CheckpointSaved,
     Frame,
     Pixels,
     Preview,
     Progress,
+    Resumed,
     RunFinished,
     RunStarted,
     Sampled,
+    SteppedBack,
     TrainEvent,
     TrainStep,
+    WriteFailed,
 )
 from ml.export import Layout
 from ml.files import check_writable, free_name, make_folder
@@ -96,7 +100,8 @@ def train(
     batch_size: Annotated[int | None, typer.Option()] = None,
     device: Device = "auto",
     seed: Annotated[int | None, typer.Option()] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir ...")] = False,
+    to: Annotated[Path | None, typer.Option(help="... and write to this new folder from now on.")] = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="key=value for any other setting; repeatable.")
     ] = None,
@@ -113,6 +118,8 @@ def train(
     changes += [(name, value) for name, value in named.items() if value is not None]
     if resume and run_dir is None:
         raise BadRequest("--resume does not say which run.", "Add --run-dir with the folder of the run.")
+    if to is not None and not resume:
+        raise BadRequest("--to names the folder that a run goes on in.", "Add --resume, or use --run-dir alone.")
     wanted = changed(starting_point(preset, config, run_dir if resume else None), changes)
     folder = run_dir or paths.new_run(wanted.name)
     if resume:
@@ -127,16 +134,17 @@ def train(
             device=device,
             data_root=data_root,
             resume=resume,
+            move_to=to,
             control=control,
             track=(track,) if track else (),
         )
-        finished = _watch(cast("Generator[TrainEvent]", events), control, line)
+        finished = _watch(cast("Generator[TrainEvent]", events), control, line, to or folder)
     if finished is None:
         print("Interrupted before the training began.", file=sys.stderr)
         return INTERRUPTED
     print(f"{finished.model_path}: {finished.step} steps in {finished.seconds:.1f} s")
     if not finished.completed:
-        print(f"Stopped and saved. Go on with: {PROGRAM} train --resume --run-dir {folder}", file=sys.stderr)
+        print(f"Stopped and saved. Go on with: {resuming(finished.model_path.parent)}", file=sys.stderr)
         return INTERRUPTED
     return 0
 
@@ -401,11 +409,17 @@ def _scores(report: "Report") -> str:
     return "\n".join(f"{what:<20}{value}" for what, value in rows.items())
 
 
-def _watch(events: "Generator[TrainEvent]", control: RunControl, line: Line) -> RunFinished | None:
+def _watch(events: "Generator[TrainEvent]", control: RunControl, line: Line, folder: Path) -> RunFinished | None:
     """Follow a training to its end; None where it was cancelled while its data were still being read."""
     with closing(events):
         for event in events:
             line.show(_told(event))
+            if isinstance(event, SteppedBack | BatchSplit):
+                line.note(_told(event))
+            if isinstance(event, Resumed):
+                folder = event.run_dir
+            if isinstance(event, WriteFailed):
+                control.write_to(where_else(event, folder, line))
             if isinstance(event, RunFinished):
                 return event
             if control.cancelled and isinstance(event, Progress):
@@ -430,6 +444,10 @@ def _told(event: TrainEvent) -> str:
             return f"step {event.step}{of}  loss {event.smooth_loss:.4f}  {event.images_per_s:.0f} images/s  {left}"
         case Preview() | CheckpointSaved():
             return f"step {event.step}  {'preview' if isinstance(event, Preview) else 'saved'}"
+        case SteppedBack():
+            return f"{event.message} Back to step {event.step}, with a learning rate of {event.lr:g} at most."
+        case BatchSplit():
+            return f"step {event.step}  the batch does not fit into memory: {event.parts} parts, same result"
         case _:
             return type(event).__name__
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from ml.errors import BadFile
 
@@ -50,10 +51,19 @@ def parse(kind: type[C], text: str | bytes, source: str) -> C:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
+        if any(_is_newer(problem) for problem in error.errors()):
+            raise BadFile(f"{source} was written by a newer Noiseloom.", "Update Noiseloom to open it.") from error
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         said = first["msg"].removeprefix("Value error, ")
         raise BadFile(f"{source}: {where}: {said}.", "Correct that value, or use another file.") from error
+
+
+def _is_newer(problem: ErrorDetails) -> bool:
+    """Whether what is wrong with a description is that its version, or that of a part, is above all we know."""
+    version = problem["input"]
+    known = problem["loc"][-1:] == ("version",) and problem["type"] == "literal_error"
+    return known and isinstance(version, int) and version > 1
 
 
 class ModelConfig(Description):
@@ -247,6 +257,7 @@ class TrainConfig(Description):
     codec_from: str = Field(default="", description="the autoencoder's model, for diffusion in its latent")
     reader_from: str = Field(default="", description="the CLIP's model, for diffusion that is told in words")
     teacher_from: str = Field(default="", description="the diffusion model that a few-step student is distilled from")
+    teacher_guidance: float = Field(default=0.0, ge=0, le=15, description="w the teacher is guided by; 0: its own")
     estimates_from: str = Field(default="", description="the diffusion model whose estimates a CLIP learns to read too")
     weighting: Literal["none", "min-snr"] = "none"
     time_mean: float = Field(default=0.0, description="flow: logit-normal times, mean of log(sigma/alpha) ...")

@@ -1,17 +1,20 @@
 """What the command line says and how it ends: one progress line, one line per error, and a Ctrl-C that saves."""
 
 import os
+import shlex
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 from ml.control import RunControl
-from ml.errors import Diverged, NoiseloomError
+from ml.errors import CannotWrite, Diverged, NoiseloomError
+from ml.events import WriteFailed
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 PROGRAM = "noiseloom ml" if getattr(sys, "frozen", False) else "python -m ml"  # frozen: packaged, with no Python
@@ -38,6 +41,10 @@ class Line:
         else:
             print(text, file=sys.stderr, flush=True)
 
+    def note(self, text: str) -> None:
+        """Say something that stays."""
+        print(f"\r{text.ljust(self._width)}", file=sys.stderr, flush=True)
+
     def __enter__(self) -> Self:
         return self
 
@@ -46,6 +53,21 @@ class Line:
     ) -> None:
         if self._width:
             print(f"\r{' ' * self._width}\r", end="", file=sys.stderr, flush=True)
+
+
+def resuming(folder: Path) -> str:
+    """The command that goes on with the run in a folder."""
+    return f"{PROGRAM} train --resume --run-dir {shlex.quote(str(folder))}"
+
+
+def where_else(failed: WriteFailed, folder: Path, line: Line) -> Path:
+    """Ask the person where a run that cannot write shall go on; raises CannotWrite where nobody is there to answer."""
+    if not sys.stdin.isatty():
+        kept = f"The checkpoint of step {failed.saved_step} is whole. Go on with: {resuming(folder)}"
+        raise CannotWrite(failed.message, f"{kept}, or elsewhere, with --to NEW_FOLDER added.")
+    line.note(f"{failed.message} The run waits at step {failed.step}.")
+    answer = input("Another folder to go on in, or Enter to try this one again: ").strip()
+    return Path(answer).expanduser() if answer else folder
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from pathlib import Path
 from typing import Literal
 
 Command = Literal["save", "preview"]
@@ -14,6 +15,7 @@ class RunControl:
         self._cancelled = threading.Event()
         self._paused = threading.Event()
         self._commands: deque[Command] = deque()
+        self._folder: Path | None = None
 
     def cancel(self) -> None:
         """Ask the job to stop at the next step, keeping what it has."""
@@ -26,6 +28,16 @@ class RunControl:
     def resume(self) -> None:
         """Let a paused job go on."""
         self._paused.clear()
+
+    def write_to(self, folder: Path) -> None:
+        """Let a training run that could not write go on in another folder, which holds no run yet."""
+        self._folder = folder
+        self.resume()
+
+    def take_folder(self) -> Path | None:
+        """The folder that `write_to` named since the last time, or None."""
+        folder, self._folder = self._folder, None
+        return folder
 
     def post(self, command: Command) -> None:
         """Ask a training run for something between two steps: `save` or `preview`."""

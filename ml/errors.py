@@ -46,6 +46,12 @@ class NoDevice(NoiseloomError):
 
 
 class Diverged(NoiseloomError):
-    """A loss that became NaN or infinite."""
+    """A loss that became NaN or infinite, or left all bounds."""
 
     kind = "diverged"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there was not enough memory; torch has no one class for it on all devices."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said

@@ -89,7 +89,37 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
+    """A run goes on after a pause, maybe in another folder."""
+
     step: int
+    run_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFailed:
+    """A run cannot write to its folder: it pauses until it is resumed, or told where to write (`RunControl`)."""
+
+    step: int
+    saved_step: int  # of the last checkpoint, which is whole
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SteppedBack:
+    """A run diverged and went back to its last checkpoint, of `step`, to go on with a lower learning rate."""
+
+    step: int
+    message: str
+    lr: float  # at most, from now on
+    times: int  # that this happened to the run
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSplit:
+    """A batch did not fit into memory: from now on it is worked through in so many parts, which changes no result."""
+
+    step: int
+    parts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,5 +171,18 @@ class Failed:
     traceback: str
 
 
-TrainEvent = Progress | RunStarted | TrainStep | Validated | Preview | CheckpointSaved | Paused | Resumed | RunFinished
+TrainEvent = (
+    Progress
+    | RunStarted
+    | TrainStep
+    | Validated
+    | Preview
+    | CheckpointSaved
+    | Paused
+    | Resumed
+    | WriteFailed
+    | SteppedBack
+    | BatchSplit
+    | RunFinished
+)
 SampleEvent = Progress | Frame | Sampled

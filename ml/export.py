@@ -5,10 +5,8 @@ as the EXIF image description, in SVG as the metadata, in NPZ as the array `nois
 and `ml.proof` can prove it.
 """
 
-import os
 import zipfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +16,7 @@ from PIL import Image
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
-from ml.files import atomic, make_folder
+from ml.files import atomic, atomic_folder
 from ml.films import FILMS, IMAGE_DESCRIPTION, MAX_SIDE, last_of_mp4, mp4_text, text_chunk, times_of, write_film
 from ml.images import grid
 from ml.sheets import sheet, size_of, svg, svg_images, svg_text
@@ -117,25 +115,16 @@ def save_digits(
 
     Where that fails, or `watch` raises, the folder is left as it was found.
     """
-    new = not Path(folder).exists()
-    folder = make_folder(folder)
     layout = Layout(columns=1, scale=scale, gap=0)
-    paths: list[Path] = []
-    try:
+    names: list[str] = []
+    with atomic_folder(folder) as temporary:
         for k, image in enumerate(images):
             watch(k, len(images))
             alone = request.alone(k)
             label = f"-label{alone.labels[0]}" if alone.labels[0] >= 0 else ""
-            paths.append(folder / f"{k:05d}{label}-seed{alone.seed}.png")
-            save_png(paths[-1], image[None], alone, layout)
-    except BaseException:
-        for path in paths:
-            path.unlink(missing_ok=True)
-        if new:
-            with suppress(OSError):
-                os.rmdir(folder)
-        raise
-    return paths
+            names.append(f"{k:05d}{label}-seed{alone.seed}.png")
+            save_png(temporary / names[-1], image[None], alone, layout)
+    return [Path(folder) / name for name in names]
 
 
 def save_film(

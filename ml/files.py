@@ -2,7 +2,9 @@
 
 import errno
 import os
+import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -22,7 +24,10 @@ _REASONS = {
     errno.EISDIR: "a folder has that name",
     errno.EEXIST: "a file has that name",
     errno.ENAMETOOLONG: "the name is too long",
+    errno.EMFILE: "this program has too many files open",
+    errno.ENFILE: "this machine has too many files open",
 }
+_TEMPORARY = re.compile(r"\..+-[0-9a-f]{12}(\.\w+)?")
 
 
 @contextmanager
@@ -40,9 +45,32 @@ def atomic(path: Path | str) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise _refusal(f"write {path.name} in {path.parent.absolute()}", error) from error
+        raise refusal(f"write {path.name} in {path.parent.absolute()}", error) from error
     finally:
         _remove(temporary)
+
+
+@contextmanager
+def atomic_folder(path: Path | str) -> Iterator[Path]:
+    """A temporary folder whose files are in the folder `path` once the block ends well, beside those that are there.
+
+    Whatever fails, `path` stays as it was. Raises CannotWrite for an OSError.
+    """
+    path = Path(path)
+    new = not os.path.isdir(path)
+    temporary = _temporary(path if new else path / "files")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if new:
+            os.replace(temporary, path)
+        else:
+            for file in temporary.iterdir():
+                os.replace(file, path / file.name)
+    except OSError as error:
+        raise refusal(f"write the folder {path.absolute()}", error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check_writable(path: Path | str) -> None:
@@ -52,7 +80,7 @@ def check_writable(path: Path | str) -> None:
     try:
         _create(temporary)
     except OSError as error:
-        raise _refusal(f"write {path.name} in {path.parent.absolute()}", error) from error
+        raise refusal(f"write {path.name} in {path.parent.absolute()}", error) from error
     finally:
         _remove(temporary)
 
@@ -63,7 +91,7 @@ def make_folder(path: Path | str) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _refusal(f"make the folder {path.absolute()}", error) from error
+        raise refusal(f"make the folder {path.absolute()}", error) from error
     return path
 
 
@@ -75,7 +103,15 @@ def move(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         source.rename(target)
     except OSError as error:
-        raise _refusal(f"move {source.name} to {target}", error) from error
+        raise refusal(f"move {source.name} to {target}", error) from error
+
+
+def copy_into(file: Path, folder: Path) -> None:
+    """Copy a file, where it is there, into a folder; raises CannotWrite."""
+    target = folder / file.name
+    if file != target and os.path.isfile(file):
+        with atomic(target) as temporary:
+            shutil.copyfile(file, temporary)
 
 
 def free_name(path: Path | str) -> Path:
@@ -87,7 +123,15 @@ def free_name(path: Path | str) -> Path:
     return next(candidate for candidate in numbered if not candidate.exists())
 
 
-def _refusal(attempt: str, error: OSError) -> CannotWrite:
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that a killed process left in a folder, in which nobody else may be writing."""
+    for file in folder.glob(".*-*"):
+        if _TEMPORARY.fullmatch(file.name):
+            _remove(file)
+
+
+def refusal(attempt: str, error: OSError) -> CannotWrite:
+    """What a person is told of a failed attempt to write."""
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     return CannotWrite(f"Cannot {attempt}: {reason}.", "Choose another folder; nothing is lost.")
 

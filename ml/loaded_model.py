@@ -45,7 +45,7 @@ def load(name: str, device: DeviceName = "auto") -> LoadedModel:
 def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedModel:
     where = pick(device).torch_device
     tune(where)
-    header, weights = load_model(path)
+    header, weights, digest = _read(path)
     if header.model.network not in DRAWING:
         raise BadRequest(
             f"{name!r} is no diffusion model: it reads images and does not draw them.", "Choose a diffusion model."
@@ -53,4 +53,13 @@ def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedMod
     network = build(header.model)
     fit(network, weights, str(path))
     network = network.to(where).to(memory_format=torch.channels_last).eval().requires_grad_(False)
-    return LoadedModel(name, header, network, where, file_hash(path))
+    return LoadedModel(name, header, network, where, digest)
+
+
+def _read(path: Path) -> tuple[ModelHeader, dict[str, Tensor], str]:
+    """A model file's header, weights and hash, all of one file, though a run may be replacing it with its next."""
+    while True:
+        digest = file_hash(path)
+        header, weights = load_model(path)
+        if file_hash(path) == digest:
+            return header, weights, digest

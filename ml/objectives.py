@@ -1,7 +1,8 @@
 """What each kind of network is trained for: from images of a data set to a loss."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, cast
 
 import torch
@@ -14,6 +15,7 @@ from ml.denoiser import NetworkDenoiser
 from ml.distillation import Distilling
 from ml.losses import Noised, autoencoder_loss, classifier_loss, contrastive_loss, diffusion_loss, distort, noised
 from ml.models.autoencoder import Autoencoder, LatentModel
+from ml.optim import Learner
 from ml.pictures import Images, Pictures
 from ml.schedules import q_sample, schedule_of
 
@@ -23,7 +25,8 @@ Batch = tuple[Tensor, ...]  # B entries each
 class Objective(Protocol):
     """The loss of a network on some of a data set's images, in two steps: chance first, then what follows from it."""
 
-    divisible: bool  # whether the loss of a batch is the mean of its parts' losses
+    divisible: bool = True  # whether the loss of a batch is the mean of its parts' losses
+    learners: Mapping[str, Learner] = MappingProxyType({})  # beside the network, by their names in a checkpoint
 
     def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Batch:
         """The images with the indices `chosen` (B,), int64, and what is random about them."""
@@ -56,10 +59,8 @@ def objective_of(config: TrainConfig, dataset: Dataset, device: torch.device) ->
     return Denoising(config, dataset, device)
 
 
-class Denoising:
+class Denoising(Objective):
     """Diffusion models: see `diffusion_loss`."""
-
-    divisible = True
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.images = config, Images(dataset, device)
@@ -99,10 +100,8 @@ class Telling(Denoising):
         return noised(x0, said, self.schedule, self.config, rng, self.silence)
 
 
-class Reading:
+class Reading(Objective):
     """The judge: see `classifier_loss`; the images are slightly distorted if asked for."""
-
-    divisible = True
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.images = config, Images(dataset, device)
@@ -115,10 +114,8 @@ class Reading:
         return classifier_loss(network, batch.x0, batch.labels)
 
 
-class Coding:
+class Coding(Objective):
     """Autoencoders: see `autoencoder_loss`."""
-
-    divisible = True
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.images = config, Images(dataset, device)
@@ -139,7 +136,7 @@ class Captioned(NamedTuple):
     bits: Tensor
 
 
-class Matching:
+class Matching(Objective):
     """The digit CLIP: images and captions that are true of them, see `contrastive_loss`."""
 
     divisible = False  # a batch's captions are told from one another

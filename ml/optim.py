@@ -4,8 +4,9 @@ import math
 import re
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ml.checkpoint import optimizer_tensors, restore_optimizer
 from ml.config import TrainConfig
 
 OUTER = re.compile(r"(^|\.)(into|out)\.")  # the first and the last layer
@@ -76,3 +77,46 @@ def lr_factor(config: TrainConfig, progress: float) -> float:
     if config.lr_schedule in ("onecycle", "cosine"):
         return max((1 + math.cos(math.pi * rest)) / 2, 4e-6)
     return 1.0 if config.lr_schedule == "constant" else max(1 - rest, 4e-6)
+
+
+class Learner:
+    """A network and the optimiser that trains it, with what a checkpoint needs of both."""
+
+    def __init__(self, network: nn.Module, config: TrainConfig) -> None:
+        self.network, self.optimizer = network, Optimizer(network, config)
+        self.grad_clip = config.grad_clip or math.inf
+
+    def step(self, lr: float) -> Tensor:
+        """One update from the gradients, which are clipped and then forgotten; their norm, ()."""
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.grad_clip)
+        self.optimizer.step(lr)
+        self.network.zero_grad(set_to_none=True)
+        return norm
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that a resumed run needs, by name."""
+        tensors = {f"net.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        for prefix, part in self.optimizer.parts.items():
+            tensors |= optimizer_tensors(part, prefix)
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Inverse of `tensors`."""
+        self.network.load_state_dict(under("net.", tensors))
+        for prefix, part in self.optimizer.parts.items():
+            restore_optimizer(part, tensors, prefix)
+
+    def clear(self, *, stepped: bool) -> None:
+        """Forget the optimiser's state; had it stepped, a step of no length gives it the names of a saved one."""
+        for part in self.optimizer.parts.values():
+            part.state.clear()
+        self.network.zero_grad(set_to_none=True)
+        if stepped:
+            for parameter in self.network.parameters():
+                parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
+            self.step(lr=0.0)
+
+
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those whose names begin with the prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -15,6 +15,7 @@ from ml.evaluate import Report
 from ml.files import atomic, free_name, make_folder, move
 from ml.foreign import Kind
 from ml.library import ModelCard, Scores
+from ml.run_lock import is_held
 from ml.trash import Trashed
 
 LONGEST = 50  # characters of a name
@@ -127,6 +128,8 @@ def is_run(card: ModelCard) -> bool:
 
 
 def _check_own(card: ModelCard) -> None:
+    if is_run(card) and is_held(card.path.parent):
+        raise BadRequest(f"{card.name} is being trained.", "Stop the training first, or wait until it has ended.")
     if card.bundled:
         raise BadRequest(
             f"{card.name!r} comes with Noiseloom and stays as it is.", "Export it, and import the copy: that is yours."

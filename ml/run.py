@@ -1,7 +1,6 @@
 """The state of one training run: its steps, what it reports, and all of it on disk."""
 
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml import data, library, pipeline, time_machine
+from ml import data, library, pipeline
 from ml.checkpoint import (
     MODEL_FILE,
     SNAPSHOTS,
@@ -24,34 +23,25 @@ from ml.checkpoint import (
     halved,
     load_model,
     load_state,
-    optimizer_tensors,
-    restore_optimizer,
     save,
 )
 from ml.config import DRAWING, NO_LABEL, ModelConfig, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.device import Device, bf16_is_fast, tune
 from ml.ema import PowerEma
-from ml.errors import BadFile, BadRequest, Diverged
+from ml.errors import BadFile, BadRequest, Diverged, is_out_of_memory
 from ml.events import Frame, Preview, TrainStep, Validated
 from ml.files import atomic, make_folder
+from ml.loss_curve import LossCurve
 from ml.losses import Noised
 from ml.models import build
 from ml.objectives import objective_of, parts
-from ml.optim import Optimizer, lr_factor
-from ml.tables import (
-    LOSS_COLUMNS,
-    LOSS_FILE,
-    NOISE_COLUMNS,
-    NOISE_FILE,
-    NOISE_LEVELS,
-    VALIDATION_COLUMNS,
-    VALIDATION_FILE,
-    Table,
-)
+from ml.optim import Learner, lr_factor, under
+from ml.run_folder import RunFolder
+from ml.tables import NOISE_LEVELS
 
 CONFIG_FILE = "config.json"
-SMOOTHING_STEPS = 100
+SLOWER = 0.25  # of the learning rate, each time that the run has diverged
 PREVIEW_SEED = 1
 PREVIEW_STEPS = 10  # at most: a preview is a glance, and every one of them holds the training up
 NOISE_EVERY_S = 1.0
@@ -76,7 +66,8 @@ class Run:
         built_on: Mapping[str, dict[str, Tensor]] = MappingProxyType({}),
         held_out: data.Dataset | None = None,
     ) -> None:
-        self.config, self.folder, self.device = config, folder, device
+        self.config, self.device = config, device
+        self.place = RunFolder(folder)
         where = device.torch_device
         tune(where)
         if config.model.num_classes < len(dataset.classes) and (config.model.num_classes or not self.draws):
@@ -92,28 +83,34 @@ class Run:
             fit(network, load_model(library.find(config.teacher_from))[1], config.teacher_from)
         self.network = network.to(where).to(memory_format=torch.channels_last)
         self.ema = PowerEma(self.network, config.ema_gamma)
-        self.optimizer = Optimizer(self.network, config)
+        self.learner = Learner(self.network, config)
         self.objective = objective_of(config, dataset, where)
+        self.learners = {"": self.learner, **self.objective.learners}
         self._held_out = objective_of(config, held_out, where) if held_out else None
         self._held_out_count = len(held_out) if held_out else 0
         self.rng = torch.Generator(where).manual_seed(config.seed)
         self.bf16 = config.precision == "bf16" or (
             config.precision == "auto" and config.batch_size >= 32 and bf16_is_fast(where)
         )
-        self.losses = Table(folder / LOSS_FILE, LOSS_COLUMNS)
-        self.noise = Table(folder / NOISE_FILE, NOISE_COLUMNS)
-        self.validation = Table(folder / VALIDATION_FILE, VALIDATION_COLUMNS)
+        self.curve = LossCurve(self.place.losses)
         self.by_noise = LossByNoise(where)
         self.count = len(dataset)
         self.step = 0
         self.elapsed_s = 0.0  # at work: without pauses, previews and saving
-        self.smooth_loss: float | None = None
+        self.saved_step = 0
+        self.stuck = False  # its folder cannot be written in
+        self.slowed = 0  # times that it diverged and went on with a lower learning rate
+        self.parts = config.accumulate
         self._order: tuple[int, Tensor] | None = None
-        self._fresh: list[Tensor] = []  # losses not fetched yet
+        self._fresh: list[tuple[float, Tensor, Tensor]] = []  # learning rate, loss and gradient norm, not fetched yet
         self._unreported: list[float] = []
-        self._reported_at = 0.0
+        self._taken_at = 0.0
         self._noise_at = 0.0
-        self._last = (0.0, 0.0)  # learning rate, gradient norm
+        self._last = (0.0, 0.0, 0.0)  # learning rate, gradient norm, images per second
+
+    @property
+    def folder(self) -> Path:
+        return self.place.path
 
     @property
     def draws(self) -> bool:
@@ -129,6 +126,11 @@ class Run:
     def has_news(self) -> bool:
         """Whether there were steps since the last report."""
         return bool(self._fresh or self._unreported)
+
+    @property
+    def lr(self) -> float:
+        """The highest learning rate, as it is by now."""
+        return self.config.lr * SLOWER**self.slowed
 
     @property
     def parameters(self) -> int:
@@ -161,16 +163,30 @@ class Run:
             self._advance()
 
     def _advance(self) -> None:
-        config = self.config
-        loss = self._backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.grad_clip or math.inf)
-        lr = config.lr * lr_factor(config, self.progress)
-        self.optimizer.step(lr)
-        self.network.zero_grad(set_to_none=True)
+        loss = self._backward_as_memory_allows()
+        lr = self.lr * lr_factor(self.config, self.progress)
+        norm = self.learner.step(lr)
         self.step += 1
         self.ema.update(self.network, self.step)
-        self._last = (lr, self._last[1] if self.has_news else float(norm))  # reading the norm waits for the device
-        self._fresh.append(loss)
+        self._fresh.append((lr, loss, norm.detach()))
+
+    def _backward_as_memory_allows(self) -> Tensor:
+        """`_backward`, with the batch in twice as many parts each time that it does not fit into memory."""
+        chance = self.rng.get_state(), self._dropout_rng()
+        while True:
+            try:
+                return self._backward()
+            except (RuntimeError, MemoryError) as error:
+                splits = self.objective.divisible and self.parts < self.config.batch_size
+                if not (splits and is_out_of_memory(error)):
+                    raise
+            # Not in the handler: what it holds of the failed attempt keeps its memory.
+            self.parts = min(2 * self.parts, self.config.batch_size)
+            self.network.zero_grad(set_to_none=True)
+            self.rng.set_state(chance[0])
+            self._set_dropout_rng(chance[1])
+            if self.device.torch_device.type == "cuda":
+                torch.cuda.empty_cache()
 
     def _backward(self) -> Tensor:
         """Gradients of the next batch's mean loss, which is returned; in parts where it is too large to hold at once.
@@ -178,8 +194,9 @@ class Run:
         Chance is drawn for the whole batch, so that the parts change nothing but the order of a sum.
         """
         chosen = self._next_indices()
-        count = self.config.accumulate if self.objective.divisible else 1
+        count = self.parts if self.objective.divisible else 1
         total = torch.zeros((), device=self.device.torch_device)
+        by_noise: list[tuple[Tensor, Tensor]] = []
         with self._precision():
             batch = self.objective.draw(self.network, chosen, self.rng)
         for part in parts(batch, count):
@@ -189,7 +206,9 @@ class Run:
             mean.backward()
             total += mean.detach()
             if isinstance(part, Noised):
-                self.by_noise.add(part.noise, losses.detach())
+                by_noise.append((part.noise, losses.detach()))
+        for noise, losses in by_noise:
+            self.by_noise.add(noise, losses)
         return total
 
     def _precision(self) -> torch.autocast:
@@ -211,28 +230,22 @@ class Run:
         return torch.cat(parts)
 
     def report(self) -> TrainStep:
-        """The state of the run since the last report, also written to its CSV; raises Diverged."""
+        """The state of the run since the last report, for its tables too (see `write`); raises Diverged."""
         self._take_losses()
         losses, self._unreported = self._unreported, []
-        spent = max(self.elapsed_s - self._reported_at, 1e-9)
-        rate = len(losses) * self.config.batch_size / spent
-        self._reported_at = self.elapsed_s
         remaining = self.elapsed_s * (1 - self.progress) / max(self.progress, 1e-9)
         event = TrainStep(
             self.step,
             self.total_steps,
             sum(losses) / len(losses),
-            self.smooth_loss or 0.0,
+            self.curve.smooth or 0.0,
             *self._last,
-            rate,
             self.elapsed_s,
             max(remaining, 0.0),
             self._loss_by_noise(),
         )
-        seconds, speed = f"{event.elapsed_s:.2f}", f"{event.images_per_s:.1f}"
-        self.losses.add(event.step, seconds, event.loss, event.smooth_loss, event.lr, event.grad_norm, speed)
         if event.by_noise:
-            self.noise.add(event.step, *(f"{loss:.5g}" for loss in event.by_noise))
+            self.place.noise.add(event.step, *(f"{loss:.5g}" for loss in event.by_noise))
         return event
 
     def _loss_by_noise(self) -> tuple[float, ...]:
@@ -241,12 +254,6 @@ class Run:
             return ()
         self._noise_at = self.elapsed_s
         return self.by_noise.take()
-
-    def forget_the_future(self) -> None:
-        """Take out of the tables what a run that was cut off wrote after its last checkpoint."""
-        for table in (self.losses, self.noise, self.validation):
-            table.forget_after(self.step)
-        time_machine.forget_after(self.folder, self.step)
 
     @torch.no_grad()
     def validate(self) -> Validated:
@@ -258,25 +265,24 @@ class Run:
         with self._precision():
             batch = self._held_out.draw(self.ema.network, chosen, rng)
             loss = float(self._held_out.losses(self.ema.network, batch, rng).mean())
-        self.validation.add(self.step, f"{loss:.6g}")
+        self.place.validation.add(self.step, f"{loss:.6g}")
         return Validated(self.step, loss)
 
     def _take_losses(self) -> None:
-        """Fetch the losses that are still on the device, and smooth them; raises Diverged."""
+        """Fetch the losses that are still on the device, and add them to the curve; raises Diverged."""
+        if not self._fresh:
+            return
+        fresh, self._fresh = self._fresh, []
         with self._working():  # here the device catches up
-            losses: list[float] = torch.stack(self._fresh).tolist() if self._fresh else []
-        for step, loss in enumerate(losses, self.step - len(losses) + 1):
-            if not math.isfinite(loss):
-                raise self._diverged(f"The loss became {loss} at step {step}.")
-            keep = 1 - 1 / min(step, SMOOTHING_STEPS)
-            self.smooth_loss = loss if self.smooth_loss is None else keep * self.smooth_loss + (1 - keep) * loss
+            losses: list[float] = torch.stack([loss for _, loss, _ in fresh]).tolist()
+            norms: list[float] = torch.stack([norm for _, _, norm in fresh]).tolist()
+        rate = len(fresh) * self.config.batch_size / max(self.elapsed_s - self._taken_at, 1e-9)
+        self._taken_at = self.elapsed_s
+        self._last = (fresh[-1][0], norms[-1], rate)
+        first = self.step - len(fresh) + 1
+        for step, (lr, *_), loss, norm in zip(range(first, self.step + 1), fresh, losses, norms, strict=True):
+            self.curve.add(step, loss, lr, norm, self.elapsed_s, rate)
             self._unreported.append(loss)
-        self._fresh.clear()
-
-    def _diverged(self, message: str) -> Diverged:
-        lower = f"Start again with a lower learning rate than {self.config.lr:g}."
-        saved = os.path.exists(self.folder / STATE_FILE)
-        return Diverged(message, f"The last checkpoint in {self.folder} is kept. {lower}" if saved else lower)
 
     def preview(self) -> Preview:
         """Digits from one fixed noise by the averaged weights, one per class (or ten of no class)."""
@@ -286,9 +292,7 @@ class Run:
         model = pipeline.LoadedModel("run", self.header(), self.ema.network, self.device.torch_device, "")
         *frames, _ = pipeline.sample_with(model, request, RunControl())
         film = np.stack([frame.x_t for frame in frames if isinstance(frame, Frame)])
-        preview = Preview(self.step, film[-1], labels, film)
-        time_machine.keep(self.folder, preview)
-        return preview
+        return Preview(self.step, film[-1], labels, film)
 
     def header(self) -> ModelHeader:
         """What the model file says of its training."""
@@ -321,9 +325,21 @@ class Run:
 
         Raises CannotWrite, and Diverged for weights that are no numbers any more; the old files stay whole.
         """
+        self._save_state()
+        weights = self.ema.network.state_dict()
+        if self.config.file_precision == "fp16":
+            weights = halved(weights)
+        save(self.folder / MODEL_FILE, weights, self.header())
+
+    def begin(self) -> None:
+        """Write a state to resume from before the first step, so that there always is one; raises CannotWrite."""
+        self._save_state()
+
+    def _save_state(self) -> None:
         self._take_losses()
         if not all(bool(weight.isfinite().all()) for weight in self.network.parameters()):
-            raise self._diverged(f"The weights are no numbers any more at step {self.step}.")
+            raise Diverged(f"The weights are no numbers any more at step {self.step}.")
+        self.place.write()  # first, so that the tables hold all there was up to the state
         with atomic(self.folder / CONFIG_FILE) as path:
             path.write_text(self.config.model_dump_json(indent=1), encoding="utf-8")
         state = StateHeader(
@@ -331,30 +347,30 @@ class Run:
             step=self.step,
             images=self.step * self.config.batch_size,
             elapsed_s=self.elapsed_s,
-            smooth_loss=self.smooth_loss,
+            smooth_loss=self.curve.smooth,
+            scale=self.curve.scale,
+            since_row=tuple(self.curve.since_row),
+            slowed=self.slowed,
+            parts=self.parts,
             progress=self.progress,
         )
         save(self.folder / STATE_FILE, self._tensors(), state)
-        weights = self.ema.network.state_dict()
-        if self.config.file_precision == "fp16":
-            weights = halved(weights)
-        save(self.folder / MODEL_FILE, weights, self.header())
+        self.saved_step = self.step
 
     def _tensors(self) -> dict[str, Tensor]:
         """All that a resumed run needs, by name."""
         tensors = {"rng": self.rng.get_state(), "rng.dropout": self._dropout_rng()}
-        tensors |= {f"net.{name}": tensor for name, tensor in self.network.state_dict().items()}
         tensors |= {f"ema.{name}": tensor for name, tensor in self.ema.network.state_dict().items()}
-        for prefix, part in self.optimizer.parts.items():
-            tensors |= optimizer_tensors(part, prefix)
+        for prefix, learner in self.learners.items():
+            tensors |= {f"{prefix}{name}": tensor for name, tensor in learner.tensors().items()}
         return tensors
 
     def restore(self) -> None:
         """Go on from the folder's checkpoint; raises BadFile."""
         path = self.folder / STATE_FILE
         state, tensors = load_state(path)
-        if state.step:
-            self._fill_optimizer()
+        for learner in self.learners.values():
+            learner.clear(stepped=state.step > 0)
         expected = self._tensors()
         if "rng" in tensors and tensors["rng"].shape != expected["rng"].shape:
             raise BadFile(
@@ -362,10 +378,9 @@ class Run:
                 "Resume it with the --device it was trained on; its model can be sampled everywhere.",
             )
         agree(expected, tensors, str(path))
-        self.network.load_state_dict(_under("net.", tensors))
-        self.ema.network.load_state_dict(_under("ema.", tensors))
-        for prefix, part in self.optimizer.parts.items():
-            restore_optimizer(part, tensors, prefix)
+        self.ema.network.load_state_dict(under("ema.", tensors))
+        for prefix, learner in self.learners.items():
+            learner.restore(under(prefix, tensors))
         try:
             self.rng.set_state(tensors["rng"])
             self._set_dropout_rng(tensors["rng.dropout"])
@@ -373,15 +388,20 @@ class Run:
             raise BadFile(
                 f"{path} cannot be resumed from ({error}).", "Its model can still be sampled; start a new run."
             ) from error
-        self.step, self.elapsed_s, self.smooth_loss = state.step, state.elapsed_s, state.smooth_loss
-        self._reported_at = self.elapsed_s
+        self.step, self.elapsed_s, self.saved_step = state.step, state.elapsed_s, state.step
+        self.slowed, self.parts = state.slowed, max(self.config.accumulate, state.parts)
+        self.curve.smooth, self.curve.scale, self.curve.since_row = state.smooth_loss, state.scale, [*state.since_row]
+        self._taken_at = self.elapsed_s
 
-    def _fill_optimizer(self) -> None:
-        """A step of no length, after which the optimiser's state has the names and shapes of a saved one."""
-        for parameter in self.network.parameters():
-            parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
-        self.optimizer.step(lr=0.0)
+    def step_back(self) -> None:
+        """Go back to the last checkpoint, and on with a lower learning rate; raises BadFile."""
+        slowed, split = self.slowed + 1, self.parts
+        self._fresh.clear()
+        self._unreported.clear()
+        self.by_noise.take()
         self.network.zero_grad(set_to_none=True)
+        self.restore()
+        self.slowed, self.parts = slowed, split
 
     def _dropout_rng(self) -> Tensor:
         where = self.device.torch_device
@@ -409,7 +429,3 @@ class LossByNoise:
         self._sums.zero_()
         means = (total / count if count else math.nan for total, count in zip(sums, counts, strict=True))
         return tuple(means) if any(counts) else ()
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -7,6 +7,7 @@ from ml import paths
 from ml.checkpoint import STATE_FILE, load_state_header
 from ml.config import TrainConfig
 from ml.errors import BadFile
+from ml.run_lock import is_held
 from ml.tables import LOSS_FILE
 
 
@@ -28,7 +29,7 @@ def with_curves(most: int = 12) -> list[Path]:
 
 
 def unfinished() -> list[UnfinishedRun]:
-    """The person's runs that can be gone on with, the latest first; unreadable ones are left out."""
+    """The person's runs that can be gone on with, the latest first; not unreadable ones and those being trained."""
     found = sorted(paths.user_runs().glob(f"*/{STATE_FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
     runs: list[UnfinishedRun] = []
     for path in found:
@@ -36,6 +37,6 @@ def unfinished() -> list[UnfinishedRun]:
             state = load_state_header(path)
         except BadFile:
             continue
-        if state.progress < 1:
+        if state.progress < 1 and not is_held(path.parent):
             runs.append(UnfinishedRun(path.parent.name, path.parent, state.config, state.step, state.progress))
     return runs

@@ -80,7 +80,6 @@ def parsed(path: Path, text: str) -> Stamp:
         raise Unstamped(f"{path.name} carries no Noiseloom request.", OTHER_FILE)
     if len(text) > MAX_STAMP_BYTES:
         raise BadFile(f"{path.name} carries {len(text)} bytes of description; that is too much.", OTHER_FILE)
-    _refuse_newer(path, text)
     return parse(Stamp, text, path.name)
 
 
@@ -111,12 +110,3 @@ def opened(source: Path | BinaryIO, formats: tuple[str, ...]) -> Iterator[Image.
 
 def unwatched(_done: int, _total: int) -> None:
     """Nobody looks."""
-
-
-def _refuse_newer(path: Path, text: str) -> None:
-    try:
-        version = json.loads(text).get("version")
-    except (ValueError, AttributeError, RecursionError):
-        return  # `parse` says what is wrong with it
-    if isinstance(version, int) and version > 1:
-        raise BadFile(f"{path.name} was written by a newer Noiseloom (format {version}).", "Update Noiseloom.")

@@ -4,13 +4,13 @@ import csv
 import math
 import os
 from collections.abc import Sequence
+from io import FileIO, StringIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.errors import CannotWrite
-from ml.files import atomic
+from ml.files import atomic, refusal
 
 NOISE_LEVELS = 10  # from clean images to pure noise, evenly by the angle between image and noise
 LOSS_FILE = "loss.csv"
@@ -26,21 +26,29 @@ class Table:
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path, self.columns = path, tuple(columns)
+        self._waiting: list[Sequence[object]] = []
 
     def add(self, *row: object) -> None:
-        """Append a row; raises CannotWrite."""
+        """A row, for the next `write`."""
+        self._waiting.append(row)
+
+    def write(self) -> None:
+        """Append the rows that were added; raises CannotWrite, and then all of them wait for the next time."""
+        if not self._waiting:
+            return
         fresh = not os.path.exists(self.path)
+        text = StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows([self.columns, *self._waiting] if fresh else self._waiting)
         try:
-            with open(self.path, "a", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerows([self.columns, row] if fresh else [row])
+            with open(self.path, "ab", buffering=0) as file:
+                _append(file, text.getvalue().encode())
         except OSError as error:
-            raise CannotWrite(
-                f"Cannot write {self.path}: {error.strerror or error}.", "Make room there, then go on with the run."
-            ) from error
+            raise refusal(f"write {self.path}", error) from error
+        self._waiting.clear()
 
     def forget_after(self, step: int) -> None:
-        """Take out what a run that was cut off wrote after its last checkpoint, and what is no whole row."""
+        """Take out what came after a checkpoint that is gone back to, and what is no whole row; raises CannotWrite."""
+        self._waiting.clear()
         if os.path.isfile(self.path):
             lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
             kept = [line for line in lines if self._step_of(line) <= step]
@@ -60,6 +68,17 @@ class Table:
         first, *rest = line.split(",")
         whole = line.endswith("\n") and len(rest) == len(self.columns) - 1 and first.isdecimal()
         return int(first) if whole else math.inf
+
+
+def _append(file: FileIO, text: bytes) -> None:
+    """Write at the end of a file: all of it, or nothing."""
+    size = file.seek(0, os.SEEK_END)
+    try:
+        while text:
+            text = text[file.write(text) :]
+    except OSError:
+        file.truncate(size)
+        raise
 
 
 def curve(folder: Path) -> NDArray[np.float64]:

@@ -1,17 +1,18 @@
 """Trackers: a run's curves and previews as TensorBoard event files, always, and in Weights & Biases where asked for."""
 
+import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from ml.config import TrackerName, TrainConfig
-from ml.errors import BadRequest, CannotWrite
-from ml.events import Pixels, Preview, TrainEvent, TrainStep, Validated
+from ml.errors import BadRequest
+from ml.events import Pixels, Preview, Resumed, SteppedBack, TrainEvent, TrainStep, Validated, WriteFailed
 
 FOLDER = "tensorboard"
 EVERY_S = 1.0  # between two points of a curve
@@ -26,67 +27,103 @@ class Tracker(Protocol):
     def close(self) -> None: ...
 
 
-@contextmanager
-def following(folder: Path, config: TrainConfig, step: int, more: Sequence[TrackerName] = ()) -> Iterator["Followers"]:
-    """All trackers of a run that goes on from `step`, until the block ends; raises BadRequest, CannotWrite."""
-    trackers: list[Tracker] = []
-    try:
-        trackers.append(TensorBoard(folder, config, step))
-        trackers += [WeightsAndBiases(folder, config) for _name in more]
-        yield Followers(trackers)
-    finally:
-        for tracker in trackers:
-            tracker.close()
-
-
 class Followers:
-    """Tells every tracker of the events that are worth keeping."""
+    """Tells every tracker of the events that are worth keeping, until the block ends.
 
-    def __init__(self, trackers: Sequence[Tracker]) -> None:
-        self._trackers, self._next = trackers, 0.0
+    They come after the run: where they cannot write they are given up, until the run goes on from a pause.
+    """
+
+    def __init__(self, folder: Path, config: TrainConfig, step: int, more: Sequence[TrackerName] = ()) -> None:
+        self._folder, self._config, self._more, self._next = folder, config, more, 0.0
+        self._trackers: list[Tracker] = []
+        self._open(step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._close()
 
     def tell(self, event: TrainEvent) -> None:
-        """Raises CannotWrite."""
+        """Raises nothing where they cannot write."""
+        if isinstance(event, Resumed):
+            self._folder = event.run_dir
+            if not self._trackers:
+                self._open(event.step)
+        elif isinstance(event, WriteFailed):
+            self._close()
+        elif isinstance(event, SteppedBack):
+            self._close()  # the points after its checkpoint are forgotten by beginning anew
+            self._open(event.step)
+        else:
+            self._tell(event)
+
+    def _open(self, step: int) -> None:
+        with suppress(OSError):
+            self._trackers.append(TensorBoard(self._folder, self._config, step))
+            self._trackers += [WeightsAndBiases(self._folder, self._config) for _name in self._more]
+
+    def _close(self) -> None:
+        for tracker in self._trackers:
+            with suppress(OSError):
+                tracker.close()
+        self._trackers.clear()
+
+    def _tell(self, event: TrainEvent) -> None:
+        if isinstance(event, TrainStep):
+            if time.monotonic() < self._next:
+                return
+            self._next = time.monotonic() + EVERY_S
         try:
-            if isinstance(event, TrainStep) and time.monotonic() >= self._next:
-                self._next = time.monotonic() + EVERY_S
-                values = {name: value for name, value in asdict(event).items() if name in CURVES}
-                for tracker in self._trackers:
-                    tracker.curves(event.step, values)
-            if isinstance(event, Validated):
-                for tracker in self._trackers:
-                    tracker.curves(event.step, {"held_out_loss": event.loss})
-            if isinstance(event, Preview):
-                strip = np.concatenate(list(event.images), axis=1)
-                for tracker in self._trackers:
-                    tracker.picture(event.step, strip)
-        except OSError as error:
-            raise CannotWrite(
-                f"Cannot write what is tracked of the run: {error.strerror or error}.",
-                "Make room there, then go on with the run.",
-            ) from error
+            for tracker in self._trackers:
+                _tell_one(tracker, event)
+        except OSError:
+            self._close()
+
+
+def _tell_one(tracker: Tracker, event: TrainEvent) -> None:
+    if isinstance(event, TrainStep):
+        tracker.curves(event.step, {name: value for name, value in asdict(event).items() if name in CURVES})
+    if isinstance(event, Validated):
+        tracker.curves(event.step, {"held_out_loss": event.loss})
+    if isinstance(event, Preview):
+        tracker.picture(event.step, np.concatenate(list(event.images), axis=1))
 
 
 class TensorBoard:
-    """Event files in the run's folder: `tensorboard --logdir FOLDER` shows every run in it."""
+    """Event files in the run's folder: `tensorboard --logdir FOLDER` shows every run in it.
+
+    They are written here and now, where an error is seen; torch's own writer has a thread that dies of it.
+    """
 
     def __init__(self, folder: Path, config: TrainConfig, step: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # takes seconds to import, and only training needs it
+        from tensorboard.compat.proto import event_pb2
+        from tensorboard.summary.writer.record_writer import RecordWriter
+        from torch.utils.tensorboard import summary  # takes seconds to import, and only training needs it
 
-        # points after the checkpoint that a cut-off run left are hidden by TensorBoard
-        self._writer = SummaryWriter(folder / FOLDER, purge_step=step + 1 if step else None)
-        self._writer.add_text("config", f"```\n{config.model_dump_json(indent=1)}\n```", step)
+        kinds: Any = event_pb2
+        self._event, self._log, self._summary = kinds.Event, kinds.SessionLog, summary
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
+        self._file = open(folder / FOLDER / name, "xb", buffering=0)  # noqa: SIM115
+        self._records: Any = RecordWriter(self._file)
+        self._write(step + 1, file_version="brain.Event:2")
+        if step:  # points after the checkpoint that a cut-off run left are hidden by TensorBoard
+            self._write(step + 1, session_log=self._log(status=self._log.START))
+        self._write(step, summary=summary.text("config", f"```\n{config.model_dump_json(indent=1)}\n```"))
 
     def curves(self, step: int, values: dict[str, float]) -> None:
         for name, value in values.items():
-            self._writer.add_scalar(name, value, step)
+            self._write(step, summary=self._summary.scalar(name, value))
 
     def picture(self, step: int, image: Pixels) -> None:
-        self._writer.add_image("preview", image, step, dataformats="HW" if image.ndim == 2 else "HWC")
-        self._writer.flush()
+        self._write(step, summary=self._summary.image("preview", image, dataformats="HW" if image.ndim == 2 else "HWC"))
 
     def close(self) -> None:
-        self._writer.close()
+        self._file.close()
+
+    def _write(self, step: int, **content: Any) -> None:
+        self._records.write(self._event(wall_time=time.time(), step=step, **content).SerializeToString())
 
 
 class WeightsAndBiases:

@@ -171,6 +171,8 @@ class TrainPanel(Page):
                 return f"{train.status or 'Starting'}…"
             case "pausing" | "stopping":
                 return "Saving…"
+            case "paused" if train.stuck:
+                return f"Waiting: {train.stuck}"
             case "paused":
                 return f"Paused at step {train.last.step:,}; all is saved." if train.last else "Paused."
             case "failed":

@@ -1,5 +1,6 @@
 """The Train page without its widgets: set-up, the run that is going on, its curve and previews."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,12 +11,14 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
+from desktop_app.session.message import Message
 from desktop_app.settings import TrainSettings
 from desktop_app.work import Remembered
 from ml import paths, presets
 from ml.config import DRAWING, TrainConfig
 from ml.errors import BadRequest
 from ml.events import (
+    BatchSplit,
     CheckpointSaved,
     Estimate,
     Failed,
@@ -25,8 +28,10 @@ from ml.events import (
     Resumed,
     RunFinished,
     RunStarted,
+    SteppedBack,
     TrainStep,
     Validated,
+    WriteFailed,
 )
 from ml.files import free_name
 from ml.settings import changed as with_settings
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
 State = Literal["idle", "starting", "running", "pausing", "paused", "stopping", "done", "failed"]
 ACTIVE: tuple[State, ...] = ("starting", "running", "pausing", "paused", "stopping")
 SLOWER = 0.5  # of the learning rate, after a run that diverged
+STUCK_REMEDIES = (("write-elsewhere", "Choose another folder…"), ("write-again", "Try again"))
 VERDICT_ROWS = 20_000  # of the curve, at most, that a verdict is given on
 
 
@@ -73,6 +79,7 @@ class Train(QObject):
         self.finished: RunFinished | None = None
         self.unfinished: tuple[UnfinishedRun, ...] = ()
         self.curves: tuple[Path, ...] = ()  # folders of runs whose curves can be shown beside this one's
+        self.stuck = ""  # why the run cannot write, which it waits for to change
         self.contradiction = ""  # why the settings of one's own cannot be trained
         self.previews: list[Preview] = []  # of the run that is shown
         self._estimates: dict[str, Estimate] = {}  # by recipe
@@ -229,9 +236,16 @@ class Train(QObject):
     def resume(self) -> None:
         """Let a paused run go on."""
         if self._job and self.state in ("pausing", "paused"):
+            self.stuck = ""
             self._job.control.resume()
             self._session.lane.wake()
             self._set_state("running")
+
+    def write_to(self, folder: Path) -> None:
+        """Let a run that cannot write go on in that folder, in one of its own name."""
+        if self._job and self.stuck:
+            self._job.control.write_to(free_name(folder / self.name))
+            self.resume()
 
     def stop(self) -> None:
         """End the run at the next step, keeping its model."""
@@ -260,8 +274,10 @@ class Train(QObject):
 
     def _use_for_drawing(self) -> None:
         if self._asked:
+            config, folder = self._asked
             self._session.look_again()
-            self._session.generate.use_model(self.name, self._asked[0].defaults)
+            name = self.name if folder.parent == paths.user_runs() else str(folder)
+            self._session.generate.use_model(name, config.defaults)
 
     # ---- events
 
@@ -281,7 +297,7 @@ class Train(QObject):
         self._asked = (config, folder)
         self.run, self.last, self.finished = None, None, None
         self.status, self._draw_when_saved = "Starting", False
-        self._curve, self._held_out, self.previews = [], [], []
+        self._curve, self._held_out, self.previews, self.stuck = [], [], [], ""
         task = partial(work.training, config, folder, self.data_root, resume)
         self._job = self._session.submit(task, self._on_event, background=True)
         self._set_state("starting")
@@ -314,14 +330,43 @@ class Train(QObject):
                 self._on_saved()
             case Paused() if self.state == "pausing":
                 self._set_state("paused")
-            case Resumed() if self.state == "paused":
-                self._set_state("running")
+            case Resumed():
+                self._on_resumed(event)
+            case WriteFailed():
+                self.stuck = event.message
+                self._set_state("paused")
+                self.tell_stuck()
+            case SteppedBack():
+                self._on_stepped_back(event)
+            case BatchSplit():
+                what = f"Batches are worked through in {event.parts} parts from now on; the result is the same."
+                self._session.tell(Message("info", "A batch did not fit into memory.", what))
             case RunFinished():
                 self.finished = event
             case Failed():
                 self._set_state("failed")
             case Ended():
                 self._on_ended()
+
+    def tell_stuck(self) -> None:
+        """Tell the person that the run cannot write, and ask where it shall."""
+        if self.stuck:
+            what = "Nothing is lost: the run waits until it can write."
+            self._session.tell(Message("error", self.stuck, what, STUCK_REMEDIES))
+
+    def _on_resumed(self, event: Resumed) -> None:
+        if self._asked and event.run_dir != self.folder:
+            self._asked = (self._asked[0], event.run_dir)
+        if self.state == "paused":
+            self._set_state("running")
+
+    def _on_stepped_back(self, event: SteppedBack) -> None:
+        self._curve, self._held_out = [], []
+        if self.run:
+            self._look_back(replace(self.run, step=event.step))
+            self.begun.emit(self.name)
+        what = f"It is back at step {event.step:,} and goes on with a learning rate of {event.lr:g} at most."
+        self._session.tell(Message("warning", event.message, what))
 
     def _on_saved(self) -> None:
         self.saved.emit()

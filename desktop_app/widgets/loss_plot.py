@@ -146,7 +146,9 @@ class LossPlot(Card):
 
     def set_run(self, name: str, steps: Numbers, raw: Numbers, smooth: Numbers) -> None:
         """A whole run at once, as read from a file, or none of it; whether it is shown stays as it was."""
-        self._run(name).series.replace(steps, raw, smooth)
+        run = self._run(name)
+        run.series.replace(steps, raw, smooth)
+        run.looks[:] = [look for look in run.looks if len(steps) and look[0] <= steps[-1]]
         self._mark_stale()
 
     def add_held_out(self, name: str, step: int, loss: float) -> None:

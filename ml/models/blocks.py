@@ -15,7 +15,8 @@ class TimeEmbedding(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         half = width // 2
-        frequencies = torch.exp(-math.log(10_000) * torch.arange(half) / half)
+        steps = torch.arange(half, device="cpu")  # see `embeddings`
+        frequencies = torch.exp(-math.log(10_000) * steps / half)
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.mlp = nn.Sequential(nn.Linear(2 * half, width), nn.SiLU(), nn.Linear(width, width))
 
@@ -34,7 +35,7 @@ class Condition(nn.Module):
     def __init__(self, width: int, num_classes: int, context: int = 0) -> None:
         super().__init__()
         self.time = TimeEmbedding(width)
-        self.label = nn.Linear(context, width) if context else nn.Embedding(num_classes + 1, width)
+        self.label = nn.Linear(context, width) if context else embeddings(num_classes + 1, width)
 
     def forward(self, time: Tensor, labels: Tensor) -> Tensor:
         if labels.ndim == 3:
@@ -42,6 +43,15 @@ class Condition(nn.Module):
         else:
             told = self.label(labels) if labels.ndim == 1 else labels.to(self.label.weight.dtype) @ self.label.weight
         return F.silu(self.time(time) + told)
+
+
+def embeddings(count: int, width: int) -> nn.Embedding:
+    """nn.Embedding, without random numbers on "meta", where a network is built for its shapes alone: for those, torch
+    would import its compiler, which takes seconds."""
+    table = nn.Embedding.from_pretrained(torch.empty(count, width), freeze=False)
+    if not table.weight.is_meta:
+        nn.init.normal_(table.weight)
+    return table
 
 
 class ResidualBlock(nn.Module):
