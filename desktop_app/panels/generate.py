@@ -59,6 +59,7 @@ class GeneratePanel(Page):
         self.history = HistoryStrip()
         self.history_view = HistoryView(self.history)
         self._view: View = "noisy"
+        self._overview: View = "noisy"  # the view before one digit was enlarged
         self._looked_at: int | None = None  # the digit that the view "all" is of
         self._fresh = False  # a trajectory has begun and the timeline still has the one before
         self._arrange()
@@ -283,7 +284,9 @@ class GeneratePanel(Page):
 
     def _enlarge(self) -> None:
         """See the chosen digit as large as there is room, or all of them again."""
-        self.timeline.view.button("noisy" if self._view in DETAILS else "all").click()
+        if self._view not in DETAILS:
+            self._overview = self._view
+        self.timeline.view.button(self._overview if self._view in DETAILS else "all").click()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -306,7 +306,7 @@ class RunRow(QWidget):
 
     def set_loss(self, loss: float) -> None:
         """Its smoothed loss of now."""
-        self._loss.setText(f"{loss:.4f}")
+        self._loss.setText(f"loss {loss:.4f}")
 
     def set_shown(self) -> None:
         """An earlier run is gone on with, so its curve is there and to be seen."""

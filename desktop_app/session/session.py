@@ -68,7 +68,8 @@ class Session(QObject):
         self.library = Models(self, settings.models)
         self.files = Files(self)
         self.lessons = Lessons(self)
-        self.undo = Undo({"train": self.train, "compare": self.compare}, self)
+        owners = {"train": self.train, "compare": self.compare}
+        self.undo = Undo(owners | {"interpolate": self.interpolate, "explore": self.explore}, self)
         self.lessons.changed.connect(self.undo.forget)
         self.activities: tuple[Generate | Draw | Compare | Race | Explore | Models | Files, ...] = (
             self.generate,

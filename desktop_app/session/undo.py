@@ -12,6 +12,8 @@ from ml.config import Description
 
 if TYPE_CHECKING:
     from desktop_app.session.compare import Compare
+    from desktop_app.session.explore import Explore
+    from desktop_app.session.interpolate import Interpolate
     from desktop_app.session.train import Train
 
 STEPS, TOGETHER_S = 100, 0.6
@@ -20,7 +22,7 @@ STEPS, TOGETHER_S = 100, 0.6
 class Undo(QObject):
     """Remembers what the settings of pages were; changes in quick succession, a slider's, are one."""
 
-    def __init__(self, owners: "Mapping[str, Train | Compare]", parent: QObject) -> None:
+    def __init__(self, owners: "Mapping[str, Train | Compare | Interpolate | Explore]", parent: QObject) -> None:
         super().__init__(parent)
         self._owners = owners
         self._now: dict[str, Description] = {page: owner.settings for page, owner in owners.items()}

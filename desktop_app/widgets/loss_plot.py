@@ -286,7 +286,7 @@ class LossPlot(Card):
         run.raw.setPen(pg.mkPen(faint, width=sharp))
         run.held_out.setSymbolPen(pg.mkPen(run.color, width=1.4 * sharp))
         run.held_out.setSymbolBrush(theme().colors.color("card"))
-        run.held_out.setSymbolSize(6 * sharp)
+        run.held_out.setSymbolSize(round(6 * sharp))
         run.smooth.setPen(pg.mkPen(run.color, width=2.2 * sharp, style=run.dash))
 
     def _restyle(self) -> None:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.plot_export import Figure, HeatMap
 from desktop_app.theme import Space, Type, theme, ui_font
-from desktop_app.widgets.basics import Card, Label, row
+from desktop_app.widgets.basics import Card, ElidedLabel, Label, row
 from desktop_app.widgets.plot_button import PlotButton
 
 Numbers = NDArray[np.float64]
@@ -61,7 +61,8 @@ class NoiseMap(Card):
         self.legend.hide()
         self.export = PlotButton("the loss by noise level", lambda: [self.figure()])
         self.export.setEnabled(False)
-        column.addLayout(row(Label("Loss by noise level", "title"), 1, self.readout, self.legend, self.export))
+        title, along = Label("Loss by noise level", "title"), ElidedLabel("over the training steps", "muted")
+        column.addLayout(row(title, along, 1, self.readout, self.legend, self.export))
         line = QHBoxLayout()
         line.setSpacing(Space.S)
         side = QVBoxLayout()
@@ -114,7 +115,7 @@ class _Legend(QWidget):
     def set_range(self, low: float, high: float) -> None:
         known = np.isfinite(low) and np.isfinite(high)
         self.setVisible(bool(known))
-        self._low.setText(f"{low:.2g}" if known else "")
+        self._low.setText(f"loss {low:.2g}" if known else "")
         self._high.setText(f"{high:.2g}" if known else "")
 
 

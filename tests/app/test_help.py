@@ -3,13 +3,16 @@
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QCursor
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop_app.formulas import AXES, CONTROLS, FORMULAS, formula_of
 from desktop_app.main_window import PAGES, MainWindow
 from desktop_app.widgets.controls import ChoiceRow, Segmented
 from desktop_app.widgets.help_card import HelpCard
+from desktop_app.widgets.image_grid import ImageGrid
+
+USED = (QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, ImageGrid)
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +43,19 @@ def test_every_formula_has_its_control(window: MainWindow) -> None:
             found |= {key for key in FORMULAS if key.startswith(f"{CONTROLS.get(name, '')}: ") and key.split(": ")[1]}
     assert set(CONTROLS) | set(AXES) <= names
     assert set(FORMULAS) <= found
+
+
+def test_every_control_says_in_a_sentence_what_it_does(window: MainWindow) -> None:
+    def sentence(widget: QWidget | None) -> str:
+        return "" if widget is None or widget.isWindow() else widget.toolTip() or sentence(widget.parentWidget())
+
+    pages = [window.page(key) for key in ("generate", "train", "compare")]
+    inside = [control for part in (*pages, window.rail, window.status) for control in part.findChildren(QWidget)]
+    used = [
+        control for control in inside if isinstance(control, USED) and control.focusPolicy() != Qt.FocusPolicy.NoFocus
+    ]
+    dumb = [f"{type(each).__name__} {each.accessibleName()}" for each in used if not sentence(each)]
+    assert len(used) > 100 and not dumb
 
 
 def test_the_names_of_settings_are_those_of_formulas() -> None:

@@ -180,7 +180,7 @@ def test_the_curve_of_an_earlier_run_is_laid_over_when_asked_for(panel: TrainPan
     row = panel._run_rows["old"]
     assert not row.button.isChecked() and not panel.plot.has_run("old")
     row.button.click()
-    assert panel.plot.values("old").shape == (3, 50) and row._loss.text() == "0.0200"
+    assert panel.plot.values("old").shape == (3, 50) and row._loss.text() == "loss 0.0200"
     row.button.click()
     assert not panel.plot._runs["old"].visible
 

@@ -251,6 +251,8 @@ def test_ctrl_z_acts_on_the_page_that_is_looked_at(window: MainWindow, qtbot: Qt
     for page, owner, changes in (
         ("train", session.train, {"minutes": 7.0}),
         ("compare", session.compare, {"rows": "eta"}),
+        ("interpolate", session.interpolate, {"mixing": "lerp"}),
+        ("explore", session.explore, {"timesteps": 500}),
     ):
         window.rail.set_page(page)
         before = owner.settings
