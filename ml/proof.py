@@ -12,8 +12,9 @@ from ml.stamp import Stamp, digest
 from ml.versions import versions
 
 COMPANY = 8  # images from which on each comes out the same, however many there are
-BLOCK = 8  # pixels: H.264 keeps the mean of such a square far better than a single pixel
-CLOSE = 10  # of 255, between such means
+BLOCK = 8  # pixels: H.264 and a palette keep the mean of such a square far better than a single pixel
+CLOSE = {".mp4": 10, ".gif": 16}  # of 255, between such means
+KEEPS = {".mp4": "an MP4 keeps no exact pixels", ".gif": "a GIF keeps no more than 256 colours"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ def prove(suffix: str, stamp: Stamp, found: Pixels, draw: Callable[[SampleReques
 def compare(suffix: str, stamp: Stamp, found: Pixels, images: Pixels) -> Proof:
     """Compare what was read from a file of that format with the images of its request, drawn again."""
     made = shown(suffix, images, stamp.request, stamp.layout)
-    if suffix == ".mp4":
-        return _compare_film(stamp, found, made)
+    if suffix == ".mp4" or (suffix == ".gif" and images.ndim == 4):
+        return _compare_film(suffix, stamp, found, made)
     if same_pixels(found, made):
         return Proof(True, "the same pixels")
     return Proof(False, _difference(found, made), _other_versions(stamp))
@@ -58,17 +59,19 @@ def same_pixels(found: Pixels, made: Pixels) -> bool:
     return np.array_equal(found, made)
 
 
-def _compare_film(stamp: Stamp, found: Pixels, made: Pixels) -> Proof:
-    """An MP4 keeps no exact pixels: its stamp has their hash, and its last picture must look like them."""
+def _compare_film(suffix: str, stamp: Stamp, found: Pixels, made: Pixels) -> Proof:
+    """MP4 and a GIF in colour keep no exact pixels: the stamp has their hash, and the last picture must look like them.
+    """
     if digest(made) != stamp.pixels:
         return Proof(False, "other pixels than those it records", _other_versions(stamp))
     height, width = made.shape[:2]
-    if found.shape[:2] != (height + height % 2, width + width % 2):
+    evened = (height + height % 2, width + width % 2) if suffix == ".mp4" else (height, width)
+    if found.shape[:2] != evened:
         return Proof(False, _difference(found, made))
     apart = np.abs(_means(found[:height, :width]) - _means(made)).max()
-    if apart > CLOSE:
+    if apart > CLOSE[suffix]:
         return Proof(False, f"a last picture that is not the recorded one: parts differ by {apart:.0f} of 255")
-    return Proof(True, "the same pixels as it records, and its last picture shows them (an MP4 keeps no exact pixels)")
+    return Proof(True, f"the same pixels as it records, and its last picture shows them ({KEEPS[suffix]})")
 
 
 def _means(picture: Pixels) -> np.ndarray:
