@@ -148,14 +148,17 @@ def warm_up(_control: RunControl) -> Iterator[object]:
     yield Ready(device.reason, on_gpu, tuple(cards), tuple(runs.unfinished()), curves, past)
 
 
-def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
-    """Sample a request: every `Frame`, `Sampled`, then `Judged` and `Decided` where the judge can read such images."""
+def drawing(request: SampleRequest, company: bool, control: RunControl) -> Iterator[object]:
+    """Sample a request: every `Frame`, `Sampled`, then `Judged` and `Decided` where the judge can read such images.
+
+    With `company` a few images come out exactly as they do in a large grid.
+    """
     from ml import pipeline
     from ml.judge import Judge, reads
 
     data = pipeline.load(request.model).header.data
     guesses: list[Pixels] = []
-    for event in pipeline.sample(request, control=control):
+    for event in pipeline.sample(request, control=control, company=company):
         yield event
         if isinstance(event, Frame):
             guesses.append(event.x0_hat)

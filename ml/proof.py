@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml.company import accompanied
 from ml.config import SampleRequest
 from ml.events import Pixels
 from ml.export import shown
 from ml.stamp import Stamp, digest
 from ml.versions import versions
 
-COMPANY = 8  # images from which on each comes out the same, however many there are
 BLOCK = 8  # pixels: H.264 and a palette keep the mean of such a square far better than a single pixel
 CLOSE = {".mp4": 10, ".gif": 16}  # of 255, between such means
 KEEPS = {".mp4": "an MP4 keeps no exact pixels", ".gif": "a GIF keeps no more than 256 colours"}
@@ -29,16 +29,14 @@ class Proof:
 def prove(suffix: str, stamp: Stamp, found: Pixels, draw: Callable[[SampleRequest], Pixels]) -> Proof:
     """Have `draw` draw the request again, and compare.
 
-    A processor rounds the last bit of a few images by themselves unlike that of many, so a file of a few, which may
-    come out of a large grid, has a second chance in company.
+    A file of a few images, which may come out of a large grid, has a second chance in company.
     """
     request = stamp.request
     proof = compare(suffix, stamp, found, draw(request))
-    count = len(request.labels)
-    if proof.same or count >= COMPANY:
+    company = accompanied(request)
+    if proof.same or company is request:
         return proof
-    company = request.some([*range(count), *[count - 1] * (COMPANY - count)])
-    second = compare(suffix, stamp, found, draw(company)[:count])
+    second = compare(suffix, stamp, found, draw(company)[: len(request.labels)])
     return second if second.same else proof
 
 
@@ -60,8 +58,7 @@ def same_pixels(found: Pixels, made: Pixels) -> bool:
 
 
 def _compare_film(suffix: str, stamp: Stamp, found: Pixels, made: Pixels) -> Proof:
-    """MP4 and a GIF in colour keep no exact pixels: the stamp has their hash, and the last picture must look like them.
-    """
+    """These keep no exact pixels: the stamp has their hash, and the last picture must look like them."""
     if digest(made) != stamp.pixels:
         return Proof(False, "other pixels than those it records", _other_versions(stamp))
     height, width = made.shape[:2]

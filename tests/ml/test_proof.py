@@ -35,7 +35,9 @@ def test_a_gif_in_colour_is_proved_by_what_it_records_and_shows(
     assert not compare(".gif", stamp, export.read_pixels(others), images).same  # another film under its stamp
     with Image.open(path) as film:
         film.save(tmp_path / "z.gif", save_all=True, comment=b"")
-    assert main(["verify", str(tmp_path / "z.gif")]) == 2  # saved anew by another program, without what it says of itself
+    assert (
+        main(["verify", str(tmp_path / "z.gif")]) == 2
+    )  # saved anew by another program, without what it says of itself
     assert "carries no Noiseloom request" in capsys.readouterr().err
 
 
