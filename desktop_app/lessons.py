@@ -68,7 +68,8 @@ class Lesson(Description):
         if self.train and self.train.preset not in presets.names():
             raise ValueError(f"there is no preset {self.train.preset!r}")
         if self.interpolate and any(
-            corner.label >= len(self.interpolate.shares) for corner in self.interpolate.corners
+            corner.label >= len(self.interpolate.shares)
+            for corner in (*self.interpolate.corners, *self.interpolate.stops)
         ):
             raise ValueError("a corner has a class that there is not")
         if named := next(_places(self.settings.model_dump(mode="json")), ""):

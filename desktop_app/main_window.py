@@ -157,11 +157,11 @@ class MainWindow(QMainWindow):
             on(keys, self._generate)
         on("Ctrl+E", self._export)
         on(QKeySequence.StandardKey.Open, self._open)
-        on("Ctrl+Shift+C", self.generate.copy)
+        on("Ctrl+Shift+C", self._copy)
         for number, (key, _, _) in enumerate(PAGES, 1):
             on(f"Ctrl+{number}", partial(self.rail.set_page, key))
         on("Ctrl+.", self.stop)
-        on(QKeySequence.StandardKey.Undo, self.session.generate.undo)
+        on(QKeySequence.StandardKey.Undo, self._undo)
         on("F1", partial(explain, self))
         on("Ctrl+,", self.show_settings)
         on(QKeySequence.StandardKey.Quit, self.close)
@@ -212,6 +212,17 @@ class MainWindow(QMainWindow):
             return
         self.rail.set_page("generate")
         self.generate.export()
+
+    def _copy(self) -> None:
+        page = self.pages.currentWidget()
+        if isinstance(page, Page):
+            page.copy_shown()
+
+    def _undo(self) -> None:
+        """Take the last change on this page back."""
+        page, session = self.rail.page(), self.session
+        own = {"generate": session.generate.undo, "draw": session.draw.undo}
+        own.get(page, partial(session.settings_undo.back, page))()
 
     def _open(self) -> None:
         kinds = " ".join(f"*{ending}" for ending in (*SUFFIXES, lessons.SUFFIX))

@@ -160,6 +160,10 @@ class ComparePanel(Page):
         self._show_copied(copied=True)
         self._copied.start()
 
+    def copy_shown(self) -> None:
+        if self.copy_button.isEnabled():
+            self.copy()
+
     def _show_copied(self, *, copied: bool) -> None:
         self.copy_button.setText("Copied" if copied else "Copy")
         self.copy_button.set_icon("check-bold" if copied else "copy")

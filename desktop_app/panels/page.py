@@ -60,6 +60,9 @@ class Page(QWidget):
         """Export what the page shows; False where it has nothing of its own to export."""
         return False
 
+    def copy_shown(self) -> None:
+        """Put what the page shows on the clipboard, where it has something to copy."""
+
     def controls(self) -> dict[str, list[str]]:
         """The controls that are on the page now by their names, under the titles of their groups; "" for the rest."""
         found: dict[str, list[str]] = {}

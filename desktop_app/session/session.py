@@ -20,6 +20,7 @@ from desktop_app.session.message import Message
 from desktop_app.session.models import Models
 from desktop_app.session.race import Race
 from desktop_app.session.train import Train
+from desktop_app.session.undo import Undo
 from desktop_app.settings import AppSettings
 from desktop_app.work import Ready
 from ml.config import DRAWING
@@ -67,6 +68,10 @@ class Session(QObject):
         self.library = Models(self, settings.models)
         self.files = Files(self)
         self.lessons = Lessons(self)
+        pages = {"interpolate": self.interpolate, "explore": self.explore, "compare": self.compare, "train": self.train}
+        self.settings_undo = Undo(self, pages)
+        for forget in (self.settings_undo.forget, self.draw.forget_past):
+            self.lessons.changed.connect(forget)
         self.activities: tuple[Generate | Draw | Compare | Race | Explore | Models | Files, ...] = (
             self.generate,
             self.draw,

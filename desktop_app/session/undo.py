@@ -1,0 +1,65 @@
+"""Taking back changes of settings, page by page; Generate and Draw, which have more to take back, do it themselves."""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, SignalInstance
+
+from ml.config import Description
+
+UNDO_STEPS, TOGETHER_S = 100, 0.6
+VIEWS = {"tab": "forward"}  # what only says where one looks, and is not taken back
+
+
+class Owner(Protocol):
+    """The state of a page."""
+
+    changed: SignalInstance
+
+    @property
+    def settings(self) -> Any: ...
+
+    def change(self, **changes: Any) -> None: ...
+
+
+class Undo(QObject):
+    """Remembers the settings before every change; changes in quick succession, a slider's, are one."""
+
+    def __init__(self, parent: QObject, owners: Mapping[str, Owner]) -> None:
+        super().__init__(parent)
+        self._owners = owners
+        self._last: dict[str, Description] = {page: owner.settings for page, owner in owners.items()}
+        self._past: dict[str, deque[Description]] = {page: deque(maxlen=UNDO_STEPS) for page in owners}
+        self._at = 0.0  # on the clock of time.monotonic
+        for page, owner in owners.items():
+            owner.changed.connect(partial(self._on_changed, page))
+
+    def back(self, page: str) -> None:
+        """To the settings before the last change of a page."""
+        past = self._past.get(page)
+        if past:
+            self._at = 0.0
+            self._last[page] = past.pop()
+            self._owners[page].change(**self._last[page].model_dump())
+
+    def forget(self) -> None:
+        """What was set so far is not taken back any more: a lesson has begun, or was left."""
+        for past in self._past.values():
+            past.clear()
+
+    def _on_changed(self, page: str) -> None:
+        before, now = self._last[page], self._owners[page].settings
+        if _set(now) == _set(before):
+            self._last[page] = now
+            return
+        moment = time.monotonic()
+        if moment - self._at > TOGETHER_S:
+            self._past[page].append(before)
+        self._at, self._last[page] = moment, now
+
+
+def _set(settings: Description) -> Description:
+    return settings.with_changes(**{key: value for key, value in VIEWS.items() if hasattr(settings, key)})
