@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import export, proof
+from ml import comparison_file, export, proof
 from ml.axes import Axis
-from ml.cells import Cell, drawn
+from ml.cells import Cell
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.drawn_image import SIDE, as_drawing
 from ml.events import Frame, Pixels, Preview, Progress, Sampled
-from ml.files import atomic
 from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
 
 if TYPE_CHECKING:
@@ -302,8 +301,7 @@ def drawing_figure(
 ) -> Iterator[object]:
     """Write a comparison as a figure, a PNG."""
     yield Progress(f"Writing {path.name}", 0, 0)
-    with atomic(path) as temporary:
-        drawn(rows, columns, cells).save(temporary, "PNG")
+    comparison_file.save(path, rows, columns, cells)
     yield Exported(path)
 
 
@@ -352,6 +350,22 @@ def restoring(path: Path, as_drawing: bool, control: RunControl) -> Iterator[obj
         if not as_drawing:
             raise
         yield from opening(path, control)
+
+
+def proving_figure(read: Read, cells: Sequence[Cell], control: RunControl) -> Iterator[object]:
+    """See whether a figure shows cells that were drawn again; those that are missing are drawn now."""
+    from ml import pipeline
+
+    drawn = {cell.request: cell.images for cell in cells}
+
+    def draw(request: SampleRequest) -> Pixels:
+        if request in drawn:
+            return drawn[request]
+        again = pipeline.sample(request, control=control, frames=False)
+        return next(event.images for event in again if isinstance(event, Sampled))
+
+    with suppress(StopIteration):  # it was stopped
+        yield comparison_file.prove(read.stamp, read.pixels, draw)
 
 
 def proving(read: Read, images: Pixels, control: RunControl) -> Iterator[object]:

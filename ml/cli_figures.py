@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from ml import comparison_file
 from ml import export as exports
 from ml.axes import Axis, parse
-from ml.cells import Cell, drawn, result, title
+from ml.cells import Cell, result, title
 from ml.config import NO_LABEL, DeviceName, SampleRequest, SamplerName
 from ml.console import Line, interrupted, interruptible
 from ml.errors import BadRequest
@@ -82,8 +83,7 @@ def compare(
                 line.show(f"{event.what} {event.done}/{event.total}")
         if control.cancelled:
             return interrupted()
-    with atomic(out) as temporary:
-        drawn(down, along, cells).save(temporary, "PNG")
+    comparison_file.save(out, down, along, cells)
     print(f"{title(down, along)}: {len(cells)} cells of {len(base.labels)} images, seed {seed}  {out}")
     for cell in cells:
         names = [axis.names[k] for axis, k in ((down, cell.row), (along, cell.column)) if axis]

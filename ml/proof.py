@@ -47,7 +47,7 @@ def compare(suffix: str, stamp: Stamp, found: Pixels, images: Pixels) -> Proof:
         return _compare_film(suffix, stamp, found, made)
     if same_pixels(found, made):
         return Proof(True, "the same pixels")
-    return Proof(False, _difference(found, made), _other_versions(stamp))
+    return Proof(False, difference(found, made), _other_versions(stamp))
 
 
 def same_pixels(found: Pixels, made: Pixels) -> bool:
@@ -64,7 +64,7 @@ def _compare_film(suffix: str, stamp: Stamp, found: Pixels, made: Pixels) -> Pro
     height, width = made.shape[:2]
     evened = (height + height % 2, width + width % 2) if suffix == ".mp4" else (height, width)
     if found.shape[:2] != evened:
-        return Proof(False, _difference(found, made))
+        return Proof(False, difference(found, made))
     apart = np.abs(_means(found[:height, :width]) - _means(made)).max()
     if apart > CLOSE[suffix]:
         return Proof(False, f"a last picture that is not the recorded one: parts differ by {apart:.0f} of 255")
@@ -79,7 +79,8 @@ def _means(picture: Pixels) -> np.ndarray:
     return squares.mean(axis=(1, 3)) if squares.size else grey.mean(keepdims=True)
 
 
-def _difference(found: Pixels, made: Pixels) -> str:
+def difference(found: Pixels, made: Pixels) -> str:
+    """How two pictures differ, in words."""
     sizes = [shape[:-1] if shape[-1] == 3 else shape for shape in (found.shape, made.shape)]
     if sizes[0] != sizes[1]:
         return f"other sizes, {sizes[0]} in the file and {sizes[1]} made again"

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import ValidationError
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app import work
@@ -13,9 +14,11 @@ from desktop_app.work import Exported
 from ml import prompts
 from ml.axes import Axis, parse
 from ml.cells import Cell
+from ml.comparison_file import axes_of
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Progress
+from ml.stamp import Stamp
 
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
@@ -215,6 +218,28 @@ class Compare(QObject):
         """Set up the Generate page as the chosen cell was drawn."""
         if self.chosen:
             self._session.generate.take_up(self.chosen.request)
+
+    def take_up_figure(self, stamp: Stamp) -> bool:
+        """Compare again what a figure shows; whether the page can say it. Raises BadFile."""
+        rows, columns = axes_of(stamp.comparison) if stamp.comparison else (None, None)
+        axes = [axis for axis in (rows, columns) if axis]
+        request = stamp.request
+        own: dict[str, object] = {"mode": "grid", "model": request.model, "seed": request.seed}
+        own |= {"rows": rows.field if rows else "", "columns": columns.field if columns else ""}
+        own["values"] = self.settings.values | {axis.field: ", ".join(map(str, axis.values)) for axis in axes}
+        if any(axis.field == "label" for axis in axes):
+            own["each"] = len(request.labels)
+        elif NO_LABEL not in request.labels:
+            own["digits"] = ", ".join(map(str, request.labels))
+        if not axes or any(axis.field not in VALUES for axis in axes):
+            return False
+        try:
+            self.change(**own)
+        except ValidationError:
+            return False
+        if self.ready:
+            self.compare()
+        return self.busy
 
     def export(self, path: Path) -> None:
         """Write the comparison as a labelled figure."""

@@ -17,6 +17,7 @@ from desktop_app.session.message import Message
 from desktop_app.work import Exported, Opened, Read
 from ml import export
 from ml.config import SampleRequest
+from ml.errors import BadFile
 from ml.events import Pixels, Progress, Sampled
 from ml.export import Layout
 from ml.files import free_name
@@ -54,6 +55,7 @@ class Files(QObject):
         session.generate.finished.connect(lambda: self._arrived("generate", session.generate.sampled))
         session.generate.begun.connect(self._begun)
         session.draw.finished.connect(lambda: self._arrived("draw", session.draw.sampled))
+        session.compare.busy_changed.connect(self._compared)
         session.interpolate.sampled.connect(partial(self._arrived, "interpolate"))
 
     # ---- writing
@@ -144,7 +146,9 @@ class Files(QObject):
     def _restore(self, read: Read) -> None:
         """Draw what a file asks for: on its own page, or where that cannot say all of it, on the Generate page."""
         session, stamp = self._session, read.stamp
-        if session.draw.take_up(stamp.request):
+        if stamp.comparison:
+            self._restore_figure(read)
+        elif session.draw.take_up(stamp.request):
             self._wanted = _Wanted(read, stamp.request, "draw")
             self.opened.emit("draw")
             session.draw.make()
@@ -158,6 +162,28 @@ class Files(QObject):
             self._wanted = None
             self._wanted = _Wanted(read, session.generate.restore(stamp.request, columns), "generate")
             self.opened.emit("generate")
+
+    def _restore_figure(self, read: Read) -> None:
+        """Compare again what a figure shows, as far as the Compare page can say it, and see whether it is the same."""
+        session = self._session
+        self._wanted = _Wanted(read, read.stamp.request, "compare")
+        try:
+            again = session.compare.take_up_figure(read.stamp)
+        except BadFile as error:
+            self._wanted = None
+            session.tell_failed(error)
+            return
+        self.opened.emit("compare")
+        if not again:
+            self._compared()
+
+    def _compared(self) -> None:
+        """A comparison has come to its end."""
+        wanted, compare = self._wanted, self._session.compare
+        if wanted and wanted.page == "compare" and not compare.busy:
+            self._wanted = None
+            task = partial(work.proving_figure, wanted.read, tuple(compare.cells))
+            self._session.submit(task, partial(self._tell, wanted))
 
     def _begun(self) -> None:
         """Something else is drawn: whether the file's images come out the same is not asked any more."""
