@@ -116,7 +116,10 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
+    """A question's answer, and the figure of it (H, W, 3)."""
+
     answer: "Answer"
+    figure: Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +281,24 @@ def experimenting(name: str, control: RunControl) -> Iterator[object]:
     from ml import experiments
 
     for event in experiments.answer(name, control=control):
-        yield Answered(event) if isinstance(event, experiments.Answer) else event
+        found = isinstance(event, experiments.Answer)
+        yield Answered(event, np.asarray(experiments.figure(event))) if found else event
+
+
+def writing_answer(path: Path, answer: "Answer", _watch: Watch) -> None:
+    """Write an answer as a figure, a PNG."""
+    from ml import experiments
+
+    experiments.save(path, answer)
+
+
+def proving_answer(read: Read, control: RunControl) -> Iterator[object]:
+    """Answer the question of a figure anew, and see whether it is the same."""
+    from ml import experiments
+
+    found = experiments.prove(read.stamp, read.pixels, control=control)
+    if found:
+        yield found
 
 
 def comparing(base: SampleRequest, rows: Axis | None, columns: Axis | None, control: RunControl) -> Iterator[object]:

@@ -304,8 +304,9 @@ def export(
 ) -> int:
     """Render an image again from the request stored in it."""
     stamp = exports.read_stamp(from_image)
-    if stamp.comparison:
-        raise BadRequest(f"{from_image.name} shows a comparison, not the images of one request.", "Use compare.")
+    if stamp.comparison or stamp.experiment:
+        what, command = ("a comparison", "compare") if stamp.comparison else ("an experiment", "experiment")
+        raise BadRequest(f"{from_image.name} shows {what}, not the images of one request.", f"Use {command}.")
     request, layout = stamp.request, stamp.layout
     out = out or free_name(from_image.with_stem(f"{from_image.stem}-again"))
     suffix = exports.suffix_of(out)
@@ -331,8 +332,15 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
     def draw(request: SampleRequest) -> Pixels:
         return _draw(request, "cpu", keep=False)[0].images
 
-    figure = stamp.comparison is not None
-    proof = prove_figure(stamp, found, draw) if figure else prove(file.suffix.lower(), stamp, found, draw)
+    if stamp.comparison:
+        proof = prove_figure(stamp, found, draw)
+    elif stamp.experiment:
+        from ml import experiments
+
+        proof = experiments.prove(stamp, found, "cpu")
+        assert proof  # nothing stops it
+    else:
+        proof = prove(file.suffix.lower(), stamp, found, draw)
     print(f"{file}: {proof.words}")
     if proof.why:
         print(proof.why)

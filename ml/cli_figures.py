@@ -12,7 +12,7 @@ from ml.cells import Cell, result, title
 from ml.config import NO_LABEL, DeviceName, SampleRequest, SamplerName
 from ml.console import Line, interrupted, interruptible
 from ml.errors import BadRequest
-from ml.files import atomic, check_writable
+from ml.files import check_writable
 from ml.prompts import parse_labels
 from ml.settings import checked
 
@@ -29,13 +29,12 @@ def experiment(
 ) -> int:
     """Answer a classic question about diffusion with a figure."""
     _check(out)
-    from ml.experiments import Answer, answer, figure
+    from ml.experiments import Answer, answer, save
 
     with interruptible() as control, Line() as line:
         for event in answer(name, seed, device, control):
             if isinstance(event, Answer):
-                with atomic(out) as temporary:
-                    figure(event).save(temporary, "PNG")
+                save(out, event)
                 print(f"{event.question}  {out}")
                 for row in event.rows:
                     print(f"  {row.label:<24}{row.verdict}")

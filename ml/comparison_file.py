@@ -28,7 +28,7 @@ def save(path: Path | str, rows: Axis | None, columns: Axis | None, cells: Seque
     first = cells[0].request
     noted = Comparison(rows=_noted(rows), columns=_noted(columns), cells=tuple(_note(cell, first) for cell in cells))
     with atomic(path) as temporary:
-        chunk = text_chunk(seal(first, Layout(columns=1), picture, noted))
+        chunk = text_chunk(seal(first, Layout(columns=1), picture, comparison=noted))
         Image.fromarray(picture).save(temporary, "PNG", pnginfo=chunk)
 
 

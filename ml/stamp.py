@@ -84,6 +84,9 @@ class Stamp(Description):
         max_length=64,
         description="SHA-256 of the picture, of a film's last, or of an NPZ's or SVG's images",
     )
+    experiment: str = Field(
+        default="", max_length=40, description="whose answer a figure shows; `request` has its seed"
+    )
     comparison: Comparison | None = Field(default=None, description="for a figure; `request` is its first cell's")
 
 
@@ -96,10 +99,10 @@ def digest(pixels: Pixels) -> str:
     return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
-def seal(request: SampleRequest, layout: Layout, pixels: Pixels, comparison: Comparison | None = None) -> str:
-    """The stamp as ASCII JSON."""
-    own = {"versions": versions(), "pixels": digest(pixels), "comparison": comparison}
-    stamp = Stamp(request=request, layout=layout, **own)
+def seal(request: SampleRequest, layout: Layout, pixels: Pixels, **more: object) -> str:
+    """The stamp as ASCII JSON; `more` is what a figure has beside."""
+    known = {"request": request, "layout": layout, "versions": versions(), "pixels": digest(pixels)}
+    stamp = Stamp.model_validate(known | more)
     return json.dumps(stamp.model_dump(mode="json"), separators=(",", ":"))
 
 

@@ -60,7 +60,7 @@ class DrawPanel(Page):
         self.task = Segmented(TASKS, name="Do", tips=TASK_TIPS)
         self.tool = Segmented(TOOLS, name="Tool", tips=TOOL_TIPS)
         self.said = ElidedLabel("", "muted")
-        self.undo = Button(kind="tool", name="Undo", tip="Take the last stroke back")
+        self.undo = Button(kind="tool", name="Undo", tip="Take the last stroke, or change of settings, back (Ctrl+Z)")
         self.undo.set_icon("arrow-counter-clockwise")
         self.clear = Button("Clear", tip="Begin with an empty canvas")
         self.example = Button("A digit…", "dice-five", tip="Begin with a digit of the data, or one the program draws")
@@ -229,5 +229,7 @@ class DrawPanel(Page):
         self.make.setEnabled(draw.busy or (not draw.empty and marked))
         self.make.setToolTip(MAKE_TIPS[draw.settings.task] if marked else "First mark what the model is to complete")
         self.ask.setEnabled(not draw.empty and not draw.busy)
+        self.undo.setEnabled(draw.can_undo)
+        self.clear.setEnabled(not draw.empty)
         for button in (self.export_button, self.copy_button):
             button.setEnabled(draw.sampled is not None)

@@ -325,7 +325,7 @@ class InterpolatePanel(Page):
     def _saying(self) -> str:
         settings = self._interpolate.settings
         if settings.mode == "path":
-            return f"From one stop to the next through the noise between them: {len(settings.stops)} stops."
+            return "From one stop to the next, through the noise between them."
         if settings.mode == "pad" and any(corner.picture for corner in settings.corners):
             return "The pictures were led back into the noise they would come from; between those lie all the others."
         if settings.mode == "pad":

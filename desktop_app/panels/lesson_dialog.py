@@ -76,7 +76,7 @@ class LessonDialog(QDialog):
         column.addWidget(self._make_list())
         column.addWidget(self.problem)
         self.problem.hide()
-        column.addSpacing(Space.S)
+        column.addSpacing(Space.L)
         column.addLayout(row(1, self.cancel, self.save_button))
 
     def _make_list(self) -> QScrollArea:
@@ -85,7 +85,7 @@ class LessonDialog(QDialog):
         column = QVBoxLayout(content)
         column.setContentsMargins(Space.M, Space.S, Space.M, Space.S)
         column.setSpacing(Space.XS)
-        for group, names in sorted(self._page.controls().items()):  # first what is in none
+        for group, names in self._page.controls().items():
             whole = self._box(group, f"No control under “{group}” is shown in the lesson") if group else None
             if whole:
                 column.addWidget(whole)

@@ -140,6 +140,10 @@ class Draw(QObject):
     def clear(self) -> None:
         self.take(np.zeros((SIDE, SIDE), np.uint8))
 
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._past)
+
     def undo(self) -> None:
         """Back to before the last stroke or change of settings."""
         if self._past:

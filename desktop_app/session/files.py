@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app import lessons, work
 from desktop_app.jobs import Ended, Job, Work
+from desktop_app.session.explore import QUESTIONS
 from desktop_app.session.message import Message
 from desktop_app.work import Exported, Opened, Read
 from ml import export
@@ -148,6 +149,8 @@ class Files(QObject):
         session, stamp = self._session, read.stamp
         if stamp.comparison:
             self._restore_figure(read)
+        elif stamp.experiment:
+            self._restore_answer(read)
         elif session.draw.take_up(stamp.request):
             self._wanted = _Wanted(read, stamp.request, "draw")
             self.opened.emit("draw")
@@ -176,6 +179,15 @@ class Files(QObject):
         self.opened.emit("compare")
         if not again:
             self._compared()
+
+    def _restore_answer(self, read: Read) -> None:
+        """Ask again what a figure answers; the page answers from a noise of its own, so a figure's is drawn apart."""
+        wanted, explore = _Wanted(read, read.stamp.request, "explore"), self._session.explore
+        if read.stamp.experiment in QUESTIONS:
+            explore.change(tab="questions")
+            explore.ask(read.stamp.experiment)
+            self.opened.emit("explore")
+        self._follow(partial(work.proving_answer, read), partial(self._tell, wanted))
 
     def _compared(self) -> None:
         """A comparison has come to its end."""

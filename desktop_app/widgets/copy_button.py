@@ -16,9 +16,9 @@ COPIED_MS = 1500
 class CopyButton(Button):
     """Asks for the picture, (H, W) grey or (H, W, 3), when it is wanted; None where there is none yet."""
 
-    def __init__(self, picture: Callable[[], NDArray[uint8] | None], tip: str) -> None:
-        super().__init__("Copy", "copy", tip=tip)
-        self._picture = picture
+    def __init__(self, picture: Callable[[], NDArray[uint8] | None], tip: str, *, small: bool = False) -> None:
+        super().__init__("" if small else "Copy", "copy", kind="tool" if small else "", name="Copy", tip=tip)
+        self._picture, self._small = picture, small
         self._back = QTimer(self, singleShot=True, interval=COPIED_MS)
         self._back.timeout.connect(lambda: self._show(copied=False))
         self.clicked.connect(self.copy)
@@ -31,6 +31,6 @@ class CopyButton(Button):
             self._back.start()
 
     def _show(self, *, copied: bool) -> None:
-        self.setText("Copied" if copied else "Copy")
-        self.setAccessibleName(self.text())
+        self.setAccessibleName("Copied" if copied else "Copy")
+        self.setText("" if self._small else self.accessibleName())
         self.set_icon("check-bold" if copied else "copy")
