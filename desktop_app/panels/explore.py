@@ -41,7 +41,7 @@ SUBTITLES = {
     "schedules": "One image and one noise, by three schedules.",
     "questions": "All rows of an answer begin in the same noise.",
 }
-STRIP_HEIGHT, ROW_HEIGHT, LEAST_TABLE = 132, 96, 180
+STRIP_HEIGHT, ROW_HEIGHT, LEAST_TABLE = 132, 96, 212
 COPY_SCALE = 4
 VERDICT_TIP = (
     "Right: the share of a hundred digits that the judge reads as what was asked for. "
@@ -359,7 +359,7 @@ class ScheduleView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.plots = SchedulePlots()
-        self.table = HeadedGrid("The image at six steps of every schedule, with its signal-to-noise ratio", gap=40)
+        self.table = HeadedGrid("The image at six steps of every schedule, with its signal-to-noise ratio", gap=28)
         self.table.setMinimumHeight(LEAST_TABLE)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)

@@ -100,7 +100,7 @@ class LessonDialog(QDialog):
         scroll.setAccessibleName("Hide from the student")
         scroll.setWidget(content)
         scroll.setWidgetResizable(True)
-        scroll.setFixedHeight(LIST_HEIGHT)
+        scroll.setFixedHeight(min(LIST_HEIGHT, content.sizeHint().height() + 2))
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         for transparent in (scroll.viewport(), content):
             transparent.setAutoFillBackground(False)

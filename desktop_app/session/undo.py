@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, SignalInstance
 from ml.config import Description
 
 UNDO_STEPS, TOGETHER_S = 100, 0.6
-VIEWS = {"tab": "forward"}  # what only says where one looks, and is not taken back
+VIEWS = ("tab",)  # what only says where one looks, and is not taken back
 
 
 class Owner(Protocol):
@@ -42,8 +42,10 @@ class Undo(QObject):
         past = self._past.get(page)
         if past:
             self._at = 0.0
-            self._last[page] = past.pop()
-            self._owners[page].change(**self._last[page].model_dump())
+            owner, before = self._owners[page], past.pop()
+            looked_at = {key: getattr(owner.settings, key) for key in VIEWS if hasattr(before, key)}
+            self._last[page] = before.with_changes(**looked_at)
+            owner.change(**self._last[page].model_dump())
 
     def forget(self) -> None:
         """What was set so far is not taken back any more: a lesson has begun, or was left."""
@@ -52,14 +54,10 @@ class Undo(QObject):
 
     def _on_changed(self, page: str) -> None:
         before, now = self._last[page], self._owners[page].settings
-        if _set(now) == _set(before):
+        if all(name in VIEWS for name, value in now if getattr(before, name) != value):
             self._last[page] = now
             return
         moment = time.monotonic()
         if moment - self._at > TOGETHER_S:
             self._past[page].append(before)
         self._at, self._last[page] = moment, now
-
-
-def _set(settings: Description) -> Description:
-    return settings.with_changes(**{key: value for key, value in VIEWS.items() if hasattr(settings, key)})

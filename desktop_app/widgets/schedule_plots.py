@@ -57,7 +57,7 @@ class SchedulePlots(QWidget):
         plot.hideButtons()
         plot.setMouseEnabled(False, False)
         plot.showGrid(y=True, alpha=1.0)
-        plot.setMinimumHeight(120)
+        plot.setMinimumHeight(96)
         for side in ("left", "bottom"):
             axis = plot.getAxis(side)
             axis.enableAutoSIPrefix(False)

@@ -174,5 +174,5 @@ def test_ctrl_z_takes_a_change_back_but_no_look_elsewhere(
     explore.change(digit=(digit + 1) % 10)
     panel.tabs.button("schedules").click()
     qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert explore.settings.digit == digit
+    assert explore.settings.digit == digit and explore.settings.tab == "schedules"
     qtbot.waitUntil(lambda: window.session.at_rest, timeout=WAIT_MS)
