@@ -109,7 +109,8 @@ def seal(request: SampleRequest, layout: Layout, pixels: Pixels, **more: object)
 def parsed(path: Path, text: str) -> Stamp:
     """The stamp that a file's text holds; raises BadFile."""
     if not text.startswith("{"):
-        raise Unstamped(f"{path.name} carries no Noiseloom request.", OTHER_FILE)
+        why = "it is none of ours, or another program saved it anew and left that out"
+        raise Unstamped(f"{path.name} carries no Noiseloom request: {why}.", OTHER_FILE)
     if len(text) > MAX_STAMP_BYTES:
         raise BadFile(f"{path.name} carries {len(text)} bytes of description; that is too much.", OTHER_FILE)
     _refuse_newer(path, text)

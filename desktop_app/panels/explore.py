@@ -266,6 +266,7 @@ class ForwardView(QWidget):
         self.strip = ImageGrid("Six moments of the way into noise", margin=12, gap=44)
         self.strip.setFixedHeight(STRIP_HEIGHT)
         self.slider = Slider("Step t")
+        self.slider.setToolTip("How far the image has gone into the noise, from step 0 to the last")
         self.numbers = {
             "t": _Number("Step t", "of the way into noise"),
             "image": _Number("√ᾱ", "what the image is multiplied with"),
