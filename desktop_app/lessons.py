@@ -43,14 +43,14 @@ Text = Annotated[str, AfterValidator(_short)]
 
 
 class Lesson(Description):
-    """A page as a student finds it. Only the settings of `page` count; `hidden` names groups of its controls."""
+    """A page as a student finds it. Only the settings of `page` count; `hidden` names controls or groups of them."""
 
     version: Literal[1] = VERSION
     title: Annotated[Line, Field(min_length=1, max_length=100)]
     question: Annotated[Text, Field(min_length=1, max_length=700)]
     answer: Text = Field(default="", max_length=1000)
     page: PageName
-    hidden: tuple[Annotated[str, Field(max_length=100)], ...] = Field(default=(), max_length=50)
+    hidden: tuple[Annotated[str, Field(max_length=100)], ...] = Field(default=(), max_length=200)
     generate: GenerateSettings | None = None
     train: TrainSettings | None = None
     interpolate: InterpolateSettings | None = None
@@ -68,7 +68,8 @@ class Lesson(Description):
         if self.train and self.train.preset not in presets.names():
             raise ValueError(f"there is no preset {self.train.preset!r}")
         if self.interpolate and any(
-            corner.label >= len(self.interpolate.shares) for corner in self.interpolate.corners
+            corner.label >= len(self.interpolate.shares)
+            for corner in (*self.interpolate.corners, *self.interpolate.stops)
         ):
             raise ValueError("a corner has a class that there is not")
         if named := next(_places(self.settings.model_dump(mode="json")), ""):

@@ -178,7 +178,7 @@ class MainWindow(QMainWindow):
             on(keys, self._generate)
         on("Ctrl+E", self._export)
         on(QKeySequence.StandardKey.Open, self._open)
-        on("Ctrl+Shift+C", self.generate.copy)
+        on("Ctrl+Shift+C", self._copy)
         for number, (key, _, _) in enumerate(PAGES, 1):
             on(f"Ctrl+{number}", partial(self.rail.set_page, key))
         on("Ctrl+.", self.stop)
@@ -231,7 +231,7 @@ class MainWindow(QMainWindow):
         """Take back the last stroke, or the last change of the settings that are looked at."""
         page, session = self.rail.page(), self.session
         own = {"generate": session.generate.undo, "draw": session.draw.undo}
-        own.get(page, partial(session.undo.undo, page))()
+        own.get(page, partial(session.undo.back, page))()
 
     def _export(self) -> None:
         page = self.pages.currentWidget()
@@ -239,6 +239,11 @@ class MainWindow(QMainWindow):
             return
         self.rail.set_page("generate")
         self.generate.export()
+
+    def _copy(self) -> None:
+        page = self.pages.currentWidget()
+        if isinstance(page, Page):
+            page.copy_shown()
 
     def _open(self) -> None:
         kinds = " ".join(f"*{ending}" for ending in (*SUFFIXES, lessons.SUFFIX))

@@ -111,13 +111,18 @@ def _pdf(figures: Sequence[Figure]) -> bytes:
     return bytes(buffer.data().data())
 
 
-def _png(figures: Sequence[Figure]) -> bytes:
+def picture_of(figures: Sequence[Figure]) -> QImage:
+    """Figures side by side as a picture, as they are in a PNG."""
     image = QImage(_size(figures) * PNG_SCALE, QImage.Format.Format_RGB32)
     painter = QPainter(image)
     painter.scale(PNG_SCALE, PNG_SCALE)
     _paint_all(painter, figures)
     painter.end()
-    buffer = _buffer()
+    return image
+
+
+def _png(figures: Sequence[Figure]) -> bytes:
+    image, buffer = picture_of(figures), _buffer()
     image.save(buffer, "PNG")  # pyright: ignore[reportArgumentType, reportCallIssue]
     return bytes(buffer.data().data())
 

@@ -13,6 +13,7 @@ from ml.files import atomic, free_name, make_folder, move
 
 MAX_ROWS = 10
 MAX_COLUMNS = 10
+MAX_STOPS = 12
 DEFAULT_MODEL = "digits"
 Share = Annotated[float, Field(ge=0, le=1)]
 PageName = Literal["generate", "train", "interpolate", "draw", "compare", "explore", "models"]
@@ -52,14 +53,19 @@ class ExploreSettings(Description):
 
 
 class InterpolateSettings(Description):
-    """The Interpolate page: corners, the place between them, or a mixture of classes."""
+    """The Interpolate page: corners and the place between them, the stops of a path, or a mixture of classes."""
 
     model: str = DEFAULT_MODEL
-    mode: Literal["pad", "classes"] = "pad"
+    mode: Literal["pad", "path", "classes"] = "pad"
     corners: tuple[Corner, ...] = Field(
         default=tuple(Corner(seed=seed, label=label) for seed, label in ((11, 3), (12, 8), (13, 0), (14, 6))),
         min_length=4, max_length=4,
     )  # fmt: skip
+    stops: tuple[Corner, ...] = Field(
+        default=tuple(Corner(seed=seed, label=label) for seed, label in ((21, 1), (22, 4), (23, 9), (24, 7), (25, 2))),
+        min_length=2, max_length=MAX_STOPS,
+    )  # fmt: skip
+    closed: bool = Field(default=True, description="the path leads back to its first stop")
     place: tuple[Share, Share] = (0.5, 0.5)
     mixing: Mixing = "slerp"
     seed: int = Field(default=7, ge=0, lt=2**53, description="of a mixture of classes")

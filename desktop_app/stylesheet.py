@@ -136,6 +136,7 @@ QProgressBar { background: $border; border: none; border-radius: 2px; min-height
 QProgressBar::chunk { background: $accent; border-radius: 2px; }
 
 QGraphicsView { background: transparent; border: none; }
+QScrollArea[kind="list"] { border: 1px solid $border; border-radius: 8px; }
 QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; border: none; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 2px; }
 QScrollBar:horizontal { background: transparent; height: 10px; margin: 2px; }

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import export, proof
+from ml import comparison_file, export, proof
 from ml.axes import Axis
+from ml.cells import Cell
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.drawn_image import SIDE, as_drawing
@@ -115,7 +116,10 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
+    """A question's answer, and the figure of it (H, W, 3)."""
+
     answer: "Answer"
+    figure: Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +150,17 @@ def warm_up(_control: RunControl) -> Iterator[object]:
     yield Ready(device.reason, on_gpu, tuple(cards), tuple(runs.unfinished()), curves, past)
 
 
-def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
-    """Sample a request: every `Frame`, `Sampled`, then `Judged` and `Decided` where the judge can read such images."""
+def drawing(request: SampleRequest, company: bool, control: RunControl) -> Iterator[object]:
+    """Sample a request: every `Frame`, `Sampled`, then `Judged` and `Decided` where the judge can read such images.
+
+    With `company` a few images come out exactly as they do in a large grid.
+    """
     from ml import pipeline
     from ml.judge import Judge, reads
 
     data = pipeline.load(request.model).header.data
     guesses: list[Pixels] = []
-    for event in pipeline.sample(request, control=control):
+    for event in pipeline.sample(request, control=control, company=company):
         yield event
         if isinstance(event, Frame):
             guesses.append(event.x0_hat)
@@ -274,7 +281,24 @@ def experimenting(name: str, control: RunControl) -> Iterator[object]:
     from ml import experiments
 
     for event in experiments.answer(name, control=control):
-        yield Answered(event) if isinstance(event, experiments.Answer) else event
+        found = isinstance(event, experiments.Answer)
+        yield Answered(event, np.asarray(experiments.figure(event))) if found else event
+
+
+def writing_answer(path: Path, answer: "Answer", _watch: Watch) -> None:
+    """Write an answer as a figure, a PNG."""
+    from ml import experiments
+
+    experiments.save(path, answer)
+
+
+def proving_answer(read: Read, control: RunControl) -> Iterator[object]:
+    """Answer the question of a figure anew, and see whether it is the same."""
+    from ml import experiments
+
+    found = experiments.prove(read.stamp, read.pixels, control=control)
+    if found:
+        yield found
 
 
 def comparing(base: SampleRequest, rows: Axis | None, columns: Axis | None, control: RunControl) -> Iterator[object]:
@@ -341,6 +365,22 @@ def restoring(path: Path, as_drawing: bool, control: RunControl) -> Iterator[obj
         if not as_drawing:
             raise
         yield from opening(path, control)
+
+
+def proving_figure(read: Read, cells: Sequence[Cell], control: RunControl) -> Iterator[object]:
+    """See whether a figure shows cells that were drawn again; those that are missing are drawn now."""
+    from ml import pipeline
+
+    drawn = {cell.request: cell.images for cell in cells}
+
+    def draw(request: SampleRequest) -> Pixels:
+        if request in drawn:
+            return drawn[request]
+        again = pipeline.sample(request, control=control, frames=False)
+        return next(event.images for event in again if isinstance(event, Sampled))
+
+    with suppress(StopIteration):  # it was stopped
+        yield comparison_file.prove(read.stamp, read.pixels, draw)
 
 
 def proving(read: Read, images: Pixels, control: RunControl) -> Iterator[object]:

@@ -161,7 +161,7 @@ def _opened(path: Path) -> Iterator[safe_open]:
             yield file
     except (SafetensorError, OSError, ValueError) as error:
         raise BadFile(
-            f"{path} is damaged or not a model file ({error}).", "Use another file, or train again."
+            f"{path} is damaged or not a model file.", "Choose a .safetensors file of a model, or train again."
         ) from error
 
 

@@ -18,6 +18,7 @@ import typer
 from ml import cli_drawings, cli_figures, paths
 from ml import export as exports
 from ml.cli_figures import Device
+from ml.comparison_file import prove as prove_figure
 from ml.config import (
     MAX_IMAGES,
     MODELS,
@@ -310,7 +311,11 @@ def export(
     device: Device = "auto",
 ) -> int:
     """Render an image again from the request stored in it."""
-    request, layout = exports.read_request(from_image)
+    stamp = exports.read_stamp(from_image)
+    if stamp.comparison or stamp.experiment:
+        what, command = ("a comparison", "compare") if stamp.comparison else ("an experiment", "experiment")
+        raise BadRequest(f"{from_image.name} shows {what}, not the images of one request.", f"Use {command}.")
+    request, layout = stamp.request, stamp.layout
     out = out or free_name(from_image.with_stem(f"{from_image.stem}-again"))
     suffix = exports.suffix_of(out)
     check_writable(out)
@@ -331,7 +336,19 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
     """Render an image again on the CPU: exit 0 if the pixels are the same, 1 if not."""
     stamp = exports.read_stamp(file)
     found = exports.read_pixels(file)
-    proof = prove(file.suffix.lower(), stamp, found, lambda request: _draw(request, "cpu", keep=False)[0].images)
+
+    def draw(request: SampleRequest) -> Pixels:
+        return _draw(request, "cpu", keep=False)[0].images
+
+    if stamp.comparison:
+        proof = prove_figure(stamp, found, draw)
+    elif stamp.experiment:
+        from ml import experiments
+
+        proof = experiments.prove(stamp, found, "cpu")
+        assert proof  # nothing stops it
+    else:
+        proof = prove(file.suffix.lower(), stamp, found, draw)
     print(f"{file}: {proof.words}")
     if proof.why:
         print(proof.why)

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
+from ml import comparison_file
 from ml import export as exports
 from ml.axes import Axis, parse
-from ml.cells import Cell, drawn, result, title
+from ml.cells import Cell, result, title
 from ml.config import NO_LABEL, DeviceName, SampleRequest, SamplerName
 from ml.console import Line, interrupted, interruptible
 from ml.errors import BadRequest
-from ml.files import atomic, check_writable
+from ml.files import check_writable
 from ml.prompts import parse_labels
 from ml.settings import checked
 
@@ -28,13 +29,12 @@ def experiment(
 ) -> int:
     """Answer a classic question about diffusion with a figure."""
     _check(out)
-    from ml.experiments import Answer, answer, figure
+    from ml.experiments import Answer, answer, save
 
     with interruptible() as control, Line() as line:
         for event in answer(name, seed, device, control):
             if isinstance(event, Answer):
-                with atomic(out) as temporary:
-                    figure(event).save(temporary, "PNG")
+                save(out, event)
                 print(f"{event.question}  {out}")
                 for row in event.rows:
                     print(f"  {row.label:<24}{row.verdict}")
@@ -82,8 +82,7 @@ def compare(
                 line.show(f"{event.what} {event.done}/{event.total}")
         if control.cancelled:
             return interrupted()
-    with atomic(out) as temporary:
-        drawn(down, along, cells).save(temporary, "PNG")
+    comparison_file.save(out, down, along, cells)
     print(f"{title(down, along)}: {len(cells)} cells of {len(base.labels)} images, seed {seed}  {out}")
     for cell in cells:
         names = [axis.names[k] for axis, k in ((down, cell.row), (along, cell.column)) if axis]

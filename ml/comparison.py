@@ -14,9 +14,9 @@ from ml.events import Progress, Sampled
 from ml.judge import Judge, reads
 from ml.library import filled_in, find
 from ml.schedules import grid_of, schedule_of
+from ml.stamp import MAX_CELLS
 from ml.trajectory import check
 
-MAX_CELLS = 400
 SUITED = {  # the samplers that pay heed to a setting, the first of them where nobody names one
     "eta": ("ddim",),
     "variance": ("ddpm", "ddpm-clip"),

@@ -221,6 +221,11 @@ class SampleRequest(SampleSettings):
             return self.with_changes(**changes, weights=(self.weights[k],))
         return self.with_changes(**changes, seed=self.seed_of(k))
 
+    @property
+    def unhashed(self) -> Self:
+        """The same, before it was known which file the model is."""
+        return self.with_changes(model_hash="", parent=self.parent.unhashed if self.parent else None)
+
     def some(self, chosen: Sequence[int]) -> Self:
         """The request for some of the images, each as often as it is named."""
         changes: dict[str, object] = {"labels": [self.labels[k] for k in chosen]}

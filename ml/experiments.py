@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,15 @@ from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import Pixels, Progress, Sampled
 from ml.figures import Head, Panel
+from ml.files import atomic
+from ml.films import text_chunk
 from ml.images import to_uint8
 from ml.judge import Judge
 from ml.library import filled_in
+from ml.proof import Proof, difference
 from ml.samplers import SeededNoise
 from ml.schedules import DiscreteSchedule, make_schedule, q_sample
+from ml.stamp import Layout, Stamp, seal
 
 SHOWN = 10  # images in a row
 JUDGED = 100  # images that a row's percentage is of
@@ -45,6 +50,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """The answer to the experiment `name`, from the noise of a seed."""
+
+    name: str
+    seed: int
     question: str
     rows: tuple[Row, ...]
 
@@ -97,7 +106,7 @@ def answer(
         raise BadRequest(f"There is no experiment {name!r}.", f"Use one of: {', '.join(EXPERIMENTS)}.")
     asked = EXPERIMENTS[name]
     if name == "schedule":
-        yield Answer(asked.question, tuple(_noised(seed)))
+        yield Answer(name, seed, asked.question, tuple(_noised(seed)))
         return
     rows: list[Row] = []
     for done, (label, changes) in enumerate(asked.rows.items()):
@@ -107,7 +116,7 @@ def answer(
         if not isinstance(last, Sampled):
             return
         rows.append(Row(label, last.images[:SHOWN], _verdict(last, Judge.bundled(device)), last.request))
-    yield Answer(asked.question, tuple(rows))
+    yield Answer(name, seed, asked.question, tuple(rows))
 
 
 def _verdict(sampled: Sampled, judge: Judge) -> str:
@@ -143,3 +152,27 @@ def figure(found: Answer) -> Image.Image:
     """An answer as a picture for a report: the question, and the rows with their names and verdicts."""
     rows = [Head(row.label, row.verdict) for row in found.rows]
     return figures.figure(found.question, rows, [Head("")], [[Panel(row.images, SHOWN)] for row in found.rows])
+
+
+def save(path: Path | str, found: Answer) -> None:
+    """Write an answer as a figure, a PNG that says whose answer it is; raises CannotWrite."""
+    picture = np.asarray(figure(found))
+    own = SampleRequest(seed=found.seed)
+    chunk = text_chunk(seal(own, Layout(columns=1), picture, experiment=found.name))
+    with atomic(path) as temporary:
+        Image.fromarray(picture).save(temporary, "PNG", pnginfo=chunk)
+
+
+def prove(stamp: Stamp, shown: Pixels, device: DeviceName = "auto", control: RunControl | None = None) -> Proof | None:
+    """Answer a figure's question anew, and compare; None where it was stopped. Raises as `answer` does."""
+    for event in answer(stamp.experiment, stamp.request.seed, device, control):
+        if isinstance(event, Answer):
+            return proved(event, shown)
+    return None
+
+
+def proved(found: Answer, shown: Pixels) -> Proof:
+    """Whether a figure shows an answer."""
+    made = np.asarray(figure(found))
+    same = np.array_equal(shown, made)
+    return Proof(same, "the same pixels" if same else difference(shown, made))

@@ -230,6 +230,9 @@ def _npz_bytes(path: Path) -> Pixels:
 
 
 def _npz_text(path: Path) -> str:
+    with zipfile.ZipFile(path) as archive:
+        if f"{KEY}.npy" not in archive.namelist():
+            return ""
     text = _npz_array(path, KEY, 4 * MAX_STAMP_BYTES + 1000)
     return cast(str, text.item()) if text.shape == () and text.dtype.kind == "U" else ""
 

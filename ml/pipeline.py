@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ml.company import accompanied, only
 from ml.config import DeviceName, SampleRequest
 from ml.control import RunControl
 from ml.denoiser import to_eps
@@ -25,10 +26,16 @@ EPS_RANGE = 3.0  # standard deviations of noise between black and white
 
 
 def sample(
-    request: SampleRequest, *, device: DeviceName = "auto", control: RunControl | None = None, frames: bool = True
+    request: SampleRequest,
+    *,
+    device: DeviceName = "auto",
+    control: RunControl | None = None,
+    frames: bool = True,
+    company: bool = False,
 ) -> Iterator[SampleEvent]:
     """Sample a request: a `Frame` per step and part (if `frames`), then `Sampled`; stops quietly when cancelled.
 
+    With `company` a few images take the time of several more, and are bit for bit what they are in a large grid.
     Before that `Progress`, where the CLIP that steers has to be downloaded.
     Raises BadRequest, BadFile, NoDevice, DataUnavailable, CannotWrite.
     """
@@ -46,7 +53,8 @@ def sample(
             if control.cancelled:
                 return
             yield progress
-    yield from sample_with(model, request, control, frames)
+    drawn = sample_with(model, accompanied(request) if company else request, control, frames)
+    yield from only(request, drawn)
 
 
 def sample_with(

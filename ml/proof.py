@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml.company import accompanied
 from ml.config import SampleRequest
 from ml.events import Pixels
 from ml.export import shown
 from ml.stamp import Stamp, digest
 from ml.versions import versions
 
-COMPANY = 8  # images from which on each comes out the same, however many there are
-BLOCK = 8  # pixels: H.264 keeps the mean of such a square far better than a single pixel
-CLOSE = 10  # of 255, between such means
+BLOCK = 8  # pixels: H.264 and a palette keep the mean of such a square far better than a single pixel
+CLOSE = {".mp4": 10, ".gif": 16}  # of 255, between such means
+KEEPS = {".mp4": "an MP4 keeps no exact pixels", ".gif": "a GIF keeps no more than 256 colours"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +29,25 @@ class Proof:
 def prove(suffix: str, stamp: Stamp, found: Pixels, draw: Callable[[SampleRequest], Pixels]) -> Proof:
     """Have `draw` draw the request again, and compare.
 
-    A processor rounds the last bit of a few images by themselves unlike that of many, so a file of a few, which may
-    come out of a large grid, has a second chance in company.
+    A file of a few images, which may come out of a large grid, has a second chance in company.
     """
     request = stamp.request
     proof = compare(suffix, stamp, found, draw(request))
-    count = len(request.labels)
-    if proof.same or count >= COMPANY:
+    company = accompanied(request)
+    if proof.same or company is request:
         return proof
-    company = request.some([*range(count), *[count - 1] * (COMPANY - count)])
-    second = compare(suffix, stamp, found, draw(company)[:count])
+    second = compare(suffix, stamp, found, draw(company)[: len(request.labels)])
     return second if second.same else proof
 
 
 def compare(suffix: str, stamp: Stamp, found: Pixels, images: Pixels) -> Proof:
     """Compare what was read from a file of that format with the images of its request, drawn again."""
     made = shown(suffix, images, stamp.request, stamp.layout)
-    if suffix == ".mp4":
-        return _compare_film(stamp, found, made)
+    if suffix == ".mp4" or (suffix == ".gif" and images.ndim == 4):
+        return _compare_film(suffix, stamp, found, made)
     if same_pixels(found, made):
         return Proof(True, "the same pixels")
-    return Proof(False, _difference(found, made), _other_versions(stamp))
+    return Proof(False, difference(found, made), _other_versions(stamp))
 
 
 def same_pixels(found: Pixels, made: Pixels) -> bool:
@@ -58,17 +57,18 @@ def same_pixels(found: Pixels, made: Pixels) -> bool:
     return np.array_equal(found, made)
 
 
-def _compare_film(stamp: Stamp, found: Pixels, made: Pixels) -> Proof:
-    """An MP4 keeps no exact pixels: its stamp has their hash, and its last picture must look like them."""
+def _compare_film(suffix: str, stamp: Stamp, found: Pixels, made: Pixels) -> Proof:
+    """These keep no exact pixels: the stamp has their hash, and the last picture must look like them."""
     if digest(made) != stamp.pixels:
         return Proof(False, "other pixels than those it records", _other_versions(stamp))
     height, width = made.shape[:2]
-    if found.shape[:2] != (height + height % 2, width + width % 2):
-        return Proof(False, _difference(found, made))
+    evened = (height + height % 2, width + width % 2) if suffix == ".mp4" else (height, width)
+    if found.shape[:2] != evened:
+        return Proof(False, difference(found, made))
     apart = np.abs(_means(found[:height, :width]) - _means(made)).max()
-    if apart > CLOSE:
+    if apart > CLOSE[suffix]:
         return Proof(False, f"a last picture that is not the recorded one: parts differ by {apart:.0f} of 255")
-    return Proof(True, "the same pixels as it records, and its last picture shows them (an MP4 keeps no exact pixels)")
+    return Proof(True, f"the same pixels as it records, and its last picture shows them ({KEEPS[suffix]})")
 
 
 def _means(picture: Pixels) -> np.ndarray:
@@ -79,7 +79,8 @@ def _means(picture: Pixels) -> np.ndarray:
     return squares.mean(axis=(1, 3)) if squares.size else grey.mean(keepdims=True)
 
 
-def _difference(found: Pixels, made: Pixels) -> str:
+def difference(found: Pixels, made: Pixels) -> str:
+    """How two pictures differ, in words."""
     sizes = [shape[:-1] if shape[-1] == 3 else shape for shape in (found.shape, made.shape)]
     if sizes[0] != sizes[1]:
         return f"other sizes, {sizes[0]} in the file and {sizes[1]} made again"

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from PIL import Image
@@ -20,6 +20,7 @@ from ml.events import Pixels
 from ml.versions import versions
 
 KEY = "noiseloom"
+MAX_CELLS = 400  # of a comparison
 MAX_STAMP_BYTES = 1_000_000
 MAX_PIXELS = 64_000_000  # of one picture, written or read
 OTHER_FILE = "Choose a PNG, SVG, MP4, GIF, WebP, APNG or NPZ that Noiseloom wrote."
@@ -45,6 +46,32 @@ class Layout(Description):
     )
 
 
+class CellNote(Description):
+    """What a comparison's figure says of one of its cells: how it was drawn, and what came of it."""
+
+    row: int = Field(ge=0, lt=MAX_CELLS)
+    column: int = Field(ge=0, lt=MAX_CELLS)
+    changes: dict[str, Any] = Field(description="what its request has unlike the stamp's")
+    seconds: float = Field(ge=0)
+    right: float | None = Field(default=None, ge=0, le=1)
+    confidence: float | None = Field(default=None, ge=0, le=1)
+
+
+class AxisNote(Description):
+    """An axis of a comparison: a setting, and its values in a line as they are typed."""
+
+    field: str = Field(max_length=40)
+    values: str = Field(max_length=20_000)
+
+
+class Comparison(Description):
+    """What a labelled figure of a comparison shows; a figure without an axis of rows or columns has one of them."""
+
+    rows: AxisNote | None = None
+    columns: AxisNote | None = None
+    cells: tuple[CellNote, ...] = Field(min_length=1, max_length=MAX_CELLS)
+
+
 class Stamp(Description):
     """What a file says about itself."""
 
@@ -57,6 +84,10 @@ class Stamp(Description):
         max_length=64,
         description="SHA-256 of the picture, of a film's last, or of an NPZ's or SVG's images",
     )
+    experiment: str = Field(
+        default="", max_length=40, description="whose answer a figure shows; `request` has its seed"
+    )
+    comparison: Comparison | None = Field(default=None, description="for a figure; `request` is its first cell's")
 
 
 class Unstamped(BadFile):
@@ -68,16 +99,18 @@ def digest(pixels: Pixels) -> str:
     return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
-def seal(request: SampleRequest, layout: Layout, pixels: Pixels) -> str:
-    """The stamp as ASCII JSON."""
-    stamp = Stamp(request=request, layout=layout, versions=versions(), pixels=digest(pixels))
+def seal(request: SampleRequest, layout: Layout, pixels: Pixels, **more: object) -> str:
+    """The stamp as ASCII JSON; `more` is what a figure has beside."""
+    known = {"request": request, "layout": layout, "versions": versions(), "pixels": digest(pixels)}
+    stamp = Stamp.model_validate(known | more)
     return json.dumps(stamp.model_dump(mode="json"), separators=(",", ":"))
 
 
 def parsed(path: Path, text: str) -> Stamp:
     """The stamp that a file's text holds; raises BadFile."""
     if not text.startswith("{"):
-        raise Unstamped(f"{path.name} carries no Noiseloom request.", OTHER_FILE)
+        why = "it is none of ours, or another program saved it anew and left that out"
+        raise Unstamped(f"{path.name} carries no Noiseloom request: {why}.", OTHER_FILE)
     if len(text) > MAX_STAMP_BYTES:
         raise BadFile(f"{path.name} carries {len(text)} bytes of description; that is too much.", OTHER_FILE)
     return parse(Stamp, text, path.name)

@@ -151,8 +151,11 @@ class ComparePanel(Page):
             path = Path(name)
             self.export_folder = path.parent
             path = path if path.suffix.lower() == ".png" else free_name(path.with_suffix(".png"))
-            draw = self._figure()
-            self._session.files.write_by(path, lambda _: write(path, draw()), self._session.tell_saved)
+            if self._grid:
+                self._compare.export(path)
+            else:
+                draw = self._figure()
+                self._session.files.write_by(path, lambda _: write(path, draw()), self._session.tell_saved)
 
     def copy(self) -> None:
         """Put the figure on the clipboard."""
@@ -168,6 +171,10 @@ class ComparePanel(Page):
     @property
     def _grid(self) -> bool:
         return self._compare.settings.mode == "grid"
+
+    def copy_shown(self) -> None:
+        if self.copy_button.isEnabled():
+            self.copy()
 
     def _show_copied(self, *, copied: bool) -> None:
         self.copy_button.setText("Copied" if copied else "Copy")

@@ -1,9 +1,10 @@
 """The Draw page: a digit of one's own, varied, completed, rebuilt as another, and recognised."""
 
 import random
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QMenu
 
 from desktop_app.panels.page import Page
 from desktop_app.session import Session
@@ -11,8 +12,12 @@ from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.canvas import Bars, Canvas
 from desktop_app.widgets.controls import ChoiceRow, Section, Segmented, SliderRow
+from desktop_app.widgets.copy_button import CopyButton
 from desktop_app.widgets.image_grid import Caption, ImageGrid
 from ml.config import NO_LABEL
+from ml.events import Pixels
+from ml.files import free_name
+from ml.images import grid
 
 TASKS = (("vary", "Vary"), ("complete", "Complete"), ("rebuild", "Rebuild"))
 TASK_TIPS = (
@@ -33,7 +38,13 @@ MAKE_TIPS = {
     "complete": "Nine answers, from nine noises",
     "rebuild": "Its noise, the way back, and ten digits out of the same noise",
 }
-FOOT_HEIGHT = 38
+FORMATS = {
+    "png": (".png", "Grid (PNG)"),
+    "sheet": (".png", "Labelled sheet (PNG)"),
+    "svg": (".svg", "Labelled sheet (SVG)"),
+    "npz": (".npz", "Arrays (NPZ)"),
+}
+FOOT_HEIGHT, COPY_SCALE = 38, 4
 PICTURES = "Pictures (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
 
 
@@ -42,14 +53,14 @@ class DrawPanel(Page):
 
     def __init__(self, session: Session) -> None:
         super().__init__("Draw")
-        self._draw = session.draw
+        self._session, self._draw = session, session.draw
         self.canvas = Canvas()
         self.results = ImageGrid("What the model makes of it", margin=14)
         self.results.set_empty_text("What the model makes of your drawing appears here")
         self.task = Segmented(TASKS, name="Do", tips=TASK_TIPS)
         self.tool = Segmented(TOOLS, name="Tool", tips=TOOL_TIPS)
         self.said = ElidedLabel("", "muted")
-        self.undo = Button(kind="tool", name="Undo", tip="Take the last stroke back")
+        self.undo = Button(kind="tool", name="Undo", tip="Take the last stroke, or change of settings, back (Ctrl+Z)")
         self.undo.set_icon("arrow-counter-clockwise")
         self.clear = Button("Clear", tip="Begin with an empty canvas")
         self.example = Button("A digit…", "dice-five", tip="Begin with a digit of the data, or one the program draws")
@@ -61,6 +72,8 @@ class DrawPanel(Page):
         self.pen = SliderRow("Pen", 0.5, 4, 1.3, step=0.1, decimals=1, tip="The pen's radius in pixels")
         self.half = Button("Mark the lower half", tip="Have the model complete the lower half")
         self.make = Button("Vary it", kind="primary", tip="Nine answers, from nine noises")
+        self.export_button = Button("Export…", "export", tip="Save what the model made of your drawing (Ctrl+E)")
+        self.copy_button = CopyButton(self._picture, "Copy what the model made of your drawing (Ctrl+Shift+C)")
         self.ask = Button("Which digit is this?", "question", tip="Asked of the diffusion model itself")
         self.bars = Bars([str(d) for d in range(10)])
         self.verdict = Label("", "small")
@@ -91,6 +104,14 @@ class DrawPanel(Page):
         self.side.addStretch(1)
         self.make.setFixedHeight(FOOT_HEIGHT)
         self.foot.addWidget(self.make)
+        taking = row(self.export_button, self.copy_button)
+        taking.setStretch(0, 1)
+        self.foot.addLayout(taking)
+        menu = QMenu(self)
+        menu.setAccessibleName("Export")
+        for key in FORMATS:
+            menu.addAction(FORMATS[key][1], partial(self.export, key))
+        self.export_button.setMenu(menu)
 
     def _connect(self) -> None:
         draw = self._draw
@@ -112,6 +133,7 @@ class DrawPanel(Page):
         draw.finished.connect(self._show_results)
         draw.recognised.connect(self._show_verdict)
         draw.busy_changed.connect(self._show_busy)
+        draw.exported.connect(self._session.tell_saved)
         self.results.setToolTip("Click an answer to go on with it as your drawing")
         self.results.cellClicked.connect(draw.take_result)
 
@@ -136,6 +158,30 @@ class DrawPanel(Page):
             self._draw.stop()
         else:
             self._draw.make()
+
+    def export_shown(self) -> bool:
+        shown = self._draw.sampled is not None
+        if shown:
+            self.export("png")
+        return shown
+
+    def export(self, key: str) -> None:
+        """Ask where to, and write what the model made of the drawing there."""
+        suffix, words = FORMATS[key]
+        suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-drawing{suffix}")
+        name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), f"{words} (*{suffix})")
+        if name:
+            path = Path(name)
+            self.export_folder = path.parent
+            target = path if path.suffix.lower() == suffix else free_name(path.with_suffix(suffix))
+            self._draw.export(target, labelled=key == "sheet")
+
+    def copy_shown(self) -> None:
+        self.copy_button.copy()
+
+    def _picture(self) -> Pixels | None:
+        images = self._draw.images
+        return None if images is None else grid(images, self._draw.columns, scale=COPY_SCALE)
 
     # ---- what is shown
 
@@ -164,7 +210,7 @@ class DrawPanel(Page):
 
     def _show_results(self) -> None:
         if self._draw.images is not None:
-            self.results.set_images(self._draw.images, 4 if self._draw.captions else 3)
+            self.results.set_images(self._draw.images, self._draw.columns)
             self.results.set_captions([Caption(words) for words in self._draw.captions])
 
     def _show_verdict(self) -> None:
@@ -183,3 +229,7 @@ class DrawPanel(Page):
         self.make.setEnabled(draw.busy or (not draw.empty and marked))
         self.make.setToolTip(MAKE_TIPS[draw.settings.task] if marked else "First mark what the model is to complete")
         self.ask.setEnabled(not draw.empty and not draw.busy)
+        self.undo.setEnabled(draw.can_undo)
+        self.clear.setEnabled(not draw.empty)
+        for button in (self.export_button, self.copy_button):
+            button.setEnabled(draw.sampled is not None)

@@ -16,11 +16,16 @@ from desktop_app.session.explore import QUESTIONS
 from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button, Card, ElidedLabel, Label, Slider, row
 from desktop_app.widgets.controls import ChoiceRow, Section, Segmented, SliderRow
+from desktop_app.widgets.copy_button import CopyButton
+from desktop_app.widgets.headed_grid import HeadedGrid
 from desktop_app.widgets.image_grid import Caption, ImageGrid
 from desktop_app.widgets.plot_button import PlotButton
-from desktop_app.widgets.schedule_plots import SchedulePlots
+from desktop_app.widgets.schedule_plots import NAMES, SchedulePlots
 from desktop_app.words import SCHEDULES
 from ml.events import Pixels
+from ml.figures import Head
+from ml.files import free_name
+from ml.images import grid
 
 if TYPE_CHECKING:
     from ml.forward import Noising
@@ -32,11 +37,17 @@ TAB_TIPS = (
     "Experiments on classic questions, one click each",
 )
 SUBTITLES = {
-    "forward": "Training begins here: every image is drowned in noise, and the network learns the way back.",
-    "schedules": "How much noise at which step? The same image and the same noise, by three schedules.",
-    "questions": "Classic questions about diffusion, answered by drawing: all rows begin in the same noise.",
+    "forward": "An image drowns in noise; a network learns the way back.",
+    "schedules": "One image and one noise, by three schedules.",
+    "questions": "All rows of an answer begin in the same noise.",
 }
-STRIP_HEIGHT, ROW_HEIGHT = 132, 96
+STRIP_HEIGHT, ROW_HEIGHT, LEAST_TABLE = 132, 96, 212
+COPY_SCALE = 4
+VERDICT_TIP = (
+    "Right: the share of a hundred digits that the judge reads as what was asked for. "
+    "Variety: how much the images of one digit differ, as a share of their contrast, from 0 (all alike) to 1"
+)
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LABEL_WIDTH, VERDICT_WIDTH = 104, 128
 
 
@@ -52,6 +63,11 @@ class ExplorePanel(Page):
         self.schedules = ScheduleView()
         self.questions = AnswerView()
         self.export = PlotButton("the schedules", self.schedules.plots.figures)
+        self.save_answer = Button(
+            kind="tool", name="Export the answer", tip="Save the answer as a labelled figure (Ctrl+E)"
+        )
+        self.save_answer.set_icon("export")
+        self.copy_button = CopyButton(self._picture, "Copy what is shown as a picture (Ctrl+Shift+C)", small=True)
         self.views = QStackedWidget()
         self._make_settings()
         self._arrange()
@@ -106,7 +122,9 @@ class ExplorePanel(Page):
         return button
 
     def _arrange(self) -> None:
-        self.add_header(Label("Explore", "heading"), self.subtitle, self.export, self.tabs)
+        self.add_header(
+            Label("Explore", "heading"), self.subtitle, self.save_answer, self.export, self.copy_button, self.tabs
+        )
         for view in (self.forward, self.schedules, self.questions):
             self.views.addWidget(view)
         self.body.addWidget(self.views, 1)
@@ -125,6 +143,7 @@ class ExplorePanel(Page):
         self.questions.tryRequested.connect(self._try)
         self.export.saved.connect(self._session.tell_saved)
         self.export.failed.connect(self._session.tell_failed)
+        self.save_answer.clicked.connect(self.export_answer)
         explore.changed.connect(self._show_settings)
         explore.noised.connect(self._show_noise)
         explore.answered.connect(self._show_question)
@@ -135,6 +154,37 @@ class ExplorePanel(Page):
     def look(self) -> None:
         """The page is being looked at: what it shows has to be computed."""
         self._explore.look()
+
+    def export_shown(self) -> bool:
+        tab = self._explore.settings.tab
+        if tab == "schedules" and self.export.isEnabled():
+            self.export.export(".svg")
+        elif tab == "questions" and self._explore.answer:
+            self.export_answer()
+        else:
+            return False
+        return True
+
+    def export_answer(self) -> None:
+        """Ask where to, and write the answer there."""
+        suggested = free_name((self.export_folder or Path.home()) / "noiseloom-answer.png")
+        name, _ = QFileDialog.getSaveFileName(self, "Export the answer", str(suggested), "Labelled figure (*.png)")
+        if name:
+            path = Path(name)
+            self.export_folder = path.parent
+            self._explore.export(path if path.suffix.lower() == ".png" else free_name(path.with_suffix(".png")))
+
+    def copy_shown(self) -> None:
+        if self.copy_button.isEnabled():
+            self.copy_button.copy()
+
+    def _picture(self) -> Pixels | None:
+        """What the tab shows, for the clipboard."""
+        tab = self._explore.settings.tab
+        if tab == "questions":
+            return self._explore.figure
+        images = (self.forward.large if tab == "forward" else self.schedules.table.grid).images()
+        return grid(images, 6, scale=8 if tab == "forward" else COPY_SCALE) if len(images) else None
 
     def _take_another(self) -> None:
         self._explore.change(example=(self._explore.settings.example + 1) % 10_000, picture=None)
@@ -160,6 +210,8 @@ class ExplorePanel(Page):
         self.process_section.setVisible(tab != "questions")
         self.schedule.setVisible(tab == "forward")
         self.export.setVisible(tab == "schedules")
+        self.save_answer.setVisible(tab == "questions")
+        self._show_taking()
         self.question_section.setVisible(tab == "questions")
 
     def _show_settings(self) -> None:
@@ -176,9 +228,18 @@ class ExplorePanel(Page):
         self.forward.show_strip(chosen.strip, chosen.strip_times)
         self.schedules.show_all(explore.noisings)
         self.export.setEnabled(True)
+        self._show_taking()
+
+    def _show_taking(self) -> None:
+        """What can be taken away now."""
+        answered = self._explore.answer is not None
+        self.save_answer.setEnabled(answered)
+        asking = self._explore.settings.tab == "questions"
+        self.copy_button.setEnabled(answered if asking else bool(self._explore.noisings))
 
     def _show_question(self) -> None:
         explore = self._explore
+        self._show_taking()
         for name, button in self.ask_buttons.items():
             button.setChecked(name == explore.question)
         if explore.busy:
@@ -205,6 +266,7 @@ class ForwardView(QWidget):
         self.strip = ImageGrid("Six moments of the way into noise", margin=12, gap=44)
         self.strip.setFixedHeight(STRIP_HEIGHT)
         self.slider = Slider("Step t")
+        self.slider.setToolTip("How far the image has gone into the noise, from step 0 to the last")
         self.numbers = {
             "t": _Number("Step t", "of the way into noise"),
             "image": _Number("√ᾱ", "what the image is multiplied with"),
@@ -293,39 +355,40 @@ class _Number(QWidget):
 
 
 class ScheduleView(QWidget):
-    """Beta, alpha-bar and log-SNR of all schedules, and what each makes of the image."""
+    """Beta, alpha-bar and log-SNR of all schedules, and a table of what each makes of the image, and of its SNR."""
 
     def __init__(self) -> None:
         super().__init__()
         self.plots = SchedulePlots()
-        self.grids: dict[str, ImageGrid] = {}
+        self.table = HeadedGrid("The image at six steps of every schedule, with its signal-to-noise ratio", gap=28)
+        self.table.setMinimumHeight(LEAST_TABLE)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(Space.M)
-        outer.addWidget(self.plots, 1)
+        outer.addWidget(self.plots, 4)
         card = Card()
         column = QVBoxLayout(card)
         column.setContentsMargins(14, Space.M, 14, Space.M)
-        column.setSpacing(Space.S)
-        for name in ("linear", "cosine", "sigmoid"):
-            grid = ImageGrid(f"The image by the {name} schedule", margin=6, gap=44)
-            grid.setFixedHeight(ROW_HEIGHT)
-            self.grids[name] = grid
-            label = Label(SCHEDULES[name], "strong")
-            label.setFixedWidth(64)
-            line = row(self.plots.key(name), label, grid, spacing=Space.S)
-            line.setStretch(2, 1)
-            column.addLayout(line)
-        outer.addWidget(card)
+        column.setSpacing(Space.XS)
+        legend = row(spacing=Space.S)
+        for name in NAMES:
+            legend.addWidget(self.plots.key(name))
+            legend.addWidget(Label(SCHEDULES[name], "strong"))
+            legend.addSpacing(Space.S)
+        legend.addStretch(1)
+        said = ElidedLabel("Under each image: signal to noise, ᾱ/(1 − ᾱ)", "muted")
+        legend.addWidget(said, 10)
+        column.addLayout(legend)
+        column.addWidget(self.table, 1)
+        outer.addWidget(card, 5)
 
     def show_all(self, noisings: "Sequence[Noising]") -> None:
         """All schedules, as `forward.Noising` each."""
         self.plots.show_all(noisings)
-        for noising in noisings:
-            grid = self.grids[noising.schedule]
-            grid.set_images(noising.strip, len(noising.strip))
-            captions = [Caption(f"t = {t:,}") for t in noising.strip_times]
-            grid.set_captions(captions, keep_room=True)
+        times = noisings[0].strip_times
+        self.table.set_heads([Head(SCHEDULES[n.schedule]) for n in noisings], [Head(f"t = {t:,}") for t in times])
+        self.table.grid.set_images(np.concatenate([noising.strip for noising in noisings]), len(times))
+        self.table.grid.set_captions([Caption(short(float(n.snr[t]))) for n in noisings for t in times], keep_room=True)
 
 
 class AnswerView(QWidget):
@@ -396,6 +459,7 @@ class AnswerView(QWidget):
         card = Card()
         card.setFixedHeight(ROW_HEIGHT)
         name, said = Label(label, "title"), Label(verdict, "muted")
+        said.setToolTip(VERDICT_TIP if "right" in verdict else "")
         name.setWordWrap(True)
         name.setFixedWidth(LABEL_WIDTH)
         said.setWordWrap(True)
@@ -414,7 +478,10 @@ class AnswerView(QWidget):
 
 
 def short(number: float) -> str:
-    """A ratio over many orders of magnitude: 9,999, 12.3, 0.0045, 4e-05."""
+    """A ratio over many orders of magnitude: 9,999, 12.3, 0.0045, 4·10⁻⁵."""
     if number >= 100:
         return f"{number:,.0f}"
+    if 0 < number < 1e-4:
+        digits, power = f"{number:.0e}".split("e")
+        return f"{digits}·10{str(int(power)).translate(RAISED)}"
     return f"{number:.3g}"

@@ -172,6 +172,9 @@ class GeneratePanel(Page):
             self._show_copied(True)
             self._copied.start()
 
+    def copy_shown(self) -> None:
+        self.copy()
+
     def _show_copied(self, copied: bool) -> None:
         self.copy_button.setText("Copied" if copied else "Copy")
         self.copy_button.setAccessibleName(self.copy_button.text())

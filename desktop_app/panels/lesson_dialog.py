@@ -2,7 +2,17 @@
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QDialog, QFileDialog, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop_app.lessons import SUFFIX, Lesson
 from desktop_app.panels.page import Page
@@ -12,7 +22,7 @@ from desktop_app.widgets.basics import Button, Check, Label, row
 from ml.errors import BadRequest
 from ml.files import free_name
 
-WIDTH, LINES_HEIGHT = 460, 78
+WIDTH, LINES_HEIGHT, LIST_HEIGHT = 460, 64, 168
 
 
 class LessonDialog(QDialog):
@@ -25,9 +35,7 @@ class LessonDialog(QDialog):
         self.setFixedWidth(WIDTH)
         self.title = QLineEdit()
         self.question, self.answer = QPlainTextEdit(), QPlainTextEdit()
-        self.hide_boxes = {
-            name: Check(name, f"The controls under “{name}” are not shown in the lesson") for name in page.groups()
-        }
+        self.hide_boxes: dict[str, Check] = {}  # by the name of a control or of a group
         self.problem = Label("", "problem")
         self.problem.setWordWrap(True)
         self.save_button = Button("Save…", "floppy-disk", kind="primary", tip="Choose where the lesson's file goes")
@@ -63,22 +71,51 @@ class LessonDialog(QDialog):
         for edit in (self.question, self.answer):
             edit.setFixedHeight(LINES_HEIGHT)
             edit.setTabChangesFocus(True)
-        if self.hide_boxes:
-            column.addSpacing(Space.S)
-            column.addWidget(Label("Hide from the student", "muted"))
-        for box in self.hide_boxes.values():
-            column.addWidget(box)
+        column.addSpacing(Space.S)
+        column.addWidget(Label("Hide from the student", "muted"))
+        column.addWidget(self._make_list())
         column.addWidget(self.problem)
         self.problem.hide()
-        column.addSpacing(Space.S)
+        column.addSpacing(Space.L)
         column.addLayout(row(1, self.cancel, self.save_button))
+
+    def _make_list(self) -> QScrollArea:
+        """A box for every group of controls, and below it one for each of them."""
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(Space.M, Space.S, Space.M, Space.S)
+        column.setSpacing(Space.XS)
+        for group, names in self._page.controls().items():
+            whole = self._box(group, f"No control under “{group}” is shown in the lesson") if group else None
+            if whole:
+                column.addWidget(whole)
+            for name in names:
+                box = self._box(name, f"“{name}” is not shown in the lesson")
+                if whole:
+                    whole.toggled.connect(box.setDisabled)
+                column.addLayout(_indented(box, Space.XL if whole else 0))
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setProperty("kind", "list")
+        scroll.setAccessibleName("Hide from the student")
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        scroll.setFixedHeight(min(LIST_HEIGHT, content.sizeHint().height() + 2))
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        for transparent in (scroll.viewport(), content):
+            transparent.setAutoFillBackground(False)
+        return scroll
+
+    def _box(self, name: str, tip: str) -> Check:
+        """The box of a name; what has the same name elsewhere on the page goes with it."""
+        return self.hide_boxes.setdefault(name, Check(name, tip))
 
     def lesson(self) -> Lesson:
         """What the words and boxes say; raises BadRequest."""
         title, question = self.title.text().strip(), self.question.toPlainText().strip()
         if not title or not question:
             raise BadRequest("A lesson needs a title and a question.")
-        hidden = tuple(name for name, box in self.hide_boxes.items() if box.isChecked())
+        hidden = tuple(name for name, box in self.hide_boxes.items() if box.isChecked() and box.isEnabled())
         return self._session.lessons.describe(self._key, title, question, self.answer.toPlainText(), hidden)
 
     def _save(self) -> None:
@@ -97,3 +134,9 @@ class LessonDialog(QDialog):
             target = path if path.suffix.lower() == SUFFIX else free_name(path.with_name(path.name + SUFFIX))
             self._session.lessons.save(target, lesson)
             self.accept()
+
+
+def _indented(box: Check, by: int) -> QHBoxLayout:
+    line = row(box, 1)
+    line.setContentsMargins(by, 0, 0, 0)
+    return line

@@ -3,7 +3,8 @@
 import re
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.panels.sampling import SAMPLERS
 from desktop_app.scores import groups, measured_on
@@ -55,6 +56,7 @@ class ModelDetails(QWidget):
         self._arrange()
         self.count.valueChanged.connect(lambda value: library.change(count=int(value)))
         self.evaluate.clicked.connect(library.evaluate)
+        self.evaluate.clicked.connect(lambda: QTimer.singleShot(0, self, self._scroll_to_progress))
         self.stop.clicked.connect(library.stop)
         library.busy_changed.connect(self._show_busy)
         self.show_card(None)
@@ -153,6 +155,13 @@ class ModelDetails(QWidget):
             self.progress.setText(f"{progress.what if progress else 'Waiting for its turn'}{far}")
             self.bar.setRange(0, SLOTS)
             self.bar.setValue(round(SLOTS * (share or 0)))
+
+    def _scroll_to_progress(self) -> None:
+        around = self.parentWidget()
+        while around is not None and not isinstance(around, QScrollArea):
+            around = around.parentWidget()
+        if around is not None and self.stop.isVisible():
+            around.ensureWidgetVisible(self.stop)
 
     @staticmethod
     def _fill(layout: QVBoxLayout, facts: list[tuple[str, str]]) -> None:

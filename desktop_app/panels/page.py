@@ -2,16 +2,19 @@
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TypeVar
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.theme import SETTINGS_WIDTH, Space
 from desktop_app.widgets.basics import row
-from desktop_app.widgets.controls import Section
+from desktop_app.widgets.controls import Section, Segmented, SettingRow
 from desktop_app.widgets.timeline import Timeline
+from desktop_app.widgets.withheld import Withholdable
 
 SIDE_MARGIN = 16
+Kind = TypeVar("Kind", bound=QWidget)
 
 
 class Page(QWidget):
@@ -57,14 +60,29 @@ class Page(QWidget):
         """Export what the page shows; False where it has nothing of its own to export."""
         return False
 
-    def groups(self) -> list[str]:
-        """The groups of controls that are on the page now, by their titles."""
-        return [section.title for section in self.findChildren(Section) if section.isVisibleTo(self)]
+    def copy_shown(self) -> None:
+        """Put what the page shows on the clipboard, where it has something to copy."""
 
-    def withhold(self, titles: Collection[str]) -> None:
-        """Hide these groups of controls, and no others any more."""
-        for section in self.findChildren(Section):
-            section.withhold(section.title in titles)
+    def controls(self) -> dict[str, list[str]]:
+        """The controls that are on the page now by their names, under the titles of their groups; "" for the rest."""
+        found: dict[str, list[str]] = {}
+        for part in self.findChildren(Withholdable):
+            if isinstance(part, Section):
+                if part.isVisibleTo(self):
+                    found.setdefault(part.title, [])
+            elif part.accessibleName() and _stands_alone(part) and part.isVisibleTo(self):
+                group = _within(part, Section)
+                if group or isinstance(part, Segmented | SettingRow):
+                    found.setdefault(group.title if group else "", []).append(part.accessibleName())
+        return {title: list(dict.fromkeys(names)) for title, names in found.items()}
+
+    def withhold(self, names: Collection[str]) -> None:
+        """Hide these controls and groups of controls, and no others any more."""
+        for part in self.findChildren(Withholdable):
+            if isinstance(part, Section):
+                part.withhold(part.title in names)
+            elif _stands_alone(part):
+                part.withhold(part.accessibleName() in names)
 
     def _make_side(self, name: str) -> QWidget:
         column = QFrame()
@@ -100,3 +118,19 @@ class Page(QWidget):
     def _leave_room(self, bar: int) -> None:
         """The scroll bar stands in the margin: with it and without, what is in the column is as wide as its foot."""
         self.side.setContentsMargins(SIDE_MARGIN, SIDE_MARGIN, SIDE_MARGIN - bar, Space.S)
+
+
+def _stands_alone(part: QWidget) -> bool:
+    """Whether it is a control by itself: no part of another one, and no header of a group."""
+    around = _within(part, Withholdable)
+    if isinstance(around, Section):
+        return part is not around.header and part.property("kind") not in ("chip", "tool")
+    return around is None
+
+
+def _within(part: QWidget, kind: type[Kind]) -> Kind | None:
+    """What of that kind is around it."""
+    around = part.parentWidget()
+    while around is not None and not isinstance(around, kind):
+        around = around.parentWidget()
+    return around

@@ -1,8 +1,10 @@
 """The Compare page without its widgets: two axes, and the cells of what they gave."""
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import ValidationError
 from PySide6.QtCore import Signal
 
 from desktop_app import work
@@ -11,9 +13,11 @@ from desktop_app.settings import CompareSettings
 from ml import prompts
 from ml.axes import Axis, parse
 from ml.cells import Cell, drawn
+from ml.comparison_file import axes_of, save
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Progress
+from ml.stamp import Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -213,3 +217,30 @@ class Compare(Activity):
     def figure(self) -> "Callable[[], Image]":
         """Draws the comparison as it is now as a picture for a report, in any thread."""
         return partial(drawn, self.rows, self.columns, tuple(self.cells))
+
+    def export(self, path: Path) -> None:
+        """Write the comparison as a labelled figure, which can be proved."""
+        write = partial(save, path, self.rows, self.columns, tuple(self.cells))
+        self._session.files.write_by(path, lambda _: write(), self._session.tell_saved)
+
+    def take_up_figure(self, stamp: Stamp) -> bool:
+        """Compare again what a figure shows; whether the page can say it. Raises BadFile."""
+        rows, columns = axes_of(stamp.comparison) if stamp.comparison else (None, None)
+        axes = [axis for axis in (rows, columns) if axis]
+        request = stamp.request
+        own: dict[str, object] = {"mode": "grid", "model": request.model, "seed": request.seed}
+        own |= {"rows": rows.field if rows else "", "columns": columns.field if columns else ""}
+        own["values"] = self.settings.values | {axis.field: ", ".join(map(str, axis.values)) for axis in axes}
+        if any(axis.field == "label" for axis in axes):
+            own["each"] = len(request.labels)
+        elif NO_LABEL not in request.labels:
+            own["digits"] = ", ".join(map(str, request.labels))
+        if not axes or any(axis.field not in VALUES for axis in axes):
+            return False
+        try:
+            self.change(**own)
+        except ValidationError:
+            return False
+        if self.ready:
+            self.compare()
+        return self.busy

@@ -1,27 +1,40 @@
 """The Draw page without its widgets: a drawing, what a diffusion model makes of it, and what it takes it for."""
 
+import time
+from collections import deque
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job, Work
+from desktop_app.session.undo import TOGETHER_S
 from desktop_app.settings import DEFAULT_MODEL, DrawSettings
 from desktop_app.work import Opened, Recognised
 from ml.config import SampleRequest
 from ml.drawn_image import SIDE, pixels_of, rebuilt, redrawn
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
+from ml.export import Layout
 
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
 
 COUNT, CLASSES = 9, 10
 UNDO_STEPS = 50
+SCALE = 4  # of what is exported
+
+
+class Past(NamedTuple):
+    """What a step of undo brings back."""
+
+    drawing: Pixels
+    mask: Pixels
+    settings: DrawSettings
 
 
 class Draw(QObject):
@@ -32,6 +45,7 @@ class Draw(QObject):
     finished = Signal()  # new images
     recognised = Signal()
     busy_changed = Signal()
+    exported = Signal(object)  # Path
 
     def __init__(self, session: "Session", settings: DrawSettings) -> None:
         super().__init__(session)
@@ -39,19 +53,25 @@ class Draw(QObject):
         self.settings = settings
         self.drawing: Pixels = np.zeros((SIDE, SIDE), np.uint8)
         self.mask: Pixels = np.zeros((SIDE, SIDE), np.uint8)  # white: to be completed
-        self.images: Pixels | None = None
+        self.sampled: Sampled | None = None  # what was made of a drawing last ...
+        self.images: Pixels | None = None  # ... and what is shown of it
         self.captions: tuple[str, ...] = ()
         self.probabilities: np.ndarray | None = None
         self.status = ""
         self._noise: Pixels = np.zeros((1, SIDE, SIDE), np.uint8)  # that the drawing comes from
-        self._past: list[tuple[Pixels, Pixels]] = []
+        self._past: deque[Past] = deque(maxlen=UNDO_STEPS)
+        self._changed_at = 0.0  # on the clock of time.monotonic
         self._job: Job | None = None
         self._asked = 0  # how often something was asked for
 
     def change(self, **changes: object) -> None:
-        """Change what is made of the drawing."""
+        """Change what is made of the drawing; changes in quick succession, a slider's, are one step of undo."""
         new = self.settings.with_changes(**changes)
         if new != self.settings:
+            now = time.monotonic()
+            if now - self._changed_at > TOGETHER_S:
+                self.begin_stroke()
+            self._changed_at = now
             self.settings = new
             self.changed.emit()
 
@@ -63,7 +83,7 @@ class Draw(QObject):
 
     def begin_stroke(self) -> None:
         """What follows is one step of undo."""
-        self._past = [*self._past[1 - UNDO_STEPS :], (self.drawing.copy(), self.mask.copy())]
+        self._past.append(Past(self.drawing.copy(), self.mask.copy(), self.settings))
 
     def dab(self, x: float, y: float, *, marking: bool = False, erase: bool = False) -> None:
         """The soft pen touches the pixel coordinates (x, y); with `marking` it says what is to be completed."""
@@ -96,25 +116,46 @@ class Draw(QObject):
         if self.images is not None and index < len(self.images):
             self.take(self.images[index])
 
-    def take_up(self, request: SampleRequest) -> None:
-        """The drawing of a request, and what it asks to be made of it; one that cannot be read is left out."""
+    def take_up(self, request: SampleRequest) -> bool:
+        """The drawing of a request, and what it asks to be made of it; whether the page then asks for just that.
+
+        A drawing that cannot be read is left out.
+        """
+        before = request.parent.corners if request.parent else ()
+        source = request.source or (before[0].picture if len(before) == 1 else "")
+        if not source:
+            return False
         with suppress(BadRequest):
-            self.take(pixels_of(request.source, 1, SIDE))
+            self.take(pixels_of(source, 1, SIDE))
             if request.mask:
                 self.mask = pixels_of(request.mask, 1, SIDE)
-            self.change(task="complete" if request.mask else "vary", label=request.labels[0])
-            if request.vary_from:
-                self.change(vary_from=min(request.vary_from, 40))
+            task = "rebuild" if request.parent else "complete" if request.mask else "vary"
+            known = {"label": request.labels[0]} if request.source and request.labels[0] < CLASSES else {}
+            noise = {"vary_from": min(request.vary_from, 40)} if request.vary_from else {}
+            self.change(task=task, **known, **noise)
             self.drawing_changed.emit()
+        asked = self.request()
+        return asked is not None and asked == request.unhashed
 
     def clear(self) -> None:
         self.take(np.zeros((SIDE, SIDE), np.uint8))
 
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._past)
+
     def undo(self) -> None:
+        """Back to before the last stroke or change of settings."""
         if self._past:
-            self.drawing, self.mask = self._past.pop()
+            self._changed_at = 0.0
+            self.drawing, self.mask, self.settings = self._past.pop()
             self.probabilities = None
+            self.changed.emit()
             self.drawing_changed.emit()
+
+    def forget_past(self) -> None:
+        """Nothing is taken back any more: a lesson has begun, or was left."""
+        self._past.clear()
 
     def load(self, path: Path) -> None:
         """A picture from a file in place of the drawing."""
@@ -193,11 +234,22 @@ class Draw(QObject):
             self._end()
 
     def _show(self, done: Sampled) -> None:
-        self.images, self.captions = done.images, ()
+        self.sampled, self.images, self.captions = done, done.images, ()
         if done.request.parent:
             self.images = np.concatenate([self._noise, done.images])
             self.captions = ("its noise", "and back", *(str(label) for label in range(CLASSES)))
         self.finished.emit()
+
+    def export(self, path: Path, *, labelled: bool = False) -> None:
+        """Write what was made of the drawing, in the format that the ending names."""
+        if self.sampled:
+            layout = Layout(columns=self.columns, scale=SCALE, kind="sheet" if labelled else "images")
+            self._session.files.write(path, self.sampled.images, self.sampled.request, layout, then=self.exported.emit)
+
+    @property
+    def columns(self) -> int:
+        """Images in a row."""
+        return 4 if self.captions else 3
 
     def _end(self) -> None:
         self._job, self.status = None, ""

@@ -10,7 +10,7 @@ from desktop_app import work
 from desktop_app.jobs import Ended, Job
 from desktop_app.settings import ExploreSettings
 from desktop_app.work import Answered, Noised
-from ml.events import Failed, Progress
+from ml.events import Failed, Pixels, Progress
 
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
@@ -46,6 +46,7 @@ class Explore(QObject):
         self.what = ""  # the image is
         self.question = ""  # the name of the experiment that is being answered, or was
         self.answer: Answer | None = None
+        self.figure: Pixels | None = None  # of the answer
         self.progress: Progress | None = None
         self._job: Job | None = None
         self._asked = 0  # how often something was asked
@@ -93,7 +94,7 @@ class Explore(QObject):
         if self._session.closing:
             return
         self.stop()
-        self.question, self.answer, self.progress = question, None, None
+        self.question, self.answer, self.figure, self.progress = question, None, None, None
         self._asked += 1
         self._job = self._session.submit(partial(work.experimenting, question), partial(self._on_answer, self._asked))
         self.busy_changed.emit()
@@ -119,11 +120,17 @@ class Explore(QObject):
             self.progress = event
             self.busy_changed.emit()
         elif isinstance(event, Answered):
-            self.answer = event.answer
+            self.answer, self.figure = event.answer, event.figure
             self.answered.emit()
         elif isinstance(event, Ended):
             self._job = None
             self.busy_changed.emit()
+
+    def export(self, path: Path) -> None:
+        """Write the answer as a labelled figure."""
+        if self.answer:
+            write = partial(work.writing_answer, path, self.answer)
+            self._session.files.write_by(path, write, self._session.tell_saved)
 
     def try_out(self, row: int) -> None:
         """Set up the Generate page as a row of the answer was drawn."""

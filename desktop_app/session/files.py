@@ -13,11 +13,13 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app import lessons, work
 from desktop_app.jobs import Ended, Job, Work
+from desktop_app.session.explore import QUESTIONS
 from desktop_app.session.message import Message
 from desktop_app.work import Exported, Opened, Read
 from ml import export
 from ml.config import SampleRequest
-from ml.events import Pixels, Progress
+from ml.errors import BadFile
+from ml.events import Pixels, Progress, Sampled
 from ml.export import Layout
 from ml.files import free_name
 from ml.proof import Proof
@@ -31,10 +33,11 @@ Then = Callable[[Path], object]
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A file that was opened, and the request for what it shows that is being drawn."""
+    """A file that was opened, and the request for what it shows that a page is drawing."""
 
     read: Read
     request: SampleRequest
+    page: str
 
 
 class Files(QObject):
@@ -50,8 +53,11 @@ class Files(QObject):
         self._progress: Progress | None = None
         self._wanted: _Wanted | None = None
         self._lent: Path | None = None
-        session.generate.finished.connect(self._compare)
+        session.generate.finished.connect(lambda: self._arrived("generate", session.generate.sampled))
         session.generate.begun.connect(self._begun)
+        session.draw.finished.connect(lambda: self._arrived("draw", session.draw.sampled))
+        session.compare.busy_changed.connect(self._compared)
+        session.interpolate.sampled.connect(partial(self._arrived, "interpolate"))
 
     # ---- writing
 
@@ -136,24 +142,73 @@ class Files(QObject):
             self._session.draw.take(event.image)
             self.opened.emit("draw")
         elif isinstance(event, Read):
-            stamp = event.stamp
+            self._restore(event)
+
+    def _restore(self, read: Read) -> None:
+        """Draw what a file asks for: on its own page, or where that cannot say all of it, on the Generate page."""
+        session, stamp = self._session, read.stamp
+        if stamp.comparison:
+            self._restore_figure(read)
+        elif stamp.experiment:
+            self._restore_answer(read)
+        elif session.draw.take_up(stamp.request):
+            self._wanted = _Wanted(read, stamp.request, "draw")
+            self.opened.emit("draw")
+            session.draw.make()
+        elif session.interpolate.take_up(stamp.request):
+            self._wanted = _Wanted(read, stamp.request, "interpolate")
+            self.opened.emit("interpolate")
+            for drawn in (session.interpolate.shown, session.interpolate.loop):
+                self._arrived("interpolate", drawn)
+        else:
             columns = 10 if stamp.layout.kind == "walk" else stamp.layout.columns
-            request = self._session.generate.restore(stamp.request, columns)
-            self._wanted = _Wanted(event, request)
-            if request.source:
-                self._session.draw.take_up(request)
-            elif request.corners:
-                self._session.interpolate.take_up(request)
+            self._wanted = None
+            self._wanted = _Wanted(read, session.generate.restore(stamp.request, columns), "generate")
             self.opened.emit("generate")
+
+    def _restore_figure(self, read: Read) -> None:
+        """Compare again what a figure shows, as far as the Compare page can say it, and see whether it is the same."""
+        session = self._session
+        self._wanted = _Wanted(read, read.stamp.request, "compare")
+        try:
+            again = session.compare.take_up_figure(read.stamp)
+        except BadFile as error:
+            self._wanted = None
+            session.tell_failed(error)
+            return
+        self.opened.emit("compare")
+        if not again:
+            self._compared()
+
+    def _restore_answer(self, read: Read) -> None:
+        """Ask again what a figure answers; the page answers from a noise of its own, so a figure's is drawn apart."""
+        wanted, explore = _Wanted(read, read.stamp.request, "explore"), self._session.explore
+        if read.stamp.experiment in QUESTIONS:
+            explore.change(tab="questions")
+            explore.ask(read.stamp.experiment)
+            self.opened.emit("explore")
+        self._follow(partial(work.proving_answer, read), partial(self._tell, wanted))
+
+    def _compared(self) -> None:
+        """A comparison has come to its end."""
+        wanted, compare = self._wanted, self._session.compare
+        if wanted and wanted.page == "compare" and not compare.busy:
+            self._wanted = None
+            task = partial(work.proving_figure, wanted.read, tuple(compare.cells))
+            self._session.submit(task, partial(self._tell, wanted))
 
     def _begun(self) -> None:
         """Something else is drawn: whether the file's images come out the same is not asked any more."""
-        if self._wanted and self._session.generate.request is not self._wanted.request:
+        wanted = self._wanted
+        if wanted and wanted.page == "generate" and self._session.generate.request is not wanted.request:
             self._wanted = None
 
-    def _compare(self) -> None:
-        sampled, wanted = self._session.generate.sampled, self._wanted
-        if sampled is None or wanted is None:
+    def _arrived(self, page: str, sampled: Sampled | None) -> None:
+        """A page has drawn something: if it is what the file asks for, see whether it is the same."""
+        wanted = self._wanted
+        if sampled is None or wanted is None or wanted.page != page:
+            return
+        if sampled.request.unhashed != wanted.request.unhashed:
             return
         self._wanted = None
         total = len(wanted.read.stamp.request.labels)
@@ -161,12 +216,13 @@ class Files(QObject):
             what = f"Its first {len(sampled.images)} of {total:,} images are shown, as many as this page holds."
             self._session.tell(Message("info", f"Restored {wanted.read.path.name}", what))
             return
-        self._session.submit(partial(work.proving, wanted.read, sampled.images), partial(self._tell, wanted.read))
+        self._session.submit(partial(work.proving, wanted.read, sampled.images), partial(self._tell, wanted))
 
-    def _tell(self, read: Read, event: object) -> None:
-        name = read.path.name
+    def _tell(self, wanted: _Wanted, event: object) -> None:
+        read, name = wanted.read, wanted.read.path.name
         if isinstance(event, Proof) and event.same:
-            what = f"Drawn again from its request, it has {event.words}.{elsewhere(read.stamp.request)}"
+            more = elsewhere(read.stamp.request) if wanted.page == "generate" else ""
+            what = f"Drawn again from its request, it has {event.words}.{more}"
             self._session.tell(Message("success", f"Restored {name}", what))
         elif isinstance(event, Proof):
             what = f"Drawn again, it has {event.words}. {event.why or 'The file or the machine has changed.'}"

@@ -305,10 +305,12 @@ class Generate(QObject):
         share = (len(self.frames) - 1) / self.trajectory.steps if self.frames else None
         return f"Drawing {count} digit{'s' * (count != 1)}", share
 
-    def draw(self, *, live: bool = False, request: SampleRequest | None = None, columns: int = 0) -> None:
+    def draw(
+        self, *, live: bool = False, request: SampleRequest | None = None, columns: int = 0, company: bool = False
+    ) -> None:
         """Draw what the settings ask for, in place of what is being drawn; `live` where nobody pressed a button.
 
-        With `request`, that instead, in a grid of so many columns.
+        With `request`, that instead, in a grid of so many columns; with `company` exactly as in a larger grid.
         """
         self._soon.stop()
         columns = columns or min(len(self.row()), MAX_COLUMNS)
@@ -319,7 +321,8 @@ class Generate(QObject):
         if self.trajectory.frames:
             self._before = self.trajectory
         self.trajectory = Trajectory(request, columns, live)
-        self._job = self._session.submit(partial(work.drawing, request), partial(self._on_event, self.trajectory))
+        task = partial(work.drawing, request, company)
+        self._job = self._session.submit(task, partial(self._on_event, self.trajectory))
         self.begun.emit()
         self.busy_changed.emit()
 
@@ -456,7 +459,7 @@ class Generate(QObject):
     def draw_alone(self, index: int) -> None:
         """One of the images by itself: the same pixels."""
         if self.sampled:
-            self.draw(request=self.sampled.request.alone(index), columns=1)
+            self.draw(request=self.sampled.request.alone(index), columns=1, company=True)
 
     # ---- branches
 

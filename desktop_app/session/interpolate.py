@@ -1,16 +1,16 @@
-"""The Interpolate page without its widgets: four corners or ten classes, and the image that lies between them."""
+"""The Interpolate page without its widgets: four corners, a path or ten classes, and what lies between them."""
 
 import random
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job, Work
 from desktop_app.session.draw import SIDE
-from desktop_app.settings import InterpolateSettings
+from desktop_app.settings import MAX_STOPS, InterpolateSettings
 from desktop_app.work import Opened
 from ml import walks
 from ml.config import NO_LABEL, Corner, SampleRequest
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from desktop_app.session.session import Session
 
 MAP = 5  # images across the pad
-LOOP = 24  # images of the walk through all corners
+LOOP = 24  # images of the walk through the four corners
+LEG = 6  # images of a path from one stop to the next
 FILM_SCALE, STRIP_SCALE, FRAME_MS = 8, 4, 100  # of what is exported
 REST_MS = 160  # after the last move, before the full model draws
 STUDENT, STUDENT_STEPS = "student", 2
 CLOCKWISE = (0, 1, 3, 2)  # the corners, from the upper left
+CLASSES = 10
+Points = Literal["corners", "stops"]
 
 
 class Interpolate(QObject):
@@ -37,13 +40,14 @@ class Interpolate(QObject):
     changed = Signal()  # corners, place, mixture
     drawn = Signal()  # the image of the place
     mapped = Signal()  # the images of the whole pad, and of the walk
+    sampled = Signal(object)  # Sampled: an image, or a walk
     exported = Signal(object)  # Path
 
     def __init__(self, session: "Session", settings: InterpolateSettings) -> None:
         super().__init__(session)
         self._session = session
         self.settings = settings
-        self.image: Pixels | None = None  # (1, H, W[, 3])
+        self.shown: Sampled | None = None  # the image of the place
         self.quick = False  # the image is a student's
         self.map: Pixels | None = None  # (MAP * MAP, H, W[, 3]), row by row
         self.loop: Sampled | None = None
@@ -51,7 +55,7 @@ class Interpolate(QObject):
         self._job: Job | None = None
         self._drawing: SampleRequest | None = None
         self._maps: list[Job] = []
-        self._mapped: tuple[object, ...] = ()
+        self._mapped: tuple[Any, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._draw_well)
 
@@ -68,21 +72,50 @@ class Interpolate(QObject):
             self._draw_quickly()
             self._draw_maps()
 
-    def set_corner(self, index: int, **changes: object) -> None:
-        """Another seed or label for one of the four corners."""
-        corners = list(self.settings.corners)
-        corners[index] = corners[index].with_changes(**changes)
-        self.change(corners=[corner.model_dump() for corner in corners])
+    @property
+    def image(self) -> Pixels | None:
+        """The image of the place, (1, H, W[, 3])."""
+        return self.shown.images if self.shown else None
+
+    @property
+    def points(self) -> tuple[Corner, ...]:
+        """The corners of the pad, or the stops of the path."""
+        return getattr(self.settings, self._points)
+
+    @property
+    def _points(self) -> Points:
+        return "stops" if self.settings.mode == "path" else "corners"
+
+    def set_corner(self, index: int, which: Points | None = None, **changes: object) -> None:
+        """Another seed, label or picture for one of the corners, or of the stops."""
+        which = which or self._points
+        points = list(getattr(self.settings, which))
+        if index < len(points):
+            points[index] = points[index].with_changes(**changes)
+            self.change(**{which: [point.model_dump() for point in points]})
+
+    def add_stop(self, after: int) -> None:
+        """One more stop of the path, of another noise and digit, behind one of them."""
+        stops = [stop.model_dump() for stop in self.settings.stops]
+        if len(stops) < MAX_STOPS:
+            stops.insert(after + 1, {"seed": random.randrange(10_000), "label": random.randrange(10)})
+            self.change(stops=stops)
+
+    def remove_stop(self, index: int) -> None:
+        """One stop less; a path has two at least."""
+        stops = [stop.model_dump() for stop in self.settings.stops]
+        if len(stops) > 2:
+            del stops[index]
+            self.change(stops=stops)
 
     def new_noise(self, index: int) -> None:
         """Other noise for one corner, in place of its picture if it has one."""
         self.set_corner(index, seed=random.randrange(10_000), picture="")
 
     def new_seeds(self) -> None:
-        """Other noise for every corner, or for the mixture of classes."""
-        new = [{"seed": random.randrange(10_000), "picture": ""} for _ in self.settings.corners]
-        corners = [corner.model_dump() | noise for corner, noise in zip(self.settings.corners, new, strict=True)]
-        self.change(corners=corners, seed=random.randrange(10_000))
+        """Other noise for every corner or stop, or for the mixture of classes."""
+        new = [point.model_dump() | {"seed": random.randrange(10_000), "picture": ""} for point in self.points]
+        self.change(**({"seed": random.randrange(10_000)} if self.settings.mode == "classes" else {self._points: new}))
 
     def use_digit(self, index: int, request: SampleRequest, image: Pixels) -> None:
         """A drawn digit as a corner: by its seed where noise and a class are all it came from, else by its picture."""
@@ -96,7 +129,7 @@ class Interpolate(QObject):
 
     def use_example(self, index: int) -> None:
         """A real digit as a corner: another one of its class, or of any."""
-        label = self.settings.corners[index].label
+        label = self.points[index].label
         digit = random.randrange(10) if label == NO_LABEL else label
         root = self._session.train.data_root
         self._open(index, partial(work.example, digit, random.randrange(10_000), root))
@@ -110,11 +143,11 @@ class Interpolate(QObject):
         self._open(index, partial(work.opening, path))
 
     def _open(self, index: int, task: Work) -> None:
-        self._session.submit(task, partial(self._on_opened, index))
+        self._session.submit(task, partial(self._on_opened, index, self._points))
 
-    def _on_opened(self, index: int, event: object) -> None:
+    def _on_opened(self, index: int, which: Points, event: object) -> None:
         if isinstance(event, Opened):
-            self.set_corner(index, picture=to_text(event.image), label=event.label)
+            self.set_corner(index, which, picture=to_text(event.image), label=event.label)
 
     def clear_picture(self, index: int) -> None:
         """Back to the noise of a corner's seed."""
@@ -126,11 +159,27 @@ class Interpolate(QObject):
         shares[digit] = share
         self.change(shares=shares)
 
-    def take_up(self, request: SampleRequest) -> None:
-        """The corners of a request, where they are those of a pad."""
-        if len(request.corners) == len(CLOCKWISE) and request.model in self.models:
-            corners = [corner.model_dump() for corner in request.corners]
-            self.change(mode="pad", model=request.model, mixing=request.mixing, corners=corners)
+    def take_up(self, request: SampleRequest) -> bool:
+        """The corners of a request, as far as the page has such; whether it then asks for just this request."""
+        if not request.corners or request.parent or request.model not in self.models:
+            return False
+        points = [corner.model_dump() for corner in request.corners]
+        first, count = request.weights[0], len(points)
+        own: dict[str, object] = {"model": request.model, "mixing": request.mixing}
+        closed = len(request.weights) == count * LEG
+        mixture = tuple((corner.label, corner.seed, corner.picture) for corner in request.corners)
+        if mixture == tuple((digit, request.corners[0].seed, "") for digit in range(CLASSES)) and max(first) <= 1:
+            own |= {"mode": "classes", "seed": request.corners[0].seed, "shares": first}
+        elif request.weights == self._way(count, closed) and count <= MAX_STOPS:
+            own |= {"mode": "path", "stops": points, "closed": closed}
+        elif count == len(CLOCKWISE):
+            own |= {"mode": "pad", "corners": points}
+            if len(request.weights) == 1:
+                own["place"] = (min(first[1] + first[3], 1.0), min(first[2] + first[3], 1.0))
+        else:
+            return False
+        self.change(**own)
+        return request.unhashed in (self.here(), self.walk())
 
     @property
     def models(self) -> list[str]:
@@ -159,13 +208,36 @@ class Interpolate(QObject):
         return SampleRequest.model_validate(card.header.defaults.model_dump() | own | places)
 
     def here(self) -> SampleRequest | None:
-        """The image of the place: on the pad, or in the mixture of classes."""
+        """The image of the place: on the pad, or in the mixture of classes; a path has none."""
         settings = self.settings
+        if settings.mode == "path":
+            return None
         if settings.mode == "pad":
             return self.request((walks.place(*settings.place),), settings.corners)
         shares = settings.shares if sum(settings.shares) > 0 else (1.0,) * len(settings.shares)
         corners = tuple(Corner(seed=settings.seed, label=digit) for digit in range(len(shares)))
         return self.request((tuple(shares),), corners)
+
+    def walk(self) -> SampleRequest | None:
+        """The walk around the pad's corners, or through the stops of the path; there is none between classes."""
+        settings = self.settings
+        if settings.mode == "classes":
+            return None
+        stops = len(settings.stops)
+        path = settings.mode == "path"
+        way = self._way(stops, settings.closed) if path else walks.path(CLOCKWISE, LOOP, loop=True)
+        return self.request(way, self.points)
+
+    @staticmethod
+    def _way(stops: int, closed: bool) -> walks.Weights:
+        """Through so many stops, each of them with an image of its own."""
+        return walks.path(range(stops), stops * LEG if closed else (stops - 1) * LEG + 1, loop=closed)
+
+    @property
+    def stop_images(self) -> Pixels | None:
+        """The images of the stops, once the walk through them is drawn."""
+        drawn = self.loop
+        return None if drawn is None or self.settings.mode != "path" else drawn.images[::LEG]
 
     def _draw_quickly(self) -> None:
         """By the student where there is one, and by the model itself once nothing moves any more."""
@@ -196,24 +268,27 @@ class Interpolate(QObject):
         if request is not self._drawing:
             return  # the answer to a question that is no longer asked
         if isinstance(event, Sampled):
-            self.image, self.quick = event.images, request.model == STUDENT
+            self.shown, self.quick = event, request.model == STUDENT
             self.drawn.emit()
+            self.sampled.emit(event)
         elif isinstance(event, Ended):
             self._job, self._drawing = None, None
 
     def _draw_maps(self) -> None:
         """The whole pad, and the walk around its corners; in the background of the image under the hand."""
         settings = self.settings
-        wanted = (settings.corners, settings.mixing, settings.model)
-        if settings.mode != "pad" or wanted == self._mapped:
+        wanted = (settings.mode, self.points, settings.closed, settings.mixing, settings.model)
+        if settings.mode == "classes" or wanted == self._mapped:
             return
+        if self._mapped and (self._mapped[0] != settings.mode or len(self._mapped[1]) != len(self.points)):
+            self.loop = None  # it is another walk altogether
+            self.mapped.emit()
         self._mapped = wanted
         for job in self._maps:
             job.control.cancel()
         self._maps = []
-        around = walks.path(CLOCKWISE, LOOP, loop=True)
-        for weights, handler in ((walks.pad(MAP, MAP), self._on_map), (around, self._on_loop)):
-            request = self.request(weights, settings.corners)
+        over = self.request(walks.pad(MAP, MAP), settings.corners) if settings.mode == "pad" else None
+        for request, handler in ((over, self._on_map), (self.walk(), self._on_loop)):
             if request is not None and not self._session.closing:
                 task, answer = partial(work.sketching, request), partial(handler, wanted)
                 self._maps.append(self._session.submit(task, answer))
@@ -227,15 +302,23 @@ class Interpolate(QObject):
         if isinstance(event, Sampled) and wanted == self._mapped:
             self.loop = event
             self.mapped.emit()
+            self.sampled.emit(event)
 
     # ---- taking it away
 
+    def export_image(self, path: Path) -> None:
+        """Write the image of the place."""
+        if self.shown is not None:
+            layout = Layout(columns=1, scale=FILM_SCALE, gap=0)
+            write = self._session.files.write
+            write(path, self.shown.images, self.shown.request, layout, then=self.exported.emit)
+
     def export(self, path: Path) -> None:
-        """Write the walk around the corners as a film, or as a strip, by the ending of `path`."""
+        """Write the walk as a film, or as a strip, by the ending of `path`."""
         if self.loop is None:
             return
         is_film = path.suffix.lower() in FILMS
-        kind, columns, scale = ("walk", 1, FILM_SCALE) if is_film else ("images", LOOP // 2, STRIP_SCALE)
+        kind, columns, scale = ("walk", 1, FILM_SCALE) if is_film else ("images", 2 * LEG, STRIP_SCALE)
         even = {"first_ms": FRAME_MS, "frame_ms": FRAME_MS, "last_ms": FRAME_MS}
         layout = Layout.model_validate({"columns": columns, "scale": scale, "kind": kind, **even})
         pictures = walk(self.loop.images) if is_film else ()

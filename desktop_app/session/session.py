@@ -68,9 +68,10 @@ class Session(QObject):
         self.library = Models(self, settings.models)
         self.files = Files(self)
         self.lessons = Lessons(self)
-        owners = {"train": self.train, "compare": self.compare}
-        self.undo = Undo(owners | {"interpolate": self.interpolate, "explore": self.explore}, self)
-        self.lessons.changed.connect(self.undo.forget)
+        pages = {"interpolate": self.interpolate, "explore": self.explore, "compare": self.compare, "train": self.train}
+        self.undo = Undo(self, pages)
+        for forget in (self.undo.forget, self.draw.forget_past):
+            self.lessons.changed.connect(forget)
         self.activities: tuple[Generate | Draw | Compare | Race | Explore | Models | Files, ...] = (
             self.generate,
             self.draw,

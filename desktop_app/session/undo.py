@@ -1,53 +1,63 @@
-"""Taking back changes of settings, page by page."""
+"""Taking back changes of settings, page by page; Generate and Draw, which have more to take back, do it themselves."""
 
 import time
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, SignalInstance
 
 from ml.config import Description
 
-if TYPE_CHECKING:
-    from desktop_app.session.compare import Compare
-    from desktop_app.session.explore import Explore
-    from desktop_app.session.interpolate import Interpolate
-    from desktop_app.session.train import Train
+UNDO_STEPS, TOGETHER_S = 100, 0.6
+VIEWS = ("tab",)  # what only says where one looks, and is not taken back
 
-STEPS, TOGETHER_S = 100, 0.6
+
+class Owner(Protocol):
+    """The state of a page."""
+
+    changed: SignalInstance
+
+    @property
+    def settings(self) -> Any: ...
+
+    def change(self, **changes: Any) -> None: ...
 
 
 class Undo(QObject):
-    """Remembers what the settings of pages were; changes in quick succession, a slider's, are one."""
+    """Remembers the settings before every change; changes in quick succession, a slider's, are one."""
 
-    def __init__(self, owners: "Mapping[str, Train | Compare | Interpolate | Explore]", parent: QObject) -> None:
+    def __init__(self, parent: QObject, owners: Mapping[str, Owner]) -> None:
         super().__init__(parent)
         self._owners = owners
-        self._now: dict[str, Description] = {page: owner.settings for page, owner in owners.items()}
-        self._past: dict[str, deque[Description]] = {page: deque(maxlen=STEPS) for page in owners}
-        self._changed_at = 0.0  # on the clock of time.monotonic
+        self._last: dict[str, Description] = {page: owner.settings for page, owner in owners.items()}
+        self._past: dict[str, deque[Description]] = {page: deque(maxlen=UNDO_STEPS) for page in owners}
+        self._at = 0.0  # on the clock of time.monotonic
         for page, owner in owners.items():
-            owner.changed.connect(partial(self._note, page))
+            owner.changed.connect(partial(self._on_changed, page))
 
-    def undo(self, page: str) -> None:
-        """Back to a page's settings before their last change."""
-        if self._past.get(page):
-            self._now[page] = before = self._past[page].pop()
-            self._owners[page].change(**before.model_dump())
-            self._changed_at = 0.0
+    def back(self, page: str) -> None:
+        """To the settings before the last change of a page."""
+        past = self._past.get(page)
+        if past:
+            self._at = 0.0
+            owner, before = self._owners[page], past.pop()
+            looked_at = {key: getattr(owner.settings, key) for key in VIEWS if hasattr(before, key)}
+            self._last[page] = before.with_changes(**looked_at)
+            owner.change(**self._last[page].model_dump())
 
     def forget(self) -> None:
-        """What the settings are now is where undoing ends."""
+        """What was set so far is not taken back any more: a lesson has begun, or was left."""
         for past in self._past.values():
             past.clear()
 
-    def _note(self, page: str) -> None:
-        before, now = self._now[page], time.monotonic()
-        self._now[page] = self._owners[page].settings
-        if self._now[page] == before:
+    def _on_changed(self, page: str) -> None:
+        before, now = self._last[page], self._owners[page].settings
+        if all(name in VIEWS for name, value in now if getattr(before, name) != value):
+            self._last[page] = now
             return
-        if now - self._changed_at > TOGETHER_S:
+        moment = time.monotonic()
+        if moment - self._at > TOGETHER_S:
             self._past[page].append(before)
-        self._changed_at = now
+        self._at, self._last[page] = moment, now

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from desktop_app.icons import icon, paint_icon
 from desktop_app.theme import Radius, theme
+from desktop_app.widgets.withheld import Withholdable
 
 
 def restyle(widget: QWidget, **properties: object) -> None:
@@ -82,7 +83,7 @@ class ElidedLabel(Label):
         self.setToolTip(self._full if shown != self._full else "")
 
 
-class Button(QPushButton):
+class Button(Withholdable, QPushButton):
     """A push button. Kinds: plain, `primary`, `warm`, `flat`, `tool`, `chip`, `segment`, `link`."""
 
     def __init__(self, text: str = "", icon_name: str = "", kind: str = "", name: str = "", tip: str = "") -> None:
@@ -155,7 +156,7 @@ def square_in(room: QRect, margin: int) -> QRectF:
     return QRectF((room.width() - side) / 2, (room.height() - side) / 2, side, side)
 
 
-class Check(QCheckBox):
+class Check(Withholdable, QCheckBox):
     """A check box in the theme's colours."""
 
     def __init__(self, text: str, tip: str = "") -> None:

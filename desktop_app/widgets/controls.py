@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from desktop_app.icons import icon
 from desktop_app.theme import Space
 from desktop_app.widgets.basics import Button, Card, Combo, Label, Slider, row
+from desktop_app.widgets.withheld import Withholdable
 
 LABEL_WIDTH = 86
 ROW_HEIGHT = 32
@@ -45,7 +46,7 @@ class _Box(QDoubleSpinBox):
             event.ignore()
 
 
-class _Row(QWidget):
+class SettingRow(Withholdable, QWidget):
     """A label of fixed width before whatever sets the value."""
 
     def __init__(self, label: str, tip: str) -> None:
@@ -61,7 +62,7 @@ class _Row(QWidget):
         self._line.addWidget(self.label)
 
 
-class SliderRow(_Row):
+class SliderRow(SettingRow):
     """Label, slider and number box for one value; whole numbers where `decimals` is 0.
 
     `slider_max` lets the box go further (to `maximum`) than the slider, whose useful range is often shorter.
@@ -125,7 +126,7 @@ class SliderRow(_Row):
         self.valueChanged.emit(value)
 
 
-class ChoiceRow(_Row):
+class ChoiceRow(SettingRow):
     """Label and combo box; `valueChanged` carries the key of the choice a person made."""
 
     valueChanged = Signal(str)
@@ -157,7 +158,7 @@ class ChoiceRow(_Row):
         self.valueChanged.emit(self.value())
 
 
-class Segmented(QFrame):
+class Segmented(Withholdable, QFrame):
     """Small buttons of which exactly one is on; arrow keys move between them."""
 
     valueChanged = Signal(str)
@@ -198,7 +199,7 @@ class Segmented(QFrame):
         return next(key for key, other in self._buttons.items() if other is button)
 
 
-class Section(QWidget):
+class Section(Withholdable, QWidget):
     """A group of a settings column under a small header; `collapsible` ones fold away."""
 
     toggled = Signal(bool)
@@ -206,7 +207,6 @@ class Section(QWidget):
     def __init__(self, title: str, *, collapsible: bool = False, expanded: bool = True) -> None:
         super().__init__()
         self.title = title
-        self._wanted, self._withheld = True, False
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(Space.S)
@@ -244,16 +244,6 @@ class Section(QWidget):
 
     def add(self, widget: QWidget) -> None:
         self.body_layout.addWidget(widget)
-
-    def setVisible(self, visible: bool) -> None:
-        self._wanted = visible
-        super().setVisible(visible and not self._withheld)
-
-    def withhold(self, withheld: bool) -> None:
-        """Hide the group from a student, whatever the page shows, until it is given back."""
-        if withheld != self._withheld:
-            self._withheld = withheld
-            self.setVisible(self._wanted)
 
     def set_corner(self, widget: QWidget) -> None:
         """Put what concerns the whole group at the right of its header."""

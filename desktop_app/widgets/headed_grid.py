@@ -16,9 +16,10 @@ TOP, WIDEST = 38, 132  # height of the columns' heads, most width of the rows'
 class HeadedGrid(QWidget):
     """`grid` shows the cells; heads are painted where it has its first row and column."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, gap: int = Space.S) -> None:
         super().__init__()
-        self.grid = ImageGrid(name, margin=14, gap=8)
+        self._gap = gap
+        self.grid = ImageGrid(name, margin=14, gap=gap)
         self._rows: Sequence[Head] = ()
         self._columns: Sequence[Head] = ()
         self._column = QVBoxLayout(self)
@@ -49,7 +50,7 @@ class HeadedGrid(QWidget):
         if not len(self.grid.images()):
             return
         painter, metrics = QPainter(self), QFontMetrics(ui_font(Type.CAPTION))
-        origin, gap, wide = self.grid.pos(), Space.S, max(1, len(self._columns))
+        origin, gap, wide = self.grid.pos(), self._gap, max(1, len(self._columns))
         cells = [self.grid.cell_rect(k).translated(origin) for k in range(wide)]
         short = any(metrics.horizontalAdvance(h.note) > cells[0].width() + gap for h in self._columns)
         for head, cell in zip(self._columns, cells, strict=False):

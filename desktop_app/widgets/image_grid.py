@@ -27,6 +27,7 @@ Pixels = NDArray[np.uint8]
 SNAP = 0.9  # a whole scale factor is taken where it costs at most a tenth of the size
 CAPTION_ROOM, TINY_CAPTION_ROOM = 20, 13  # height of a caption's line, and under images smaller than TINY
 TINY, TINY_FONT = 44, 9
+MOST_ROW_GAP = 8  # wide gaps between columns are there for words, which rows have below them
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class ImageGrid(QWidget):
         full_w, full_h = floor(self.width() * ratio), floor(self.height() * ratio)
         margin, gap = round(self._margin * ratio), round(self._gap * ratio)
         below = round(self._caption_height(tiny) * ratio)
-        row_gap = gap + (round(4 * ratio) if below and not tiny else 0)
+        row_gap = min(gap, round(MOST_ROW_GAP * ratio)) + (round(4 * ratio) if below and not tiny else 0)
         rows = ceil(len(self._images) / columns)
         height, width = self._images.shape[1:3]
         room_w = (full_w - 2 * margin - (columns - 1) * gap) / columns

@@ -5,9 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMenu
 
-from desktop_app.plot_export import Figure, save_plots
+from desktop_app.plot_export import Figure, picture_of, save_plots
 from desktop_app.widgets.basics import Button
 from ml.errors import NoiseloomError
 from ml.files import free_name
@@ -36,6 +37,8 @@ class PlotButton(Button):
         menu.setAccessibleName(f"Export {name}")
         for suffix, text in FORMATS:
             menu.addAction(text, partial(self.export, suffix))
+        menu.addSeparator()
+        menu.addAction("Copy", self.copy)
         self.setMenu(menu)
 
     def export(self, suffix: str) -> None:
@@ -46,6 +49,10 @@ class PlotButton(Button):
         if name:
             path = Path(name)
             self.export_to(path if path.suffix.lower() == suffix else free_name(path.with_suffix(suffix)))
+
+    def copy(self) -> None:
+        """Put the plot on the clipboard."""
+        QGuiApplication.clipboard().setImage(picture_of(self._figures()))
 
     def export_to(self, path: Path) -> None:
         """Write to `path`; its ending says what."""

@@ -10,11 +10,11 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.plot_export import Curve, Figure
 from desktop_app.theme import Space, Type, theme, ui_font
-from desktop_app.widgets.basics import Card, Label, row
+from desktop_app.widgets.basics import Card, ElidedLabel, row
 from desktop_app.words import SCHEDULES
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 NAMES = ("linear", "cosine", "sigmoid")
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 PLOTS = (
-    ("beta", "log₁₀ β, the noise added at a step"),
-    ("alpha_bar", "ᾱ, what is left of the image"),
+    ("beta", "log₁₀ β: noise per step"),
+    ("alpha_bar", "ᾱ: what is left of the image"),
     ("log_snr", "log₁₀ of signal to noise"),
 )
 LOWEST_SNR = 1e-5  # below it there is nothing to be seen
@@ -39,7 +39,9 @@ class SchedulePlots(QWidget):
         self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
         line = row(spacing=Space.M)
         for key, title in PLOTS:
-            line.addWidget(self._card(key, title), 1)
+            card = self._card(key, title)
+            card.setMinimumWidth(1)  # so that all are equally wide, whatever their titles
+            line.addWidget(card, 1)
         self.setLayout(line)
         theme().changed.connect(self._restyle)
         self._restyle()
@@ -55,7 +57,7 @@ class SchedulePlots(QWidget):
         plot.hideButtons()
         plot.setMouseEnabled(False, False)
         plot.showGrid(y=True, alpha=1.0)
-        plot.setMinimumHeight(120)
+        plot.setMinimumHeight(96)
         for side in ("left", "bottom"):
             axis = plot.getAxis(side)
             axis.enableAutoSIPrefix(False)
@@ -69,7 +71,9 @@ class SchedulePlots(QWidget):
         column = QVBoxLayout(card)
         column.setContentsMargins(14, Space.M, 14, Space.S)
         column.setSpacing(Space.XS)
-        column.addWidget(Label(title, "strong"))
+        named = ElidedLabel(title, "strong")
+        named.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        column.addWidget(named)
         column.addWidget(plot, 1)
         return card
 
@@ -84,8 +88,10 @@ class SchedulePlots(QWidget):
             }
             for key, curve in values.items():
                 self._curves[key, noising.schedule].setData(steps, curve)
+        last = len(noisings[0].beta) if noisings else 0
         for plot in self._plots.values():
             plot.getViewBox().autoRange(padding=0.03)
+            plot.getAxis("bottom").setTicks([[(t, f"t = {t:,}") for t in (last // 4, 3 * last // 4)]])
 
     def figures(self) -> list[Figure]:
         """What is shown, for a file."""

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
 from desktop_app.panels.draw import DrawPanel
 from desktop_app.session.draw import COUNT, Draw, centred
+from ml.cli import main
 from ml.judge import Judge
 from tests.app.conftest import WAIT_MS
 
@@ -169,3 +171,34 @@ def test_a_drawing_is_centred() -> None:
     found = centred(drawing)
     assert found[12:16, 12:16].all() and found.sum() == drawing.sum()
     assert not centred(np.zeros((28, 28), np.uint8)).any()
+
+
+def test_what_was_made_is_copied_and_exported(
+    panel: DrawPanel, draw: Draw, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not panel.export_button.isEnabled() and not panel.export_shown()
+    seven(draw)
+    draw.make()
+    wait(qtbot, draw)
+    assert draw.images is not None
+    window.setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    copied = QGuiApplication.clipboard().image()
+    assert copied.width() == copied.height() == (3 * 28 + 2 * 2) * 4 and panel.copy_button.text() == "Copied"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "seven"), ""))
+    with qtbot.waitSignal(draw.exported, timeout=WAIT_MS):
+        qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    assert main(["verify", str(tmp_path / "seven.png")]) == 0
+    assert window.rail.page() == "draw"
+
+
+def test_ctrl_z_takes_strokes_and_settings_back(panel: DrawPanel, draw: Draw, window: MainWindow, qtbot: QtBot) -> None:
+    own = window.session.generate.settings
+    seven(draw)
+    draw.change(vary_from=2.0)
+    draw.change(vary_from=3.0)
+    for _ in range(2):
+        assert not draw.empty
+        qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert draw.empty and draw.settings.vary_from == 1.0 == panel.noise.value()
+    assert window.session.generate.settings == own

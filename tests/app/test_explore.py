@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -12,6 +14,7 @@ from desktop_app.main_window import MainWindow
 from desktop_app.panels.explore import ExplorePanel
 from desktop_app.session.explore import QUESTIONS
 from ml import experiments
+from ml.cli import main
 from ml.experiments import Experiment
 from tests.app.conftest import WAIT_MS
 
@@ -126,3 +129,50 @@ def test_a_question_can_be_left(panel: ExplorePanel, window: MainWindow, qtbot: 
     window.stop()
     assert not explore.busy and explore.question == "" and explore.answer is None
     assert panel.questions.empty.isVisibleTo(panel.questions)
+
+
+def test_the_table_says_the_signal_to_noise_ratio_of_every_schedule(panel: ExplorePanel) -> None:
+    explore, table = panel._explore, panel.schedules.table
+    panel.tabs.button("schedules").click()
+    words = [caption.text for caption in table.grid._captions]
+    assert len(words) == len(table.grid.images()) == 3 * 6
+    linear, cosine = explore.noisings[0], explore.noisings[1]
+    assert float(words[2]) == pytest.approx(linear.snr[linear.strip_times[2]], rel=0.01)
+    assert float(words[8]) == pytest.approx(cosine.snr[cosine.strip_times[2]], rel=0.01)
+    assert words[5] == "4·10⁻⁵"
+
+
+def test_an_answer_is_exported_proved_and_back_on_its_page(
+    panel: ExplorePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explore = panel._explore
+    panel.tabs.button("questions").click()
+    assert not panel.save_answer.isEnabled() and not panel.copy_button.isEnabled()
+    explore.ask("schedule")
+    qtbot.waitUntil(lambda: explore.answer is not None and not explore.busy, timeout=WAIT_MS)
+    panel.copy_button.click()
+    copied = QGuiApplication.clipboard().image()
+    assert explore.figure is not None and (copied.height(), copied.width()) == explore.figure.shape[:2]
+    path = tmp_path / "answer.png"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+        qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    assert main(["verify", str(path)]) == 0
+    explore.change(tab="forward")
+    window.rail.set_page("generate")
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+        window.open_file(path)
+    assert told.args and told.args[0].title == "Restored answer.png" and told.args[0].tone == "success"
+    assert window.rail.page() == "explore" and explore.settings.tab == "questions" and explore.question == "schedule"
+
+
+def test_ctrl_z_takes_a_change_back_but_no_look_elsewhere(
+    panel: ExplorePanel, window: MainWindow, qtbot: QtBot
+) -> None:
+    explore = panel._explore
+    digit = explore.settings.digit
+    explore.change(digit=(digit + 1) % 10)
+    panel.tabs.button("schedules").click()
+    qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert explore.settings.digit == digit and explore.settings.tab == "schedules"
+    qtbot.waitUntil(lambda: window.session.at_rest, timeout=WAIT_MS)

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtSvg import QSvgRenderer
@@ -155,6 +156,78 @@ def test_a_walk_and_a_drawing_go_back_to_their_pages_too(window: MainWindow, qtb
     assert message.tone == "success" and "Draw page" in message.what_to_do
     assert np.array_equal(window.session.draw.drawing, sketch)
     assert (window.session.draw.settings.label, window.session.draw.settings.vary_from) == (1, 2.0)
+
+
+def test_a_file_of_the_draw_page_is_back_there(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    draw = window.session.draw
+    before = window.session.generate.request
+    sketch = np.zeros((28, 28), np.uint8)
+    sketch[5:23, 13:15] = 255
+    for task in ("vary", "complete", "rebuild"):
+        draw.take(sketch)
+        draw.mark_half()
+        draw.change(task=task, label=1, vary_from=1.5)
+        draw.make()
+        qtbot.waitUntil(lambda: not draw.busy, timeout=WAIT_MS)
+        assert draw.sampled is not None
+        made, own, path = draw.sampled, draw.settings, tmp_path / f"{task}.png"
+        with qtbot.waitSignal(draw.exported, timeout=WAIT_MS):
+            draw.export(path, labelled=task == "vary")
+        draw.clear()
+        draw.change(task="vary", label=-1, vary_from=3.0)
+        message = answer(window, qtbot, path)
+        assert (message.tone, window.rail.page()) == ("success", "draw") and "the same pixels" in message.what_to_do
+        assert np.array_equal(draw.drawing, sketch) and draw.settings.task == task
+        assert draw.sampled is not made and np.array_equal(draw.sampled.images, made.images)
+        assert draw.settings.label == 1 or task == "rebuild"
+        assert draw.settings == own or task != "vary"
+        window.rail.set_page("generate")
+    assert window.session.generate.request is before
+
+
+def test_a_file_of_the_interpolate_page_is_back_there(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    state = window.session.interpolate
+    window.rail.set_page("interpolate")
+    qtbot.waitUntil(lambda: state.loop is not None and state.shown is not None, timeout=WAIT_MS)
+    for mode, suffix in (("pad", ".gif"), ("path", ".npz"), ("pad", ".png"), ("classes", ".png")):
+        state.change(mode=mode, place=(0.25, 0.75), model="tiny")
+        qtbot.waitUntil(lambda: window.session.at_rest and not state._rest.isActive(), timeout=WAIT_MS)
+        own, path = state.settings, tmp_path / f"{mode}{suffix}"
+        with qtbot.waitSignal(state.exported, timeout=WAIT_MS):
+            (state.export_image if suffix == ".png" else state.export)(path)
+        state.change(mode="pad", place=(0.0, 0.0), stops=own.stops[:2], shares=[1.0] * 10, seed=1)
+        state.new_seeds()
+        window.rail.set_page("generate")
+        message = answer(window, qtbot, path)
+        assert (message.tone, window.rail.page()) == ("success", "interpolate")
+        assert "the same pixels" in message.what_to_do
+        assert state.settings.mode == mode and (mode != "classes" or state.settings.shares == own.shares)
+        assert (state.settings.place == own.place) == (suffix == ".png" and mode == "pad")
+        assert state.settings.stops == own.stops or mode != "path"
+
+
+def test_a_figure_of_a_comparison_is_back_on_its_page(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    compare, path = window.session.compare, tmp_path / "figure.png"
+    own = {"rows": "steps", "columns": "label", "values": {"steps": "2, 3", "label": "1, 8"}, "each": 2}
+    compare.change(mode="grid", model="tiny", seed=9, **own)
+    compare.compare()
+    qtbot.waitUntil(lambda: not compare.busy, timeout=WAIT_MS)
+    settings, cells = compare.settings, compare.cells
+    with qtbot.waitSignal(compare.exported, timeout=WAIT_MS):
+        compare.export(path)
+    compare.change(rows="seed", columns="", seed=1, model="digits", each=1, values={"steps": "5"})
+    message = answer(window, qtbot, path)
+    assert (message.tone, window.rail.page()) == ("success", "compare")
+    assert "the same pixels in every cell" in message.what_to_do
+    assert compare.settings == settings and compare.cells is not cells
+    with Image.open(path) as figure:  # another program, which keeps what the file says of itself, paints over it
+        pixels, text = np.array(figure), figure.info["noiseloom"]
+    pixels[60:80, 60:200] = 0
+    chunk = PngInfo()
+    chunk.add_text("noiseloom", text)
+    Image.fromarray(pixels).save(tmp_path / "forged.png", pnginfo=chunk)
+    message = answer(window, qtbot, tmp_path / "forged.png")
+    assert message.tone == "warning" and "differ" in message.what_to_do
 
 
 def test_a_branch_is_drawn_as_it_was(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:

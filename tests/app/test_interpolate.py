@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
 from desktop_app.panels.interpolate import InterpolatePanel
-from desktop_app.session.interpolate import LOOP, MAP
+from desktop_app.session.interpolate import LEG, LOOP, MAP
 from ml.cli import main
 from ml.judge import Judge
 from tests.app.conftest import WAIT_MS
@@ -168,4 +168,49 @@ def test_real_digits_drawings_and_files_are_corners(
     assert "led back into the noise" in panel.said.full_text()
     panel.pictures[1].menu().actions()[4].trigger()  # noise again
     assert not state.settings.corners[1].picture
+    rested(panel, qtbot)
+
+
+def test_a_path_goes_through_any_number_of_stops_and_back_or_not(
+    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = panel._interpolate
+    panel.mode.button("path").click()
+    qtbot.waitUntil(lambda: state.stop_images is not None, timeout=WAIT_MS)
+    assert state.stop_images is not None
+    assert read(state.stop_images) == [stop.label for stop in state.settings.stops] == [1, 4, 9, 7, 2]
+    panel.stops.cellClicked.emit(4)
+    panel.stop.add.click()
+    stop = panel.stop.label
+    stop.combo.setCurrentIndex(stop.combo.findData("6"))
+    stop.combo.activated.emit(0)
+    panel.stop.closed.click()
+    assert [each.label for each in state.settings.stops] == [1, 4, 9, 7, 2, 6] and not state.settings.closed
+    qtbot.waitUntil(lambda: state.loop is not None and len(state.loop.images) == 5 * LEG + 1, timeout=WAIT_MS)
+    assert state.stop_images is not None and read(state.stop_images)[-1] == 6 and panel.stops.selected() == 5
+    assert np.array_equal(panel.image.images()[0], state.stop_images[5])
+    panel.strip.cellClicked.emit(LEG)
+    assert state.loop is not None and np.array_equal(panel.image.images()[0], state.loop.images[LEG])
+    qtbot.keyClick(panel, Qt.Key.Key_Right)
+    assert panel.strip.selected() == LEG + 1
+    qtbot.keyClick(panel, Qt.Key.Key_Space)
+    assert panel.play.isChecked()
+    panel.play.click()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "path.webp"), ""))
+    with qtbot.waitSignal(state.exported, timeout=WAIT_MS):
+        panel.export(".webp")
+    assert main(["verify", str(tmp_path / "path.webp")]) == 0
+    for _ in range(6):
+        panel.stop.remove.click()
+    assert len(state.settings.stops) == 2 and not panel.stop.remove.isEnabled()
+    qtbot.waitUntil(lambda: state.loop is not None and len(state.loop.images) == LEG + 1, timeout=WAIT_MS)
+
+
+def test_changes_are_taken_back(panel: InterpolatePanel, window: MainWindow, qtbot: QtBot) -> None:
+    state, own = panel._interpolate, panel._interpolate.settings
+    window.session.undo._at = 0.0
+    for x in (0.1, 0.2, 0.3):
+        state.change(place=(x, 0.5))  # one drag
+    qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert state.settings == own and panel.pad.place() == own.place
     rested(panel, qtbot)

@@ -74,7 +74,7 @@ def test_the_lessons_that_ship_open(window: MainWindow, qtbot: QtBot, path: Path
     assert window.session.lessons._owners[lesson.page].settings == lesson.settings
     groups = {found.title for found in window.page(lesson.page).findChildren(Section)}
     assert set(lesson.hidden) <= groups
-    assert not set(window.page(lesson.page).groups()) & set(lesson.hidden)
+    assert not set(window.page(lesson.page).controls()) & set(lesson.hidden)
     generate = window.session.generate
     qtbot.waitUntil(lambda: not generate.busy, timeout=WAIT_MS)
     if lesson.page == "generate":
@@ -152,7 +152,7 @@ def test_a_page_is_saved_as_a_lesson_and_opened_again(
     compare.change(rows="eta", columns="", seed=11)
     taught = compare.settings
     dialog = window.save_lesson()
-    assert list(dialog.hide_boxes) == ["What is compared", "In common"]
+    assert {"What is compared", "Rows", "Columns", "In common", "Model"} <= set(dialog.hide_boxes)
     dialog.save_button.click()
     assert dialog.isVisible() and "title" in dialog.problem.text()
     dialog.title.setText("What is eta?")
@@ -170,6 +170,30 @@ def test_a_page_is_saved_as_a_lesson_and_opened_again(
     assert (
         window.lesson_card.question.text() == "What does <b>eta</b> do?" and not window.lesson_card.reveal.isVisible()
     )
+
+
+def test_single_controls_stay_hidden_in_a_lesson_whatever_the_page_shows(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    sampling = window.generate.sampling
+    dialog = window.save_lesson()
+    assert dialog.hide_boxes["Steps"].isEnabled() and {"Sampler", "Guidance w", "Show"} <= set(dialog.hide_boxes)
+    dialog.title.setText("Blind")
+    dialog.question.setPlainText("How many steps were these?")
+    dialog.hide_boxes["Steps"].setChecked(True)
+    dialog.hide_boxes["Advanced"].setChecked(True)
+    lesson = dialog.lesson()
+    dialog.reject()
+    assert set(lesson.hidden) == {"Steps", "Advanced"}
+    path = tmp_path / f"blind{lessons.SUFFIX}"
+    lessons.write(path, lesson)
+    open_lesson(window, qtbot, path)
+    assert not sampling.steps.isVisible() and sampling.guidance.isVisible()
+    sampling.steps.setVisible(True)  # as a page does whenever its settings change
+    assert not sampling.steps.isVisible()
+    window.lesson_card.leave.click()
+    assert sampling.steps.isVisible() and section(window, "generate", "Advanced").isVisible()
+    qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
 
 
 BAD: dict[str, tuple[object, str]] = {

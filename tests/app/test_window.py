@@ -257,7 +257,7 @@ def test_ctrl_z_acts_on_the_page_that_is_looked_at(window: MainWindow, qtbot: Qt
         window.rail.set_page(page)
         before = owner.settings
         for key, value in changes.items():
-            session.undo._changed_at = 0.0
+            session.undo._at = 0.0
             owner.change(**{key: value})
         assert owner.settings != before
         press_undo()
@@ -280,7 +280,7 @@ def test_undo_takes_a_race_of_other_lanes_off_the_page(window: MainWindow, qtbot
     race.start()
     until(qtbot, lambda: not race.busy)
     assert race.reached == 2
-    window.session.undo._changed_at = 0.0
+    window.session.undo._at = 0.0
     race.add_lane()
     assert not race.requests and len(compare.settings.lanes) == 3
     window.rail.set_page("compare")

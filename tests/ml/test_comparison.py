@@ -1,5 +1,6 @@
 """Comparisons on one noise: what is drawn in each cell, what is refused, and the figure."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,17 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml import pipeline
+from ml import export, pipeline
 from ml.axes import Axis, parse, said
 from ml.cells import Cell, drawn, heads, result, title
 from ml.checkpoint import MODEL_FILE, load_header
 from ml.cli import main
 from ml.comparison import compare, requests
+from ml.comparison_file import prove, requests_of, save
 from ml.config import NO_LABEL, SampleRequest
 from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import Frame, Progress, Sampled
 from ml.figures import Head, Panel, across, figure, tiles
+from ml.films import text_chunk
 from ml.library import find
 from ml.settings import checked
 
@@ -207,3 +210,46 @@ def test_the_command_says_what_is_wrong(
     out = tmp_path / "figure.png"
     assert main(["compare", *options, "--out", str(out)]) == 2
     assert complaint in capsys.readouterr().err and not out.exists()
+
+
+# ---- files
+
+
+def test_a_figure_carries_its_requests_and_is_proved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "figure.png"
+    asked = ["--rows", "steps=1,2", "--columns", "guidance=1,2.5", "--labels", "3,8", "--seed", "4", "--device", "cpu"]
+    assert main(["compare", *asked, "--out", str(path)]) == 0
+    assert main(["verify", str(path)]) == 0
+    assert "the same pixels in every cell" in capsys.readouterr().out
+    stamp = export.read_stamp(path)
+    assert [(r.steps, r.guidance, r.labels) for r in requests_of(stamp)] == [
+        (steps, guidance, (3, 8)) for steps in (1, 2) for guidance in (1.0, 2.5)
+    ]
+    assert main(["export", "--from-image", str(path), "--out", str(tmp_path / "again.png")]) == 2
+    images = np.zeros((2, 28, 28), np.uint8)
+    assert not prove(stamp, export.read_pixels(path), lambda _request: images).same
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        {"changes": {"steps": -1}},
+        {"changes": {"weights": [[1]]}},
+        {"row": 7},
+        {"seconds": -1},
+        {"column": 1e9},
+        {"changes": []},
+    ],
+)
+def test_a_figure_that_lies_is_refused(
+    tmp_path: Path, note: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = cells_of(base(steps=1), parse("seed", "1,2"), None)
+    save(tmp_path / "good.png", parse("seed", "1,2"), None, cells)
+    with Image.open(tmp_path / "good.png") as figure:
+        pixels, told = np.array(figure), json.loads(figure.info["noiseloom"])
+    told["comparison"]["cells"][1] |= note
+    Image.fromarray(pixels).save(tmp_path / "bad.png", pnginfo=text_chunk(json.dumps(told)))
+    assert main(["verify", str(tmp_path / "bad.png")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

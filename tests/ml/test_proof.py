@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ml import export
 from ml.cli import main
@@ -19,6 +20,25 @@ def test_every_format_is_proved(tmp_path: Path, name: str, capsys: pytest.Captur
     assert main(["sample", *ASKED, "--out", str(tmp_path / name)]) == 0
     assert main(["verify", str(tmp_path / name)]) == 0
     assert "the same pixels" in capsys.readouterr().out
+
+
+def test_a_gif_in_colour_is_proved_by_what_it_records_and_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, others = tmp_path / "x.gif", tmp_path / "y.gif"
+    asked = ["--model", "colour", "--labels", "0-2", "--steps", "3", "--device", "cpu"]
+    assert main(["sample", *asked, "--out", str(path)]) == 0
+    assert main(["verify", str(path)]) == 0
+    assert "the same pixels as it records" in capsys.readouterr().out
+    assert main(["sample", *asked, "--seed", "99", "--out", str(others)]) == 0
+    stamp, images = export.read_stamp(path), drawn(export.read_request(path)[0])
+    assert not compare(".gif", stamp, export.read_pixels(others), images).same  # another film under its stamp
+    with Image.open(path) as film:
+        film.save(tmp_path / "z.gif", save_all=True, comment=b"")
+    assert (
+        main(["verify", str(tmp_path / "z.gif")]) == 2
+    )  # saved anew by another program, without what it says of itself
+    assert "carries no Noiseloom request" in capsys.readouterr().err
 
 
 def test_a_sheet_is_proved_with_its_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

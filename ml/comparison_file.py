@@ -1,0 +1,93 @@
+"""Figures of comparisons as files: written with everything they show, read back, and proved. No torch here."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from pydantic import ValidationError
+
+from ml import axes
+from ml.axes import Axis
+from ml.cells import Cell, drawn
+from ml.company import accompanied
+from ml.config import SampleRequest
+from ml.errors import BadFile, BadRequest
+from ml.events import Pixels
+from ml.files import atomic
+from ml.films import text_chunk
+from ml.proof import Proof, difference
+from ml.stamp import AxisNote, CellNote, Comparison, Layout, Stamp, seal
+
+OTHER_FILE = "Use a figure that Noiseloom wrote."
+
+
+def save(path: Path | str, rows: Axis | None, columns: Axis | None, cells: Sequence[Cell]) -> None:
+    """Write a comparison as a labelled figure, a PNG, with its requests and what came of them; raises CannotWrite."""
+    picture = np.asarray(drawn(rows, columns, cells))
+    first = cells[0].request
+    noted = Comparison(rows=_noted(rows), columns=_noted(columns), cells=tuple(_note(cell, first) for cell in cells))
+    with atomic(path) as temporary:
+        chunk = text_chunk(seal(first, Layout(columns=1), picture, comparison=noted))
+        Image.fromarray(picture).save(temporary, "PNG", pnginfo=chunk)
+
+
+def axes_of(comparison: Comparison) -> tuple[Axis | None, Axis | None]:
+    """Rows and columns; raises BadFile."""
+    try:
+        rows, columns = (
+            axes.parse(note.field, note.values) if note else None for note in (comparison.rows, comparison.columns)
+        )
+    except BadRequest as error:
+        raise BadFile(f"The figure has an axis that cannot be: {error.message}", OTHER_FILE) from error
+    for cell in comparison.cells:
+        if cell.row >= (len(rows.values) if rows else 1) or cell.column >= (len(columns.values) if columns else 1):
+            raise BadFile("The figure tells of a cell that is beside its axes.", OTHER_FILE)
+    return rows, columns
+
+
+def requests_of(stamp: Stamp) -> list[SampleRequest]:
+    """The request of every cell; raises BadFile."""
+    try:
+        return [stamp.request.with_changes(**note.changes) for note in _comparison(stamp).cells]
+    except ValidationError as error:
+        raise BadFile("The figure tells of a cell that cannot be drawn.", OTHER_FILE) from error
+
+
+def prove(stamp: Stamp, found: Pixels, draw: Callable[[SampleRequest], Pixels]) -> Proof:
+    """Have every cell drawn again, lay the figure out anew with the times it tells, and compare; raises BadFile."""
+    noted, requests = _comparison(stamp), requests_of(stamp)
+    first = _compare(noted, found, requests, [draw(request) for request in requests])
+    if first.same or all(accompanied(request) is request for request in requests):
+        return first
+    second = _compare(noted, found, requests, [draw(accompanied(r))[: len(r.labels)] for r in requests])
+    return second if second.same else first
+
+
+def _compare(noted: Comparison, found: Pixels, requests: Sequence[SampleRequest], images: Sequence[Pixels]) -> Proof:
+    rows, columns = axes_of(noted)
+    cells = [
+        Cell(note.row, note.column, request, drawn_again, note.seconds, note.right, note.confidence)
+        for note, request, drawn_again in zip(noted.cells, requests, images, strict=True)
+    ]
+    made = np.asarray(drawn(rows, columns, cells))
+    if np.array_equal(found, made):
+        return Proof(True, "the same pixels in every cell (the times are as they were measured)")
+    return Proof(False, difference(found, made))
+
+
+def _comparison(stamp: Stamp) -> Comparison:
+    if stamp.comparison is None:
+        raise BadFile("This file shows no comparison.", OTHER_FILE)
+    return stamp.comparison
+
+
+def _noted(axis: Axis | None) -> AxisNote | None:
+    return AxisNote(field=axis.field, values=", ".join(map(str, axis.values))) if axis else None
+
+
+def _note(cell: Cell, first: SampleRequest) -> CellNote:
+    base, own = (request.model_dump(mode="json") for request in (first, cell.request))
+    changes = {name: value for name, value in own.items() if value != base[name]}
+    return CellNote(row=cell.row, column=cell.column, changes=changes, seconds=cell.seconds, right=cell.right,
+                    confidence=cell.confidence)  # fmt: skip
