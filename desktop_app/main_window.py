@@ -69,8 +69,9 @@ SMALLEST = (1024, 700)
 FIRST_SIZE = (1280, 800)
 MEMORY_MS = 2000  # between two looks at how much memory is in use
 NO_GPU_HELP = (
-    "No graphics card was found that PyTorch can use. With an NVIDIA card, install its driver and start again with "
-    "python3 launch.py. Without one everything works too, only slower; python -m ml doctor says what was looked for."
+    "No graphics card was found that PyTorch can use. With an NVIDIA card, install its driver and start again"
+    f"{'' if paths.PACKAGED else ' with python3 launch.py'}. Without one everything works too, only slower; "
+    f"{paths.COMMAND} doctor says what was looked for."
 )
 
 

@@ -18,6 +18,7 @@ from ml.config import Description, ModelConfig, SampleSettings, TrainConfig, par
 from ml.errors import BadFile
 from ml.files import atomic
 from ml.models import build
+from ml.paths import COMMAND
 
 KEY = "noiseloom"
 MODEL_FILE = "model.safetensors"
@@ -155,7 +156,7 @@ def _read(path: Path, weights: bool = True) -> tuple[str, dict[str, Tensor]]:
 @contextmanager
 def _opened(path: Path) -> Iterator[safe_open]:
     if not os.path.isfile(path):  # False for any path; pathlib raises for one that is too long or closed to us
-        raise BadFile(f"There is no file {path}.", "Check the path, or see `python -m ml models`.")
+        raise BadFile(f"There is no file {path}.", f"Check the path, or see `{COMMAND} models`.")
     try:
         with safe_open(path, framework="pt") as file:
             yield file

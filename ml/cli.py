@@ -31,7 +31,7 @@ from ml.config import (
     TrackerName,
     for_route,
 )
-from ml.console import INTERRUPTED, PROGRAM, Line, guarded, interruptible, resuming, where_else
+from ml.console import INTERRUPTED, Line, guarded, interruptible, resuming, where_else
 from ml.control import RunControl
 from ml.drawn_image import THERE_AND_BACK, as_drawing, to_text
 from ml.errors import BadRequest
@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a narrow terminal encoding must not end a command
     rest = [argument for argument in arguments if argument != "--debug"] or ["--help"]
-    command = lambda: app(rest, prog_name=PROGRAM, standalone_mode=False) or 0  # noqa: E731
+    command = lambda: app(rest, prog_name=paths.COMMAND, standalone_mode=False) or 0  # noqa: E731
     return guarded(command, debug="--debug" in arguments)
 
 
@@ -373,7 +373,7 @@ def models(as_json: AsJson = False) -> int:
         whose = "bundled" if card.bundled else "own"
         print(f"{card.name:<24}{whose:<9}{card.path.stat().st_size / 1e6:5.1f} MB  {made}  {card.title}".rstrip())
     if not cards:
-        print(f"No models yet. Train one: {PROGRAM} train --help", file=sys.stderr)
+        print(f"No models yet. Train one: {paths.COMMAND} train --help", file=sys.stderr)
     return 0
 
 

@@ -15,9 +15,9 @@ from typing import Self
 from ml.control import RunControl
 from ml.errors import CannotWrite, Diverged, NoiseloomError
 from ml.events import WriteFailed
+from ml.paths import COMMAND
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
-PROGRAM = "noiseloom ml" if getattr(sys, "frozen", False) else "python -m ml"  # frozen: packaged, with no Python
 
 
 class Line:
@@ -57,7 +57,7 @@ class Line:
 
 def resuming(folder: Path) -> str:
     """The command that goes on with the run in a folder."""
-    return f"{PROGRAM} train --resume --run-dir {shlex.quote(str(folder))}"
+    return f"{COMMAND} train --resume --run-dir {shlex.quote(str(folder))}"
 
 
 def where_else(failed: WriteFailed, folder: Path, line: Line) -> Path:
@@ -109,7 +109,7 @@ def guarded(command: Callable[[], int], *, debug: bool) -> int:
         if usage:
             said = usage().replace("Value error, ", "").rstrip(".")
             context = getattr(error, "ctx", None)
-            return _say(f"{said}. See: {context.command_path if context else PROGRAM} --help", BAD_INPUT)
+            return _say(f"{said}. See: {context.command_path if context else COMMAND} --help", BAD_INPUT)
         hint = "" if debug else " Add --debug to see where."
         return _say(f"Unexpected failure: {type(error).__name__}: {error}.{hint}", FAILED)
 

@@ -1,11 +1,14 @@
 """Where things live: what ships with the program, and what belongs to the person."""
 
 import os
+import sys
 from itertools import chain, count
 from pathlib import Path
 
 from platformdirs import user_data_path
 
+PACKAGED = bool(getattr(sys, "frozen", False))  # there is no Python beside a packaged program
+COMMAND = "noiseloom ml" if PACKAGED else "python -m ml"
 HOME_VARIABLE = "NOISELOOM_HOME"  # overrides the person's folder, for tests and portable installations
 
 DOWNLOADS_VARIABLE = "NOISELOOM_DOWNLOADS"  # another place for what is downloaded and large
