@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 
 from desktop_app import lessons
 from desktop_app.panels.generate import GeneratePanel
+from desktop_app.panels.history_bar import HistoryBar
 from desktop_app.panels.lesson_dialog import LessonDialog
 from desktop_app.panels.page import Page
 from desktop_app.panels.settings_dialog import SettingsDialog
@@ -98,6 +99,7 @@ class MainWindow(QMainWindow):
         self.generate.set_export_scale(settings.export_scale)
         self.pages.addWidget(self.generate)
         self._made: dict[str, Page] = {"generate": self.generate}
+        self.history = HistoryBar(session, lambda: self.generate.export_scale)
         self._arrange()
         leave_drops(self.generate)
         self._connect()
@@ -131,6 +133,7 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addLayout(message_room)
         column.addWidget(self.pages, 1)
+        column.addWidget(self.history)
         whole = QWidget()
         outer = QVBoxLayout(whole)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -157,7 +160,8 @@ class MainWindow(QMainWindow):
         session.message.connect(self.show_message)
         session.ready.connect(self._on_ready)
         session.closed.connect(self._on_closed)
-        session.files.opened.connect(self.rail.set_page)
+        for leads_to in (session.files.opened, session.history.went_back):
+            leads_to.connect(self.rail.set_page)
         self.status.stopRequested.connect(self.stop)
         self.status.deviceClicked.connect(
             lambda: self.show_message(Message("info", "Noiseloom computes on the processor.", NO_GPU_HELP))
@@ -216,6 +220,7 @@ class MainWindow(QMainWindow):
     def show_page(self, key: str) -> None:
         """Bring a page to the front."""
         self.pages.setCurrentWidget(self.page(key))
+        self.history.set_page(key)
         self._look()
 
     def _look(self) -> None:

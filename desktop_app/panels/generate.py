@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, Qt, QTimer, QUrl
-from PySide6.QtGui import QDrag, QGuiApplication, QKeyEvent, QKeySequence, QPixmap, QResizeEvent, QShortcut
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QAbstractSpinBox, QFileDialog, QLineEdit, QMenu
 
 from desktop_app.panels.digit import DigitView, reading
@@ -18,14 +18,11 @@ from desktop_app.session.trajectory import PULL, THREE, View
 from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button, row
 from desktop_app.widgets.export_menu import DIGITS, FORMATS, ExportMenu
-from desktop_app.widgets.history import HistoryStrip, HistoryView, thumbnail
 from desktop_app.widgets.image_grid import Caption, ImageGrid, Pixels
 from desktop_app.widgets.pixels import to_qimage
 from desktop_app.widgets.prompt_bar import PromptBar
 from desktop_app.widgets.timeline import Timeline
 from ml.config import NO_LABEL
-from ml.errors import NoiseloomError
-from ml.export import Layout
 from ml.files import free_name
 from ml.images import grid
 
@@ -56,8 +53,6 @@ class GeneratePanel(Page):
         self.copy_button.setEnabled(False)
         self.export_scale = 4
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
-        self.history = HistoryStrip()
-        self.history_view = HistoryView(self.history)
         self._view: View = "noisy"
         self._overview: View = "noisy"  # the view before one digit was enlarged
         self._looked_at: int | None = None  # the digit that the view "all" is of
@@ -71,7 +66,6 @@ class GeneratePanel(Page):
         self.body.addWidget(self.prompt)
         self.body.addWidget(self.grid, 1)
         self.body.addWidget(self.timeline)
-        self.body.addWidget(self.history_view)
         self.side.addWidget(self.digit)
         self.side.addWidget(self.sampling)
         self.side.addStretch(1)
@@ -111,9 +105,6 @@ class GeneratePanel(Page):
         generate.stepped.connect(self._add_step)
         generate.judged.connect(self._show_verdicts)
         generate.compared.connect(self._show_compared)
-        generate.remembered.connect(self._show_history)
-        self.history.cellClicked.connect(self._go_back)
-        self.history.dragged.connect(self._drag_out)
         generate.busy_changed.connect(self._show_buttons)
         generate.finished.connect(self._show_buttons)
         generate.exported.connect(self._session.tell_saved)
@@ -356,33 +347,6 @@ class GeneratePanel(Page):
         else:
             self._show_digit()
 
-    def _show_history(self) -> None:
-        shown = list(self._generate.history)
-        pictures = [thumbnail(each.sampled.images) for each in shown if each.sampled]
-        here = shown.index(self._generate.trajectory) if self._generate.trajectory in shown else None
-        self.history.set_history(pictures, here)
-        self.history_view.fit()
-
-    def _go_back(self, index: int) -> None:
-        self._generate.go_back(self._generate.history[index])
-
-    def _drag_out(self, index: int) -> None:
-        """Let a picture of the history be dropped elsewhere, as a PNG with its request."""
-        pulled = self._generate.history[index]
-        if pulled.sampled is None:
-            return
-        try:
-            layout = Layout(columns=pulled.columns, scale=self.export_scale)
-            path = self._session.files.lend(pulled.sampled.images, pulled.sampled.request, layout)
-        except NoiseloomError as error:
-            self._session.tell_failed(error)
-            return
-        data, drag = QMimeData(), QDrag(self.history)
-        data.setUrls([QUrl.fromLocalFile(str(path))])
-        drag.setMimeData(data)
-        drag.setPixmap(QPixmap.fromImage(to_qimage(thumbnail(pulled.sampled.images))))
-        drag.exec(Qt.DropAction.CopyAction)
-
     def _show_verdicts(self) -> None:
         """What the judge read in the finished images, under them where they are what is shown."""
         if self._view in DETAILS:
@@ -413,7 +377,6 @@ class GeneratePanel(Page):
 
     def _show_buttons(self) -> None:
         self.prompt.set_busy(self._generate.busy)
-        self._show_history()
         self.export_button.setEnabled(self._generate.can_export)
         if self._generate.busy:
             return

@@ -4,11 +4,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from pydantic import ValidationError
 from PySide6.QtCore import Signal
 
 from desktop_app import work
 from desktop_app.session.activity import Activity
+from desktop_app.session.history import Result
 from desktop_app.settings import CompareSettings
 from ml import prompts
 from ml.axes import Axis, parse
@@ -57,6 +59,7 @@ class Compare(Activity):
         self.rows: Axis | None = None  # of the comparison that is shown
         self.columns: Axis | None = None
         self.cells: list[Cell] = []
+        self._asked = settings  # that the cells are of
         self.chosen: Cell | None = None
         self.before: Cell | None = None  # chosen before it
         self.progress: Progress | None = None
@@ -156,7 +159,7 @@ class Compare(Activity):
             return
         self.stop()
         self.rows, self.columns = self.axis("rows"), self.axis("columns")
-        self.cells, self.progress = [], None
+        self.cells, self.progress, self._asked = [], None, self.settings
         base = SampleRequest(model=self.settings.model, labels=self.labels(), seed=self.settings.seed)
         self._ask(partial(work.comparing, base, self.rows, self.columns))
         self._choose(None, None)
@@ -167,7 +170,27 @@ class Compare(Activity):
         if not self.cells:
             self.rows = self.columns = None
             self.begun.emit()
+        else:
+            self._keep()
         super()._end()
+
+    def _keep(self) -> None:
+        """Add the comparison, as far as it came, to the history."""
+        settings, rows, columns, cells = self._asked, self.rows, self.columns, self.cells
+
+        def back() -> None:
+            self.stop()
+            self.change(**settings.model_dump())
+            self.rows, self.columns, self.cells = rows, columns, cells
+            self._choose(None, None)
+            self.begun.emit()
+
+        def lend(_scale: int) -> Path:
+            return self._session.files.lend_by("comparison", partial(save, rows=rows, columns=columns, cells=cells))
+
+        alike = [cell.images[0] for cell in cells if cell.images.shape == cells[0].images.shape]
+        shown = lambda: self.cells is cells  # noqa: E731
+        self._session.history.add(Result("compare", np.stack(alike), shown, back, lend))
 
     def _hear(self, event: object) -> None:
         if isinstance(event, Progress):

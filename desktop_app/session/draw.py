@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job, Work
+from desktop_app.session.history import Result
 from desktop_app.session.undo import TOGETHER_S
 from desktop_app.settings import DEFAULT_MODEL, DrawSettings
 from desktop_app.work import Opened, Recognised
@@ -238,7 +239,28 @@ class Draw(QObject):
         if done.request.parent:
             self.images = np.concatenate([self._noise, done.images])
             self.captions = ("its noise", "and back", *(str(label) for label in range(CLASSES)))
+        self._keep(done)
         self.finished.emit()
+
+    def _keep(self, done: Sampled) -> None:
+        """Add what was made of the drawing to the history."""
+        made, captions = self.images, self.captions
+        before = Past(self.drawing.copy(), self.mask.copy(), self.settings)
+
+        def back() -> None:
+            self.stop()
+            self.begin_stroke()
+            self.drawing, self.mask, self.settings = before.drawing.copy(), before.mask.copy(), before.settings
+            self.sampled, self.images, self.captions, self.probabilities = done, made, captions, None
+            self.changed.emit()
+            self.drawing_changed.emit()
+            self.finished.emit()
+
+        def lend(scale: int) -> Path:
+            return self._session.files.lend(done.images, done.request, Layout(columns=self.columns, scale=scale))
+
+        shown = lambda: self.sampled is done  # noqa: E731
+        self._session.history.add(Result("draw", done.images, shown, back, lend))
 
     def export(self, path: Path, *, labelled: bool = False) -> None:
         """Write what was made of the drawing, in the format that the ending names."""

@@ -80,11 +80,15 @@ class Files(QObject):
 
     def lend(self, images: Pixels, request: SampleRequest, layout: Layout) -> Path:
         """A PNG to be dragged out of the window, in a folder that goes away with the program."""
+        return self.lend_by(str(request.seed), partial(export.save_png, images=images, request=request, layout=layout))
+
+    def lend_by(self, name: str, write: Callable[[Path], object]) -> Path:
+        """The same, of what `write` makes."""
         if self._lent is None:
             self._lent = Path(tempfile.mkdtemp(prefix="noiseloom-"))
             atexit.register(shutil.rmtree, self._lent, ignore_errors=True)
-        path = free_name(self._lent / f"noiseloom-{request.seed}.png")
-        export.save_png(path, images, request, layout)
+        path = free_name(self._lent / f"noiseloom-{name}.png")
+        write(path)
         return path
 
     def write_by(self, path: Path, write: Callable[[Watch], object], then: Then) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
+from desktop_app.session.history import Result
 from desktop_app.session.trajectory import Trajectory, View
 from desktop_app.settings import DEFAULT_MODEL, MAX_COLUMNS, MAX_ROWS, GenerateSettings
 from desktop_app.work import Decided, Judged, Nearest, Rayed, Understanding
@@ -34,7 +35,6 @@ LIVE_CALLS = 1500  # network calls of a request small enough to be drawn while a
 GRADIENT, LARGE_GRADIENT = 3, 300  # network calls that one call with a CLIP's gradient is worth
 UNDO_STEPS, TOGETHER_S = 100, 0.6
 FULL_ROW = 10
-HISTORY = 24  # trajectories that are kept with all their steps
 MAX_IMAGES = MAX_ROWS * MAX_COLUMNS  # one part of a request, so that a frame has them all
 
 
@@ -50,7 +50,6 @@ class Generate(QObject):
     finished = Signal()  # the images are there
     judged = Signal()
     compared = Signal()  # the nearest training image of a digit is known
-    remembered = Signal()  # the history has become longer
     busy_changed = Signal()
     exported = Signal(object)  # Path
 
@@ -61,7 +60,6 @@ class Generate(QObject):
         self.understood: Understood | None = None
         self.misunderstood = ""
         self.trajectory = Trajectory()
-        self.history: deque[Trajectory] = deque(maxlen=HISTORY)  # what was drawn to its end, the latest last
         self._before: Trajectory | None = None  # shown until the one that replaces it has its first step
         self._job: Job | None = None
         self._past: deque[GenerateSettings] = deque(maxlen=UNDO_STEPS)
@@ -350,10 +348,20 @@ class Generate(QObject):
         self._job = None
         if not self.trajectory.frames and self._before:
             self._show(self._before)
-        elif self.trajectory.sampled and self.trajectory not in self.history:
-            self.history.append(self.trajectory)
-            self.remembered.emit()
+        elif self.trajectory.sampled and not self.trajectory.kept:
+            self._keep(self.trajectory, self.trajectory.sampled)
         self.busy_changed.emit()
+
+    def _keep(self, trajectory: Trajectory, sampled: Sampled) -> None:
+        """Add what was drawn to its end to the history."""
+        trajectory.kept = True
+        columns, files = trajectory.columns, self._session.files
+
+        def lend(scale: int) -> Path:
+            return files.lend(sampled.images, sampled.request, Layout(columns=columns, scale=scale))
+
+        shown = lambda: self.trajectory is trajectory  # noqa: E731
+        self._session.history.add(Result("generate", sampled.images, shown, partial(self.go_back, trajectory), lend))
 
     def go_back(self, trajectory: Trajectory) -> None:
         """Show again what was drawn before, with the settings it was drawn with."""

@@ -14,6 +14,7 @@ from desktop_app.session.draw import Draw
 from desktop_app.session.explore import Explore
 from desktop_app.session.files import Files
 from desktop_app.session.generate import Generate
+from desktop_app.session.history import History
 from desktop_app.session.interpolate import Interpolate
 from desktop_app.session.lessons import Lessons
 from desktop_app.session.message import Message
@@ -58,6 +59,7 @@ class Session(QObject):
         self.past_models: tuple[str, ...] = ()  # RUN@STEP: own runs on their way
         self.status = ""  # what is being done that belongs to no page
         self.closing = False
+        self.history = History(self)
         self.generate = Generate(self, settings.generate)
         self.explore = Explore(self, settings.explore)
         self.draw = Draw(self, settings.draw)

@@ -22,6 +22,7 @@ class Trajectory:
     request: SampleRequest | None = None
     columns: int = 10
     live: bool = False
+    kept: bool = False  # in the history
     frames: list[Frame] = field(default_factory=list)
     sampled: Sampled | None = None
     verdict: Judged | None = None

@@ -12,7 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
 from desktop_app.panels.generate import GeneratePanel, with_ending
-from desktop_app.session.generate import HISTORY, Generate
+from desktop_app.session.generate import Generate
+from desktop_app.session.history import HISTORY
 from desktop_app.settings import AppSettings, GenerateSettings
 from desktop_app.theme import theme
 from desktop_app.widgets.decision_meter import decided_at
@@ -231,12 +232,12 @@ def test_buttons_go_step_by_step_and_a_click_makes_the_digit_as_large_as_there_i
     assert panel.digit.large.width() == small
 
 
-def test_the_whole_history_is_within_reach(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
-    first = generate.trajectory
-    generate.history.extend([first] * HISTORY)
-    panel._show_history()
-    view, strip = panel.history_view, panel.history
-    panel.window().resize(1024, 700)
+def test_the_whole_history_is_within_reach(window: MainWindow, qtbot: QtBot) -> None:
+    history = window.session.history
+    for _ in range(HISTORY):
+        history.add(history.results[0])
+    view, strip = window.history.view, window.history.strip
+    window.resize(1024, 700)
     bar = view.horizontalScrollBar()
     qtbot.waitUntil(lambda: view.isVisible() and bar.maximum() > 0 and bar.value() == bar.maximum())
     assert len(strip.images()) == HISTORY and strip.width() > view.width()
@@ -564,7 +565,9 @@ def test_weights_from_a_file_are_tried_and_a_wrong_one_is_told_of(
     assert by_words.settings.clip == "digit-clip"
 
 
-def test_a_digit_goes_on_from_a_step_another_way_and_the_history_leads_back(panel: GeneratePanel, qtbot: QtBot) -> None:
+def test_a_digit_goes_on_from_a_step_another_way_and_the_history_leads_back(
+    window: MainWindow, panel: GeneratePanel, qtbot: QtBot
+) -> None:
     generate = panel._generate
     first, settings = generate.trajectory, generate.settings
     panel.grid.cellClicked.emit(3)
@@ -588,9 +591,11 @@ def test_a_digit_goes_on_from_a_step_another_way_and_the_history_leads_back(pane
     panel.timeline.set_step(generate.trajectory.steps)
     panel.digit.branch_menu.aboutToShow.emit()
     assert not any(action.isEnabled() for action in panel.digit.branch_menu.actions())
-    assert [each.request for each in generate.history][-3:] == [first.request, second.request, generate.request]
-    assert panel.history.isVisibleTo(panel) and len(panel.history.images()) >= 3
-    panel.history.cellClicked.emit(len(panel.history.images()) - 3)
+    bar = window.history
+    assert bar.isVisibleTo(window) and len(bar.strip.images()) >= 3
+    assert bar.strip.selected() == len(bar.strip.images()) - 1
+    bar.strip.cellClicked.emit(len(bar.strip.images()) - 3)
+    assert bar.strip.selected() == len(bar.strip.images()) - 3
     assert generate.trajectory is first and generate.settings == settings and panel.timeline.reached == first.steps
     assert first.sampled is not None and np.array_equal(panel.grid.images(), first.sampled.images)
     assert not generate.busy and panel.timeline.curve._branch is None
@@ -651,27 +656,26 @@ def test_the_decision_is_the_first_step_that_stays() -> None:
 
 
 def test_a_picture_of_the_history_is_dragged_out_as_a_file_with_its_request(
-    panel: GeneratePanel, generate: Generate, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    window: MainWindow, generate: Generate, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = generate.request
+    first, strip = generate.request, window.history.strip
     generate.change(live=False, seed=5)
     generate.draw()
     drawn(generate, qtbot)
-    qtbot.waitUntil(lambda: panel.history.isVisibleTo(panel))
+    qtbot.waitUntil(lambda: strip.isVisibleTo(window))
     dropped: list[Path] = []
     take = lambda drag, _: dropped.append(Path(drag.mimeData().urls()[0].toLocalFile()))  # noqa: E731
     monkeypatch.setattr(QDrag, "exec", take)
-    place = panel.history.cell_rect(0).center().toPoint()
-    qtbot.mousePress(panel.history, Qt.MouseButton.LeftButton, pos=place)
+    place = strip.cell_rect(0).center().toPoint()
+    qtbot.mousePress(strip, Qt.MouseButton.LeftButton, pos=place)
     move = QMouseEvent(QEvent.Type.MouseMove, QPointF(place) - QPointF(0, 40), QPointF(place), Qt.MouseButton.NoButton,
                        Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)  # fmt: skip
-    QApplication.sendEvent(panel.history, move)
-    QApplication.sendEvent(panel.history, move)
-    qtbot.mouseRelease(panel.history, Qt.MouseButton.LeftButton, pos=place)
+    QApplication.sendEvent(strip, move)
+    QApplication.sendEvent(strip, move)
+    qtbot.mouseRelease(strip, Qt.MouseButton.LeftButton, pos=place)
     assert len(dropped) == 1 and generate.request != first  # a drag is no click
     request, layout = export.read_request(dropped[0])
-    shown = generate.history[0]
-    assert shown.sampled and request == shown.sampled.request and layout.columns == shown.columns
-    assert first is not None and export.read_pixels(dropped[0]).shape[1] > 28 * len(first.labels)
-    qtbot.mouseClick(panel.history, Qt.MouseButton.LeftButton, pos=place)
+    assert first and request.unhashed == first.unhashed and layout.columns == 10
+    assert export.read_pixels(dropped[0]).shape[1] > 28 * len(first.labels)
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=place)
     assert generate.request == first

@@ -1,0 +1,61 @@
+"""The foot of the window: what was made before, on whichever page."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtGui import QDrag, QPixmap
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from desktop_app.session.session import Session
+from desktop_app.theme import Space
+from desktop_app.widgets.history import HistoryStrip, HistoryView, thumbnail
+from desktop_app.widgets.pixels import to_qimage
+from ml.errors import NoiseloomError
+
+
+class HistoryBar(QWidget):
+    """A click on a picture leads back to it; dragged out of the window it is a file, at the scale that is asked for.
+
+    Out of sight until there are two.
+    """
+
+    def __init__(self, session: Session, scale: Callable[[], int]) -> None:
+        super().__init__()
+        self._session, self._history, self._scale = session, session.history, scale
+        self._page = "generate"
+        self.strip = HistoryStrip()
+        self.view = HistoryView(self.strip)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(Space.L, 0, Space.L, Space.S)
+        column.addWidget(self.view)
+        self._history.changed.connect(self._show)
+        self.strip.cellClicked.connect(self._history.go_back)
+        self.strip.dragged.connect(self._drag_out)
+        for signal in (session.generate.begun, session.draw.finished, session.compare.begun):
+            signal.connect(self._show)
+        self._show()
+
+    def set_page(self, page: str) -> None:
+        """The page in front, whose result is marked."""
+        self._page = page
+        self._show()
+
+    def _show(self) -> None:
+        pictures = [thumbnail(result.images) for result in self._history.results]
+        self.strip.set_history(pictures, self._history.place(self._page))
+        self.view.fit()
+        self.setVisible(len(pictures) > 1)
+
+    def _drag_out(self, index: int) -> None:
+        """Let a picture be dropped elsewhere, as a PNG with its request."""
+        result = self._history.results[index]
+        try:
+            path = result.lend(self._scale())
+        except NoiseloomError as error:
+            self._session.tell_failed(error)
+            return
+        data, drag = QMimeData(), QDrag(self.strip)
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        drag.setMimeData(data)
+        drag.setPixmap(QPixmap.fromImage(to_qimage(thumbnail(result.images))))
+        drag.exec(Qt.DropAction.CopyAction)
