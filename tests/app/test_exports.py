@@ -214,7 +214,7 @@ def test_a_figure_of_a_comparison_is_back_on_its_page(window: MainWindow, qtbot:
     qtbot.waitUntil(lambda: not compare.busy, timeout=WAIT_MS)
     settings, cells = compare.settings, compare.cells
     compare.export(path)
-    qtbot.waitUntil(path.exists, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "figure.png" in window.messages.title(), timeout=WAIT_MS)
     compare.change(rows="seed", columns="", seed=1, model="digits", each=1, values={"steps": "5"})
     message = answer(window, qtbot, path)
     assert (message.tone, window.rail.page()) == ("success", "compare")

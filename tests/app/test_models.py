@@ -284,9 +284,10 @@ def test_the_run_that_is_training_stays(
     assert train.folder and (train.folder / MODEL_FILE).is_file()
     train.stop()
     until(qtbot, lambda: not train.active)
+    folder, name = train.folder, train.name
     panel.details.delete.click()
-    until(qtbot, lambda: window.session.card(train.name) is None)
-    assert not train.folder.exists() and [item.name for item in library.trash] == [train.name]
+    until(qtbot, lambda: window.session.card(name) is None)
+    assert not folder.exists() and [item.name for item in library.trash] == [name]
 
 
 def test_a_model_is_exported_and_imported(
