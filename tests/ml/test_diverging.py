@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -122,7 +123,14 @@ def test_after_three_returns_a_run_stops_and_explains(
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
 def test_a_far_too_large_learning_rate_is_brought_down(tmp_path: Path, digits: Path, optimizer: str) -> None:
-    wild = {"lr": 0.6, "lr_schedule": "constant", "warmup": 0, "grad_clip": 0, "optimizer": optimizer, "steps": 20}
+    wild: dict[str, Any] = {
+        "lr": 0.6,
+        "lr_schedule": "constant",
+        "warmup": 0,
+        "grad_clip": 0,
+        "optimizer": optimizer,
+        "steps": 20,
+    }
     events, error = follow(tmp_path / "run", digits, **wild)
     returns = of(SteppedBack, events)
     assert 1 <= len(returns) <= MOST_RETURNS and all("exploded" in event.message for event in returns)
