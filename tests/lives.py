@@ -47,8 +47,8 @@ def warm() -> Iterator[Lives]:
     """A warm process to fork from."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}  # threads would not come along into a fork
     command = [sys.executable, "-m", "tests.lives"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=REPO, text=True, env=environment, **pipes) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=REPO, text=True, env=environment, stdin=pipe, stdout=pipe) as process:
         yield Lives(process)
         assert process.stdin
         process.stdin.close()

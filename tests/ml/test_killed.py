@@ -118,7 +118,7 @@ def assert_same(straight: Path, killed: Path) -> None:
         assert ours.keys() == theirs.keys()
         assert [key for key in ours if not torch.equal(ours[key], theirs[key])] == []
     curves = [Table(folder / LOSS_FILE, LOSS_COLUMNS).read()[SAME] for folder in (straight, killed)]
-    assert curves[0].shape[1] > 0 and np.array_equal(*curves)
+    assert curves[0].shape[1] > 0 and np.array_equal(curves[0], curves[1])
     assert not any(_half_written(folder) for folder in (killed, killed / PREVIEWS, killed / SNAPSHOTS))
 
 

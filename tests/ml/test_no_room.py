@@ -59,7 +59,7 @@ def assert_same(a: Path, b: Path, *, curve: bool = True) -> None:
         assert [key for key in ours | theirs if not torch.equal(ours[key], theirs[key])] == []
     if curve:
         tables = [Table(folder / LOSS_FILE, []).read()[[0, 2, 3, 4, 5]] for folder in (a, b)]
-        assert tables[0].shape == (5, STEPS) and np.array_equal(*tables)
+        assert tables[0].shape == (5, STEPS) and np.array_equal(tables[0], tables[1])
 
 
 class Watched:

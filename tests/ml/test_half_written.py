@@ -1,0 +1,102 @@
+"""No export is ever half there: not where the disk gives out, and not where the program is killed."""
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from desktop_app import lessons
+from desktop_app.settings import GenerateSettings
+from ml import export, library
+from ml.checkpoint import MODEL_FILE
+from ml.config import SampleRequest
+from ml.errors import CannotWrite
+from ml.own_models import export_model
+from ml.stamp import Layout
+from tests.lives import warm
+from tests.places import disk, limited
+
+REQUEST = SampleRequest(labels=tuple(range(10)) * 4, seed=3)
+FILM = [np.random.default_rng(step).integers(0, 255, (40, 28, 28), np.uint8) for step in range(5)]
+Writer = Callable[[Path], object]
+
+
+def images(suffix: str) -> Writer:
+    kind = "x_t" if suffix in export.FILMS else "images"
+    return lambda folder: export.save(folder / f"x{suffix}", FILM[-1], REQUEST, Layout(columns=8, kind=kind), FILM)
+
+
+def digits(folder: Path) -> object:
+    return export.save_digits(folder, FILM[-1], REQUEST, scale=8)
+
+
+def lesson(folder: Path) -> object:
+    long = "?" * 600
+    told = lessons.Lesson(title="A", question=long, answer=long, page="generate", generate=GenerateSettings())
+    return lessons.write(folder / f"x{lessons.SUFFIX}", told)
+
+
+WRITERS: dict[str, Writer] = {suffix: images(suffix) for suffix in export.SUFFIXES}
+WRITERS |= {"digits": digits, "lesson": lesson}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(params=WRITERS)
+def write(request: pytest.FixtureRequest) -> Writer:
+    return WRITERS[request.param]
+
+
+def test_an_export_that_grows_too_large_leaves_the_one_before(tmp_path: Path, write: Writer) -> None:
+    with limited(resource.RLIMIT_FSIZE, 700), pytest.raises(CannotWrite):
+        write(tmp_path)
+    assert contents(tmp_path) == {}
+    write(tmp_path)
+    before = contents(tmp_path)
+    assert before
+    with limited(resource.RLIMIT_FSIZE, 700), pytest.raises(CannotWrite, match="larger than this place allows"):
+        write(tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_an_export_to_a_full_disk_leaves_the_one_before(tmp_path: Path, write: Writer) -> None:
+    with disk(tmp_path / "disk") as small:
+        write(small.path)
+        small.fill()
+        before = contents(small.path)
+        with pytest.raises(CannotWrite, match="the disk is full"):
+            write(small.path)
+        assert contents(small.path) == before
+
+
+def test_a_model_and_its_card_are_exported_together_or_not_at_all(tmp_path: Path, tiny_run: Path) -> None:
+    card = library.card(tiny_run / MODEL_FILE)
+    assert card
+    with limited(resource.RLIMIT_FSIZE, 10_000), pytest.raises(CannotWrite):
+        export_model(card, tmp_path / "copy.safetensors")
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks and kills as Unix does")
+def test_an_export_that_is_killed_leaves_the_one_before(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "film.mp4").write_bytes(b"the one before")
+    export.save_png(tmp_path / "digits.png", FILM[-1], REQUEST, Layout())
+    with warm() as lives:
+        asked = ["sample", "--labels", "0-9", "--count", "40", "--steps", "2", "--out", out / "film.mp4"]
+        pid = lives.begin(asked, tmp_path / "log.txt")
+        deadline = time.monotonic() + 120
+        while not any(path.stat().st_size for path in out.glob(".film-*")):
+            assert time.monotonic() < deadline, (tmp_path / "log.txt").read_text()
+            time.sleep(0.001)
+        assert lives.end(pid, kill=True) == -signal.SIGKILL
+    assert len(list(out.iterdir())) == 2  # the half-written one has another name
+    assert (out / "film.mp4").read_bytes() == b"the one before"

@@ -1,0 +1,127 @@
+"""Two programs at once: a run belongs to one of them, and what is drawn with while it trains is of one moment."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ml import library, loaded_model, own_models, paths, runs
+from ml.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
+from ml.control import RunControl
+from ml.errors import BadRequest, CannotWrite
+from ml.events import CheckpointSaved, RunFinished, TrainStep
+from ml.files import make_folder
+from ml.run_lock import LOCK_FILE, hold, is_held
+from ml.trainer import train
+from tests.lives import REPO, warm
+from tests.tiny import few_digits, tiny_config
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks and kills as Unix does")
+
+
+def wait_for(condition: Callable[[], object], patience_s: float = 60.0) -> None:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def command(tmp_path: Path, folder: Path, *more: object, **changes: object) -> list[object]:
+    if not (tmp_path / "data").exists():
+        few_digits(tmp_path / "data")
+    config = tiny_config(**{"data": "mnist", "batch_size": 8, "steps": 100_000, "save_every_s": 0.1} | changes)
+    (tmp_path / "config.json").write_text(config.model_dump_json())
+    start = ["--resume"] if (folder / STATE_FILE).exists() else ["--config", tmp_path / "config.json"]
+    return ["train", *start, "--data-root", tmp_path / "data", "--run-dir", folder, "--device", "cpu", *more]
+
+
+def test_a_run_that_is_being_trained_is_nobody_elses_until_its_process_dies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
+    folder = make_folder(paths.user_runs() / "mine")
+    config = tiny_config(data="mnist", batch_size=8)
+    with warm() as lives:
+        pid = lives.begin(command(tmp_path, folder), tmp_path / "log.txt")
+        wait_for((folder / MODEL_FILE).exists)
+        assert is_held(folder) and runs.unfinished() == []
+        with pytest.raises(BadRequest, match="being trained by another window or command"):
+            list(train(config, folder, device="cpu", data_root=tmp_path / "data", resume=True))
+        card = library.card(folder / MODEL_FILE)
+        assert card
+        for meddle in (own_models.delete, lambda card: own_models.rename(card, "other")):
+            with pytest.raises(BadRequest, match="being trained"):
+                meddle(card)
+        assert lives.end(pid, kill=True) == -signal.SIGKILL
+    assert (folder / LOCK_FILE).exists() and not is_held(folder)  # what is left of the lock holds nobody up
+    (cut_short,) = runs.unfinished()
+    step = cut_short.step
+    *_, finished = train(
+        config.with_changes(steps=step + 3), folder, device="cpu", data_root=tmp_path / "data", resume=True
+    )
+    assert isinstance(finished, RunFinished) and finished.completed and finished.step == step + 3
+    own_models.delete(card)
+    assert not folder.exists()
+
+
+def test_of_two_that_start_in_one_folder_one_trains(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    line = [sys.executable, "-m", "ml", *map(str, command(tmp_path, folder, steps=40))]
+    both = [subprocess.Popen(line, cwd=REPO, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=120)[1] for process in both]
+    codes = [process.returncode for process in both]
+    assert sorted(codes) == [0, 2], said
+    refused = said[codes.index(2)]
+    assert "being trained by another" in refused or "already holds a run" in refused
+    assert load_state_header(folder / STATE_FILE).step == 40
+
+
+def test_a_lock_is_seen_through_by_those_who_only_look(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    lock = hold(tmp_path)
+    assert is_held(tmp_path)
+    with pytest.raises(BadRequest):
+        hold(tmp_path)
+    lock.release()
+    assert not is_held(tmp_path)
+    hold(tmp_path).release()
+
+
+def test_a_folder_that_cannot_be_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotWrite, match="Cannot make the folder"):
+        hold(tmp_path / "file" / "run")
+
+
+def test_what_is_drawn_with_while_a_run_trains_is_the_model_of_one_step(tmp_path: Path) -> None:
+    steps = 60
+    control = RunControl()
+    weights: dict[int, dict[str, torch.Tensor]] = {}
+    few_digits(tmp_path / "data")
+    alone = tmp_path / "alone"
+    config = tiny_config(data="mnist", batch_size=8, steps=steps)
+    for event in train(config, alone, device="cpu", data_root=tmp_path / "data", control=control):
+        if isinstance(event, CheckpointSaved | TrainStep):
+            control.post("save")
+        if isinstance(event, CheckpointSaved):
+            model = loaded_model.load(str(alone))
+            weights[model.header.steps] = model.network.state_dict()
+    assert len(weights) > 20
+    folder, seen = tmp_path / "run", set[int]()
+    with warm() as lives:
+        pid = lives.begin(command(tmp_path, folder, steps=steps, save_every_s=1e-9), tmp_path / "log.txt")
+        wait_for((folder / MODEL_FILE).exists)
+        while max(seen, default=0) < steps:
+            model = loaded_model.load(str(folder))
+            assert model.header.steps in weights
+            ours, theirs = model.network.state_dict(), weights[model.header.steps]
+            assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+            seen.add(model.header.steps)
+        assert lives.end(pid) == 0
+    assert len(seen) > 2
