@@ -18,6 +18,7 @@ QToolTip { background: $card; color: $text; border: 1px solid $border_strong; pa
 QFrame[kind="card"], QFrame[kind="stat"] { background: $card; border: 1px solid $border; border-radius: 12px; }
 QWidget[kind="side"] { background: $card; border: none; border-left: 1px solid $border; }
 QWidget[kind="rail"] { background: $card; border: none; border-right: 1px solid $border; }
+QWidget[kind="history"] { background: $card; border: none; border-top: 1px solid $border; }
 QWidget[kind="status"] { background: $card; border: none; border-top: 1px solid $border; }
 
 QLabel { background: transparent; border: none; }

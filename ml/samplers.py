@@ -101,6 +101,11 @@ def ddim(
     yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
 
 
+# Where there are few steps, one that is much longer than the one before it is first order, too: what comes would be
+# guessed far beyond what is known.
+FEW, LEAST_R = 10, 0.75
+
+
 @torch.no_grad()
 def dpm_solver_2m(
     denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise, earlier: DenoiseStep | None = None
@@ -117,7 +122,8 @@ def dpm_solver_2m(
         if before is not None and then.sigma > 0:  # the last step goes to infinite lambda: first order
             h_before = now.log_snr_half - before[0].log_snr_half
             r = h_before / (then.log_snr_half - now.log_snr_half)
-            extrapolated = x0 + (x0 - before[1]) / (2 * r)
+            if r >= LEAST_R or len(grid) > FEW:
+                extrapolated = x0 + (x0 - before[1]) / (2 * r)
         before = (now, x0)
         x = ddim_step(x, extrapolated, now, then, noise, eta=0.0)
     yield DenoiseStep(len(grid) - 1, grid[-1], x, x)

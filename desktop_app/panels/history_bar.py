@@ -23,10 +23,12 @@ class HistoryBar(QWidget):
         super().__init__()
         self._session, self._history, self._scale = session, session.history, scale
         self._page = "generate"
+        self.setProperty("kind", "history")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.strip = HistoryStrip()
         self.view = HistoryView(self.strip)
         column = QVBoxLayout(self)
-        column.setContentsMargins(Space.L, 0, Space.L, Space.S)
+        column.setContentsMargins(Space.L, Space.XS, Space.L, Space.XS)
         column.addWidget(self.view)
         self._history.changed.connect(self._show)
         self.strip.cellClicked.connect(self._history.go_back)

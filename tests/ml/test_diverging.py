@@ -139,7 +139,8 @@ def test_a_far_too_large_learning_rate_is_brought_down(tmp_path: Path, digits: P
 
 
 def test_ordinary_runs_never_go_back(tmp_path: Path, digits: Path) -> None:
-    for number, changes in enumerate(({"lr": 4e-3, "optimizer": "muon"}, {"lr": 2e-2})):
+    ordinary: list[dict[str, Any]] = [{"lr": 4e-3, "optimizer": "muon"}, {"lr": 2e-2}]
+    for number, changes in enumerate(ordinary):
         events, error = follow(tmp_path / str(number), digits, steps=30, **changes)
         assert error is None and not of(SteppedBack, events)
 

@@ -6,12 +6,17 @@ from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from ml.config import Clipping, SamplerName, SampleSettings, ScheduleName, Spacing
+from ml import pipeline
+from ml.config import Clipping, SampleRequest, SamplerName, SampleSettings, ScheduleName, Spacing
 from ml.denoiser import Denoiser
+from ml.events import Sampled
+from ml.judge import Judge
+from ml.library import filled_in
 from ml.samplers import (
     DenoiseStep,
     SeededNoise,
@@ -392,3 +397,15 @@ def test_noise_of_an_image_does_not_depend_on_its_batch() -> None:
     alone = SeededNoise([6], (1, 4, 4), torch.device("cpu"))
     for _ in range(3):
         assert torch.equal(together()[1:2], alone())
+
+
+@pytest.mark.parametrize(("steps", "least"), [(4, 0.97), (9, 0.97)])
+def test_few_steps_with_strong_guidance_do_not_overshoot(steps: int, least: float) -> None:
+    labels = tuple(k % 10 for k in range(60))
+    request = filled_in(
+        SampleRequest(model="digits", labels=labels, seed=3, sampler="dpm++", steps=steps, guidance=7.5)
+    )
+    *_, done = pipeline.sample(filled_in(asked), device="cpu", frames=False)
+    assert isinstance(done, Sampled)
+    judge = Judge.bundled("cpu")
+    assert (judge.read(judge.features(done.images)).labels == np.array(labels)).mean() >= least
