@@ -101,9 +101,9 @@ def ddim(
     yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
 
 
-# Where there are few steps, one that is much longer than the one before it is first order, too: what comes would be
+# Where there are few steps, one that is longer than the one before it is first order, too: what comes would be
 # guessed far beyond what is known.
-FEW, LEAST_R = 10, 0.75
+FEW, LEAST_R = 10, 1.0
 
 
 @torch.no_grad()

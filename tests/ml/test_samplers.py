@@ -304,7 +304,7 @@ def test_ddpm_is_that_of_diffusers(name: ScheduleName, clip: bool, variance: Var
 
 @pytest.mark.parametrize("name", ["linear", "cosine"])
 @pytest.mark.parametrize("spacing", ["uniform", "trailing"])
-@pytest.mark.parametrize("steps", [8, 20])
+@pytest.mark.parametrize("steps", [10, 20])
 def test_dpm_solver_is_that_of_diffusers(name: str, spacing: Spacing, steps: int) -> None:
     schedule = discrete(name)
     reference = diffusers.DPMSolverMultistepScheduler(
@@ -399,12 +399,10 @@ def test_noise_of_an_image_does_not_depend_on_its_batch() -> None:
         assert torch.equal(together()[1:2], alone())
 
 
-@pytest.mark.parametrize(("steps", "least"), [(4, 0.97), (9, 0.97)])
+@pytest.mark.parametrize(("steps", "least"), [(4, 0.97), (5, 0.97), (9, 0.97)])
 def test_few_steps_with_strong_guidance_do_not_overshoot(steps: int, least: float) -> None:
     labels = tuple(k % 10 for k in range(60))
-    request = filled_in(
-        SampleRequest(model="digits", labels=labels, seed=3, sampler="dpm++", steps=steps, guidance=7.5)
-    )
+    asked = SampleRequest(model="digits", labels=labels, seed=3, sampler="dpm++", steps=steps, guidance=7.5)
     *_, done = pipeline.sample(filled_in(asked), device="cpu", frames=False)
     assert isinstance(done, Sampled)
     judge = Judge.bundled("cpu")
