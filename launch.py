@@ -253,7 +253,7 @@ def main(arguments: list[str]) -> int:
     if options.all and not testing:
         parser.error("--all goes with test")
     window = system_libraries(testing) if sys.platform.startswith("linux") else True
-    ensure_installed({"test"} if testing else set())
+    ensure_installed({"test", "package"} if testing else set())
     if testing:
         return run(PYTHON, "-m", "pytest", *(["-m", ""] if options.all else []), *rest, cwd=ROOT)
     return start_app(can_show(dict(os.environ), window), rest)
