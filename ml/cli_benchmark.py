@@ -39,7 +39,8 @@ def benchmark(
     given = {"--against": against, "--out": out, "--data-root": data_root}
     options = [f"{name}={value}" for name, value in given.items() if value is not None]
     options += [f"--set={text}" for text in sets or []]
-    options += [name for name, wanted in {"--json": as_json, "--quick": quick}.items() if wanted]
+    flags = {"--json": as_json, "--quick": quick, "--debug": "--debug" in sys.argv}
+    options += [name for name, wanted in flags.items() if wanted]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-m", "tests.benchmarks", what, *options]
     return subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, check=False).returncode
