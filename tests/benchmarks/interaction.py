@@ -51,6 +51,7 @@ class InteractionPlan(Plan):
     patience_ms: int = Field(default=10_000, ge=100, description="after which a move counts as lost")
     preset: str = "1-minute"
     data: str = "mnist"
+    models: tuple[str, ...] = Field(default=(), description="that are loaded for the heartbeat; none: all")
     beat_s: float = Field(default=10.0, gt=0, description="of training with nothing else, for the heartbeat")
 
 
@@ -224,7 +225,7 @@ def measure(plan: InteractionPlan, data_root: Path | None, line: Line) -> dict[s
                 beats[f"{scene.name}, {beside}"] = beat
         window.session.train.stop()
         until(lambda: not window.session.train.active, "the run to end")
-        for what, work in (("model loading", _load_models), ("export", _export)):
+        for what, work in (("model loading", partial(_load_models, plan.models)), ("export", _export)):
             line.show(f"Heartbeat: {what}")
             beats[what] = _beat(partial(work, window.session))
     _compare(moves)
@@ -262,11 +263,11 @@ def _train(session: Session) -> None:
         raise TooSlow("The run did not start.", "Give --data-root, or --set data=synthetic.")
 
 
-def _load_models(session: Session) -> None:
-    """Every model of the library, one after another, each with a grid drawn by it."""
-    for card in session.drawing_models:
-        session.generate.use_model(card.name)
-        until(lambda: not session.generate.busy, card.name)
+def _load_models(names: tuple[str, ...], session: Session) -> None:
+    """Models of the library one after another, each with a grid drawn by it."""
+    for name in names or [card.name for card in session.drawing_models]:
+        session.generate.use_model(name)
+        until(lambda: not session.generate.busy, name)
 
 
 def _export(session: Session) -> None:

@@ -12,7 +12,6 @@ from ml import cli, cli_benchmark
 from ml.config import SampleRequest
 from ml.console import BAD_INPUT, Line
 from ml.errors import BadRequest
-from ml.models import build
 from ml.pipeline import load
 from tests.benchmarks import __main__ as entry
 from tests.benchmarks import common, sampling, training
@@ -27,10 +26,10 @@ TINY_TRAINING = {
     "device": "cpu", "own_minutes": 1e-4, "minutes": 1e-4, "batch_size": 2, "digits": 10, "steps": 1,
     "look_every_s": 1e-3,
 }  # fmt: skip
-TINY_INTERACTION = ("moves=2", "warm_up=1", "beat_s=0.2", "data=synthetic", "device=cpu")
+TINY_INTERACTION = ("moves=2", "warm_up=1", "beat_s=0.2", "device=cpu", 'models=["student"]')
 
 
-def check_tables(benchmark: common.Benchmark, found: dict[str, Any]) -> None:
+def check_tables(benchmark: Any, found: dict[str, Any]) -> None:
     """The findings can be told as JSON and as tables whose rows fit their heads."""
     assert json.loads(json.dumps(found)) is not None
     for table in benchmark.tables(found):
@@ -41,7 +40,7 @@ def check_tables(benchmark: common.Benchmark, found: dict[str, Any]) -> None:
 @pytest.mark.filterwarnings("ignore")  # of diffusers
 def test_sampling_against_diffusers(tmp_path: Path) -> None:
     plan = sampling.SamplingPlan.model_validate(TINY_SAMPLING | {"against": ["diffusers"]})
-    found = {"plan": plan.model_dump()} | sampling.measure(plan, None, Line())
+    found: dict[str, Any] = {"plan": plan.model_dump()} | sampling.measure(plan, None, Line())
     assert found["machine"].keys() >= {"date", "device", "threads", "torch"}
     rows = {row["name"]: row for row in found["digits"]}
     assert rows.keys() == {"digits", "student, 1 step", "student, 2 steps", "student, 4 steps", "diffusers"}
@@ -69,15 +68,12 @@ def test_the_work_of_a_request_is_that_of_its_calls() -> None:
     assert twice.flops == 2 * once.flops
     assert twice.convolutions.total() == 2 * once.convolutions.total() > 0
     assert {shape.images[0] for shape in once.convolutions} == {3}
-    network = build(model.config)
-    names = {type(module).__name__ for module in network.modules()}
-    assert "Conv2d" in names and all(shape.weights[0] % 4 == 0 for shape in once.convolutions)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_training_against_diffusers(tmp_path: Path) -> None:
     plan = training.TrainingPlan.model_validate(TINY_TRAINING | {"against": ["diffusers"]})
-    found = {"plan": plan.model_dump()} | training.measure(plan, few_digits(tmp_path), Line())
+    found: dict[str, Any] = {"plan": plan.model_dump()} | training.measure(plan, few_digits(tmp_path), Line())
     assert [row["name"] for row in found["recipes"]] == ["ours", "textbook", "diffusers"]
     for row in found["recipes"]:
         assert row["parameters"] > 100_000 and row["images_per_s"] > 0
@@ -88,8 +84,6 @@ def test_training_against_diffusers(tmp_path: Path) -> None:
 
 
 def test_what_never_came_is_at_least_so_much_later() -> None:
-    plan = training.TrainingPlan.model_validate(TINY_TRAINING)
-
     class Still:
         recipe, parameters, share = "none", 1, 1.0
 
@@ -110,12 +104,12 @@ def test_what_never_came_is_at_least_so_much_later() -> None:
     }
     assert never.found(ours)["times_ours"]["90%"] == {"times": 24.0, "at_least": True}
     assert never.found(never)["times_ours"]["90%"] is None
-    assert plan.patience >= 0
 
 
 def test_interaction_through_the_command_line(tmp_path: Path) -> None:
     sets = [f"--set={text}" for text in TINY_INTERACTION]
     command = [sys.executable, "-m", "ml", "benchmark", "interaction", "--json", "--out", tmp_path, *sets]
+    command += ["--data-root", few_digits(tmp_path / "data")]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=280, cwd=cli_benchmark.ROOT)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
