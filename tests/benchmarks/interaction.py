@@ -170,8 +170,9 @@ class Bench:
     def _drag(self) -> None:
         """The mouse goes on to another place of the pad."""
         pad = self._pad.pad
-        area, rng = pad.square(), self._rng
-        at = QPointF(area.left() + rng.random() * area.width(), area.top() + rng.random() * area.height())
+        area = pad.square()
+        across, down = (self._rng.uniform(0.15, 0.85) for _ in range(2))  # never twice in a corner, which is no move
+        at = QPointF(area.left() + across * area.width(), area.top() + down * area.height())
         button, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
         kind, keys = QEvent.Type.MouseMove, Qt.KeyboardModifier.NoModifier
         QCoreApplication.sendEvent(pad, QMouseEvent(kind, at, pad.mapToGlobal(at), none, button, keys))
@@ -195,8 +196,8 @@ class Bench:
     def _slide(self) -> None:
         """The slider of the first noise level goes to another place."""
         slider = self._generate.sampling.sigma_max.slider
-        low, high = slider.maximum() // 8, slider.maximum() // 3  # from about 2 to about 10
-        slider.setValue(self._rng.choice([at for at in range(low, high) if abs(at - slider.value()) > 1]))
+        low, high, apart = (slider.maximum() // part for part in (8, 3, 40))  # from about 2 to about 10
+        slider.setValue(self._rng.choice([at for at in range(low, high) if abs(at - slider.value()) > apart]))
 
     def _generated(self, step: int) -> None:
         if step == self.session.generate.trajectory.steps:
@@ -222,6 +223,7 @@ def measure(plan: InteractionPlan, data_root: Path | None, line: Line) -> dict[s
                 line.show(f"{scene.name}, {beside}")
                 taken, beat = bench.measure(scene)
                 moves.append(_figures(scene, beside, taken, plan.patience_ms))
+                line.note(f"{scene.name}, {beside}: p95 {moves[-1]['p95_ms']:.1f} ms")
                 beats[f"{scene.name}, {beside}"] = beat
         window.session.train.stop()
         until(lambda: not window.session.train.active, "the run to end")

@@ -197,6 +197,8 @@ def measure(plan: TrainingPlan, data_root: Path | None, line: Line) -> dict[str,
             for entry in waiting:
                 line.show(f"{entry.name}: {entry.contestant.share:.0%} of its time")
                 entry.turn(plan, judge, device)
+                look = entry.looks[-1]
+                line.note(f"{entry.name}: {look['accuracy']:.1%} after {look['seconds']:.1f} s")
         found = [entry.found(entries[0]) for entry in entries]
     return {"machine": machine(plan.device), "recipes": found}
 
