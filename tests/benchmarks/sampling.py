@@ -77,6 +77,10 @@ def _labels(count: int) -> tuple[int, ...]:
     return tuple(k % CLASSES for k in range(count))
 
 
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count != 1)}"
+
+
 def _request(model: LoadedModel, count: int, **changes: object) -> SampleRequest:
     own = {"model": model.name, "labels": _labels(count)}
     return SampleRequest.model_validate(model.header.defaults.model_dump() | own | changes)
@@ -87,7 +91,7 @@ def _paths(plan: SamplingPlan) -> Iterable[tuple[str, LoadedModel, dict[str, obj
     full, student = (pipeline.load(name, plan.device) for name in ("digits", "student"))
     yield "digits", full, {}
     for steps in STUDENT_STEPS:
-        yield f"student, {steps} step{'s' * (steps != 1)}", student, {"steps": steps}
+        yield f"student, {_steps(steps)}", student, {"steps": steps}
 
 
 def _hundred(plan: SamplingPlan, device: torch.device, line: Line) -> list[dict[str, Any]]:
@@ -96,12 +100,12 @@ def _hundred(plan: SamplingPlan, device: torch.device, line: Line) -> list[dict[
     drawers: list[Drawer] = []
     for name, model, changes in _paths(plan):
         request = _request(model, count, **changes)
-        how = f"{request.sampler}, {request.steps} steps" + (", guided" if request.guidance != 1 else "")
+        how = f"{request.sampler}, {_steps(request.steps)}" + (", guided" if request.guidance != 1 else "")
         drawers.append(Drawer(name, how, partial(_images, model, request)))
     labels = torch.tensor(_labels(count), device=device)
     for name in plan.against:
         peer = peers.make(name, device)
-        how = f"{peer.recipe}; DDIM, {plan.peer_steps} steps; untrained weights"
+        how = f"{peer.recipe}; DDIM, {_steps(plan.peer_steps)}; untrained weights"
         drawers.append(Drawer(name, how, partial(peer.draw, labels, plan.peer_steps), ours=False))
     seconds = in_turns([drawer.draw for drawer in drawers], plan.rounds, plan.least_s, line)
     middle = {drawer.name: median(taken) for drawer, taken in zip(drawers, seconds, strict=True)}
