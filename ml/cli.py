@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ml import cli_drawings, cli_figures, paths
+from ml import cli_benchmark, cli_drawings, cli_figures, paths
 from ml import export as exports
 from ml.cli_figures import Device
 from ml.comparison_file import prove as prove_figure
@@ -357,6 +357,7 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
 
 for command in (cli_figures.experiment, cli_figures.compare, cli_drawings.redraw, cli_drawings.recognise):
     app.command()(command)
+app.command()(cli_benchmark.benchmark)
 
 
 @app.command()

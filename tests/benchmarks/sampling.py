@@ -1,0 +1,236 @@
+"""How soon a hundred digits are there, against the peers; the cost as work grows; and how far that is from the limit.
+
+The peers draw with untrained weights, which takes as long as with trained ones; only our digits are judged.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from desktop_app.plot_export import Curve, Figure
+from ml import pipeline
+from ml.config import ModelConfig, SampleRequest
+from ml.console import Line
+from ml.device import pick
+from ml.events import Pixels
+from ml.judge import Judge
+from ml.loaded_model import LoadedModel
+from tests.benchmarks import peers
+from tests.benchmarks.common import Plan, Table, in_turns, machine, median
+from tests.benchmarks.limits import bare, drawing, plain, work_of
+
+CLASSES = 10
+STUDENT_STEPS = (1, 2, 4)
+AXES = {"images": "Images at a time", "steps": "Steps", "side": "Pixels across", "width": "Channels of the first level"}
+
+
+class SamplingPlan(Plan):
+    """How much is drawn, and how often."""
+
+    per_class: int = Field(default=10, ge=1, description="digits of each class")
+    rounds: int = Field(default=3, ge=1, description="turns of each competitor")
+    least_s: float = Field(default=1.0, ge=0, description="what a turn lasts at least")
+    peer_steps: int = Field(default=50, ge=1, description="of the peers' DDIM")
+    grow_images: tuple[int, ...] = (1, 4, 16, 64, 100, 300, 1000)
+    grow_steps: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
+    grow_side: tuple[int, ...] = (28, 32, 48, 64, 96, 128)
+    grow_width: tuple[int, ...] = (32, 64, 96, 128)
+    grown_of: int = Field(default=16, ge=1, description="images, where something else grows")
+    limit_images: tuple[int, ...] = (1, 16, 100)
+
+
+PLAN = SamplingPlan
+QUICK: dict[str, Any] = {
+    "rounds": 1, "least_s": 0.0, "peer_steps": 5, "grow_images": (1, 16, 100), "grow_steps": (1, 10),
+    "grow_side": (28, 64), "grow_width": (32, 64), "limit_images": (1, 100),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Drawer:
+    """A way to a digit of each class, several times over."""
+
+    name: str
+    how: str
+    draw: Callable[[], Pixels]
+    ours: bool = True
+
+
+def measure(plan: SamplingPlan, data_root: Path | None, line: Line) -> dict[str, Any]:
+    """All of it, one after another."""
+    device = pick(plan.device).torch_device
+    return {
+        "machine": machine(plan.device),
+        "digits": _hundred(plan, device, line),
+        "growth": _growth(plan, line),
+        "limit": _limit(plan, device, line),
+    }
+
+
+def _labels(count: int) -> tuple[int, ...]:
+    return tuple(k % CLASSES for k in range(count))
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count != 1)}"
+
+
+def _request(model: LoadedModel, count: int, **changes: object) -> SampleRequest:
+    own = {"model": model.name, "labels": _labels(count)}
+    return SampleRequest.model_validate(model.header.defaults.model_dump() | own | changes)
+
+
+def _paths(plan: SamplingPlan) -> Iterable[tuple[str, LoadedModel, dict[str, object]]]:
+    """Our ways to a digit: the full model, and its student in few steps."""
+    full, student = (pipeline.load(name, plan.device) for name in ("digits", "student"))
+    yield "digits", full, {}
+    for steps in STUDENT_STEPS:
+        yield f"student, {_steps(steps)}", student, {"steps": steps}
+
+
+def _hundred(plan: SamplingPlan, device: torch.device, line: Line) -> list[dict[str, Any]]:
+    """The competitors in turns, with how much sooner ours are there than each peer."""
+    count = CLASSES * plan.per_class
+    drawers: list[Drawer] = []
+    for name, model, changes in _paths(plan):
+        request = _request(model, count, **changes)
+        how = f"{request.sampler}, {_steps(request.steps)}" + (", guided" if request.guidance != 1 else "")
+        drawers.append(Drawer(name, how, partial(_images, model, request)))
+    labels = torch.tensor(_labels(count), device=device)
+    for name in plan.against:
+        peer = peers.make(name, device)
+        how = f"{peer.recipe}; DDIM, {_steps(plan.peer_steps)}; untrained weights"
+        drawers.append(Drawer(name, how, partial(peer.draw, labels, plan.peer_steps), ours=False))
+    seconds = in_turns([drawer.draw for drawer in drawers], plan.rounds, plan.least_s, line)
+    middle = {drawer.name: median(taken) for drawer, taken in zip(drawers, seconds, strict=True)}
+    judge = Judge.bundled(plan.device)
+    return [
+        {
+            "name": drawer.name,
+            "how": drawer.how,
+            "images": count,
+            "seconds": middle[drawer.name],
+            "all_seconds": taken,
+            "accuracy": float((judge.judge(drawer.draw()).labels == _labels(count)).mean()) if drawer.ours else None,
+            "times_sooner": {peer: middle[peer] / middle[drawer.name] for peer in plan.against},
+        }
+        for drawer, taken in zip(drawers, seconds, strict=True)
+    ]
+
+
+def _images(model: LoadedModel, request: SampleRequest) -> Pixels:
+    return drawing(model, request)().images
+
+
+def _growth(plan: SamplingPlan, line: Line) -> dict[str, list[dict[str, Any]]]:
+    """Seconds as one thing grows: images and steps by the bundled model, size and width by fresh ones of its kind."""
+    model = pipeline.load("digits", plan.device)
+    few = plan.grown_of
+
+    def sized(**changes: object) -> LoadedModel:
+        return plain(model, ModelConfig.model_validate(model.config.model_dump() | changes))
+
+    points: dict[str, list[tuple[int, LoadedModel, SampleRequest]]] = {
+        "images": [(n, model, _request(model, n)) for n in plan.grow_images],
+        "steps": [(n, model, _request(model, few, steps=n)) for n in plan.grow_steps],
+        "side": [(n, sized(image_size=n), _request(model, few)) for n in plan.grow_side],
+        "width": [(n, sized(widths=(n, 2 * n)), _request(model, few)) for n in plan.grow_width],
+    }
+    return {axis: [_point(plan, axis, *point, line) for point in along] for axis, along in points.items()}
+
+
+def _point(
+    plan: SamplingPlan, axis: str, at: int, model: LoadedModel, request: SampleRequest, line: Line
+) -> dict[str, Any]:
+    line.show(f"{AXES[axis]}: {at}")
+    (seconds,) = in_turns([drawing(model, request)], plan.rounds, 0, line)
+    flops = work_of(model, request).flops
+    images = len(request.labels)
+    return {
+        "at": at,
+        "images": images,
+        "seconds": median(seconds),
+        "ms_per_image": 1000 * median(seconds) / images,
+        "gflop_per_image": flops / images / 1e9,
+        "gflop_per_s": flops / median(seconds) / 1e9,
+    }
+
+
+def _limit(plan: SamplingPlan, device: torch.device, line: Line) -> list[dict[str, Any]]:
+    """Each of our ways beside bare convolutions of its own shapes, at several batches."""
+    found: list[dict[str, Any]] = []
+    for name, model, changes in _paths(plan):
+        for images in plan.limit_images:
+            line.show(f"The limit: {name}, {images} at a time")
+            request = _request(model, images, **changes)
+            work = work_of(model, request)
+            convolving, fastest = bare(work, device)
+            (seconds,) = in_turns([drawing(model, request)], plan.rounds, plan.least_s, line)
+            delivered, most = work.flops / median(seconds) / 1e9, convolving / fastest / 1e9
+            found.append(
+                {
+                    "name": name,
+                    "images": images,
+                    "gflop_per_call": work.flops / drawing(model, request)().network_calls / 1e9,
+                    "convolutions": convolving / work.flops,
+                    "gflop_per_s": delivered,
+                    "bare_gflop_per_s": most,
+                    "share": delivered / most,
+                }
+            )
+    return found
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """The three parts, as a person reads them."""
+    peers_measured = list(found["digits"][0]["times_sooner"])
+    digits = [
+        (row["name"], row["how"], row["seconds"], _percent(row["accuracy"]), *row["times_sooner"].values())
+        for row in found["digits"]
+    ]
+    heads = ("", "how", "seconds", "judged right", *(f"times sooner than {name}" for name in peers_measured))
+    title = f"{found['digits'][0]['images']} digits, medians of turns"
+    growth = [
+        Table(
+            f"The cost as work grows: {AXES[axis].lower()}",
+            (AXES[axis].lower(), "seconds", "ms per image", "GFLOP per image", "GFLOP/s"),
+            [
+                tuple(row[k] for k in ("at", "seconds", "ms_per_image", "gflop_per_image", "gflop_per_s"))
+                for row in rows
+            ],
+        )
+        for axis, rows in found["growth"].items()
+    ]
+    limit = [
+        (*_cells(row, "name", "images", "gflop_per_call", "gflop_per_s", "bare_gflop_per_s"), _percent(row["share"]))
+        for row in found["limit"]
+    ]
+    limit_heads = ("", "images", "GFLOP per call", "GFLOP/s", "bare convolutions, GFLOP/s", "share of that")
+    return [Table(title, heads, digits), *growth, Table("The limit", limit_heads, limit)]
+
+
+def figures(found: dict[str, Any]) -> list[Figure]:
+    """The cost as work grows, a plot for each thing that grows."""
+    return [
+        Figure(f"Seconds, {AXES[axis].lower()}", AXES[axis], (_curve(rows),), logarithmic=True)
+        for axis, rows in found["growth"].items()
+    ]
+
+
+def _curve(rows: list[dict[str, Any]]) -> Curve:
+    x, y = (np.array([row[k] for row in rows], np.float64) for k in ("at", "seconds"))
+    return Curve("seconds", x, y)
+
+
+def _cells(row: dict[str, Any], *names: str) -> tuple[Any, ...]:
+    return tuple(row[name] for name in names)
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{cast(float, share):.1%}"
