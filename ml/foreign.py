@@ -14,6 +14,7 @@ from ml import library, presets, torch_file
 from ml.checkpoint import expected, shape_of
 from ml.config import ModelConfig, SampleSettings
 from ml.errors import BadFile
+from ml.files import regular
 
 PICKLES = (".pt", ".pth", ".ckpt", ".bin")  # PyTorch's own files
 NESTED = ("ema", "model_ema", "state_dict", "model_state_dict", "model", "weights")  # where others keep the weights
@@ -31,6 +32,7 @@ class Kind:
 
 def plain_tensors(path: Path) -> dict[str, Tensor]:
     """The named tensors of a file, and nothing else of it: no code in it is run. Raises BadFile."""
+    regular(path)
     try:
         content = torch_file.load(path) if path.suffix.lower() in PICKLES else load_file(path)
     except (OSError, SafetensorError) as error:

@@ -255,7 +255,8 @@ LESSON = f"x{lessons.SUFFIX}"
 PREVIEW = "run/previews/00000004.png"
 FORMATS = (
     Format("model", _old("model.safetensors"), "x.safetensors", _open_model),
-    Format("model description", _header("model.safetensors"), "x.safetensors", _open_model, _described("model.safetensors")),
+    Format("model description", _header("model.safetensors"), "x.safetensors", _open_model,
+           _described("model.safetensors")),
     Format("training state", _old("run/checkpoint.safetensors"), "x.safetensors", _open_state),
     Format("training state description", _header("run/checkpoint.safetensors"), "x.safetensors", _open_state,
            _described("run/checkpoint.safetensors")),

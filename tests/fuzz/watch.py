@@ -19,7 +19,9 @@ CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.symlink", "os.l
 RUNS = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "pickle.find_class", "shutil.rmtree")
 NETWORK = ("socket.connect", "socket.getaddrinfo", "urllib.Request")
 REPO = Path(__file__).resolve().parents[2]
-READABLE = tuple(os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, REPO, "/proc", "/sys", "/dev", "/usr"))
+READABLE = tuple(
+    os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, REPO, "/proc", "/sys", "/dev", "/usr")
+)
 
 _folder: list[str] = []  # that is watched at the moment
 _seen: list[str] = []  # what happened that must not
