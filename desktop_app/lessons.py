@@ -22,7 +22,7 @@ from ml.axes import PATHLIKE
 from ml.config import Description, parse
 from ml.control import RunControl
 from ml.errors import BadFile
-from ml.files import atomic
+from ml.files import atomic, regular
 
 SUFFIX = ".noiseloom-lesson"
 VERSION = 1
@@ -114,6 +114,7 @@ def _places(value: object, key: str = "") -> Iterator[str]:
 def read(path: Path) -> Lesson:
     """The lesson in a file; raises BadFile. Nothing in the file is executed, nothing else is opened."""
     try:
+        regular(path)
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)
     except OSError as error:

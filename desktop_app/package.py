@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from desktop_app import bill
 from ml import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,12 +88,13 @@ def pack(folder: Path) -> Path:
 def licences(files: Iterable[str], notes: Path) -> Copies:
     """The licences of whatever brought these files, and `notes`, which is written, with a line for each."""
     wanted = {os.path.realpath(file) for file in files}
-    copies, lines, theirs = [], [], set()
+    copies, lines, theirs, inside = [], [], set(), []
     for package in sorted(metadata.distributions(), key=lambda package: package.name.lower()):
         owned = [(file, os.path.realpath(file.locate())) for file in package.files or ()]
         if not any(place in wanted for _, place in owned):
             continue
         theirs |= {place for _, place in owned}
+        inside.append((package.name, package.version, _licence(package)))
         found = [
             (place, "/".join(["licences", package.name, *file.parts[1:-1]]))  # torch has one for each part of its own
             for file, place in owned
@@ -110,7 +112,9 @@ def licences(files: Iterable[str], notes: Path) -> Copies:
     ]
     copies = [copy for copy in copies if os.path.isfile(copy[0])]
     notes.write_text("What is inside, and under which licence:\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    return [*copies, (str(notes), "licences"), (str(ROOT / "LICENSE"), "licences/noiseloom")]
+    listed = notes.with_name(bill.FILE)
+    bill.write(listed, inside)
+    return [*copies, (str(notes), "licences"), (str(listed), "licences"), (str(ROOT / "LICENSE"), "licences/noiseloom")]
 
 
 def _licence(package: metadata.Distribution) -> str:

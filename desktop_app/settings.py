@@ -7,9 +7,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ml import paths
-from ml.config import NO_LABEL, Corner, Description, Mixing, Route, SampleRequest, SamplerName, SampleSettings, parse
+from ml.config import (
+    NO_LABEL,
+    Corner,
+    Description,
+    Mixing,
+    Name,
+    Route,
+    SampleRequest,
+    SamplerName,
+    SampleSettings,
+    parse,
+)
 from ml.errors import BadFile, CannotWrite
-from ml.files import atomic, free_name, make_folder, move
+from ml.files import atomic, free_name, make_folder, move, read_short
 
 MAX_ROWS = 10
 MAX_COLUMNS = 10
@@ -25,7 +36,7 @@ class GenerateSettings(SampleSettings):
     prompt: str = Field(default="0-9", max_length=500)
     seed: int = Field(default=2026, ge=0, lt=2**53)
     rows: int = Field(default=3, ge=1, le=MAX_ROWS)
-    model: str = DEFAULT_MODEL
+    model: Name = DEFAULT_MODEL
     route: Route = "class"
 
     def request(self, labels: tuple[int, ...]) -> SampleRequest:
@@ -36,8 +47,8 @@ class GenerateSettings(SampleSettings):
 class TrainSettings(Description):
     """The Train page."""
 
-    preset: str = "1-minute"
-    data: str = "mnist"
+    preset: Name = "1-minute"
+    data: Name = "mnist"
     minutes: float | None = Field(default=None, gt=0, le=60 * 24, description="None: the preset's own budget")
     own: dict[str, str | float | int] = Field(default_factory=dict, description="settings that replace the preset's")
 
@@ -55,7 +66,7 @@ class ExploreSettings(Description):
 class InterpolateSettings(Description):
     """The Interpolate page: corners and the place between them, the stops of a path, or a mixture of classes."""
 
-    model: str = DEFAULT_MODEL
+    model: Name = DEFAULT_MODEL
     mode: Literal["pad", "path", "classes"] = "pad"
     corners: tuple[Corner, ...] = Field(
         default=tuple(Corner(seed=seed, label=label) for seed, label in ((11, 3), (12, 8), (13, 0), (14, 6))),
@@ -84,7 +95,7 @@ class DrawSettings(Description):
 class LaneSettings(Description):
     """A lane of the race."""
 
-    model: str = DEFAULT_MODEL
+    model: Name = DEFAULT_MODEL
     sampler: SamplerName = "dpm++"
     steps: int = Field(default=10, ge=1, le=1000)
     guidance: float = Field(default=1.3, ge=0, le=15)
@@ -94,12 +105,12 @@ class CompareSettings(Description):
     """The Compare page: two axes with their values as they are typed, and the lanes of the race."""
 
     mode: Literal["grid", "race"] = "grid"
-    model: str = DEFAULT_MODEL
+    model: Name = DEFAULT_MODEL
     digits: str = Field(default="0-9", max_length=200)
     each: int = Field(default=4, ge=1, le=20, description="images of a cell whose digit is on an axis")
     seed: int = Field(default=2026, ge=0, lt=2**53)
-    rows: str = "steps"
-    columns: str = Field(default="guidance", description="empty: there is one column")
+    rows: Name = "steps"
+    columns: Name = Field(default="guidance", description="empty: there is one column")
     values: dict[str, str] = Field(default_factory=dict, description="by setting, where a person gave some")
     lanes: tuple[LaneSettings, ...] = Field(
         default=(LaneSettings(), LaneSettings(sampler="ddpm", steps=50),
@@ -111,7 +122,7 @@ class CompareSettings(Description):
 class ModelsSettings(Description):
     """The Models page."""
 
-    chosen: str = DEFAULT_MODEL
+    chosen: Name = DEFAULT_MODEL
     count: Literal[100, 300, 1000] = Field(default=1000, description="how many digits a model is scored on")
 
 
@@ -150,7 +161,7 @@ def load_settings() -> AppSettings:
     """
     path = settings_file()
     try:
-        return parse(AppSettings, path.read_bytes(), path.name)
+        return parse(AppSettings, read_short(path), path.name)
     except OSError:
         return AppSettings()
     except BadFile as error:

@@ -14,9 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ml.config import Description, ModelConfig, SampleSettings, TrainConfig, parse
+from ml.config import Description, ModelConfig, Name, SampleSettings, TrainConfig, parse
 from ml.errors import BadFile
-from ml.files import atomic
+from ml.files import MAX_TEXT, atomic
 from ml.models import build
 from ml.paths import COMMAND
 
@@ -30,15 +30,15 @@ class ModelHeader(Description):
     """What a model file says about itself."""
 
     version: Literal[1] = 1
-    name: str = "model"
+    name: Name = "model"
     model: ModelConfig
     defaults: SampleSettings = SampleSettings()
-    data: str = ""
-    teacher: str = Field(default="", description="the model that a few-step student was distilled from")
-    device: str = ""
-    steps: int = 0
-    images: int = 0
-    seconds: float = 0.0
+    data: Name = ""
+    teacher: Name = Field(default="", description="the model that a few-step student was distilled from")
+    device: Name = ""
+    steps: int = Field(default=0, ge=0, lt=2**53)
+    images: int = Field(default=0, ge=0, lt=2**53)
+    seconds: float = Field(default=0.0, ge=0)
 
 
 class StateHeader(Description):
@@ -46,14 +46,16 @@ class StateHeader(Description):
 
     version: Literal[1] = 1
     config: TrainConfig
-    step: int = Field(ge=0)
-    images: int = Field(ge=0)
+    step: int = Field(ge=0, lt=2**53)
+    images: int = Field(ge=0, lt=2**53)
     elapsed_s: float = Field(ge=0)
     smooth_loss: float | None = None
     scale: float | None = Field(default=None, description="the loss of knowing nothing, by which an explosion is told")
     since_row: tuple[float, ...] = Field(default=(), description="losses since the last row of the run's table")
-    slowed: int = Field(default=0, ge=0, description="times that it diverged and went on with a lower learning rate")
-    parts: int = Field(default=1, ge=1, description="that a batch is worked through in, to fit into memory")
+    slowed: int = Field(
+        default=0, ge=0, le=100, description="times that it diverged and went on with a lower learning rate"
+    )
+    parts: int = Field(default=1, ge=1, le=8192, description="that a batch is worked through in, to fit into memory")
     progress: float = Field(default=0.0, ge=0, description="share of the budget that is used up; 1 and more: all of it")
 
 
@@ -80,10 +82,19 @@ def load_model(path: Path) -> tuple[ModelHeader, dict[str, Tensor]]:
     """A model file's header and the weights of the network it describes; raises BadFile saying what is wrong."""
     text, tensors = _read(path)
     header = parse(ModelHeader, text, str(path))
-    with torch.device("meta"):  # takes no memory, whatever size a wrong description claims
-        expected = build(header.model).state_dict()
-    agree(expected, tensors, str(path))
+    agree(expected(header.model, str(path)), tensors, str(path))
     return header, tensors
+
+
+def expected(config: ModelConfig, source: str) -> dict[str, Tensor]:
+    """The weights of a network, without memory: whatever size a description claims. Raises BadFile."""
+    try:
+        with torch.device("meta"):
+            return build(config).state_dict()
+    except Exception as error:  # each network has its own sizes that cannot be, and open_clip's have theirs
+        raise BadFile(
+            f"{source} describes a network that cannot be built ({error}).", "Use a model from Noiseloom."
+        ) from error
 
 
 def load_header(path: Path) -> ModelHeader:
@@ -150,6 +161,8 @@ def _read(path: Path, weights: bool = True) -> tuple[str, dict[str, Tensor]]:
         text = (file.metadata() or {}).get(KEY)
         if text is None:
             raise BadFile(f"{path} was not written by Noiseloom: it has no description.", "Use a model from Noiseloom.")
+        if len(text) > MAX_TEXT:
+            raise BadFile(f"{path} describes itself in {len(text)} bytes; that is too much.", "Use another model.")
         return text, {name: file.get_tensor(name) for name in file.keys()} if weights else {}  # noqa: SIM118
 
 

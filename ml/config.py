@@ -17,6 +17,8 @@ NO_LABEL = -1
 MAX_IMAGES = 100_000
 MAX_PICTURE = 200_000  # characters of a PNG in base64
 MAX_BRANCHES = 20  # branches of branches
+MAX_PROBLEMS = 1000  # that are looked at one by one: to list a million takes minutes and gigabytes
+MAX_LABEL = 2**31
 
 ScheduleName = Literal["linear", "cosine", "sigmoid", "flow", "edm"]
 Prediction = Literal["eps", "x0", "v", "flow", "edm"]
@@ -32,6 +34,8 @@ CLIP_MODEL = "digit-clip"
 DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
 DRAWING = ("unet", "textbook", "shuffle")  # networks that are diffusion models
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
+Label = Annotated[int, Field(ge=-MAX_LABEL, lt=MAX_LABEL)]  # which of them there are, the model says
+Name = Annotated[str, Field(max_length=4096)]  # of data or of a model, or a path
 DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
 C = TypeVar("C", bound="Description")
 
@@ -41,7 +45,7 @@ class Description(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    def with_changes(self, **changes: object) -> Self:
+    def with_changes(self, /, **changes: object) -> Self:
         """A validated copy with some fields replaced; what nobody set stays unset."""
         return type(self).model_validate({**self.model_dump(exclude_unset=True), **changes})
 
@@ -51,6 +55,8 @@ def parse(kind: type[C], text: str | bytes, source: str) -> C:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
+        if error.error_count() > MAX_PROBLEMS:
+            raise BadFile(f"{source}: {error.error_count()} values are wrong.", "Use another file.") from error
         if any(_is_newer(problem) for problem in error.errors()):
             raise BadFile(f"{source} was written by a newer Noiseloom.", "Update Noiseloom to open it.") from error
         first = error.errors()[0]
@@ -80,7 +86,9 @@ class ModelConfig(Description):
     zero_snr: bool = Field(default=False, description="discrete: rescaled so that x_T is pure noise (Lin et al. 2024)")
     widths: tuple[int, ...] = Field(default=(32, 64), min_length=1, max_length=6)
     blocks: int = Field(default=1, ge=1, le=8, description="residual blocks per level")
-    attention: tuple[int, ...] = Field(default=(), description="resolutions (pixels after `patch`) with self-attention")
+    attention: tuple[int, ...] = Field(
+        default=(), max_length=16, description="resolutions (pixels after `patch`) with self-attention"
+    )
     patch: int = Field(default=1, ge=1, le=16, description="space-to-depth at the input; 2 turns 1x28x28 into 4x14x14")
     embedding: int = Field(default=128, ge=8, le=1024, description="width of the time-and-class embedding")
     vocabulary: int = Field(default=0, ge=0, le=100_000, description="words that a text tower knows")
@@ -122,9 +130,11 @@ class SampleSettings(Description):
     variance: Literal["posterior", "beta"] = Field(default="posterior", description="of DDPM's noise")
     clipping: Clipping = Field(default="none", description="of x0_hat: to [-1, 1], or by dynamic thresholding")
     guidance: float = Field(default=1.5, ge=0, le=15, description="w of eps_u + w (eps_c - eps_u); 1: off")
-    guidance_from: float = Field(default=0.0, ge=0, description="guide only while sigma/alpha is above this ...")
+    guidance_from: float = Field(
+        default=0.0, ge=0, le=1e6, description="guide only while sigma/alpha is above this ..."
+    )
     guidance_rescale: float = Field(default=0.0, ge=0, le=1, description="phi of Lin et al. 2024; 0: off")
-    guidance_to: float = Field(default=1e4, ge=0, description="... and below this (Kynkaanniemi et al. 2024)")
+    guidance_to: float = Field(default=1e4, ge=0, le=1e6, description="... and below this (Kynkaanniemi et al. 2024)")
     clip: str = Field(
         default="digit-clip", max_length=4096, description="digit-clip, ViT-B-32, or a file of its weights"
     )
@@ -148,7 +158,7 @@ class Corner(Description):
     """
 
     seed: int = Field(default=0, ge=0, lt=2**53)
-    label: int = Field(default=NO_LABEL, ge=NO_LABEL)
+    label: int = Field(default=NO_LABEL, ge=NO_LABEL, lt=MAX_LABEL)
     picture: str = Field(default="", max_length=MAX_PICTURE, description="a PNG in base64")
 
 
@@ -168,7 +178,7 @@ class SampleRequest(SampleSettings):
     version: Literal[1] = 1
     model: str = Field(default="digits", max_length=4096, description="name of a bundled or own model, or a path")
     model_hash: str = Field(default="", max_length=64, description="SHA-256 of the model file; filled in when sampled")
-    labels: tuple[int, ...] = Field(default=(NO_LABEL,), min_length=1, max_length=MAX_IMAGES)
+    labels: tuple[Label, ...] = Field(default=(NO_LABEL,), min_length=1, max_length=MAX_IMAGES)
     seed: int = Field(default=2026, ge=0, lt=2**53)
     seeds: tuple[Seed, ...] = Field(default=(), description="of each image, in place of seed, seed + 1, ...")
     prompt: str = Field(default="", max_length=500, description="what the person typed")
@@ -183,7 +193,7 @@ class SampleRequest(SampleSettings):
     weights: tuple[tuple[float, ...], ...] = Field(default=(), description="of the corners, for each image")
     mixing: Mixing = Field(default="slerp", description="of starting noises, on the sphere or straight through it")
     parent: "SampleRequest | None" = Field(default=None, description="what this is a branch of")
-    branch_at: int = Field(default=0, ge=0, description="the step of the parent that it goes on from")
+    branch_at: int = Field(default=0, ge=0, le=100_000, description="the step of the parent that it goes on from")
 
     @model_validator(mode="after")
     def _grown_right(self) -> Self:
@@ -240,10 +250,10 @@ class TrainConfig(Description):
 
     version: Literal[1] = 1
     name: str = Field(default="run", max_length=100)
-    note: str = Field(default="", description="one line on what this preset is for")
+    note: str = Field(default="", max_length=4096, description="one line on what this preset is for")
     model: ModelConfig = ModelConfig()
     defaults: SampleSettings = SampleSettings()
-    data: str = Field(default="mnist", description="one of ml.data.names()")
+    data: Name = Field(default="mnist", description="one of ml.data.names()")
     batch_size: int = Field(default=64, ge=1, le=8192)
     accumulate: int = Field(default=1, ge=1, le=1024, description="parts that a batch is worked through in, to fit")
     steps: int | None = Field(default=None, ge=1, le=100_000_000)
@@ -254,26 +264,34 @@ class TrainConfig(Description):
     lr_schedule: Literal["onecycle", "cosine", "linear", "constant"] = "onecycle"
     warmup: float = Field(default=0.05, ge=0, lt=1, description="fraction of the run spent warming up")
     weight_decay: float = Field(default=0.0, ge=0, le=1)
-    grad_clip: float = Field(default=1.0, ge=0, description="0: no clipping")
-    ema_gamma: float = Field(default=5.0, ge=0, description="power-law EMA (Karras et al. 2024): grows as it runs")
+    grad_clip: float = Field(default=1.0, ge=0, le=1e9, description="0: no clipping")
+    ema_gamma: float = Field(
+        default=5.0, ge=0, le=1e4, description="power-law EMA (Karras et al. 2024): grows as it runs"
+    )
     label_dropout: float = Field(default=0.1, ge=0, le=1)
     loss: Literal["mse", "huber"] = "mse"
-    kl_weight: float = Field(default=1e-4, ge=0, description="autoencoder: of the KL term beside the squared error")
-    codec_from: str = Field(default="", description="the autoencoder's model, for diffusion in its latent")
-    reader_from: str = Field(default="", description="the CLIP's model, for diffusion that is told in words")
-    teacher_from: str = Field(default="", description="the diffusion model that a few-step student is distilled from")
+    kl_weight: float = Field(
+        default=1e-4, ge=0, le=1e6, description="autoencoder: of the KL term beside the squared error"
+    )
+    codec_from: Name = Field(default="", description="the autoencoder's model, for diffusion in its latent")
+    reader_from: Name = Field(default="", description="the CLIP's model, for diffusion that is told in words")
+    teacher_from: Name = Field(default="", description="the diffusion model that a few-step student is distilled from")
     teacher_guidance: float = Field(default=0.0, ge=0, le=15, description="w the teacher is guided by; 0: its own")
-    estimates_from: str = Field(default="", description="the diffusion model whose estimates a CLIP learns to read too")
+    estimates_from: Name = Field(
+        default="", description="the diffusion model whose estimates a CLIP learns to read too"
+    )
     weighting: Literal["none", "min-snr"] = "none"
-    time_mean: float = Field(default=0.0, description="flow: logit-normal times, mean of log(sigma/alpha) ...")
-    time_std: float = Field(default=1.0, gt=0, description="... and its standard deviation ...")
+    time_mean: float = Field(
+        default=0.0, ge=-100, le=100, description="flow: logit-normal times, mean of log(sigma/alpha) ..."
+    )
+    time_std: float = Field(default=1.0, gt=0, le=100, description="... and its standard deviation ...")
     time_uniform: float = Field(default=0.0, ge=0, le=1, description="... save this share, drawn uniformly up to t = 1")
     augment: bool = Field(default=False, description="judge only: small shifts, rotations and scalings")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     file_precision: Literal["fp32", "fp16"] = Field(default="fp32", description="of the weights in the model's file")
     seed: int = Field(default=0, ge=0, lt=2**53)
-    preview_every_s: float = Field(default=5.0, gt=0)
-    save_every_s: float = Field(default=60.0, gt=0)
+    preview_every_s: float = Field(default=5.0, gt=0, le=1e7)
+    save_every_s: float = Field(default=60.0, gt=0, le=1e7)
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

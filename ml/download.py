@@ -1,12 +1,14 @@
-"""Downloading one file and checking its sum: progress, time-outs, several tries, resuming, nothing half-written."""
+"""Downloading one file by HTTPS and checking its sum: time-outs, several tries, resuming, nothing half-written."""
 
 import hashlib
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
 
 from ml.errors import CannotWrite, DataUnavailable
 from ml.events import Progress
@@ -16,6 +18,22 @@ ANOTHER_WAY = "Choose a folder that has it, or take the synthetic digits."
 CHUNK = 2**16
 TRIES = 3
 SHA256_DIGITS = 64
+LEAST_RATE = 1000  # bytes per second, below which a server is given up however often it sends something
+HERE = ("127.0.0.1", "::1", "localhost")  # where no certificate can be had, and nothing leaves the machine
+
+
+class _SafeRedirects(urllib.request.HTTPRedirectHandler):
+    """Goes on elsewhere only where that is as safe."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> urllib.request.Request | None:
+        try:
+            _check_address(newurl)
+        except _BrokenError:
+            fp.close()
+            raise
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 class _BrokenError(Exception):
@@ -39,7 +57,8 @@ def fetch(
     """Download the file `path` from the first of `urls` that gives it, yielding Progress in bytes.
 
     What has arrived waits in `<path>.part` and is gone on with, now or at the next start; `path` itself appears once it
-    is whole and has that MD5 or SHA-256, or with no `checksum` the SHA-256 that the server itself names, if any.
+    is whole and has that MD5 or SHA-256, or with no `checksum` the SHA-256 that the server itself names.
+    Only https is spoken, and certificates are checked, but with this machine itself.
     Raises DataUnavailable with every reason, or CannotWrite.
     """
     make_folder(path.parent)
@@ -49,6 +68,7 @@ def fetch(
         time.sleep(pause_s * attempt)
         for url in list(left):
             try:
+                _check_address(url)
                 expected = checksum or _promised(url, timeout_s)
                 yield from _transfer(url, part, limit, timeout_s)
                 _verify(part, expected)
@@ -75,7 +95,7 @@ def _transfer(url: str, part: Path, limit: int, timeout_s: float) -> Iterator[Pr
         total = done + (response.length or 0)
         try:
             with part.open("ab" if done else "wb") as file:
-                for chunk in _chunks(response):
+                for chunk in _chunks(response, timeout_s):
                     done += len(chunk)
                     if max(done, total) > limit:
                         break
@@ -98,7 +118,8 @@ def _open(url: str, part: Path, start: int, timeout_s: float) -> HTTPResponse:
     if start:
         headers["Range"] = f"bytes={start}-"
     try:
-        return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout_s)
+        opener = urllib.request.build_opener(_SafeRedirects)
+        return opener.open(urllib.request.Request(url, headers=headers), timeout=timeout_s)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:  # what is there is not a beginning of this file
@@ -111,21 +132,31 @@ def _open(url: str, part: Path, start: int, timeout_s: float) -> HTTPResponse:
         raise _BrokenError(_reason(error)) from error
 
 
-def _chunks(response: HTTPResponse) -> Iterator[bytes]:
+def _check_address(url: str) -> None:
+    address = urlsplit(url)
+    if address.scheme != "https" and not (address.scheme == "http" and address.hostname in HERE):
+        raise _BrokenError(f"{address.scheme or 'nothing'}:// is not safe", final=True)
+
+
+def _chunks(response: HTTPResponse, timeout_s: float) -> Iterator[bytes]:
     """The rest of an answer; network errors become _BrokenError, so that an OSError outside is about the file."""
+    began, arrived = time.monotonic(), 0
     while True:
+        if (waited := time.monotonic() - began) > timeout_s:
+            if arrived < LEAST_RATE * waited:
+                raise _BrokenError("the server sends next to nothing")
+            began, arrived = time.monotonic(), 0
         try:
             chunk = response.read1(CHUNK)
         except (OSError, HTTPException) as error:
             raise _BrokenError(_reason(error)) from error
         if not chunk:
             return
+        arrived += len(chunk)
         yield chunk
 
 
 def _verify(part: Path, expected: str) -> None:
-    if not expected:
-        return
     with part.open("rb") as file:
         kind = hashlib.sha256 if len(expected) == SHA256_DIGITS else lambda: hashlib.md5(usedforsecurity=False)
         found = hashlib.file_digest(file, kind).hexdigest()
@@ -135,7 +166,7 @@ def _verify(part: Path, expected: str) -> None:
 
 
 def _promised(url: str, timeout_s: float) -> str:
-    """The SHA-256 that a server of the Hugging Face kind gives as the file's tag; empty where it gives none."""
+    """The SHA-256 that a server of the Hugging Face kind gives as the file's tag."""
     request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "noiseloom"})
     opener = urllib.request.OpenerDirector()  # follows no redirection, whose answer lacks what the first one says
     for handler in (urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
@@ -146,7 +177,9 @@ def _promised(url: str, timeout_s: float) -> str:
     except (OSError, HTTPException) as error:
         raise _BrokenError(_reason(error)) from error
     tag = (headers.get("X-Linked-Etag") or "").strip('"').lower()
-    return tag if len(tag) == SHA256_DIGITS and set(tag) <= set("0123456789abcdef") else ""
+    if len(tag) != SHA256_DIGITS or not set(tag) <= set("0123456789abcdef"):
+        raise _BrokenError("the server names no checksum, so that the file could be any", final=True)
+    return tag
 
 
 def _reason(error: OSError | HTTPException) -> str:

@@ -13,6 +13,7 @@ from PIL import Image
 from ml.config import NO_LABEL, Corner, SampleRequest, SampleSettings
 from ml.errors import BadRequest
 from ml.events import Pixels
+from ml.stamp import BOMBS, opened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,11 +37,11 @@ def pixels_of(text: str, channels: int, side: int) -> Pixels:
     """The image of `to_text`, (side, side) or (side, side, 3); raises BadRequest for anything else."""
     wrong = BadRequest("The drawing in the request cannot be read.", f"Give a PNG of {side} x {side} pixels.")
     try:
-        with Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=("PNG",)) as image:
+        with opened(io.BytesIO(base64.b64decode(text, validate=True)), ("PNG",)) as image:
             if image.size != (side, side) or side > MAX_SIDE:
                 raise wrong
             return np.array(image.convert("L" if channels == 1 else "RGB"))
-    except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (binascii.Error, OSError, ValueError, SyntaxError, *BOMBS) as error:
         raise wrong from error
 
 

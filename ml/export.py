@@ -17,7 +17,17 @@ from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
 from ml.files import atomic, atomic_folder
-from ml.films import FILMS, IMAGE_DESCRIPTION, MAX_SIDE, last_of_mp4, mp4_text, text_chunk, times_of, write_film
+from ml.films import (
+    FILMS,
+    IMAGE_DESCRIPTION,
+    MAX_FILM_PIXELS,
+    MAX_SIDE,
+    last_of_mp4,
+    mp4_text,
+    text_chunk,
+    times_of,
+    write_film,
+)
 from ml.images import grid
 from ml.sheets import sheet, size_of, svg, svg_images, svg_text
 from ml.stamp import (
@@ -184,8 +194,12 @@ def read_pixels(path: Path | str) -> Pixels:
             case ".mp4":
                 return last_of_mp4(path)
         with opened(path, _PICTURES) as image:
-            image.seek(getattr(image, "n_frames", 1) - 1)
-            return np.array(image.convert("RGB" if image.mode in ("RGB", "RGBA", "P") else "L"))
+            count = getattr(image, "n_frames", 1)
+            if count * image.width * image.height > MAX_FILM_PIXELS:
+                raise MemoryError(f"{count} pictures")
+            image.seek(count - 1)
+            mode = "RGB" if image.mode in ("RGB", "RGBA", "P") else "L"
+            return np.array(image if image.mode == mode else image.convert(mode))
 
 
 def read_arrays(path: Path | str) -> tuple[Pixels, tuple[int, ...]]:

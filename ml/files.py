@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from ml.errors import CannotWrite
+from ml.errors import BadFile, CannotWrite
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -27,6 +27,9 @@ _REASONS = {
     errno.EMFILE: "this program has too many files open",
     errno.ENFILE: "this machine has too many files open",
 }
+MAX_TEXT = (
+    1_500_000  # bytes of settings, a configuration, a card; a list of as many mistakes takes a hundred times that
+)
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{12}(\.\w+)?")
 
 
@@ -112,6 +115,22 @@ def copy_into(file: Path, folder: Path) -> None:
     if file != target and os.path.isfile(file):
         with atomic(target) as temporary:
             shutil.copyfile(file, temporary)
+
+
+def regular(path: Path) -> None:
+    """Raises BadFile for what is there and no file: a folder, or a pipe or device, which could be read for ever."""
+    if path.exists() and not path.is_file():
+        raise BadFile(f"{path} is no file.", "Choose another one.")
+
+
+def read_short(path: Path, most: int = MAX_TEXT) -> bytes:
+    """What is in a file of words; raises OSError, and BadFile for one of more bytes than `most`, or no file."""
+    regular(path)
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise BadFile(f"{path.name} is larger than any file of its kind.", "Choose another file.")
+    return content
 
 
 def free_name(path: Path | str) -> Path:

@@ -24,7 +24,8 @@ PictureOf = Callable[[int], Pixels]  # makes a picture when it is its turn: a lo
 FILMS = (".gif", ".webp", ".apng", ".mp4")
 MAX_SIDE = {".gif": 65_535, ".webp": 16_383, ".mp4": 4096}  # what the formats, or their usual players, can hold
 IMAGE_DESCRIPTION = 0x010E  # the EXIF tag
-MAX_FILM_PIXELS = 100_000_000_000  # of all pictures of a film, read
+MAX_FILM_PIXELS = 4_000_000_000  # of all pictures of a film, read: some seconds of decoding
+_DECODERS = ("h264", "mpeg4")  # of ours, and none of the hundreds that FFmpeg has beside
 LEAST_MS = 20  # between two pictures of an MP4
 _H264 = ("libx264", "libopenh264", "h264_videotoolbox")
 _QUALITY = {"libx264": {"crf": "14", "preset": "fast", "profile": "main"}}
@@ -144,6 +145,8 @@ def last_of_mp4(path: Path) -> Pixels:
         size = container.streams.video[0]
         if size.width * size.height > MAX_PIXELS:
             raise MemoryError(f"{size.width} x {size.height}")
+        if size.codec_context.codec.name not in _DECODERS:
+            raise ValueError(f"{size.codec_context.codec.name} in it")
         left = MAX_FILM_PIXELS
         for frame in container.decode(video=0):
             left -= frame.width * frame.height

@@ -2,6 +2,8 @@
 
 from ml.config import ModelConfig, TrainConfig
 from ml.data import Dataset, Form
+from ml.device import pick
+from ml.memory import check_training
 from ml.settings import checked
 
 
@@ -15,7 +17,7 @@ def fitted(config: TrainConfig, dataset: Dataset) -> TrainConfig:
     """The configuration with the data's image size, channels and classes where it names none itself.
 
     A single class tells a model nothing, so it is trained without labels. Attention stays at the levels of the network
-    that it was at. Raises BadRequest.
+    that it was at. Raises BadRequest, also for more than memory can hold.
     """
     classes = len(dataset.classes)
     _, channels, side, _ = dataset.images.shape
@@ -25,7 +27,9 @@ def fitted(config: TrainConfig, dataset: Dataset) -> TrainConfig:
     if side != config.model.image_size:
         levels = zip(_resolutions(config.model, config.model.image_size), _resolutions(config.model, side), strict=True)
         model["attention"] = [after for before, after in levels if before in config.model.attention]
-    return checked(TrainConfig, config.model_dump() | {"model": model, "data": dataset.name})
+    whole = checked(TrainConfig, config.model_dump() | {"model": model, "data": dataset.name})
+    check_training(whole, pick().torch_device)
+    return whole
 
 
 def _resolutions(model: ModelConfig, side: int) -> list[int]:

@@ -1,6 +1,7 @@
 """Weights that were not written by Noiseloom: read as plain tensors, and matched with the networks it can build."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ml import library, presets
-from ml.checkpoint import shape_of
+from ml import library, presets, torch_file
+from ml.checkpoint import expected, shape_of
 from ml.config import ModelConfig, SampleSettings
 from ml.errors import BadFile
-from ml.models import build
+from ml.files import regular
 
 PICKLES = (".pt", ".pth", ".ckpt", ".bin")  # PyTorch's own files
 NESTED = ("ema", "model_ema", "state_dict", "model_state_dict", "model", "weights")  # where others keep the weights
@@ -31,11 +32,9 @@ class Kind:
 
 def plain_tensors(path: Path) -> dict[str, Tensor]:
     """The named tensors of a file, and nothing else of it: no code in it is run. Raises BadFile."""
+    regular(path)
     try:
-        if path.suffix.lower() in PICKLES:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        else:
-            content = load_file(path)
+        content = torch_file.load(path) if path.suffix.lower() in PICKLES else load_file(path)
     except (OSError, SafetensorError) as error:
         raise BadFile(f"{path.name} cannot be read ({error}).", "Choose another file.") from error
     except Exception as error:  # a wrong or hostile file fails in as many ways as there are bytes in it
@@ -52,15 +51,15 @@ def plain_tensors(path: Path) -> dict[str, Tensor]:
 def fitting(tensors: dict[str, Tensor], source: str) -> list[Kind]:
     """The networks that have just these tensors; raises BadFile saying what was found and what the nearest expects."""
     found = {name: shape_of(tensor) for name, tensor in tensors.items()}
-    expected = {kind: _expected(kind.model) for kind in kinds()}
-    fits = [kind for kind, forms in expected.items() if forms == found]
+    forms = {kind: _expected(kind.model) for kind in kinds()}
+    fits = [kind for kind, theirs in forms.items() if theirs == found]
     if fits:
         return fits
     nearest = max(
-        expected,
-        key=lambda kind: (len(expected[kind].items() & found.items()), -abs(len(expected[kind]) - len(found))),
+        forms,
+        key=lambda kind: (len(forms[kind].items() & found.items()), -abs(len(forms[kind]) - len(found))),
     )
-    wanted = expected[nearest]
+    wanted = forms[nearest]
     name = next((name for name in wanted if found.get(name) != wanted[name]), "")
     expects = f"{name} {wanted[name]}, found {found.get(name, 'nothing of that name')}" if name else "nothing more"
     raise BadFile(
@@ -83,9 +82,9 @@ def kinds() -> list[Kind]:
     return list(different.values())
 
 
+@cache  # to build them all takes seconds
 def _expected(config: ModelConfig) -> dict[str, str]:
-    with torch.device("meta"):  # takes no memory
-        return {name: shape_of(tensor) for name, tensor in build(config).state_dict().items()}
+    return {name: shape_of(tensor) for name, tensor in expected(config, "a model").items()}
 
 
 def _named(content: Any) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from ml import paths
 from ml.checkpoint import MODEL_FILE, SNAPSHOTS, ModelHeader, count_parameters, load_header
 from ml.config import Description, SampleRequest, for_route, parse
 from ml.errors import BadFile, BadRequest
+from ml.files import read_short
 
 
 class Scores(Description):
@@ -93,7 +94,7 @@ def card(path: Path) -> ModelCard | None:
     try:
         header = load_header(path)
         parameters, size = count_parameters(path), path.stat().st_size
-        extra = parse(Scores, sidecar.read_bytes(), str(sidecar)) if sidecar.is_file() else Scores()
+        extra = parse(Scores, read_short(sidecar), str(sidecar)) if sidecar.is_file() else Scores()
     except (BadFile, OSError):
         return None
     bundled = path.parent == bundled_folder()

@@ -1,19 +1,18 @@
 """OpenAI's CLIP ViT-B/32 (Radford et al. 2021) through open_clip: its network, its tokenizer, how it sees an image."""
 
 import os
-import pickle
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ml import download, paths
-from ml.checkpoint import fit
+from ml import download, paths, torch_file
+from ml.checkpoint import agree
 from ml.errors import BadFile
 from ml.events import Progress
 from ml.vision import CLIP, open_clip
@@ -70,9 +69,17 @@ def obtain() -> Iterator[Progress]:
 
 def load(path: Path) -> OpenAIClip:
     """The network with the weights of a file: safetensors, or a plain state dict of torch's; raises BadFile."""
+    weights = _weights(path)
+    agree(_expected(), weights, str(path))  # before 600 MB are made for them
     clip = OpenAIClip()
-    fit(clip.clip, _weights(path), str(path))
+    clip.clip.load_state_dict(weights)
     return clip.eval().requires_grad_(False)
+
+
+@cache
+def _expected() -> dict[str, Tensor]:
+    with torch.device("meta"):
+        return OpenAIClip().clip.state_dict()
 
 
 def _weights(path: Path) -> dict[str, Tensor]:
@@ -82,9 +89,9 @@ def _weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)  # never runs what is in the file
-    except (SafetensorError, OSError, ValueError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        raise BadFile(f"{path} is damaged, or more than weights ({str(error).splitlines()[0]}).", advice) from error
+        found = torch_file.load(path)  # never runs what is in the file
+    except Exception as error:  # a wrong or hostile file fails in as many ways as there are bytes in it
+        raise BadFile(f"{path} is damaged, or more than weights ({str(error)[:100]}).", advice) from error
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         raise BadFile(f"{path} holds no weights.", advice)

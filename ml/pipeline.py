@@ -15,6 +15,7 @@ from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
 from ml.images import to_uint8
 from ml.loaded_model import LoadedModel, load
+from ml.memory import check_sampling
 from ml.models.autoencoder import LatentModel
 from ml.samplers import DenoiseStep, network_calls
 from ml.trajectory import BATCH, check, grid_for, is_steered, matcher_of, steps
@@ -62,6 +63,7 @@ def sample_with(
 ) -> Iterator[SampleEvent]:
     """`sample` with a model at hand."""
     check(request, model.config)
+    check_sampling(request, model.config, model.device, BATCH, frames)
     started = time.perf_counter()
     images: list[np.ndarray] = []
     grid = grid_for(model, request)

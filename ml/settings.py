@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ml import presets
 from ml.config import Description, TrainConfig, parse
 from ml.errors import BadFile, BadRequest
+from ml.files import read_short
 
 BUDGETS = ("steps", "epochs", "minutes")
 D = TypeVar("D", bound=Description)
@@ -70,7 +71,7 @@ def assignment(text: str) -> tuple[str, Any]:
 def read_config(path: Path) -> TrainConfig:
     """A training configuration from a JSON file; raises BadFile."""
     try:
-        return parse(TrainConfig, path.read_bytes(), str(path))
+        return parse(TrainConfig, read_short(path), str(path))
     except OSError as error:
         raise BadFile(f"Cannot read {path}: {error.strerror or error}.", "Check the path.") from error
 

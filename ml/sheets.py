@@ -28,7 +28,7 @@ TITLE, WORDS = 20, 12  # sizes of type
 LINE = 16
 INK, MUTED, PAPER = "#16181d", "#5b6270", "#ffffff"
 MAX_SVG_IMAGES = 10_000
-MAX_SVG_BYTES = 100_000_000
+MAX_SVG_BYTES = 40_000_000
 _SVG = "http://www.w3.org/2000/svg"
 _DATA = "data:image/png;base64,"
 
@@ -222,7 +222,9 @@ def _read(path: Path) -> _Reader:
         raise MemoryError(path.name)
     reader = _Reader()
     parser = ElementTree.XMLParser(target=reader)
-    parser.feed(path.read_bytes())
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            parser.feed(part)
     parser.close()
     return reader
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ml.events import Preview
 from ml.files import atomic, make_folder
+from ml.stamp import BOMBS, opened
 
 FOLDER = "previews"
 MOST = 128  # pictures of a run; beyond it every other one goes
@@ -34,12 +35,12 @@ def remembered(run: Path, labels: tuple[int, ...], side: int) -> list[Preview]:
     found: list[Preview] = []
     for file in _files(run):
         try:
-            with Image.open(file, formats=("PNG",)) as image:
+            with opened(file, ("PNG",)) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS or width != side * len(labels) or height % side:
                     continue
                 rows = np.array(image.convert("L" if image.mode == "L" else "RGB"))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except (OSError, ValueError, SyntaxError, *BOMBS):
             continue
         film = rows.reshape(-1, side, len(labels), side, *rows.shape[2:]).swapaxes(1, 2)
         found.append(Preview(int(file.stem), film[-1].copy(), labels, film))

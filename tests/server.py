@@ -20,6 +20,9 @@ class Site:
     stalls: bool = False  # the connection stays open but silent
     ranges: bool = True
     requests: list[str | None] = field(default_factory=list)
+    drip: float = 0.0  # seconds between single bytes
+    lie: int = 0  # bytes that it announces beside those that there are
+    redirect: str = ""  # where it sends everyone
     tags: dict[str, str] = field(default_factory=dict)  # the checksum that it names for a file, beside a redirection
 
 
@@ -40,6 +43,11 @@ def serving() -> Iterator[Site]:
         def do_GET(self) -> None:
             asked = self.headers.get("Range")
             state.requests.append(asked)
+            if state.redirect:
+                self.send_response(302)
+                self.send_header("Location", state.redirect)
+                self.end_headers()
+                return
             content = state.files.get(self.path[1:])
             if content is None:
                 self.send_error(404)
@@ -49,8 +57,13 @@ def serving() -> Iterator[Site]:
                 self.send_error(416)
                 return
             self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(content) - start))
+            self.send_header("Content-Length", str(len(content) - start + state.lie))
             self.end_headers()
+            while state.drip and not over.is_set():
+                self.wfile.write(content[start : start + 1])
+                self.wfile.flush()
+                start += 1
+                over.wait(state.drip)
             stop = state.break_after.pop(0) if state.break_after else len(content)
             self.wfile.write(content[start : start + stop])
             self.wfile.flush()

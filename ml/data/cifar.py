@@ -7,6 +7,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -28,6 +29,7 @@ FILES: dict[Split, tuple[str, ...]] = {
 SIDE = 32
 RECORD = 1 + 3 * SIDE * SIDE  # the class, then the red, green and blue pixels
 MAX_FILE = 10_000 * RECORD
+MAX_WORDS = 2**16
 MAX_UNPACKED = 2**28  # the real archive unpacks to 184 MB
 
 
@@ -75,7 +77,10 @@ def _from_archive(path: Path, files: Sequence[str]) -> Iterator[tuple[str, bytes
     """The files in memory, in the archive's order: it is never extracted, so nothing in it can be written anywhere."""
     wanted = {f"{FOLDER}/{name}": name for name in files}
     try:
-        with gzip.open(path) as unpacked, tarfile.open(fileobj=_Limited(unpacked), mode="r|") as archive:
+        with (
+            gzip.open(path) as unpacked,
+            tarfile.open(fileobj=_Limited(unpacked), mode="r|", tarinfo=_Header) as archive,
+        ):
             for member in archive:
                 if member.isreg() and member.name in wanted and member.size <= MAX_FILE:
                     content = archive.extractfile(member)
@@ -88,6 +93,17 @@ def _from_archive(path: Path, files: Sequence[str]) -> Iterator[tuple[str, bytes
     except OSError as error:
         raise unreadable(path, error) from error
     raise damaged(path, f"{' and '.join(wanted)} expected in it, of at most {MAX_FILE} bytes, not found")
+
+
+class _Header(tarfile.TarInfo):
+    """An entry of the archive; long names and comments, which are read into memory whole, stay short."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        entry = super().frombuf(buf, encoding, errors)
+        if entry.size > MAX_WORDS and entry.type not in tarfile.REGULAR_TYPES:
+            raise tarfile.ReadError(f"an entry with {entry.size} bytes beside its content")
+        return entry
 
 
 class _Limited(io.RawIOBase):

@@ -21,7 +21,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # and none of Pillow's 
 SIDES = (16, 128)  # that images of a folder may have of their own
 SIDE = 32  # of images that have no side of their own in common
 LOOKED_AT = 100  # images, to find out whether they have
-MAX_PIXELS = 2**26  # of one image: 200 MB while it is read
+MAX_PIXELS = 2**25  # of one image: a photograph, which is decoded at a fraction of its size
+MAX_DECODED = 12_500_000  # of what is decoded: 50 to 150 MB while it is read
 EVERY = 50  # images per Progress
 HELD_OUT = 10  # one image of so many is for testing
 
@@ -140,6 +141,9 @@ def _pixels(path: Path, side: int, mode: str) -> Pixels | None:
     try:
         with _opened(path) as image:
             image.draft(None, (2 * side, 2 * side))  # a JPEG is decoded at a fraction of its size, and so quickly
+            if image.width * image.height > MAX_DECODED:
+                return None
+            image = _coarse(image, 8 * side)
             upright = ImageOps.exif_transpose(image)
             return np.asarray(ImageOps.fit(_flat(upright, mode), (side, side), Image.Resampling.BICUBIC))
     except Exception:  # on a damaged file Pillow raises almost anything; one bad file must not cost all the others
@@ -166,10 +170,31 @@ def _opened(path: Path) -> Image.Image:
     return image
 
 
+def _cut(values: np.ndarray) -> Pixels:
+    """Of 16 bits the upper eight, without a copy of a large image for each step."""
+    np.clip(values, 0, 65535, out=values)
+    values //= 257
+    return values.astype(np.uint8)
+
+
+def _coarse(image: Image.Image, least: int) -> Image.Image:
+    """A large image at a fraction of its size, no side shorter than `least`: what comes after copies it often."""
+    factor = min(image.size) // least
+    if factor < 2 or image.mode.startswith("I"):
+        return image
+    exif = image.getexif().tobytes()
+    if image.has_transparency_data:
+        coarse = image.convert("RGBA").convert("RGBa").reduce(factor).convert("RGBA")
+    else:
+        coarse = image.convert("RGB").reduce(factor)
+    coarse.info["exif"] = exif
+    return coarse
+
+
 def _flat(image: Image.Image, mode: str) -> Image.Image:
     """An image in mode "L" or "RGB": 16 bits cut to 8, what is transparent on white."""
     if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+        image = Image.fromarray(_cut(np.array(image)))
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     return image.convert(mode)

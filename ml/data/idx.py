@@ -18,7 +18,8 @@ from ml.data.dataset import Dataset, Form, Loading, Split, damaged, shaped, unre
 from ml.errors import DataUnavailable
 from ml.events import Progress
 
-MAX_BYTES = 2**28  # of one file in memory; MNIST's largest has 47 MB
+MAX_BYTES = 2**26  # of one file in memory; MNIST's largest has 47 MB
+PIECE = 2**20  # bytes read at a time: what a header claims is not made room for before it is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ class IdxSet:
         image_path, label_path = (_present(folder, name) or folder / name for name in files)
         images = read_idx(image_path, 3)
         yield Progress(f"Reading {self.title}", 1, 2)
-        labels = read_idx(label_path, 1).long()
+        labels = read_idx(label_path, 1)
         self._check(images, labels, image_path, label_path)
         yield Progress(f"Reading {self.title}", 2, 2)
-        return (yield from shaped(Dataset(self.name, images.unsqueeze(1), labels, self.classes), form))
+        return (yield from shaped(Dataset(self.name, images.unsqueeze(1), labels.long(), self.classes), form))
 
     def at_hand(self, root: Path | None, split: Split = "test") -> bool:
         """Whether that split is on this machine, in `root` or in one of the usual places."""
@@ -154,7 +155,9 @@ def _parse_idx(file: IO[bytes], path: Path, dimensions: int) -> Tensor:
     size = math.prod(shape)
     if not 0 < size <= MAX_BYTES:
         raise damaged(path, f"between 1 and {MAX_BYTES} bytes of data expected, {size} announced")
-    data = bytearray(file.read(size + 1))
+    data = bytearray()
+    while len(data) <= size and (part := file.read(min(PIECE, size + 1 - len(data)))):
+        data += part
     if len(data) != size:
         found = f"{len(data)} found" if len(data) < size else "more found"
         raise damaged(path, f"{size} bytes after the header expected, {found}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from desktop_app import bill
 from desktop_app.package import parts
 from ml.export import read_request
 
@@ -68,6 +69,7 @@ def test_it_is_no_larger_than_promised(program: Path) -> None:
 def test_what_comes_with_it_is_there(program: Path) -> None:
     folder = program.parent
     assert "torch" in (folder / "licences" / "CONTENTS.txt").read_text()
+    assert {"torch", "numpy", "pillow"} <= set(bill.names(folder / "licences" / bill.FILE))
     for package in ("torch", "numpy", "pillow", "noiseloom"):
         assert any((folder / "licences" / package).rglob("*")), package
     for name in ("applications/noiseloom.desktop", "metainfo/noiseloom.metainfo.xml"):

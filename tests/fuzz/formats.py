@@ -1,0 +1,291 @@
+"""Every file that the program opens: valid ones to begin from, and how it opens them."""
+
+import gzip
+import io
+import json
+import struct
+import tarfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from PIL import Image
+
+from desktop_app import lessons, settings
+from ml import comparison_file, data, drawn_image, export, foreign, library, openai_clip, time_machine
+from ml.axes import Axis
+from ml.cells import Cell
+from ml.checkpoint import load_model, load_state, load_state_header
+from ml.config import SampleRequest
+from ml.data import cifar
+from ml.films import text_chunk
+from ml.settings import read_config
+from tests.fuzz.mutations import png_repaired
+
+CORPUS = Path(__file__).parents[1] / "corpus" / "v1"
+STAMP = "noiseloom"
+
+
+def _as_it_is(content: bytes) -> bytes:
+    return content
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file: what is mutated, what is made of that, where it lies in its folder, and what opens it."""
+
+    name: str
+    seeds: Callable[[], Sequence[bytes]]
+    file: str
+    open: Callable[[Path], object]
+    wrap: Callable[[bytes], bytes] = _as_it_is
+    moves: bool = False  # the file may be put aside
+
+    def place(self, folder: Path, content: bytes) -> Path:
+        """Write the file into its folder."""
+        path = folder / self.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+
+def _old(*names: str) -> Callable[[], list[bytes]]:
+    return cache(lambda: [(CORPUS / name).read_bytes() for name in names])
+
+
+# ---- models
+
+
+def _header(*names: str) -> Callable[[], list[bytes]]:
+    """The descriptions of model files."""
+
+    def read() -> list[bytes]:
+        found = []
+        for name in names:
+            content = (CORPUS / name).read_bytes()
+            (length,) = struct.unpack("<Q", content[:8])
+            found.append(json.loads(content[8 : 8 + length])["__metadata__"][STAMP].encode())
+        return found
+
+    return cache(read)
+
+
+def _described(name: str) -> Callable[[bytes], bytes]:
+    """A model file with that description in it."""
+
+    def wrap(text: bytes) -> bytes:
+        content = (CORPUS / name).read_bytes()
+        (length,) = struct.unpack("<Q", content[:8])
+        header = json.loads(content[8 : 8 + length])
+        header["__metadata__"][STAMP] = text.decode("utf-8", "replace")
+        changed = json.dumps(header).encode()
+        return struct.pack("<Q", len(changed)) + changed + content[8 + length :]
+
+    return wrap
+
+
+def _open_model(path: Path) -> None:
+    library.card(path)
+    load_model(path)
+
+
+def _open_state(path: Path) -> None:
+    load_state_header(path)
+    load_state(path)
+
+
+def _open_weights(path: Path) -> None:
+    foreign.fitting(foreign.plain_tensors(path), path.name)
+
+
+@cache
+def _torch_files() -> list[bytes]:
+    found = []
+    weights = {"conv.weight": torch.zeros(4, 2, 3, 3), "conv.bias": torch.ones(4).half(), "n": torch.arange(3)}
+    for content in (weights, {"state_dict": weights, "epoch": 3}, torch.nn.Linear(3, 2).state_dict()):
+        for new in (True, False):
+            buffer = io.BytesIO()
+            torch.save(content, buffer, _use_new_zipfile_serialization=new)
+            found.append(buffer.getvalue())
+    return found
+
+
+# ---- pictures
+
+
+def _open_export(path: Path) -> None:
+    export.read_pixels(path)
+    stamp = export.read_stamp(path)
+    drawn_image.pixels_of(stamp.request.source, 1, 28)
+    if stamp.comparison:
+        comparison_file.axes_of(stamp.comparison)
+        comparison_file.requests_of(stamp)
+
+
+@cache
+def _figure() -> list[bytes]:
+    request = SampleRequest(labels=(3,), model="digits")
+    cells = [Cell(k, 0, request.with_changes(steps=k + 1), np.zeros((1, 28, 28), np.uint8), 0.1, 1.0) for k in range(2)]
+    with TemporaryDirectory() as folder:
+        comparison_file.save(Path(folder) / "x.png", Axis("steps", (1, 2)), None, cells)
+        return [(Path(folder) / "x.png").read_bytes()]
+
+
+def _figure_text() -> list[bytes]:
+    with Image.open(io.BytesIO(_figure()[0])) as image:
+        return [str(image.info[STAMP]).encode()]
+
+
+def _in_a_figure(text: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (30, 30)).save(buffer, "PNG", pnginfo=text_chunk(text.decode("latin-1")))
+    return buffer.getvalue()
+
+
+@cache
+def _arrays() -> list[bytes]:
+    found = []
+    for array in (np.zeros((2, 28, 28), np.uint8), np.array("{}"), np.arange(4)):
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        found.append(buffer.getvalue())
+    return found
+
+
+def _in_an_npz(array: bytes) -> bytes:
+    import zipfile
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("images", "labels", STAMP):
+            archive.writestr(f"{name}.npy", array)
+    return buffer.getvalue()
+
+
+def _open_arrays(path: Path) -> None:
+    try:
+        export.read_arrays(path)
+    finally:
+        _open_export(path)
+
+
+# ---- data
+
+
+@cache
+def _idx() -> list[bytes]:
+    images = struct.pack(">IIII", 0x803, 20, 28, 28) + bytes(20 * 784)
+    return [images, struct.pack(">II", 0x801, 20) + bytes(range(10)) * 2]
+
+
+def _gzipped() -> list[bytes]:
+    return [gzip.compress(content, mtime=0) for content in _idx()]
+
+
+def _open_idx(path: Path) -> None:
+    """As images with good labels, and as labels with good images."""
+    folder, suffix = path.parent, path.suffix
+    names = [f"train-{name}-ubyte{suffix}" for name in ("images-idx3", "labels-idx1")]
+    good = _gzipped() if suffix else _idx()
+    content, errors = path.read_bytes(), []
+    for mutated in range(2):
+        for k, name in enumerate(names):
+            (folder / name).write_bytes(content if k == mutated else good[k])
+        try:
+            data.load("mnist", folder)
+        except data.dataset.BadFile as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+@cache
+def _batches() -> list[bytes]:
+    return [bytes([3, *bytes(3072)]) * 5]
+
+
+@cache
+def _tars() -> list[bytes]:
+    found = []
+    for kind in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=kind) as archive:
+            for name in ("README", *cifar.FILES["test"]):
+                entry = tarfile.TarInfo(f"{cifar.FOLDER}/{name}")
+                entry.size = len(_batches()[0])
+                archive.addfile(entry, io.BytesIO(_batches()[0]))
+        found.append(buffer.getvalue())
+    return found
+
+
+def _open_cifar(path: Path) -> None:
+    data.load("cifar10", path.parent, "test")
+
+
+@cache
+def _photographs() -> list[bytes]:
+    image = Image.fromarray((np.arange(64 * 48 * 3) % 251).astype(np.uint8).reshape(48, 64, 3))
+    found = []
+    for kind in ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"):
+        for mode in ("RGB", "L", "P") if kind in ("PNG", "GIF", "TIFF") else ("RGB",):
+            buffer = io.BytesIO()
+            image.convert(mode).save(buffer, kind)
+            found.append(buffer.getvalue())
+    return found
+
+
+def _open_folder(path: Path) -> None:
+    data.load(f"folder:{path.parent}", None)
+    data.picture(path, 28)
+
+
+def _open_settings(_: Path) -> None:
+    settings.load_settings()
+
+
+def _open_previews(path: Path) -> None:
+    time_machine.remembered(path.parents[1], tuple(range(10)), 28)
+
+
+LESSON = f"x{lessons.SUFFIX}"
+PREVIEW = "run/previews/00000004.png"
+FORMATS = (
+    Format("model", _old("model.safetensors"), "x.safetensors", _open_model),
+    Format("model description", _header("model.safetensors"), "x.safetensors", _open_model,
+           _described("model.safetensors")),
+    Format("training state", _old("run/checkpoint.safetensors"), "x.safetensors", _open_state),
+    Format("training state description", _header("run/checkpoint.safetensors"), "x.safetensors", _open_state,
+           _described("run/checkpoint.safetensors")),
+    Format("model card", _old("model.json"), "x.json", lambda path: library.card(CORPUS / "model.safetensors")),
+    Format("foreign pt", _torch_files, "x.pt", _open_weights),
+    Format("foreign safetensors", _old("model.safetensors"), "x.safetensors", _open_weights),
+    Format("clip safetensors", _old("model.safetensors"), "x.safetensors", openai_clip.load),
+    Format("clip pt", _torch_files, "x.pt", openai_clip.load),
+    Format("png", _old("digits.png"), "x.png", _open_export),
+    Format("png repaired", _old("digits.png"), "x.png", _open_export, png_repaired),
+    Format("apng", _old("digits.apng"), "x.apng", _open_export, png_repaired),
+    Format("gif", _old("digits.gif"), "x.gif", _open_export),
+    Format("webp", _old("digits.webp"), "x.webp", _open_export),
+    Format("svg", _old("digits.svg"), "x.svg", _open_export),
+    Format("mp4", _old("digits.mp4"), "x.mp4", _open_export),
+    Format("npz", _old("digits.npz"), "x.npz", _open_arrays),
+    Format("npz arrays", _arrays, "x.npz", _open_arrays, _in_an_npz),
+    Format("figure", _figure, "x.png", _open_export, png_repaired),
+    Format("figure description", _figure_text, "x.png", _open_export, _in_a_figure),
+    Format("previews of a run", _old("run/previews/00000004.png"), PREVIEW, _open_previews, png_repaired),
+    Format("lesson", _old(f"lesson{lessons.SUFFIX}"), LESSON, lessons.read),
+    Format("configuration", _old("preset.json", "run/config.json"), "x.json", read_config),
+    Format("settings", _old("settings.json"), "settings.json", _open_settings, moves=True),
+    Format("idx", _idx, "x", _open_idx),
+    Format("idx gzip", _gzipped, "x.gz", _open_idx),
+    Format("idx in gzip", _idx, "x.gz", _open_idx, gzip.compress),
+    Format("cifar", _batches, cifar.FILES["test"][0], _open_cifar),
+    Format("cifar archive", lambda: [gzip.compress(tar, mtime=0) for tar in _tars()], cifar.ARCHIVE, _open_cifar),
+    Format("cifar archive, inside", _tars, cifar.ARCHIVE, _open_cifar, gzip.compress),
+    Format("image folder", _photographs, "class/x.png", _open_folder),
+)  # fmt: skip
+NAMES = {form.name: form for form in FORMATS}

@@ -1,0 +1,103 @@
+"""Downloads from servers that lie, dawdle, send something else, or send one elsewhere."""
+
+import hashlib
+import shutil
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from ml import download
+from ml.errors import DataUnavailable
+from tests.server import CONTENT, Site
+
+SUM = hashlib.sha256(CONTENT).hexdigest()
+
+
+def fetch(url: str, path: Path, checksum: str = SUM, timeout_s: float = 5.0) -> None:
+    list(download.fetch([url], path, checksum=checksum, pause_s=0, timeout_s=timeout_s))
+
+
+def test_another_file_of_the_same_length_is_not_kept(site: Site, tmp_path: Path) -> None:
+    site.files["file.gz"] = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
+    with pytest.raises(DataUnavailable, match="wrong checksum"):
+        fetch(site.url + "file.gz", tmp_path / "file.gz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_announces_more_than_it_sends_is_given_up(site: Site, tmp_path: Path) -> None:
+    site.files["file.gz"], site.lie = CONTENT[:1000], 500
+    with pytest.raises(DataUnavailable, match=r"broke after 1000 of 1500 bytes|did not fit"):
+        fetch(site.url + "file.gz", tmp_path / "file.gz")
+    assert not (tmp_path / "file.gz").exists()
+
+
+def test_a_server_that_announces_less_than_it_sends_gives_a_wrong_file_that_is_not_kept(
+    site: Site, tmp_path: Path
+) -> None:
+    site.lie = -1000
+    with pytest.raises(DataUnavailable, match=r"wrong checksum|did not fit"):
+        fetch(site.url + "file.gz", tmp_path / "file.gz")
+    assert not (tmp_path / "file.gz").exists()
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(site: Site, tmp_path: Path) -> None:
+    site.drip = 0.02
+    began = time.monotonic()
+    with pytest.raises(DataUnavailable, match="next to nothing"):
+        fetch(site.url + "file.gz", tmp_path / "file.gz", timeout_s=0.3)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("elsewhere", ["http://192.0.2.1/file.gz", "file:///etc/hostname", "ftp://192.0.2.1/x"])
+def test_a_redirection_to_where_it_is_not_safe_is_not_followed(site: Site, tmp_path: Path, elsewhere: str) -> None:
+    site.redirect = elsewhere
+    with pytest.raises(DataUnavailable, match=f"{elsewhere.partition(':')[0]}:// is not safe|not allowed"):
+        fetch(site.url + "file.gz", tmp_path / "file.gz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_address_without_https_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(DataUnavailable, match=r"http:// is not safe"):
+        fetch("http://192.0.2.1/file.gz", tmp_path / "file.gz")
+
+
+def test_a_file_whose_sum_nobody_knows_is_not_taken(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(DataUnavailable, match="names no checksum"):
+        fetch(site.url + "file.gz", tmp_path / "file.gz", checksum="")
+    site.tags["file.gz"] = SUM
+    fetch(site.url + "file.gz", tmp_path / "file.gz", checksum="")
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+
+
+@pytest.fixture
+def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with a certificate that nobody vouches for."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl, which makes the certificate, is not there")
+    folder = tmp_path_factory.mktemp("certificate")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda request, client_address: None  # the handshake, which the other side breaks off
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01))
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}/file.gz"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(self_signed: str, tmp_path: Path) -> None:
+    with pytest.raises(DataUnavailable, match=r"(?i)certificate"):
+        fetch(self_signed, tmp_path / "file.gz")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,63 @@
+"""What memory cannot hold is refused with the figure, before anything of it is made."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from psutil import Process, virtual_memory
+
+from ml import memory, pipeline
+from ml.config import ModelConfig, SampleRequest
+from ml.errors import BadRequest
+from ml.events import Progress
+from ml.memory import check_training
+from ml.trainer import train
+from tests.tiny import few_digits, tiny_config
+
+CPU = torch.device("cpu")
+HUGE = ModelConfig(image_size=128, widths=(1024,) * 4, blocks=8)
+
+
+def test_what_fits_is_not_refused() -> None:
+    check_training(tiny_config(), CPU)
+
+
+def test_a_training_that_is_too_large_is_refused_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there a batch is halved until it fits")
+    root, before = few_digits(tmp_path / "data"), Process().memory_info().rss
+    config = tiny_config(model=HUGE.model_dump(), batch_size=8192, data="mnist")
+    with pytest.raises(BadRequest, match=r"million weights.*would take [\d,.]+ GB.*GB are free.*batch_size"):
+        for event in train(config, tmp_path / "run", device="cpu", data_root=root):
+            assert isinstance(event, Progress)
+    assert Process().memory_info().rss - before < virtual_memory().total / 10
+    assert not (tmp_path / "run").exists()
+
+
+def test_more_pictures_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free", lambda _: 10**9)
+    request = SampleRequest(labels=(3,) * 100_000, steps=1000, sampler="ddim")
+    with pytest.raises(BadRequest, match=r"100,000 images of 1,000 steps would take [\d.]+ GB.*1.0 GB are free"):
+        next(iter(pipeline.sample(request, device="cpu")))
+    few = request.with_changes(labels=(3, 4), steps=2)
+    assert list(pipeline.sample(few, device="cpu"))
+
+
+def test_the_figure_is_right_within_a_factor_of_three() -> None:
+    """Against what a training step really holds for its way back."""
+    from ml.models import build
+
+    model = ModelConfig(widths=(32, 64), image_size=28)
+    network, held = build(model), 0
+
+    def kept(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal held
+        held += tensor.numel() if tensor.shape[:1] == (16,) else 0
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(kept, lambda tensor: tensor):
+        network(torch.randn(16, 1, 28, 28), torch.rand(16), torch.zeros(16, dtype=torch.long))
+    counted = 16 * memory._per_image(model, memory.KEPT)
+    assert counted / 3 < held < counted * 3, (counted, held)

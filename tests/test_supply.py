@@ -1,0 +1,54 @@
+"""What the program is made of: the bill of materials, and whether a part of it is known to be vulnerable."""
+
+import json
+import subprocess
+import sys
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy
+import PIL
+import pytest
+
+from desktop_app import bill
+from desktop_app.package import licences
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+def test_the_bill_names_every_package_that_brought_a_file(tmp_path: Path) -> None:
+    files = [str(numpy.__file__), str(PIL.__file__)]
+    copies = licences(files, tmp_path / "CONTENTS.txt")
+    path = tmp_path / bill.FILE
+    assert (str(path), "licences") in copies
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.6")
+    assert bill.names(path) == ["numpy", "pillow", "Python"]
+    first = found["components"][0]
+    assert first["version"] == metadata.version("numpy") and first["licenses"][0]["license"]["name"]
+    assert first["purl"] == f"pkg:pypi/numpy@{first['version']}"
+    references = {part["bom-ref"] for part in found["components"]}
+    assert len(references) == 3 and set(found["dependencies"][0]["dependsOn"]) == references
+
+
+@pytest.mark.slow
+def test_no_pinned_version_is_known_to_be_vulnerable() -> None:
+    if find_spec("pip_audit") is None:
+        pytest.skip("pip-audit is not installed")
+    command = [
+        sys.executable,
+        "-m",
+        "pip_audit",
+        "--no-deps",
+        "--disable-pip",
+        "--progress-spinner",
+        "off",
+        "-f",
+        "json",
+    ]
+    done = subprocess.run([*command, "-r", "constraints.txt"], cwd=REPO, capture_output=True, text=True, timeout=250)
+    if not done.stdout.startswith("{"):
+        pytest.skip(f"the list of vulnerabilities cannot be reached: {done.stderr[-200:]}")
+    wrong = [part for part in json.loads(done.stdout)["dependencies"] if part.get("vulns")]
+    assert not wrong, "\n".join(f"{part['name']} {part['version']}: {part['vulns'][0]['id']}" for part in wrong)
