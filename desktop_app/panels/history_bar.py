@@ -33,7 +33,7 @@ class HistoryBar(QWidget):
         self._history.changed.connect(self._show)
         self.strip.cellClicked.connect(self._history.go_back)
         self.strip.dragged.connect(self._drag_out)
-        for signal in (session.generate.begun, session.draw.finished, session.compare.begun):
+        for signal in (session.generate.begun, session.draw.finished, session.compare.begun, session.compare.changed):
             signal.connect(self._show)
         self._show()
 

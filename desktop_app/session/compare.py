@@ -189,7 +189,7 @@ class Compare(Activity):
             return self._session.files.lend_by("comparison", partial(save, rows=rows, columns=columns, cells=cells))
 
         alike = [cell.images[0] for cell in cells if cell.images.shape == cells[0].images.shape]
-        shown = lambda: self.cells is cells  # noqa: E731
+        shown = lambda: self.cells is cells and self.settings.mode == "grid"  # noqa: E731
         self._session.history.add(Result("compare", np.stack(alike), shown, back, lend))
 
     def _hear(self, event: object) -> None:
