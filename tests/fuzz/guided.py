@@ -7,9 +7,11 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-import atheris
+import atheris as _atheris
 
+atheris: Any = _atheris  # it declares nothing
 with atheris.instrument_imports(include=["ml", "desktop_app"]):
     from tests.fuzz.formats import NAMES, Format
 from tests.fuzz.mutations import mutated
