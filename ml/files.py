@@ -27,9 +27,7 @@ _REASONS = {
     errno.EMFILE: "this program has too many files open",
     errno.ENFILE: "this machine has too many files open",
 }
-MAX_TEXT = (
-    1_500_000  # bytes of settings, a configuration, a card; a list of as many mistakes takes a hundred times that
-)
+MAX_TEXT = 1_500_000  # bytes of settings, a configuration, a card; mistakes in it take a hundred times that
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{12}(\.\w+)?")
 
 

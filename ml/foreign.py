@@ -83,7 +83,7 @@ def kinds() -> list[Kind]:
 
 
 @cache  # to build them all takes seconds
-def _expected(config: ModelConfig) -> dict[str, str]:
+def _expected(config: Any) -> dict[str, str]:  # of a ModelConfig, which is frozen
     return {name: shape_of(tensor) for name, tensor in expected(config, "a model").items()}
 
 

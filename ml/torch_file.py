@@ -18,7 +18,7 @@ MAX_PICKLE = 50_000_000  # bytes; ten thousand tensors take one or two million
 MAX_WEIGHT = 10_000_000  # of nested tuples: how many objects it takes to walk through them
 _SHARED = ("GET", "BINGET", "LONG_BINGET")
 _KEPT = ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE")
-_REBUILDERS = ("_rebuild_tensor_v2", "_rebuild_tensor", "_rebuild_parameter")
+_REBUILDERS = ("_rebuild_tensor_v2", "_rebuild_tensor", "_rebuild_parameter", "_rebuild_meta_tensor_no_storage")
 _NAMED = {"collections": ("OrderedDict",), "torch._utils": _REBUILDERS, "torch.serialization": ("_get_layout",)}
 _TORCH = ("Size", "Tensor", "device")
 

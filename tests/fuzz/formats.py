@@ -22,6 +22,7 @@ from ml.cells import Cell
 from ml.checkpoint import load_model, load_state, load_state_header
 from ml.config import SampleRequest
 from ml.data import cifar
+from ml.errors import BadFile
 from ml.films import text_chunk
 from ml.settings import read_config
 from tests.fuzz.mutations import png_repaired
@@ -197,7 +198,7 @@ def _open_idx(path: Path) -> None:
             (folder / name).write_bytes(content if k == mutated else good[k])
         try:
             data.load("mnist", folder)
-        except data.dataset.BadFile as error:
+        except BadFile as error:
             errors.append(error)
     if errors:
         raise errors[0]

@@ -7,13 +7,15 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-import atheris
+import atheris as _atheris
 
+atheris: Any = _atheris  # it declares nothing
 with atheris.instrument_imports(include=["ml", "desktop_app"]):
     from tests.fuzz.formats import NAMES, Format
-from tests.fuzz.mutations import mutated
-from tests.fuzz.watch import open_one
+from tests.fuzz.mutations import mutated  # noqa: E402
+from tests.fuzz.watch import open_one  # noqa: E402
 
 FORKS = 64  # of the bytes that choose, at most: a choice takes a few
 

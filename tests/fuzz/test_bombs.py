@@ -140,7 +140,7 @@ def test_a_bomb_does_not_go_off(bomb: str) -> None:
 
 
 def test_many_wrong_values_are_not_listed_one_by_one() -> None:
-    with pytest.raises(BadFile, match="20000[01] values are wrong"):
+    with pytest.raises(BadFile, match=r"20000[01] values are wrong"):
         parse(SampleRequest, json.dumps({"labels": ["a"] * 90_000, "seeds": [-1] * 110_000}), "x")
 
 

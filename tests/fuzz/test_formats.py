@@ -23,7 +23,7 @@ def fuzz(form: Format, count: int) -> None:
 
     @settings(
         max_examples=count, derandomize=True, database=None, deadline=None,
-        phases=(Phase.generate,), suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate,), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )  # fmt: skip
     @given(files(seeds))
     def run(content: bytes) -> None:

@@ -469,7 +469,7 @@ def test_without_a_network_it_is_said_where_the_files_belong(
     def refuse(*_: object, **__: object) -> None:
         raise OSError("Network is unreachable")
 
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", refuse)
     monkeypatch.setattr("ml.download.time.sleep", lambda seconds: None)
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
     monkeypatch.delenv(data.DATA_VARIABLE, raising=False)
