@@ -51,7 +51,7 @@ def plain_tensors(path: Path) -> dict[str, Tensor]:
 def fitting(tensors: dict[str, Tensor], source: str) -> list[Kind]:
     """The networks that have just these tensors; raises BadFile saying what was found and what the nearest expects."""
     found = {name: shape_of(tensor) for name, tensor in tensors.items()}
-    forms = {kind: _expected(kind.model) for kind in kinds()}
+    forms = {kind: _expected(kind.model.model_dump_json()) for kind in kinds()}
     fits = [kind for kind, theirs in forms.items() if theirs == found]
     if fits:
         return fits
@@ -83,8 +83,10 @@ def kinds() -> list[Kind]:
 
 
 @cache  # to build them all takes seconds
-def _expected(config: Any) -> dict[str, str]:  # of a ModelConfig, which is frozen
-    return {name: shape_of(tensor) for name, tensor in expected(config, "a model").items()}
+def _expected(config: str) -> dict[str, str]:
+    """The tensors of a ModelConfig, given as JSON."""
+    model = ModelConfig.model_validate_json(config)
+    return {name: shape_of(tensor) for name, tensor in expected(model, "a model").items()}
 
 
 def _named(content: Any) -> dict[str, Tensor]:
