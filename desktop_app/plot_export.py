@@ -5,7 +5,8 @@ They are drawn in the light colours on white, whatever the theme, so that they f
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 from pathlib import Path
@@ -17,6 +18,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPageSize, QPainter, QP
 from PySide6.QtSvg import QSvgGenerator
 
 from desktop_app.theme import LIGHT, Type, ui_font
+from ml import __version__
 from ml.errors import BadRequest, CannotWrite
 from ml.files import atomic
 
@@ -64,13 +66,17 @@ class Figure:
     logarithmic: bool = False
 
 
-def save_plots(path: Path, figures: Sequence[Figure]) -> None:
-    """Write figures side by side, in the format that the suffix names; raises BadRequest, CannotWrite."""
+def save_plots(path: Path, figures: Sequence[Figure], told: Mapping[str, object] | None = None) -> None:
+    """Write figures side by side, in the format that the suffix names, with what is `told` of how they came about.
+
+    As JSON: an SVG's description, an attachment of a PDF, the text `noiseloom` of a PNG, a column of a CSV of which only
+    the first row is filled. Raises BadRequest, CannotWrite.
+    """
     suffix = path.suffix.lower()
     writers = {".svg": _svg, ".pdf": _pdf, ".png": _png, ".csv": _csv}
     if suffix not in writers:
         raise BadRequest(f"{path.name}: a plot cannot be written as that.", f"Use one of {', '.join(SUFFIXES)}.")
-    content = writers[suffix](figures)
+    content = writers[suffix](figures, json.dumps({"noiseloom": __version__, **(told or {})}, ensure_ascii=False))
     if not content:
         raise CannotWrite(f"Cannot draw {path.name}.", "Choose another format.")
     with atomic(path) as temporary:
@@ -81,11 +87,12 @@ def _size(figures: Sequence[Figure]) -> QSize:
     return QSize(WIDTH * len(figures), HEIGHT)
 
 
-def _svg(figures: Sequence[Figure]) -> bytes:
+def _svg(figures: Sequence[Figure], told: str) -> bytes:
     generator = QSvgGenerator(QSvgGenerator.SvgVersion.Svg11)
     buffer = _buffer()
     generator.setOutputDevice(buffer)
     generator.setTitle(" · ".join(figure.title for figure in figures))
+    generator.setDescription(told)
     generator.setSize(_size(figures))
     generator.setViewBox(QRectF(QPointF(), QSizeF(_size(figures))))
     painter = QPainter(generator)
@@ -94,10 +101,11 @@ def _svg(figures: Sequence[Figure]) -> bytes:
     return bytes(buffer.data().data())
 
 
-def _pdf(figures: Sequence[Figure]) -> bytes:
+def _pdf(figures: Sequence[Figure], told: str) -> bytes:
     buffer = _buffer()
     writer = QPdfWriter(buffer)
     writer.setCreator("Noiseloom")
+    writer.addFileAttachment("noiseloom.json", told.encode(), "application/json")
     writer.setTitle(" · ".join(figure.title for figure in figures))
     writer.setPageSize(
         QPageSize(QSizeF(_size(figures)), QPageSize.Unit.Point, "", QPageSize.SizeMatchPolicy.ExactMatch)
@@ -121,8 +129,9 @@ def picture_of(figures: Sequence[Figure]) -> QImage:
     return image
 
 
-def _png(figures: Sequence[Figure]) -> bytes:
+def _png(figures: Sequence[Figure], told: str) -> bytes:
     image, buffer = picture_of(figures), _buffer()
+    image.setText("noiseloom", told)
     image.save(buffer, "PNG")  # pyright: ignore[reportArgumentType, reportCallIssue]
     return bytes(buffer.data().data())
 
@@ -133,16 +142,16 @@ def _buffer() -> QBuffer:
     return buffer
 
 
-def _csv(figures: Sequence[Figure]) -> bytes:
+def _csv(figures: Sequence[Figure], told: str) -> bytes:
     """A row for every point of every curve, however many are drawn."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("plot", "curve", figures[0].x_label, "value"))
+    writer.writerow(("plot", "curve", figures[0].x_label, "value", "made by"))
     for figure in figures:
         for name, x, y in _points(figure):
-            writer.writerows(
-                (figure.title, name, f"{at:.10g}", f"{value:.10g}") for at, value in zip(x, y, strict=True)
-            )
+            for at, value in zip(x, y, strict=True):
+                writer.writerow((figure.title, name, f"{at:.10g}", f"{value:.10g}", told))
+                told = ""
     return text.getvalue().encode()
 
 

@@ -38,9 +38,8 @@ from ml.models import build
 from ml.objectives import objective_of, parts
 from ml.optim import Learner, lr_factor, under
 from ml.run_folder import RunFolder
-from ml.tables import NOISE_LEVELS
+from ml.tables import CONFIG_FILE, NOISE_LEVELS
 
-CONFIG_FILE = "config.json"
 SLOWER = 0.25  # of the learning rate, each time that the run has diverged
 PREVIEW_SEED = 1
 PREVIEW_STEPS = 10  # at most: a preview is a glance, and every one of them holds the training up

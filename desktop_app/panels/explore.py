@@ -63,6 +63,7 @@ class ExplorePanel(Page):
         self.schedules = ScheduleView()
         self.questions = AnswerView()
         self.export = PlotButton("the schedules", self.schedules.plots.figures)
+        self.export.told = lambda: {"schedules": self._explore.settings.model_dump(mode="json")}
         self.save_answer = Button(
             kind="tool", name="Export the answer", tip="Save the answer as a labelled figure (Ctrl+E)"
         )

@@ -95,6 +95,7 @@ class TrainPanel(Page):
         self.stop_button.clicked.connect(train.stop)
         self.draw_button.clicked.connect(self._draw)
         for button in (self.plot.export, self.noise_map.export):
+            button.told = train.told
             button.saved.connect(self._session.tell_saved)
             button.failed.connect(self._session.tell_failed)
         train.state_changed.connect(self._show_state)

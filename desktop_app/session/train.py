@@ -1,5 +1,7 @@
 """The Train page without its widgets: set-up, the run that is going on, its curve and previews."""
 
+import json
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -36,7 +38,7 @@ from ml.events import (
 from ml.files import free_name
 from ml.settings import changed as with_settings
 from ml.settings import setting
-from ml.tables import NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table, curve
+from ml.tables import CONFIG_FILE, NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table, curve
 from ml.verdict import verdict
 
 if TYPE_CHECKING:
@@ -207,6 +209,14 @@ class Train(QObject):
     @property
     def folder(self) -> Path | None:
         return self._asked[1] if self._asked else None
+
+    def told(self) -> dict[str, object]:
+        """The configurations of the runs whose curves are shown, by name."""
+        configs: dict[str, object] = {}
+        for folder in (*self.curves, *([self.folder] if self.folder else [])):
+            with suppress(OSError, ValueError):  # a run without one, or whose file is damaged
+                configs[folder.name] = json.loads((folder / CONFIG_FILE).read_bytes())
+        return {"runs": configs}
 
     def start(self) -> None:
         """Start a new run in a folder of its own."""

@@ -1,6 +1,6 @@
 """The small button beside a plot that takes it along: as SVG, PDF or PNG, or its numbers as CSV."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class PlotButton(Button):
         self.set_icon("export")
         self._name, self._figures = name, figures
         self.folder: Path | None = None
+        self.told: Callable[[], Mapping[str, object]] = dict  # what is written along: how the figures came about
         menu = QMenu(self)
         menu.setAccessibleName(f"Export {name}")
         for suffix, text in FORMATS:
@@ -58,7 +59,7 @@ class PlotButton(Button):
         """Write to `path`; its ending says what."""
         self.folder = path.parent
         try:
-            save_plots(path, self._figures())
+            save_plots(path, self._figures(), self.told())
         except NoiseloomError as error:
             self.failed.emit(error)
         else:
