@@ -69,8 +69,8 @@ class Figure:
 def save_plots(path: Path, figures: Sequence[Figure], told: Mapping[str, object] | None = None) -> None:
     """Write figures side by side, in the format that the suffix names, with what is `told` of how they came about.
 
-    As JSON: an SVG's description, an attachment of a PDF, the text `noiseloom` of a PNG, a column of a CSV of which only
-    the first row is filled. Raises BadRequest, CannotWrite.
+    As JSON: an SVG's description, an attachment of a PDF, the text `noiseloom` of a PNG, a column of a CSV in its first
+    row. Raises BadRequest, CannotWrite.
     """
     suffix = path.suffix.lower()
     writers = {".svg": _svg, ".pdf": _pdf, ".png": _png, ".csv": _csv}

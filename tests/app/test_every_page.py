@@ -166,10 +166,12 @@ def tabbed(window: MainWindow, qtbot: QtBot) -> list[QWidget]:
 
 
 def region(widget: QWidget, window: MainWindow) -> int:
-    """Rail, message, middle, side, status: in the order in which one reads them."""
+    """Rail, message, middle, side, history, status: in the order in which one reads them."""
     if window.rail.isAncestorOf(widget):
         return 0
     if window.status.isAncestorOf(widget):
+        return 5
+    if window.history.isAncestorOf(widget):
         return 4
     if window.messages.isAncestorOf(widget):
         return 1
