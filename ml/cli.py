@@ -19,6 +19,7 @@ from ml import cli_benchmark, cli_drawings, cli_figures, paths
 from ml import export as exports
 from ml.cli_figures import Device
 from ml.comparison_file import prove as prove_figure
+from ml.comparison_file import prove_race
 from ml.config import (
     MAX_IMAGES,
     MODELS,
@@ -312,6 +313,8 @@ def export(
 ) -> int:
     """Render an image again from the request stored in it."""
     stamp = exports.read_stamp(from_image)
+    if stamp.race:
+        raise BadRequest(f"{from_image.name} shows a race, not the images of one request.", "Drop it on the window.")
     if stamp.comparison or stamp.experiment:
         what, command = ("a comparison", "compare") if stamp.comparison else ("an experiment", "experiment")
         raise BadRequest(f"{from_image.name} shows {what}, not the images of one request.", f"Use {command}.")
@@ -342,6 +345,8 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
 
     if stamp.comparison:
         proof = prove_figure(stamp, found, draw)
+    elif stamp.race:
+        proof = prove_race(stamp, found)
     elif stamp.experiment:
         from ml import experiments
 

@@ -17,7 +17,7 @@ from ml.events import Pixels
 from ml.files import atomic
 from ml.films import text_chunk
 from ml.proof import Proof, difference
-from ml.stamp import AxisNote, CellNote, Comparison, Layout, Stamp, seal
+from ml.stamp import AxisNote, CellNote, Comparison, Layout, Stamp, digest, seal
 
 OTHER_FILE = "Use a figure that Noiseloom wrote."
 
@@ -30,6 +30,20 @@ def save(path: Path | str, rows: Axis | None, columns: Axis | None, cells: Seque
     with atomic(path) as temporary:
         chunk = text_chunk(seal(first, Layout(columns=1), picture, comparison=noted))
         Image.fromarray(picture).save(temporary, "PNG", pnginfo=chunk)
+
+
+def save_race(path: Path | str, picture: Pixels, lanes: Sequence[SampleRequest]) -> None:
+    """Write a figure of a race (H, W, 3), a PNG, with its requests; raises CannotWrite."""
+    with atomic(path) as temporary:
+        chunk = text_chunk(seal(lanes[0], Layout(columns=1), picture, race=tuple(lanes)))
+        Image.fromarray(picture).save(temporary, "PNG", pnginfo=chunk)
+
+
+def prove_race(stamp: Stamp, found: Pixels) -> Proof:
+    """Whether a race's figure is as it was written: it shows times and a moment, which do not come again."""
+    if digest(found) == stamp.pixels:
+        return Proof(True, f"the pixels it was written with, of a race of {len(stamp.race)}")
+    return Proof(False, "other pixels than it was written with", "Another program has changed the picture.")
 
 
 def axes_of(comparison: Comparison) -> tuple[Axis | None, Axis | None]:

@@ -87,6 +87,9 @@ class Stamp(Description):
     experiment: str = Field(
         default="", max_length=40, description="whose answer a figure shows; `request` has its seed"
     )
+    race: tuple[SampleRequest, ...] = Field(
+        default=(), max_length=4, description="for a figure of a race, its lanes; `request` is the first"
+    )
     comparison: Comparison | None = Field(default=None, description="for a figure; `request` is its first cell's")
 
 

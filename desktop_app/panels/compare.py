@@ -22,7 +22,8 @@ from desktop_app.widgets.pixels import to_qimage
 from desktop_app.widgets.prompt_bar import SeedBox
 from desktop_app.widgets.timeline import Timeline
 from ml.cells import Cell, heads, result, title
-from ml.figures import tiles, write
+from ml.comparison_file import save_race
+from ml.figures import tiles
 from ml.files import free_name
 
 MODES = (("grid", "Grid"), ("race", "Race"))
@@ -154,8 +155,9 @@ class ComparePanel(Page):
             if self._grid:
                 self._compare.export(path)
             else:
-                draw = self._figure()
-                self._session.files.write_by(path, lambda _: write(path, draw()), self._session.tell_saved)
+                draw, lanes = self._figure(), self._race.requests
+                save = lambda _: save_race(path, np.asarray(draw()), lanes)  # noqa: E731
+                self._session.files.write_by(path, save, self._session.tell_saved)
 
     def copy(self) -> None:
         """Put the figure on the clipboard."""

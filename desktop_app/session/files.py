@@ -17,6 +17,7 @@ from desktop_app.session.explore import QUESTIONS
 from desktop_app.session.message import Message
 from desktop_app.work import Exported, Opened, Read
 from ml import export
+from ml.comparison_file import prove_race
 from ml.config import SampleRequest
 from ml.errors import BadFile
 from ml.events import Pixels, Progress, Sampled
@@ -153,6 +154,10 @@ class Files(QObject):
         session, stamp = self._session, read.stamp
         if stamp.comparison:
             self._restore_figure(read)
+        elif stamp.race:
+            session.race.take_up(stamp.race)
+            self.opened.emit("compare")
+            self._tell(_Wanted(read, stamp.request, "compare"), prove_race(stamp, read.pixels))
         elif stamp.experiment:
             self._restore_answer(read)
         elif session.draw.take_up(stamp.request):
@@ -226,10 +231,12 @@ class Files(QObject):
         read, name = wanted.read, wanted.read.path.name
         if isinstance(event, Proof) and event.same:
             more = elsewhere(read.stamp.request) if wanted.page == "generate" else ""
-            what = f"Drawn again from its request, it has {event.words}.{more}"
+            how = "The race starts again; the file has" if read.stamp.race else "Drawn again from its request, it has"
+            what = f"{how} {event.words}.{more}"
             self._session.tell(Message("success", f"Restored {name}", what))
         elif isinstance(event, Proof):
-            what = f"Drawn again, it has {event.words}. {event.why or 'The file or the machine has changed.'}"
+            how = "The file has" if read.stamp.race else "Drawn again, it has"
+            what = f"{how} {event.words}. {event.why or 'The file or the machine has changed.'}"
             self._session.tell(Message("warning", f"Restored {name}, but it is not the same", what))
 
 

@@ -1,5 +1,6 @@
 """The race without its widgets: lanes that denoise one noise in lockstep."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -8,10 +9,11 @@ from PySide6.QtCore import Signal
 from desktop_app import work
 from desktop_app.session.activity import Activity
 from desktop_app.session.compare import Compare
+from desktop_app.settings import LaneSettings
 from desktop_app.words import count
 from ml.axes import said
 from ml.cells import Cell, in_common, took, verdict
-from ml.config import SampleRequest
+from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Sampled
 from ml.figures import Head, Panel, across, figure
@@ -71,6 +73,14 @@ class Race(Activity):
             self.stop()
             self.requests, self.frames, self.sampled, self.cells = (), [], [], []
             self.begun.emit()
+
+    def take_up(self, requests: Sequence[SampleRequest]) -> None:
+        """Race again as a figure says."""
+        lanes = [request.model_dump(include=set(LaneSettings.model_fields)) for request in requests]
+        digits = ", ".join(map(str, requests[0].labels)) if NO_LABEL not in requests[0].labels else "0-9"
+        lanes = (lanes * LEAST)[: max(LEAST, len(lanes))]
+        self._compare.change(mode="race", lanes=lanes, seed=requests[0].seed, digits=digits)
+        self.start()
 
     # ---- racing
 

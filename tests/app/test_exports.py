@@ -23,6 +23,8 @@ from desktop_app.settings import AppSettings
 from desktop_app.theme import theme
 from desktop_app.widgets.plot_button import PlotButton
 from ml import export
+from ml.cli import main as cli
+from ml.comparison_file import save_race
 from ml.config import Corner, SampleRequest
 from ml.drawn_image import to_text
 from ml.events import Pixels, Sampled
@@ -228,6 +230,31 @@ def test_a_figure_of_a_comparison_is_back_on_its_page(window: MainWindow, qtbot:
     Image.fromarray(pixels).save(tmp_path / "forged.png", pnginfo=chunk)
     message = answer(window, qtbot, tmp_path / "forged.png")
     assert message.tone == "warning" and "differ" in message.what_to_do
+
+
+def test_a_figure_of_a_race_starts_it_again(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    compare, race, path = window.session.compare, window.session.race, tmp_path / "race.png"
+    lanes = [{"model": "tiny", "steps": steps, "sampler": sampler} for steps, sampler in ((3, "dpm++"), (4, "ddim"))]
+    compare.change(mode="race", lanes=lanes, seed=8, digits="3, 5")
+    settings = compare.settings
+    race.start()
+    qtbot.waitUntil(lambda: not race.busy, timeout=WAIT_MS)
+    requests = race.requests
+    save_race(path, np.asarray(race.figure(2, clean=False)()), requests)
+    compare.change(mode="grid", lanes=[*reversed(lanes), lanes[0]], seed=1, digits="0-9")
+    message = answer(window, qtbot, path)
+    assert (message.tone, window.rail.page()) == ("success", "compare") and "race of 2" in message.what_to_do
+    assert compare.settings == settings and race.requests == requests and race.busy
+    qtbot.waitUntil(lambda: not race.busy, timeout=WAIT_MS)
+    with Image.open(path) as figure:  # another program, which keeps what the file says of itself, paints over it
+        pixels, text = np.array(figure), figure.info["noiseloom"]
+    pixels[60:80, 60:200] = 0
+    chunk = PngInfo()
+    chunk.add_text("noiseloom", text)
+    Image.fromarray(pixels).save(tmp_path / "forged.png", pnginfo=chunk)
+    message = answer(window, qtbot, tmp_path / "forged.png")
+    assert message.tone == "warning" and "other pixels" in message.what_to_do
+    assert cli(["verify", str(path)]) == 0 and cli(["verify", str(tmp_path / "forged.png")]) == 1
 
 
 def test_a_branch_is_drawn_as_it_was(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:

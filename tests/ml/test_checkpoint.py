@@ -61,7 +61,12 @@ def test_someone_elses_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("{", "JSON"), ("[]", "file"), ('{"model": {"widths": "wide"}}', "model.widths"), ('{"version": 9}', "version")],
+    [
+        ("{", "JSON"),
+        ("[]", "file"),
+        ('{"model": {"widths": "wide"}}', "model.widths"),
+        ('{"version": 9}', "newer Noiseloom"),
+    ],
 )
 def test_a_wrong_description_is_named(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "m.safetensors"
