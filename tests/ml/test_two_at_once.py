@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,7 +99,16 @@ def test_a_folder_that_cannot_be_is_told_of(tmp_path: Path) -> None:
         hold(tmp_path / "file" / "run")
 
 
-def test_what_is_drawn_with_while_a_run_trains_is_the_model_of_one_step(tmp_path: Path) -> None:
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As the warm process has: sums of several round otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_what_is_drawn_with_while_a_run_trains_is_the_model_of_one_step(tmp_path: Path, one_thread: None) -> None:
     steps = 60
     control = RunControl()
     weights: dict[int, dict[str, torch.Tensor]] = {}
