@@ -72,7 +72,7 @@ def test_what_comes_with_it_is_there(program: Path) -> None:
     assert {"torch", "numpy", "pillow"} <= set(bill.names(folder / "licences" / bill.FILE))
     for package in ("torch", "numpy", "pillow", "noiseloom"):
         assert any((folder / "licences" / package).rglob("*")), package
-    for name in ("applications/noiseloom.desktop", "metainfo/noiseloom.metainfo.xml"):
+    for name in ("applications/noiseloom.desktop", "metainfo/org.noiseloom.Noiseloom.metainfo.xml"):
         assert (folder / "share" / name).is_file()
 
 
