@@ -65,6 +65,18 @@ def answer(window: MainWindow, qtbot: QtBot, path: Path) -> Message:
     return told.args[0]
 
 
+def painted_over(path: Path) -> Path:
+    """A figure that another program has painted over, which kept what the file says of itself."""
+    with Image.open(path) as figure:
+        pixels, text = np.array(figure), figure.info["noiseloom"]
+    pixels[60:80, 60:200] = 0
+    chunk = PngInfo()
+    chunk.add_text("noiseloom", text)
+    forged = path.with_stem("forged")
+    Image.fromarray(pixels).save(forged, pnginfo=chunk)
+    return forged
+
+
 # ---- opening
 
 
@@ -222,13 +234,7 @@ def test_a_figure_of_a_comparison_is_back_on_its_page(window: MainWindow, qtbot:
     assert (message.tone, window.rail.page()) == ("success", "compare")
     assert "the same pixels in every cell" in message.what_to_do
     assert compare.settings == settings and compare.cells is not cells
-    with Image.open(path) as figure:  # another program, which keeps what the file says of itself, paints over it
-        pixels, text = np.array(figure), figure.info["noiseloom"]
-    pixels[60:80, 60:200] = 0
-    chunk = PngInfo()
-    chunk.add_text("noiseloom", text)
-    Image.fromarray(pixels).save(tmp_path / "forged.png", pnginfo=chunk)
-    message = answer(window, qtbot, tmp_path / "forged.png")
+    message = answer(window, qtbot, painted_over(path))
     assert message.tone == "warning" and "differ" in message.what_to_do
 
 
@@ -246,15 +252,9 @@ def test_a_figure_of_a_race_starts_it_again(window: MainWindow, qtbot: QtBot, tm
     assert (message.tone, window.rail.page()) == ("success", "compare") and "race of 2" in message.what_to_do
     assert compare.settings == settings and race.requests == requests and race.busy
     qtbot.waitUntil(lambda: not race.busy, timeout=WAIT_MS)
-    with Image.open(path) as figure:  # another program, which keeps what the file says of itself, paints over it
-        pixels, text = np.array(figure), figure.info["noiseloom"]
-    pixels[60:80, 60:200] = 0
-    chunk = PngInfo()
-    chunk.add_text("noiseloom", text)
-    Image.fromarray(pixels).save(tmp_path / "forged.png", pnginfo=chunk)
-    message = answer(window, qtbot, tmp_path / "forged.png")
+    message = answer(window, qtbot, painted_over(path))
     assert message.tone == "warning" and "other pixels" in message.what_to_do
-    assert cli(["verify", str(path)]) == 0 and cli(["verify", str(tmp_path / "forged.png")]) == 1
+    assert cli(["verify", str(path)]) == 0 and cli(["verify", str(painted_over(path))]) == 1
 
 
 def test_a_branch_is_drawn_as_it_was(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
