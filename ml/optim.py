@@ -85,11 +85,12 @@ class Learner:
     def __init__(self, network: nn.Module, config: TrainConfig) -> None:
         self.network, self.optimizer = network, Optimizer(network, config)
         self.grad_clip = config.grad_clip or math.inf
+        self.share = 1.0  # of every learning rate: less, once the run has diverged
 
     def step(self, lr: float) -> Tensor:
         """One update from the gradients, which are clipped and then forgotten; their norm, ()."""
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.grad_clip)
-        self.optimizer.step(lr)
+        self.optimizer.step(lr * self.share)
         self.network.zero_grad(set_to_none=True)
         return norm
 

@@ -129,7 +129,13 @@ class Run:
     @property
     def lr(self) -> float:
         """The highest learning rate, as it is by now."""
-        return self.config.lr * SLOWER**self.slowed
+        return self.config.lr * self.learner.share
+
+    def _slow(self, times: int) -> None:
+        """Have everything learn more slowly, as after that many divergences."""
+        self.slowed = times
+        for learner in self.learners.values():
+            learner.share = SLOWER**times
 
     @property
     def parameters(self) -> int:
@@ -163,11 +169,11 @@ class Run:
 
     def _advance(self) -> None:
         loss = self._backward_as_memory_allows()
-        lr = self.lr * lr_factor(self.config, self.progress)
+        lr = self.config.lr * lr_factor(self.config, self.progress)
         norm = self.learner.step(lr)
         self.step += 1
         self.ema.update(self.network, self.step)
-        self._fresh.append((lr, loss, norm.detach()))
+        self._fresh.append((lr * self.learner.share, loss, norm.detach()))
 
     def _backward_as_memory_allows(self) -> Tensor:
         """`_backward`, with the batch in twice as many parts each time that it does not fit into memory."""
@@ -388,7 +394,8 @@ class Run:
                 f"{path} cannot be resumed from ({error}).", "Its model can still be sampled; start a new run."
             ) from error
         self.step, self.elapsed_s, self.saved_step = state.step, state.elapsed_s, state.step
-        self.slowed, self.parts = state.slowed, max(self.config.accumulate, state.parts)
+        self._slow(state.slowed)
+        self.parts = max(self.config.accumulate, state.parts)
         self.curve.smooth, self.curve.scale, self.curve.since_row = state.smooth_loss, state.scale, [*state.since_row]
         self._taken_at = self.elapsed_s
 
@@ -398,9 +405,9 @@ class Run:
         self._fresh.clear()
         self._unreported.clear()
         self.by_noise.take()
-        self.network.zero_grad(set_to_none=True)
         self.restore()
-        self.slowed, self.parts = slowed, split
+        self._slow(slowed)
+        self.parts = split
 
     def _dropout_rng(self) -> Tensor:
         where = self.device.torch_device

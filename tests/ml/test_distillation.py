@@ -11,9 +11,11 @@ from ml.checkpoint import MODEL_FILE, STATE_FILE, load_model, load_state
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.denoiser import TIME_SCALE, NetworkDenoiser
+from ml.device import pick
 from ml.distillation import Asked, Distilling, Guided
 from ml.errors import BadFile, BadRequest
 from ml.events import RunFinished, Sampled, TrainStep
+from ml.run import Run
 from ml.schedules import Levels
 from ml.trainer import train
 from tests.tiny import TINY, tiny_config
@@ -154,6 +156,20 @@ def test_a_resumed_student_is_the_same_to_the_bit_with_its_critic(tmp_path: Path
     (first, ours), (second, theirs) = (load_state(tmp_path / name / STATE_FILE) for name in ("straight", "cut"))
     assert (first.step, second.step) == (6, 6) and any(name.startswith("critic.adam.") for name in ours)
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_student_that_went_back_learns_more_slowly_and_so_does_its_critic(tmp_path: Path, tiny_run: Path) -> None:
+    run = Run(student_config(tiny_run, batch_size=8), tmp_path, pick("cpu"), data.load("synthetic"))
+    run.begin()
+    run.advance()
+    before = {name: tensor.clone() for name, tensor in run.learners["critic."].network.state_dict().items()}
+    run.step_back()
+    critic = run.learners["critic."]
+    assert run.slowed == 1 and run.lr == run.config.lr / 4 and critic.share == 0.25
+    assert any(not torch.equal(before[name], tensor) for name, tensor in critic.network.state_dict().items())
+    run.save()
+    run.restore()
+    assert critic.share == 0.25
 
 
 @pytest.mark.parametrize("model", [TINY.with_changes(widths=(8, 24)), TINY.with_changes(embedding=32)])
