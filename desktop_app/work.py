@@ -180,11 +180,13 @@ def looking_into(request: SampleRequest, control: RunControl) -> Iterator[object
     yield Rayed(tuple(xray(pipeline.load(request.model), request, control)))
 
 
-def sketching(request: SampleRequest, control: RunControl, frames: bool = False) -> Iterator[object]:
-    """Sample a request, its steps only if asked for."""
+def sketching(
+    request: SampleRequest, control: RunControl, frames: bool = False, quick: bool = False
+) -> Iterator[object]:
+    """Sample a request, its steps only if asked for; `quick` while a hand moves."""
     from ml import pipeline
 
-    yield from pipeline.sample(request, control=control, frames=frames)
+    yield from pipeline.sample(request, control=control, frames=frames, quick=quick)
 
 
 def understanding(prompt: str, _control: RunControl) -> Iterator[object]:

@@ -1,6 +1,6 @@
 """A diffusion model ready to sample, loaded once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,25 +10,33 @@ from torch import Tensor
 from ml import library
 from ml.checkpoint import ModelHeader, file_hash, fit, load_model
 from ml.config import DRAWING, DeviceName, ModelConfig
+from ml.denoiser import NetworkDenoiser
 from ml.device import pick, tune
 from ml.errors import BadRequest
+from ml.inference import quick
 from ml.models import build
 from ml.models.autoencoder import LatentModel
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A diffusion model ready to sample."""
+    """A diffusion model ready to sample; `hurried` where it draws by the quick form of its network."""
 
     name: str
     header: ModelHeader
     network: torch.nn.Module
     device: torch.device
     hash: str
+    hurried: bool = False
 
     @property
     def config(self) -> ModelConfig:
         return self.header.model
+
+    @property
+    def denoiser(self) -> NetworkDenoiser:
+        """What samplers draw with."""
+        return NetworkDenoiser(quick(self.network) if self.hurried else self.network, self.config.prediction)
 
     def pixels(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) in [-1, 1] from what the network works on: themselves, or latents to be decoded."""
@@ -39,6 +47,12 @@ def load(name: str, device: DeviceName = "auto") -> LoadedModel:
     """The model of that name (see `library.find`), on that device; loaded once while its file does not change."""
     path = library.find(name)
     return _load(name, path, path.stat().st_mtime_ns, device)
+
+
+@lru_cache(maxsize=4)
+def hurried(model: LoadedModel) -> LoadedModel:
+    """The same model, drawing by the quick form of its network (see `ml.inference`): alike, not the same to the bit."""
+    return replace(model, hurried=True)
 
 
 @lru_cache(maxsize=4)

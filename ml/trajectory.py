@@ -165,7 +165,7 @@ def _guided(model: LoadedModel, request: SampleRequest, first: int) -> Denoiser:
     config = model.config
     wanted, null = told(model, request, first)
     settings = request if bool((wanted != null).any()) else request.with_changes(guidance=1.0)
-    denoise = classifier_free(NetworkDenoiser(model.network, config.prediction), wanted, null, settings)
+    denoise = classifier_free(model.denoiser, wanted, null, settings)
     matcher = matcher_of(request, model)
     if matcher:
         denoise = clip_guided(denoise, lambda x0: matcher.log_probability(model.pixels(x0)), request.clip_scale)

@@ -23,6 +23,7 @@ from desktop_app.widgets.pixels import to_qimage
 from desktop_app.widgets.prompt_bar import PromptBar
 from desktop_app.widgets.timeline import Timeline
 from ml.config import NO_LABEL
+from ml.events import Sampled
 from ml.files import free_name
 from ml.images import grid
 
@@ -101,6 +102,7 @@ class GeneratePanel(Page):
         for edit in (self.prompt.edit, self.prompt.seed_box.edit):
             edit.installEventFilter(self)
         generate.changed.connect(self._show_prompt)
+        generate.sketched.connect(self._show_sketch)
         generate.begun.connect(self._begin)
         generate.stepped.connect(self._add_step)
         generate.judged.connect(self._show_verdicts)
@@ -310,6 +312,13 @@ class GeneratePanel(Page):
             self.timeline.autoplay()
         if first:
             self._show_step()
+
+    def _show_sketch(self, sketch: Sampled) -> None:
+        """What is coming, where the finished images are what is looked at."""
+        finished = self.timeline.step >= self.timeline.reached and self._view in ("noisy", "clean")
+        if finished and len(sketch.images) == len(self.grid.images()):
+            self.grid.set_images(sketch.images, self._generate.columns)
+            self.grid.set_captions([], keep_room=True)
 
     def _show_step(self) -> None:
         if self._view in DETAILS:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
 from desktop_app.session.history import Result
+from desktop_app.session.sketches import Sketches
 from desktop_app.session.trajectory import Trajectory, View
 from desktop_app.settings import DEFAULT_MODEL, MAX_COLUMNS, MAX_ROWS, GenerateSettings
 from desktop_app.work import Decided, Judged, Nearest, Rayed, Understanding
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ml.library import ModelCard
 
 LIVE_DELAY_MS = 200
+SKETCH_S = 0.3  # the most that the model's own images may take for sketches of them to follow a hand
 ASK_DELAY_MS = 400
 WORDS_EXAMPLE = "a bold seven"
 LIVE_CALLS = 1500  # network calls of a request small enough to be drawn while a slider moves
@@ -45,6 +47,7 @@ class Generate(QObject):
     """
 
     changed = Signal()  # settings, or how the prompt is understood
+    sketched = Signal(object)  # Sampled: about what is drawn as soon as the hand rests
     begun = Signal()  # a new trajectory, empty so far
     stepped = Signal(int)  # its steps up to this one are there
     finished = Signal()  # the images are there
@@ -67,6 +70,9 @@ class Generate(QObject):
         self._changed_at = 0.0  # on the clock of time.monotonic
         self._soon = QTimer(self, singleShot=True, interval=LIVE_DELAY_MS)
         self._soon.timeout.connect(self._draw_if_new)
+        self._sketches = Sketches(session, self)
+        self._sketches.drawn.connect(self.sketched)
+        self._pace: dict[str, float] = {}  # seconds for one image's step, by model
         self._about_digits: dict[str, bool] = {}  # by prompt
         self._ask_soon = QTimer(self, singleShot=True, interval=ASK_DELAY_MS)
         self._ask_soon.timeout.connect(self._ask)
@@ -102,14 +108,29 @@ class Generate(QObject):
         self.settings = new
         self._understand()
         self.changed.emit()
-        if live and self.understood and self._calls(new) <= LIVE_CALLS:
+        wanted = self.wanted()
+        if live and wanted and self._calls(wanted) <= LIVE_CALLS:
             self._soon.start()
+            self._sketch(wanted)
 
-    def _calls(self, settings: GenerateSettings) -> int:
+    def _sketch(self, wanted: SampleRequest) -> None:
+        """Show about what is coming while the hand moves: the model's own images, or its student's where they are many.
+
+        The noise of a sketch is that of the image, so that it is not another one.
+        """
+        pace = self._pace.get(wanted.model, SKETCH_S)
+        ways = (wanted, self._sketches.by_student(wanted)) if wanted.route != "clip" else ()
+        quick = next((way for way in ways if way and self._calls(way) * pace <= SKETCH_S), None)
+        if quick is not None:
+            self._stop_job()
+            self._sketches.ask(quick)
+
+    @staticmethod
+    def _calls(request: SampleRequest) -> int:
         """About how many network calls the images take; a gradient costs as much as two, and a large CLIP far more."""
-        each = settings.steps * (1 + settings.repeats)
-        steered = GRADIENT if settings.clip == CLIP_MODEL else LARGE_GRADIENT
-        return len(self.labels()) * each * (steered if settings.route == "clip" else 1)
+        each = request.steps * (1 + request.repeats)
+        steered = GRADIENT if request.clip == CLIP_MODEL else LARGE_GRADIENT
+        return len(request.labels) * each * (steered if request.route == "clip" else 1)
 
     def use_model(self, name: str, defaults: SampleSettings | None = None, *, live: bool = False) -> None:
         """Draw with another model, at its own default settings; `defaults` for one that is not in the list yet."""
@@ -311,6 +332,7 @@ class Generate(QObject):
         With `request`, that instead, in a grid of so many columns; with `company` exactly as in a larger grid.
         """
         self._soon.stop()
+        self._sketches.rest() if live else self._sketches.forget()
         columns = columns or min(len(self.row()), MAX_COLUMNS)
         request = request or self.wanted()
         if request is None or self._session.closing:
@@ -336,6 +358,7 @@ class Generate(QObject):
     def stop(self) -> None:
         """Stop drawing; what was computed stays."""
         self._soon.stop()
+        self._sketches.forget()
         if self._job:
             self._stop_job()
             self._end_job()
@@ -350,6 +373,8 @@ class Generate(QObject):
             self._show(self._before)
         elif self.trajectory.sampled and not self.trajectory.kept:
             self._keep(self.trajectory, self.trajectory.sampled)
+            if self.trajectory.sampled.request.route != "clip" and not self._session.closing:
+                self._sketches.warm_up(self.trajectory.sampled.request)
         self.busy_changed.emit()
 
     def _keep(self, trajectory: Trajectory, sampled: Sampled) -> None:
@@ -383,7 +408,7 @@ class Generate(QObject):
         self.busy_changed.emit()
 
     def _draw_if_new(self) -> None:
-        if self.wanted() != self.request:
+        if self.wanted() != self.request or self.sampled is None:
             self.draw(live=True)
 
     def _on_event(self, trajectory: Trajectory, event: object) -> None:
@@ -398,6 +423,7 @@ class Generate(QObject):
                 trajectory.frames.append(event)
                 self.stepped.emit(event.step)
             case Sampled():
+                self._pace[event.request.model] = event.seconds / self._calls(event.request)
                 trajectory.sampled = event
                 self.finished.emit()
             case Judged():

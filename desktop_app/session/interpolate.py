@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app import work
-from desktop_app.jobs import Ended, Job, Work
+from desktop_app.jobs import Job, Work
 from desktop_app.session.draw import SIDE
+from desktop_app.session.sketches import Sketches
 from desktop_app.settings import MAX_STOPS, InterpolateSettings
 from desktop_app.work import Opened
 from ml import walks
@@ -28,7 +29,6 @@ LOOP = 24  # images of the walk through the four corners
 LEG = 6  # images of a path from one stop to the next
 FILM_SCALE, STRIP_SCALE, FRAME_MS = 8, 4, 100  # of what is exported
 REST_MS = 160  # after the last move, before the full model draws
-STUDENT, STUDENT_STEPS = "student", 2
 CLOCKWISE = (0, 1, 3, 2)  # the corners, from the upper left
 CLASSES = 10
 Points = Literal["corners", "stops"]
@@ -48,12 +48,15 @@ class Interpolate(QObject):
         self._session = session
         self.settings = settings
         self.shown: Sampled | None = None  # the image of the place
-        self.quick = False  # the image is a student's
+        self.quick = False  # the image is a sketch, drawn while a hand moves
         self.map: Pixels | None = None  # (MAP * MAP, H, W[, 3]), row by row
         self.loop: Sampled | None = None
         self._looking = False
         self._job: Job | None = None
         self._drawing: SampleRequest | None = None
+        self._sketches = Sketches(session, self)
+        self._sketches.drawn.connect(self._on_sketched)
+        self._then_export: Path | None = None  # the image of the place, once it is no sketch
         self._maps: list[Job] = []
         self._mapped: tuple[Any, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
@@ -67,9 +70,10 @@ class Interpolate(QObject):
         if new == self.settings:
             return
         self.settings = new
+        if self._looking:
+            self._draw_quickly()  # first: while the screen follows, it is being drawn
         self.changed.emit()
         if self._looking:
-            self._draw_quickly()
             self._draw_maps()
 
     @property
@@ -195,6 +199,8 @@ class Interpolate(QObject):
             self._looking = True
             self._draw_well()
             self._draw_maps()
+            if (request := self.here()) is not None:
+                self._sketches.warm_up(request)
 
     def request(self, weights: tuple[tuple[float, ...], ...], corners: tuple[Corner, ...]) -> SampleRequest | None:
         """Images between corners, by the chosen model at its own settings; None where there is no such model."""
@@ -240,39 +246,40 @@ class Interpolate(QObject):
         return None if drawn is None or self.settings.mode != "path" else drawn.images[::LEG]
 
     def _draw_quickly(self) -> None:
-        """By the student where there is one, and by the model itself once nothing moves any more."""
-        request, student = self.here(), self._session.card(STUDENT)
-        at_once = request is not None and request.sampler != "ddim"  # a picture's noise is that of the full model
-        if request is not None and at_once and student is not None and request.model == student.header.teacher:
-            quick = student.header.defaults.model_dump() | {"model": STUDENT, "steps": STUDENT_STEPS}
-            self._draw(request.with_changes(**quick))
-            self._rest.start()
-        elif request is not None:
-            self._draw(request)
-
-    def _draw_well(self) -> None:
+        """A sketch, by the student where there is one; the model's own image once nothing moves any more."""
         request = self.here()
         if request is not None:
-            self._draw(request)
+            self._rest.start()
+            self._stop_job()
+            self._sketches.ask(self._sketches.by_student(request) or request)
 
-    def _draw(self, request: SampleRequest) -> None:
-        """Draw a request next, unless it is being drawn; of those in between only the last is."""
-        if self._session.closing or request == self._drawing:
-            return
+    def _on_sketched(self, sketch: Sampled) -> None:
+        self.shown, self.quick = sketch, True
+        self.drawn.emit()
+
+    def _draw_well(self) -> None:
+        """Draw the image of the place, in place of what is being drawn."""
+        request = self.here()
+        if request is not None and not self._session.closing:
+            self._stop_job()
+            self._sketches.rest()
+            self._job = self._session.submit(partial(work.sketching, request), partial(self._on_drawn, request))
+            self._drawing = request
+
+    def _stop_job(self) -> None:
         if self._job:
             self._job.control.cancel()
-        self._drawing = request
-        self._job = self._session.submit(partial(work.sketching, request), partial(self._on_drawn, request))
+        self._job = self._drawing = None
 
     def _on_drawn(self, request: SampleRequest, event: object) -> None:
-        if request is not self._drawing:
-            return  # the answer to a question that is no longer asked
-        if isinstance(event, Sampled):
-            self.shown, self.quick = event, request.model == STUDENT
+        if isinstance(event, Sampled) and request is self._drawing:
+            self._job = self._drawing = None
+            self.shown, self.quick = event, False
             self.drawn.emit()
             self.sampled.emit(event)
-        elif isinstance(event, Ended):
-            self._job, self._drawing = None, None
+            if self._then_export is not None:
+                self.export_image(self._then_export)
+                self._then_export = None
 
     def _draw_maps(self) -> None:
         """The whole pad, and the walk around its corners; in the background of the image under the hand."""
@@ -307,8 +314,10 @@ class Interpolate(QObject):
     # ---- taking it away
 
     def export_image(self, path: Path) -> None:
-        """Write the image of the place."""
-        if self.shown is not None:
+        """Write the image of the place, as the model itself draws it."""
+        if self.quick:
+            self._then_export = path
+        elif self.shown is not None:
             layout = Layout(columns=1, scale=FILM_SCALE, gap=0)
             write = self._session.files.write
             write(path, self.shown.images, self.shown.request, layout, then=self.exported.emit)

@@ -107,14 +107,18 @@ class ImageGrid(QWidget):
 
     def set_captions(self, captions: list[Caption], *, keep_room: bool = False) -> None:
         """Words under the cells, in order; `keep_room` reserves their line even before there are any."""
-        self._captions = captions
         room = keep_room or bool(captions)
+        if captions == self._captions and room == self._caption_room:
+            return
+        self._captions = captions
         if room != self._caption_room:
             self._caption_room, self._atlas = room, None
         self._describe()
         self.update()
 
     def set_selected(self, index: int | None) -> None:
+        if index == self.selected() and index in (None, self._current):
+            return
         self._selected = -1 if index is None else index
         if index is not None:
             self._current = index
@@ -126,8 +130,10 @@ class ImageGrid(QWidget):
 
     def set_marked(self, index: int | None) -> None:
         """Outline one more image, in another colour than the selected one."""
-        self._marked = -1 if index is None else index
-        self.update()
+        marked = -1 if index is None else index
+        if marked != self._marked:
+            self._marked = marked
+            self.update()
 
     def set_empty_text(self, text: str) -> None:
         self._empty_text = text
@@ -359,12 +365,16 @@ def _atlas(images: Pixels, width: int, height: int) -> QImage:
     count, source_h, source_w = images.shape[:3]
     planes = np.moveaxis(images[..., None] if images.ndim == 3 else images, -1, 1)  # (N, C, H, W)
     if width % source_w == 0 and height % source_h == 0:
-        scaled = planes.repeat(height // source_h, 2).repeat(width // source_w, 3)
+        rgb = _rgb32(planes).repeat(width // source_w, 2).repeat(height // source_h, 1)
     else:
         rows, columns = _coverage(source_h, height), _coverage(source_w, width)
         exact = rows @ (planes.astype(np.float32) @ columns.T)
-        scaled = (exact + 0.5).astype(np.uint8)
-    rgbx = np.full((count * height, width, 4), 255, np.uint8)
-    rgbx[..., :3] = np.moveaxis(scaled, 1, -1).reshape(count * height, width, -1)
-    image = QImage(rgbx.data, width, count * height, 4 * width, QImage.Format.Format_RGBX8888)
-    return image.convertToFormat(QImage.Format.Format_RGB32)  # a copy that owns its memory, quick to draw
+        rgb = _rgb32((exact + 0.5).astype(np.uint8))
+    image = QImage(rgb.data, width, count * height, 4 * width, QImage.Format.Format_RGB32)
+    return image.copy()  # that owns its memory
+
+
+def _rgb32(planes: Pixels) -> NDArray[np.uint32]:
+    """Grey or coloured (N, 1 or 3, H, W) as Qt is quickest to draw it, (N, H, W)."""
+    red, green, blue = planes[:, [0, -2 % planes.shape[1], -1]].astype(np.uint32).swapaxes(0, 1)
+    return np.uint32(0xFF000000) | red << 16 | green << 8 | blue

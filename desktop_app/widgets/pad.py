@@ -37,9 +37,15 @@ class Pad(QWidget):
 
     def set_place(self, x: float, y: float) -> None:
         """Show a place without emitting."""
+        self._update_handle()
         self._place = (x, y)
+        self._update_handle()
         self.setAccessibleDescription(f"{x:.0%} from the left, {y:.0%} from the top")
-        self.update()
+
+    def _update_handle(self) -> None:
+        """Paint anew where the handle is."""
+        at, room = self.point(), HANDLE + 3
+        self.update(QRectF(at.x() - room, at.y() - room, 2 * room, 2 * room).toAlignedRect())
 
     def set_picture(self, picture: Pixels | None) -> None:
         """The images between the corners as one, (H, W) grey or (H, W, 3)."""

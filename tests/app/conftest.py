@@ -64,10 +64,10 @@ def dressed(qapp: QApplication) -> Iterator[None]:
 
 @pytest.fixture
 def window(opened: Opener, settings: AppSettings, qtbot: QtBot) -> MainWindow:
-    """A window that has drawn its first grid."""
+    """A window that has drawn its first grid, and does nothing."""
     window = opened(settings)
     qtbot.waitUntil(lambda: window.session.generate.verdict is not None, timeout=WAIT_MS)
-    qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.session.at_rest, timeout=WAIT_MS)
     return window
 
 

@@ -26,12 +26,13 @@ from desktop_app.panels.generate import GeneratePanel
 from desktop_app.panels.interpolate import InterpolatePanel
 from desktop_app.plot_export import Figure
 from desktop_app.session import Session
-from desktop_app.session.interpolate import STUDENT, STUDENT_STEPS
+from desktop_app.session.sketches import STUDENT, STUDENT_STEPS
 from desktop_app.settings import AppSettings, TrainSettings
 from desktop_app.widgets.image_grid import ImageGrid
 from ml.console import Line
 from ml.data import usual_roots
 from ml.errors import NoiseloomError
+from ml.events import Sampled
 from ml.paths import HOME_VARIABLE
 from tests.benchmarks.common import Plan, Table, machine
 from tests.benchmarks.heartbeat import Heartbeat, wait
@@ -80,6 +81,8 @@ class Watch(QObject):
     def __init__(self, grid: ImageGrid) -> None:
         super().__init__()
         self._loop = QEventLoop()
+        self._patience = QTimer(self, singleShot=True)
+        self._patience.timeout.connect(self._loop.quit)
         self._due = False
         self._painted_at: float | None = None
         grid.installEventFilter(self)
@@ -104,8 +107,9 @@ class Watch(QObject):
         began = time.perf_counter()
         move()
         if self._painted_at is None:
-            QTimer.singleShot(patience_ms, self._loop, self._loop.quit)
+            self._patience.start(patience_ms)
             self._loop.exec()
+            self._patience.stop()
         return None if self._painted_at is None else 1000 * (self._painted_at - began)
 
 
@@ -128,20 +132,19 @@ class Bench:
         self.window, self.session, self.plan = window, window.session, plan
         self._rng = random.Random(SEED)
         self._all_models = self.session.models
-        self._quick = False
         window.rail.set_page("interpolate")
         self._pad = cast(InterpolatePanel, window.page("interpolate"))
         self._generate = cast(GeneratePanel, window.page("generate"))
+        to_student = partial(self._to_pad, student=True)
         pad, grid = Watch(self._pad.image), Watch(self._generate.grid)
         self.scenes = [
-            Scene("one digit, ten steps, guided", 25, partial(self._to_pad, quick=False), self._drag, pad),
-            Scene(f"one digit, student, {STUDENT_STEPS} steps", 8, partial(self._to_pad, quick=True), self._drag, pad),
+            Scene("one digit, ten steps, guided", 25, partial(self._to_pad, student=False), self._drag, pad),
+            Scene(f"one digit, student, {STUDENT_STEPS} steps", 8, to_student, self._drag, pad),
             Scene(f"4 x 4, student, {STUDENT_STEPS} steps", 20, self._to_grid, self._slide, grid),
         ]
         self._scene = self.scenes[0]
         self.session.interpolate.drawn.connect(self._interpolated)
-        self.session.generate.stepped.connect(self._generated)
-        self.session.generate.finished.connect(self._finished)
+        self.session.generate.sketched.connect(self._sketched)
 
     def measure(self, scene: Scene) -> tuple[list[float | None], dict[str, float]]:
         """Milliseconds of each move, None where no image came, and the heartbeat meanwhile."""
@@ -159,11 +162,10 @@ class Bench:
         wait(self.plan.gap_ms / 1000)
         return scene.watch.time(scene.move, self.plan.patience_ms)
 
-    def _to_pad(self, *, quick: bool) -> None:
+    def _to_pad(self, *, student: bool) -> None:
         """The Interpolate page; without a student in the library the full model draws at every move."""
         self.window.rail.set_page("interpolate")
-        self._quick = quick
-        self.session.models = tuple(card for card in self._all_models if quick or card.name != STUDENT)
+        self.session.models = tuple(card for card in self._all_models if student or card.name != STUDENT)
         interpolate = self.session.interpolate
         until(lambda: interpolate.map is not None and interpolate.loop is not None, "the pad to be drawn")
 
@@ -179,7 +181,7 @@ class Bench:
 
     def _interpolated(self) -> None:
         interpolate = self.session.interpolate
-        if interpolate.quick == self._quick and interpolate.shown:
+        if interpolate.quick and interpolate.shown:  # not the one that is drawn at rest
             self._scene.computing_s.append(interpolate.shown.seconds)
             self._scene.watch.has_new_image()
 
@@ -199,13 +201,9 @@ class Bench:
         low, high, apart = (slider.maximum() // part for part in (8, 3, 40))  # from about 2 to about 10
         slider.setValue(self._rng.choice([at for at in range(low, high) if abs(at - slider.value()) > apart]))
 
-    def _generated(self, step: int) -> None:
-        if step == self.session.generate.trajectory.steps:
-            self._scene.watch.has_new_image()
-
-    def _finished(self) -> None:
-        if self.session.generate.sampled:
-            self._scene.computing_s.append(self.session.generate.sampled.seconds)
+    def _sketched(self, sketch: Sampled) -> None:
+        self._scene.computing_s.append(sketch.seconds)
+        self._scene.watch.has_new_image()
 
 
 def measure(plan: InteractionPlan, data_root: Path | None, line: Line) -> dict[str, Any]:

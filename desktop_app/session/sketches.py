@@ -1,0 +1,77 @@
+"""What is drawn while a hand moves: the same images sooner, by the quick form of a network, or by the student."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop_app import work
+from desktop_app.jobs import Ended
+from ml.config import SampleRequest
+from ml.events import Sampled
+
+if TYPE_CHECKING:
+    from desktop_app.session.session import Session
+
+STUDENT, STUDENT_STEPS = "student", 2
+
+
+class Sketches(QObject):
+    """Draws one sketch after another; of those asked for meanwhile only the last.
+
+    A sketch that was begun is finished, so that images follow a hand that never rests.
+    """
+
+    drawn = Signal(object)  # Sampled
+
+    def __init__(self, session: "Session", parent: QObject) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._drawing: object | None = None  # stands for the sketch that is awaited
+        self._next: SampleRequest | None = None
+        self._warm: set[str] = set()  # models whose quick forms are made
+
+    def ask(self, request: SampleRequest) -> None:
+        """Draw this next."""
+        self._next = request
+        if self._drawing is None:
+            self._begin()
+
+    def rest(self) -> None:
+        """The hand rests: nothing more is begun, since it is being drawn well."""
+        self._next = None
+
+    def forget(self) -> None:
+        """Something else was asked for: none that comes now is wanted any more."""
+        self._drawing = self._next = None
+
+    def warm_up(self, request: SampleRequest) -> None:
+        """Draw one like it to nowhere, by each model that sketches it: the first makes the quick form of a network."""
+        for sketch in (request, self.by_student(request)):
+            if sketch and sketch.model not in self._warm:
+                self._warm.add(sketch.model)
+                self._session.submit(partial(work.sketching, sketch.alone(0), quick=True), lambda _event: None)
+
+    def by_student(self, request: SampleRequest) -> SampleRequest | None:
+        """The same images by the student of the model; None where it has none, or the noise is the model's own."""
+        student = self._session.card(STUDENT)
+        own = request.route != "class" or request.source or request.parent
+        pictured = any(corner.picture for corner in request.corners)
+        if student is None or request.model != student.header.teacher or own or pictured:
+            return None
+        return request.with_changes(**student.header.defaults.model_dump() | {"model": STUDENT, "steps": STUDENT_STEPS})
+
+    def _begin(self) -> None:
+        request, self._next = self._next, None
+        if request is None or self._session.closing:
+            return
+        self._drawing = awaited = object()
+        self._session.submit(partial(work.sketching, request, quick=True), partial(self._on_event, awaited))
+
+    def _on_event(self, awaited: object, event: object) -> None:
+        if awaited is not self._drawing or not isinstance(event, Sampled | Ended):
+            return
+        self._drawing = None
+        if isinstance(event, Sampled):
+            self.drawn.emit(event)
+        self._begin()

@@ -1,0 +1,105 @@
+"""While a control moves, the images follow it at once; as it rests, they are drawn exactly."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from desktop_app.main_window import MainWindow
+from desktop_app.panels.generate import GeneratePanel
+from desktop_app.session.generate import SKETCH_S, Generate
+from desktop_app.session.sketches import STUDENT
+from ml import pipeline
+from ml.events import Sampled
+from tests.app.conftest import WAIT_MS
+
+
+@pytest.fixture
+def panel(window: MainWindow, qtbot: QtBot) -> GeneratePanel:
+    """The page with a row of digits."""
+    generate = window.session.generate
+    generate.change(rows=1, prompt="0-9", live=False)
+    generate.use_model("digits")
+    until(qtbot, lambda: not generate.busy and generate.verdict is not None)
+    until(qtbot, lambda: window.session.at_rest)
+    generate._pace["digits"] = SKETCH_S / 101  # a machine that is fast enough, however loaded
+    return window.generate
+
+
+def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
+    qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
+
+
+def seen(generate: Generate) -> list[Sampled]:
+    sketches: list[Sampled] = []
+    generate.sketched.connect(sketches.append)
+    return sketches
+
+
+def test_digits_follow_a_slider_and_are_drawn_exactly_once_it_rests(panel: GeneratePanel, qtbot: QtBot) -> None:
+    generate = panel._generate
+    panel.timeline.pause()
+    panel.timeline.set_step(panel.timeline.reached)
+    sketches, before = seen(generate), generate.trajectory
+    for value in (120, 180, 240):
+        panel.sampling.guidance.slider.setValue(value)
+    until(qtbot, lambda: sketches)
+    assert generate.trajectory is before  # what was drawn stays until the hand rests
+    assert np.array_equal(panel.grid.images(), sketches[-1].images)
+    assert not any(caption.text for caption in panel.grid._captions)
+    until(qtbot, lambda: generate.trajectory is not before and generate.verdict is not None and not generate.busy)
+    exact = generate.sampled
+    assert exact is not None and exact.request.guidance == generate.settings.guidance != 1.3
+    *_, wanted = pipeline.sample(generate.settings.request(tuple(range(10))), frames=False)
+    assert isinstance(wanted, Sampled) and np.array_equal(exact.images, wanted.images)
+    last = sketches[-1]
+    assert last.request.guidance == exact.request.guidance
+    assert 0 < np.abs(last.images.astype(float) - exact.images).mean() < 4
+    assert np.array_equal(panel.grid.images(), exact.images)
+
+
+def test_of_many_sketches_only_the_first_and_the_last_are_drawn(panel: GeneratePanel, qtbot: QtBot) -> None:
+    generate = panel._generate
+    sketches = seen(generate)
+    for tenth in range(14, 40):
+        generate.change(guidance=tenth / 10)
+    until(qtbot, lambda: len(sketches) == 2 or generate.busy)
+    assert [sketch.request.guidance for sketch in sketches] in ([1.4, 3.9], [1.4])
+
+
+def test_many_digits_are_sketched_by_the_student_and_too_many_not_at_all(panel: GeneratePanel, qtbot: QtBot) -> None:
+    generate = panel._generate
+    sketches = seen(generate)
+    generate._pace["digits"] = SKETCH_S / 50
+    generate.change(guidance=1.5)  # ten digits in ten steps
+    until(qtbot, lambda: sketches)
+    assert sketches[0].request.model == STUDENT and sketches[0].request.labels == tuple(range(10))
+    until(qtbot, lambda: not generate._soon.isActive() and not generate.busy)
+    sketches.clear()
+    generate._pace["digits"] = SKETCH_S
+    generate.change(guidance=1.6)
+    until(qtbot, lambda: generate.sampled is not None and generate.sampled.request.guidance == 1.6)
+    assert not sketches
+
+
+def test_nothing_old_is_shown_over_what_was_asked_for(panel: GeneratePanel, qtbot: QtBot) -> None:
+    generate = panel._generate
+    sketches = seen(generate)
+    generate.change(guidance=2.0)
+    generate.change(guidance=2.5)
+    generate.draw()
+    until(qtbot, lambda: generate.verdict is not None and not generate.busy)
+    assert not sketches and generate.sampled is not None and generate.sampled.request.guidance == 2.5
+
+
+def test_someone_in_the_middle_of_the_way_is_left_there(panel: GeneratePanel, qtbot: QtBot) -> None:
+    generate = panel._generate
+    panel.timeline.pause()
+    panel.timeline.set_step(4)
+    before = panel.grid.images().copy()
+    kept: list[bool] = []
+    generate.sketched.connect(lambda _: kept.append(np.array_equal(panel.grid.images(), before)))
+    generate.change(guidance=2.0)
+    until(qtbot, lambda: kept)
+    assert kept == [True]

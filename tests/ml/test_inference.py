@@ -1,0 +1,106 @@
+"""The quick forms of networks: as the reference to a tolerance for any batch, and the reference where there is none."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from ml import inference, pipeline, text
+from ml.config import NO_LABEL, SampleRequest
+from ml.events import Sampled
+from ml.judge import Judge
+from ml.loaded_model import LoadedModel, load
+
+MODELS = ("digits", "student", "unconditional", "latent", "text", "colour", "shuffle-flow")
+AGREE = 0.01  # of an output's length, at most between it and the reference's
+
+
+def inputs(model: LoadedModel, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    channels, side = model.config.codes
+    noise = torch.Generator().manual_seed(count)
+    x = torch.randn(count, channels, side, side, generator=noise).contiguous(memory_format=torch.channels_last)
+    classes = max(model.config.num_classes, 1)
+    told = torch.arange(count) % classes
+    return x, torch.tensor([500.0]), text.tokens(["a bold seven"] * count) if model.config.reader else told
+
+
+def drawn(request: SampleRequest, *, quick: bool) -> Sampled:
+    *_, last = pipeline.sample(request, device="cpu", frames=False, quick=quick)
+    assert isinstance(last, Sampled)
+    return last
+
+
+@pytest.mark.parametrize("name", MODELS)
+@torch.no_grad()
+def test_a_quick_form_agrees_with_the_reference_for_any_batch(name: str) -> None:
+    model = load(name, "cpu")
+    quick = inference.Quick(model.network)
+    for count in (1, 2, 3, 20):
+        given = inputs(model, count)
+        wanted = model.network(*given)
+        found = quick(*given)
+        assert found.dtype == torch.float32 and found.shape == wanted.shape
+        assert inference.distance(found, wanted) <= AGREE
+
+
+@torch.no_grad()
+def test_the_bundled_model_has_a_form_of_its_own_for_each_kind_of_label() -> None:
+    model = load("digits", "cpu")
+    quick = inference.Quick(model.network)
+    x, time, labels = inputs(model, 2)
+    mixture = torch.nn.functional.one_hot(labels, model.config.num_classes + 1).float()
+    assert inference.distance(quick(x, time, labels), model.network(x, time, labels)) <= AGREE
+    assert inference.distance(quick(x, time, mixture), model.network(x, time, mixture)) <= AGREE
+    assert len(quick._forms) == 2 and all(form is not model.network for form in quick._forms.values())
+
+
+@torch.no_grad()
+def test_what_has_no_form_is_computed_by_the_network_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load("student", "cpu")
+    given = inputs(model, 2)
+
+    def missing(*_: object) -> None:
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(inference, "_packed", missing)
+    assert inference.formed(model.network, *given) is model.network
+
+
+@torch.no_grad()
+def test_a_form_that_is_wrong_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load("student", "cpu")
+    given = inputs(model, 2)
+    wrong = copy.deepcopy(model.network)
+    for parameter in wrong.parameters():
+        parameter.mul_(1.2)
+    monkeypatch.setattr(inference, "_forms", lambda _device: iter([lambda *_: wrong]))
+    assert inference.formed(model.network, *given) is model.network
+
+
+@torch.no_grad()
+def test_half_precision_agrees(tiny_run: object) -> None:
+    model = load(str(tiny_run), "cpu")
+    given = inputs(model, 4)
+    half = inference._Half(model.network)(*given)
+    assert half.dtype == torch.float32
+    assert 0 < inference.distance(half, model.network(*given)) <= 0.03
+
+
+def test_sketches_are_alike_and_their_digits_the_same() -> None:
+    defaults = load("digits", "cpu").header.defaults.model_dump()
+    labels = tuple(range(10)) * 2
+    request = SampleRequest.model_validate({**defaults, "model": "digits", "labels": labels, "seed": 3})
+    exact, sketch = drawn(request, quick=False), drawn(request, quick=True)
+    assert sketch.request == exact.request
+    apart = np.abs(exact.images.astype(float) - sketch.images).mean()
+    assert apart < 4
+    assert np.array_equal(Judge.bundled().judge(sketch.images).labels, Judge.bundled().judge(exact.images).labels)
+
+
+def test_drawing_quickly_leaves_the_exact_images_as_they_were(tiny_run: object) -> None:
+    request = SampleRequest(model=str(tiny_run), steps=2, labels=(1, NO_LABEL, 7))
+    threads = torch.get_num_threads()
+    before = drawn(request, quick=False).images
+    drawn(request, quick=True)
+    assert np.array_equal(drawn(request, quick=False).images, before) and torch.get_num_threads() == threads
