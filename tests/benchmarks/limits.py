@@ -61,7 +61,7 @@ def plain(model: LoadedModel, config: ModelConfig | None = None) -> LoadedModel:
     config = config or model.config
     network = build(config).to(model.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
     header = model.header.with_changes(model=config.model_dump())
-    return replace(model, header=header, network=network)
+    return replace(model, header=header, network=network, hurried=False)
 
 
 def drawing(model: LoadedModel, request: SampleRequest) -> Callable[[], Sampled]:
@@ -84,15 +84,15 @@ def work_of(model: LoadedModel, request: SampleRequest) -> Work:
 
 
 @torch.no_grad()
-def bare(work: Work, device: torch.device) -> tuple[int, float]:
+def bare(work: Work, device: torch.device, dtype: torch.dtype) -> tuple[int, float]:
     """FLOPs of the convolutions, and the seconds that they take with nothing in between: what the cores deliver."""
     flops, seconds = 0, 0.0
     for each, times in work.convolutions.items():
         x, w = (
-            torch.randn(shape, device=device).to(memory_format=torch.channels_last)
+            torch.randn(shape, device=device).to(dtype, memory_format=torch.channels_last)
             for shape in (each.images, each.weights)
         )
-        bias = torch.randn(each.weights[0], device=device) if each.bias else None
+        bias = torch.randn(each.weights[0], device=device).to(dtype) if each.bias else None
         seconds += times * _seconds(each, x, w, bias)
         out = F.conv2d(x, w, bias, each.stride, each.padding, each.dilation, each.groups)
         flops += times * conv_flop_count(list(each.images), list(each.weights), list(out.shape))

@@ -17,10 +17,10 @@ from desktop_app.plot_export import Curve, Figure
 from ml import pipeline
 from ml.config import ModelConfig, SampleRequest
 from ml.console import Line
-from ml.device import pick
+from ml.device import bf16_is_fast, pick
 from ml.events import Pixels
 from ml.judge import Judge
-from ml.loaded_model import LoadedModel
+from ml.loaded_model import LoadedModel, hurried
 from tests.benchmarks import peers
 from tests.benchmarks.common import Plan, Table, in_turns, machine, median
 from tests.benchmarks.limits import bare, drawing, plain, work_of
@@ -87,11 +87,12 @@ def _request(model: LoadedModel, count: int, **changes: object) -> SampleRequest
 
 
 def _paths(plan: SamplingPlan) -> Iterable[tuple[str, LoadedModel, dict[str, object]]]:
-    """Our ways to a digit: the full model, and its student in few steps."""
+    """Our ways to a digit: the full model and its student in few steps, exactly and by the quick forms of both."""
     full, student = (pipeline.load(name, plan.device) for name in ("digits", "student"))
-    yield "digits", full, {}
-    for steps in STUDENT_STEPS:
-        yield f"student, {_steps(steps)}", student, {"steps": steps}
+    for form, kind in (("", lambda model: model), (", quick form", hurried)):
+        yield f"digits{form}", kind(full), {}
+        for steps in STUDENT_STEPS:
+            yield f"student, {_steps(steps)}{form}", kind(student), {"steps": steps}
 
 
 def _hundred(plan: SamplingPlan, device: torch.device, line: Line) -> list[dict[str, Any]]:
@@ -170,7 +171,8 @@ def _limit(plan: SamplingPlan, device: torch.device, line: Line) -> list[dict[st
             line.show(f"The limit: {name}, {images} at a time")
             request = _request(model, images, **changes)
             work = work_of(model, request)
-            convolving, fastest = bare(work, device)
+            half = model.hurried and bf16_is_fast(device)
+            convolving, fastest = bare(work, device, torch.bfloat16 if half else torch.float32)
             (seconds,) = in_turns([drawing(model, request)], plan.rounds, plan.least_s, line)
             delivered, most = work.flops / median(seconds) / 1e9, convolving / fastest / 1e9
             found.append(
