@@ -34,6 +34,7 @@ from ml.data import usual_roots
 from ml.errors import NoiseloomError
 from ml.events import Sampled
 from ml.paths import HOME_VARIABLE
+from tests.benchmarks import startup
 from tests.benchmarks.common import Plan, Table, machine
 from tests.benchmarks.heartbeat import Heartbeat, wait
 
@@ -53,11 +54,12 @@ class InteractionPlan(Plan):
     preset: str = "1-minute"
     data: str = "mnist"
     models: tuple[str, ...] = Field(default=(), description="that are loaded for the heartbeat; none: all")
+    starts: int = Field(default=5, ge=1, description="starts of the program, beside a bare window")
     beat_s: float = Field(default=10.0, gt=0, description="of training with nothing else, for the heartbeat")
 
 
 PLAN = InteractionPlan
-QUICK: dict[str, Any] = {"moves": 30, "warm_up": 5, "beat_s": 3.0}
+QUICK: dict[str, Any] = {"moves": 30, "warm_up": 5, "beat_s": 3.0, "starts": 1}
 
 
 class TooSlow(NoiseloomError):
@@ -207,7 +209,9 @@ class Bench:
 
 
 def measure(plan: InteractionPlan, data_root: Path | None, line: Line) -> dict[str, Any]:
-    """Every scene alone, then every scene while a run trains; heartbeats of those, of training, loading, exporting."""
+    """The start, every scene alone and while a run trains; heartbeats of those, of training, loading, exporting."""
+    line.show("Starting the program beside a bare window")
+    starts = startup.measure(plan.starts)
     moves: list[dict[str, Any]] = []
     beats: dict[str, dict[str, float]] = {}
     with _window(plan, data_root) as window:
@@ -229,7 +233,7 @@ def measure(plan: InteractionPlan, data_root: Path | None, line: Line) -> dict[s
             line.show(f"Heartbeat: {what}")
             beats[what] = _beat(partial(work, window.session))
     _compare(moves)
-    return {"machine": machine(plan.device), "moves": moves, "heartbeat": beats}
+    return {"machine": machine(plan.device), "startup": starts, "moves": moves, "heartbeat": beats}
 
 
 @contextmanager
@@ -323,6 +327,7 @@ def tables(found: dict[str, Any]) -> list[Table]:
              found["heartbeat"].items()]  # fmt: skip
     return [
         Table("From a moved control to the image painted", heads, rows, note),
+        startup.table(found["startup"]),
         Table("Delay of a 10 ms timer in the window", ("during", "beats", "p50 ms", "p99 ms", "worst ms"), beats),
     ]
 

@@ -26,7 +26,7 @@ TINY_TRAINING = {
     "device": "cpu", "own_minutes": 1e-4, "minutes": 1e-4, "batch_size": 2, "digits": 10, "steps": 1,
     "look_every_s": 1e-3,
 }  # fmt: skip
-TINY_INTERACTION = ("moves=2", "warm_up=1", "beat_s=0.2", "device=cpu", 'models=["student"]')
+TINY_INTERACTION = ("moves=2", "warm_up=1", "beat_s=0.2", "starts=1", "device=cpu", 'models=["student"]')
 
 
 def check_tables(benchmark: Any, found: dict[str, Any]) -> None:
@@ -115,6 +115,8 @@ def test_interaction_through_the_command_line(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found == json.loads((tmp_path / "interaction.json").read_text())
+    assert 0 < found["startup"]["bare_s"] < found["startup"]["first_grid_s"]
+    assert found["startup"]["window_s"] < found["startup"]["first_grid_s"]
     assert len(found["moves"]) == 6 and {row["beside"] for row in found["moves"]} == {"alone", "while training"}
     for row in found["moves"]:
         assert row["moves"] == 2 and row["lost"] == 0, row
