@@ -8,8 +8,9 @@ from psutil import Process, virtual_memory
 
 from ml import memory, pipeline
 from ml.config import ModelConfig, SampleRequest
+from ml.control import RunControl
 from ml.errors import BadRequest
-from ml.events import Progress
+from ml.events import Progress, Sampled
 from ml.memory import check_training
 from ml.trainer import train
 from tests.tiny import few_digits, tiny_config
@@ -61,3 +62,30 @@ def test_the_figure_is_right_within_a_factor_of_three() -> None:
         network(torch.randn(16, 1, 28, 28), torch.rand(16), torch.zeros(16, dtype=torch.long))
     counted = 16 * memory._per_image(model, memory.KEPT)
     assert counted / 3 < held < counted * 3, (counted, held)
+
+
+GROWTH = 300 * 2**20  # bytes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quick", [False, True])
+def test_ten_thousand_digits_take_little_memory_on_their_way(quick: bool) -> None:
+    few = SampleRequest(model="student", sampler="student", steps=1, labels=(3,) * 200)
+    many = few.with_changes(labels=tuple(k % 10 for k in range(10_000)))
+    process = Process()
+    list(pipeline.sample(few, device="cpu", frames=False, quick=quick))
+    before, most = process.memory_info().rss, 0
+
+    def control() -> RunControl:
+        class Watching(RunControl):
+            @property
+            def cancelled(self) -> bool:  # asked at every step
+                nonlocal most
+                most = max(most, process.memory_info().rss)
+                return False
+
+        return Watching()
+
+    *_, done = pipeline.sample(many, device="cpu", frames=False, quick=quick, control=control())
+    assert isinstance(done, Sampled) and len(done.images) == 10_000
+    assert max(most, process.memory_info().rss) - before < GROWTH
