@@ -93,11 +93,9 @@ def _by_all(command: Callable[[], int], name: str) -> int:
     """The exit code of a command, where torchrun started several processes by all of them."""
     if not torchrun.launched():
         return command()
-    if torchrun.rank() == 0:
-        torchrun.refuse(name)
     from ml import helpers
 
-    return helpers.by_all(command)
+    return helpers.by_all(command, name)
 
 
 @app.command()

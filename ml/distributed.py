@@ -71,16 +71,22 @@ def together() -> Iterator[None]:
     _orders.append(group)
     try:
         yield
-        order(Order.LEAVE)
-        dist.destroy_process_group()
+        _part()
     except LostProcess:
         raise
     except Exception:
         with suppress(LostProcess):
-            order(Order.LEAVE)
+            _part()
         raise
     finally:
         _orders.clear()
+
+
+def _part() -> None:
+    """Let the helpers go, which wait for orders, and go too."""
+    order(Order.LEAVE)
+    with _hearing():
+        dist.destroy_process_group()
 
 
 @contextmanager

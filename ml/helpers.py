@@ -27,6 +27,8 @@ from ml.events import Frame, Sampled, SampleEvent
 from ml.run import Run
 from ml.trajectory import BATCH
 
+ABLE = ("train", "sample", "evaluate")  # the commands whose work can be shared
+
 
 class Enlisting(Description):
     """What a helper learns of a training run, beside its tensors."""
@@ -43,17 +45,27 @@ class Drawing(Description):
     device: DeviceName
 
 
-def by_all(command: Callable[[], int]) -> int:
-    """The exit code of a command that the first process runs and the others help with; raises LostProcess."""
+def by_all(command: Callable[[], int], name: str) -> int:
+    """The exit code of a command that the first process runs and the others help with; raises BadRequest, LostProcess.
+
+    Another one than those of ABLE is refused.
+    """
     try:
         with distributed.together():
-            return command() if distributed.leads() else _help()
+            return _lead(command, name) if distributed.leads() else _help()
     except LostProcess as error:
         if torchrun.rank() == 1:  # speaks for the leader, which may be the one that has gone
             print(f"{error.message} What is on disk is whole; a run goes on with --resume.", file=sys.stderr)
         if torchrun.rank() > 0:
             return FAILED
         raise
+
+
+def _lead(command: Callable[[], int], name: str) -> int:
+    if name not in ABLE:
+        able = f"{', '.join(ABLE[:-1])} and {ABLE[-1]}"
+        raise BadRequest(f"{name} is nothing that several processes can share.", f"Use torchrun for {able} alone.")
+    return command()
 
 
 def _help() -> int:

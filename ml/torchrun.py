@@ -5,10 +5,6 @@
 
 import os
 
-from ml.errors import BadRequest
-
-ABLE = ("train", "sample", "evaluate")  # the commands whose work can be shared
-
 
 def launched() -> bool:
     """Whether this is one of several processes of torchrun's."""
@@ -33,13 +29,6 @@ def local_rank() -> int:
 def local_size() -> int:
     """How many processes this machine has."""
     return _number("LOCAL_WORLD_SIZE")
-
-
-def refuse(what: str) -> None:
-    """Raises BadRequest for what several processes cannot do."""
-    if launched() and what not in ABLE:
-        able = f"{', '.join(ABLE[:-1])} and {ABLE[-1]}"
-        raise BadRequest(f"{what} is nothing that several processes can share.", f"Use torchrun for {able} alone.")
 
 
 def _number(name: str) -> int:
