@@ -26,7 +26,7 @@ from ml.checkpoint import (
 from ml.config import DeviceName, TrackerName, TrainConfig
 from ml.control import RunControl
 from ml.device import pick
-from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable, Diverged, LostProcess
+from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable, Diverged, FailedElsewhere, LostProcess
 from ml.events import (
     BatchSplit,
     CheckpointSaved,
@@ -212,11 +212,10 @@ def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
     except BaseException as error:
         if not run.stuck:
             run.save()
-        if isinstance(error, LostProcess):
+        if isinstance(error, LostProcess | FailedElsewhere):
             kept = f"The checkpoint of step {run.saved_step} in {run.folder} is whole"
-            raise LostProcess(
-                error.message, f"{kept}: go on with --resume, in as many processes as you like."
-            ) from error
+            advice = f"{kept}: go on with --resume, in as many processes as you like."
+            raise type(error)(error.message, advice) from error
         raise
     if run.draws:
         yield from _preview(run, control)
