@@ -37,7 +37,7 @@ class Outcome(IntEnum):
     FINE, LEAVING, NO_ROOM, FAILED = range(4)
 
 
-_orders: list[dist.ProcessGroup] = []  # over which orders go; none while a process is alone
+_orders: "list[dist.ProcessGroup]" = []  # over which orders go; none while a process is alone
 
 
 def size() -> int:
