@@ -149,7 +149,7 @@ def sample(
     distributed.told(told.model_dump_json().encode())
     drawn, error, outcome = None, None, Outcome.LEAVING
     try:
-        for event in pipeline.sample(_share(request, 0), device=device, control=control):
+        for event in pipeline.sample(request.some(_chosen(request, 0)), device=device, control=control):
             if isinstance(event, Sampled):
                 drawn, outcome = event, Outcome.FINE
             else:
@@ -166,10 +166,10 @@ def _draw(control: RunControl) -> None:
     """A helper's share of a request; raises FailedElsewhere, LostProcess."""
     told = Drawing.model_validate_json(distributed.told())
     drawn, error, outcome = None, None, Outcome.LEAVING
+    mine = _chosen(told.request, distributed.rank())
     try:
-        mine = _chosen(told.request, distributed.rank())
-        events = pipeline.sample(_share(told.request, distributed.rank()), device=told.device, control=control)
-        drawn = next((event for event in events if isinstance(event, Sampled)), None) if mine else None
+        events = pipeline.sample(told.request.some(mine), device=told.device, control=control) if mine else iter(())
+        drawn = next((event for event in events if isinstance(event, Sampled)), None)
         if drawn or not mine:
             outcome = Outcome.FINE
     except Exception as failed:
@@ -183,10 +183,6 @@ def _chosen(request: SampleRequest, rank: int) -> list[int]:
     count = len(request.labels)
     firsts = range(rank * BATCH, count, distributed.size() * BATCH)
     return [k for first in firsts for k in range(first, min(first + BATCH, count))]
-
-
-def _share(request: SampleRequest, rank: int) -> SampleRequest:
-    return request.some(_chosen(request, rank))
 
 
 def _gathered(request: SampleRequest, own: np.ndarray) -> np.ndarray:

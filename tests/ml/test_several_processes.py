@@ -38,6 +38,7 @@ KINDS = {
     "muon": {"optimizer": "muon", "lr": 4e-3},
     "judge": {"model": {"network": "judge", "widths": [8, 16], "embedding": 16}, "augment": True},
     "autoencoder": {"model": {"network": "autoencoder", "widths": [8, 16], "blocks": 1, "latent": 2}},
+    "latent": {"codec_from": "autoencoder", "model": {"widths": [8, 16], "embedding": 16}},
 }
 
 
@@ -129,6 +130,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
         "usage": Command(training("usage", "--nonsense")),
         "models": Command(["models"]),
         "sample": Command(drawing(path, "two.npz", "--count", "25")),
+        "few": Command(drawing(path, "few.npz")),
         "trajectory": Command(drawing(path, "way.npz", "--count", "11", "--trajectory")),
         "no model": Command(["sample", "--model", "nosuch", "--labels", "3", "--out", str(path / "none.npz")]),
         "evaluate": Command(rating(path)),
@@ -137,7 +139,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(path, dict(zip(commands, said, strict=True)))
 
 
-@pytest.mark.parametrize("kind", ["adamw", "muon", "autoencoder"])
+@pytest.mark.parametrize("kind", ["adamw", "muon", "autoencoder", "latent"])
 def test_two_processes_train_as_one_does(place: Place, kind: str) -> None:
     two = place.path / kind
     one = by_one(config_of(**KINDS[kind]), place.path / f"one-{kind}", place.data)
@@ -222,7 +224,7 @@ def test_the_window_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 def test_images_are_the_same_whoever_draws_them(place: Place) -> None:
-    for name, more in (("two", ["--count", "25"]), ("way", ["--count", "11", "--trajectory"])):
+    for name, more in (("two", ["--count", "25"]), ("few", []), ("way", ["--count", "11", "--trajectory"])):
         assert main(drawing(place.path, f"{name}-alone.npz", *more)) == 0
         with np.load(place.path / f"{name}.npz") as ours, np.load(place.path / f"{name}-alone.npz") as theirs:
             assert set(ours) == set(theirs)
