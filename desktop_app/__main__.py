@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from ml.torchrun import launched
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Open the window and run until it is closed; returns the exit code."""
@@ -12,6 +14,9 @@ def main(arguments: list[str] | None = None) -> int:
         from ml.cli import main as command
 
         return command(arguments[1:])
+    if launched():
+        print("torchrun starts several processes, and the window is one: start it without torchrun.", file=sys.stderr)
+        return 2
     options = _parser().parse_args(arguments)
     if options.self_test:
         from desktop_app.self_test import self_test

@@ -6,7 +6,7 @@ torch is imported inside the commands, so that --help answers at once.
 import json
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from io import TextIOWrapper
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ml import cli_benchmark, cli_drawings, cli_figures, paths
+from ml import cli_benchmark, cli_drawings, cli_figures, paths, torchrun
 from ml import export as exports
 from ml.cli_figures import Device
 from ml.comparison_file import prove as prove_figure
@@ -86,7 +86,16 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a narrow terminal encoding must not end a command
     rest = [argument for argument in arguments if argument != "--debug"] or ["--help"]
     command = lambda: app(rest, prog_name=paths.COMMAND, standalone_mode=False) or 0  # noqa: E731
-    return guarded(command, debug="--debug" in arguments)
+    return guarded(lambda: _by_all(command, rest[0]), debug="--debug" in arguments)
+
+
+def _by_all(command: Callable[[], int], name: str) -> int:
+    """The exit code of a command, where torchrun started several processes by all of them."""
+    if not torchrun.launched():
+        return command()
+    from ml import helpers
+
+    return helpers.by_all(command, name)
 
 
 @app.command()
@@ -516,8 +525,9 @@ def _fitting(suffix: str, count: int, side: int, columns: int, kind: Kind) -> La
 
 def _draw(request: SampleRequest, device: DeviceName, keep: bool) -> tuple[Sampled, list[Frame]]:
     """Sample a request under a progress line, keeping its frames if asked to."""
-    from ml.pipeline import sample as sampling
+    from ml import helpers, pipeline
 
+    sampling = pipeline.sample if keep else helpers.sample  # one process alone keeps what is on the way
     frames: list[Frame] = []
     count = len(request.labels)
     with interruptible() as control, Line() as line:

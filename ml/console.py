@@ -12,8 +12,9 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
+from ml import torchrun
 from ml.control import RunControl
-from ml.errors import CannotWrite, Diverged, NoiseloomError
+from ml.errors import CannotWrite, Diverged, FailedElsewhere, LostProcess, NoiseloomError
 from ml.events import WriteFailed
 from ml.paths import COMMAND
 
@@ -62,7 +63,7 @@ def resuming(folder: Path) -> str:
 
 def where_else(failed: WriteFailed, folder: Path, line: Line) -> Path:
     """Ask the person where a run that cannot write shall go on; raises CannotWrite where nobody is there to answer."""
-    if not sys.stdin.isatty():
+    if torchrun.launched() or not sys.stdin.isatty():
         kept = f"The checkpoint of step {failed.saved_step} is whole. Go on with: {resuming(folder)}"
         raise CannotWrite(failed.message, f"{kept}, or elsewhere, with --to NEW_FOLDER added.")
     line.note(f"{failed.message} The run waits at step {failed.step}.")
@@ -104,7 +105,8 @@ def guarded(command: Callable[[], int], *, debug: bool) -> int:
         if debug:
             traceback.print_exc()
         if isinstance(error, NoiseloomError):
-            return _say(str(error), FAILED if isinstance(error, Diverged) else BAD_INPUT)
+            unforeseen = isinstance(error, Diverged | FailedElsewhere | LostProcess)
+            return _say(str(error), FAILED if unforeseen else BAD_INPUT)
         usage = getattr(error, "format_message", None)  # typer's usage errors share no public class
         if usage:
             said = usage().replace("Value error, ", "").rstrip(".")

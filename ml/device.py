@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import torch
 
+from ml import torchrun
 from ml.config import DeviceName
-from ml.errors import NoDevice
+from ml.errors import BadRequest, NoDevice
 
 
 class Device(NamedTuple):
@@ -19,9 +20,16 @@ class Device(NamedTuple):
 def pick(name: DeviceName = "auto") -> Device:
     """The device of that name, or the fastest there is; raises NoDevice if it was asked for and is missing."""
     if name in ("auto", "cuda") and torch.cuda.is_available():
+        if torchrun.local_size() > torch.cuda.device_count():
+            raise NoDevice(
+                f"{torchrun.local_size()} processes are more than this machine's {torch.cuda.device_count()} GPUs.",
+                "Give torchrun one process per GPU, or use --device cpu.",
+            )
         card = torch.cuda.get_device_name()
         return Device(torch.device("cuda"), card, f"{card}, through CUDA")
-    if name in ("auto", "mps") and torch.backends.mps.is_available():
+    if name == "mps" and torchrun.launched():
+        raise BadRequest("Several processes cannot share an Apple GPU.", "Use --device cpu, or leave torchrun out.")
+    if name in ("auto", "mps") and not torchrun.launched() and torch.backends.mps.is_available():
         return Device(torch.device("mps"), "Apple GPU", "Apple GPU, through Metal")
     if name in ("cuda", "mps"):
         raise NoDevice(

@@ -51,6 +51,18 @@ class Diverged(NoiseloomError):
     kind = "diverged"
 
 
+class LostProcess(NoiseloomError):
+    """Another one of several processes that work together, which has gone."""
+
+    kind = "process"
+
+
+class FailedElsewhere(NoiseloomError):
+    """What failed in another one of several processes that work together."""
+
+    kind = "process"
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there was not enough memory; torch has no one class for it on all devices."""
     said = str(error).lower()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml import data, pipeline
+from ml import data, helpers
 from ml.config import NO_LABEL, Description, DeviceName, ModelConfig, SampleRequest
 from ml.control import RunControl
 from ml.errors import BadRequest
@@ -58,7 +58,7 @@ def evaluate_model(
     real = yield from _mnist(data_root)  # what is missing is said before the drawing, which takes its time
     sampled: Sampled | None = None
     total = len(request.labels)
-    for event in pipeline.sample(request, device=device, control=control):
+    for event in helpers.sample(request, device=device, control=control):
         if isinstance(event, Frame):
             yield Progress("Drawing", event.first + len(event.x_t) * event.step // event.steps, total)
         elif isinstance(event, Sampled):

@@ -101,14 +101,15 @@ def distort(x: Tensor, rng: torch.Generator) -> Tensor:
     return F.grid_sample(x + 1, where, align_corners=False) - 1  # outside the image there is paper, -1
 
 
-def autoencoder_loss(network: Autoencoder, x0: Tensor, config: TrainConfig, rng: torch.Generator) -> Tensor:
+def autoencoder_loss(network: Autoencoder, x0: Tensor, noise: Tensor, config: TrainConfig) -> Tensor:
     """Squared error of the reconstruction and KL(q(z | x) || N(0, 1)) per pixel (Kingma & Welling 2014, eq. 10).
 
+    x0 (B, C, H, W) in [-1, 1]; noise, standard normal, as z (B, latent, h, w).
     While the network trains, its `scale` follows the spread of the latents' means.
     """
     mean, log_variance = network.posterior(x0)
     log_variance = log_variance.float().clamp(-20, 10)
-    z = mean + torch.exp(log_variance / 2) * torch.randn(mean.shape, generator=rng, device=mean.device)
+    z = mean + torch.exp(log_variance / 2) * noise
     kl = 0.5 * (mean.float().square() + log_variance.exp() - 1 - log_variance).sum(dim=(1, 2, 3)).mean()
     if network.training:
         spread = mean.detach().float().std().clamp(min=1e-6)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml import data, library, pipeline
+from ml import data, distributed, library, pipeline
 from ml.checkpoint import (
     MODEL_FILE,
     SNAPSHOTS,
@@ -28,6 +28,7 @@ from ml.checkpoint import (
 from ml.config import DRAWING, NO_LABEL, ModelConfig, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.device import Device, bf16_is_fast, tune
+from ml.distributed import Order, Outcome
 from ml.ema import PowerEma
 from ml.errors import BadFile, BadRequest, Diverged, is_out_of_memory
 from ml.events import Frame, Preview, TrainStep, Validated
@@ -98,6 +99,7 @@ class Run:
         self.elapsed_s = 0.0  # at work: without pauses, previews and saving
         self.saved_step = 0
         self.stuck = False  # its folder cannot be written in
+        self.leaving = False  # because one of several processes is told to stop
         self.slowed = 0  # times that it diverged and went on with a lower learning rate
         self.parts = config.accumulate
         self._order: tuple[int, Tensor] | None = None
@@ -164,56 +166,79 @@ class Run:
 
     def advance(self) -> None:
         """One optimiser step. Its loss stays on the device, which may still be at it, until `report` or `save`."""
+        distributed.order(Order.STEP, self.progress)
         with self._working():
-            self._advance()
+            self._fresh.append(self.advance_at(self.progress))
 
-    def _advance(self) -> None:
+    def advance_at(self, progress: float) -> tuple[float, Tensor, Tensor]:
+        """One optimiser step of all processes, at that progress: its learning rate, loss and gradient norm."""
         loss = self._backward_as_memory_allows()
-        lr = self.config.lr * lr_factor(self.config, self.progress)
+        lr = self.config.lr * lr_factor(self.config, progress)
         norm = self.learner.step(lr)
         self.step += 1
         self.ema.update(self.network, self.step)
-        self._fresh.append((lr * self.learner.share, loss, norm.detach()))
+        return lr * self.learner.share, loss, norm.detach()
 
     def _backward_as_memory_allows(self) -> Tensor:
-        """`_backward`, with the batch in twice as many parts each time that it does not fit into memory."""
+        """`_backward` of all processes, with the batch in twice as many parts each time that one lacks the memory.
+
+        Gradients and loss are those of the whole batch. Where that fails, chance is as it was.
+        """
         chance = self.rng.get_state(), self._dropout_rng()
-        while True:
-            try:
-                return self._backward()
-            except (RuntimeError, MemoryError) as error:
-                splits = self.objective.divisible and self.parts < self.config.batch_size
-                if not (splits and is_out_of_memory(error)):
-                    raise
-            # Not in the handler: what it holds of the failed attempt keeps its memory.
-            self.parts = min(2 * self.parts, self.config.batch_size)
-            self.network.zero_grad(set_to_none=True)
-            self.rng.set_state(chance[0])
-            self._set_dropout_rng(chance[1])
-            if self.device.torch_device.type == "cuda":
-                torch.cuda.empty_cache()
+        try:
+            while True:
+                by_noise = LossByNoise(self.device.torch_device)
+                loss, outcome, error = self._attempt(by_noise)
+                outcome = distributed.settle(outcome, error)
+                if outcome is not Outcome.NO_ROOM:
+                    break
+                self.parts = min(2 * max(self.parts, distributed.size()), self.config.batch_size)
+                self.network.zero_grad(set_to_none=True)
+                self._take_back(chance)
+                if self.device.torch_device.type == "cuda":
+                    torch.cuda.empty_cache()
+            gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
+            distributed.total([*gradients, loss, by_noise.sums])
+        except Exception:
+            self._take_back(chance)
+            raise
+        self.leaving = outcome is Outcome.LEAVING
+        self.by_noise.sums += by_noise.sums
+        return loss
 
-    def _backward(self) -> Tensor:
-        """Gradients of the next batch's mean loss, which is returned; in parts where it is too large to hold at once.
+    def _take_back(self, chance: tuple[Tensor, Tensor]) -> None:
+        self.rng.set_state(chance[0])
+        self._set_dropout_rng(chance[1])
 
-        Chance is drawn for the whole batch, so that the parts change nothing but the order of a sum.
+    def _attempt(self, by_noise: "LossByNoise") -> tuple[Tensor, Outcome, Exception | None]:
+        """The loss of `_backward`, and how that went."""
+        try:
+            return self._backward(by_noise), Outcome.LEAVING if self.leaving else Outcome.FINE, None
+        except Exception as error:
+            splits = self.objective.divisible and self.parts < self.config.batch_size
+            if splits and is_out_of_memory(error):
+                return torch.zeros(()), Outcome.NO_ROOM, None  # not the error, which holds on to the memory
+            return torch.zeros(()), Outcome.FAILED, error
+
+    def _backward(self, by_noise: "LossByNoise") -> Tensor:
+        """Gradients of this process's share of the next batch's mean loss, which is returned; in parts, to fit.
+
+        Chance is drawn for the whole batch, so that shares and parts change nothing but the order of a sum.
         """
         chosen = self._next_indices()
-        count = self.parts if self.objective.divisible else 1
+        count = math.ceil(self.parts / distributed.size()) if self.objective.divisible else 1
         total = torch.zeros((), device=self.device.torch_device)
-        by_noise: list[tuple[Tensor, Tensor]] = []
         with self._precision():
             batch = self.objective.draw(self.network, chosen, self.rng)
-        for part in parts(batch, count):
+        share = list(parts(batch, distributed.size()))[distributed.rank()]
+        for part in parts(share, count):
             with self._precision():
                 losses = self.objective.losses(self.network, part, self.rng)
             mean = losses.mean() * (len(part[0]) / len(chosen))
             mean.backward()
             total += mean.detach()
             if isinstance(part, Noised):
-                by_noise.append((part.noise, losses.detach()))
-        for noise, losses in by_noise:
-            self.by_noise.add(noise, losses)
+                by_noise.add(part.noise, losses.detach())
         return total
 
     def _precision(self) -> torch.autocast:
@@ -347,7 +372,11 @@ class Run:
         self.place.write()  # first, so that the tables hold all there was up to the state
         with atomic(self.folder / CONFIG_FILE) as path:
             path.write_text(self.config.model_dump_json(indent=1), encoding="utf-8")
-        state = StateHeader(
+        save(self.folder / STATE_FILE, self._tensors(), self._state())
+        self.saved_step = self.step
+
+    def _state(self) -> StateHeader:
+        return StateHeader(
             config=self.config,
             step=self.step,
             images=self.step * self.config.batch_size,
@@ -359,8 +388,6 @@ class Run:
             parts=self.parts,
             progress=self.progress,
         )
-        save(self.folder / STATE_FILE, self._tensors(), state)
-        self.saved_step = self.step
 
     def _tensors(self) -> dict[str, Tensor]:
         """All that a resumed run needs, by name."""
@@ -374,8 +401,7 @@ class Run:
         """Go on from the folder's checkpoint; raises BadFile."""
         path = self.folder / STATE_FILE
         state, tensors = load_state(path)
-        for learner in self.learners.values():
-            learner.clear(stepped=state.step > 0)
+        self._clear(state)
         expected = self._tensors()
         if "rng" in tensors and tensors["rng"].shape != expected["rng"].shape:
             raise BadFile(
@@ -383,16 +409,34 @@ class Run:
                 "Resume it with the --device it was trained on; its model can be sampled everywhere.",
             )
         agree(expected, tensors, str(path))
-        self.ema.network.load_state_dict(under("ema.", tensors))
-        for prefix, learner in self.learners.items():
-            learner.restore(under(prefix, tensors))
         try:
-            self.rng.set_state(tensors["rng"])
-            self._set_dropout_rng(tensors["rng.dropout"])
+            self._put_back(state, tensors)
         except RuntimeError as error:
             raise BadFile(
                 f"{path} cannot be resumed from ({error}).", "Its model can still be sampled; start a new run."
             ) from error
+
+    def share(self) -> None:
+        """Have all processes stand where the leader stands; nothing where there are no others. Raises LostProcess."""
+        if distributed.size() == 1:
+            return
+        distributed.order(Order.STATE)
+        state = StateHeader.model_validate_json(distributed.told(self._state().model_dump_json().encode()))
+        tensors = distributed.spread(self._tensors())
+        if not distributed.leads():
+            self._clear(state)
+            self._put_back(state, tensors)
+            torch.manual_seed((state.config.seed + state.step) * distributed.size() + distributed.rank())  # of dropout
+
+    def _clear(self, state: StateHeader) -> None:
+        for learner in self.learners.values():
+            learner.clear(stepped=state.step > 0)
+
+    def _put_back(self, state: StateHeader, tensors: dict[str, Tensor]) -> None:
+        self.ema.network.load_state_dict(under("ema.", tensors))
+        for prefix, learner in self.learners.items():
+            learner.restore(under(prefix, tensors))
+        self._take_back((tensors["rng"], tensors["rng.dropout"]))
         self.step, self.elapsed_s, self.saved_step = state.step, state.elapsed_s, state.step
         self._slow(state.slowed)
         self.parts = max(self.config.accumulate, state.parts)
@@ -408,6 +452,7 @@ class Run:
         self.restore()
         self._slow(slowed)
         self.parts = split
+        self.share()
 
     def _dropout_rng(self) -> Tensor:
         where = self.device.torch_device
@@ -422,16 +467,16 @@ class LossByNoise:
     """Adds up losses by how noisy their images were."""
 
     def __init__(self, device: torch.device) -> None:
-        self._sums = torch.zeros(2, NOISE_LEVELS, device=device)  # of losses, and how many
+        self.sums = torch.zeros(2, NOISE_LEVELS, device=device)  # of losses, and how many
 
     def add(self, noise: Tensor, losses: Tensor) -> None:
         """noise in [0, 1] and losses, (B,)."""
         level = (noise * NOISE_LEVELS).long().clamp_(0, NOISE_LEVELS - 1)
-        self._sums.index_add_(1, level, torch.stack([losses.float(), torch.ones_like(noise)]))
+        self.sums.index_add_(1, level, torch.stack([losses.float(), torch.ones_like(noise)]))
 
     def take(self) -> tuple[float, ...]:
         """The mean at each noise level since the last time, nan where there was none; empty where nothing came."""
-        sums, counts = self._sums.tolist()
-        self._sums.zero_()
+        sums, counts = self.sums.tolist()
+        self.sums.zero_()
         means = (total / count if count else math.nan for total, count in zip(sums, counts, strict=True))
         return tuple(means) if any(counts) else ()

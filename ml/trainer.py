@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ml import data, library, time_machine
+from ml import data, helpers, library, time_machine
 from ml.checkpoint import (
     MODEL_FILE,
     STATE_FILE,
@@ -26,7 +26,7 @@ from ml.checkpoint import (
 from ml.config import DeviceName, TrackerName, TrainConfig
 from ml.control import RunControl
 from ml.device import pick
-from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable, Diverged
+from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable, Diverged, FailedElsewhere, LostProcess
 from ml.events import (
     BatchSplit,
     CheckpointSaved,
@@ -75,6 +75,7 @@ def train(
         config = _recorded(run_dir, config)
     else:
         _refuse_another(run_dir)
+    helpers.check(config)
     dataset = yield from _dataset(config, data_root, control)
     if dataset is None:
         return
@@ -89,6 +90,7 @@ def train(
     if not move_to:
         run.place.hold()
     try:
+        helpers.enlist(run, dataset, weights)
         yield from _train(run, control, resume, move_to, track)
     finally:
         run.place.let_go()
@@ -105,6 +107,7 @@ def _train(
     if move_to:
         run.place.move_to(move_to)
     run.place.forget_after(run.step)
+    run.share()
     with Followers(run.folder, run.config, run.step, track) as followers, closing(_loop(run, control)) as events:
         yield RunStarted(run.config, run.folder, run.device.reason, run.parameters, run.step, run.total_steps)
         for event in events:
@@ -206,9 +209,13 @@ def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
                 yield from _step_back(run, control, error)
     except (Diverged, CannotWrite, KeyboardInterrupt):
         raise  # weights that are no numbers, cannot be written, or are from the middle of a step
-    except BaseException:
+    except BaseException as error:
         if not run.stuck:
             run.save()
+        if isinstance(error, LostProcess | FailedElsewhere):
+            kept = f"The checkpoint of step {run.saved_step} in {run.folder} is whole"
+            advice = f"{kept}: go on with --resume, in as many processes as you like."
+            raise type(error)(error.message, advice) from error
         raise
     if run.draws:
         yield from _preview(run, control)
@@ -226,6 +233,8 @@ def _steps(run: Run, control: RunControl) -> Generator[TrainEvent]:
             continue
         parts = run.parts
         run.advance()
+        if run.leaving:
+            control.cancel()
         if run.parts != parts:
             yield BatchSplit(run.step, run.parts)
         if run.snapshot_due:

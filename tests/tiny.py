@@ -28,11 +28,11 @@ def train_tiny(folder: Path, **changes: object) -> Path:
     return folder
 
 
-def few_digits(root: Path) -> Path:
+def few_digits(root: Path, train: int = 200, test: int = 50) -> Path:
     """Some synthetic digits in the files of MNIST: read at once, where thirty thousand take seconds to draw."""
     folder = root / "MNIST" / "raw"
     folder.mkdir(parents=True)
-    for split, count, seed in (("train", 200, 0), ("t10k", 50, 1)):
+    for split, count, seed in (("train", train, 0), ("t10k", test, 1)):
         digits = synthetic.digits(count, seed)
         images, labels = np.asarray(digits.images)[:, 0], np.asarray(digits.labels).astype(np.uint8)
         for name, array in ((f"{split}-images-idx3-ubyte", images), (f"{split}-labels-idx1-ubyte", labels)):

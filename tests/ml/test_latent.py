@@ -92,12 +92,13 @@ def test_the_autoencoders_loss_is_the_evidence_bound() -> None:
     network = build(ModelConfig.model_validate(CODER)).eval()
     assert isinstance(network, Autoencoder)
     x, config = images(4), TrainConfig(steps=1, kl_weight=0.3)
-    found = autoencoder_loss(network, x, config, torch.Generator().manual_seed(1))
     mean, log_variance = network.posterior(x)
+    noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(1))
+    found = autoencoder_loss(network, x, noise, config)
     normal = torch.distributions.Normal
     q = normal(mean, (log_variance / 2).exp())
     kl = torch.distributions.kl_divergence(q, normal(torch.tensor(0.0), torch.tensor(1.0))).sum(dim=(1, 2, 3)).mean()
-    z = mean + q.scale * torch.randn(mean.shape, generator=torch.Generator().manual_seed(1))
+    z = mean + q.scale * noise
     error = (network.reconstruct(z) - x).square().mean()
     torch.testing.assert_close(found, error + 0.3 * kl / x[0].numel())
 
