@@ -2,6 +2,8 @@
 
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -54,3 +56,28 @@ class RunControl:
     @property
     def paused(self) -> bool:
         return self._paused.is_set() and not self.cancelled
+
+
+class Stopped(Exception):
+    """The work was cancelled in the middle of something that gives no event."""
+
+
+_here = threading.local()
+
+
+@contextmanager
+def heeding(control: RunControl) -> Iterator[None]:
+    """Within, `stop_here` in this thread looks at `control`."""
+    before = getattr(_here, "control", None)
+    _here.control = control
+    try:
+        yield
+    finally:
+        _here.control = before
+
+
+def stop_here() -> None:
+    """Raise Stopped where the work that this thread is at was cancelled: for whatever takes long between two events."""
+    control: RunControl | None = getattr(_here, "control", None)
+    if control is not None and control.cancelled:
+        raise Stopped

@@ -26,7 +26,7 @@ from ml.checkpoint import (
     save,
 )
 from ml.config import DRAWING, NO_LABEL, ModelConfig, SampleRequest, TrainConfig
-from ml.control import RunControl
+from ml.control import RunControl, Stopped
 from ml.device import Device, bf16_is_fast, tune
 from ml.ema import PowerEma
 from ml.errors import BadFile, BadRequest, Diverged, is_out_of_memory
@@ -38,6 +38,7 @@ from ml.models import build
 from ml.objectives import objective_of, parts
 from ml.optim import Learner, lr_factor, under
 from ml.run_folder import RunFolder
+from ml.stoppable import stoppable
 from ml.tables import CONFIG_FILE, NOISE_LEVELS
 
 SLOWER = 0.25  # of the learning rate, each time that the run has diverged
@@ -81,9 +82,11 @@ class Run:
         if config.teacher_from:
             fit(network, load_model(library.find(config.teacher_from))[1], config.teacher_from)
         self.network = network.to(where).to(memory_format=torch.channels_last)
+        self.objective = objective_of(config, dataset, where)
+        if self.objective.divisible:  # else more than the network learns in a step, which cannot be undone
+            stoppable(self.network)
         self.ema = PowerEma(self.network, config.ema_gamma)
         self.learner = Learner(self.network, config)
-        self.objective = objective_of(config, dataset, where)
         self.learners = {"": self.learner, **self.objective.learners}
         self._held_out = objective_of(config, held_out, where) if held_out else None
         self._held_out_count = len(held_out) if held_out else 0
@@ -163,7 +166,10 @@ class Run:
         self.elapsed_s += time.perf_counter() - began
 
     def advance(self) -> None:
-        """One optimiser step. Its loss stays on the device, which may still be at it, until `report` or `save`."""
+        """One optimiser step, which has not been where it is stopped.
+
+        Its loss stays on the device, which may still be at it, until `report` or `save`.
+        """
         with self._working():
             self._advance()
 
@@ -177,21 +183,30 @@ class Run:
 
     def _backward_as_memory_allows(self) -> Tensor:
         """`_backward`, with the batch in twice as many parts each time that it does not fit into memory."""
-        chance = self.rng.get_state(), self._dropout_rng()
+        before = [buffer.clone() for buffer in self.network.buffers()], self.rng.get_state(), self._dropout_rng()
         while True:
             try:
                 return self._backward()
+            except Stopped:
+                self._begin_again(*before)
+                raise
             except (RuntimeError, MemoryError) as error:
                 splits = self.objective.divisible and self.parts < self.config.batch_size
                 if not (splits and is_out_of_memory(error)):
                     raise
             # Not in the handler: what it holds of the failed attempt keeps its memory.
             self.parts = min(2 * self.parts, self.config.batch_size)
-            self.network.zero_grad(set_to_none=True)
-            self.rng.set_state(chance[0])
-            self._set_dropout_rng(chance[1])
+            self._begin_again(*before)
             if self.device.torch_device.type == "cuda":
                 torch.cuda.empty_cache()
+
+    def _begin_again(self, buffers: list[Tensor], rng: Tensor, dropout_rng: Tensor) -> None:
+        """Back to before a step that did not come to its end."""
+        self.network.zero_grad(set_to_none=True)
+        for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+            buffer.copy_(before)
+        self.rng.set_state(rng)
+        self._set_dropout_rng(dropout_rng)
 
     def _backward(self) -> Tensor:
         """Gradients of the next batch's mean loss, which is returned; in parts where it is too large to hold at once.
