@@ -14,6 +14,7 @@ from ml.device import pick, tune
 from ml.errors import BadRequest
 from ml.models import build
 from ml.models.autoencoder import LatentModel
+from ml.stoppable import stoppable
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedMod
     network = build(header.model)
     fit(network, weights, str(path))
     network = network.to(where).to(memory_format=torch.channels_last).eval().requires_grad_(False)
-    return LoadedModel(name, header, network, where, digest)
+    return LoadedModel(name, header, stoppable(network, where), where, digest)
 
 
 def _read(path: Path) -> tuple[ModelHeader, dict[str, Tensor], str]:

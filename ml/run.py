@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 
@@ -26,7 +26,7 @@ from ml.checkpoint import (
     save,
 )
 from ml.config import DRAWING, NO_LABEL, ModelConfig, SampleRequest, TrainConfig
-from ml.control import RunControl, Stopped
+from ml.control import RunControl, Stopped, heeding
 from ml.device import Device, bf16_is_fast, tune
 from ml.ema import PowerEma
 from ml.errors import BadFile, BadRequest, Diverged, is_out_of_memory
@@ -81,10 +81,8 @@ class Run:
             network.get_submodule(name).load_state_dict(weights)
         if config.teacher_from:
             fit(network, load_model(library.find(config.teacher_from))[1], config.teacher_from)
-        self.network = network.to(where).to(memory_format=torch.channels_last)
+        self.network = stoppable(network.to(where).to(memory_format=torch.channels_last), where)
         self.objective = objective_of(config, dataset, where)
-        if self.objective.divisible:  # else more than the network learns in a step, which cannot be undone
-            stoppable(self.network)
         self.ema = PowerEma(self.network, config.ema_gamma)
         self.learner = Learner(self.network, config)
         self.learners = {"": self.learner, **self.objective.learners}
@@ -174,7 +172,9 @@ class Run:
             self._advance()
 
     def _advance(self) -> None:
-        loss = self._backward_as_memory_allows()
+        alone = not self.objective.learners  # what others have learnt in a step cannot be undone
+        with nullcontext() if alone else heeding(RunControl()):
+            loss = self._backward_as_memory_allows()
         lr = self.config.lr * lr_factor(self.config, self.progress)
         norm = self.learner.step(lr)
         self.step += 1
