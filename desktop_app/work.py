@@ -15,7 +15,7 @@ from ml import comparison_file, export, proof
 from ml.axes import Axis
 from ml.cells import Cell
 from ml.config import SampleRequest, TrainConfig
-from ml.control import RunControl
+from ml.control import RunControl, import_here
 from ml.drawn_image import SIDE, as_drawing
 from ml.events import Frame, Pixels, Preview, Progress, Sampled
 from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
@@ -197,6 +197,7 @@ def sketching(request: SampleRequest, control: RunControl, frames: bool = False)
 def understanding(prompt: str, _control: RunControl) -> Iterator[object]:
     """Ask CLIP what a prompt is about."""
     yield Progress("Reading the prompt", 0, 0)
+    import_here("ml.vision")
     from ml import clip
 
     yield Understanding(prompt, clip.is_about_digits(prompt))

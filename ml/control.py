@@ -1,5 +1,7 @@
 """How a screen or a command line steers a running job: cancel, pause, and a mailbox of commands."""
 
+import importlib
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -7,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+LOOK_S = 0.02  # between two looks while something is imported
 Command = Literal["save", "preview"]
 
 
@@ -81,3 +84,14 @@ def stop_here() -> None:
     control: RunControl | None = getattr(_here, "control", None)
     if control is not None and control.cancelled:
         raise Stopped
+
+
+def import_here(name: str) -> None:
+    """Import a module that takes seconds to, in a thread of its own, so that the work can be stopped meanwhile."""
+    if name in sys.modules or getattr(_here, "control", None) is None:
+        return
+    thread = threading.Thread(target=importlib.import_module, args=(name,), name=f"import of {name}", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(LOOK_S)
+        stop_here()

@@ -3,18 +3,21 @@
 The moments are random; a failure names the seed, the number and the place of the one that it was.
 """
 
+import os
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
 from desktop_app.session.message import Message
-from desktop_app.settings import AppSettings, TrainSettings
+from desktop_app.settings import AppSettings, TrainSettings, load_settings
 from ml.checkpoint import MODEL_FILE, STATE_FILE, load_model, load_state, load_state_header
 from ml.config import MODELS, NO_LABEL, SampleRequest, for_route
 from ml.export import read_stamp
@@ -23,6 +26,18 @@ from ml.tables import CONFIG_FILE, LOSS_COLUMNS, LOSS_FILE, NOISE_FILE, VALIDATI
 from tests.app.conftest import WAIT_MS, Opener, leave
 from tests.tiny import few_digits
 
+REPO = Path(__file__).resolve().parents[2]
+AT_WORK = """
+import sys
+from desktop_app.app import make_application, open_window, run
+from desktop_app.settings import load_settings
+
+app = make_application(["noiseloom"])
+window = open_window(load_settings())
+window.session.ready.connect(window.session.train.start)
+window.session.generate.judged.connect(window.session.generate.draw)
+sys.exit(run(app, window))
+"""
 SEED = 2026
 FEW, MANY = 3, 50
 SOON_S, BUSY_MACHINE_S = 1.0, 6.0  # how long a stop may take; the larger one where others compute on the machine, too
@@ -158,19 +173,6 @@ class Asking(Activity):
         self.session.explore.ask(self.rng.choice(("steps", "eta", "guidance", "samplers")))
 
 
-class Scoring(Activity):
-    """A model against MNIST's digits: drawing, reading, comparing, looking for copies."""
-
-    span_s = 8.0
-
-    def begin(self) -> None:
-        library = self.session.library
-        library.change(chosen="student", count=100)
-        self.until(lambda: library.card)
-        assert library.card
-        library.score(library.card)
-
-
 ACTIVITIES = (Sampling, Guiding, Training, Exporting, Loading, Comparing, Asking)
 
 
@@ -258,7 +260,7 @@ def test_fifty_stops_take_effect_within_a_second(
 
 
 @pytest.mark.usefixtures("threads")
-@pytest.mark.parametrize("kind", ACTIVITIES)
+@pytest.mark.parametrize("kind", [Guiding, Training, Exporting, Asking])
 def test_a_window_closed_at_any_moment_ends_and_saves(
     kind: type[Activity], opened: Opener, settings: AppSettings, qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -274,3 +276,27 @@ def test_a_window_closed_at_any_moment_ends_and_saves(
     assert not window.isVisible() and window.session.lane.isFinished()
     assert not [message for message in told if message.tone == "error"]
     activity.check()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal as Unix does")
+def test_a_program_told_to_end_while_it_trains_and_draws_saves_and_is_gone(
+    home: Path, settings: AppSettings, tmp_path: Path
+) -> None:
+    (home / "settings.json").write_text(settings.model_dump_json())
+    log, folder = tmp_path / "log.txt", home / "runs" / "1-minute"
+    environment = os.environ | {"NOISELOOM_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
+    with log.open("wb") as file:
+        program = psutil.Popen([sys.executable, "-c", AT_WORK], cwd=REPO, env=environment, stdout=file, stderr=file)
+    with program:
+        deadline = time.monotonic() + 4 * WAIT_MS / 1000
+        while not (folder / LOSS_FILE).exists():
+            assert program.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.02)
+        time.sleep(random.Random(SEED).uniform(0, 1))
+        children = program.children(recursive=True)
+        program.terminate()
+        assert program.wait(WAIT_MS / 1000) == 0, log.read_text()
+    assert not [child for child in children if child.is_running()]
+    step = load_state_header(folder / STATE_FILE).step
+    assert load_model(folder / MODEL_FILE)[0].steps == step > 0
+    assert load_settings().interrupted == folder.name
