@@ -141,7 +141,7 @@ class Monkey:
         QTest.keyClick(widget, Key.Key_A, Modifier.ControlModifier)
         for letter in words:
             if isValid(widget):
-                QTest.keyClick(widget, letter)
+                QTest.keyClicks(widget, letter)
         if isValid(widget) and self.rng.random() < 0.7:
             QTest.keyClick(widget, Key.Key_Return)
         return said

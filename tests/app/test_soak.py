@@ -84,6 +84,9 @@ class Worker:
         self.session.train.start()
         self.until(lambda: self.session.train.last and self.session.train.previews)
         self.session.train.stop()
+        self.until(lambda: not self.session.train.active and self.session.card(self.session.train.name))
+        self.session.library.change(chosen=self.session.train.name)
+        self.session.library.delete()  # a longer list of models takes its room
 
     def look(self) -> None:
         for key, *_ in PAGES:

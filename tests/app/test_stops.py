@@ -153,7 +153,7 @@ class Loading(Activity):
         for remembered in (loaded_model._load, judge._load, clip._load):
             remembered.cache_clear()
         card = self.rng.choice(self.session.drawing_models)
-        own = card.header.defaults.model_dump() | {"steps": 2}
+        own = card.header.defaults.with_changes(steps=2).model_dump()
         labels = (0,) * 10 if card.header.model.num_classes else (NO_LABEL,) * 10
         self.draw(SampleRequest(**own, model=card.name, labels=labels))
 
