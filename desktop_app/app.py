@@ -76,8 +76,9 @@ def run(app: QApplication, window: MainWindow) -> int:
     """Run until the window is closed; Ctrl-C in a terminal closes it too."""
     hooks = ErrorHooks()
     hooks.install(window.session)
-    signal.signal(signal.SIGINT, lambda *_: window.close())
-    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not at once: Python handles a signal wherever it is, which may be in the middle of painting.
+        signal.signal(number, lambda *_: QTimer.singleShot(0, window, window.close))
     ticks = QTimer()
     ticks.timeout.connect(lambda: None)  # Python handles signals only when some Python runs
     ticks.start(SIGNAL_POLL_MS)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QObject, QThread, Signal
 
 from desktop_app.mailbox import Mailbox
-from ml.control import RunControl
+from ml.control import RunControl, Stopped, heeding
 from ml.errors import NoiseloomError, is_out_of_memory
 from ml.events import Failed, Paused
 
@@ -108,7 +108,10 @@ class Lane(QThread):
                 if job.control.cancelled:
                     return self._end(job)
                 job.events, job.began = job.work(job.control), time.monotonic()
-            event = next(job.events, None)
+            with heeding(job.control):
+                event = next(job.events, None)
+        except Stopped:
+            return self._end(job)
         except Exception as error:  # the one place where a job's error is caught
             self.mailbox.post(job.number, failure(error))
             return self._end(job)

@@ -149,6 +149,7 @@ class Theme(QObject):
         self._mode: Mode = "system"
         self._reduced_motion = False
         self._app: QApplication | None = None
+        self._dressed: Colors | None = None  # what the application wears
 
     @property
     def mode(self) -> Mode:
@@ -190,11 +191,14 @@ class Theme(QObject):
         self._app = app
         app.setStyle("Fusion")
         app.setFont(ui_font())
+        self._dressed = None
         self._refresh()
 
     def _refresh(self) -> None:
-        if self._app:
+        if self._app and self._dressed is not self.colors:
+            self._dressed = self.colors
             self._app.setPalette(_palette(self.colors))
+            self._app.setStyleSheet("")  # WORKAROUND: from one sheet to another, Qt takes four times as long
             self._app.setStyleSheet(stylesheet(self.colors))
         self.changed.emit()
 

@@ -15,7 +15,7 @@ from ml import comparison_file, export, proof
 from ml.axes import Axis
 from ml.cells import Cell
 from ml.config import SampleRequest, TrainConfig
-from ml.control import RunControl
+from ml.control import RunControl, import_here
 from ml.drawn_image import SIDE, as_drawing
 from ml.events import Frame, Pixels, Preview, Progress, Sampled
 from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
@@ -150,6 +150,13 @@ def warm_up(_control: RunControl) -> Iterator[object]:
     yield Ready(device.reason, on_gpu, tuple(cards), tuple(runs.unfinished()), curves, past)
 
 
+def importing_plots(_control: RunControl) -> Iterator[object]:
+    """Import what pages with plots need, which would hold the window up when the first of them is shown."""
+    import pyqtgraph  # noqa: F401
+
+    yield from ()
+
+
 def drawing(request: SampleRequest, company: bool, control: RunControl) -> Iterator[object]:
     """Sample a request: every `Frame`, `Sampled`, then `Judged` and `Decided` where the judge can read such images.
 
@@ -192,6 +199,7 @@ def sketching(
 def understanding(prompt: str, _control: RunControl) -> Iterator[object]:
     """Ask CLIP what a prompt is about."""
     yield Progress("Reading the prompt", 0, 0)
+    import_here("ml.vision")
     from ml import clip
 
     yield Understanding(prompt, clip.is_about_digits(prompt))

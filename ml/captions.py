@@ -5,10 +5,13 @@ fifth with the thinnest are "thin", and of those in between nothing is said.
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from ml.control import stop_here
 
 THIN, BOLD, LEFT, UPRIGHT, RIGHT, NARROW, WIDE, SMALL, LARGE = (1 << k for k in range(9))
 SLANTED = LEFT | RIGHT
@@ -50,6 +53,7 @@ DIGIT_FORMS = (
 PLAIN_FORMS = ("a {a}digit", "{a}digit", "a {a}number", "something {a}", "a {a}handwritten digit")
 MANNERS = ("please", "draw", "show me", "write", "i want", "give me", "can you draw", "make")
 MAX_DEMANDS = 3
+PART = 2000  # images measured at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +104,13 @@ def extent(images: Tensor) -> Tensor:
 
 def attributes(images: Tensor, labels: Tensor) -> Tensor:
     """The attributes of uint8 images (N, 1, H, W) among those of their class, as bits: int64 (N,)."""
-    grey = images[:, 0].float() / 255
-    bits = torch.zeros(len(grey), dtype=torch.int64)
+    leaning = _measured(slant, images)
+    bits = torch.zeros(len(images), dtype=torch.int64)
     measured = (
-        (stroke_width(grey), THIN, BOLD),
-        (slant(grey), LEFT, RIGHT),
-        (aspect(grey), NARROW, WIDE),
-        (extent(grey), SMALL, LARGE),
+        (_measured(stroke_width, images), THIN, BOLD),
+        (leaning, LEFT, RIGHT),
+        (_measured(aspect, images), NARROW, WIDE),
+        (_measured(extent, images), SMALL, LARGE),
     )
     for value, low, high in measured:
         for label in labels.unique():
@@ -114,8 +118,17 @@ def attributes(images: Tensor, labels: Tensor) -> Tensor:
             bottom, top = value[mine].quantile(torch.tensor([EXTREME, 1 - EXTREME]))
             bits[mine & (value <= bottom)] |= low
             bits[mine & (value >= top)] |= high
-    bits[slant(grey).abs() < 0.08] |= UPRIGHT
+    bits[leaning.abs() < 0.08] |= UPRIGHT
     return bits
+
+
+def _measured(measure: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """A measure of all images (N, 1, H, W), some at a time."""
+    parts: list[Tensor] = []
+    for part in images.split(PART):
+        stop_here()
+        parts.append(measure(part[:, 0].float() / 255))
+    return torch.cat(parts)
 
 
 def caption(digit: int, bits: int, rng: random.Random) -> Caption:

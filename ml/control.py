@@ -1,10 +1,15 @@
 """How a screen or a command line steers a running job: cancel, pause, and a mailbox of commands."""
 
+import importlib
+import sys
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+LOOK_S = 0.02  # between two looks while something is imported
 Command = Literal["save", "preview"]
 
 
@@ -54,3 +59,39 @@ class RunControl:
     @property
     def paused(self) -> bool:
         return self._paused.is_set() and not self.cancelled
+
+
+class Stopped(Exception):
+    """The work was cancelled in the middle of something that gives no event."""
+
+
+_here = threading.local()
+
+
+@contextmanager
+def heeding(control: RunControl) -> Iterator[None]:
+    """Within, `stop_here` in this thread looks at `control`."""
+    before = getattr(_here, "control", None)
+    _here.control = control
+    try:
+        yield
+    finally:
+        _here.control = before
+
+
+def stop_here() -> None:
+    """Raise Stopped where the work that this thread is at was cancelled: for whatever takes long between two events."""
+    control: RunControl | None = getattr(_here, "control", None)
+    if control is not None and control.cancelled:
+        raise Stopped
+
+
+def import_here(name: str) -> None:
+    """Import a module that takes seconds to, in a thread of its own, so that the work can be stopped meanwhile."""
+    if name in sys.modules or getattr(_here, "control", None) is None:
+        return
+    thread = threading.Thread(target=importlib.import_module, args=(name,), name=f"import of {name}", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(LOOK_S)
+        stop_here()

@@ -8,6 +8,7 @@ import torch
 
 from ml import data
 from ml.config import DeviceName, TrainConfig
+from ml.control import stop_here
 from ml.device import pick
 from ml.events import Estimate
 from ml.fitting import fitted
@@ -48,6 +49,7 @@ def _rate(run: Run, steps: int) -> float:
     run.report()
     began = time.perf_counter()
     for _ in range(steps):
+        stop_here()
         run.advance()
     run.report()  # waits for the device
     return steps * run.config.batch_size / (time.perf_counter() - began)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ml import data, helpers
 from ml.config import NO_LABEL, Description, DeviceName, ModelConfig, SampleRequest
-from ml.control import RunControl
+from ml.control import RunControl, stop_here
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
 from ml.judge import Judge
@@ -187,5 +187,9 @@ def memorised(made: Tensor, training: Tensor) -> Tensor:
 
     A copy is nearer to its nearest training image than a third of its distance to the second-nearest.
     """
-    nearest = torch.cat([torch.cdist(part, training).topk(2, largest=False).values for part in made.split(100)])
+    parts: list[Tensor] = []
+    for part in made.split(100):
+        stop_here()
+        parts.append(torch.cdist(part, training).topk(2, largest=False).values)
+    nearest = torch.cat(parts)
     return nearest[:, 0] < COPY_RATIO * nearest[:, 1]

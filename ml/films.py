@@ -6,9 +6,10 @@ The stamp is the comment of a GIF or MP4, a text chunk of an APNG, the EXIF imag
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from io import UnsupportedOperation
 from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -46,7 +47,25 @@ def write_film(path: Path, suffix: str, picture: PictureOf, times: Sequence[int]
     else:
         film = _Film(picture, len(times), watch)
         with path.open("wb") as file:  # which Pillow would leave open where `watch` stops it
-            film.save(file, save_all=True, duration=list(times), loop=0, **_options(suffix, stamp))
+            watched: Any = _WatchedFile(file, lambda: watch(len(times), len(times)))
+            film.save(watched, save_all=True, duration=list(times), loop=0, **_options(suffix, stamp))
+
+
+class _WatchedFile:
+    """A file that looks up before it writes: some writers go through all pictures before they encode the first."""
+
+    def __init__(self, file: IO[bytes], look: Callable[[], None]) -> None:
+        self._file, self._look = file, look
+
+    def write(self, data: bytes) -> int:
+        self._look()
+        return self._file.write(data)
+
+    def fileno(self) -> int:
+        raise UnsupportedOperation("then an encoder would write by itself")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 class _Film(Image.Image):
@@ -115,12 +134,15 @@ def _write_mp4(path: Path, picture: PictureOf, times: Sequence[int], stamp: str,
             stream.bit_rate = _BIT_RATE
         stream.height, stream.width = _even(picture(0)).shape[:2]
         for done, shown_ms in enumerate(times):
-            watch(done, len(times))
             even = _even(picture(done))
             for _ in range(max(1, round(shown_ms / tick))):
+                watch(done, len(times))
                 frame = av.VideoFrame.from_ndarray(even, format="gray" if even.ndim == 2 else "rgb24")
                 container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        for packet in stream.codec_context.encode_lazy(None):  # dozens of pictures wait to be compared with later ones
+            watch(len(times), len(times))
+            packet.stream = stream
+            container.mux(packet)
 
 
 def _even(picture: Pixels) -> Pixels:

@@ -9,12 +9,12 @@ import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import lru_cache, partial
 
 import torch
 from torch import Tensor, nn
 
+from ml.control import Stopped
 from ml.device import bf16_is_fast
 
 TOLERANCE = 0.05  # of a form's output from the reference's: their distance as a share of its length
@@ -107,11 +107,17 @@ def formed(network: nn.Module, x: Tensor, time: Tensor, told: Tensor) -> nn.Modu
     wanted = network(*inputs)
     best, soonest = network, _seconds(network, inputs)
     for make in _forms(x.device):
-        with suppress(Exception), warnings.catch_warnings():  # an operator that is not there: the next form
-            warnings.simplefilter("ignore")  # of TorchScript, about its age
-            form = make(network, inputs)
-            if distance(form(*inputs), wanted) <= TOLERANCE and (seconds := _seconds(form, inputs)) < soonest:
-                best, soonest = form, seconds
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of TorchScript, about its age
+                form = make(network, inputs)
+            agrees = distance(form(*inputs), wanted) <= TOLERANCE
+        except Stopped:
+            raise
+        except Exception:  # an operator that is not there: the next form
+            continue
+        if agrees and (seconds := _seconds(form, inputs)) < soonest:
+            best, soonest = form, seconds
     return best
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from ml import library
 from ml.checkpoint import fit, load_model
 from ml.config import DIGITS, DeviceName
+from ml.control import stop_here
 from ml.device import pick
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
@@ -55,7 +56,10 @@ class Judge:
         """The feature space of Frechet distances, precision and recall: float32 (N, embedding), on the CPU."""
         self.check(images)
         pixels = torch.from_numpy(images).unsqueeze(1)
-        parts = [self.network.features(part.to(self.device).float() / 127.5 - 1).cpu() for part in pixels.split(BATCH)]
+        parts: list[Tensor] = []
+        for part in pixels.split(BATCH):
+            stop_here()
+            parts.append(self.network.features(part.to(self.device).float() / 127.5 - 1).cpu())
         return torch.cat(parts)
 
     def check(self, images: Pixels) -> None:

@@ -16,6 +16,7 @@ from ml.errors import BadRequest
 from ml.inference import quick
 from ml.models import build
 from ml.models.autoencoder import LatentModel
+from ml.stoppable import stoppable
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedMod
     network = build(header.model)
     fit(network, weights, str(path))
     network = network.to(where).to(memory_format=torch.channels_last).eval().requires_grad_(False)
-    return LoadedModel(name, header, network, where, digest)
+    return LoadedModel(name, header, stoppable(network, where), where, digest)
 
 
 def _read(path: Path) -> tuple[ModelHeader, dict[str, Tensor], str]:

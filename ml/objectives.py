@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ml import captions, pipeline, text
 from ml.config import DeviceName, TrainConfig
+from ml.control import stop_here
 from ml.data import Dataset
 from ml.denoiser import NetworkDenoiser
 from ml.distillation import Distilling
@@ -78,9 +79,12 @@ class Denoising(Objective):
     def _encoded(self, network: LatentModel, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Latents and labels; all images are encoded once, since the codec does not change."""
         if self._latents is None:
-            every = torch.arange(len(self.images.labels), device=chosen.device)
+            every, parts = torch.arange(len(self.images.labels), device=chosen.device), []
             with torch.autocast(chosen.device.type, enabled=False):
-                self._latents = torch.cat([network.codec.encode(self.images[part][0]) for part in every.split(1000)])
+                for part in every.split(250):
+                    stop_here()
+                    parts.append(network.codec.encode(self.images[part][0]))
+            self._latents = torch.cat(parts)
         return self._latents[chosen].contiguous(memory_format=torch.channels_last), self.images.labels[chosen]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ml.company import accompanied, only
 from ml.config import DeviceName, SampleRequest
-from ml.control import RunControl
+from ml.control import RunControl, import_here
 from ml.denoiser import to_eps
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
@@ -50,6 +50,7 @@ def sample(
             "Find that model file, or sample anew.",
         )
     if is_steered(request):
+        import_here("ml.vision")
         from ml import clip
 
         for progress in clip.obtain(request.clip):

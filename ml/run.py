@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 
@@ -26,7 +26,7 @@ from ml.checkpoint import (
     save,
 )
 from ml.config import DRAWING, NO_LABEL, ModelConfig, SampleRequest, TrainConfig
-from ml.control import RunControl
+from ml.control import RunControl, heeding
 from ml.device import Device, bf16_is_fast, tune
 from ml.distributed import Order, Outcome
 from ml.ema import PowerEma
@@ -39,6 +39,7 @@ from ml.models import build
 from ml.objectives import objective_of, parts
 from ml.optim import Learner, lr_factor, under
 from ml.run_folder import RunFolder
+from ml.stoppable import stoppable
 from ml.tables import CONFIG_FILE, NOISE_LEVELS
 
 SLOWER = 0.25  # of the learning rate, each time that the run has diverged
@@ -81,10 +82,10 @@ class Run:
             network.get_submodule(name).load_state_dict(weights)
         if config.teacher_from:
             fit(network, load_model(library.find(config.teacher_from))[1], config.teacher_from)
-        self.network = network.to(where).to(memory_format=torch.channels_last)
+        self.network = stoppable(network.to(where).to(memory_format=torch.channels_last), where)
+        self.objective = objective_of(config, dataset, where)
         self.ema = PowerEma(self.network, config.ema_gamma)
         self.learner = Learner(self.network, config)
-        self.objective = objective_of(config, dataset, where)
         self.learners = {"": self.learner, **self.objective.learners}
         self._held_out = objective_of(config, held_out, where) if held_out else None
         self._held_out_count = len(held_out) if held_out else 0
@@ -165,14 +166,19 @@ class Run:
         self.elapsed_s += time.perf_counter() - began
 
     def advance(self) -> None:
-        """One optimiser step. Its loss stays on the device, which may still be at it, until `report` or `save`."""
+        """One optimiser step, which has not been where it is stopped.
+
+        Its loss stays on the device, which may still be at it, until `report` or `save`.
+        """
         distributed.order(Order.STEP, self.progress)
         with self._working():
             self._fresh.append(self.advance_at(self.progress))
 
     def advance_at(self, progress: float) -> tuple[float, Tensor, Tensor]:
         """One optimiser step of all processes, at that progress: its learning rate, loss and gradient norm."""
-        loss = self._backward_as_memory_allows()
+        alone = not self.objective.learners  # what others have learnt in a step cannot be undone
+        with nullcontext() if alone else heeding(RunControl()):
+            loss = self._backward_as_memory_allows()
         lr = self.config.lr * lr_factor(self.config, progress)
         norm = self.learner.step(lr)
         self.step += 1
@@ -182,9 +188,9 @@ class Run:
     def _backward_as_memory_allows(self) -> Tensor:
         """`_backward` of all processes, with the batch in twice as many parts each time that one lacks the memory.
 
-        Gradients and loss are those of the whole batch. Where that fails, chance is as it was.
+        Gradients and loss are those of the whole batch. Where that fails or is stopped, all is as it was.
         """
-        chance = self.rng.get_state(), self._dropout_rng()
+        before = [buffer.clone() for buffer in self.network.buffers()], self.rng.get_state(), self._dropout_rng()
         try:
             while True:
                 by_noise = LossByNoise(self.device.torch_device)
@@ -193,22 +199,25 @@ class Run:
                 if outcome is not Outcome.NO_ROOM:
                     break
                 self.parts = min(2 * max(self.parts, distributed.size()), self.config.batch_size)
-                self.network.zero_grad(set_to_none=True)
-                self._take_back(chance)
+                self._begin_again(*before)
                 if self.device.torch_device.type == "cuda":
                     torch.cuda.empty_cache()
             gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
             distributed.total([*gradients, loss, by_noise.sums])
         except Exception:
-            self._take_back(chance)
+            self._begin_again(*before)
             raise
         self.leaving = outcome is Outcome.LEAVING
         self.by_noise.sums += by_noise.sums
         return loss
 
-    def _take_back(self, chance: tuple[Tensor, Tensor]) -> None:
-        self.rng.set_state(chance[0])
-        self._set_dropout_rng(chance[1])
+    def _begin_again(self, buffers: list[Tensor], rng: Tensor, dropout_rng: Tensor) -> None:
+        """Back to before a step that did not come to its end."""
+        self.network.zero_grad(set_to_none=True)
+        for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+            buffer.copy_(before)
+        self.rng.set_state(rng)
+        self._set_dropout_rng(dropout_rng)
 
     def _attempt(self, by_noise: "LossByNoise") -> tuple[Tensor, Outcome, Exception | None]:
         """The loss of `_backward`, and how that went."""
@@ -436,7 +445,8 @@ class Run:
         self.ema.network.load_state_dict(under("ema.", tensors))
         for prefix, learner in self.learners.items():
             learner.restore(under(prefix, tensors))
-        self._take_back((tensors["rng"], tensors["rng.dropout"]))
+        self.rng.set_state(tensors["rng"])
+        self._set_dropout_rng(tensors["rng.dropout"])
         self.step, self.elapsed_s, self.saved_step = state.step, state.elapsed_s, state.step
         self._slow(state.slowed)
         self.parts = max(self.config.accumulate, state.parts)

@@ -24,7 +24,7 @@ from ml.checkpoint import (
     load_model,
 )
 from ml.config import DeviceName, TrackerName, TrainConfig
-from ml.control import RunControl
+from ml.control import RunControl, Stopped
 from ml.device import pick
 from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable, Diverged, FailedElsewhere, LostProcess
 from ml.events import (
@@ -217,7 +217,7 @@ def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
             advice = f"{kept}: go on with --resume, in as many processes as you like."
             raise type(error)(error.message, advice) from error
         raise
-    if run.draws:
+    if run.draws and not control.cancelled:
         yield from _preview(run, control)
     yield CheckpointSaved(run.step, run.folder)
     yield RunFinished(run.step, run.elapsed_s, run.folder / MODEL_FILE, run.progress >= 1)
@@ -225,6 +225,15 @@ def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
 
 def _steps(run: Run, control: RunControl) -> Generator[TrainEvent]:
     """The steps that are left, with what is due in between, and all of it saved; raises Diverged, CannotWrite."""
+    with suppress(Stopped):  # in the middle of a step, a preview, ..., which then has not been
+        yield from _steps_to_the_end(run, control)
+    if run.has_news:
+        yield run.report()
+    yield from _writing(run, control, run.save)
+
+
+def _steps_to_the_end(run: Run, control: RunControl) -> Generator[TrainEvent]:
+    """The steps that are left, with what is due in between."""
     clock = time.perf_counter
     last_report, last_save, next_preview, next_look = -math.inf, clock(), -math.inf, -math.inf
     while not control.cancelled and run.progress < 1:
@@ -257,9 +266,6 @@ def _steps(run: Run, control: RunControl) -> Generator[TrainEvent]:
             began = clock()
             yield from _preview(run, control)
             next_preview = run.elapsed_s + max(run.config.preview_every_s, PREVIEW_PATIENCE * (clock() - began))
-    if run.has_news:
-        yield run.report()
-    yield from _writing(run, control, run.save)
 
 
 def _pause(run: Run, control: RunControl) -> Generator[TrainEvent]:

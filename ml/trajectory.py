@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ml import captions, text
 from ml.config import NO_LABEL, DeviceName, ModelConfig, SampleRequest, SampleSettings
+from ml.control import stop_here
 from ml.denoiser import Denoiser, NetworkDenoiser
 from ml.drawn_image import from_text
 from ml.errors import BadRequest
@@ -157,7 +158,7 @@ def _inverted(model: LoadedModel, picture: str, label: int, settings_json: str) 
     wanted = torch.tensor([null if label == NO_LABEL else label], device=model.device)
     guided = settings.with_changes(guidance=1.0) if label == NO_LABEL else settings
     denoise = classifier_free(NetworkDenoiser(model.network, model.config.prediction), wanted, null, guided)
-    return ddim_inversion(denoise, x0, grid) / grid[0].sigma
+    return ddim_inversion(_stoppable(denoise), x0, grid) / grid[0].sigma
 
 
 def _guided(model: LoadedModel, request: SampleRequest, first: int) -> Denoiser:
@@ -174,7 +175,17 @@ def _guided(model: LoadedModel, request: SampleRequest, first: int) -> Denoiser:
         known = from_text(request.source, channels, side).to(model.device)
         mask = (from_text(request.mask, 1, side).to(model.device) > 0).float()
         denoise = completing(denoise, known, mask)
-    return denoise
+    return _stoppable(denoise)
+
+
+def _stoppable(denoise: Denoiser) -> Denoiser:
+    """A step may take many network calls; here somebody who no longer wants it is heeded before each of them."""
+
+    def heedful(x_t: Tensor, level: Level) -> Tensor:
+        stop_here()
+        return denoise(x_t, level)
+
+    return heedful
 
 
 def told(model: LoadedModel, request: SampleRequest, first: int = 0) -> tuple[Tensor, Tensor]:

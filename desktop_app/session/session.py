@@ -181,6 +181,7 @@ class Session(QObject):
             if first:
                 self._garbage.settle()
                 self.generate.draw_first()
+                self.submit(work.importing_plots, lambda _event: None)
         self.status_changed.emit()
 
     def _lane_finished(self) -> None:

@@ -3,6 +3,7 @@
 from torch import nn
 
 from ml.config import ModelConfig
+from ml.control import import_here
 from ml.models.autoencoder import Autoencoder, LatentModel
 from ml.models.classifier import Classifier
 from ml.models.shuffle import ShuffleUNet
@@ -15,6 +16,7 @@ def build(config: ModelConfig) -> nn.Module:
     channels, side = config.codes
     network = _plain(config.model_copy(update={"channels": channels, "image_size": side}))
     if config.reader:
+        import_here("ml.vision")
         from ml.models.clip import TextModel
 
         network = TextModel(network, config.reader)
@@ -31,6 +33,7 @@ def _plain(config: ModelConfig) -> nn.Module:
     if config.network == "autoencoder":
         return Autoencoder(config)
     if config.network == "clip":
+        import_here("ml.vision")
         from ml.models.clip import DigitClip  # open_clip takes a second to import
 
         return DigitClip(config)

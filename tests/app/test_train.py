@@ -389,8 +389,9 @@ def test_times_are_said_as_a_person_says_them(seconds: float, said: str) -> None
 
 def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(panel: TrainPanel, qtbot: QtBot) -> None:
     train, machine = train_of(panel), panel.time_machine
+    train.set_own("preview_every_s", 0.3)
     panel.start_button.click()
-    until(qtbot, lambda: len(train.previews) >= 1)
+    until(qtbot, lambda: len(train.previews) >= 2)
     panel.stop_button.click()
     until(qtbot, lambda: not train.active)
     assert len(train.previews) >= 2 and machine.shown() is train.previews[-1] and panel.previews.count() >= 2

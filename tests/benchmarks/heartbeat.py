@@ -24,17 +24,21 @@ PERCENTILE = 99
 
 
 class Heartbeat(QObject):
-    """A 10 ms timer that writes down how late it comes."""
+    """A 10 ms timer that writes down how late it comes, and how long the thread itself computed in the meantime."""
 
     def __init__(self) -> None:
         super().__init__()
         self.delays_ms: list[float] = []
+        self.busy_ms: list[float] = []  # whatever else goes on in the machine
+        self._busy = time.thread_time()
         self._last = time.perf_counter()
         self._timer = QTimer(self, interval=BEAT_MS, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._beat)
 
     def start(self) -> None:
         self.delays_ms.clear()
+        self.busy_ms.clear()
+        self._busy = time.thread_time()
         self._last = time.perf_counter()
         self._timer.start()
 
@@ -49,9 +53,10 @@ class Heartbeat(QObject):
         }
 
     def _beat(self) -> None:
-        now = time.perf_counter()
+        now, busy = time.perf_counter(), time.thread_time()
         self.delays_ms.append(max(0.0, (now - self._last) * 1000 - BEAT_MS))
-        self._last = now
+        self.busy_ms.append((busy - self._busy) * 1000)
+        self._last, self._busy = now, busy
 
 
 def wait(seconds: float) -> None:

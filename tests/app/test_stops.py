@@ -1,0 +1,302 @@
+"""Stop, and closing, at any moment of whatever the window is at: soon over, nothing half-written, nothing left behind.
+
+The moments are random; a failure names the seed, the number and the place of the one that it was.
+"""
+
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from pytestqt.qtbot import QtBot
+
+from desktop_app.main_window import MainWindow
+from desktop_app.session.message import Message
+from desktop_app.settings import AppSettings, TrainSettings, load_settings
+from ml.checkpoint import MODEL_FILE, STATE_FILE, load_model, load_state, load_state_header
+from ml.config import MODELS, NO_LABEL, SampleRequest, for_route
+from ml.export import read_stamp
+from ml.library import filled_in
+from ml.tables import CONFIG_FILE, LOSS_COLUMNS, LOSS_FILE, NOISE_FILE, VALIDATION_FILE, Table
+from tests.app.conftest import WAIT_MS, Opener, leave
+from tests.tiny import few_digits
+
+REPO = Path(__file__).resolve().parents[2]
+AT_WORK = """
+import sys
+from desktop_app.app import make_application, open_window, run
+from desktop_app.settings import load_settings
+
+app = make_application(["noiseloom"])
+window = open_window(load_settings())
+window.session.ready.connect(window.session.train.start)
+window.session.generate.judged.connect(window.session.generate.draw)
+sys.exit(run(app, window))
+"""
+SEED = 2026
+FEW, MANY = 3, 50
+SOON_S, BUSY_MACHINE_S = 1.0, 6.0  # how long a stop may take; the larger one where others compute on the machine, too
+TENS = tuple(range(10)) * 10
+RECIPES = ("1-minute", "digits", "standard", "v-cosine", "autoencoder", "judge", "latent")
+OF_A_RUN = {CONFIG_FILE, LOSS_FILE, NOISE_FILE, VALIDATION_FILE, MODEL_FILE, STATE_FILE}
+
+
+class Activity:
+    """Something that takes long, begun at the same place every time."""
+
+    span_s = 3.0  # about how long it takes: the moments lie in it
+
+    def __init__(self, window: MainWindow, folder: Path, qtbot: QtBot, rng: random.Random) -> None:
+        self.window, self.session, self.folder, self.qtbot, self.rng = window, window.session, folder, qtbot, rng
+
+    def begin(self) -> None:
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """What has to be true once it was stopped."""
+
+    def draw(self, request: SampleRequest) -> None:
+        self.session.generate.draw(request=request, columns=10)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=2 * WAIT_MS)
+
+
+class Sampling(Activity):
+    """A large grid in many steps, by any sampler."""
+
+    def begin(self) -> None:
+        sampler = self.rng.choice(("ddim", "heun", "ddpm", "dpm++"))
+        settings = {"model": "digits", "labels": TENS, "sampler": sampler, "steps": 50, "repeats": 3}
+        self.draw(filled_in(SampleRequest.model_validate(settings)))
+
+
+class Guiding(Activity):
+    """A large grid that CLIP steers."""
+
+    def begin(self) -> None:
+        name = MODELS["clip"]
+        card = self.session.card(name)
+        assert card
+        own = for_route(card.header.defaults, "clip").model_dump()
+        self.draw(SampleRequest(**own, model=name, route="clip", prompt="a bold seven", labels=(NO_LABEL,) * 100))
+
+
+class Training(Activity):
+    """A run of any kind, from before it reads its data to after its first previews."""
+
+    def begin(self) -> None:
+        train = self.session.train
+        train.change(preset=self.rng.choice([name for name in RECIPES if name in train.preset_names()]))
+        train.set_own("save_every_s", 0.3)
+        train.set_own("preview_every_s", 0.5)
+        train.start()
+
+    def check(self) -> None:
+        train = self.session.train
+        assert train.state in ("done", "idle") and train.folder
+        if train.state == "idle":
+            assert not train.folder.exists() or not list(train.folder.glob("*.safetensors"))
+            return
+        step = load_state_header(train.folder / STATE_FILE).step
+        load_state(train.folder / STATE_FILE)
+        assert load_model(train.folder / MODEL_FILE)[0].steps == step
+        assert list(Table(train.folder / LOSS_FILE, LOSS_COLUMNS).read()[0]) == list(range(1, step + 1))
+        left = {path.name for path in train.folder.iterdir() if path.is_file()} - OF_A_RUN - {".lock"}
+        assert all(name.startswith("events.") for name in left), left
+
+
+class Exporting(Activity):
+    """A film or a picture, large."""
+
+    span_s = 1.0
+
+    def __init__(self, window: MainWindow, folder: Path, qtbot: QtBot, rng: random.Random) -> None:
+        super().__init__(window, folder, qtbot, rng)
+        self.draw(filled_in(SampleRequest.model_validate({"model": "tiny", "labels": TENS, "steps": 30})))
+        self.until(lambda: resting(window))
+        self.hundred = window.session.generate.trajectory
+        self.path = folder / "none"
+
+    def begin(self) -> None:
+        self.session.generate.go_back(self.hundred)
+        kind = self.rng.choice(("png", "gif", "mp4", "webp", "apng", "npz", "svg", "digits"))
+        self.path = self.folder / f"{self.rng.getrandbits(32):08x}.{kind}"
+        if kind == "digits":
+            self.session.generate.export_digits(self.path.with_suffix(""), scale=8)
+        else:
+            self.session.generate.export(self.path, scale=8, labelled=self.rng.random() < 0.5)
+
+    def check(self) -> None:
+        found = list(self.folder.iterdir())
+        if self.path.suffix == ".digits":
+            assert not found or (found == [self.path.with_suffix("")] and len(list(found[0].iterdir())) == len(TENS))
+        elif found:
+            assert found == [self.path] and read_stamp(self.path).request.labels == TENS
+        for path in found:
+            path.rename(self.folder.parent / path.name)
+
+
+class Loading(Activity):
+    """The first grid of a model, whose weights are read for it."""
+
+    span_s = 0.6
+
+    def begin(self) -> None:
+        from ml import clip, judge, loaded_model
+
+        for remembered in (loaded_model._load, judge._load, clip._load):
+            remembered.cache_clear()
+        card = self.rng.choice(self.session.drawing_models)
+        own = card.header.defaults.with_changes(steps=2).model_dump()
+        labels = (0,) * 10 if card.header.model.num_classes else (NO_LABEL,) * 10
+        self.draw(SampleRequest(**own, model=card.name, labels=labels))
+
+
+class Comparing(Activity):
+    """A table of cells."""
+
+    def begin(self) -> None:
+        self.session.compare.change(mode="grid", values={"steps": "5, 20, 50", "guidance": "1, 3"}, digits="0-9")
+        self.session.compare.compare()
+
+
+class Asking(Activity):
+    """One of the classic questions."""
+
+    def begin(self) -> None:
+        self.session.explore.ask(self.rng.choice(("steps", "eta", "guidance", "samplers")))
+
+
+ACTIVITIES = (Sampling, Guiding, Training, Exporting, Loading, Comparing, Asking)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> AppSettings:
+    """A run on a few digits, which are read at once."""
+    return AppSettings(train=TrainSettings(data="mnist"), data_root=few_digits(tmp_path / "data"), reduced_motion=True)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """No thread stays, of those that a stopped job had begun."""
+    yield
+    deadline = time.monotonic() + SOON_S
+    while (left := [thread for thread in threading.enumerate() if thread.name.startswith("export")]) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.01)
+    assert not left
+
+
+def resting(window: MainWindow) -> bool:
+    """Nothing is being done, and nothing waits to be."""
+    return not window.session._jobs
+
+
+def stop(activity: Activity, moment_s: float) -> float:
+    """Let it go on for that long, stop it, and wait until nothing goes on any more: how many seconds that took."""
+    activity.begin()
+    activity.qtbot.wait(round(1000 * moment_s))
+    began = time.monotonic()
+    activity.window.stop()
+    activity.until(lambda: resting(activity.window))
+    return time.monotonic() - began
+
+
+def draw_one(activity: Activity) -> None:
+    """The program can draw as before."""
+    activity.draw(filled_in(SampleRequest.model_validate({"model": "tiny", "labels": (3,), "steps": 1})))
+    activity.until(lambda: activity.session.generate.verdict is not None and not activity.session.generate.busy)
+
+
+def stop_often(kind: type[Activity], count: int, most_s: float, window: MainWindow, folder: Path, qtbot: QtBot) -> None:
+    told: list[Message] = []
+    window.session.message.connect(told.append)
+    rng = random.Random(f"{SEED} {kind.__name__}")
+    folder.mkdir()
+    activity = kind(window, folder, qtbot, rng)
+    activity.until(lambda: resting(window))
+    took: list[float] = []
+    for number in range(count):
+        moment_s = rng.uniform(0, activity.span_s)
+        where = f"{kind.__name__}, seed {SEED}, number {number}, after {moment_s:.3f} s"
+        took.append(stop(activity, moment_s))
+        assert took[-1] <= most_s, f"{where}: {took[-1]:.2f} s"
+        activity.check()
+        assert not [message for message in told if message.tone == "error"], where
+        draw_one(activity)
+        activity.until(lambda: resting(window))
+    print(f"{kind.__name__}: {count} stops, at most {max(took):.2f} s, median {sorted(took)[count // 2]:.2f} s")
+
+
+def opened_and_known(opened: Opener, settings: AppSettings, qtbot: QtBot) -> MainWindow:
+    window = opened(settings)
+    qtbot.waitUntil(lambda: bool(window.session.device) and resting(window), timeout=2 * WAIT_MS)
+    return window
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("kind", ACTIVITIES)
+def test_a_stop_at_any_moment_leaves_nothing_behind(
+    kind: type[Activity], opened: Opener, settings: AppSettings, qtbot: QtBot, tmp_path: Path
+) -> None:
+    stop_often(kind, FEW, BUSY_MACHINE_S, opened_and_known(opened, settings, qtbot), tmp_path / "out", qtbot)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("kind", ACTIVITIES)
+def test_fifty_stops_take_effect_within_a_second(
+    kind: type[Activity], opened: Opener, settings: AppSettings, qtbot: QtBot, tmp_path: Path
+) -> None:
+    stop_often(kind, MANY, SOON_S, opened_and_known(opened, settings, qtbot), tmp_path / "out", qtbot)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("kind", [Guiding, Training, Exporting, Asking])
+def test_a_window_closed_at_any_moment_ends_and_saves(
+    kind: type[Activity], opened: Opener, settings: AppSettings, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = opened_and_known(opened, settings, qtbot)
+    (tmp_path / "out").mkdir()
+    rng = random.Random(f"{SEED} closing {kind.__name__}")
+    activity = kind(window, tmp_path / "out", qtbot, rng)
+    told: list[Message] = []
+    window.session.message.connect(told.append)
+    activity.begin()
+    qtbot.wait(round(1000 * rng.uniform(0, activity.span_s)))
+    leave(window, qtbot)
+    assert not window.isVisible() and window.session.lane.isFinished()
+    assert not [message for message in told if message.tone == "error"]
+    activity.check()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal as Unix does")
+def test_a_program_told_to_end_while_it_trains_and_draws_saves_and_is_gone(
+    home: Path, settings: AppSettings, tmp_path: Path
+) -> None:
+    (home / "settings.json").write_text(settings.model_dump_json())
+    log, folder = tmp_path / "log.txt", home / "runs" / "1-minute"
+    environment = os.environ | {"NOISELOOM_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
+    with log.open("wb") as file:
+        program = psutil.Popen([sys.executable, "-c", AT_WORK], cwd=REPO, env=environment, stdout=file, stderr=file)
+    with program:
+        deadline = time.monotonic() + 4 * WAIT_MS / 1000
+        while not (folder / LOSS_FILE).exists():
+            assert program.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.02)
+        time.sleep(random.Random(SEED).uniform(0, 1))
+        children = program.children(recursive=True)
+        program.terminate()
+        assert program.wait(WAIT_MS / 1000) == 0, log.read_text()
+    assert not [child for child in children if child.is_running()]
+    step = load_state_header(folder / STATE_FILE).step
+    assert load_model(folder / MODEL_FILE)[0].steps == step > 0
+    assert load_settings().interrupted == folder.name
