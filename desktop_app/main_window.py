@@ -69,6 +69,7 @@ PAGE_TIPS = {
 SMALLEST = (1024, 700)
 FIRST_SIZE = (1280, 800)
 MEMORY_MS = 2000  # between two looks at how much memory is in use
+PLOTS = (".pdf", ".csv")  # beside those formats that pictures have, too
 NO_GPU_HELP = (
     "No graphics card was found that PyTorch can use. With an NVIDIA card, install its driver and start again"
     f"{'' if paths.PACKAGED else ' with python3 launch.py'}. Without one everything works too, only slower; "
@@ -252,7 +253,7 @@ class MainWindow(QMainWindow):
             page.copy_shown()
 
     def _open(self) -> None:
-        kinds = " ".join(f"*{ending}" for ending in (*SUFFIXES, lessons.SUFFIX))
+        kinds = " ".join(f"*{ending}" for ending in (*SUFFIXES, *PLOTS, lessons.SUFFIX))
         name, _ = QFileDialog.getOpenFileName(
             self, "Open a file", str(self.generate.export_folder or ""), f"Files of Noiseloom ({kinds});;All files (*)"
         )
@@ -530,6 +531,8 @@ def what_it_brings(path: Path, *, drawing: bool) -> str:
     """What becomes of a file that is dropped, in a few words."""
     if path.suffix.lower() == lessons.SUFFIX:
         return "Its lesson begins"
+    if path.suffix.lower() in PLOTS:
+        return "Its settings come back, and its curves where they are kept"
     if drawing:
         return "What Noiseloom drew is drawn again; any other picture is one to draw on"
     return "What Noiseloom drew is drawn again, with its settings"

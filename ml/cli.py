@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ml import cli_benchmark, cli_drawings, cli_figures, paths
+from ml import cli_benchmark, cli_drawings, cli_figures, paths, plot_file
 from ml import export as exports
 from ml.cli_figures import Device
 from ml.comparison_file import prove as prove_figure
@@ -35,7 +35,7 @@ from ml.config import (
 from ml.console import INTERRUPTED, Line, guarded, interruptible, resuming, where_else
 from ml.control import RunControl
 from ml.drawn_image import THERE_AND_BACK, as_drawing, to_text
-from ml.errors import BadRequest
+from ml.errors import BadFile, BadRequest
 from ml.events import (
     BatchSplit,
     CheckpointSaved,
@@ -337,6 +337,8 @@ def export(
 @app.command()
 def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrote.")]) -> int:
     """Render an image again on the CPU: exit 0 if the pixels are the same, 1 if not."""
+    if plot_file.read(file):
+        raise BadFile(f"{file} is a plot: it shows no image to draw again.", "Drop it on the window for its settings.")
     stamp = exports.read_stamp(file)
     found = exports.read_pixels(file)
 

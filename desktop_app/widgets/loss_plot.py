@@ -179,6 +179,10 @@ class LossPlot(Card):
     def runs(self) -> list[str]:
         return list(self._runs)
 
+    def shown(self) -> list[str]:
+        """The runs whose curves are to be seen."""
+        return list(self._shown())
+
     def set_visible(self, name: str, visible: bool) -> None:
         """Hide or show one run; its colour stays its own."""
         self._runs[name].visible = visible
