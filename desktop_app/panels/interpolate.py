@@ -278,6 +278,7 @@ class InterpolatePanel(Page):
         self.play.setText("Stop the walk" if playing else "Play the walk")
         self.play.set_icon("pause-fill" if playing else "play-fill")
         if playing:
+            self._interpolate.keep_walk()
             self._film.start()
         else:
             self._film.stop()

@@ -180,7 +180,7 @@ class Compare(Activity):
 
         def back() -> None:
             self.stop()
-            self.change(**settings.model_dump())
+            self.change(**settings.model_dump() | {"mode": "grid"})
             self.rows, self.columns, self.cells = rows, columns, cells
             self._choose(None, None)
             self.begun.emit()

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop_app import work
 from desktop_app.jobs import Ended, Job, Work
 from desktop_app.session.draw import SIDE
+from desktop_app.session.history import Result
 from desktop_app.settings import MAX_STOPS, InterpolateSettings
 from desktop_app.work import Opened
 from ml import walks
@@ -28,6 +29,7 @@ LOOP = 24  # images of the walk through the four corners
 LEG = 6  # images of a path from one stop to the next
 FILM_SCALE, STRIP_SCALE, FRAME_MS = 8, 4, 100  # of what is exported
 REST_MS = 160  # after the last move, before the full model draws
+KEEP_MS = 1200  # that an image has to stay as it is to be one to go back to
 STUDENT, STUDENT_STEPS = "student", 2
 CLOCKWISE = (0, 1, 3, 2)  # the corners, from the upper left
 CLASSES = 10
@@ -58,6 +60,9 @@ class Interpolate(QObject):
         self._mapped: tuple[Any, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._draw_well)
+        self._touched = False  # something was changed since the history had the image
+        self._settled = QTimer(self, singleShot=True, interval=KEEP_MS)
+        self._settled.timeout.connect(self._keep_what_rests)
 
     # ---- settings
 
@@ -66,7 +71,8 @@ class Interpolate(QObject):
         new = self.settings.with_changes(**changes)
         if new == self.settings:
             return
-        self.settings = new
+        self.settings, self._touched = new, True
+        self._settled.stop()
         self.changed.emit()
         if self._looking:
             self._draw_quickly()
@@ -269,6 +275,7 @@ class Interpolate(QObject):
             return  # the answer to a question that is no longer asked
         if isinstance(event, Sampled):
             self.shown, self.quick = event, request.model == STUDENT
+            self._settled.start()
             self.drawn.emit()
             self.sampled.emit(event)
         elif isinstance(event, Ended):
@@ -301,8 +308,51 @@ class Interpolate(QObject):
     def _on_loop(self, wanted: tuple[object, ...], event: object) -> None:
         if isinstance(event, Sampled) and wanted == self._mapped:
             self.loop = event
+            self._settled.start()
             self.mapped.emit()
             self.sampled.emit(event)
+
+    # ---- going back
+
+    def _keep_what_rests(self) -> None:
+        """Add the image of the place to the history, or on a path the walk, once nothing changes any more."""
+        path = self.settings.mode == "path"
+        drawn, wanted = (self.loop, self.walk()) if path else (self.shown, self.here())
+        if self._touched and drawn is not None and wanted is not None and drawn.request.unhashed == wanted:
+            self._touched = False
+            self._keep(drawn)
+
+    def keep_walk(self) -> None:
+        """Add the walk to the history: somebody has looked at it."""
+        walk, wanted = self.loop, self.walk()
+        if walk is None or walk.request.unhashed != wanted:
+            return
+        if not any(result.images is walk.images for result in self._session.history.results):
+            self._keep(walk)
+
+    def _keep(self, drawn: Sampled) -> None:
+        settings, shown, loop, over = self.settings, self.shown, self.loop, self.map
+
+        def back() -> None:
+            for timer in (self._rest, self._settled):
+                timer.stop()
+            if self._job:
+                self._job.control.cancel()
+            self._job, self._drawing = None, None
+            self.settings, self._touched, self._mapped = settings, False, ()
+            self.shown, self.quick, self.loop, self.map = shown, False, loop, over
+            self.changed.emit()
+            self.drawn.emit()
+            self.mapped.emit()
+            self._draw_maps()
+
+        def lend(scale: int) -> Path:
+            layout = Layout(columns=min(len(drawn.images), 2 * LEG), scale=scale, gap=0 if drawn is shown else 2)
+            return self._session.files.lend(drawn.images, drawn.request, layout)
+
+        whole = drawn is shown or settings.mode == "path"  # not a walk beside the image of the place
+        is_shown = lambda: whole and self.settings == settings  # noqa: E731
+        self._session.history.add(Result("interpolate", drawn.images, is_shown, back, lend))
 
     # ---- taking it away
 
