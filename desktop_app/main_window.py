@@ -98,6 +98,7 @@ class MainWindow(QMainWindow):
         self.generate = GeneratePanel(session)
         self.generate.export_folder = settings.export_folder
         self.generate.set_export_scale(settings.export_scale)
+        self.generate.scaleChosen.connect(self._export_at)
         self.pages.addWidget(self.generate)
         self._made: dict[str, Page] = {"generate": self.generate}
         self.history = HistoryBar(session, lambda: self.generate.export_scale)
@@ -215,6 +216,7 @@ class MainWindow(QMainWindow):
     def _make_page(self, key: str) -> Page:
         page = page_class(key)(self.session)
         page.export_folder = self.generate.export_folder
+        page.set_export_scale(self.generate.export_scale)
         page.pageRequested.connect(self.rail.set_page)
         return page
 
@@ -419,7 +421,7 @@ class MainWindow(QMainWindow):
         """Open the Settings dialog."""
         dialog = SettingsDialog(self, self.session, self.generate.export_folder, self.generate.export_scale)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.scaleChosen.connect(self.generate.set_export_scale)
+        dialog.scaleChosen.connect(self._export_at)
         dialog.exportFolderChosen.connect(self._export_to)
         dialog.forgotten.connect(self._forget)
         dialog.open()
@@ -428,6 +430,10 @@ class MainWindow(QMainWindow):
     def _export_to(self, folder: Path | None) -> None:
         for page in self._made.values():
             page.export_folder = folder
+
+    def _export_at(self, scale: int) -> None:
+        for page in self._made.values():
+            page.set_export_scale(scale)
 
     def _forget(self) -> None:
         self._forgotten = self.remember()
@@ -444,7 +450,7 @@ class MainWindow(QMainWindow):
         paths.use_downloads(settings.downloads)
         self.session.train.use_data_root(settings.data_root)
         self._export_to(settings.export_folder)
-        self.generate.set_export_scale(settings.export_scale)
+        self._export_at(settings.export_scale)
         self.session.lessons.take_all(settings)
 
     def remember(self) -> AppSettings:

@@ -297,11 +297,11 @@ def experimenting(name: str, control: RunControl) -> Iterator[object]:
         yield Answered(event, np.asarray(experiments.figure(event))) if found else event
 
 
-def writing_answer(path: Path, answer: "Answer", _watch: Watch) -> None:
+def writing_answer(path: Path, answer: "Answer", scale: int, _watch: Watch) -> None:
     """Write an answer as a figure, a PNG."""
     from ml import experiments
 
-    experiments.save(path, answer)
+    experiments.save(path, answer, scale)
 
 
 def proving_answer(read: Read, control: RunControl) -> Iterator[object]:

@@ -42,6 +42,10 @@ FORMATS = {
     "png": (".png", "Grid (PNG)"),
     "sheet": (".png", "Labelled sheet (PNG)"),
     "svg": (".svg", "Labelled sheet (SVG)"),
+    "mp4": (".mp4", "Film of how it was made (MP4)"),
+    "gif": (".gif", "Film (GIF)"),
+    "webp": (".webp", "Film (WebP)"),
+    "apng": (".apng", "Film (APNG)"),
     "npz": (".npz", "Arrays (NPZ)"),
 }
 FOOT_HEIGHT, COPY_SCALE = 38, 4
@@ -174,7 +178,7 @@ class DrawPanel(Page):
             path = Path(name)
             self.export_folder = path.parent
             target = path if path.suffix.lower() == suffix else free_name(path.with_suffix(suffix))
-            self._draw.export(target, labelled=key == "sheet")
+            self._draw.export(target, scale=self.export_scale, labelled=key in ("sheet", "svg"))
 
     def copy_shown(self) -> None:
         self.copy_button.copy()

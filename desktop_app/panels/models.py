@@ -136,7 +136,7 @@ class ModelsPanel(Page):
             action = self.trash_menu.addAction(f"Take back {item.name}")
             action.triggered.connect(lambda _checked=False, item=item: self._library.restore(item))
         self.trash_menu.addSeparator()
-        self.trash_menu.addAction("Delete all of it for good").triggered.connect(self._library.empty_trash)
+        self.trash_menu.addAction("Delete all of it for good…").triggered.connect(self._library.ask_to_empty_trash)
         self.trash_menu.popup(self.trash_button.mapToGlobal(self.trash_button.rect().bottomLeft()))
 
     # ---- what is shown

@@ -140,10 +140,10 @@ class Explore(QObject):
             self._job = None
             self.busy_changed.emit()
 
-    def export(self, path: Path) -> None:
+    def export(self, path: Path, scale: int = 4) -> None:
         """Write the answer as a labelled figure."""
         if self.answer:
-            write = partial(work.writing_answer, path, self.answer)
+            write = partial(work.writing_answer, path, self.answer, scale)
             self._session.files.write_by(path, write, self._session.tell_saved)
 
     def try_out(self, row: int) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAP = 5  # images across the pad
 LOOP = 24  # images of the walk through the four corners
 LEG = 6  # images of a path from one stop to the next
-FILM_SCALE, STRIP_SCALE, FRAME_MS = 8, 4, 100  # of what is exported
+FRAME_MS = 100  # of what is exported
 REST_MS = 160  # after the last move, before the full model draws
 KEEP_MS = 1200  # that an image has to stay as it is to be one to go back to
 STUDENT, STUDENT_STEPS = "student", 2
@@ -356,19 +356,19 @@ class Interpolate(QObject):
 
     # ---- taking it away
 
-    def export_image(self, path: Path) -> None:
+    def export_image(self, path: Path, scale: int = 4) -> None:
         """Write the image of the place."""
         if self.shown is not None:
-            layout = Layout(columns=1, scale=FILM_SCALE, gap=0)
+            layout = Layout(columns=1, scale=scale, gap=0)
             write = self._session.files.write
             write(path, self.shown.images, self.shown.request, layout, then=self.exported.emit)
 
-    def export(self, path: Path) -> None:
+    def export(self, path: Path, scale: int = 4) -> None:
         """Write the walk as a film, or as a strip, by the ending of `path`."""
         if self.loop is None:
             return
         is_film = path.suffix.lower() in FILMS
-        kind, columns, scale = ("walk", 1, FILM_SCALE) if is_film else ("images", 2 * LEG, STRIP_SCALE)
+        kind, columns = ("walk", 1) if is_film else ("images", 2 * LEG)
         even = {"first_ms": FRAME_MS, "frame_ms": FRAME_MS, "last_ms": FRAME_MS}
         layout = Layout.model_validate({"columns": columns, "scale": scale, "kind": kind, **even})
         pictures = walk(self.loop.images) if is_film else ()

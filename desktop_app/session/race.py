@@ -141,7 +141,7 @@ class Race(Activity):
         """Add a race that was run to its end to the history."""
         settings, requests = self._asked, self.requests
         frames, sampled, cells = self.frames, self.sampled, self.cells
-        draw = self.figure(self.length, clean=False)
+        draw = self.figure(self.length, clean=False)  # not yet drawn, but with all that it takes
 
         def back() -> None:
             self.stop()
@@ -150,8 +150,9 @@ class Race(Activity):
             self.begun.emit()
             self.moved.emit(self.reached)
 
-        def lend(_scale: int) -> Path:
-            return self._session.files.lend_by("race", lambda path: save_race(path, np.asarray(draw()), requests))
+        def lend(scale: int) -> Path:
+            write = lambda path: save_race(path, np.asarray(draw(scale)), requests, scale)  # noqa: E731
+            return self._session.files.lend_by("race", write)
 
         found = [done.images[0] for done in sampled if done]
         alike = [image for image in found if image.shape == found[0].shape]
@@ -220,11 +221,12 @@ class Race(Activity):
         read = f" · {verdict([cell])}" if cell and verdict([cell]) else ""
         return f"{took(done.seconds)}{first}", f"{count(done.network_calls, 'network call')}{read}"
 
-    def figure(self, position: int, *, clean: bool) -> "Callable[[], Image]":
-        """Draws the lanes at a position as a picture for a report, in any thread."""
+    def figure(self, position: int, *, clean: bool) -> "Callable[[int], Image]":
+        """Draws the lanes at a position as a picture for a report, at a scale, in any thread."""
         lanes = range(len(self.requests))
         shown = [self.shown(lane, position, clean=clean) for lane in lanes]
         words = [" · ".join(part for part in self.standing(lane, position) if part) for lane in lanes]
         heads = [Head(", ".join(self.name(lane)), text) for lane, text in zip(lanes, words, strict=True)]
         panels = [Panel(images, across(len(images))) if images is not None else None for images in shown]
-        return partial(figure, "A race from one noise", [Head("")], heads, [panels], in_common(self.requests))
+        title, common = "A race from one noise", in_common(self.requests)
+        return lambda scale: figure(title, [Head("")], heads, [panels], common, scale)
