@@ -202,11 +202,18 @@ class DrawPanel(Page):
         self.half.setVisible(completing)
         self.making.setVisible(settings.task != "rebuild")
         self.tool.button("mark").setVisible(completing)
+        if self.tool.value() == "mark" and not completing:
+            self.tool.set_value("pen")
+        self._show_canvas()
         self._show_busy()
+
+    def _show_canvas(self) -> None:
+        draw = self._draw
+        self.canvas.set_drawing(draw.drawing, draw.mask if draw.settings.task == "complete" else draw.mask * 0)
 
     def _show_drawing(self) -> None:
         draw = self._draw
-        self.canvas.set_drawing(draw.drawing, draw.mask if draw.settings.task == "complete" else draw.mask * 0)
+        self._show_canvas()
         if draw.probabilities is None:
             self.bars.set_shares(None)
             self.verdict.setText("")

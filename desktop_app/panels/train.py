@@ -176,7 +176,7 @@ class TrainPanel(Page):
             case "pausing" | "stopping":
                 return "Saving…"
             case "paused" if train.stuck:
-                return f"Waiting: {train.stuck}"
+                return "Waiting for a place to write."
             case "paused":
                 return f"Paused at step {train.last.step:,}; all is saved." if train.last else "Paused."
             case "failed":

@@ -171,9 +171,10 @@ class Train(QObject):
     def _on_remembered(self, event: object) -> None:
         if isinstance(event, Remembered) and (not self.active or event.folder == self.folder):
             newer = [preview for preview in self.previews if event.folder == self.folder]
-            known = {preview.step for preview in event.previews}
-            self.previews = [*event.previews, *(preview for preview in newer if preview.step not in known)]
-            self.by_noise = None if self.active else event.by_noise
+            steps = {preview.step for preview in event.previews}
+            self.previews = [*event.previews, *(preview for preview in newer if preview.step not in steps)]
+            known = event.folder.name == self.looked_at and not event.by_noise.size
+            self.by_noise = None if self.active or known else event.by_noise
             self.looked_at = event.folder.name
             self.remembered.emit()
 
@@ -199,6 +200,7 @@ class Train(QObject):
         """A run was thrown away."""
         if self.name == name and not self.active:
             self._asked, self.run, self.last, self.finished, self.previews = None, None, None, None, []
+            self.by_noise, self.looked_at = None, ""
             self.remembered.emit()
             self._set_state("idle")
         self.gone.emit(name)
@@ -387,8 +389,9 @@ class Train(QObject):
     def tell_stuck(self) -> None:
         """Tell the person that the run cannot write, and ask where it shall."""
         if self.stuck:
-            what = "Nothing is lost: the run waits until it can write."
-            self._session.tell(Message("error", self.stuck, what, STUCK_REMEDIES))
+            what = f"{self.stuck} Nothing is lost: the run waits until it can write again, there or elsewhere."
+            title = "The run waits, for it cannot save what it learns"
+            self._session.tell(Message("error", title, what, STUCK_REMEDIES))
 
     def _on_resumed(self, event: Resumed) -> None:
         if self._asked and event.run_dir != self.folder:

@@ -286,11 +286,11 @@ class LossPlot(Card):
         run.color = QColor(plots[int(-run.raw.zValue() - 1) % len(plots)])
         faint = QColor(run.color)
         faint.setAlpha(120)
-        sharp = self.devicePixelRatioF()  # of which pens and symbols know nothing
+        sharp = self.devicePixelRatioF()  # of which pens know nothing
         run.raw.setPen(pg.mkPen(faint, width=sharp))
         run.held_out.setSymbolPen(pg.mkPen(run.color, width=1.4 * sharp))
         run.held_out.setSymbolBrush(theme().colors.color("card"))
-        run.held_out.setSymbolSize(round(6 * sharp))
+        run.held_out.setSymbolSize(6)  # which knows of it
         run.smooth.setPen(pg.mkPen(run.color, width=2.2 * sharp, style=run.dash))
 
     def _restyle(self) -> None:

@@ -70,7 +70,7 @@ def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPanel, windo
     assert list(panel.tiles)[:2] == ["tiny", "digits"] and list(panel.tiles)[-1] == "judge"
     digits = panel.tiles["digits"]
     said = digits.accessibleName()
-    assert "Digits, bundled" in said and "MNIST" in said and "parameters" in said and "% right" in said
+    assert "Digits, bundled" in said and "MNIST" in said and "weights" in said and "% right" in said
     assert "1 of your own" in panel.subtitle.full_text() and panel.tiles["tiny"].isChecked()
     assert "reads digits" in panel.tiles["judge"].strip.accessibleName()
 
