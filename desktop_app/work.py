@@ -139,6 +139,7 @@ class Plotted:
 
     path: Path
     told: Told
+    proof: proof.Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +372,7 @@ def restoring(path: Path, as_drawing: bool, control: RunControl) -> Iterator[obj
     yield Progress(f"Reading {path.name}", 0, 0)
     try:
         if told := plot_file.read(path):
-            yield Plotted(path, told)
+            yield Plotted(path, told, plot_file.prove(path, told))
             return
         if path.suffix.lower() not in export.SUFFIXES:
             raise Unstamped(f"{path.name} is no file that Noiseloom wrote.", OTHER_FILE)

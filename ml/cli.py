@@ -35,7 +35,7 @@ from ml.config import (
 from ml.console import INTERRUPTED, Line, guarded, interruptible, resuming, where_else
 from ml.control import RunControl
 from ml.drawn_image import THERE_AND_BACK, as_drawing, to_text
-from ml.errors import BadFile, BadRequest
+from ml.errors import BadRequest
 from ml.events import (
     BatchSplit,
     CheckpointSaved,
@@ -57,7 +57,7 @@ from ml.files import check_writable, free_name, make_folder
 from ml.films import mp4_encoder
 from ml.images import film, walk
 from ml.prompts import in_words, parse_labels, understand
-from ml.proof import prove
+from ml.proof import Proof, prove
 from ml.settings import assignment, changed, checked, refuse_other_settings, starting_point
 from ml.sheets import readings
 from ml.stamp import Kind
@@ -337,8 +337,8 @@ def export(
 @app.command()
 def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrote.")]) -> int:
     """Render an image again on the CPU: exit 0 if the pixels are the same, 1 if not."""
-    if plot_file.read(file):
-        raise BadFile(f"{file} is a plot: it shows no image to draw again.", "Drop it on the window for its settings.")
+    if told := plot_file.read(file):
+        return _proved(file, plot_file.prove(file, told))
     stamp = exports.read_stamp(file)
     found = exports.read_pixels(file)
 
@@ -356,6 +356,10 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
         assert proof  # nothing stops it
     else:
         proof = prove(file.suffix.lower(), stamp, found, draw)
+    return _proved(file, proof)
+
+
+def _proved(file: Path, proof: Proof) -> int:
     print(f"{file}: {proof.words}")
     if proof.why:
         print(proof.why)

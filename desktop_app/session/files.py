@@ -168,7 +168,11 @@ class Files(QObject):
             what = "It does not say of which run: that was thrown away before the plot was saved."
             self._session.tell(Message("warning", f"{name} is a plot of ours, without its settings", what))
             return
-        self._session.tell(Message("success", f"Restored {name}", what))
+        if plot.proof.same:
+            self._session.tell(Message("success", f"Restored {name}", f"{what} The file has {plot.proof.words}."))
+        else:
+            what = f"The file has {plot.proof.words}. {plot.proof.why} {what}"
+            self._session.tell(Message("warning", f"Restored {name}, but it is not the same", what))
 
     def _restore(self, read: Read) -> None:
         """Draw what a file asks for: on its own page, or where that cannot say all of it, on the Generate page."""

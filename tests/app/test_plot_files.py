@@ -1,6 +1,7 @@
 """A plot that falls on the window brings back what it shows: a run with its set-up, or schedules."""
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,28 @@ def test_a_plot_that_tells_nonsense_is_refused(
     assert before == (window.session.train.settings, window.session.explore.settings)
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_plot_that_was_changed_is_told_of(window: MainWindow, qtbot: QtBot, tmp_path: Path, suffix: str) -> None:
+    """Its settings come back all the same."""
+    path = tmp_path / f"x{suffix}"
+    other = [replace(FIGURES[0], curves=[Curve("one", np.arange(5.0), np.arange(5.0) ** 2)])]
+    written: list[bytes] = []
+    for figures in (FIGURES, other):
+        save_plots(path, figures, {"schedules": {"timesteps": 50}})
+        written.append(path.read_bytes())
+    told = [plot_file.read(path)]
+    path.write_bytes(written[0])
+    told.insert(0, plot_file.read(path))
+    assert told[0] and told[1] and told[0].shown != told[1].shown
+    path.write_bytes(written[1].replace(told[1].shown.encode(), told[0].shown.encode()))
+    if suffix in (".svg", ".csv"):
+        assert cli(["verify", str(path)]) == 1
+        message = answer(window, qtbot, path)
+        assert message.tone == "warning" and "not the same" in message.title
+        assert window.session.explore.settings.timesteps == 50
+    assert plot_file.digest(suffix, written[0]) == told[0].shown
+
+
 def test_a_plot_without_a_run_says_so(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     save_plots(tmp_path / "x.csv", FIGURES, {"runs": {}})
     assert "without its settings" in answer(window, qtbot, tmp_path / "x.csv").title
@@ -126,8 +149,8 @@ def test_what_is_no_plot_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[s
         save_plots(tmp_path / f"x{suffix}", FIGURES)
         found = plot_file.read(tmp_path / f"x{suffix}")
         assert found is not None and not found.runs
-        assert cli(["verify", str(tmp_path / f"x{suffix}")]) == 2
-        assert "is a plot" in capsys.readouterr().err
+        assert cli(["verify", str(tmp_path / f"x{suffix}")]) == 0
+        assert "the plot it was written with" in capsys.readouterr().out
     (tmp_path / "a.csv").write_text("a,b\n1,2\n")
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4\nnothing")
     assert plot_file.read(tmp_path / "a.csv") is None and plot_file.read(tmp_path / "a.pdf") is None

@@ -279,6 +279,11 @@ def _plot_pdf(told: bytes) -> bytes:
     return b"%PDF-1.4\n7 0 obj\n<<>>\nstream\n" + packed + b"\nendstream\nendobj\n8 0 obj\n<</EF <</F 7 0 R>>>>\n%%EOF"
 
 
+def _open_plot(path: Path) -> None:
+    if told := plot_file.read(path):
+        plot_file.prove(path, told)
+
+
 def _whole_plots(*wraps: Callable[[bytes], bytes]) -> Callable[[], list[bytes]]:
     return cache(lambda: [wrap(told) for wrap in wraps for told in _told()])
 
@@ -308,11 +313,11 @@ FORMATS = (
     Format("npz arrays", _arrays, "x.npz", _open_arrays, _in_an_npz),
     Format("figure", _figure, "x.png", _open_export, png_repaired),
     Format("figure description", _figure_text, "x.png", _open_export, _in_a_figure),
-    Format("plot svg", _whole_plots(_plot_svg), "x.svg", plot_file.read),
-    Format("plot csv", _whole_plots(_plot_csv), "x.csv", plot_file.read),
-    Format("plot pdf", _whole_plots(_plot_pdf), "x.pdf", plot_file.read),
-    Format("plot pdf, inside", _told, "x.pdf", plot_file.read, _plot_pdf),
-    Format("plot png", _told, "x.png", plot_file.read, _in_a_figure),
+    Format("plot svg", _whole_plots(_plot_svg), "x.svg", _open_plot),
+    Format("plot csv", _whole_plots(_plot_csv), "x.csv", _open_plot),
+    Format("plot pdf", _whole_plots(_plot_pdf), "x.pdf", _open_plot),
+    Format("plot pdf, inside", _told, "x.pdf", _open_plot, _plot_pdf),
+    Format("plot png", _told, "x.png", _open_plot, _in_a_figure),
     Format("previews of a run", _old("run/previews/00000004.png"), PREVIEW, _open_previews, png_repaired),
     Format("lesson", _old(f"lesson{lessons.SUFFIX}"), LESSON, lessons.read),
     Format("configuration", _old("preset.json", "run/config.json"), "x.json", read_config),
