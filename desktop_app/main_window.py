@@ -69,6 +69,7 @@ PAGE_TIPS = {
 SMALLEST = (1024, 700)
 FIRST_SIZE = (1280, 800)
 MEMORY_MS = 2000  # between two looks at how much memory is in use
+PLOTS = (".pdf", ".csv")  # beside those formats that pictures have, too
 NO_GPU_HELP = (
     "No graphics card was found that PyTorch can use. With an NVIDIA card, install its driver and start again"
     f"{'' if paths.PACKAGED else ' with python3 launch.py'}. Without one everything works too, only slower; "
@@ -97,6 +98,7 @@ class MainWindow(QMainWindow):
         self.generate = GeneratePanel(session)
         self.generate.export_folder = settings.export_folder
         self.generate.set_export_scale(settings.export_scale)
+        self.generate.scaleChosen.connect(self._export_at)
         self.pages.addWidget(self.generate)
         self._made: dict[str, Page] = {"generate": self.generate}
         self.history = HistoryBar(session, lambda: self.generate.export_scale)
@@ -214,6 +216,7 @@ class MainWindow(QMainWindow):
     def _make_page(self, key: str) -> Page:
         page = page_class(key)(self.session)
         page.export_folder = self.generate.export_folder
+        page.set_export_scale(self.generate.export_scale)
         page.pageRequested.connect(self.rail.set_page)
         return page
 
@@ -252,7 +255,7 @@ class MainWindow(QMainWindow):
             page.copy_shown()
 
     def _open(self) -> None:
-        kinds = " ".join(f"*{ending}" for ending in (*SUFFIXES, lessons.SUFFIX))
+        kinds = " ".join(f"*{ending}" for ending in (*SUFFIXES, *PLOTS, lessons.SUFFIX))
         name, _ = QFileDialog.getOpenFileName(
             self, "Open a file", str(self.generate.export_folder or ""), f"Files of Noiseloom ({kinds});;All files (*)"
         )
@@ -418,7 +421,7 @@ class MainWindow(QMainWindow):
         """Open the Settings dialog."""
         dialog = SettingsDialog(self, self.session, self.generate.export_folder, self.generate.export_scale)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.scaleChosen.connect(self.generate.set_export_scale)
+        dialog.scaleChosen.connect(self._export_at)
         dialog.exportFolderChosen.connect(self._export_to)
         dialog.forgotten.connect(self._forget)
         dialog.open()
@@ -427,6 +430,10 @@ class MainWindow(QMainWindow):
     def _export_to(self, folder: Path | None) -> None:
         for page in self._made.values():
             page.export_folder = folder
+
+    def _export_at(self, scale: int) -> None:
+        for page in self._made.values():
+            page.set_export_scale(scale)
 
     def _forget(self) -> None:
         self._forgotten = self.remember()
@@ -443,7 +450,7 @@ class MainWindow(QMainWindow):
         paths.use_downloads(settings.downloads)
         self.session.train.use_data_root(settings.data_root)
         self._export_to(settings.export_folder)
-        self.generate.set_export_scale(settings.export_scale)
+        self._export_at(settings.export_scale)
         self.session.lessons.take_all(settings)
 
     def remember(self) -> AppSettings:
@@ -530,6 +537,8 @@ def what_it_brings(path: Path, *, drawing: bool) -> str:
     """What becomes of a file that is dropped, in a few words."""
     if path.suffix.lower() == lessons.SUFFIX:
         return "Its lesson begins"
+    if path.suffix.lower() in PLOTS:
+        return "Its settings come back, and its curves where they are kept"
     if drawing:
         return "What Noiseloom drew is drawn again; any other picture is one to draw on"
     return "What Noiseloom drew is drawn again, with its settings"

@@ -21,6 +21,7 @@ from desktop_app.theme import LIGHT, Type, ui_font
 from ml import __version__
 from ml.errors import BadRequest, CannotWrite
 from ml.files import atomic
+from ml.plot_file import digest
 
 Numbers = NDArray[np.float64]
 SUFFIXES = (".svg", ".pdf", ".png", ".csv")
@@ -69,6 +70,8 @@ class Figure:
 def save_plots(path: Path, figures: Sequence[Figure], told: Mapping[str, object] | None = None) -> None:
     """Write figures side by side, in the format that the suffix names, with what is `told` of how they came about.
 
+    It can be proved to be as it was written, see `ml.plot_file.prove`.
+
     As JSON: an SVG's description, an attachment of a PDF, the text `noiseloom` of a PNG, a column of a CSV in its first
     row. Raises BadRequest, CannotWrite.
     """
@@ -76,9 +79,12 @@ def save_plots(path: Path, figures: Sequence[Figure], told: Mapping[str, object]
     writers = {".svg": _svg, ".pdf": _pdf, ".png": _png, ".csv": _csv}
     if suffix not in writers:
         raise BadRequest(f"{path.name}: a plot cannot be written as that.", f"Use one of {', '.join(SUFFIXES)}.")
-    content = writers[suffix](figures, json.dumps({"noiseloom": __version__, **(told or {})}, ensure_ascii=False))
+    all_told = {"noiseloom": __version__, **(told or {})}
+    content = writers[suffix](figures, json.dumps(all_told, ensure_ascii=False))
     if not content:
         raise CannotWrite(f"Cannot draw {path.name}.", "Choose another format.")
+    all_told["shown"] = digest(suffix, content)  # of a first one, since it is to be inside
+    content = writers[suffix](figures, json.dumps(all_told, ensure_ascii=False))
     with atomic(path) as temporary:
         temporary.write_bytes(content)
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import comparison_file, export, proof
+from ml import comparison_file, export, plot_file, proof
 from ml.axes import Axis
 from ml.cells import Cell
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl, import_here
 from ml.drawn_image import SIDE, as_drawing
 from ml.events import Frame, Pixels, Preview, Progress, Sampled
+from ml.plot_file import Told
 from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
 
 if TYPE_CHECKING:
@@ -108,10 +109,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The previews that a run has kept, oldest first."""
+    """The previews that a run has kept, oldest first, and its losses by noise, (1 + levels, n) with the steps."""
 
     folder: Path
     previews: tuple[Preview, ...]
+    by_noise: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,15 @@ class Read:
     path: Path
     stamp: Stamp
     pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Plotted:
+    """What the file of a plot says of itself."""
+
+    path: Path
+    told: Told
+    proof: proof.Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +229,15 @@ def training(
 
 
 def looking_back(folder: Path, _control: RunControl) -> Iterator[object]:
-    """Read the previews that a run has kept."""
+    """Read the previews and the losses by noise that a run has kept."""
     from ml import time_machine
     from ml.run import CONFIG_FILE, preview_labels
     from ml.settings import read_config
+    from ml.tables import NOISE_COLUMNS, NOISE_FILE, Table
 
     model = read_config(folder / CONFIG_FILE).model
-    yield Remembered(folder, tuple(time_machine.remembered(folder, preview_labels(model), model.image_size)))
+    previews = tuple(time_machine.remembered(folder, preview_labels(model), model.image_size))
+    yield Remembered(folder, previews, Table(folder / NOISE_FILE, NOISE_COLUMNS).read())
 
 
 def noising(settings: "ExploreSettings", data_root: Path | None, _control: RunControl) -> Iterator[object]:
@@ -295,11 +308,11 @@ def experimenting(name: str, control: RunControl) -> Iterator[object]:
         yield Answered(event, np.asarray(experiments.figure(event))) if found else event
 
 
-def writing_answer(path: Path, answer: "Answer", _watch: Watch) -> None:
+def writing_answer(path: Path, answer: "Answer", scale: int, _watch: Watch) -> None:
     """Write an answer as a figure, a PNG."""
     from ml import experiments
 
-    experiments.save(path, answer)
+    experiments.save(path, answer, scale)
 
 
 def proving_answer(read: Read, control: RunControl) -> Iterator[object]:
@@ -368,6 +381,9 @@ def restoring(path: Path, as_drawing: bool, control: RunControl) -> Iterator[obj
     """Read a file that Noiseloom wrote; with `as_drawing`, any other picture to draw on."""
     yield Progress(f"Reading {path.name}", 0, 0)
     try:
+        if told := plot_file.read(path):
+            yield Plotted(path, told, plot_file.prove(path, told))
+            return
         if path.suffix.lower() not in export.SUFFIXES:
             raise Unstamped(f"{path.name} is no file that Noiseloom wrote.", OTHER_FILE)
         yield Read(path, export.read_stamp(path), export.read_pixels(path))

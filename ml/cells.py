@@ -9,7 +9,7 @@ from ml import axes
 from ml.axes import Axis
 from ml.config import SampleRequest
 from ml.events import Pixels
-from ml.figures import Head, Panel, across, figure
+from ml.figures import SCALE, Head, Panel, across, figure
 
 MAX_SHOWN = 100  # images of a cell in a figure
 
@@ -64,14 +64,15 @@ def title(rows: Axis | None, columns: Axis | None) -> str:
     return " by ".join([words[0], *(word[:1].lower() + word[1:] for word in words[1:])])
 
 
-def drawn(rows: Axis | None, columns: Axis | None, cells: Sequence[Cell]) -> Image.Image:
-    """A comparison as a picture for a report: what is not there yet is left empty."""
+def drawn(rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], scale: int = SCALE) -> Image.Image:
+    """A comparison as a picture for a report: what is not there yet is left empty. Raises BadRequest, as `figure`."""
     down, along = heads(rows, cells, "row"), heads(columns, cells, "column")
     panels: list[list[Panel | None]] = [[None] * len(along) for _ in down]
     for cell in cells:
         images = cell.images[:MAX_SHOWN]
         panels[cell.row][cell.column] = Panel(images, across(len(images)), result([cell]))
-    return figure(title(rows, columns), down, along, panels, in_common([cell.request for cell in cells]))
+    common = in_common([cell.request for cell in cells])
+    return figure(title(rows, columns), down, along, panels, common, scale)
 
 
 def in_common(done: Sequence[SampleRequest]) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ml import cli_benchmark, cli_drawings, cli_figures, paths, torchrun
+from ml import cli_benchmark, cli_drawings, cli_figures, paths, plot_file, torchrun
 from ml import export as exports
 from ml.cli_figures import Device
 from ml.comparison_file import prove as prove_figure
@@ -57,7 +57,7 @@ from ml.files import check_writable, free_name, make_folder
 from ml.films import mp4_encoder
 from ml.images import film, walk
 from ml.prompts import in_words, parse_labels, understand
-from ml.proof import prove
+from ml.proof import Proof, prove
 from ml.settings import assignment, changed, checked, refuse_other_settings, starting_point
 from ml.sheets import readings
 from ml.stamp import Kind
@@ -346,6 +346,8 @@ def export(
 @app.command()
 def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrote.")]) -> int:
     """Render an image again on the CPU: exit 0 if the pixels are the same, 1 if not."""
+    if told := plot_file.read(file):
+        return _proved(file, plot_file.prove(file, told))
     stamp = exports.read_stamp(file)
     found = exports.read_pixels(file)
 
@@ -363,6 +365,10 @@ def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrot
         assert proof  # nothing stops it
     else:
         proof = prove(file.suffix.lower(), stamp, found, draw)
+    return _proved(file, proof)
+
+
+def _proved(file: Path, proof: Proof) -> int:
     print(f"{file}: {proof.words}")
     if proof.why:
         print(proof.why)

@@ -14,6 +14,7 @@ from ml.company import accompanied
 from ml.config import SampleRequest
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
+from ml.figures import SCALE
 from ml.files import atomic
 from ml.films import text_chunk
 from ml.proof import Proof, difference
@@ -22,20 +23,23 @@ from ml.stamp import AxisNote, CellNote, Comparison, Layout, Stamp, digest, seal
 OTHER_FILE = "Use a figure that Noiseloom wrote."
 
 
-def save(path: Path | str, rows: Axis | None, columns: Axis | None, cells: Sequence[Cell]) -> None:
-    """Write a comparison as a labelled figure, a PNG, with its requests and what came of them; raises CannotWrite."""
-    picture = np.asarray(drawn(rows, columns, cells))
+def save(path: Path | str, rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], scale: int = SCALE) -> None:
+    """Write a comparison as a labelled figure, a PNG, with its requests and what came of them.
+
+    Raises BadRequest, CannotWrite.
+    """
+    picture = np.asarray(drawn(rows, columns, cells, scale))
     first = cells[0].request
     noted = Comparison(rows=_noted(rows), columns=_noted(columns), cells=tuple(_note(cell, first) for cell in cells))
     with atomic(path) as temporary:
-        chunk = text_chunk(seal(first, Layout(columns=1), picture, comparison=noted))
+        chunk = text_chunk(seal(first, Layout(columns=1, scale=scale), picture, comparison=noted))
         Image.fromarray(picture).save(temporary, "PNG", pnginfo=chunk)
 
 
-def save_race(path: Path | str, picture: Pixels, lanes: Sequence[SampleRequest]) -> None:
+def save_race(path: Path | str, picture: Pixels, lanes: Sequence[SampleRequest], scale: int = SCALE) -> None:
     """Write a figure of a race (H, W, 3), a PNG, with its requests; raises CannotWrite."""
     with atomic(path) as temporary:
-        chunk = text_chunk(seal(lanes[0], Layout(columns=1), picture, race=tuple(lanes)))
+        chunk = text_chunk(seal(lanes[0], Layout(columns=1, scale=scale), picture, race=tuple(lanes)))
         Image.fromarray(picture).save(temporary, "PNG", pnginfo=chunk)
 
 
@@ -71,20 +75,23 @@ def requests_of(stamp: Stamp) -> list[SampleRequest]:
 def prove(stamp: Stamp, found: Pixels, draw: Callable[[SampleRequest], Pixels]) -> Proof:
     """Have every cell drawn again, lay the figure out anew with the times it tells, and compare; raises BadFile."""
     noted, requests = _comparison(stamp), requests_of(stamp)
-    first = _compare(noted, found, requests, [draw(request) for request in requests])
+    scale = stamp.layout.scale
+    first = _compare(noted, found, requests, [draw(request) for request in requests], scale)
     if first.same or all(accompanied(request) is request for request in requests):
         return first
-    second = _compare(noted, found, requests, [draw(accompanied(r))[: len(r.labels)] for r in requests])
+    second = _compare(noted, found, requests, [draw(accompanied(r))[: len(r.labels)] for r in requests], scale)
     return second if second.same else first
 
 
-def _compare(noted: Comparison, found: Pixels, requests: Sequence[SampleRequest], images: Sequence[Pixels]) -> Proof:
+def _compare(
+    noted: Comparison, found: Pixels, requests: Sequence[SampleRequest], images: Sequence[Pixels], scale: int
+) -> Proof:
     rows, columns = axes_of(noted)
     cells = [
         Cell(note.row, note.column, request, drawn_again, note.seconds, note.right, note.confidence)
         for note, request, drawn_again in zip(noted.cells, requests, images, strict=True)
     ]
-    made = np.asarray(drawn(rows, columns, cells))
+    made = np.asarray(drawn(rows, columns, cells, scale))
     if np.array_equal(found, made):
         return Proof(True, "the same pixels in every cell (the times are as they were measured)")
     return Proof(False, difference(found, made))

@@ -148,17 +148,18 @@ def _noised(seed: int) -> Iterator[Row]:
         yield Row(f"{name}, 1,000 steps", np.concatenate([to_uint8(x_t) for x_t in noisy]), f"half noise at {half}")
 
 
-def figure(found: Answer) -> Image.Image:
+def figure(found: Answer, scale: int = figures.SCALE) -> Image.Image:
     """An answer as a picture for a report: the question, and the rows with their names and verdicts."""
     rows = [Head(row.label, row.verdict) for row in found.rows]
-    return figures.figure(found.question, rows, [Head("")], [[Panel(row.images, SHOWN)] for row in found.rows])
+    panels = [[Panel(row.images, SHOWN)] for row in found.rows]
+    return figures.figure(found.question, rows, [Head("")], panels, scale=scale)
 
 
-def save(path: Path | str, found: Answer) -> None:
+def save(path: Path | str, found: Answer, scale: int = figures.SCALE) -> None:
     """Write an answer as a figure, a PNG that says whose answer it is; raises CannotWrite."""
-    picture = np.asarray(figure(found))
+    picture = np.asarray(figure(found, scale))
     own = SampleRequest(seed=found.seed)
-    chunk = text_chunk(seal(own, Layout(columns=1), picture, experiment=found.name))
+    chunk = text_chunk(seal(own, Layout(columns=1, scale=scale), picture, experiment=found.name))
     with atomic(path) as temporary:
         Image.fromarray(picture).save(temporary, "PNG", pnginfo=chunk)
 
@@ -167,12 +168,12 @@ def prove(stamp: Stamp, shown: Pixels, device: DeviceName = "auto", control: Run
     """Answer a figure's question anew, and compare; None where it was stopped. Raises as `answer` does."""
     for event in answer(stamp.experiment, stamp.request.seed, device, control):
         if isinstance(event, Answer):
-            return proved(event, shown)
+            return proved(event, shown, stamp.layout.scale)
     return None
 
 
-def proved(found: Answer, shown: Pixels) -> Proof:
+def proved(found: Answer, shown: Pixels, scale: int = figures.SCALE) -> Proof:
     """Whether a figure shows an answer."""
-    made = np.asarray(figure(found))
+    made = np.asarray(figure(found, scale))
     same = np.array_equal(shown, made)
     return Proof(same, "the same pixels" if same else difference(shown, made))

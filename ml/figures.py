@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ml.errors import BadRequest
 from ml.events import Pixels
 from ml.files import atomic
 from ml.images import grid
+from ml.stamp import MAX_PIXELS
 
-GAP, SCALE, MARGIN, LINE = 2, 2, 16, 20
+GAP, SCALE, MARGIN, LINE = 2, 4, 16, 20
 BETWEEN = 8  # rows and columns
-FEW, SMALL = 4, 32  # so few images of at most that many pixels across are shown twice as large
+FEW, SMALL = 4, 32  # so few images of at most that many pixels across are shown as large as is asked for
 PAPER, INK, MUTED, NOTHING = (255, 255, 255), (28, 33, 43), (90, 99, 114), (236, 239, 244)
 
 
@@ -46,9 +48,14 @@ def figure(
     columns: Sequence[Head],
     panels: Sequence[Sequence[Panel | None]],
     subtitle: str = "",
+    scale: int = SCALE,
 ) -> Image.Image:
-    """A picture for a report. `panels[row][column]`; None leaves a place empty. Unnamed columns get no line."""
-    blocks = [[panel and _block(panel) for panel in line] for line in panels]
+    """A picture for a report. `panels[row][column]`; None leaves a place empty. Unnamed columns get no line.
+
+    A pixel of an image is `scale` wide where a panel has few of them, and half of that where it has many. Raises
+    BadRequest for a figure that is too large.
+    """
+    blocks = [[panel and _block(panel, scale) for panel in line] for line in panels]
     widths = [
         max(_width(head.name), _width(head.note), *(block.width if block else 0 for block in column))
         for head, column in zip(columns, zip(*blocks, strict=True), strict=True)
@@ -60,6 +67,8 @@ def figure(
     bottom = (BETWEEN + LINE if any(head.note for head in columns) else 0) + MARGIN
     inner = sum(widths) + BETWEEN * (len(widths) - 1), sum(heights) + BETWEEN * (len(heights) - 1)
     width = max(left + inner[0] + right, MARGIN + _width(title, 18), MARGIN + _width(subtitle)) + MARGIN
+    if width * (top + inner[1] + bottom) > MAX_PIXELS:
+        raise BadRequest(f"The figure would be {width} x {top + inner[1] + bottom} pixels.", "Choose a smaller scale.")
     picture = Image.new("RGB", (width, top + inner[1] + bottom), PAPER)
     pen = ImageDraw.Draw(picture)
     pen.text((MARGIN, MARGIN), title, INK, _font(18))
@@ -86,10 +95,10 @@ def write(path: Path, picture: Image.Image) -> None:
         picture.save(temporary, "PNG")
 
 
-def _block(panel: Panel) -> Image.Image:
+def _block(panel: Panel, scale: int) -> Image.Image:
     """The images of a panel over its caption."""
     few = len(panel.images) <= FEW and panel.images.shape[1] <= SMALL
-    pixels = grid(panel.images, panel.across, GAP, 2 * SCALE if few else SCALE, background=255)
+    pixels = grid(panel.images, panel.across, GAP, scale if few else max(1, scale // 2), background=255)
     images = Image.fromarray(pixels).convert("RGB")
     if not panel.caption:
         return images

@@ -30,6 +30,7 @@ INK, MUTED, PAPER = "#16181d", "#5b6270", "#ffffff"
 MAX_SVG_IMAGES = 10_000
 MAX_SVG_BYTES = 40_000_000
 _SVG = "http://www.w3.org/2000/svg"
+_WORDS = {f"{{{_SVG}}}metadata": "text", f"{{{_SVG}}}desc": "description"}
 _DATA = "data:image/png;base64,"
 
 
@@ -195,7 +196,7 @@ class _Reader:
     """Takes from an SVG what is ours, without building a tree; refuses a document type, and so every entity."""
 
     def __init__(self) -> None:
-        self.text = ""
+        self.text = self.description = ""
         self.images: list[str] = []
         self._inside: list[str] | None = None
 
@@ -203,7 +204,7 @@ class _Reader:
         raise ValueError("a document type")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag == f"{{{_SVG}}}metadata":
+        if tag in _WORDS:
             self._inside = []
         elif tag == f"{{{_SVG}}}image":
             self.images.append(attributes.get("href", ""))
@@ -213,8 +214,9 @@ class _Reader:
             self._inside.append(text)
 
     def end(self, tag: str) -> None:
-        if tag == f"{{{_SVG}}}metadata" and self._inside is not None:
-            self.text, self._inside = "".join(self._inside), None
+        if tag in _WORDS and self._inside is not None:
+            setattr(self, _WORDS[tag], "".join(self._inside))
+            self._inside = None
 
 
 def _read(path: Path) -> _Reader:
@@ -232,6 +234,11 @@ def _read(path: Path) -> _Reader:
 def svg_text(path: Path) -> str:
     """The stamp in an SVG; raises OSError, ValueError, SyntaxError, MemoryError."""
     return _read(path).text
+
+
+def svg_description(path: Path) -> str:
+    """How an SVG describes itself; raises as `svg_text` does."""
+    return _read(path).description
 
 
 def svg_images(path: Path) -> Pixels:

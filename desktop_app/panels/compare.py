@@ -23,7 +23,7 @@ from desktop_app.widgets.prompt_bar import SeedBox
 from desktop_app.widgets.timeline import Timeline
 from ml.cells import Cell, heads, result, title
 from ml.comparison_file import save_race
-from ml.figures import tiles
+from ml.figures import SCALE, tiles
 from ml.files import free_name
 
 MODES = (("grid", "Grid"), ("race", "Race"))
@@ -153,19 +153,19 @@ class ComparePanel(Page):
             self.export_folder = path.parent
             path = path if path.suffix.lower() == ".png" else free_name(path.with_suffix(".png"))
             if self._grid:
-                self._compare.export(path)
+                self._compare.export(path, self.export_scale)
             else:
-                draw, lanes = self._figure(), self._race.requests
-                save = lambda _: save_race(path, np.asarray(draw()), lanes)  # noqa: E731
+                draw, lanes, scale = self._figure(), self._race.requests, self.export_scale
+                save = lambda _: save_race(path, np.asarray(draw(scale)), lanes, scale)  # noqa: E731
                 self._session.files.write_by(path, save, self._session.tell_saved)
 
     def copy(self) -> None:
         """Put the figure on the clipboard."""
-        QGuiApplication.clipboard().setImage(to_qimage(np.asarray(self._figure()())))
+        QGuiApplication.clipboard().setImage(to_qimage(np.asarray(self._figure()(SCALE))))
         self._show_copied(copied=True)
         self._copied.start()
 
-    def _figure(self) -> Callable[[], Image]:
+    def _figure(self) -> Callable[[int], Image]:
         """Draws what is shown."""
         lanes = self.lanes
         return self._compare.figure() if self._grid else self._race.figure(lanes.timeline.step, clean=lanes.clean)

@@ -67,6 +67,7 @@ class DigitView(QWidget):
         line.setSpacing(Space.M)
         line.addWidget(self.large)
         line.addLayout(words, 1)
+        self._roomy: bool | None = None
         self.set_roomy(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -94,11 +95,15 @@ class DigitView(QWidget):
 
     def set_roomy(self, roomy: bool) -> None:
         """Large over the words, as wide as the column, or beside them."""
+        if roomy == self._roomy:
+            return
+        self._roomy = roomy
         large, small = ROOMY if roomy else (LARGE, SMALL)
         self.large.setFixedSize(large, large)
         self.nearest.setFixedSize(small, small)
         down, along = QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight
         self._line.setDirection(down if roomy else along)
+        self.updateGeometry()
 
     def show_digit(self, index: int | None, step: int, view: View) -> None:
         """Show image `index` as it is at `step`; None: nothing is chosen."""

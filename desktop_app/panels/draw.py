@@ -42,6 +42,10 @@ FORMATS = {
     "png": (".png", "Grid (PNG)"),
     "sheet": (".png", "Labelled sheet (PNG)"),
     "svg": (".svg", "Labelled sheet (SVG)"),
+    "mp4": (".mp4", "Film of how it was made (MP4)"),
+    "gif": (".gif", "Film (GIF)"),
+    "webp": (".webp", "Film (WebP)"),
+    "apng": (".apng", "Film (APNG)"),
     "npz": (".npz", "Arrays (NPZ)"),
 }
 FOOT_HEIGHT, COPY_SCALE = 38, 4
@@ -174,7 +178,7 @@ class DrawPanel(Page):
             path = Path(name)
             self.export_folder = path.parent
             target = path if path.suffix.lower() == suffix else free_name(path.with_suffix(suffix))
-            self._draw.export(target, labelled=key == "sheet")
+            self._draw.export(target, scale=self.export_scale, labelled=key in ("sheet", "svg"))
 
     def copy_shown(self) -> None:
         self.copy_button.copy()
@@ -198,11 +202,18 @@ class DrawPanel(Page):
         self.half.setVisible(completing)
         self.making.setVisible(settings.task != "rebuild")
         self.tool.button("mark").setVisible(completing)
+        if self.tool.value() == "mark" and not completing:
+            self.tool.set_value("pen")
+        self._show_canvas()
         self._show_busy()
+
+    def _show_canvas(self) -> None:
+        draw = self._draw
+        self.canvas.set_drawing(draw.drawing, draw.mask if draw.settings.task == "complete" else draw.mask * 0)
 
     def _show_drawing(self) -> None:
         draw = self._draw
-        self.canvas.set_drawing(draw.drawing, draw.mask if draw.settings.task == "complete" else draw.mask * 0)
+        self._show_canvas()
         if draw.probabilities is None:
             self.bars.set_shares(None)
             self.verdict.setText("")

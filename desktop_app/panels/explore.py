@@ -173,7 +173,8 @@ class ExplorePanel(Page):
         if name:
             path = Path(name)
             self.export_folder = path.parent
-            self._explore.export(path if path.suffix.lower() == ".png" else free_name(path.with_suffix(".png")))
+            path = path if path.suffix.lower() == ".png" else free_name(path.with_suffix(".png"))
+            self._explore.export(path, self.export_scale)
 
     def copy_shown(self) -> None:
         if self.copy_button.isEnabled():

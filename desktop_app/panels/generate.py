@@ -52,7 +52,6 @@ class GeneratePanel(Page):
         self.export_button = Button("Export…", "export", tip="Save the grid, or the film of its denoising (Ctrl+E)")
         self.copy_button = Button("Copy", "copy", tip="Copy the grid as it is shown (Ctrl+Shift+C)")
         self.copy_button.setEnabled(False)
-        self.export_scale = 4
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
         self._view: View = "noisy"
         self._overview: View = "noisy"  # the view before one digit was enlarged
@@ -94,7 +93,7 @@ class GeneratePanel(Page):
         self.digit.stepChosen.connect(self._go_to)
         self.digit.enlarged.connect(self._enlarge)
         self.export_menu.chosen.connect(self.export)
-        self.export_menu.scaleChosen.connect(self.set_export_scale)
+        self.export_menu.scaleChosen.connect(self.scaleChosen)
         self.copy_button.clicked.connect(self.copy)
         self._copied.timeout.connect(partial(self._show_copied, False))
         copy = QShortcut(QKeySequence.StandardKey.Copy, self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -126,8 +125,7 @@ class GeneratePanel(Page):
         return self.timeline
 
     def set_export_scale(self, scale: int) -> None:
-        """How large a pixel is in what is written from now on."""
-        self.export_scale = scale
+        super().set_export_scale(scale)
         self.export_menu.set_scale(scale)
 
     def export(self, key: str = "png") -> None:

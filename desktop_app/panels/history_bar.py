@@ -35,6 +35,8 @@ class HistoryBar(QWidget):
         self.strip.dragged.connect(self._drag_out)
         for signal in (session.generate.begun, session.draw.finished, session.compare.begun, session.compare.changed):
             signal.connect(self._show)
+        for signal in (session.interpolate.changed, session.race.begun):
+            signal.connect(self._mark)
         self._show()
 
     def set_page(self, page: str) -> None:
@@ -47,6 +49,10 @@ class HistoryBar(QWidget):
         self.strip.set_history(pictures, self._history.place(self._page))
         self.view.fit()
         self.setVisible(len(pictures) > 1)
+
+    def _mark(self) -> None:
+        """What is shown may be another one: cheap enough for every move of a hand."""
+        self.strip.set_selected(self._history.place(self._page))
 
     def _drag_out(self, index: int) -> None:
         """Let a picture be dropped elsewhere, as a PNG with its request."""

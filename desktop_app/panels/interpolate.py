@@ -222,13 +222,13 @@ class InterpolatePanel(Page):
         """Ask where to, and write the walk there."""
         path = self._ask("walk", suffix, dict(FORMATS)[suffix]) if self._interpolate.loop is not None else None
         if path:
-            self._interpolate.export(path)
+            self._interpolate.export(path, self.export_scale)
 
     def export_image(self) -> None:
         """Ask where to, and write the image at this place there."""
         path = self._ask("image", ".png", IMAGE) if self._interpolate.shown else None
         if path:
-            self._interpolate.export_image(path)
+            self._interpolate.export_image(path, self.export_scale)
 
     def _ask(self, what: str, suffix: str, words: str) -> Path | None:
         suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-{what}{suffix}")
@@ -278,6 +278,7 @@ class InterpolatePanel(Page):
         self.play.setText("Stop the walk" if playing else "Play the walk")
         self.play.set_icon("pause-fill" if playing else "play-fill")
         if playing:
+            self._interpolate.keep_walk()
             self._film.start()
         else:
             self._film.stop()

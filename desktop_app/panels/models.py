@@ -136,7 +136,7 @@ class ModelsPanel(Page):
             action = self.trash_menu.addAction(f"Take back {item.name}")
             action.triggered.connect(lambda _checked=False, item=item: self._library.restore(item))
         self.trash_menu.addSeparator()
-        self.trash_menu.addAction("Delete all of it for good").triggered.connect(self._library.empty_trash)
+        self.trash_menu.addAction("Delete all of it for good…").triggered.connect(self._library.ask_to_empty_trash)
         self.trash_menu.popup(self.trash_button.mapToGlobal(self.trash_button.rect().bottomLeft()))
 
     # ---- what is shown
@@ -153,7 +153,7 @@ class ModelsPanel(Page):
         self.list.setVisible(bool(cards))
         own = [card for card in cards if not card.bundled]
         size = megabytes(sum(card.size for card in cards))
-        whose = f"{len(own)} of your own" if own else "none of your own yet: train one, or import one"
+        whose = f"{len(own)} of your own" if own else "none of your own yet"
         self.subtitle.set_text(f"{len(cards) - len(own)} come with Noiseloom, {whose} · {size}" if cards else "")
         thrown = len(self._library.trash)
         self.trash_button.setText(f"Trash · {thrown}")
@@ -164,8 +164,9 @@ class ModelsPanel(Page):
 
     def _tile(self, card: "ModelCard") -> ModelTile:
         header = card.header
-        learnt = (data_title(header.data) or "Unknown data", duration(header.seconds) if header.seconds else "")
-        facts = [part for part in (*learnt, f"{millions(card.parameters)} parameters") if part]
+        data = data_title(header.data).removeprefix("Images in ") or "Unknown data"
+        learnt = (data, duration(header.seconds) if header.seconds else "")
+        facts = [part for part in (*learnt, f"{millions(card.parameters)} weights") if part]
         lines = " · ".join(facts), headline(card.scores) or self._unscored(card)
         whose = f"{'bundled' if card.bundled else 'yours'} · {megabytes(card.size)}"
         tile = ModelTile(title_of(card), whose, lines)
@@ -178,7 +179,7 @@ class ModelsPanel(Page):
         """What stands in the place of scores."""
         if self._library.can_score(card):
             return "Not scored yet"
-        return f"{card.about.split('. ')[0].rstrip('.')}." if card.about else ""
+        return f"{card.about.split('. ')[0].split(' (')[0].rstrip('.')}." if card.about else ""
 
     def _show_preview(self, name: str) -> None:
         card, tile = self._session.card(name), self.tiles.get(name)

@@ -20,14 +20,16 @@ Kind = TypeVar("Kind", bound=QWidget)
 class Page(QWidget):
     """`body` is the column in the middle, `side` that of the settings, which scrolls, `foot` what stays below it.
 
-    Emits `pageRequested(key)` where another page shows what comes next.
+    Emits `pageRequested(key)` where another page shows what comes next, `scaleChosen(scale)` for all that is exported.
     """
 
     pageRequested = Signal(str)
+    scaleChosen = Signal(int)
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.export_folder: Path | None = None  # where the last file went
+        self.export_scale = 4  # how wide a pixel of an image is in what is written
         self.setAccessibleName(name)
         middle = QWidget()
         middle.setProperty("kind", "page")
@@ -59,6 +61,10 @@ class Page(QWidget):
     def export_shown(self) -> bool:
         """Export what the page shows; False where it has nothing of its own to export."""
         return False
+
+    def set_export_scale(self, scale: int) -> None:
+        """How large a pixel is in what is written from now on."""
+        self.export_scale = scale
 
     def copy_shown(self) -> None:
         """Put what the page shows on the clipboard, where it has something to copy."""

@@ -67,7 +67,7 @@ class RaceView(QWidget):
         first, following = self.timeline.reached < 0, self.timeline.step >= self.timeline.reached
         for position in range(self.timeline.reached + 1, reached + 1):
             self.timeline.add_step(position, self._race.noise(position))
-        if first and not theme().reduced_motion:
+        if first and self._race.busy and not theme().reduced_motion:
             self.timeline.autoplay()
         elif following and not self.timeline.playing:
             self.timeline.set_step(reached)

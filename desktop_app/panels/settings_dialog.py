@@ -36,7 +36,7 @@ class SettingsDialog(QDialog):
         self.theme = Segmented(THEMES, look.mode, name="Theme", tips=THEME_TIPS)
         self.motion = Segmented(MOTIONS, "still" if look.reduced_motion else "play", name="Films", tips=MOTION_TIPS)
         self.scale = Segmented([(str(n), f"{n} ×") for n in SCALES], str(scale), name="Export scale",
-                               tips=[f"A pixel of an image is {n} wide in the file" for n in SCALES])  # fmt: skip
+                               tips=[f"On all pages: a pixel is {n} wide in the file" for n in SCALES])  # fmt: skip
         self.data = FolderRow("Data sets", "Where MNIST and the others are, if you have them already",
                               "downloaded when needed, and kept", train.data_root, train.use_data_root)  # fmt: skip
         self.downloads = FolderRow("Downloads", "Where large weights are kept, such as those of OpenAI's CLIP",

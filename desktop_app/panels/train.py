@@ -94,8 +94,9 @@ class TrainPanel(Page):
         self.save_button.clicked.connect(train.save_now)
         self.stop_button.clicked.connect(train.stop)
         self.draw_button.clicked.connect(self._draw)
+        self.plot.export.told = lambda: train.told(self.plot.shown())
+        self.noise_map.export.told = lambda: train.told([train.looked_at], by_noise=True)
         for button in (self.plot.export, self.noise_map.export):
-            button.told = train.told
             button.saved.connect(self._session.tell_saved)
             button.failed.connect(self._session.tell_failed)
         train.state_changed.connect(self._show_state)
@@ -107,6 +108,8 @@ class TrainPanel(Page):
         train.stepped.connect(self._add_step)
         train.previewed.connect(self._add_preview)
         train.remembered.connect(self._show_remembered)
+        train.overlaid.connect(self._overlay)
+        train.asked_for_map.connect(lambda: self._look_at("noise"))
         train.renamed.connect(self._rename)
         train.gone.connect(self._remove)
         self.looking.valueChanged.connect(self._look_at)
@@ -173,7 +176,7 @@ class TrainPanel(Page):
             case "pausing" | "stopping":
                 return "Saving…"
             case "paused" if train.stuck:
-                return f"Waiting: {train.stuck}"
+                return "Waiting for a place to write."
             case "paused":
                 return f"Paused at step {train.last.step:,}; all is saved." if train.last else "Paused."
             case "failed":
@@ -211,6 +214,10 @@ class TrainPanel(Page):
         """A row for each run of before, whose curve is read when it is asked for."""
         for folder in self._train.curves:
             self._row(folder.name, folder)
+
+    def _overlay(self, folders: list[Path]) -> None:
+        for folder in folders:
+            self._row(folder.name, folder).button.setChecked(True)
 
     def _remove(self, name: str) -> None:
         if row := self._run_rows.pop(name, None):
@@ -254,6 +261,9 @@ class TrainPanel(Page):
         for preview in self._train.previews:
             self.previews.add(preview.step, preview.images)
         self.time_machine.set_previews(self._train.previews)
+        by_noise = self._train.by_noise
+        if by_noise is not None:
+            self.noise_map.set_table(by_noise)
 
     def _look_at(self, what: str) -> None:
         self.looking.set_value(what)

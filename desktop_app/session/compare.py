@@ -180,13 +180,14 @@ class Compare(Activity):
 
         def back() -> None:
             self.stop()
-            self.change(**settings.model_dump())
+            self.change(**settings.model_dump() | {"mode": "grid"})
             self.rows, self.columns, self.cells = rows, columns, cells
             self._choose(None, None)
             self.begun.emit()
 
-        def lend(_scale: int) -> Path:
-            return self._session.files.lend_by("comparison", partial(save, rows=rows, columns=columns, cells=cells))
+        def lend(scale: int) -> Path:
+            write = partial(save, rows=rows, columns=columns, cells=cells, scale=scale)
+            return self._session.files.lend_by("comparison", write)
 
         alike = [cell.images[0] for cell in cells if cell.images.shape == cells[0].images.shape]
         shown = lambda: self.cells is cells and self.settings.mode == "grid"  # noqa: E731
@@ -237,13 +238,13 @@ class Compare(Activity):
         if self.chosen:
             self._session.generate.take_up(self.chosen.request)
 
-    def figure(self) -> "Callable[[], Image]":
-        """Draws the comparison as it is now as a picture for a report, in any thread."""
+    def figure(self) -> "Callable[[int], Image]":
+        """Draws the comparison as it is now as a picture for a report, at a scale, in any thread."""
         return partial(drawn, self.rows, self.columns, tuple(self.cells))
 
-    def export(self, path: Path) -> None:
+    def export(self, path: Path, scale: int = 4) -> None:
         """Write the comparison as a labelled figure, which can be proved."""
-        write = partial(save, path, self.rows, self.columns, tuple(self.cells))
+        write = partial(save, path, self.rows, self.columns, tuple(self.cells), scale)
         self._session.files.write_by(path, lambda _: write(), self._session.tell_saved)
 
     def take_up_figure(self, stamp: Stamp) -> bool:

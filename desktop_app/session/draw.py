@@ -21,13 +21,14 @@ from ml.drawn_image import SIDE, pixels_of, rebuilt, redrawn
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
 from ml.export import Layout
+from ml.films import FILMS
+from ml.images import film
 
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
 
 COUNT, CLASSES = 9, 10
 UNDO_STEPS = 50
-SCALE = 4  # of what is exported
 
 
 class Past(NamedTuple):
@@ -59,7 +60,8 @@ class Draw(QObject):
         self.captions: tuple[str, ...] = ()
         self.probabilities: np.ndarray | None = None
         self.status = ""
-        self._noise: Pixels = np.zeros((1, SIDE, SIDE), np.uint8)  # that the drawing comes from
+        self._frames: list[Frame] = []  # on the way to what is shown ...
+        self._coming: list[Frame] = []  # ... and to what is being made
         self._past: deque[Past] = deque(maxlen=UNDO_STEPS)
         self._changed_at = 0.0  # on the clock of time.monotonic
         self._job: Job | None = None
@@ -188,8 +190,7 @@ class Draw(QObject):
         """Vary the drawing, or complete what is marked of it."""
         request = self.request()
         if request is not None:
-            rebuilding = request.parent is not None
-            self._submit(partial(work.sketching, request, frames=rebuilding), "Drawing")
+            self._submit(partial(work.sketching, request, frames=True), "Drawing")
 
     def recognise(self) -> None:
         """Ask the diffusion model which digit it is."""
@@ -211,7 +212,7 @@ class Draw(QObject):
             return
         if self._job:
             self._job.control.cancel()
-        self.status = status
+        self.status, self._coming = status, []
         self._asked += 1
         self._job = self._session.submit(task, partial(self._on_event, self._asked))
         self.busy_changed.emit()
@@ -222,8 +223,8 @@ class Draw(QObject):
         if isinstance(event, Progress) and event.total:
             self.status = f"{event.what} {event.done} of {event.total}"
             self.busy_changed.emit()
-        elif isinstance(event, Frame) and event.step == 0:
-            self._noise = event.x_t[:1]
+        elif isinstance(event, Frame):
+            self._coming.append(event)
         elif isinstance(event, Sampled):
             self._show(event)
         elif isinstance(event, Recognised):
@@ -235,16 +236,16 @@ class Draw(QObject):
             self._end()
 
     def _show(self, done: Sampled) -> None:
-        self.sampled, self.images, self.captions = done, done.images, ()
+        self.sampled, self.images, self.captions, self._frames = done, done.images, (), self._coming
         if done.request.parent:
-            self.images = np.concatenate([self._noise, done.images])
+            self.images = np.concatenate([self._frames[0].x_t[:1], done.images])
             self.captions = ("its noise", "and back", *(str(label) for label in range(CLASSES)))
         self._keep(done)
         self.finished.emit()
 
     def _keep(self, done: Sampled) -> None:
         """Add what was made of the drawing to the history."""
-        made, captions = self.images, self.captions
+        made, captions, frames = self.images, self.captions, self._frames
         before = Past(self.drawing.copy(), self.mask.copy(), self.settings)
 
         def back() -> None:
@@ -252,6 +253,7 @@ class Draw(QObject):
             self.begin_stroke()
             self.drawing, self.mask, self.settings = before.drawing.copy(), before.mask.copy(), before.settings
             self.sampled, self.images, self.captions, self.probabilities = done, made, captions, None
+            self._frames = frames
             self.changed.emit()
             self.drawing_changed.emit()
             self.finished.emit()
@@ -262,11 +264,14 @@ class Draw(QObject):
         shown = lambda: self.sampled is done  # noqa: E731
         self._session.history.add(Result("draw", done.images, shown, back, lend))
 
-    def export(self, path: Path, *, labelled: bool = False) -> None:
-        """Write what was made of the drawing, in the format that the ending names."""
-        if self.sampled:
-            layout = Layout(columns=self.columns, scale=SCALE, kind="sheet" if labelled else "images")
-            self._session.files.write(path, self.sampled.images, self.sampled.request, layout, then=self.exported.emit)
+    def export(self, path: Path, *, scale: int = 4, labelled: bool = False) -> None:
+        """Write what was made of the drawing, or the film of it, in the format that the ending names."""
+        done = self.sampled
+        if done:
+            kind = "x_t" if path.suffix.lower() in FILMS else "sheet" if labelled else "images"
+            layout = Layout(columns=self.columns, scale=scale, kind=kind)
+            pictures = film(self._frames, len(done.images))
+            self._session.files.write(path, done.images, done.request, layout, pictures, then=self.exported.emit)
 
     @property
     def columns(self) -> int:

@@ -2,15 +2,18 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
 from desktop_app.settings import ExploreSettings
 from desktop_app.work import Answered, Noised
+from ml.errors import BadFile
 from ml.events import Failed, Pixels, Progress
+from ml.plot_file import OTHER_FILE
 
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
@@ -63,6 +66,17 @@ class Explore(QObject):
     def use_picture(self, path: Path | None) -> None:
         """Put noise on a picture of one's own, or on digits again."""
         self.change(picture=path)
+
+    def take_up(self, settings: dict[str, Any]) -> str:
+        """Show the schedules that a plot shows; in words. Raises BadFile."""
+        try:
+            wanted = ExploreSettings.model_validate(settings | {"tab": "schedules"})
+        except ValidationError as error:
+            raise BadFile("The plot tells of schedules that cannot be.", OTHER_FILE) from error
+        gone = wanted.picture is not None and not wanted.picture.is_file()
+        self.change(**wanted.model_dump() | ({"picture": None} if gone else {}))
+        said = f"The schedules over {wanted.timesteps:,} steps, drawn again."
+        return f"{said} The picture {wanted.picture} is no longer there: a digit stands for it." if gone else said
 
     def look(self) -> None:
         """Compute what the settings ask for, unless that is what is there."""
@@ -126,10 +140,10 @@ class Explore(QObject):
             self._job = None
             self.busy_changed.emit()
 
-    def export(self, path: Path) -> None:
+    def export(self, path: Path, scale: int = 4) -> None:
         """Write the answer as a labelled figure."""
         if self.answer:
-            write = partial(work.writing_answer, path, self.answer)
+            write = partial(work.writing_answer, path, self.answer, scale)
             self._session.files.write_by(path, write, self._session.tell_saved)
 
     def try_out(self, row: int) -> None:

@@ -15,7 +15,7 @@ from desktop_app import lessons, work
 from desktop_app.jobs import Ended, Job, Work
 from desktop_app.session.explore import QUESTIONS
 from desktop_app.session.message import Message
-from desktop_app.work import Exported, Opened, Read
+from desktop_app.work import Exported, Opened, Plotted, Read
 from ml import export
 from ml.comparison_file import prove_race
 from ml.config import SampleRequest
@@ -146,8 +146,33 @@ class Files(QObject):
         if isinstance(event, Opened):
             self._session.draw.take(event.image)
             self.opened.emit("draw")
+        elif isinstance(event, Plotted):
+            self._restore_plot(event)
         elif isinstance(event, Read):
             self._restore(event)
+
+    def _restore_plot(self, plot: Plotted) -> None:
+        """Go back to the page of a plot, with the settings of what it shows."""
+        told, name, train = plot.told, plot.path.name, self._session.train
+        if told.schedules is not None:
+            try:
+                what = self._session.explore.take_up(told.schedules)
+            except BadFile as error:
+                self._session.tell_failed(error)
+                return
+            self.opened.emit("explore")
+        elif told.runs:
+            self.opened.emit("train")
+            what = train.take_up(told.runs, by_noise=told.by_noise)
+        else:
+            what = "It does not say of which run: that was thrown away before the plot was saved."
+            self._session.tell(Message("warning", f"{name} is a plot of ours, without its settings", what))
+            return
+        if plot.proof.same:
+            self._session.tell(Message("success", f"Restored {name}", f"{what} The file has {plot.proof.words}."))
+        else:
+            what = f"The file has {plot.proof.words}. {plot.proof.why} {what}"
+            self._session.tell(Message("warning", f"Restored {name}, but it is not the same", what))
 
     def _restore(self, read: Read) -> None:
         """Draw what a file asks for: on its own page, or where that cannot say all of it, on the Generate page."""

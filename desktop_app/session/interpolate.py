@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop_app import work
 from desktop_app.jobs import Job, Work
 from desktop_app.session.draw import SIDE
+from desktop_app.session.history import Result
 from desktop_app.session.sketches import Sketches
 from desktop_app.settings import MAX_STOPS, InterpolateSettings
 from desktop_app.work import Opened
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 MAP = 5  # images across the pad
 LOOP = 24  # images of the walk through the four corners
 LEG = 6  # images of a path from one stop to the next
-FILM_SCALE, STRIP_SCALE, FRAME_MS = 8, 4, 100  # of what is exported
+FRAME_MS = 100  # of what is exported
 REST_MS = 160  # after the last move, before the full model draws
+KEEP_MS = 1200  # that an image has to stay as it is to be one to go back to
 CLOCKWISE = (0, 1, 3, 2)  # the corners, from the upper left
 CLASSES = 10
 Points = Literal["corners", "stops"]
@@ -56,11 +58,14 @@ class Interpolate(QObject):
         self._drawing: SampleRequest | None = None
         self._sketches = Sketches(session, self)
         self._sketches.drawn.connect(self._on_sketched)
-        self._then_export: Path | None = None  # the image of the place, once it is no sketch
+        self._then_export: tuple[Path, int] | None = None  # the image of the place, once it is no sketch
         self._maps: list[Job] = []
         self._mapped: tuple[Any, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._draw_well)
+        self._touched = False  # something was changed since the history had the image
+        self._settled = QTimer(self, singleShot=True, interval=KEEP_MS)
+        self._settled.timeout.connect(self._keep_what_rests)
 
     # ---- settings
 
@@ -69,7 +74,8 @@ class Interpolate(QObject):
         new = self.settings.with_changes(**changes)
         if new == self.settings:
             return
-        self.settings = new
+        self.settings, self._touched = new, True
+        self._settled.stop()
         if self._looking:
             self._draw_quickly()  # first: while the screen follows, it is being drawn
         self.changed.emit()
@@ -275,10 +281,11 @@ class Interpolate(QObject):
         if isinstance(event, Sampled) and request is self._drawing:
             self._job = self._drawing = None
             self.shown, self.quick = event, False
+            self._settled.start()
             self.drawn.emit()
             self.sampled.emit(event)
             if self._then_export is not None:
-                self.export_image(self._then_export)
+                self.export_image(*self._then_export)
                 self._then_export = None
 
     def _draw_maps(self) -> None:
@@ -308,26 +315,68 @@ class Interpolate(QObject):
     def _on_loop(self, wanted: tuple[object, ...], event: object) -> None:
         if isinstance(event, Sampled) and wanted == self._mapped:
             self.loop = event
+            self._settled.start()
             self.mapped.emit()
             self.sampled.emit(event)
 
+    # ---- going back
+
+    def _keep_what_rests(self) -> None:
+        """Add the image of the place to the history, or on a path the walk, once nothing changes any more."""
+        path = self.settings.mode == "path"
+        drawn, wanted = (self.loop, self.walk()) if path else (self.shown, self.here())
+        if self._touched and drawn is not None and wanted is not None and drawn.request.unhashed == wanted:
+            self._touched = False
+            self._keep(drawn)
+
+    def keep_walk(self) -> None:
+        """Add the walk to the history: somebody has looked at it."""
+        walk, wanted = self.loop, self.walk()
+        if walk is None or walk.request.unhashed != wanted:
+            return
+        if not any(result.images is walk.images for result in self._session.history.results):
+            self._keep(walk)
+
+    def _keep(self, drawn: Sampled) -> None:
+        settings, shown, loop, over = self.settings, self.shown, self.loop, self.map
+
+        def back() -> None:
+            for timer in (self._rest, self._settled):
+                timer.stop()
+            self._stop_job()
+            self._sketches.forget()
+            self.settings, self._touched, self._mapped = settings, False, ()
+            self.shown, self.quick, self.loop, self.map = shown, False, loop, over
+            self.changed.emit()
+            self.drawn.emit()
+            self.mapped.emit()
+            self._draw_maps()
+
+        def lend(scale: int) -> Path:
+            layout = Layout(columns=min(len(drawn.images), 2 * LEG), scale=scale, gap=0 if drawn is shown else 2)
+            return self._session.files.lend(drawn.images, drawn.request, layout)
+
+        whole = drawn is shown or settings.mode == "path"  # not a walk beside the image of the place
+        is_shown = lambda: whole and self.settings == settings  # noqa: E731
+        self._session.history.add(Result("interpolate", drawn.images, is_shown, back, lend))
+
     # ---- taking it away
 
-    def export_image(self, path: Path) -> None:
+    def export_image(self, path: Path, scale: int = 4) -> None:
         """Write the image of the place, as the model itself draws it."""
         if self.quick:
-            self._then_export = path
+            self._then_export = path, scale
         elif self.shown is not None:
-            layout = Layout(columns=1, scale=FILM_SCALE, gap=0)
+            layout = Layout(columns=1, scale=scale, gap=0)
             write = self._session.files.write
             write(path, self.shown.images, self.shown.request, layout, then=self.exported.emit)
 
-    def export(self, path: Path) -> None:
+    def export(self, path: Path, scale: int = 4) -> None:
         """Write the walk as a film, or as a strip, by the ending of `path`."""
         if self.loop is None:
             return
         is_film = path.suffix.lower() in FILMS
-        kind, columns, scale = ("walk", 1, FILM_SCALE) if is_film else ("images", 2 * LEG, STRIP_SCALE)
+        kind, columns = ("walk", 1) if is_film else ("images", 2 * LEG)
         even = {"first_ms": FRAME_MS, "frame_ms": FRAME_MS, "last_ms": FRAME_MS}
         layout = Layout.model_validate({"columns": columns, "scale": scale, "kind": kind, **even})
         pictures = walk(self.loop.images) if is_film else ()

@@ -11,6 +11,7 @@ from desktop_app import model_work
 from desktop_app.jobs import Ended, Job, Work
 from desktop_app.model_work import Copied, Fits, Named, Previewed, Scored, Thrown
 from desktop_app.settings import DEFAULT_MODEL, ModelsSettings
+from desktop_app.words import count
 from ml import trash
 from ml.config import DIGITS, DRAWING
 from ml.events import Failed, Pixels, Progress
@@ -221,6 +222,14 @@ class Models(QObject):
         """Take a model back out of the trash."""
         self._file(partial(model_work.restoring, trashed), self._choose_new)
 
+    def ask_to_empty_trash(self) -> None:
+        """Ask whether what is in the trash shall be deleted for good."""
+        names = [item.name for item in self.trash]
+        if names:
+            what = f"{', '.join(names)}: this cannot be taken back."
+            actions = (("models:empty", "Delete for good"), ("models:keep", "Keep"))
+            self.told.emit("warning", f"Delete {count(len(names), 'model')} from the trash?", what, actions)
+
     def empty_trash(self) -> None:
         """Delete for good what is in the trash."""
         self._file(partial(model_work.emptying, 0.0), lambda _event: None)
@@ -229,6 +238,8 @@ class Models(QObject):
         """What the button of one of this page's messages does."""
         if key == "undo" and self._thrown:
             self.restore(self._thrown)
+        elif key == "empty":
+            self.empty_trash()
         elif key == "data":
             self.data_wanted.emit()
 

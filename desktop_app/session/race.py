@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PySide6.QtCore import Signal
 
 from desktop_app import work
 from desktop_app.session.activity import Activity
 from desktop_app.session.compare import Compare
+from desktop_app.session.history import Result
 from desktop_app.settings import LaneSettings
 from desktop_app.words import count
 from ml.axes import said
 from ml.cells import Cell, in_common, took, verdict
+from ml.comparison_file import save_race
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Sampled
@@ -43,6 +47,7 @@ class Race(Activity):
         self.sampled: list[Sampled | None] = []
         self.cells: list[Cell | None] = []  # what the judge made of it
         self._lanes = compare.settings.lanes
+        self._asked = compare.settings  # by which they run
         compare.changed.connect(self._follow)
 
     # ---- settings
@@ -99,6 +104,7 @@ class Race(Activity):
         if self._session.closing:
             return
         self.stop()
+        self._asked = settings
         self.requests = tuple(
             SampleRequest(labels=labels, seed=settings.seed, **lane.model_dump()) for lane in settings.lanes
         )
@@ -125,6 +131,33 @@ class Race(Activity):
         elif isinstance(event, Sampled):
             self.sampled[lane] = event
             self.finished.emit(lane)
+
+    def _end(self) -> None:
+        if self.sampled and all(self.sampled):
+            self._keep()
+        super()._end()
+
+    def _keep(self) -> None:
+        """Add a race that was run to its end to the history."""
+        settings, requests = self._asked, self.requests
+        frames, sampled, cells = self.frames, self.sampled, self.cells
+        draw = self.figure(self.length, clean=False)  # not yet drawn, but with all that it takes
+
+        def back() -> None:
+            self.stop()
+            self._compare.change(**settings.model_dump() | {"mode": "race"})
+            self.requests, self.frames, self.sampled, self.cells = requests, frames, sampled, cells
+            self.begun.emit()
+            self.moved.emit(self.reached)
+
+        def lend(scale: int) -> Path:
+            write = lambda path: save_race(path, np.asarray(draw(scale)), requests, scale)  # noqa: E731
+            return self._session.files.lend_by("race", write)
+
+        found = [done.images[0] for done in sampled if done]
+        alike = [image for image in found if image.shape == found[0].shape]
+        shown = lambda: self.frames is frames and self._compare.settings.mode == "race"  # noqa: E731
+        self._session.history.add(Result("compare", np.stack(alike), shown, back, lend))
 
     # ---- what is there
 
@@ -188,11 +221,12 @@ class Race(Activity):
         read = f" · {verdict([cell])}" if cell and verdict([cell]) else ""
         return f"{took(done.seconds)}{first}", f"{count(done.network_calls, 'network call')}{read}"
 
-    def figure(self, position: int, *, clean: bool) -> "Callable[[], Image]":
-        """Draws the lanes at a position as a picture for a report, in any thread."""
+    def figure(self, position: int, *, clean: bool) -> "Callable[[int], Image]":
+        """Draws the lanes at a position as a picture for a report, at a scale, in any thread."""
         lanes = range(len(self.requests))
         shown = [self.shown(lane, position, clean=clean) for lane in lanes]
         words = [" · ".join(part for part in self.standing(lane, position) if part) for lane in lanes]
         heads = [Head(", ".join(self.name(lane)), text) for lane, text in zip(lanes, words, strict=True)]
         panels = [Panel(images, across(len(images))) if images is not None else None for images in shown]
-        return partial(figure, "A race from one noise", [Head("")], heads, [panels], in_common(self.requests))
+        title, common = "A race from one noise", in_common(self.requests)
+        return lambda scale: figure(title, [Head("")], heads, [panels], common, scale)

@@ -1,6 +1,7 @@
 """The Train page without its widgets: set-up, the run that is going on, its curve and previews."""
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -13,12 +14,14 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
+from desktop_app.recipe import settings_of
 from desktop_app.session.message import Message
 from desktop_app.settings import TrainSettings
+from desktop_app.words import preset_title
 from desktop_app.work import Remembered
 from ml import paths, presets
 from ml.config import DRAWING, TrainConfig
-from ml.errors import BadRequest
+from ml.errors import BadRequest, NoiseloomError
 from ml.events import (
     BatchSplit,
     CheckpointSaved,
@@ -37,7 +40,7 @@ from ml.events import (
 )
 from ml.files import free_name
 from ml.settings import changed as with_settings
-from ml.settings import setting
+from ml.settings import read_config, setting
 from ml.tables import CONFIG_FILE, NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table, curve
 from ml.verdict import verdict
 
@@ -61,7 +64,9 @@ class Train(QObject):
     stepped = Signal(object)  # TrainStep
     validated = Signal(object)  # Validated
     previewed = Signal(object)  # Preview
-    remembered = Signal()  # all previews that a run has kept
+    remembered = Signal()  # all that a run has kept of its previews, and of its losses by noise
+    overlaid = Signal(object)  # folders of runs whose curves are to be seen
+    asked_for_map = Signal()  # the losses by noise are to be seen
     renamed = Signal(str, str)  # a run: its name before, and its name now
     gone = Signal(str)  # a run was thrown away
     saved = Signal()
@@ -84,6 +89,8 @@ class Train(QObject):
         self.stuck = ""  # why the run cannot write, which it waits for to change
         self.contradiction = ""  # why the settings of one's own cannot be trained
         self.previews: list[Preview] = []  # of the run that is shown
+        self.by_noise: NDArray[np.float64] | None = None  # of a run of before, once it is looked back at
+        self.looked_at = ""  # whose previews and losses by noise are shown
         self._estimates: dict[str, Estimate] = {}  # by recipe
         self._job: Job | None = None
         self._draw_when_saved = False
@@ -164,8 +171,11 @@ class Train(QObject):
     def _on_remembered(self, event: object) -> None:
         if isinstance(event, Remembered) and (not self.active or event.folder == self.folder):
             newer = [preview for preview in self.previews if event.folder == self.folder]
-            known = {preview.step for preview in event.previews}
-            self.previews = [*event.previews, *(preview for preview in newer if preview.step not in known)]
+            steps = {preview.step for preview in event.previews}
+            self.previews = [*event.previews, *(preview for preview in newer if preview.step not in steps)]
+            known = event.folder.name == self.looked_at and not event.by_noise.size
+            self.by_noise = None if self.active or known else event.by_noise
+            self.looked_at = event.folder.name
             self.remembered.emit()
 
     def use_data_root(self, folder: Path | None) -> None:
@@ -190,6 +200,7 @@ class Train(QObject):
         """A run was thrown away."""
         if self.name == name and not self.active:
             self._asked, self.run, self.last, self.finished, self.previews = None, None, None, None, []
+            self.by_noise, self.looked_at = None, ""
             self.remembered.emit()
             self._set_state("idle")
         self.gone.emit(name)
@@ -210,13 +221,29 @@ class Train(QObject):
     def folder(self) -> Path | None:
         return self._asked[1] if self._asked else None
 
-    def told(self) -> dict[str, object]:
-        """The configurations of the runs whose curves are shown, by name."""
+    def told(self, names: Iterable[str], *, by_noise: bool = False) -> dict[str, object]:
+        """What a plot of these runs says of itself: their configurations, that of the run in hand first."""
+        folders = {folder.name: folder for folder in (*self.curves, *([self.folder] if self.folder else []))}
         configs: dict[str, object] = {}
-        for folder in (*self.curves, *([self.folder] if self.folder else [])):
-            with suppress(OSError, ValueError):  # a run without one, or whose file is damaged
-                configs[folder.name] = json.loads((folder / CONFIG_FILE).read_bytes())
-        return {"runs": configs}
+        for name in sorted(names, key=lambda name: name != self.name):
+            with suppress(OSError, ValueError, KeyError):  # a run without one, or whose file is damaged
+                configs[name] = json.loads((folders[name] / CONFIG_FILE).read_bytes())
+        return {"runs": configs, "by_noise": by_noise}
+
+    def take_up(self, runs: Mapping[str, TrainConfig], *, by_noise: bool) -> str:
+        """Set up what a plot's first run was trained with, and show the curves that are still here; in words."""
+        name, config = next(iter(runs.items()))
+        settings, unsaid = settings_of(config, self.preset_names())
+        self.change(**settings.model_dump())
+        known = {folder.name: folder for folder in self.curves}
+        found = {other: known.get(other, paths.user_runs() / other) for other in runs}
+        here = {other: folder for other, folder in found.items() if runs[other] == _config_of(folder)}
+        self.overlaid.emit(list(here.values()))
+        if by_noise:
+            self.asked_for_map.emit()
+        if name in here:
+            self.look_back(here[name])
+        return _said_of(name, unsaid, list(here), [other for other in runs if other not in here])
 
     def start(self) -> None:
         """Start a new run in a folder of its own."""
@@ -308,6 +335,7 @@ class Train(QObject):
         self.run, self.last, self.finished = None, None, None
         self.status, self._draw_when_saved = "Starting", False
         self._curve, self._held_out, self.previews, self.stuck = [], [], [], ""
+        self.by_noise, self.looked_at = None, folder.name
         task = partial(work.training, config, folder, self.data_root, resume)
         self._job = self._session.submit(task, self._on_event, background=True)
         self._set_state("starting")
@@ -361,8 +389,9 @@ class Train(QObject):
     def tell_stuck(self) -> None:
         """Tell the person that the run cannot write, and ask where it shall."""
         if self.stuck:
-            what = "Nothing is lost: the run waits until it can write."
-            self._session.tell(Message("error", self.stuck, what, STUCK_REMEDIES))
+            what = f"{self.stuck} Nothing is lost: the run waits until it can write again, there or elsewhere."
+            title = "The run waits, for it cannot save what it learns"
+            self._session.tell(Message("error", title, what, STUCK_REMEDIES))
 
     def _on_resumed(self, event: Resumed) -> None:
         if self._asked and event.run_dir != self.folder:
@@ -411,3 +440,20 @@ class Train(QObject):
             return ""
         steps, losses = np.array(self._curve[-VERDICT_ROWS:]).T
         return verdict(steps, losses, np.array(self._held_out)).words
+
+
+def _config_of(folder: Path) -> TrainConfig | None:
+    """With what the run in a folder was trained; None where that cannot be read."""
+    try:
+        return read_config(folder / CONFIG_FILE)
+    except NoiseloomError:
+        return None
+
+
+def _said_of(name: str, unsaid: Sequence[str], here: Sequence[str], gone: Sequence[str]) -> str:
+    """What a plot brought back."""
+    said = [f"The next run is set up as {preset_title(name)} was."]
+    said += [f"Only its {' and '.join(unsaid)} cannot be set here."] if unsaid else []
+    said += [f"Shown: what is kept of {', '.join(map(preset_title, here))}."] if here else []
+    said += [f"Its curve cannot be shown, for the run is gone: {', '.join(map(preset_title, gone))}."] if gone else []
+    return " ".join(said)

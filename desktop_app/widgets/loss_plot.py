@@ -179,6 +179,10 @@ class LossPlot(Card):
     def runs(self) -> list[str]:
         return list(self._runs)
 
+    def shown(self) -> list[str]:
+        """The runs whose curves are to be seen."""
+        return list(self._shown())
+
     def set_visible(self, name: str, visible: bool) -> None:
         """Hide or show one run; its colour stays its own."""
         self._runs[name].visible = visible
@@ -282,11 +286,11 @@ class LossPlot(Card):
         run.color = QColor(plots[int(-run.raw.zValue() - 1) % len(plots)])
         faint = QColor(run.color)
         faint.setAlpha(120)
-        sharp = self.devicePixelRatioF()  # of which pens and symbols know nothing
+        sharp = self.devicePixelRatioF()  # of which pens know nothing
         run.raw.setPen(pg.mkPen(faint, width=sharp))
         run.held_out.setSymbolPen(pg.mkPen(run.color, width=1.4 * sharp))
         run.held_out.setSymbolBrush(theme().colors.color("card"))
-        run.held_out.setSymbolSize(round(6 * sharp))
+        run.held_out.setSymbolSize(6)  # which knows of it
         run.smooth.setPen(pg.mkPen(run.color, width=2.2 * sharp, style=run.dash))
 
     def _restyle(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
@@ -116,7 +116,12 @@ class SchedulePlots(QWidget):
                 axis.setTextPen(pg.mkPen(colors.color("muted")))
                 axis.setTickFont(ui_font(Type.CAPTION))
         for (_, name), curve in self._curves.items():
-            curve.setPen(pen(name))
+            curve.setPen(pen(name, 2.2 * self.devicePixelRatioF()))  # of which pens know nothing
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._restyle()
+        return super().event(event)
 
 
 def pen(name: str, width: float = 2.2) -> QPen:

@@ -202,3 +202,15 @@ def test_ctrl_z_takes_strokes_and_settings_back(panel: DrawPanel, draw: Draw, wi
         qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert draw.empty and draw.settings.vary_from == 1.0 == panel.noise.value()
     assert window.session.generate.settings == own
+
+
+def test_marks_are_seen_only_where_they_count(panel: DrawPanel, draw: Draw) -> None:
+    seven(draw)
+    panel.task.valueChanged.emit("complete")
+    panel.half.click()
+    plain, marked = draw.mask * 0, draw.mask.copy()
+    assert marked.any() and panel.tool.value() == "mark"
+    draw.change(task="vary")  # as undo and the history do
+    assert panel.tool.value() == "pen" and np.array_equal(panel.canvas._mask, plain)
+    draw.change(task="complete")
+    assert np.array_equal(panel.canvas._mask, marked)

@@ -29,6 +29,7 @@ from ml.config import Corner, SampleRequest
 from ml.drawn_image import to_text
 from ml.events import Pixels, Sampled
 from ml.export import Layout
+from ml.films import FILMS
 from tests.app.conftest import WAIT_MS, Opener
 
 REQUEST = SampleRequest(model="tiny", labels=(3, 1, 4, 1, 5, 9), seed=11, steps=3, guidance=2.0)
@@ -177,16 +178,19 @@ def test_a_file_of_the_draw_page_is_back_there(window: MainWindow, qtbot: QtBot,
     before = window.session.generate.request
     sketch = np.zeros((28, 28), np.uint8)
     sketch[5:23, 13:15] = 255
-    for task in ("vary", "complete", "rebuild"):
+    films = {"vary": (".png", ".mp4", ".apng"), "complete": (".png", ".gif"), "rebuild": (".png", ".webp")}
+    for task, suffix in ((task, suffix) for task, suffixes in films.items() for suffix in suffixes):
         draw.take(sketch)
         draw.mark_half()
         draw.change(task=task, label=1, vary_from=1.5)
         draw.make()
         qtbot.waitUntil(lambda: not draw.busy, timeout=WAIT_MS)
         assert draw.sampled is not None
-        made, own, path = draw.sampled, draw.settings, tmp_path / f"{task}.png"
+        made, own, path = draw.sampled, draw.settings, tmp_path / f"{task}{suffix}"
         with qtbot.waitSignal(draw.exported, timeout=WAIT_MS):
             draw.export(path, labelled=task == "vary")
+        if suffix in FILMS:
+            assert cli(["verify", str(path)]) == 0 and export.read_stamp(path).layout.kind == "x_t"
         draw.clear()
         draw.change(task="vary", label=-1, vary_from=3.0)
         message = answer(window, qtbot, path)
@@ -246,7 +250,7 @@ def test_a_figure_of_a_race_starts_it_again(window: MainWindow, qtbot: QtBot, tm
     race.start()
     qtbot.waitUntil(lambda: not race.busy, timeout=WAIT_MS)
     requests = race.requests
-    save_race(path, np.asarray(race.figure(2, clean=False)()), requests)
+    save_race(path, np.asarray(race.figure(2, clean=False)(4)), requests)
     compare.change(mode="grid", lanes=[*reversed(lanes), lanes[0]], seed=1, digits="0-9")
     message = answer(window, qtbot, path)
     assert (message.tone, window.rail.page()) == ("success", "compare") and "race of 2" in message.what_to_do
@@ -370,6 +374,40 @@ def test_the_scale_is_remembered(opened: Opener, settings: AppSettings, qtbot: Q
         panel.export_to(tmp_path / "x.png")
     assert export.read_request(tmp_path / "x.png")[1].scale == 2
     assert window.remember().export_scale == 2 and settings.export_scale == 4
+
+
+def test_every_page_exports_at_the_scale_of_the_settings(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = lambda _parent, _title, name, _: (str(tmp_path / Path(name).name), "")  # noqa: E731
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", named)
+    session, sizes = window.session, {}
+    window.show()
+    session.draw.take(np.eye(28, dtype=np.uint8) * 255)
+    session.draw.make()
+    session.compare.change(mode="grid", model="tiny", rows="steps", columns="", values={"steps": "2, 3"}, digits="4")
+    session.compare.compare()
+    session.explore.change(tab="questions")
+    session.explore.ask("schedule")
+    window.rail.set_page("interpolate")
+    session.interpolate.change(mode="classes", model="tiny")
+    qtbot.waitUntil(lambda: session.at_rest and not session.interpolate._rest.isActive(), timeout=WAIT_MS)
+    for scale in (4, 8):
+        window.show_settings().scale.valueChanged.emit(str(scale))
+        for key in ("generate", "draw", "compare", "explore", "interpolate"):
+            window.rail.set_page(key)
+            before = set(tmp_path.glob("*.png"))
+            window.page(key).export_shown()
+            window.generate.export() if key == "generate" else None
+            qtbot.waitUntil(lambda: not session.files.busy, timeout=WAIT_MS)
+            (path,) = set(tmp_path.glob("*.png")) - before
+            with Image.open(path) as picture:
+                sizes[key, scale] = picture.width * picture.height
+            assert export.read_request(path)[1].scale == scale
+            if key in ("compare", "explore", "interpolate"):
+                assert cli(["verify", str(path)]) == 0
+    assert all(sizes[key, 8] > 1.3 * sizes[key, 4] for key, _ in sizes)
+    assert sizes["interpolate", 8] == (28 * 8) ** 2
 
 
 # ---- plots

@@ -5,7 +5,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
-from ml import export
+from desktop_app.panels.compare import ComparePanel
+from desktop_app.panels.interpolate import InterpolatePanel
+from ml import export, walks
 from ml.comparison_file import axes_of
 from ml.export import read_stamp
 
@@ -72,3 +74,54 @@ def test_what_is_pulled_out_is_a_file_that_comes_back(window: MainWindow, qtbot:
     assert comparison is not None
     rows, columns = axes_of(comparison)
     assert rows is not None and rows.values == (2, 3) and columns is None
+
+
+def test_races_and_what_rests_between_corners_are_kept_too(window: MainWindow, qtbot: QtBot) -> None:
+    session, bar = window.session, window.history
+    interpolate, race, compare = session.interpolate, session.race, session.compare
+    window.rail.set_page("interpolate")
+    qtbot.waitUntil(lambda: interpolate.loop is not None, timeout=WAIT_MS)
+    assert len(session.history.results) == 1  # a look is no result
+    interpolate.change(model="tiny")
+    panel = window.page("interpolate")
+    assert isinstance(panel, InterpolatePanel)
+    for place in ((0.2, 0.3), (0.8, 0.1)):
+        panel.pad.moved.emit(*place)
+    qtbot.waitUntil(lambda: len(session.history.results) == 2, timeout=WAIT_MS)
+    rested, image = interpolate.settings, interpolate.image
+    assert image is not None
+    panel.play.click()
+    walk = interpolate.loop
+    assert walk is not None and len(session.history.results) == 3
+    panel.play.click()
+    panel.mode.valueChanged.emit("path")
+    qtbot.waitUntil(lambda: len(session.history.results) == 4, timeout=WAIT_MS)
+    assert [result.page for result in session.history.results] == ["generate", *["interpolate"] * 3]
+    assert bar.strip.selected() == 3
+    window.rail.set_page("compare")
+    lanes = [{"model": "tiny", "steps": steps, "sampler": "ddim", "guidance": 1.0} for steps in (2, 4)]
+    compare.change(mode="race", digits="3", lanes=lanes)
+    race.start()
+    qtbot.waitUntil(lambda: not race.busy, timeout=WAIT_MS)
+    raced = race.frames
+    compare.change(mode="grid", lanes=[*lanes, lanes[0]])
+    assert not race.frames and len(session.history.results) == 5
+
+    bar.strip.cellClicked.emit(4)
+    assert window.rail.page() == "compare" and race.frames is raced and compare.settings.mode == "race"
+    compared = window.page("compare")
+    assert isinstance(compared, ComparePanel) and bar.strip.selected() == 4
+    timeline = compared.lanes.timeline
+    assert (timeline.step, timeline.reached, timeline.playing) == (4, 4, False)
+    assert len(compared.lanes.lanes[1].grid.images()) == 1 and compared.export_button.isEnabled()
+    bar.strip.cellClicked.emit(1)
+    assert window.rail.page() == "interpolate" and interpolate.settings == rested and bar.strip.selected() == 1
+    assert interpolate.image is image and np.array_equal(panel.image.images(), image)
+    interpolate.change(place=(0.5, 0.5))
+    assert bar.strip.selected() is None
+    results = session.history.results
+    request, layout = export.read_request(results[1].lend(2))
+    assert request.unhashed == interpolate.request((walks.place(0.8, 0.1),), rested.corners)
+    assert layout.scale == 2 and layout.columns == 1
+    assert export.read_pixels(results[2].lend(1)).shape[1] > export.read_pixels(results[2].lend(1)).shape[0]
+    assert len(read_stamp(results[4].lend(4)).race) == 2

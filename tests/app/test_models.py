@@ -70,7 +70,7 @@ def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPanel, windo
     assert list(panel.tiles)[:2] == ["tiny", "digits"] and list(panel.tiles)[-1] == "judge"
     digits = panel.tiles["digits"]
     said = digits.accessibleName()
-    assert "Digits, bundled" in said and "MNIST" in said and "parameters" in said and "% right" in said
+    assert "Digits, bundled" in said and "MNIST" in said and "weights" in said and "% right" in said
     assert "1 of your own" in panel.subtitle.full_text() and panel.tiles["tiny"].isChecked()
     assert "reads digits" in panel.tiles["judge"].strip.accessibleName()
 
@@ -259,9 +259,14 @@ def test_a_deleted_model_comes_back_with_undo_and_from_the_trash(
 def test_the_trash_is_emptied_on_request(panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot) -> None:
     panel.details.delete.click()
     until(qtbot, lambda: own(window) == set())
-    panel.trash_button.click()
-    panel.trash_menu.actions()[-1].trigger()
-    panel.trash_menu.close()
+    for answer in ("Keep", "Delete for good"):
+        panel.trash_button.click()
+        panel.trash_menu.actions()[-1].trigger()
+        panel.trash_menu.close()
+        assert window.messages.title() == "Delete 1 model from the trash?" and "tiny" in window.messages.report()
+        assert [item.name for item in library.trash] == ["tiny"]
+        press(window, answer)
+        assert window.messages.isHidden() and panel.trash_button.isVisible()
     until(qtbot, lambda: not panel.trash_button.isVisible())
     assert library.trash == []
 

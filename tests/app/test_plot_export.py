@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from desktop_app.plot_export import SUFFIXES, Curve, Figure, save_plots
 from ml import __version__
 from ml.errors import BadRequest
+from ml.plot_file import digest
 
 FIGURE = Figure("Loss", "training step", [Curve("run ä", np.arange(3.0), np.array([3.0, 2.0, 1.5]))])
 TOLD = {"runs": {"run ä": {"lr": 0.001}}}
@@ -39,7 +40,8 @@ def test_a_plot_tells_how_it_came_about(qtbot: QtBot, tmp_path: Path, suffix: st
     if suffix == ".pdf":
         assert b"noiseloom.json" in path.read_bytes() or "noiseloom.json".encode("utf-16-be") in path.read_bytes()
     else:
-        assert told(path) == {"noiseloom": __version__, **TOLD}
+        shown = digest(suffix, path.read_bytes())
+        assert told(path) == {"noiseloom": __version__, **TOLD, "shown": shown}
 
 
 def test_another_ending_is_refused(qtbot: QtBot, tmp_path: Path) -> None:

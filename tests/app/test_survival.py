@@ -74,14 +74,14 @@ def test_on_a_full_disk_the_window_asks_where_a_run_shall_go_on(
         train = begin(window, qtbot)
         small.fill()
         until(qtbot, lambda: train.stuck)
-        assert "the disk is full" in window.messages.title() and train.state == "paused"
+        assert "the disk is full" in window.messages.report() and train.state == "paused"
         assert train.folder and load_state_header(train.folder / STATE_FILE).step > 0
         button(window, "Try again").click()
         until(qtbot, lambda: train.stuck and window.messages.isVisible())
 
         monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
         button(window, "Choose another folder…").click()
-        assert "the disk is full" in window.messages.title()  # nobody answered, so it is asked again
+        assert "the disk is full" in window.messages.report()  # nobody answered, so it is asked again
         monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "other"))
         before = train.last
         button(window, "Choose another folder…").click()

@@ -1,10 +1,12 @@
 """Every file that the program opens: valid ones to begin from, and how it opens them."""
 
 import gzip
+import html
 import io
 import json
 import struct
 import tarfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +18,7 @@ import torch
 from PIL import Image
 
 from desktop_app import lessons, settings
-from ml import comparison_file, data, drawn_image, export, foreign, library, openai_clip, time_machine
+from ml import comparison_file, data, drawn_image, export, foreign, library, openai_clip, plot_file, time_machine
 from ml.axes import Axis
 from ml.cells import Cell
 from ml.checkpoint import load_model, load_state, load_state_header
@@ -252,6 +254,40 @@ def _open_previews(path: Path) -> None:
     time_machine.remembered(path.parents[1], tuple(range(10)), 28)
 
 
+@cache
+def _told() -> list[bytes]:
+    """What plots say of themselves: of a run, and of schedules."""
+    config = json.loads((CORPUS / "run/config.json").read_bytes())
+    told = ({"runs": {"a": config}, "by_noise": True}, {"schedules": {"timesteps": 100, "digit": 3}})
+    return [json.dumps({"noiseloom": "0.1.0"} | each).encode() for each in told]
+
+
+def _plot_svg(told: bytes) -> bytes:
+    return (
+        b'<svg xmlns="http://www.w3.org/2000/svg"><desc>'
+        + html.escape(told.decode("latin-1")).encode()
+        + b"</desc></svg>"
+    )
+
+
+def _plot_csv(told: bytes) -> bytes:
+    return b'plot,curve,step,value,made by\nLoss,a,1,2,"' + told.replace(b'"', b'""') + b'"\n'
+
+
+def _plot_pdf(told: bytes) -> bytes:
+    packed = zlib.compress(told)
+    return b"%PDF-1.4\n7 0 obj\n<<>>\nstream\n" + packed + b"\nendstream\nendobj\n8 0 obj\n<</EF <</F 7 0 R>>>>\n%%EOF"
+
+
+def _open_plot(path: Path) -> None:
+    if told := plot_file.read(path):
+        plot_file.prove(path, told)
+
+
+def _whole_plots(*wraps: Callable[[bytes], bytes]) -> Callable[[], list[bytes]]:
+    return cache(lambda: [wrap(told) for wrap in wraps for told in _told()])
+
+
 LESSON = f"x{lessons.SUFFIX}"
 PREVIEW = "run/previews/00000004.png"
 FORMATS = (
@@ -277,6 +313,11 @@ FORMATS = (
     Format("npz arrays", _arrays, "x.npz", _open_arrays, _in_an_npz),
     Format("figure", _figure, "x.png", _open_export, png_repaired),
     Format("figure description", _figure_text, "x.png", _open_export, _in_a_figure),
+    Format("plot svg", _whole_plots(_plot_svg), "x.svg", _open_plot),
+    Format("plot csv", _whole_plots(_plot_csv), "x.csv", _open_plot),
+    Format("plot pdf", _whole_plots(_plot_pdf), "x.pdf", _open_plot),
+    Format("plot pdf, inside", _told, "x.pdf", _open_plot, _plot_pdf),
+    Format("plot png", _told, "x.png", _open_plot, _in_a_figure),
     Format("previews of a run", _old("run/previews/00000004.png"), PREVIEW, _open_previews, png_repaired),
     Format("lesson", _old(f"lesson{lessons.SUFFIX}"), LESSON, lessons.read),
     Format("configuration", _old("preset.json", "run/config.json"), "x.json", read_config),
