@@ -2,7 +2,8 @@
 
 A foreground job (drawing, exporting) goes before a background one (training), which waits between two of its steps:
 with one lane there is never a second computation to fight over the processor with. A foreground job that takes long
-shares the lane, turn by turn, so that a run never stands still.
+shares the lane, turn by turn, so that a run never stands still. Only sketches, which are gone in milliseconds and would
+wait for a step of training, have a lane of their own.
 """
 
 import itertools
@@ -48,9 +49,9 @@ class Lane(QThread):
 
     rang = Signal()
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, name: str = "compute lane") -> None:
         super().__init__(parent)
-        self.setObjectName("compute lane")
+        self.setObjectName(name)
         self.mailbox = Mailbox(self.rang.emit)
         self._changed = threading.Condition()
         self._foreground: deque[Job] = deque()

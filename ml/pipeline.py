@@ -11,6 +11,7 @@ from ml.company import accompanied, only
 from ml.config import DeviceName, SampleRequest
 from ml.control import RunControl, import_here
 from ml.denoiser import to_eps
+from ml.device import tune
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
 from ml.images import to_uint8
@@ -58,6 +59,7 @@ def sample(
                 return
             yield progress
     elif quick:
+        tune(model.device)  # this thread, too
         model = hurried(model)
     drawn = sample_with(model, accompanied(request) if company else request, control, frames)
     yield from only(request, drawn)

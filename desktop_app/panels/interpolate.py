@@ -72,6 +72,7 @@ class InterpolatePanel(Page):
         self.play.setCheckable(True)
         self._film = QTimer(self, interval=FILM_MS)
         self._at = self._stop = 0  # of the walk, of the path
+        self._shown: object = None  # settings, but for the place, and models
         self._make_settings()
         self._arrange()
         self._connect()
@@ -292,6 +293,18 @@ class InterpolatePanel(Page):
     # ---- what is shown
 
     def _show_settings(self) -> None:
+        settings = self._interpolate.settings
+        self.pad.set_place(*settings.place)
+        for slider, share in zip(self.place, settings.place, strict=True):
+            slider.set_value(share)
+        shown = settings.model_copy(update={"place": ()}), self._interpolate.models
+        if shown != self._shown:  # more than the place, which moves many times a second
+            self._shown = shown
+            self._show_all_settings()
+        if self.isVisible():
+            self._interpolate.look()
+
+    def _show_all_settings(self) -> None:
         interpolate, settings = self._interpolate, self._interpolate.settings
         self.mode.set_value(settings.mode)
         self.places.setCurrentIndex([key for key, _ in MODES].index(settings.mode))
@@ -306,9 +319,6 @@ class InterpolatePanel(Page):
         for action in self._walks:
             action.setVisible(walks)
         self._image.setVisible(settings.mode != "path")
-        self.pad.set_place(*settings.place)
-        for slider, share in zip(self.place, settings.place, strict=True):
-            slider.set_value(share)
         self.mixing.set_value(settings.mixing)
         names = interpolate.models
         self.model.set_choices([(name, name) for name in names or [settings.model]], settings.model)
@@ -320,8 +330,6 @@ class InterpolatePanel(Page):
         self._show_stops()
         self.said.set_text(self._saying())
         self._show_image()
-        if self.isVisible():
-            interpolate.look()
 
     def _saying(self) -> str:
         settings = self._interpolate.settings

@@ -419,6 +419,7 @@ class Generate(QObject):
             case Progress():
                 self.busy_changed.emit()
             case Frame():
+                self._sketches.forget()
                 self._before = None
                 trajectory.frames.append(event)
                 self.stepped.emit(event.step)

@@ -280,6 +280,7 @@ class Interpolate(QObject):
     def _on_drawn(self, request: SampleRequest, event: object) -> None:
         if isinstance(event, Sampled) and request is self._drawing:
             self._job = self._drawing = None
+            self._sketches.forget()
             self.shown, self.quick = event, False
             self._settled.start()
             self.drawn.emit()

@@ -53,13 +53,14 @@ class Session(QObject):
 
     def __init__(self, settings: AppSettings, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.lane = Lane(self)
+        self.lane, self._sketch_lane = Lane(self), Lane(self, "sketch lane")
         self.device = ""
         self.on_gpu = False
         self.models: tuple[ModelCard, ...] = ()
         self.past_models: tuple[str, ...] = ()  # RUN@STEP: own runs on their way
         self.status = ""  # what is being done that belongs to no page
         self.closing = False
+        self._ended = False
         self.history = History(self)
         self.generate = Generate(self, settings.generate)
         self.explore = Explore(self, settings.explore)
@@ -89,13 +90,15 @@ class Session(QObject):
         self._drain = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self._drain.timeout.connect(self._read_mail)
         self._looked_at = 0.0  # on the clock of time.monotonic
-        self.lane.rang.connect(self._rang, Qt.ConnectionType.QueuedConnection)
-        self.lane.finished.connect(self._lane_finished, Qt.ConnectionType.QueuedConnection)
+        for lane in (self.lane, self._sketch_lane):
+            lane.rang.connect(self._rang, Qt.ConnectionType.QueuedConnection)
+            lane.finished.connect(self._lane_finished, Qt.ConnectionType.QueuedConnection)
 
     def start(self) -> None:
-        """Start the lane: it imports torch, and the first grid is drawn as soon as the models are known."""
+        """Start the lanes: one imports torch, and the first grid is drawn as soon as the models are known."""
         self._garbage.begin()
         self.lane.start()
+        self._sketch_lane.start()
         self.look_again()
 
     def look_again(self) -> None:
@@ -103,13 +106,19 @@ class Session(QObject):
         self.submit(work.warm_up, self._on_look)
 
     def submit(
-        self, task: Work, handler: Handler, *, background: bool = False, remedies: Remedies | None = None
+        self,
+        task: Work,
+        handler: Handler,
+        *,
+        background: bool = False,
+        sketch: bool = False,
+        remedies: Remedies | None = None,
     ) -> Job:
-        """Have the lane do something; `handler` gets its events, at last `Ended`. `remedies` for when it fails."""
+        """Have a lane do something; `handler` gets its events, at last `Ended`. `remedies` for when it fails."""
         job = Job(task, background)
         usual = REMEDIES if background else EXPORT_REMEDIES
         self._jobs[job.number] = (job, handler, usual if remedies is None else remedies)
-        self.lane.submit(job)
+        (self._sketch_lane if sketch else self.lane).submit(job)
         return job
 
     def tell(self, message: Message) -> None:
@@ -152,6 +161,7 @@ class Session(QObject):
         self.status_changed.emit()
         if self.lane.isRunning():
             self.lane.finish()
+            self._sketch_lane.finish()
         else:
             self._lane_finished()
 
@@ -162,7 +172,7 @@ class Session(QObject):
 
     def _read_mail(self) -> None:
         self._looked_at = time.monotonic()
-        for number, event in self.lane.mailbox.drain():
+        for number, event in (*self._sketch_lane.mailbox.drain(), *self.lane.mailbox.drain()):
             _, handler, remedies = self._jobs[number]
             if isinstance(event, Ended):
                 del self._jobs[number]
@@ -185,6 +195,9 @@ class Session(QObject):
         self.status_changed.emit()
 
     def _lane_finished(self) -> None:
+        if self._ended or self.lane.isRunning() or self._sketch_lane.isRunning():
+            return
+        self._ended = True
         self._drain.stop()
         self._read_mail()
         self._garbage.end()

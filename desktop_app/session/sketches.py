@@ -50,7 +50,8 @@ class Sketches(QObject):
         for sketch in (request, self.by_student(request)):
             if sketch and sketch.model not in self._warm:
                 self._warm.add(sketch.model)
-                self._session.submit(partial(work.sketching, sketch.alone(0), quick=True), lambda _event: None)
+                task = partial(work.sketching, sketch.alone(0), quick=True)
+                self._session.submit(task, lambda _event: None, sketch=True)
 
     def by_student(self, request: SampleRequest) -> SampleRequest | None:
         """The same images by the student of the model; None where it has none, or the noise is the model's own."""
@@ -66,7 +67,8 @@ class Sketches(QObject):
         if request is None or self._session.closing:
             return
         self._drawing = awaited = object()
-        self._session.submit(partial(work.sketching, request, quick=True), partial(self._on_event, awaited))
+        task = partial(work.sketching, request, quick=True)
+        self._session.submit(task, partial(self._on_event, awaited), sketch=True)
 
     def _on_event(self, awaited: object, event: object) -> None:
         if awaited is not self._drawing or not isinstance(event, Sampled | Ended):

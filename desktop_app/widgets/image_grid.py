@@ -91,6 +91,8 @@ class ImageGrid(QWidget):
 
     def set_images(self, images: Pixels | None, columns: int | None = None) -> None:
         """Show images; `columns` None chooses the number that shows them largest."""
+        if images is self._images and columns == self._asked_columns:
+            return
         new = np.zeros((0, 1, 1), np.uint8) if images is None else np.asarray(images)
         if new.dtype != np.uint8 or new.ndim not in (3, 4):
             raise ValueError(f"images must be uint8 (N, H, W[, 3]), not {new.dtype} {new.shape}")

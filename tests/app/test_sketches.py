@@ -14,6 +14,8 @@ from ml import pipeline
 from ml.events import Sampled
 from tests.app.conftest import WAIT_MS
 
+REST_MS = 2000  # here a hand rests after longer, for machines that are loaded
+
 
 @pytest.fixture
 def panel(window: MainWindow, qtbot: QtBot) -> GeneratePanel:
@@ -24,6 +26,7 @@ def panel(window: MainWindow, qtbot: QtBot) -> GeneratePanel:
     until(qtbot, lambda: not generate.busy and generate.verdict is not None)
     until(qtbot, lambda: window.session.at_rest)
     generate._pace["digits"] = SKETCH_S / 101  # a machine that is fast enough, however loaded
+    generate._soon.setInterval(REST_MS)
     return window.generate
 
 
