@@ -1,5 +1,7 @@
 """Which processor does the work, and why."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -46,6 +48,17 @@ def bf16_is_fast(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within, this thread computes by itself: what is small is done as soon, and waits for none that is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def tune(device: torch.device) -> None:

@@ -20,7 +20,6 @@ from ml.device import bf16_is_fast
 TOLERANCE = 0.05  # of a form's output from the reference's: their distance as a share of its length
 TRIALS = 5  # calls of which the quickest tells how quick a form is
 EXAMPLES = 2  # images in a trial: one, guided
-FEW = 2  # images that one thread draws as soon as several, and without waiting for any that has other work
 
 
 class _Convolution(nn.Module):
@@ -85,12 +84,7 @@ class Quick(nn.Module):
         kind = told.ndim, told.dtype, len(time)
         if kind not in self._forms:
             self._forms[kind] = formed(self.reference, x, time, told)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1 if len(x) <= FEW else threads)
-        try:
-            return self._forms[kind](x, time, told)
-        finally:
-            torch.set_num_threads(threads)
+        return self._forms[kind](x, time, told)
 
 
 @lru_cache(maxsize=4)

@@ -51,15 +51,15 @@ def find(name: str) -> Path:
             if int(path.stem) == int(step):
                 return path
     asked = Path(os.path.expanduser(name))  # leaves ~nobody as it is, where pathlib raises
-    candidates = [
-        asked,
-        asked / MODEL_FILE,
-        bundled_folder() / f"{name}.safetensors",
-        paths.user_models() / f"{name}.safetensors",
-        paths.user_runs() / name / MODEL_FILE,
-    ]
-    for path in candidates:
-        if os.path.isfile(path):  # False for any text; pathlib raises for one that is too long
+    candidates = (
+        lambda: asked,
+        lambda: asked / MODEL_FILE,
+        lambda: bundled_folder() / f"{name}.safetensors",
+        lambda: paths.user_models() / f"{name}.safetensors",
+        lambda: paths.user_runs() / name / MODEL_FILE,
+    )
+    for candidate in candidates:
+        if os.path.isfile(path := candidate()):  # False for any text; pathlib raises for one that is too long
             return path
     known = ", ".join(card.name for card in cards())
     raise BadRequest(f"There is no model {name[:100]!r}.", f"Use one of: {known}; or the path of a .safetensors file.")

@@ -18,6 +18,7 @@ KEPT = 9  # layers' results of a residual block that training keeps, to go back 
 AT_ONCE = 4  # of them that drawing has at a time, beside what waits for the way up
 PICTURES = 3  # of an image and step that are kept: the noisy one, the clean one, the noise
 GUIDED = 2  # an image is drawn with its label and without
+SMALL = 2**26  # bytes for which nobody asks how much there is
 
 
 def check_sampling(request: SampleRequest, config: ModelConfig, device: torch.device, batch: int, frames: bool) -> None:
@@ -60,6 +61,6 @@ def _per_image(config: ModelConfig, results: int) -> int:
 
 
 def _check(size: int, device: torch.device, what: str, remedy: str) -> None:
-    there = free(device)
+    there = free(device) if size > SMALL else SMALL
     if size > there:
         raise BadRequest(f"{what} would take {size / 1e9:,.1f} GB of memory; {there / 1e9:,.1f} GB are free.", remedy)

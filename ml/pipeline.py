@@ -11,7 +11,7 @@ from ml.company import accompanied, only
 from ml.config import DeviceName, SampleRequest
 from ml.control import RunControl, import_here
 from ml.denoiser import to_eps
-from ml.device import tune
+from ml.device import one_thread, tune
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
 from ml.images import to_uint8
@@ -61,8 +61,17 @@ def sample(
     elif quick:
         tune(model.device)  # this thread, too
         model = hurried(model)
-    drawn = sample_with(model, accompanied(request) if company else request, control, frames)
-    yield from only(request, drawn)
+    drawn = only(request, sample_with(model, accompanied(request) if company else request, control, frames))
+    yield from _by_one_thread(drawn) if quick and len(request.labels) == 1 else drawn
+
+
+def _by_one_thread(events: Iterator[SampleEvent]) -> Iterator[SampleEvent]:
+    while True:
+        with one_thread():
+            event = next(events, None)
+        if event is None:
+            return
+        yield event
 
 
 def sample_with(

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from desktop_app import work
 from desktop_app.garbage import Garbage
 from desktop_app.jobs import Ended, Job, Lane, Work, failure
+from desktop_app.mailbox import Letter
 from desktop_app.session.compare import Compare
 from desktop_app.session.draw import Draw
 from desktop_app.session.explore import Explore
@@ -90,8 +91,9 @@ class Session(QObject):
         self._drain = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self._drain.timeout.connect(self._read_mail)
         self._looked_at = 0.0  # on the clock of time.monotonic
+        self.lane.rang.connect(self._rang, Qt.ConnectionType.QueuedConnection)
+        self._sketch_lane.rang.connect(self._read_sketches, Qt.ConnectionType.QueuedConnection)
         for lane in (self.lane, self._sketch_lane):
-            lane.rang.connect(self._rang, Qt.ConnectionType.QueuedConnection)
             lane.finished.connect(self._lane_finished, Qt.ConnectionType.QueuedConnection)
 
     def start(self) -> None:
@@ -172,7 +174,14 @@ class Session(QObject):
 
     def _read_mail(self) -> None:
         self._looked_at = time.monotonic()
-        for number, event in (*self._sketch_lane.mailbox.drain(), *self.lane.mailbox.drain()):
+        self._deliver(self.lane.mailbox.drain())
+
+    def _read_sketches(self) -> None:
+        """At once: they come one at a time."""
+        self._deliver(self._sketch_lane.mailbox.drain())
+
+    def _deliver(self, letters: list[Letter]) -> None:
+        for number, event in letters:
             _, handler, remedies = self._jobs[number]
             if isinstance(event, Ended):
                 del self._jobs[number]
@@ -199,6 +208,7 @@ class Session(QObject):
             return
         self._ended = True
         self._drain.stop()
+        self._read_sketches()
         self._read_mail()
         self._garbage.end()
         self.closed.emit()

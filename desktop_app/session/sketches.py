@@ -13,7 +13,7 @@ from ml.events import Sampled
 if TYPE_CHECKING:
     from desktop_app.session.session import Session
 
-STUDENT, STUDENT_STEPS = "student", 2
+STUDENT, STUDENT_STEPS = "student", 1
 
 
 class Sketches(QObject):
