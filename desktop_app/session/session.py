@@ -168,7 +168,7 @@ class Session(QObject):
             self._lane_finished()
 
     def _rang(self) -> None:
-        if not self._drain.isActive():
+        if not (self._drain.isActive() or self._ended):  # the last mail was read with the end of both lanes
             since_ms = 1000 * (time.monotonic() - self._looked_at)
             self._drain.start(max(0, FRAME_MS - int(since_ms)))
 

@@ -19,6 +19,7 @@ from desktop_app.__main__ import main as open_window
 from ml.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
 from ml.cli import main
 from ml.config import TrainConfig
+from ml.device import one_thread
 from ml.errors import BadRequest
 from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.trainer import train
@@ -48,8 +49,9 @@ def config_of(**changes: object) -> TrainConfig:
 
 
 def by_one(config: TrainConfig, folder: Path, data: Path, *, resume: bool = False) -> Path:
-    for _ in train(config, folder, device="cpu", data_root=data, resume=resume):
-        pass
+    with one_thread():  # as each process of several has
+        for _ in train(config, folder, device="cpu", data_root=data, resume=resume):
+            pass
     return folder
 
 
