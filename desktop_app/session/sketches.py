@@ -56,11 +56,12 @@ class Sketches(QObject):
     def by_student(self, request: SampleRequest) -> SampleRequest | None:
         """The same images by the student of the model; None where it has none, or the noise is the model's own."""
         student = self._session.card(STUDENT)
-        own = request.route != "class" or request.source or request.parent
+        elsewhere = request.route != "class" or request.source or request.parent
         pictured = any(corner.picture for corner in request.corners)
-        if student is None or request.model != student.header.teacher or own or pictured:
+        if student is None or request.model != student.header.teacher or elsewhere or pictured:
             return None
-        return request.with_changes(**student.header.defaults.model_dump() | {"model": STUDENT, "steps": STUDENT_STEPS})
+        own = {"model": STUDENT, "model_hash": "", "steps": STUDENT_STEPS}
+        return request.with_changes(**student.header.defaults.model_dump() | own)
 
     def _begin(self) -> None:
         request, self._next = self._next, None

@@ -86,6 +86,14 @@ def test_many_digits_are_sketched_by_the_student_and_too_many_not_at_all(panel: 
     assert not sketches
 
 
+def test_the_first_images_prepare_sketches_by_both_and_nobody_is_told(window: MainWindow, qtbot: QtBot) -> None:
+    told: list[object] = []
+    window.session.message.connect(told.append)
+    window.session.generate.use_model("digits")
+    until(qtbot, lambda: window.session.generate.verdict is not None and window.session.at_rest)
+    assert window.session.generate._sketches._warm >= {"digits", STUDENT} and not told
+
+
 def test_nothing_old_is_shown_over_what_was_asked_for(panel: GeneratePanel, qtbot: QtBot) -> None:
     generate = panel._generate
     sketches = seen(generate)
