@@ -1,9 +1,9 @@
 """The compute lane: one thread that drives generators of events, and alone touches models.
 
 A foreground job (drawing, exporting) goes before a background one (training), which waits between two of its steps:
-with one lane there is never a second computation to fight over the processor with. A foreground job that takes long
-shares the lane, turn by turn, so that a run never stands still. Only sketches, which are gone in milliseconds and would
-wait for a step of training, have a lane of their own.
+with one lane there is never a second computation to fight over the processor with. Foreground jobs that take long, one
+alone or one after another, share the lane, turn by turn, so that a run never stands still. Only sketches, which are
+gone in milliseconds and would wait for a step of training, have a lane of their own.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from ml.events import Failed, Paused
 
 Work = Callable[[RunControl], Iterator[object]]
 PAUSE_POLL_S = 0.1
-ALONE_S = 1.0  # how long a foreground job has the lane to itself
+ALONE_S = 1.0  # how long foreground jobs have the lane to themselves
 _numbers = itertools.count(1)
 
 
@@ -36,7 +36,6 @@ class Job:
     control: RunControl = field(default_factory=RunControl)
     number: int = field(default_factory=lambda: next(_numbers))
     events: Iterator[object] | None = None
-    began: float = 0.0  # on the clock of time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,7 @@ class Lane(QThread):
         self._finishing = False
         self._holding = False  # the background job is paused
         self._last: Job | None = None  # whose turn it was
+        self._in_front_since = 0.0  # that there is a foreground job, one or another; 0: there is none
 
     def submit(self, job: Job) -> None:
         """Queue a job; from any thread."""
@@ -90,6 +90,7 @@ class Lane(QThread):
         """The job whose turn it is; waits for one. None at the end."""
         with self._changed:
             while not self._foreground:
+                self._in_front_since = 0.0
                 if self._background:
                     if self._holding and self._background[0].control.paused:
                         self._changed.wait(PAUSE_POLL_S)
@@ -99,16 +100,17 @@ class Lane(QThread):
                     return None
                 else:
                     self._changed.wait()
-            job = self._foreground[0]
-            shares = self._background and not self._holding and job.began and time.monotonic() - job.began > ALONE_S
-            return self._background[0] if shares and self._last is job else job
+            now = time.monotonic()
+            self._in_front_since = self._in_front_since or now
+            shares = self._background and not self._holding and now - self._in_front_since > ALONE_S
+            return self._background[0] if shares and self._last is not self._background[0] else self._foreground[0]
 
     def _advance(self, job: Job) -> None:
         try:
             if job.events is None:
                 if job.control.cancelled:
                     return self._end(job)
-                job.events, job.began = job.work(job.control), time.monotonic()
+                job.events = job.work(job.control)
             with heeding(job.control):
                 event = next(job.events, None)
         except Stopped:

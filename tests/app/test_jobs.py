@@ -114,6 +114,23 @@ def test_a_long_foreground_job_shares_the_lane(lane: Lane, qtbot: QtBot, monkeyp
     assert events[first : first + 6] == ["back", "front"] * 3  # ... then turn by turn
 
 
+def test_short_foreground_jobs_in_a_row_share_the_lane_too(
+    lane: Lane, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desktop_app.jobs.ALONE_S", 0.05)
+
+    def short() -> Iterator[object]:
+        for _ in range(2):
+            time.sleep(0.005)
+            yield "front"
+
+    for _ in range(20):
+        lane.submit(Job(lambda control: short()))
+    lane.submit(Job(lambda control: iter(["back"] * 5), background=True))
+    events = [letter.event for letter in letters(lane, qtbot, 21) if not isinstance(letter.event, Ended)]
+    assert events[-1] == "front" and events.count("back") == 5  # not only once all of them are done
+
+
 def test_a_pause_is_told_once_and_leaves_the_lane_free(lane: Lane, qtbot: QtBot) -> None:
     def work(control: RunControl) -> Iterator[object]:
         yield "first"

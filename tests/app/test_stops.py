@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -287,7 +288,8 @@ def test_a_program_told_to_end_while_it_trains_and_draws_saves_and_is_gone(
     environment = os.environ | {"NOISELOOM_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
     with log.open("wb") as file:
         program = psutil.Popen([sys.executable, "-c", AT_WORK], cwd=REPO, env=environment, stdout=file, stderr=file)
-    with program:
+    with program, ExitStack() as stack:
+        stack.callback(lambda: program.poll() is None and program.kill())  # or leaving would wait for ever
         deadline = time.monotonic() + 4 * WAIT_MS / 1000
         while not (folder / LOSS_FILE).exists():
             assert program.poll() is None and time.monotonic() < deadline, log.read_text()
