@@ -102,6 +102,7 @@ class GeneratePanel(Page):
             edit.installEventFilter(self)
         generate.changed.connect(self._show_prompt)
         generate.sketched.connect(self._show_sketch)
+        generate.returned.connect(self._show_step)
         generate.begun.connect(self._begin)
         generate.stepped.connect(self._add_step)
         generate.judged.connect(self._show_verdicts)

@@ -48,6 +48,7 @@ class Generate(QObject):
 
     changed = Signal()  # settings, or how the prompt is understood
     sketched = Signal(object)  # Sampled: about what is drawn as soon as the hand rests
+    returned = Signal()  # the hand rests where it began: what was drawn is what is asked for
     begun = Signal()  # a new trajectory, empty so far
     stepped = Signal(int)  # its steps up to this one are there
     finished = Signal()  # the images are there
@@ -410,6 +411,9 @@ class Generate(QObject):
     def _draw_if_new(self) -> None:
         if self.wanted() != self.request or self.sampled is None:
             self.draw(live=True)
+        else:
+            self._sketches.forget()
+            self.returned.emit()
 
     def _on_event(self, trajectory: Trajectory, event: object) -> None:
         if trajectory is not self.trajectory or self._job is None:

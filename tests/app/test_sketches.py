@@ -94,6 +94,19 @@ def test_the_first_images_prepare_sketches_by_both_and_nobody_is_told(window: Ma
     assert window.session.generate._sketches._warm >= {"digits", STUDENT} and not told
 
 
+def test_a_hand_that_comes_back_finds_what_was_drawn(panel: GeneratePanel, qtbot: QtBot) -> None:
+    generate = panel._generate
+    panel.timeline.pause()
+    panel.timeline.set_step(panel.timeline.reached)
+    exact, captions, sketches = panel.grid.images(), list(panel.grid._captions), seen(generate)
+    generate.change(guidance=2.0)
+    until(qtbot, lambda: sketches)
+    generate.change(guidance=1.3)
+    with qtbot.waitSignal(generate.returned, timeout=WAIT_MS):
+        assert panel.grid.images() is sketches[-1].images
+    assert np.array_equal(panel.grid.images(), exact) and panel.grid._captions == captions
+
+
 def test_nothing_old_is_shown_over_what_was_asked_for(panel: GeneratePanel, qtbot: QtBot) -> None:
     generate = panel._generate
     sketches = seen(generate)
