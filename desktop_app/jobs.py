@@ -7,6 +7,8 @@ gone in milliseconds and would wait for a step of training, have a lane of their
 """
 
 import itertools
+import os
+import sys
 import threading
 import time
 import traceback
@@ -24,6 +26,8 @@ from ml.events import Failed, Paused
 Work = Callable[[RunControl], Iterator[object]]
 PAUSE_POLL_S = 0.1
 ALONE_S = 1.0  # how long foreground jobs have the lane to themselves
+NICENESS = 10  # of a lane that computes: a ninth of the processor where the window wants all of it
+SWITCH_S = 0.001  # after which a thread in Python lets another one go on: the window waits no longer for a lane
 _numbers = itertools.count(1)
 
 
@@ -48,9 +52,10 @@ class Lane(QThread):
 
     rang = Signal()
 
-    def __init__(self, parent: QObject | None = None, name: str = "compute lane") -> None:
+    def __init__(self, parent: QObject | None = None, name: str = "compute lane", *, gives_way: bool = True) -> None:
         super().__init__(parent)
         self.setObjectName(name)
+        self._gives_way = gives_way
         self.mailbox = Mailbox(self.rang.emit)
         self._changed = threading.Condition()
         self._foreground: deque[Job] = deque()
@@ -82,6 +87,9 @@ class Lane(QThread):
             self._changed.notify()
 
     def run(self) -> None:
+        sys.setswitchinterval(SWITCH_S)
+        if self._gives_way:
+            _give_way()
         while (job := self._next()) is not None:
             self._last = job
             self._advance(job)
@@ -134,6 +142,13 @@ class Lane(QThread):
             self._holding = False
         job.events = None  # its arrays are freed here, in the thread that made them
         self.mailbox.post(job.number, Ended())
+
+
+def _give_way() -> None:
+    """Have this thread, and those it starts to compute with, leave the processor to the window whenever it wants it."""
+    QThread.currentThread().setPriority(QThread.Priority.LowPriority)
+    if sys.platform == "linux":  # where that does nothing, but where a thread has a niceness of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def failure(error: BaseException) -> Failed:

@@ -1,7 +1,7 @@
 """The window: rail, pages, one place for messages, status bar, shortcuts, and an orderly end."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_app import lessons
+from desktop_app.jobs import Ended
 from desktop_app.panels.generate import GeneratePanel
 from desktop_app.panels.history_bar import HistoryBar
 from desktop_app.panels.lesson_dialog import LessonDialog
@@ -36,6 +37,7 @@ from desktop_app.panels.settings_dialog import SettingsDialog
 from desktop_app.panels.setup import ask_for_data
 from desktop_app.session import Session
 from desktop_app.session.message import Message
+from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings, save_settings
 from desktop_app.theme import Space, theme
 from desktop_app.widgets.drop_hint import DropHint
@@ -46,6 +48,7 @@ from desktop_app.widgets.navigation import NavRail, StatusBar
 from desktop_app.widgets.tab_order import order_tabs
 from desktop_app.words import data_title, duration, megabytes, preset_title
 from ml import paths
+from ml.control import RunControl
 from ml.export import SUFFIXES
 
 PAGES = (
@@ -68,6 +71,7 @@ PAGE_TIPS = {
 }
 SMALLEST = (1024, 700)
 FIRST_SIZE = (1280, 800)
+AHEAD_MS = 150  # from one page that is made beforehand to the next
 MEMORY_MS = 2000  # between two looks at how much memory is in use
 PLOTS = (".pdf", ".csv")  # beside those formats that pictures have, too
 NO_GPU_HELP = (
@@ -102,6 +106,8 @@ class MainWindow(QMainWindow):
         self.pages.addWidget(self.generate)
         self._made: dict[str, Page] = {"generate": self.generate}
         self.history = HistoryBar(session, lambda: self.generate.export_scale)
+        self._ahead = QTimer(self, interval=AHEAD_MS)
+        self._ahead.timeout.connect(self._make_ahead)
         self._arrange()
         leave_drops(self.generate)
         self._connect()
@@ -161,6 +167,7 @@ class MainWindow(QMainWindow):
         self.messages.dismissed.connect(self._show_message_room)
         session.message.connect(self.show_message)
         session.ready.connect(self._on_ready)
+        session.generate.finished.connect(self._import_pages, Qt.ConnectionType.SingleShotConnection)
         session.closed.connect(self._on_closed)
         for leads_to in (session.files.opened, session.history.went_back):
             leads_to.connect(self.rail.set_page)
@@ -206,7 +213,7 @@ class MainWindow(QMainWindow):
     # ---- pages
 
     def page(self, key: str) -> Page:
-        """A page by its key; all but the first are made when first asked for, since some need pyqtgraph."""
+        """A page by its key, made when first asked for, or before that in a quiet moment: see `_make_ahead`."""
         if key not in self._made:
             self._made[key] = self._make_page(key)
             self.pages.addWidget(self._made[key])
@@ -219,6 +226,18 @@ class MainWindow(QMainWindow):
         page.set_export_scale(self.generate.export_scale)
         page.pageRequested.connect(self.rail.set_page)
         return page
+
+    def _import_pages(self) -> None:
+        """Have the lane import what the other pages need, which would hold the window up when one is first shown."""
+        self.session.submit(importing_pages, lambda event: self._ahead.start() if isinstance(event, Ended) else None)
+
+    def _make_ahead(self) -> None:
+        """Make one of the pages that nobody has asked for yet, so that the first look at it is no wait."""
+        missing = [key for key, _, _ in PAGES if key not in self._made]
+        if missing and not self.session.closing:
+            self.page(missing[0])
+        else:
+            self._ahead.stop()
 
     def show_page(self, key: str) -> None:
         """Bring a page to the front."""
@@ -520,6 +539,14 @@ def page_class(key: str) -> Callable[[Session], Page]:
         case _:
             return GeneratePanel
     return Panel
+
+
+def importing_pages(_control: RunControl) -> Iterator[object]:
+    """Import the pages, and with them pyqtgraph; read the presets."""
+    for key, _, _ in PAGES:
+        page_class(key)
+    Train.preset_names()
+    yield from ()
 
 
 def leave_drops(page: QWidget) -> None:

@@ -161,13 +161,6 @@ def warm_up(_control: RunControl) -> Iterator[object]:
     yield Ready(device.reason, on_gpu, tuple(cards), tuple(runs.unfinished()), curves, past)
 
 
-def importing_plots(_control: RunControl) -> Iterator[object]:
-    """Import what pages with plots need, which would hold the window up when the first of them is shown."""
-    import pyqtgraph  # noqa: F401
-
-    yield from ()
-
-
 def drawing(request: SampleRequest, company: bool, control: RunControl) -> Iterator[object]:
     """Sample a request: every `Frame`, `Sampled`, then `Judged` and `Decided` where the judge can read such images.
 

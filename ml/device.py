@@ -50,6 +50,11 @@ def bf16_is_fast(device: torch.device) -> bool:
     return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
 
 
+def bf16_is_native(device: torch.device) -> bool:
+    """Whether there are instructions for bfloat16 at all, which may or may not be quicker than those for float32."""
+    return bf16_is_fast(device) or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Within, this thread computes by itself: what is small is done as soon, and waits for none that is busy."""

@@ -1,25 +1,30 @@
 """The network in the form in which this device draws soonest; the plain module stays the reference.
 
 On a CPU the weights of every convolution are packed once, as oneDNN wants them, instead of anew at every call; where
-the processor has matrix units for bfloat16 they are kept in it; and the whole is traced (TorchScript), which leaves
-Python out. What the network is told, its time and its class, stays in float32. On a GPU the network is in bfloat16.
+the processor multiplies in bfloat16 they are kept in it; the whole is traced (TorchScript), which leaves Python out;
+and of many images every core computes some by itself, so that none waits for another within the network. What the
+network is told, its time and its class, stays in float32. On a GPU the network is in bfloat16.
 """
 
 import copy
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 
 import torch
 from torch import Tensor, nn
 
 from ml.control import Stopped
-from ml.device import bf16_is_fast
+from ml.device import bf16_is_fast, bf16_is_native, tune
 
 TOLERANCE = 0.05  # of a form's output from the reference's: their distance as a share of its length
 TRIALS = 5  # calls of which the quickest tells how quick a form is
 EXAMPLES = 2  # images in a trial: one, guided
+SHARED_FROM = 2  # images that are worth waking another core for
+CORES = torch.get_num_threads()
 
 
 class _Convolution(nn.Module):
@@ -84,7 +89,36 @@ class Quick(nn.Module):
         kind = told.ndim, told.dtype, len(time)
         if kind not in self._forms:
             self._forms[kind] = formed(self.reference, x, time, told)
-        return self._forms[kind](x, time, told)
+        form = self._forms[kind]
+        shared = x.device.type == "cpu" and len(x) >= SHARED_FROM and form is not self.reference
+        return _shared(form, x, time, told) if shared else form(x, time, told)
+
+
+def _shared(form: nn.Module, x: Tensor, time: Tensor, told: Tensor) -> Tensor:
+    """The output for a batch, of which every core computes a part."""
+    parts = min(CORES, len(x))
+    times = time.tensor_split(parts) if len(time) > 1 else (time,) * parts
+    given = zip(x.tensor_split(parts), times, told.tensor_split(parts), strict=True)
+    return torch.cat([part.result() for part in [_workers().submit(form, *each) for each in given]])
+
+
+@lru_cache(maxsize=1)
+def _workers() -> ThreadPoolExecutor:
+    """A thread for each core, which computes alone."""
+    all_there = threading.Barrier(CORES)
+
+    def begin(_number: int) -> None:
+        torch.get_num_threads()  # a thread takes over everybody's number at its first look, whatever it was told before
+        torch.set_num_threads(1)
+        torch.set_grad_enabled(False)
+        tune(torch.device("cpu"))
+        all_there.wait()
+
+    before = torch.get_num_threads()
+    workers = ThreadPoolExecutor(CORES, "drawing on core")
+    list(workers.map(begin, range(CORES)))
+    torch.set_num_threads(before)  # which they have changed for every thread that is yet to come
+    return workers
 
 
 @lru_cache(maxsize=4)
@@ -125,10 +159,14 @@ Inputs = tuple[Tensor, Tensor, Tensor]
 
 def _forms(device: torch.device) -> Iterator[Callable[[nn.Module, Inputs], nn.Module]]:
     if device.type == "cpu":
-        dtype = torch.bfloat16 if bf16_is_fast(device) else torch.float32
-        yield lambda network, inputs: _traced(_packed(network, inputs, dtype), inputs)
+        for dtype in (torch.bfloat16, torch.float32) if bf16_is_native(device) else (torch.float32,):
+            yield partial(_packed_and_traced, dtype)
     elif bf16_is_fast(device):
         yield lambda network, _inputs: _Half(network)
+
+
+def _packed_and_traced(dtype: torch.dtype, network: nn.Module, inputs: Inputs) -> nn.Module:
+    return _traced(_packed(network, inputs, dtype), inputs)
 
 
 def _packed(network: nn.Module, inputs: Inputs, dtype: torch.dtype) -> nn.Module:

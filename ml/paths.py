@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import lru_cache
 from itertools import chain, count
 from pathlib import Path
 
@@ -15,6 +16,7 @@ DOWNLOADS_VARIABLE = "NOISELOOM_DOWNLOADS"  # another place for what is download
 _downloads: list[Path] = []  # the folder of this process, where it was told one
 
 
+@lru_cache(maxsize=1)
 def resources() -> Path:
     """The folder of bundled models, presets and icons: in a checkout, `resources/` beside `ml/`."""
     return Path(__file__).resolve().parent.parent / "resources"

@@ -43,7 +43,13 @@ def sample(
     Before that `Progress`, where the CLIP that steers has to be downloaded.
     Raises BadRequest, BadFile, NoDevice, DataUnavailable, CannotWrite.
     """
-    control = control or RunControl()
+    events = _sample(request, device, control or RunControl(), frames, company, quick)
+    yield from _by_one_thread(events) if quick else events
+
+
+def _sample(
+    request: SampleRequest, device: DeviceName, control: RunControl, frames: bool, company: bool, quick: bool
+) -> Iterator[SampleEvent]:
     model = load(request.model, device)
     if request.model_hash not in ("", model.hash):
         raise BadRequest(
@@ -61,11 +67,12 @@ def sample(
     elif quick:
         tune(model.device)  # this thread, too
         model = hurried(model)
-    drawn = only(request, sample_with(model, accompanied(request) if company else request, control, frames))
-    yield from _by_one_thread(drawn) if quick and len(request.labels) == 1 else drawn
+    yield from only(request, sample_with(model, accompanied(request) if company else request, control, frames))
 
 
 def _by_one_thread(events: Iterator[SampleEvent]) -> Iterator[SampleEvent]:
+    """The events, computed without OpenMP: where two threads use it, its waits become those of the system, and all
+    that both compute, a run's training, too, takes twice as long."""
     while True:
         with one_thread():
             event = next(events, None)

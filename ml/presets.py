@@ -1,5 +1,6 @@
 """Training presets: committed configurations by name."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from ml import paths
@@ -22,4 +23,9 @@ def load(name: str) -> TrainConfig:
     if name not in names():
         raise BadRequest(f"There is no preset {name!r}.", f"Use one of: {', '.join(names())}.")
     path = folder() / f"{name}.json"
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, _modified: int) -> TrainConfig:
     return parse(TrainConfig, path.read_bytes(), str(path))

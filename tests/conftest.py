@@ -17,6 +17,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 REPO = Path(__file__).resolve().parent.parent
+KEPT = "drawing on core"  # threads of these names stay as long as the process, as many as there are cores
 GRACE_S = 1.0  # how long a thread that was told to stop may take to do so
 
 home_key = pytest.StashKey[str]()
@@ -86,10 +87,10 @@ def no_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         threads, timers = (Started(qt.QThread, patch), Started(qt.QTimer, patch)) if qt else (None, None)
         yield
-    for thread in set(threading.enumerate()) - before:
-        if not thread.daemon:
-            thread.join(GRACE_S)
-    leaked = [repr(t) for t in set(threading.enumerate()) - before if t.is_alive() and not t.daemon]
+    new = [t for t in set(threading.enumerate()) - before if not t.daemon and not t.name.startswith(KEPT)]
+    for thread in new:
+        thread.join(GRACE_S)
+    leaked = [repr(thread) for thread in new if thread.is_alive()]
     if threads and timers:
         # Objects that were told to `deleteLater` are gone once an event loop runs; here none does.
         qt.QCoreApplication.sendPostedEvents(None, qt.QEvent.Type.DeferredDelete.value)

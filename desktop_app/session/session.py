@@ -54,7 +54,7 @@ class Session(QObject):
 
     def __init__(self, settings: AppSettings, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.lane, self._sketch_lane = Lane(self), Lane(self, "sketch lane")
+        self.lane, self._sketch_lane = Lane(self), Lane(self, "sketch lane", gives_way=False)
         self.device = ""
         self.on_gpu = False
         self.models: tuple[ModelCard, ...] = ()
@@ -200,7 +200,6 @@ class Session(QObject):
             if first:
                 self._garbage.settle()
                 self.generate.draw_first()
-                self.submit(work.importing_plots, lambda _event: None)
         self.status_changed.emit()
 
     def _lane_finished(self) -> None:

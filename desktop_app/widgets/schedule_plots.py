@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.plot_export import Curve, Figure
@@ -31,29 +32,58 @@ LOWEST_SNR = 1e-5  # below it there is nothing to be seen
 
 
 class SchedulePlots(QWidget):
-    """One card for each of PLOTS, with a curve for each of NAMES: told apart by colour and by dashes."""
+    """One card for each of PLOTS, with a curve for each of NAMES: told apart by colour and by dashes.
+
+    The plots are made when they are first seen, one in each round of the event loop, since each takes a while.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._noisings: Sequence[Noising] = ()
         self._plots: dict[str, pg.PlotWidget] = {}
         self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
+        self._columns: dict[str, QVBoxLayout] = {}
         line = row(spacing=Space.M)
         for key, title in PLOTS:
             card = self._card(key, title)
             card.setMinimumWidth(1)  # so that all are equally wide, whatever their titles
             line.addWidget(card, 1)
         self.setLayout(line)
+        self._make_soon = QTimer(self, singleShot=True, interval=0)
+        self._make_soon.timeout.connect(self._make_next)
         theme().changed.connect(self._restyle)
-        self._restyle()
 
     def _card(self, key: str, title: str) -> Card:
         card = Card()
         card.setAccessibleName(f"{title}, by step")
-        plot = pg.PlotWidget()
+        self._columns[key] = column = QVBoxLayout(card)
+        column.setContentsMargins(14, Space.M, 14, Space.S)
+        column.setSpacing(Space.XS)
+        named = ElidedLabel(title, "strong")
+        named.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        named.setAlignment(Qt.AlignmentFlag.AlignTop)
+        column.addWidget(named)
+        return card
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._make_soon.start()
+
+    def _make_next(self) -> None:
+        """Make one of the plots that are still missing."""
+        for key, title in PLOTS:
+            if key not in self._plots:
+                self._columns[key].addWidget(self._plot(key, title), 1)
+                self._restyle()
+                self._show(key)
+                self._make_soon.start()
+                return
+
+    def _plot(self, key: str, title: str) -> pg.PlotWidget:
+        plot = pg.PlotWidget(enableMenu=False)
         plot.setBackground(None)
         plot.setFrameShape(plot.Shape.NoFrame)
         plot.setAccessibleName(title)
-        plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.setMouseEnabled(False, False)
         plot.showGrid(y=True, alpha=1.0)
@@ -68,39 +98,26 @@ class SchedulePlots(QWidget):
             self._curves[key, name] = pg.PlotDataItem(antialias=True)
             plot.addItem(self._curves[key, name])
         self._plots[key] = plot
-        column = QVBoxLayout(card)
-        column.setContentsMargins(14, Space.M, 14, Space.S)
-        column.setSpacing(Space.XS)
-        named = ElidedLabel(title, "strong")
-        named.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        column.addWidget(named)
-        column.addWidget(plot, 1)
-        return card
+        return plot
 
     def show_all(self, noisings: "Sequence[Noising]") -> None:
         """The curves of every schedule."""
-        for noising in noisings:
-            steps = np.arange(len(noising.beta))
-            values = {
-                "beta": np.log10(noising.beta),
-                "alpha_bar": noising.alpha_bar,
-                "log_snr": np.log10(np.maximum(noising.snr, LOWEST_SNR)),
-            }
-            for key, curve in values.items():
-                self._curves[key, noising.schedule].setData(steps, curve)
-        last = len(noisings[0].beta) if noisings else 0
-        for plot in self._plots.values():
-            plot.getViewBox().autoRange(padding=0.03)
-            plot.getAxis("bottom").setTicks([[(t, f"t = {t:,}") for t in (last // 4, 3 * last // 4)]])
+        self._noisings = noisings
+        for key in self._plots:
+            self._show(key)
+
+    def _show(self, key: str) -> None:
+        for noising in self._noisings:
+            values = _values(noising, key)
+            self._curves[key, noising.schedule].setData(np.arange(len(values)), values)
+        last = len(self._noisings[0].beta) if self._noisings else 0
+        plot = self._plots[key]
+        plot.getViewBox().autoRange(padding=0.03)
+        plot.getAxis("bottom").setTicks([[(t, f"t = {t:,}") for t in (last // 4, 3 * last // 4)]])
 
     def figures(self) -> list[Figure]:
         """What is shown, for a file."""
-        return [Figure(title, "step t", [self._curve(key, name) for name in NAMES]) for key, title in PLOTS]
-
-    def _curve(self, key: str, name: str) -> Curve:
-        x, y = self._curves[key, name].getOriginalDataset()
-        index = NAMES.index(name)
-        return Curve(SCHEDULES[name], np.asarray(x, float), np.asarray(y, float), index, DASHES[index])
+        return [Figure(title, "step t", [_curve(each, key) for each in self._noisings]) for key, title in PLOTS]
 
     def key(self, name: str) -> QWidget:
         """A short piece of a schedule's line, for a legend."""
@@ -122,6 +139,18 @@ class SchedulePlots(QWidget):
         if event.type() == QEvent.Type.DevicePixelRatioChange:
             self._restyle()
         return super().event(event)
+
+
+def _values(noising: "Noising", key: str) -> NDArray[np.float64]:
+    """What one of the plots shows of a schedule, step by step."""
+    if key == "beta":
+        return np.log10(noising.beta)
+    return noising.alpha_bar if key == "alpha_bar" else np.log10(np.maximum(noising.snr, LOWEST_SNR))
+
+
+def _curve(noising: "Noising", key: str) -> Curve:
+    index, values = NAMES.index(noising.schedule), np.asarray(_values(noising, key), float)
+    return Curve(SCHEDULES[noising.schedule], np.arange(len(values), dtype=float), values, index, DASHES[index])
 
 
 def pen(name: str, width: float = 2.2) -> QPen:

@@ -57,8 +57,12 @@ def test_another_schedule_another_image_and_another_length_are_shown(panel: Expl
         panel.timesteps.valueChanged.emit(200.0)
     assert panel.forward.numbers["t"].value().endswith("of 200")
     assert [len(noising.beta) for noising in explore.noisings] == [200, 200, 200]
-    curve = panel.schedules.plots._curves["alpha_bar", "cosine"]
+    panel.tabs.valueChanged.emit("schedules")
+    plots = panel.schedules.plots
+    qtbot.waitUntil(lambda: len(plots._plots) == 3, timeout=WAIT_MS)  # made once they are seen
+    curve = plots._curves["alpha_bar", "cosine"]
     assert curve.yData is not None and len(curve.yData) == 200
+    assert [len(curve.x) for figure in plots.figures() for curve in figure.curves] == 9 * [200]
 
 
 def test_a_picture_of_ones_own_and_a_wrong_one(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from ml.config import ModelConfig, SampleRequest
 from ml.control import RunControl
+from ml.device import one_thread
 from ml.events import Sampled
 from ml.loaded_model import LoadedModel
 from ml.models import build
@@ -68,7 +70,8 @@ def drawing(model: LoadedModel, request: SampleRequest) -> Callable[[], Sampled]
     """What draws a request to its end."""
 
     def draw() -> Sampled:
-        *_, sampled = sample_with(model, request, RunControl(), frames=False)
+        with one_thread() if model.hurried else nullcontext():  # as `pipeline.sample` does
+            *_, sampled = sample_with(model, request, RunControl(), frames=False)
         assert isinstance(sampled, Sampled)
         return sampled
 

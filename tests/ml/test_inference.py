@@ -1,6 +1,9 @@
 """The quick forms of networks: as the reference to a tolerance for any batch, and the reference where there is none."""
 
 import copy
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from ml.judge import Judge
 from ml.loaded_model import LoadedModel, load
 
 MODELS = ("digits", "student", "unconditional", "latent", "text", "colour", "shuffle-flow")
+REPO = Path(__file__).resolve().parents[2]
 AGREE = 0.01  # of an output's length, at most between it and the reference's
 
 
@@ -104,3 +108,30 @@ def test_drawing_quickly_leaves_the_exact_images_as_they_were(tiny_run: object) 
     before = drawn(request, quick=False).images
     drawn(request, quick=True)
     assert np.array_equal(drawn(request, quick=False).images, before) and torch.get_num_threads() == threads
+
+
+BESIDE_A_RUN = """
+import threading, psutil, torch
+from ml import inference, pipeline
+from ml.config import SampleRequest
+
+def draw():
+    for labels in ((3,), (3, 5), tuple(range(10)) * 10):
+        list(pipeline.sample(SampleRequest(model="digits", labels=labels, steps=2), frames=False, quick=True))
+
+torch.randn(1000, 1000).exp().sum()  # as a run does: with OpenMP
+before = psutil.Process().num_threads()
+thread = threading.Thread(target=draw)
+thread.start()
+thread.join()
+print(psutil.Process().num_threads() - before, inference.CORES, torch.get_num_threads())
+"""
+
+
+def test_what_is_drawn_quickly_beside_a_run_leaves_openmp_to_the_run() -> None:
+    """Its threads would stay, and then all that the run computes would take twice as long."""
+    command = [sys.executable, "-W", "ignore", "-c", BESIDE_A_RUN]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPO)
+    assert done.returncode == 0, done.stderr
+    more, cores, still = map(int, done.stdout.split())
+    assert more == cores == still
