@@ -3,14 +3,18 @@
 import importlib
 import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-LOOK_S = 0.02  # between two looks while something is imported
+LOOK_S = 0.02  # between two looks at whether the work is stopped
 Command = Literal["save", "preview"]
+T = TypeVar("T")
 
 
 class RunControl:
@@ -86,12 +90,36 @@ def stop_here() -> None:
         raise Stopped
 
 
-def import_here(name: str) -> None:
-    """Import a module that takes seconds to, in a thread of its own, so that the work can be stopped meanwhile."""
-    if name in sys.modules or getattr(_here, "control", None) is None:
-        return
-    thread = threading.Thread(target=importlib.import_module, args=(name,), name=f"import of {name}", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(LOOK_S)
+def aside(work: Callable[[], T]) -> T:
+    """What `work` returns or raises; a thread of its own is at it, and is left behind where the work here is stopped.
+
+    For what takes seconds and cannot be asked to stop: an import, a server that does not answer.
+    """
+    if getattr(_here, "control", None) is None:
+        return work()
+    done: Future[T] = Future()
+    threading.Thread(target=_do, args=(work, done), daemon=True).start()
+    while not wait([done], LOOK_S).done:
         stop_here()
+    return done.result()
+
+
+def _do(work: Callable[[], T], done: "Future[T]") -> None:
+    try:
+        done.set_result(work())
+    except BaseException as error:  # whose it is
+        done.set_exception(error)
+
+
+def sleep_here(seconds: float) -> None:
+    """Wait for so long, unless the work is stopped."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        stop_here()
+        time.sleep(min(left, LOOK_S))
+
+
+def import_here(name: str) -> None:
+    """Import a module that takes seconds to, so that the work can be stopped meanwhile."""
+    if name not in sys.modules:
+        aside(partial(importlib.import_module, name))

@@ -5,11 +5,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from ml.control import Stopped, aside, sleep_here
 from ml.errors import CannotWrite, DataUnavailable
 from ml.events import Progress
 from ml.files import atomic, make_folder
@@ -65,7 +67,7 @@ def fetch(
     part = path.with_name(f"{path.name}.part")
     left, reasons = list(urls), dict.fromkeys(urls, "not tried")
     for attempt in range(TRIES):
-        time.sleep(pause_s * attempt)
+        sleep_here(pause_s * attempt)
         for url in list(left):
             try:
                 _check_address(url)
@@ -90,7 +92,7 @@ def fetch(
 def _transfer(url: str, part: Path, limit: int, timeout_s: float) -> Iterator[Progress]:
     """Bring `part` to its full length."""
     start = part.stat().st_size if part.exists() else 0
-    with _open(url, part, start, timeout_s) as response:
+    with _closing(_open(url, part, start, timeout_s)) as response:
         done = start if response.status == 206 else 0  # 200: the server sends everything again
         total = done + (response.length or 0)
         try:
@@ -113,13 +115,27 @@ def _transfer(url: str, part: Path, limit: int, timeout_s: float) -> Iterator[Pr
         raise _BrokenError(f"the connection broke after {done} of {total} bytes")
 
 
+@contextmanager
+def _closing(response: HTTPResponse) -> Iterator[HTTPResponse]:
+    """Close it at the end; where the work was stopped a thread still reads it, and closing it would wait for that."""
+    try:
+        yield response
+    except Stopped:
+        raise
+    except BaseException:
+        response.close()
+        raise
+    response.close()
+
+
 def _open(url: str, part: Path, start: int, timeout_s: float) -> HTTPResponse:
     headers = {"User-Agent": "noiseloom", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
     try:
         opener = urllib.request.build_opener(_SafeRedirects)
-        return opener.open(urllib.request.Request(url, headers=headers), timeout=timeout_s)
+        request = urllib.request.Request(url, headers=headers)
+        return aside(lambda: opener.open(request, timeout=timeout_s))
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:  # what is there is not a beginning of this file
@@ -147,7 +163,7 @@ def _chunks(response: HTTPResponse, timeout_s: float) -> Iterator[bytes]:
                 raise _BrokenError("the server sends next to nothing")
             began, arrived = time.monotonic(), 0
         try:
-            chunk = response.read1(CHUNK)
+            chunk = aside(lambda: response.read1(CHUNK))
         except (OSError, HTTPException) as error:
             raise _BrokenError(_reason(error)) from error
         if not chunk:
@@ -172,7 +188,7 @@ def _promised(url: str, timeout_s: float) -> str:
     for handler in (urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
         opener.add_handler(handler())
     try:
-        with opener.open(request, timeout=timeout_s) as answer:
+        with aside(lambda: opener.open(request, timeout=timeout_s)) as answer:
             headers = answer.headers
     except (OSError, HTTPException) as error:
         raise _BrokenError(_reason(error)) from error

@@ -31,7 +31,7 @@ def estimate(config: TrainConfig, device: DeviceName = "auto", images: int = MNI
     pixels = torch.randint(0, 256, (IMAGES, model.channels, model.image_size, model.image_size), dtype=torch.uint8)
     classes = tuple(map(str, range(max(model.num_classes, 1))))
     dataset = data.Dataset(config.data, pixels, torch.arange(IMAGES) % len(classes), classes)
-    config = fitted(config, dataset)
+    config = fitted(config, dataset, device)
     built_on = parts_of(config)
     config = with_parts(config, built_on)
     weights = {name: tensors for name, (_, tensors) in built_on.items()}

@@ -1,6 +1,6 @@
 """What a configuration leaves open about its images, taken from the data it is trained on."""
 
-from ml.config import ModelConfig, TrainConfig
+from ml.config import DeviceName, ModelConfig, TrainConfig
 from ml.data import Dataset, Form
 from ml.device import pick
 from ml.memory import check_training
@@ -13,11 +13,11 @@ def form_for(model: ModelConfig) -> Form:
     return Form(model.image_size if "image_size" in named else None, model.channels if "channels" in named else None)
 
 
-def fitted(config: TrainConfig, dataset: Dataset) -> TrainConfig:
+def fitted(config: TrainConfig, dataset: Dataset, device: DeviceName = "auto") -> TrainConfig:
     """The configuration with the data's image size, channels and classes where it names none itself.
 
     A single class tells a model nothing, so it is trained without labels. Attention stays at the levels of the network
-    that it was at. Raises BadRequest, also for more than memory can hold.
+    that it was at. Raises BadRequest, also for more than the device's memory can hold; NoDevice.
     """
     classes = len(dataset.classes)
     _, channels, side, _ = dataset.images.shape
@@ -28,7 +28,7 @@ def fitted(config: TrainConfig, dataset: Dataset) -> TrainConfig:
         levels = zip(_resolutions(config.model, config.model.image_size), _resolutions(config.model, side), strict=True)
         model["attention"] = [after for before, after in levels if before in config.model.attention]
     whole = checked(TrainConfig, config.model_dump() | {"model": model, "data": dataset.name})
-    check_training(whole, pick().torch_device)
+    check_training(whole, pick(device).torch_device)
     return whole
 
 

@@ -79,7 +79,7 @@ def train(
     dataset = yield from _dataset(config, data_root, control)
     if dataset is None:
         return
-    config = fitted(config, dataset)
+    config = fitted(config, dataset, device)
     built_on = {} if resume else parts_of(config)
     config = with_parts(config, built_on)
     held_out = yield from _held_out(config, data_root, control)

@@ -17,6 +17,7 @@ class Site:
     url: str
     files: dict[str, bytes]
     break_after: list[int] = field(default_factory=list)  # bytes sent of each answer in turn before hanging up
+    silent: bool = False  # it takes a request and does not answer
     stalls: bool = False  # the connection stays open but silent
     ranges: bool = True
     requests: list[str | None] = field(default_factory=list)
@@ -43,6 +44,9 @@ def serving() -> Iterator[Site]:
         def do_GET(self) -> None:
             asked = self.headers.get("Range")
             state.requests.append(asked)
+            if state.silent:
+                over.wait(10)
+                return
             if state.redirect:
                 self.send_response(302)
                 self.send_header("Location", state.redirect)

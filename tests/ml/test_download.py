@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ml import download
+from ml.control import RunControl, Stopped, heeding
 from ml.errors import DataUnavailable
 from tests.server import CONTENT, Site
 
@@ -44,6 +45,31 @@ def test_a_server_that_announces_less_than_it_sends_gives_a_wrong_file_that_is_n
     with pytest.raises(DataUnavailable, match=r"wrong checksum|did not fit"):
         fetch(site.url + "file.gz", tmp_path / "file.gz")
     assert not (tmp_path / "file.gz").exists()
+
+
+@pytest.mark.parametrize("where", ["before it answers", "in the middle"])
+def test_a_download_that_stalls_is_left_at_once_and_gone_on_with(site: Site, tmp_path: Path, where: str) -> None:
+    site.silent, site.stalls, site.break_after = where == "before it answers", True, [100_000]
+    control, path = RunControl(), tmp_path / "file.gz"
+    threading.Timer(0.3, control.cancel).start()
+    began = time.monotonic()
+    with heeding(control), pytest.raises(Stopped):
+        list(download.fetch([site.url + "file.gz"], path, checksum=SUM, timeout_s=15.0))
+    assert 0.2 < time.monotonic() - began < 1.3
+    assert not path.exists() and (site.silent or (tmp_path / "file.gz.part").stat().st_size == 100_000)
+    site.silent = site.stalls = False
+    site.break_after.clear()
+    fetch(site.url + "file.gz", path)
+    assert path.read_bytes() == CONTENT
+
+
+def test_the_wait_before_another_try_is_left_at_once(tmp_path: Path) -> None:
+    control = RunControl()
+    threading.Timer(0.3, control.cancel).start()
+    began = time.monotonic()
+    with heeding(control), pytest.raises(Stopped):
+        list(download.fetch(["http://127.0.0.1:1/x"], tmp_path / "x", checksum=SUM, pause_s=30))
+    assert time.monotonic() - began < 1.3
 
 
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up(site: Site, tmp_path: Path) -> None:
