@@ -26,7 +26,7 @@ from ml.events import Failed, Paused
 Work = Callable[[RunControl], Iterator[object]]
 PAUSE_POLL_S = 0.1
 ALONE_S = 1.0  # how long foreground jobs have the lane to themselves
-NICENESS = 10  # of a lane that computes: a ninth of the processor where the window wants all of it
+NICENESS = 10  # that a lane adds to its own: it gets a tenth of a core that the window wants
 SWITCH_S = 0.001  # after which a thread in Python lets another one go on: the window waits no longer for a lane
 _numbers = itertools.count(1)
 
@@ -148,7 +148,8 @@ def _give_way() -> None:
     """Have this thread, and those it starts to compute with, leave the processor to the window whenever it wants it."""
     QThread.currentThread().setPriority(QThread.Priority.LowPriority)
     if sys.platform == "linux":  # where that does nothing, but where a thread has a niceness of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS))
 
 
 def failure(error: BaseException) -> Failed:

@@ -23,7 +23,6 @@ from ml.device import bf16_is_fast, bf16_is_native, tune
 TOLERANCE = 0.05  # of a form's output from the reference's: their distance as a share of its length
 TRIALS = 5  # calls of which the quickest tells how quick a form is
 EXAMPLES = 2  # images in a trial: one, guided
-SHARED_FROM = 2  # images that are worth waking another core for
 CORES = torch.get_num_threads()
 
 
@@ -90,8 +89,8 @@ class Quick(nn.Module):
         if kind not in self._forms:
             self._forms[kind] = formed(self.reference, x, time, told)
         form = self._forms[kind]
-        shared = x.device.type == "cpu" and len(x) >= SHARED_FROM and form is not self.reference
-        return _shared(form, x, time, told) if shared else form(x, time, told)
+        alone = min(CORES, len(x)) == 1 or x.device.type != "cpu" or form is self.reference
+        return form(x, time, told) if alone else _shared(form, x, time, told)
 
 
 def _shared(form: nn.Module, x: Tensor, time: Tensor, told: Tensor) -> Tensor:

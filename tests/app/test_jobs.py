@@ -1,13 +1,16 @@
 """The lane and its mailbox: order, turns, pauses, errors, and the end."""
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop_app.jobs import Ended, Job, Lane, failure
+from desktop_app.jobs import NICENESS, Ended, Job, Lane, failure
 from desktop_app.mailbox import Letter, Mailbox
 from ml.control import RunControl
 from ml.errors import BadFile
@@ -188,6 +191,26 @@ def test_the_end_lets_every_job_save(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: len(lane.mailbox.drain()) > 0, timeout=WAIT_MS)
     lane.finish()
     assert lane.wait(WAIT_MS) and saved.is_set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have priorities of another kind")
+@pytest.mark.parametrize(("gives_way", "more"), [(True, NICENESS), (False, 0)])
+def test_a_lane_and_its_threads_leave_the_processor_to_the_window(gives_way: bool, more: int, qtbot: QtBot) -> None:
+    lane = Lane(gives_way=gives_way)
+    lane.start()
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def work(control: RunControl) -> Iterator[object]:
+        with ThreadPoolExecutor(1) as helper:
+            yield niceness(), helper.submit(niceness).result()
+
+    lane.submit(Job(work))
+    before = niceness()
+    assert letters(lane, qtbot)[0].event == (min(before + more, 19),) * 2
+    lane.finish()
+    assert lane.wait(WAIT_MS) and niceness() == before
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.app import ErrorHooks
-from desktop_app.main_window import MainWindow
+from desktop_app.main_window import PAGES, MainWindow
 from desktop_app.panels.train import TrainPanel
 from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings, load_settings
@@ -321,6 +321,17 @@ def test_the_status_bar_says_how_much_memory_is_in_use(window: MainWindow) -> No
     window._show_memory()
     number, unit, _ = window.status.memory_text().split(" ", 2)
     assert unit in ("MB", "GB") and 50 < float(number) * (1000 if unit == "GB" else 1) < 20_000
+
+
+def test_pages_are_there_before_anyone_asks_for_them(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: window.pages.count() == len(PAGES), timeout=WAIT_MS)
+    assert window.rail.page() == "generate" and window.pages.currentWidget() is window.generate
+    made = {key: window.page(key) for key, _, _ in PAGES}
+    assert [window.pages.indexOf(page) for page in made.values()] == list(range(len(PAGES)))
+    qtbot.waitUntil(lambda: not window._ahead.isActive(), timeout=WAIT_MS)
+    for key, page in made.items():
+        window.rail.set_page(key)
+        assert window.pages.currentWidget() is page
 
 
 def test_what_tells_how_far_it_is_is_told_how_long_it_takes() -> None:
