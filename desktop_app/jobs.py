@@ -14,6 +14,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QObject, QThread, Signal
@@ -145,11 +146,11 @@ class Lane(QThread):
 
 
 def _give_way() -> None:
-    """Have this thread, and those it starts to compute with, leave the processor to the window whenever it wants it."""
+    """Have this thread leave the processor to the window whenever that wants it."""
     QThread.currentThread().setPriority(QThread.Priority.LowPriority)
-    if sys.platform == "linux":  # where that does nothing, but where a thread has a niceness of its own
-        thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS))
+    if sys.platform == "linux":  # where that does nothing, but where this is of the thread and those that it starts
+        with suppress(OSError):
+            os.nice(NICENESS)
 
 
 def failure(error: BaseException) -> Failed:

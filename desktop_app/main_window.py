@@ -106,7 +106,7 @@ class MainWindow(QMainWindow):
         self.pages.addWidget(self.generate)
         self._made: dict[str, Page] = {"generate": self.generate}
         self.history = HistoryBar(session, lambda: self.generate.export_scale)
-        self._ahead = QTimer(self, interval=AHEAD_MS)
+        self._ahead = QTimer(self, singleShot=True, interval=AHEAD_MS)
         self._ahead.timeout.connect(self._make_ahead)
         self._arrange()
         leave_drops(self.generate)
@@ -167,7 +167,8 @@ class MainWindow(QMainWindow):
         self.messages.dismissed.connect(self._show_message_room)
         session.message.connect(self.show_message)
         session.ready.connect(self._on_ready)
-        session.generate.finished.connect(self._import_pages, Qt.ConnectionType.SingleShotConnection)
+        soon = partial(QTimer.singleShot, 0, self._import_pages)  # after the first grid, in the lane's order
+        session.ready.connect(soon, Qt.ConnectionType.SingleShotConnection)
         session.closed.connect(self._on_closed)
         for leads_to in (session.files.opened, session.history.went_back):
             leads_to.connect(self.rail.set_page)
@@ -203,10 +204,8 @@ class MainWindow(QMainWindow):
         on("Escape", self.messages.dismiss)
 
     def _restore(self) -> None:
-        placed = self._settings.geometry and self.restoreGeometry(
-            QByteArray(base64.b64decode(self._settings.geometry.encode("ascii", "ignore")))
-        )
-        if not placed:
+        geometry = QByteArray.fromBase64(self._settings.geometry.encode("ascii", "ignore"))  # of what is damaged: none
+        if not self.restoreGeometry(geometry):
             self.resize(*FIRST_SIZE)
         self.rail.set_page(self._settings.page)
 
@@ -236,8 +235,7 @@ class MainWindow(QMainWindow):
         missing = [key for key, _, _ in PAGES if key not in self._made]
         if missing and not self.session.closing:
             self.page(missing[0])
-        else:
-            self._ahead.stop()
+            self._ahead.start()
 
     def show_page(self, key: str) -> None:
         """Bring a page to the front."""

@@ -111,7 +111,9 @@ class CompareSettings(Description):
     seed: int = Field(default=2026, ge=0, lt=2**53)
     rows: Name = "steps"
     columns: Name = Field(default="guidance", description="empty: there is one column")
-    values: dict[str, str] = Field(default_factory=dict, description="by setting, where a person gave some")
+    values: dict[Name, Name] = Field(
+        default_factory=dict, max_length=100, description="by setting, where a person gave some"
+    )
     lanes: tuple[LaneSettings, ...] = Field(
         default=(LaneSettings(), LaneSettings(sampler="ddpm", steps=50),
                  LaneSettings(model="student", sampler="student", steps=2, guidance=1.0)),

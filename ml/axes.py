@@ -82,12 +82,12 @@ def parse(field: str, text: str) -> Axis:
     if field not in TITLES:
         raise BadRequest(f"There is nothing to compare by the name {field!r}.", f"Use one of: {', '.join(TITLES)}.")
     values: dict[Value, None] = {}
-    for part in filter(None, map(str.strip, text.split(","))):
+    for part in dict.fromkeys(filter(None, map(str.strip, text.split(",")))):
         values |= dict.fromkeys(_value(field, each) for each in _spread(field, part))
+        if len(values) > MAX_VALUES:
+            raise _too_many(field)
     if not values:
         raise BadRequest(f"{TITLES[field]}: there are no values.", "Give at least one.")
-    if len(values) > MAX_VALUES:
-        raise _too_many(field)
     return Axis(field, tuple(values))
 
 

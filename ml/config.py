@@ -35,6 +35,7 @@ DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the 
 DRAWING = ("unet", "textbook", "shuffle")  # networks that are diffusion models
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
 Label = Annotated[int, Field(ge=-MAX_LABEL, lt=MAX_LABEL)]  # which of them there are, the model says
+RunName = Annotated[str, Field(max_length=100, pattern=r"^[^/\\\x00]*$", description="no path: a folder's name")]
 Name = Annotated[str, Field(max_length=4096)]  # of data or of a model, or a path
 DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
 C = TypeVar("C", bound="Description")
@@ -249,7 +250,7 @@ class TrainConfig(Description):
     """A whole training run: data, model, optimiser, budget."""
 
     version: Literal[1] = 1
-    name: str = Field(default="run", max_length=100)
+    name: RunName = "run"
     note: str = Field(default="", max_length=4096, description="one line on what this preset is for")
     model: ModelConfig = ModelConfig()
     defaults: SampleSettings = SampleSettings()

@@ -67,8 +67,11 @@ def where_else(failed: WriteFailed, folder: Path, line: Line) -> Path:
         kept = f"The checkpoint of step {failed.saved_step} is whole. Go on with: {resuming(folder)}"
         raise CannotWrite(failed.message, f"{kept}, or elsewhere, with --to NEW_FOLDER added.")
     line.note(f"{failed.message} The run waits at step {failed.step}.")
-    answer = input("Another folder to go on in, or Enter to try this one again: ").strip()
-    return Path(answer).expanduser() if answer else folder
+    try:
+        answer = input("Another folder to go on in, or Enter to try this one again: ").strip()
+    except EOFError:  # nobody is there any more
+        answer = ""
+    return Path(os.path.expanduser(answer)) if answer else folder
 
 
 @contextmanager

@@ -121,6 +121,14 @@ def regular(path: Path) -> None:
         raise BadFile(f"{path} is no file.", "Choose another one.")
 
 
+def modified(path: Path) -> float:
+    """When a file was written last, in seconds; 0 where it has gone, or is a link to nothing."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def read_short(path: Path, most: int = MAX_TEXT) -> bytes:
     """What is in a file of words; raises OSError, and BadFile for one of more bytes than `most`, or no file."""
     regular(path)

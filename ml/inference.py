@@ -1,7 +1,7 @@
 """The network in the form in which this device draws soonest; the plain module stays the reference.
 
 On a CPU the weights of every convolution are packed once, as oneDNN wants them, instead of anew at every call; where
-the processor multiplies in bfloat16 they are kept in it; the whole is traced (TorchScript), which leaves Python out;
+that is quicker they are kept in bfloat16; the whole is traced (TorchScript), which leaves Python out;
 and of many images every core computes some by itself, so that none waits for another within the network. What the
 network is told, its time and its class, stays in float32. On a GPU the network is in bfloat16.
 """
@@ -17,13 +17,14 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor, nn
 
-from ml.control import Stopped
+from ml.control import Stopped, stop_here
 from ml.device import bf16_is_fast, bf16_is_native, tune
 
 TOLERANCE = 0.05  # of a form's output from the reference's: their distance as a share of its length
 TRIALS = 5  # calls of which the quickest tells how quick a form is
 EXAMPLES = 2  # images in a trial: one, guided
 CORES = torch.get_num_threads()
+PATIENCE_S = 10.0  # for a thread to begin
 
 
 class _Convolution(nn.Module):
@@ -89,7 +90,7 @@ class Quick(nn.Module):
         if kind not in self._forms:
             self._forms[kind] = formed(self.reference, x, time, told)
         form = self._forms[kind]
-        alone = min(CORES, len(x)) == 1 or x.device.type != "cpu" or form is self.reference
+        alone = min(CORES, len(x)) == 1 or x.device.type != "cpu"
         return form(x, time, told) if alone else _shared(form, x, time, told)
 
 
@@ -104,7 +105,7 @@ def _shared(form: nn.Module, x: Tensor, time: Tensor, told: Tensor) -> Tensor:
 @lru_cache(maxsize=1)
 def _workers() -> ThreadPoolExecutor:
     """A thread for each core, which computes alone."""
-    all_there = threading.Barrier(CORES)
+    all_there = threading.Barrier(CORES, timeout=PATIENCE_S)
 
     def begin(_number: int) -> None:
         torch.get_num_threads()  # a thread takes over everybody's number at its first look, whatever it was told before
@@ -115,8 +116,10 @@ def _workers() -> ThreadPoolExecutor:
 
     before = torch.get_num_threads()
     workers = ThreadPoolExecutor(CORES, "drawing on core")
-    list(workers.map(begin, range(CORES)))
-    torch.set_num_threads(before)  # which they have changed for every thread that is yet to come
+    try:
+        list(workers.map(begin, range(CORES)))
+    finally:
+        torch.set_num_threads(before)  # which they have changed for every thread that is yet to come
     return workers
 
 
@@ -134,6 +137,7 @@ def formed(network: nn.Module, x: Tensor, time: Tensor, told: Tensor) -> nn.Modu
     wanted = network(*inputs)
     best, soonest = network, _seconds(network, inputs)
     for make in _forms(x.device):
+        stop_here()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of TorchScript, about its age

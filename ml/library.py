@@ -1,6 +1,7 @@
 """Bundled models, the person's own, and training runs: found by name, described by cards."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,15 @@ from ml import paths
 from ml.checkpoint import MODEL_FILE, SNAPSHOTS, ModelHeader, count_parameters, load_header
 from ml.config import Description, SampleRequest, for_route, parse
 from ml.errors import BadFile, BadRequest
-from ml.files import read_short
+from ml.files import modified, read_short
 
 
 class Scores(Description):
     """A card's sidecar, NAME.json: what was measured, and anything a person should know."""
 
-    title: str = ""
-    about: str = ""
-    scores: dict[str, Any] = Field(default_factory=dict)
+    title: str = Field(default="", max_length=200)
+    about: str = Field(default="", max_length=10_000)
+    scores: dict[str, Any] = Field(default_factory=dict, max_length=200)
 
 
 class ModelCard(Description):
@@ -74,15 +75,16 @@ def filled_in(request: SampleRequest) -> SampleRequest:
 def snapshots(run: str) -> list[Path]:
     """The models that a run was at doubling steps, by its name or folder, earliest first."""
     for folder in (paths.user_runs() / run, Path(os.path.expanduser(run))):
-        if found := sorted(path for path in (folder / SNAPSHOTS).glob("*.safetensors") if path.stem.isdecimal()):
-            return found
+        with suppress(OSError, ValueError):  # no name of any folder
+            if found := sorted(path for path in (folder / SNAPSHOTS).glob("*.safetensors") if path.stem.isdecimal()):
+                return found
     return []
 
 
 def cards() -> list[ModelCard]:
     """Every model that can be read: bundled ones first, then the person's own and the runs, newest first."""
     own = [*paths.user_models().glob("*.safetensors"), *paths.user_runs().glob(f"*/{MODEL_FILE}")]
-    own.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    own.sort(key=modified, reverse=True)
     found = [card(path) for path in [*sorted(bundled_folder().glob("*.safetensors")), *own]]
     return [entry for entry in found if entry is not None]
 

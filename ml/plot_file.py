@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ml.config import Description, TrainConfig, parse
+from ml.config import Description, RunName, TrainConfig, parse
 from ml.errors import BadFile
 from ml.files import MAX_TEXT, read_short
 from ml.proof import Proof
@@ -28,7 +28,9 @@ class Told(Description):
     """What a plot tells of itself."""
 
     noiseloom: str = Field(max_length=40, description="the version that wrote it")
-    runs: dict[str, TrainConfig] = Field(default_factory=dict, max_length=100, description="by name, the first first")
+    runs: dict[RunName, TrainConfig] = Field(
+        default_factory=dict, max_length=100, description="by name, the first first"
+    )
     by_noise: bool = Field(default=False, description="it is a map of the loss by noise level")
     schedules: dict[str, Any] | None = Field(default=None, description="the settings of the Explore page")
     shown: str = Field(default="", max_length=64, description="SHA-256 of what is drawn, see `digest`")

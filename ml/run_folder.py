@@ -1,5 +1,6 @@
 """The folder of a run: its tables, previews and snapshots, held by one process at a time, and left for another one."""
 
+import os
 from pathlib import Path
 
 from filelock import BaseFileLock
@@ -66,7 +67,7 @@ class RunFolder:
         Where it is the same one, because it can be written in again, it is made anew if it has gone.
         """
         before, same = self.path, path == self.path
-        if not same and (path / STATE_FILE).exists():
+        if not same and os.path.exists(path / STATE_FILE):
             raise CannotWrite(f"{path} already holds a run.", "Choose another folder.")
         if same:
             self.let_go()

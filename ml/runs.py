@@ -7,6 +7,7 @@ from ml import paths
 from ml.checkpoint import STATE_FILE, load_state_header
 from ml.config import TrainConfig
 from ml.errors import BadFile
+from ml.files import modified
 from ml.run_lock import is_held
 from ml.tables import LOSS_FILE
 
@@ -25,17 +26,17 @@ class UnfinishedRun:
 def with_curves(most: int = 12) -> list[Path]:
     """The folders of the latest runs that have a table of losses, the newest first."""
     tables = list(paths.user_runs().glob(f"*/{LOSS_FILE}"))
-    return [table.parent for table in sorted(tables, key=lambda path: path.stat().st_mtime, reverse=True)[:most]]
+    return [table.parent for table in sorted(tables, key=modified, reverse=True)[:most]]
 
 
 def unfinished() -> list[UnfinishedRun]:
     """The person's runs that can be gone on with, the latest first; not unreadable ones and those being trained."""
-    found = sorted(paths.user_runs().glob(f"*/{STATE_FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = sorted(paths.user_runs().glob(f"*/{STATE_FILE}"), key=modified, reverse=True)
     runs: list[UnfinishedRun] = []
     for path in found:
         try:
             state = load_state_header(path)
-        except BadFile:
+        except (BadFile, OSError):
             continue
         if state.progress < 1 and not is_held(path.parent):
             runs.append(UnfinishedRun(path.parent.name, path.parent, state.config, state.step, state.progress))

@@ -55,4 +55,4 @@ def forget_after(run: Path, step: int) -> None:
 
 
 def _files(run: Path) -> list[Path]:
-    return sorted(file for file in (run / FOLDER).glob("*.png") if file.stem.isdigit())
+    return sorted(file for file in (run / FOLDER).glob("*.png") if file.stem.isdecimal())

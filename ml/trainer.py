@@ -297,11 +297,12 @@ def _writing(run: Run, control: RunControl, write: Callable[[], None]) -> Genera
                 run.save()
             write()
             break
-        except (BadRequest, CannotWrite) as error:
+        except (BadRequest, CannotWrite, OSError) as error:
+            said = f"Cannot write in {run.folder}: {error.strerror}." if isinstance(error, OSError) else error.message
             if control.cancelled:
                 kept = f"The checkpoint of step {run.saved_step} is whole; what was learnt after it is lost."
-                raise CannotWrite(error.message, kept) from error
-            failed = WriteFailed(run.step, run.saved_step, error.message)
+                raise CannotWrite(said, kept) from error
+            failed = WriteFailed(run.step, run.saved_step, said)
         run.stuck = True
         control.pause()
         yield failed

@@ -12,6 +12,9 @@ from ml.axes import NAMES, TITLES, said
 TITLE = {"rows": "Rows", "columns": "Columns"}
 
 
+MAX_TYPED = 4096  # characters, as a name may have
+
+
 class AxisEditor(QWidget):
     """A list of settings, and below it the values: typed, or ticked where they are names."""
 
@@ -24,6 +27,7 @@ class AxisEditor(QWidget):
                                tip=f"What changes along the {side}; all else stays as it is")  # fmt: skip
         self.edit = QLineEdit()
         self.edit.setAccessibleName(f"{TITLE[side]}, values")
+        self.edit.setMaxLength(MAX_TYPED)
         self.edit.setToolTip("The values, with commas between them; whole numbers may be ranges like 0-9")
         self.checks = Checks(f"{TITLE[side]}, values", "Tick what is to be compared")
         self.problem = Label("", "problem")

@@ -68,15 +68,19 @@ class Explore(QObject):
         self.change(picture=path)
 
     def take_up(self, settings: dict[str, Any]) -> str:
-        """Show the schedules that a plot shows; in words. Raises BadFile."""
+        """Show the schedules that a plot shows; in words. Raises BadFile.
+
+        A picture comes back only where it is the one that is shown here: no file tells which others are opened.
+        """
         try:
             wanted = ExploreSettings.model_validate(settings | {"tab": "schedules"})
         except ValidationError as error:
             raise BadFile("The plot tells of schedules that cannot be.", OTHER_FILE) from error
-        gone = wanted.picture is not None and not wanted.picture.is_file()
+        gone = wanted.picture is not None and wanted.picture != self.settings.picture
         self.change(**wanted.model_dump() | ({"picture": None} if gone else {}))
         said = f"The schedules over {wanted.timesteps:,} steps, drawn again."
-        return f"{said} The picture {wanted.picture} is no longer there: a digit stands for it." if gone else said
+        instead = f"They were shown with the picture {wanted.picture}: choose it again, or take the digit."
+        return f"{said} {instead}" if gone else said
 
     def look(self) -> None:
         """Compute what the settings ask for, unless that is what is there."""

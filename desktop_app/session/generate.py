@@ -1,5 +1,6 @@
 """The Generate page without its widgets: settings, the request they make, the trajectory it gave."""
 
+import os
 import time
 from collections import deque
 from functools import partial
@@ -163,7 +164,7 @@ class Generate(QObject):
         count = min(len(request.labels), MAX_IMAGES)
         drawn = request if count == len(request.labels) else request.some(range(count))
         rows = min(MAX_ROWS, -(-count // columns))
-        if self._session.card(drawn.model) or Path(drawn.model).exists():
+        if self._session.card(drawn.model) or os.path.exists(drawn.model):  # False for any text
             self._settle(drawn, self._prompt_for(drawn, columns), rows=rows)
         self.draw(request=drawn, columns=min(columns, count))
         return drawn
@@ -359,7 +360,7 @@ class Generate(QObject):
     def stop(self) -> None:
         """Stop drawing; what was computed stays."""
         self._soon.stop()
-        self._sketches.forget()
+        self._sketches.stop()
         if self._job:
             self._stop_job()
             self._end_job()

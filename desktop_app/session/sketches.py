@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app import work
-from desktop_app.jobs import Ended
+from desktop_app.jobs import Ended, Job
 from ml.config import SampleRequest
 from ml.events import Sampled
 
@@ -29,7 +29,7 @@ class Sketches(QObject):
         self._session = session
         self._drawing: object | None = None  # stands for the sketch that is awaited
         self._next: SampleRequest | None = None
-        self._warm: set[str] = set()  # models whose quick forms are made
+        self._warming: dict[str, Job] = {}  # by the models whose quick forms are made
 
     def ask(self, request: SampleRequest) -> None:
         """Draw this next."""
@@ -45,13 +45,19 @@ class Sketches(QObject):
         """Something else was asked for: none that comes now is wanted any more."""
         self._drawing = self._next = None
 
+    def stop(self) -> None:
+        """Somebody wants everything to stop, the making of forms, too."""
+        self.forget()
+        for job in self._warming.values():
+            job.control.cancel()
+        self._warming.clear()
+
     def warm_up(self, request: SampleRequest) -> None:
         """Draw one like it to nowhere, by each model that sketches it: the first makes the quick form of a network."""
         for sketch in (request, self.by_student(request)):
-            if sketch and sketch.model not in self._warm:
-                self._warm.add(sketch.model)
+            if sketch and sketch.model not in self._warming:
                 task = partial(work.sketching, sketch.alone(0), quick=True)
-                self._session.submit(task, lambda _event: None, sketch=True)
+                self._warming[sketch.model] = self._session.submit(task, lambda _event: None, sketch=True)
 
     def by_student(self, request: SampleRequest) -> SampleRequest | None:
         """The same images by the student of the model; None where it has none, or the noise is the model's own."""

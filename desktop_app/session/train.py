@@ -38,10 +38,11 @@ from ml.events import (
     Validated,
     WriteFailed,
 )
-from ml.files import free_name
+from ml.files import free_name, read_short
 from ml.settings import changed as with_settings
 from ml.settings import read_config, setting
 from ml.tables import CONFIG_FILE, NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table, curve
+from ml.time_machine import MOST
 from ml.verdict import verdict
 
 if TYPE_CHECKING:
@@ -226,8 +227,8 @@ class Train(QObject):
         folders = {folder.name: folder for folder in (*self.curves, *([self.folder] if self.folder else []))}
         configs: dict[str, object] = {}
         for name in sorted(names, key=lambda name: name != self.name):
-            with suppress(OSError, ValueError, KeyError):  # a run without one, or whose file is damaged
-                configs[name] = json.loads((folders[name] / CONFIG_FILE).read_bytes())
+            with suppress(OSError, ValueError, KeyError, RecursionError, NoiseloomError):  # without one, or damaged
+                configs[name] = json.loads(read_short(folders[name] / CONFIG_FILE))
         return {"runs": configs, "by_noise": by_noise}
 
     def take_up(self, runs: Mapping[str, TrainConfig], *, by_noise: bool) -> str:
@@ -362,8 +363,7 @@ class Train(QObject):
                 self._held_out.append(event.loss)
                 self.validated.emit(event)
             case Preview():
-                self.previews.append(event)
-                self.previewed.emit(event)
+                self._add_preview(event)
             case CheckpointSaved():
                 self._on_saved()
             case Paused() if self.state == "pausing":
@@ -385,6 +385,14 @@ class Train(QObject):
                 self._set_state("failed")
             case Ended():
                 self._on_ended()
+
+    def _add_preview(self, preview: Preview) -> None:
+        """One more; of very many every other one goes, as on the disk."""
+        self.previews.append(preview)
+        self.previewed.emit(preview)
+        if len(self.previews) > MOST:
+            del self.previews[1:-1:2]
+            self.remembered.emit()
 
     def tell_stuck(self) -> None:
         """Tell the person that the run cannot write, and ask where it shall."""

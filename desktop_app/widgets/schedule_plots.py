@@ -107,10 +107,12 @@ class SchedulePlots(QWidget):
             self._show(key)
 
     def _show(self, key: str) -> None:
+        if not self._noisings:
+            return
         for noising in self._noisings:
             values = _values(noising, key)
             self._curves[key, noising.schedule].setData(np.arange(len(values)), values)
-        last = len(self._noisings[0].beta) if self._noisings else 0
+        last = len(self._noisings[0].beta)
         plot = self._plots[key]
         plot.getViewBox().autoRange(padding=0.03)
         plot.getAxis("bottom").setTicks([[(t, f"t = {t:,}") for t in (last // 4, 3 * last // 4)]])

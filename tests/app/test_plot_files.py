@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
@@ -100,13 +101,24 @@ def test_a_plot_of_schedules_brings_them_back(window: MainWindow, qtbot: QtBot, 
         message = answer(window, qtbot, tmp_path / f"x{suffix}")
         assert message.tone == "success" and "250 steps" in message.what_to_do
         assert window.rail.page() == "explore" and explore.settings == before
-    gone = {"schedules": before.model_dump(mode="json") | {"picture": str(tmp_path / "gone.png")}}
-    save_plots(tmp_path / "y.svg", FIGURES, gone)
-    assert "gone.png is no longer there" in answer(window, qtbot, tmp_path / "y.svg").what_to_do
-    assert explore.settings.picture is None
+    Image.new("L", (28, 28), 255).save(tmp_path / "mine.png")
+    told = {"schedules": before.model_dump(mode="json") | {"picture": str(tmp_path / "mine.png")}}
+    save_plots(tmp_path / "y.svg", FIGURES, told)
+    assert "mine.png: choose it again" in answer(window, qtbot, tmp_path / "y.svg").what_to_do
+    assert explore.settings.picture is None  # no file tells which others are opened
 
 
-@pytest.mark.parametrize("told", [{"runs": {"a": {"lr": "fast"}}}, {"schedules": {"timesteps": -1}}, {"runs": 3}])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"runs": {"a": {"lr": "fast"}}},
+        {"runs": {"../elsewhere": {}}},
+        {"runs": {"/elsewhere": {}}},
+        {"runs": {"a\0b": {}}},
+        {"schedules": {"timesteps": -1}},
+        {"runs": 3},
+    ],
+)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_plot_that_tells_nonsense_is_refused(
     window: MainWindow, qtbot: QtBot, tmp_path: Path, suffix: str, told: dict[str, object]

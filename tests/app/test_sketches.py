@@ -91,7 +91,7 @@ def test_the_first_images_prepare_sketches_by_both_and_nobody_is_told(window: Ma
     window.session.message.connect(told.append)
     window.session.generate.use_model("digits")
     until(qtbot, lambda: window.session.generate.verdict is not None and window.session.at_rest)
-    assert window.session.generate._sketches._warm >= {"digits", STUDENT} and not told
+    assert window.session.generate._sketches._warming.keys() >= {"digits", STUDENT} and not told
 
 
 def test_a_hand_that_comes_back_finds_what_was_drawn(panel: GeneratePanel, qtbot: QtBot) -> None:

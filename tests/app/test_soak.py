@@ -17,7 +17,7 @@ from tests.app.conftest import WAIT_MS, Opener
 from tests.tiny import few_digits
 
 GROWTH = 1.05  # of what the program takes once everything has been done a few times
-SHORT_S, LONG_S = 25, 20 * 60
+SHORT_S, TWO_MINUTES_S, LONG_S = 25, 120, 20 * 60
 ROUNDS = 2  # of everything, and a history that is full, before it counts
 
 
@@ -123,6 +123,15 @@ def test_mixed_work_takes_no_more_memory_as_it_goes_on(
     opened: Opener, settings: AppSettings, qtbot: QtBot, tmp_path: Path
 ) -> None:
     soak(begin(opened, settings, qtbot, tmp_path / "out"), SHORT_S)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(TWO_MINUTES_S + 900)
+def test_mixed_work_for_two_minutes_takes_no_more_memory(
+    opened: Opener, settings: AppSettings, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """A part of `.ci/run`."""
+    soak(begin(opened, settings, qtbot, tmp_path / "out"), TWO_MINUTES_S)
 
 
 @pytest.mark.slow

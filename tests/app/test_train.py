@@ -22,8 +22,9 @@ from desktop_app.widgets.noise_map import reduced
 from desktop_app.words import DATA, duration
 from ml import data, presets
 from ml.checkpoint import STATE_FILE, load_state_header
-from ml.events import RunStarted, TrainStep, Validated
+from ml.events import Preview, RunStarted, TrainStep, Validated
 from ml.tables import LOSS_COLUMNS, LOSS_FILE
+from ml.time_machine import MOST
 from tests.app.conftest import WAIT_MS
 
 SPACE = Qt.Key.Key_Space
@@ -414,3 +415,14 @@ def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(pane
     assert panel.previews.count() == len(kept)
     panel.looking.button("noise").click()
     assert panel.below.currentWidget() is panel.noise_map
+
+
+def test_of_very_many_previews_every_other_one_goes(panel: TrainPanel) -> None:
+    images = np.zeros((2, 28, 28), np.uint8)
+    for step in range(1, 3 * MOST):
+        panel._train._add_preview(Preview(step, images, (0, 1), images[None]))
+        assert len(panel._train.previews) <= MOST
+    kept = [preview.step for preview in panel._train.previews]
+    assert kept[0] == 1 and kept[-1] == 3 * MOST - 1 and kept == sorted(kept)
+    assert panel.previews.count() == len(kept) and panel.previews.step() == kept[-1]
+    assert panel.time_machine.shown() is panel._train.previews[-1]

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.app import ErrorHooks
-from desktop_app.main_window import PAGES, MainWindow
+from desktop_app.main_window import FIRST_SIZE, PAGES, MainWindow
 from desktop_app.panels.train import TrainPanel
 from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings, load_settings
@@ -503,6 +503,11 @@ def test_broken_settings_do_not_keep_the_window_from_opening(home: Path, content
     found = load_settings()
     assert found.with_changes(trouble="") == AppSettings() and "settings-unread.json" in found.trouble
     assert (home / "settings-unread.json").read_text() == content and not (home / "settings.json").exists()
+
+
+def test_a_damaged_place_of_the_window_is_no_place(opened: Opener, settings: AppSettings) -> None:
+    for geometry in ("abc", "????", "AAAA", "\u00e9"):
+        assert opened(settings.with_changes(geometry=geometry)).size().toTuple() == FIRST_SIZE
 
 
 def test_an_error_that_nobody_caught_is_shown_with_its_details(

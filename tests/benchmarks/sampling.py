@@ -17,7 +17,7 @@ from desktop_app.plot_export import Curve, Figure
 from ml import pipeline
 from ml.config import ModelConfig, SampleRequest
 from ml.console import Line
-from ml.device import bf16_is_fast, pick
+from ml.device import bf16_is_native, pick
 from ml.events import Pixels
 from ml.judge import Judge
 from ml.loaded_model import LoadedModel, hurried
@@ -171,8 +171,8 @@ def _limit(plan: SamplingPlan, device: torch.device, line: Line) -> list[dict[st
             line.show(f"The limit: {name}, {images} at a time")
             request = _request(model, images, **changes)
             work = work_of(model, request)
-            half = model.hurried and bf16_is_fast(device)
-            convolving, fastest = bare(work, device, torch.bfloat16 if half else torch.float32)
+            types = (torch.float32, torch.bfloat16) if model.hurried and bf16_is_native(device) else (torch.float32,)
+            convolving, fastest = min((bare(work, device, dtype) for dtype in types), key=lambda found: found[1])
             (seconds,) = in_turns([drawing(model, request)], plan.rounds, plan.least_s, line)
             delivered, most = work.flops / median(seconds) / 1e9, convolving / fastest / 1e9
             found.append(

@@ -4,6 +4,7 @@ import gzip
 import html
 import io
 import json
+import shutil
 import struct
 import tarfile
 import zlib
@@ -288,6 +289,12 @@ def _whole_plots(*wraps: Callable[[bytes], bytes]) -> Callable[[], list[bytes]]:
     return cache(lambda: [wrap(told) for wrap in wraps for told in _told()])
 
 
+def _open_card(path: Path) -> object:
+    model = path.with_suffix(".safetensors")
+    shutil.copyfile(CORPUS / "model.safetensors", model)
+    return library.card(model)
+
+
 LESSON = f"x{lessons.SUFFIX}"
 PREVIEW = "run/previews/00000004.png"
 FORMATS = (
@@ -297,7 +304,7 @@ FORMATS = (
     Format("training state", _old("run/checkpoint.safetensors"), "x.safetensors", _open_state),
     Format("training state description", _header("run/checkpoint.safetensors"), "x.safetensors", _open_state,
            _described("run/checkpoint.safetensors")),
-    Format("model card", _old("model.json"), "x.json", lambda path: library.card(CORPUS / "model.safetensors")),
+    Format("model card", _old("model.json"), "x.json", _open_card),
     Format("foreign pt", _torch_files, "x.pt", _open_weights),
     Format("foreign safetensors", _old("model.safetensors"), "x.safetensors", _open_weights),
     Format("clip safetensors", _old("model.safetensors"), "x.safetensors", openai_clip.load),

@@ -1,6 +1,7 @@
 """Comparisons on one noise: what is drawn in each cell, what is refused, and the figure."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,13 @@ def test_values_are_read_from_lists_and_ranges() -> None:
 def test_a_wrong_value_is_named(field: str, text: str, complaint: str) -> None:
     with pytest.raises(BadRequest, match=complaint):
         parse(field, text)
+
+
+def test_a_list_without_end_is_refused_at_once() -> None:
+    began = time.process_time()
+    with pytest.raises(BadRequest, match="more than 50 values"):
+        parse("steps", ",".join(f"{k}-{k + 40}" for k in range(1, 100_000)))
+    assert time.process_time() - began < 1
 
 
 # ---- requests

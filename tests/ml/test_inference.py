@@ -111,7 +111,7 @@ def test_drawing_quickly_leaves_the_exact_images_as_they_were(tiny_run: object) 
 
 
 BESIDE_A_RUN = """
-import threading, psutil, torch
+import threading, time, psutil, torch
 from ml import inference, pipeline
 from ml.config import SampleRequest
 
@@ -124,6 +124,8 @@ before = psutil.Process().num_threads()
 thread = threading.Thread(target=draw)
 thread.start()
 thread.join()
+while (still := {task.id for task in psutil.Process().threads()}) and thread.native_id in still:
+    time.sleep(0.01)  # it is not gone as soon as it has ended
 print(psutil.Process().num_threads() - before, inference.CORES, torch.get_num_threads())
 """
 

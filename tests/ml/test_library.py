@@ -9,13 +9,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ml import foreign, library, own_models, paths, presets, trash
-from ml.checkpoint import MODEL_FILE, load_model
+from ml import foreign, library, own_models, paths, presets, runs, trash
+from ml.checkpoint import MODEL_FILE, STATE_FILE, load_model
 from ml.errors import BadFile, BadRequest, CannotWrite
 from ml.evaluate import Report
 from ml.library import ModelCard, Scores
 from ml.own_models import Choices
+from ml.tables import LOSS_FILE
 from tests.tiny import TINY
+
+OF_A_RUN = (MODEL_FILE, STATE_FILE, LOSS_FILE)
 
 
 @pytest.fixture
@@ -286,3 +289,18 @@ def test_cards_say_how_large_a_model_is(home: Path, tiny_run: Path) -> None:
     found = card("kept")
     assert found.size == found.path.stat().st_size
     assert found.parameters == sum(tensor.numel() for tensor in tiny_weights(tiny_run).values())
+
+
+def test_a_link_to_nothing_hides_no_model_and_no_run(home: Path) -> None:
+    for folder in (paths.user_models(), paths.user_runs() / "gone"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for link in (paths.user_models() / "x.safetensors", *(paths.user_runs() / "gone" / name for name in OF_A_RUN)):
+        link.symlink_to(home / "nothing")
+    assert [card.bundled for card in library.cards()].count(True) > 5
+    assert runs.unfinished() == [] and runs.with_curves() == [paths.user_runs() / "mine"]
+
+
+@pytest.mark.parametrize("name", ["a" * 5000 + "@1", "a\0b@1", "x@1", "~nobody@1"])
+def test_a_step_of_what_is_no_run_is_refused_in_a_sentence(home: Path, name: str) -> None:
+    with pytest.raises(BadRequest, match="There is no model"):
+        library.find(name)
