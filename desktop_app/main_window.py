@@ -183,7 +183,8 @@ class MainWindow(QMainWindow):
         session.generate.stepped.connect(lambda _step: self.show_status())
         session.generate.changed.connect(self._show_model)
         session.train.stepped.connect(lambda _step: self.show_status())
-        session.train.begun.connect(lambda _name: save_settings(self.remember()))  # a crash is no reason to forget it
+        for signal in (session.train.begun, session.train.moved):  # a crash is no reason to forget it
+            signal.connect(lambda *_: save_settings(self.remember()))
 
     def _shortcuts(self) -> None:
         def on(keys: str | QKeySequence.StandardKey, action: Callable[[], object]) -> None:
@@ -365,10 +366,10 @@ class MainWindow(QMainWindow):
         """Once, after a start: the run that was going on when the program ended."""
         name, self._cut_short = self._cut_short, ""
         for run in self.session.train.unfinished:
-            if run.name == name:
+            if name in (run.name, str(run.folder)):
                 what = f"It stands at step {run.step:,}, {run.progress:.0%} of the way."
-                actions = ((f"go-on:{name}", "Go on"),)
-                self.show_message(Message("info", f"The run {preset_title(name)} was cut short.", what, actions))
+                actions = ((f"go-on:{run.name}", "Go on"),)
+                self.show_message(Message("info", f"The run {preset_title(run.name)} was cut short.", what, actions))
 
     def _show_model(self) -> None:
         card = self.session.card(self.session.generate.settings.model)
@@ -452,6 +453,13 @@ class MainWindow(QMainWindow):
         for page in self._made.values():
             page.set_export_scale(scale)
 
+    def _cut_off(self) -> str:
+        """The run that goes on: its name, or its folder where it went elsewhere."""
+        folder = self.session.train.folder if self.session.train.active else None
+        if folder is None:
+            return ""
+        return folder.name if folder.parent == paths.user_runs() else str(folder)
+
     def _forget(self) -> None:
         self._forgotten = self.remember()
         self.take_all(AppSettings())
@@ -483,7 +491,7 @@ class MainWindow(QMainWindow):
             export_folder=self.generate.export_folder,
             export_scale=self.generate.export_scale,
             geometry=base64.b64encode(self.saveGeometry().data()).decode(),
-            interrupted=train.name if train.active else "",
+            interrupted=self._cut_off(),
         )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

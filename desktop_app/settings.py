@@ -146,7 +146,10 @@ class AppSettings(Description):
     downloads: Path | None = Field(default=None, description="None: where they go by themselves")
     export_folder: Path | None = None
     export_scale: Literal[1, 2, 4, 8] = 4
-    interrupted: str = Field(default="", description="the run that was going on when the window was closed")
+    interrupted: str = Field(
+        default="",
+        description="the run that was going on when the window was closed; its folder if that is elsewhere",
+    )
     trouble: str = Field(default="", exclude=True, description="why the settings of before are not these")
     geometry: str = Field(default="", description="the window's place, as Qt saves it, in base64")
 

@@ -147,7 +147,7 @@ class Exported:
     path: Path
 
 
-def warm_up(_control: RunControl) -> Iterator[object]:
+def warm_up(elsewhere: Sequence[Path], _control: RunControl) -> Iterator[object]:
     """Import torch, look at the device and the models."""
     yield Progress("Loading PyTorch", 0, 0)
     from ml import library, runs
@@ -158,7 +158,7 @@ def warm_up(_control: RunControl) -> Iterator[object]:
     curves = tuple(runs.with_curves())
     cards = library.cards()
     past = tuple(f"{card.name}@{int(path.stem)}" for card in cards for path in library.snapshots(card.name))
-    yield Ready(device.reason, on_gpu, tuple(cards), tuple(runs.unfinished()), curves, past)
+    yield Ready(device.reason, on_gpu, tuple(cards), tuple(runs.unfinished(elsewhere)), curves, past)
 
 
 def drawing(request: SampleRequest, company: bool, control: RunControl) -> Iterator[object]:

@@ -1,5 +1,6 @@
 """Training runs on disk: which of them were cut short, and the curves of all of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,15 +30,19 @@ def with_curves(most: int = 12) -> list[Path]:
     return [table.parent for table in sorted(tables, key=modified, reverse=True)[:most]]
 
 
-def unfinished() -> list[UnfinishedRun]:
-    """The person's runs that can be gone on with, the latest first; not unreadable ones and those being trained."""
-    found = sorted(paths.user_runs().glob(f"*/{STATE_FILE}"), key=modified, reverse=True)
-    runs: list[UnfinishedRun] = []
-    for path in found:
+def unfinished(elsewhere: Iterable[Path] = ()) -> list[UnfinishedRun]:
+    """The person's runs that can be gone on with, the latest first; not unreadable ones and those being trained.
+
+    `elsewhere` are folders outside of the person's own to which runs have moved, in whose place they stand.
+    """
+    states = {*paths.user_runs().glob(f"*/{STATE_FILE}"), *(folder / STATE_FILE for folder in elsewhere)}
+    found: dict[str, UnfinishedRun] = {}
+    for path in sorted(states, key=modified, reverse=True):
+        name = path.parent.name
         try:
             state = load_state_header(path)
         except (BadFile, OSError):
             continue
-        if state.progress < 1 and not is_held(path.parent):
-            runs.append(UnfinishedRun(path.parent.name, path.parent, state.config, state.step, state.progress))
-    return runs
+        if name not in found and state.progress < 1 and not is_held(path.parent):
+            found[name] = UnfinishedRun(name, path.parent, state.config, state.step, state.progress)
+    return list(found.values())

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,8 @@ class Session(QObject):
         self.on_gpu = False
         self.models: tuple[ModelCard, ...] = ()
         self.past_models: tuple[str, ...] = ()  # RUN@STEP: own runs on their way
+        cut_short = Path(settings.interrupted)
+        self.elsewhere = [cut_short] if cut_short.is_absolute() else []  # folders that runs have moved to
         self.status = ""  # what is being done that belongs to no page
         self.closing = False
         self._ended = False
@@ -105,7 +108,7 @@ class Session(QObject):
 
     def look_again(self) -> None:
         """Find out anew what there is: device, models, runs."""
-        self.submit(work.warm_up, self._on_look)
+        self.submit(partial(work.warm_up, tuple(self.elsewhere)), self._on_look)
 
     def submit(
         self,

@@ -65,6 +65,7 @@ class Train(QObject):
     stepped = Signal(object)  # TrainStep
     validated = Signal(object)  # Validated
     previewed = Signal(object)  # Preview
+    moved = Signal()  # the run goes on in another folder
     remembered = Signal()  # all that a run has kept of its previews, and of its losses by noise
     overlaid = Signal(object)  # folders of runs whose curves are to be seen
     asked_for_map = Signal()  # the losses by noise are to be seen
@@ -404,6 +405,8 @@ class Train(QObject):
     def _on_resumed(self, event: Resumed) -> None:
         if self._asked and event.run_dir != self.folder:
             self._asked = (self._asked[0], event.run_dir)
+            self._session.elsewhere.append(event.run_dir)
+            self.moved.emit()
         if self.state == "paused":
             self._set_state("running")
 

@@ -86,9 +86,16 @@ def test_on_a_full_disk_the_window_asks_where_a_run_shall_go_on(
         before = train.last
         button(window, "Choose another folder…").click()
         until(qtbot, lambda: train.state == "running" and train.last is not before)
-        assert train.folder == tmp_path / "other" / train.name and not train.stuck
+        elsewhere = tmp_path / "other" / train.name
+        assert train.folder == elsewhere and not train.stuck
+        remembered = load_settings()
+        assert remembered.interrupted == str(elsewhere)  # whatever happens from now on
         train.stop()
         until(qtbot, lambda: train.state == "done")
+        until(qtbot, lambda: [run.folder for run in train.unfinished] == [elsewhere])  # not what it left behind
+        again = opened(remembered)
+        until(qtbot, lambda: "was cut short" in again.messages.title())
+        assert [run.folder for run in again.session.train.unfinished] == [elsewhere]
         steps = Table(train.folder / LOSS_FILE, LOSS_COLUMNS).read()[0]
         assert list(steps) == list(range(1, len(steps) + 1))  # the curve came along
         train.draw()
