@@ -200,14 +200,22 @@ def resting(window: MainWindow) -> bool:
     return not window.session._jobs
 
 
+def stopped(window: MainWindow) -> bool:
+    """The lane is at nothing any more; sketches, which have their own, may still be made ready for the next hand."""
+    lane = window.session.lane
+    return not (lane._foreground or lane._background)
+
+
 def stop(activity: Activity, moment_s: float) -> float:
-    """Let it go on for that long, stop it, and wait until nothing goes on any more: how many seconds that took."""
+    """Let it go on for that long, stop it, and wait until that has taken effect: how many seconds that took."""
     activity.begin()
     activity.qtbot.wait(round(1000 * moment_s))
     began = time.monotonic()
     activity.window.stop()
+    activity.until(lambda: stopped(activity.window))
+    took = time.monotonic() - began
     activity.until(lambda: resting(activity.window))
-    return time.monotonic() - began
+    return took
 
 
 def draw_one(activity: Activity) -> None:
