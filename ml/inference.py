@@ -1,7 +1,7 @@
 """The network in the form in which this device draws soonest; the plain module stays the reference.
 
 On a CPU the weights of every convolution are packed once, as oneDNN wants them, instead of anew at every call; where
-that is quicker they are kept in bfloat16; the whole is traced (TorchScript), which leaves Python out;
+the processor multiplies in bfloat16 they are kept in it; the whole is traced (TorchScript), which leaves Python out;
 and of many images every core computes some by itself, so that none waits for another within the network. What the
 network is told, its time and its class, stays in float32. On a GPU the network is in bfloat16.
 """
@@ -131,11 +131,14 @@ def quick(network: nn.Module) -> Quick:
 
 @torch.no_grad()
 def formed(network: nn.Module, x: Tensor, time: Tensor, told: Tensor) -> nn.Module:
-    """The quickest form of a network that agrees with it to TOLERANCE on such inputs; at last the network itself."""
+    """The first form of a network that agrees with it to TOLERANCE on such inputs and is quicker; at last itself.
+
+    Making one takes a while, so that the most promising one comes first and not all are tried.
+    """
     rows = [k % len(x) for k in range(EXAMPLES)]
     inputs = x[rows], time if len(time) == 1 else time[rows], told[rows]
     wanted = network(*inputs)
-    best, soonest = network, _seconds(network, inputs)
+    plain = _seconds(network, inputs)
     for make in _forms(x.device):
         stop_here()
         try:
@@ -147,9 +150,9 @@ def formed(network: nn.Module, x: Tensor, time: Tensor, told: Tensor) -> nn.Modu
             raise
         except Exception:  # an operator that is not there: the next form
             continue
-        if agrees and (seconds := _seconds(form, inputs)) < soonest:
-            best, soonest = form, seconds
-    return best
+        if agrees and _seconds(form, inputs) < plain:
+            return form
+    return network
 
 
 def distance(output: Tensor, wanted: Tensor) -> float:
