@@ -524,6 +524,7 @@ class MainWindow(QMainWindow):
 
     def _on_closed(self) -> None:
         self._ended = True
+        self._ahead.stop()
         self.close()
 
 

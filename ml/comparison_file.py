@@ -11,7 +11,7 @@ from ml import axes
 from ml.axes import Axis
 from ml.cells import Cell, drawn
 from ml.company import accompanied
-from ml.config import SampleRequest
+from ml.config import MAX_IMAGES, SampleRequest
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
 from ml.figures import SCALE
@@ -66,8 +66,11 @@ def axes_of(comparison: Comparison) -> tuple[Axis | None, Axis | None]:
 
 def requests_of(stamp: Stamp) -> list[SampleRequest]:
     """The request of every cell; raises BadFile."""
+    notes = _comparison(stamp).cells
+    if len(stamp.request.labels) * len(notes) > MAX_IMAGES:
+        raise BadFile(f"The figure tells of more than {MAX_IMAGES:,} images.", OTHER_FILE)
     try:
-        return [stamp.request.with_changes(**note.changes) for note in _comparison(stamp).cells]
+        return [stamp.request.with_changes(**note.changes) for note in notes]
     except ValidationError as error:
         raise BadFile("The figure tells of a cell that cannot be drawn.", OTHER_FILE) from error
 

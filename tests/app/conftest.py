@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from desktop_app import main_window
 from desktop_app.app import open_window
 from desktop_app.main_window import MainWindow
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings
@@ -36,8 +37,17 @@ def settings() -> AppSettings:
 
 
 @pytest.fixture
-def opened(home: Path, qtbot: QtBot) -> Iterator[Opener]:
+def ahead() -> None:
+    """Pages are made ahead of time, as in the program; without it only those that a test looks at, which is quicker."""
+
+
+@pytest.fixture
+def opened(
+    home: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Opener]:
     """Opens windows, and sees all of them to their end."""
+    if "ahead" not in request.fixturenames:
+        monkeypatch.setattr(main_window, "AHEAD_MS", 10 * WAIT_MS)
     windows: list[MainWindow] = []
 
     def make(settings: AppSettings) -> MainWindow:

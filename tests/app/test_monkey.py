@@ -30,7 +30,7 @@ LONGEST_MS = 250  # that the window does not answer, or where others compute, to
 REST_MS = (20, 100)  # between two actions
 TOLD = 12  # actions that a failure tells
 pytestmark = [
-    pytest.mark.usefixtures("dressed"),
+    pytest.mark.usefixtures("dressed", "ahead"),
     pytest.mark.qt_log_level_fail("WARNING"),
     pytest.mark.qt_log_ignore("This plugin does not support"),  # of a display that is none
 ]

@@ -16,6 +16,7 @@ from desktop_app.settings import AppSettings, CompareSettings, GenerateSettings,
 from tests.app.conftest import WAIT_MS, Opener
 from tests.tiny import few_digits
 
+pytestmark = pytest.mark.usefixtures("ahead")
 GROWTH = 1.05  # of what the program takes once everything has been done a few times
 SHORT_S, TWO_MINUTES_S, LONG_S = 25, 120, 20 * 60
 ROUNDS = 2  # of everything, and a history that is full, before it counts

@@ -323,7 +323,7 @@ def test_the_status_bar_says_how_much_memory_is_in_use(window: MainWindow) -> No
     assert unit in ("MB", "GB") and 50 < float(number) * (1000 if unit == "GB" else 1) < 20_000
 
 
-def test_pages_are_there_before_anyone_asks_for_them(window: MainWindow, qtbot: QtBot) -> None:
+def test_pages_are_there_before_anyone_asks_for_them(ahead: None, window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: window.pages.count() == len(PAGES), timeout=WAIT_MS)
     assert window.rail.page() == "generate" and window.pages.currentWidget() is window.generate
     made = {key: window.page(key) for key, _, _ in PAGES}

@@ -18,7 +18,7 @@ from ml.comparison import compare, requests
 from ml.comparison_file import prove, requests_of, save
 from ml.config import NO_LABEL, SampleRequest
 from ml.control import RunControl
-from ml.errors import BadRequest
+from ml.errors import BadFile, BadRequest
 from ml.events import Frame, Progress, Sampled
 from ml.figures import Head, Panel, across, figure, tiles
 from ml.films import text_chunk
@@ -237,6 +237,16 @@ def test_a_figure_carries_its_requests_and_is_proved(tmp_path: Path, capsys: pyt
     images = np.zeros((2, 28, 28), np.uint8)
     assert not prove(stamp, export.read_pixels(path), lambda _request: images).same
     capsys.readouterr()
+
+
+def test_a_figure_of_images_without_end_is_refused(tmp_path: Path) -> None:
+    axis = parse("seed", "1,2")
+    save(tmp_path / "x.png", axis, None, cells_of(base(steps=1), axis, None))
+    stamp = export.read_stamp(tmp_path / "x.png")
+    assert len(requests_of(stamp)) == 2
+    endless = stamp.request.model_copy(update={"labels": (3,) * 60_000})
+    with pytest.raises(BadFile, match="more than 100,000 images"):
+        requests_of(stamp.model_copy(update={"request": endless}))
 
 
 @pytest.mark.parametrize(
