@@ -7,6 +7,8 @@ from torch import Tensor
 
 from ml.config import Corner, Mixing
 
+OPPOSITE = 2e-3  # radians from it that float32 cannot tell: the cosine of 5e-4 is 1 to a last digit
+
 
 def mixed_noise(noises: Tensor, weights: Tensor, how: Mixing) -> Tensor:
     """Starting noises (corners, ...) by weights (N, corners): (N, ...).
@@ -37,7 +39,7 @@ def _slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
     ours, theirs = a / lengths[0], b / lengths[1]
     angle = math.acos(max(-1.0, min(1.0, float(ours @ theirs))))
     length = (1 - share) * lengths[0] + share * lengths[1]
-    if angle < 1e-4 or math.pi - angle < 1e-4:  # one direction, or no great circle that is the shortest
+    if angle < 1e-4 or math.pi - angle < OPPOSITE:  # one direction, or no great circle that is the shortest
         mean = (1 - share) * a + share * b
         return mean if angle < 1e-4 else mean * length / mean.norm().clamp(min=1e-12)
     return (math.sin((1 - share) * angle) * ours + math.sin(share * angle) * theirs) * (length / math.sin(angle))

@@ -130,18 +130,20 @@ def _draw(labels: NDArray[np.int64], keep: int, rng: np.random.Generator, size: 
     points = basis[style] @ shape @ _transforms(aspect, slant, rotation)  # (n, POINTS, 2)
     middle = 0.5 + rng.random((n, 1, 2)) / 28  # MNIST's are centred to whole pixels, rounded down
 
+    whole = -(-keep // INK_BLOCK) * INK_BLOCK  # blocks: of fewer images at a time the last bits would be others
+
     def kept(values: Array) -> Tensor:
-        return torch.from_numpy(values[:keep]).float()
+        return torch.from_numpy(values[:whole]).float()
 
     path, width = kept(_boxed(points, thickness)), kept(thickness)
     path += kept(middle) - _centre_of_mass(_ink(path, width, size=14))
     return SyntheticDigits(
-        images=_ink(path, width, size),
+        images=_ink(path, width, size)[:keep],
         labels=torch.from_numpy(labels[:keep]),
-        thickness=width,
-        slant=kept(slant),
-        aspect=kept(aspect),
-        rotation=kept(rotation),
+        thickness=width[:keep],
+        slant=kept(slant)[:keep],
+        aspect=kept(aspect)[:keep],
+        rotation=kept(rotation)[:keep],
     )
 
 
@@ -167,7 +169,8 @@ def _centre_of_mass(images: Tensor) -> Tensor:
     ink = images[:, 0].float()
     places = (torch.arange(ink.shape[-1]) + 0.5) / ink.shape[-1]
     mass = ink.sum((1, 2))
-    return torch.stack([ink.sum(1) @ places / mass, ink.sum(2) @ places / mass], 1).unsqueeze(1)
+    moments = [(ink.sum(axis) * places).sum(1) for axis in (1, 2)]
+    return (torch.stack(moments, 1) / mass[:, None]).unsqueeze(1)
 
 
 def _ink(points: Tensor, thickness: Tensor, size: int) -> Tensor:

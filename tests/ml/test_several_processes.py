@@ -237,7 +237,8 @@ def test_a_report_is_the_same_whoever_draws_for_it(place: Place, capsys: pytest.
     assert main(rating(place.path)) == 0
     ours, theirs = (json.loads(text) for text in (place.said["evaluate"][0].out, capsys.readouterr().out))
     assert ours.pop("seconds_per_image") > 0 < theirs.pop("seconds_per_image")
-    assert ours == theirs and ours["images"] == 110
+    assert ours.pop("source") == theirs.pop("source") and ours["images"] == 110
+    assert ours == pytest.approx(theirs, rel=1e-6)  # of a few images fewer at a time, the last digits are others
 
 
 # ---- processes that are killed or told to stop
