@@ -208,7 +208,8 @@ def test_a_model_that_is_none_is_told_of(window: MainWindow, qtbot: QtBot, home:
     (home / "models" / "bad.safetensors").write_bytes(b"random bytes")
     with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
         window.session.generate.use_model("bad")
-    assert "damaged" in window.messages.title() and not window.session.generate.busy
+    assert "damaged" in window.messages.title()
+    qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
     window.session.generate.use_model("tiny")
     drawn(window, qtbot)
 
