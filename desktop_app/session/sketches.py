@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app import work
 from desktop_app.jobs import Ended, Job
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from desktop_app.session.session import Session
 
 STUDENT, STUDENT_STEPS = "student", 1
+WARM_MS = 2000  # until the window has made its pages: the making of forms keeps the interpreter from other threads
 
 
 class Sketches(QObject):
@@ -30,6 +31,9 @@ class Sketches(QObject):
         self._drawing: object | None = None  # stands for the sketch that is awaited
         self._next: SampleRequest | None = None
         self._warming: dict[str, Job] = {}  # by the models whose quick forms are made
+        self._like: SampleRequest | None = None
+        self._soon = QTimer(self, singleShot=True, interval=WARM_MS)
+        self._soon.timeout.connect(self._warm_up)
 
     def ask(self, request: SampleRequest) -> None:
         """Draw this next."""
@@ -48,13 +52,20 @@ class Sketches(QObject):
     def stop(self) -> None:
         """Somebody wants everything to stop, the making of forms, too."""
         self.forget()
+        self._soon.stop()
         for job in self._warming.values():
             job.control.cancel()
         self._warming.clear()
 
     def warm_up(self, request: SampleRequest) -> None:
-        """Draw one like it to nowhere, by each model that sketches it: the first makes the quick form of a network."""
-        for sketch in (request, self.by_student(request)):
+        """Once all is quiet, draw one like it to nowhere, by each model that sketches it: the first makes its form."""
+        self._like = request
+        self._soon.start()
+
+    def _warm_up(self) -> None:
+        if self._like is None or self._session.closing:
+            return
+        for sketch in (self._like, self.by_student(self._like)):
             if sketch and sketch.model not in self._warming:
                 task = partial(work.sketching, sketch.alone(0), quick=True)
                 self._warming[sketch.model] = self._session.submit(task, lambda _event: None, sketch=True)

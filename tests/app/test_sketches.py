@@ -90,8 +90,22 @@ def test_the_first_images_prepare_sketches_by_both_and_nobody_is_told(window: Ma
     told: list[object] = []
     window.session.message.connect(told.append)
     window.session.generate.use_model("digits")
-    until(qtbot, lambda: window.session.generate.verdict is not None and window.session.at_rest)
-    assert window.session.generate._sketches._warming.keys() >= {"digits", STUDENT} and not told
+    sketches = window.session.generate._sketches
+    until(qtbot, lambda: sketches._warming.keys() >= {"digits", STUDENT} and window.session.at_rest)
+    assert not told
+
+
+def test_stop_ends_the_making_of_forms_and_begins_none(window: MainWindow, qtbot: QtBot) -> None:
+    window.session.generate.use_model("digits")
+    sketches = window.session.generate._sketches
+    until(qtbot, lambda: "digits" in sketches._warming)
+    jobs = list(sketches._warming.values())
+    window.session.generate.stop()
+    assert not sketches._warming and all(job.control.cancelled for job in jobs)
+    window.session.generate.draw()
+    until(qtbot, sketches._soon.isActive)
+    window.session.generate.stop()
+    assert not sketches._soon.isActive() and not sketches._warming
 
 
 def test_a_hand_that_comes_back_finds_what_was_drawn(panel: GeneratePanel, qtbot: QtBot) -> None:
