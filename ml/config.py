@@ -37,7 +37,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**53)]
 Label = Annotated[int, Field(ge=-MAX_LABEL, lt=MAX_LABEL)]  # which of them there are, the model says
 RunName = Annotated[str, Field(max_length=100, pattern=r"^[^/\\\x00]*$", description="no path: a folder's name")]
 Name = Annotated[str, Field(max_length=4096)]  # of data or of a model, or a path
-DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
 C = TypeVar("C", bound="Description")
 
 

@@ -165,7 +165,9 @@ class DigitView(QWidget):
         return f"judge reads {verdict.labels[index]}, {verdict.confidence[index]:.0%} sure"
 
     def _strip_clicked(self, index: int) -> None:
-        self.stepChosen.emit(self._generate.trajectory.strip_steps(STRIP_COUNT)[index])
+        steps = self._generate.trajectory.strip_steps(STRIP_COUNT)
+        if index < len(steps):  # the strip is still of the digits before, while the next ones begin
+            self.stepChosen.emit(steps[index])
 
 
 def reading(label: int, confidence: float) -> str:

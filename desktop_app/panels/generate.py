@@ -182,7 +182,9 @@ class GeneratePanel(Page):
         return super().eventFilter(watched, event)
 
     def _copy_digit(self, index: int) -> None:
-        QGuiApplication.clipboard().setImage(to_qimage(grid(self.grid.images()[index : index + 1], 1, scale=10)))
+        digit = self.grid.images()[index : index + 1]
+        if len(digit):  # the menu may have been opened over a larger grid
+            QGuiApplication.clipboard().setImage(to_qimage(grid(digit, 1, scale=10)))
 
     def _digit_menu(self, position: QPoint) -> None:
         index = self.grid.cell_at(position)
@@ -239,14 +241,13 @@ class GeneratePanel(Page):
         return self._looked_at if self._view in DETAILS else self.grid.selected()
 
     def _use_as_corner(self, index: int, corner: int) -> None:
-        sampled = self._generate.sampled
-        if sampled is not None:
+        if sampled := self._generate.holding(index):
             self._session.interpolate.use_digit(corner, sampled.request.alone(index), sampled.images[index])
             self.pageRequested.emit("interpolate")
 
     def _draw_on(self, index: int) -> None:
-        sampled = self._generate.sampled
-        if sampled is not None and sampled.images.shape[1:] == (SIDE, SIDE):
+        sampled = self._generate.holding(index)
+        if sampled and sampled.images.shape[1:] == (SIDE, SIDE):
             self._session.draw.take(sampled.images[index])
             self.pageRequested.emit("draw")
 
@@ -291,6 +292,9 @@ class GeneratePanel(Page):
 
     def _begin(self) -> None:
         self._fresh = True
+        request = self._generate.request
+        if request and self._looked_at and self._looked_at >= len(request.labels):
+            self._looked_at = 0  # there are fewer now
         if not len(self.grid.images()):
             self.grid.set_empty_text("Drawing the first digits…")
 

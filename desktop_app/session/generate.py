@@ -462,17 +462,21 @@ class Generate(QObject):
     def sampled(self) -> Sampled | None:
         return self.trajectory.sampled
 
+    def holding(self, index: int) -> Sampled | None:
+        """The finished images, if one has this number: a menu or a view may be of a larger grid before."""
+        return self.sampled if self.sampled and index < len(self.sampled.images) else None
+
     @property
     def verdict(self) -> Judged | None:
         return self.trajectory.verdict
 
     def look_for_nearest(self, index: int) -> None:
         """Find the training image that is most like a finished digit, where the data are at hand."""
-        shown = self.trajectory
-        if shown.sampled is None or shown.verdict is None or index in shown.nearest:
+        shown, sampled = self.trajectory, self.holding(index)
+        if sampled is None or shown.verdict is None or index in shown.nearest:
             return
         shown.nearest[index] = None
-        task = partial(work.looking_for_nearest, shown.sampled.images[index], self._session.train.data_root)
+        task = partial(work.looking_for_nearest, sampled.images[index], self._session.train.data_root)
         self._session.submit(task, partial(self._on_nearest, shown, index))
 
     def _on_nearest(self, shown: Trajectory, index: int, event: object) -> None:
@@ -485,10 +489,10 @@ class Generate(QObject):
 
     def look_into(self, index: int) -> None:
         """Find out what guidance does to one image at every step."""
-        shown = self.trajectory
-        if shown.sampled is not None and shown.guided and index not in shown.rays:
+        shown, sampled = self.trajectory, self.holding(index)
+        if sampled and shown.guided and index not in shown.rays:
             shown.rays[index] = None
-            task = partial(work.looking_into, shown.sampled.request.alone(index))
+            task = partial(work.looking_into, sampled.request.alone(index))
             self._session.submit(task, partial(self._on_rayed, shown, index))
 
     def _on_rayed(self, shown: Trajectory, index: int, event: object) -> None:
@@ -498,8 +502,8 @@ class Generate(QObject):
 
     def draw_alone(self, index: int) -> None:
         """One of the images by itself: the same pixels."""
-        if self.sampled:
-            self.draw(request=self.sampled.request.alone(index), columns=1, company=True)
+        if sampled := self.holding(index):
+            self.draw(request=sampled.request.alone(index), columns=1, company=True)
 
     # ---- branches
 
@@ -519,14 +523,14 @@ class Generate(QObject):
 
     def branch_into_classes(self, index: int, step: int) -> None:
         """Let one image go on from a step as every class."""
-        if self.sampled and self.can_branch(step) and self.classes:
+        if (sampled := self.holding(index)) and self.can_branch(step) and self.classes:
             count = min(self.classes, MAX_COLUMNS)
-            self.draw(request=branching.into_every_class(self.sampled.request, index, step, count), columns=count)
+            self.draw(request=branching.into_every_class(sampled.request, index, step, count), columns=count)
 
     def branch_into_noises(self, index: int, step: int) -> None:
         """Let one image go on from a step out of other noise, ten times."""
-        if self.sampled and self.can_branch(step):
-            request = branching.into_other_noises(self.sampled.request, index, step, FULL_ROW)
+        if (sampled := self.holding(index)) and self.can_branch(step):
+            request = branching.into_other_noises(sampled.request, index, step, FULL_ROW)
             self.draw(request=request, columns=FULL_ROW)
 
     # ---- taking it away

@@ -200,6 +200,28 @@ def test_a_verdict_that_differs_from_what_was_asked_is_marked(panel: GeneratePan
     assert "reads 9, 99" in panel.digit.text.text()
 
 
+def test_what_is_left_of_a_larger_grid_is_harmless(
+    panel: GeneratePanel, generate: Generate, window: MainWindow, qtbot: QtBot
+) -> None:
+    panel.grid.cellClicked.emit(9)
+    menu = QMenu()
+    panel._add_deeds(menu, 9)
+    panel._add_branches(menu)
+    generate.begun.disconnect(panel._begin)  # which is late: the next grid has begun, and the old one is still shown
+    generate.change(prompt="3", rows=1, live=False)
+    generate.draw(request=generate.request.some([0, 1]) if generate.request else None)
+    panel.digit.strip.cellClicked.emit(7)
+    assert not generate.frames and panel.timeline.step >= 0
+    drawn(generate, qtbot)
+    before = generate.trajectory
+    for action in (*menu.actions(), *menu.findChildren(QMenu)[0].actions()):
+        if "All" not in action.text():
+            action.trigger()
+    generate.look_into(9)
+    generate.look_for_nearest(9)
+    assert generate.trajectory is before and window.rail.page() == "generate" and not generate.busy
+
+
 def test_a_picture_of_the_strip_leads_to_its_step(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
     top = panel.sampling.mapTo(panel, QPoint()).y()
     panel.grid.cellClicked.emit(2)

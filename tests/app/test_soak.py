@@ -18,8 +18,7 @@ from tests.tiny import few_digits
 
 pytestmark = pytest.mark.usefixtures("ahead")
 GROWTH = 1.05  # of what the program takes once everything has been done a few times
-SHORT_S = 25
-LONGER = {"two_minutes": 120, "twenty_minutes": 20 * 60}  # the first is a part of `.ci/run`
+LENGTHS_S = {"two_minutes": 120, "twenty_minutes": 20 * 60}  # the first is a part of `.ci/run`
 ROUNDS = 2  # of everything, and a history that is full, before it counts
 
 
@@ -121,16 +120,10 @@ def begin(opened: Opener, settings: AppSettings, qtbot: QtBot, folder: Path) -> 
     return Worker(window, folder, qtbot)
 
 
-def test_mixed_work_takes_no_more_memory_as_it_goes_on(
-    opened: Opener, settings: AppSettings, qtbot: QtBot, tmp_path: Path
-) -> None:
-    soak(begin(opened, settings, qtbot, tmp_path / "out"), SHORT_S)
-
-
 @pytest.mark.slow
-@pytest.mark.timeout(max(LONGER.values()) + 900)
-@pytest.mark.parametrize("seconds", LONGER.values(), ids=LONGER)
-def test_mixed_work_for_long_takes_no_more_memory(
+@pytest.mark.timeout(max(LENGTHS_S.values()) + 900)
+@pytest.mark.parametrize("seconds", LENGTHS_S.values(), ids=LENGTHS_S)
+def test_mixed_work_takes_no_more_memory(
     opened: Opener, settings: AppSettings, qtbot: QtBot, tmp_path: Path, seconds: int
 ) -> None:
     soak(begin(opened, settings, qtbot, tmp_path / "out"), seconds)

@@ -106,11 +106,11 @@ def test_requests_that_make_no_sense_are_refused(digits: tuple[np.ndarray, np.nd
 
 def test_the_diffusion_model_recognises_digits(mnist_root: Path) -> None:
     test = data.load("mnist", mnist_root, "test")
-    chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(3))[:60]
+    chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(3))[:30]
     *_, found = recognise(pipeline.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
-    assert isinstance(found, torch.Tensor) and found.shape == (60, 10)
-    assert float((found.argmax(dim=1) == test.labels[chosen]).float().mean()) >= 0.93
-    assert torch.allclose(found.sum(dim=1), torch.ones(60))
+    assert isinstance(found, torch.Tensor) and found.shape == (30, 10)
+    assert float((found.argmax(dim=1) == test.labels[chosen]).float().mean()) >= 0.9
+    assert torch.allclose(found.sum(dim=1), torch.ones(30))
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The classic questions, asked of the bundled models."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from ml.errors import BadRequest
 from ml.experiments import EXPERIMENTS, Answer, answer, figure
 
 
+@cache
 def answered(name: str) -> Answer:
     *_, found = answer(name, device="cpu")
     assert isinstance(found, Answer)

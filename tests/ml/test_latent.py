@@ -19,7 +19,7 @@ from ml.models.autoencoder import Autoencoder, LatentModel
 from ml.models.blocks import CrossAttention
 from ml.text import vocabulary_size
 from ml.trainer import train
-from tests.tiny import tiny_config
+from tests.tiny import few_digits, tiny_config
 
 CODER = {"network": "autoencoder", "widths": [8, 16, 16], "latent": 2}
 READER = {"network": "clip", "widths": [32, 32], "blocks": 1, "patch": 7, "embedding": 16}
@@ -121,14 +121,15 @@ def test_a_latent_model_carries_its_codec_unchanged(coder: Path, latent: Path) -
 
 
 def test_a_latent_run_is_resumed_to_the_bit_without_its_codecs_file(coder: Path, tmp_path: Path) -> None:
-    config = tiny_config(model={"widths": [16, 16], "embedding": 16}, codec_from=str(coder), steps=6)
-    list(train(config, tmp_path / "whole", device="cpu"))
+    config = tiny_config(model={"widths": [16, 16], "embedding": 16}, codec_from=str(coder), steps=6, data="mnist")
+    root = few_digits(tmp_path / "data")
+    list(train(config, tmp_path / "whole", device="cpu", data_root=root))
     control = RunControl()
-    for event in train(config, tmp_path / "parts", device="cpu", control=control):
+    for event in train(config, tmp_path / "parts", device="cpu", control=control, data_root=root):
         if isinstance(event, TrainStep):
             control.cancel()
     gone = config.with_changes(codec_from="")
-    list(train(gone, tmp_path / "parts", device="cpu", resume=True))
+    list(train(gone, tmp_path / "parts", device="cpu", resume=True, data_root=root))
     whole, parts = (load_state(tmp_path / name / STATE_FILE)[1] for name in ("whole", "parts"))
     assert all(torch.equal(tensor, parts[name]) for name, tensor in whole.items())
 

@@ -31,7 +31,7 @@ from ml.run import LossByNoise, Run
 from ml.tables import LOSS_FILE, NOISE_FILE, VALIDATION_FILE, Table
 from ml.text import vocabulary_size
 from ml.trainer import train
-from tests.tiny import tiny_config
+from tests.tiny import few_digits, tiny_config
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -308,15 +308,20 @@ def test_runs_that_were_cut_short_are_found(tmp_path: Path, monkeypatch: pytest.
     assert found[0].config.steps == 10
 
 
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return few_digits(tmp_path_factory.mktemp("digits"))
+
+
 @pytest.mark.parametrize("name", presets.names())
-def test_every_preset_is_called_like_its_file_and_trains(name: str, tmp_path: Path) -> None:
+def test_every_preset_is_called_like_its_file_and_trains(name: str, digits: Path, tmp_path: Path) -> None:
     config = presets.load(name)
     assert config.name == name and config.note
-    changes: dict[str, object] = {"steps": 2, "minutes": None, "epochs": None, "data": "synthetic", "batch_size": 4}
+    changes: dict[str, object] = {"steps": 2, "minutes": None, "epochs": None, "data": "mnist", "batch_size": 4}
     model = config.model
     quick = config.defaults.with_changes(steps=1)
     short = config.with_changes(**changes, defaults=quick.model_dump())
-    assert of(RunFinished, run(short, tmp_path / name))[0].completed
+    assert of(RunFinished, run(short, tmp_path / name, data_root=digits))[0].completed
     assert ModelConfig.model_validate(model.model_dump()) == model
 
 
