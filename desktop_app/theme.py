@@ -5,9 +5,9 @@ from enum import IntEnum
 from functools import cache
 from typing import Literal
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop_app.stylesheet import stylesheet
 
@@ -150,6 +150,7 @@ class Theme(QObject):
         self._reduced_motion = False
         self._app: QApplication | None = None
         self._dressed: Colors | None = None  # what the application wears
+        self._changing = False
 
     @property
     def mode(self) -> Mode:
@@ -196,11 +197,35 @@ class Theme(QObject):
 
     def _refresh(self) -> None:
         if self._app and self._dressed is not self.colors:
-            self._dressed = self.colors
-            self._app.setPalette(_palette(self.colors))
-            self._app.setStyleSheet("")  # WORKAROUND: from one sheet to another, Qt takes four times as long
-            self._app.setStyleSheet(stylesheet(self.colors))
+            if self._app.topLevelWidgets():
+                self._change()
+            else:
+                self._dress()
         self.changed.emit()
+
+    def _change(self) -> None:
+        """Undress and dress in turns of the event loop, since each takes a tenth of a second; unseen in between."""
+        for window in self._windows():
+            window.setUpdatesEnabled(False)
+        if not self._changing:
+            self._changing = True
+            QTimer.singleShot(0, self._undress)
+
+    def _undress(self) -> None:
+        if self._app:
+            self._app.setStyleSheet("")  # WORKAROUND: from one sheet to another, Qt takes four times as long
+        QTimer.singleShot(0, self._dress)
+
+    def _dress(self) -> None:
+        self._changing, self._dressed = False, self.colors
+        if self._app:
+            self._app.setPalette(_palette(self.colors))
+            self._app.setStyleSheet(stylesheet(self.colors))
+        for window in self._windows():
+            window.setUpdatesEnabled(True)
+
+    def _windows(self) -> list[QWidget]:
+        return self._app.topLevelWidgets() if self._app else []
 
 
 @cache

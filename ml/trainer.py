@@ -298,7 +298,11 @@ def _writing(run: Run, control: RunControl, write: Callable[[], None]) -> Genera
             write()
             break
         except (BadRequest, CannotWrite, OSError) as error:
-            said = f"Cannot write in {run.folder}: {error.strerror or error}." if isinstance(error, OSError) else error.message
+            said = (
+                f"Cannot write in {run.folder}: {error.strerror or error}."
+                if isinstance(error, OSError)
+                else error.message
+            )
             if control.cancelled:
                 kept = f"The checkpoint of step {run.saved_step} is whole; what was learnt after it is lost."
                 raise CannotWrite(said, kept) from error

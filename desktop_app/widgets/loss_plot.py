@@ -14,10 +14,11 @@ from PySide6.QtGui import QColor, QMouseEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout
 
 from desktop_app.plot_export import DRAWN_POINTS, Curve, Figure, extremes
-from desktop_app.theme import Space, Type, theme, ui_font
+from desktop_app.theme import Space, theme
 from desktop_app.widgets.basics import Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls import Segmented
 from desktop_app.widgets.plot_button import PlotButton
+from desktop_app.widgets.quiet_plot import SIDES, QuietPlot
 
 Numbers = NDArray[np.float64]
 REDRAW_MS = 50
@@ -93,7 +94,8 @@ class LossPlot(Card):
         self._readout = Label("", "small")
         self._empty = Label("The loss appears here once a model is learning", "muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._plot = pg.PlotWidget(enableMenu=False, axisItems={side: _Axis(side) for side in ("left", "bottom")})
+        axes = {side: _Axis(side) for side in SIDES}
+        self._plot = QuietPlot("Loss curve", left_width=48, text_offset=8, axes=axes)
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._prepare_plot()
         self._held_out_key = Label("○ unseen images", "small")
@@ -114,13 +116,7 @@ class LossPlot(Card):
         self._restyle()
 
     def _prepare_plot(self) -> None:
-        self._plot.setBackground(None)
-        self._plot.setFrameShape(self._plot.Shape.NoFrame)
-        self._plot.setAccessibleName("Loss curve")
         self._plot.setToolTip("How far the guesses are off: thin line for each batch, thick line smoothed")
-        self._plot.hideButtons()
-        self._plot.setMouseEnabled(False, False)
-        self._plot.showGrid(y=True, alpha=1.0)
         view = self._plot.getViewBox()
         view.setDefaultPadding(0)
         self._plot.addItem(self._cursor)
@@ -128,12 +124,6 @@ class LossPlot(Card):
         viewport = self._plot.viewport()
         viewport.setMouseTracking(True)
         viewport.installEventFilter(self)
-        for side in ("left", "bottom"):
-            axis = self._plot.getAxis(side)
-            axis.enableAutoSIPrefix(False)
-            axis.setZValue(-1000)  # grid lines lie under the curves
-            axis.setStyle(tickLength=0, tickTextOffset=8, maxTickLevel=0)
-        self._plot.getAxis("left").setWidth(48)
         self._plot.getAxis("bottom").setLabel("training step")
 
     # ---- runs
@@ -293,15 +283,8 @@ class LossPlot(Card):
         run.smooth.setPen(pg.mkPen(run.color, width=2.2 * sharp, style=run.dash))
 
     def _restyle(self) -> None:
-        colors = theme().colors
-        for side in ("left", "bottom"):
-            axis = self._plot.getAxis(side)
-            axis.setPen(pg.mkPen(None))
-            axis.setTickPen(pg.mkPen(colors.color("border"), width=1))
-            axis.setTextPen(pg.mkPen(colors.color("muted")))
-            axis.setTickFont(ui_font(Type.CAPTION))
-            axis.label.setFont(ui_font(Type.CAPTION))
-        self._cursor.setPen(pg.mkPen(colors.color("warm"), width=self.devicePixelRatioF()))
+        self._plot.restyle()
+        self._cursor.setPen(pg.mkPen(theme().colors.color("warm"), width=self.devicePixelRatioF()))
         for run in self._runs.values():
             self._color(run)
 

@@ -14,8 +14,9 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.plot_export import Curve, Figure
-from desktop_app.theme import Space, Type, theme, ui_font
+from desktop_app.theme import Space, theme
 from desktop_app.widgets.basics import Card, ElidedLabel, row
+from desktop_app.widgets.quiet_plot import QuietPlot
 from desktop_app.words import SCHEDULES
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class SchedulePlots(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._noisings: Sequence[Noising] = ()
-        self._plots: dict[str, pg.PlotWidget] = {}
+        self._plots: dict[str, QuietPlot] = {}
         self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
         self._columns: dict[str, QVBoxLayout] = {}
         line = row(spacing=Space.M)
@@ -79,21 +80,9 @@ class SchedulePlots(QWidget):
                 self._make_soon.start()
                 return
 
-    def _plot(self, key: str, title: str) -> pg.PlotWidget:
-        plot = pg.PlotWidget(enableMenu=False)
-        plot.setBackground(None)
-        plot.setFrameShape(plot.Shape.NoFrame)
-        plot.setAccessibleName(title)
-        plot.hideButtons()
-        plot.setMouseEnabled(False, False)
-        plot.showGrid(y=True, alpha=1.0)
+    def _plot(self, key: str, title: str) -> QuietPlot:
+        plot = QuietPlot(title, left_width=40, text_offset=6)
         plot.setMinimumHeight(96)
-        for side in ("left", "bottom"):
-            axis = plot.getAxis(side)
-            axis.enableAutoSIPrefix(False)
-            axis.setZValue(-1000)
-            axis.setStyle(tickLength=0, tickTextOffset=6, maxTickLevel=0)
-        plot.getAxis("left").setWidth(40)
         for name in NAMES:
             self._curves[key, name] = pg.PlotDataItem(antialias=True)
             plot.addItem(self._curves[key, name])
@@ -126,14 +115,8 @@ class SchedulePlots(QWidget):
         return _Key(name)
 
     def _restyle(self) -> None:
-        colors = theme().colors
         for plot in self._plots.values():
-            for side in ("left", "bottom"):
-                axis = plot.getAxis(side)
-                axis.setPen(pg.mkPen(None))
-                axis.setTickPen(pg.mkPen(colors.color("border"), width=1))
-                axis.setTextPen(pg.mkPen(colors.color("muted")))
-                axis.setTickFont(ui_font(Type.CAPTION))
+            plot.restyle()
         for (_, name), curve in self._curves.items():
             curve.setPen(pen(name, 2.2 * self.devicePixelRatioF()))  # of which pens know nothing
 
