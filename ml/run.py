@@ -303,7 +303,9 @@ class Run:
         chosen = torch.arange(self._held_out_count, device=where)
         with self._precision():
             batch = self._held_out.draw(self.ema.network, chosen, rng)
-            loss = float(self._held_out.losses(self.ema.network, batch, rng).mean())
+            count = self.parts if self.objective.divisible else 1
+            losses = [self._held_out.losses(self.ema.network, part, rng).flatten() for part in parts(batch, count)]
+        loss = float(torch.cat(losses).mean())
         self.place.validation.add(self.step, f"{loss:.6g}")
         return Validated(self.step, loss)
 

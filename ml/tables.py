@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import re
 from collections.abc import Sequence
 from io import FileIO, StringIO
 from pathlib import Path
@@ -20,6 +21,9 @@ NOISE_FILE = "noise.csv"
 NOISE_COLUMNS = ("step", *(f"noise {k / NOISE_LEVELS:.1f}-{(k + 1) / NOISE_LEVELS:.1f}" for k in range(NOISE_LEVELS)))
 VALIDATION_FILE = "validation.csv"
 VALIDATION_COLUMNS = ("step", "loss")
+MOST_ROWS = 20_000  # that are read of a table: more than a plot shows
+ROW_BYTES = 64  # of a row, about
+LONGEST_ROW = 1000  # characters
 
 
 class Table:
@@ -57,17 +61,38 @@ class Table:
                 temporary.write_text("".join([",".join(self.columns), "\n", *kept]), encoding="utf-8")
 
     def read(self) -> NDArray[np.float64]:
-        """What it holds, (columns, rows); no rows where it cannot be read."""
+        """What it holds, (columns, rows): of a long one some MOST_ROWS rows, evenly. None where it cannot be read."""
+        nothing = np.empty((len(self.columns), 0))
         try:
-            rows = self.path.read_text(encoding="utf-8").splitlines()[1:]
-            return np.loadtxt(rows, delimiter=",", ndmin=2).T if rows else np.empty((len(self.columns), 0))
+            rows = self._some_rows()
+            found = np.loadtxt(rows, delimiter=",", ndmin=2).T if rows else nothing
         except (OSError, ValueError):
-            return np.empty((len(self.columns), 0))
+            return nothing
+        return found if len(found) == len(self.columns) else nothing
+
+    def _some_rows(self) -> list[str]:
+        """At most about MOST_ROWS of the lines below the names, and the last one; raises ValueError for no table."""
+        every = max(1, os.path.getsize(self.path) // (MOST_ROWS * ROW_BYTES))
+        rows: list[str] = []
+        with open(self.path, encoding="utf-8") as file:
+            number, line = 0, file.readline(LONGEST_ROW)
+            while following := file.readline(LONGEST_ROW):
+                line = following
+                if not line.endswith("\n"):
+                    break  # it is still being written, or is no row
+                if number % every == 0:
+                    rows.append(line)
+                number += 1
+        if rows and line.endswith("\n") and rows[-1] is not line:
+            rows.append(line)
+        return rows
 
     def _step_of(self, line: str) -> float:
         """The step of a whole row; infinite where it is none."""
         first, *rest = line.split(",")
-        whole = line.endswith("\n") and len(rest) == len(self.columns) - 1 and first.isdecimal()
+        whole = (
+            line.endswith("\n") and len(rest) == len(self.columns) - 1 and re.fullmatch(r"\d{1,18}", first, re.ASCII)
+        )
         return int(first) if whole else math.inf
 
 
@@ -84,5 +109,4 @@ def _append(file: FileIO, text: bytes) -> None:
 
 def curve(folder: Path) -> NDArray[np.float64]:
     """Steps, losses and smoothed losses of the run in a folder, (3, n); n is 0 where its table cannot be read."""
-    table = Table(folder / LOSS_FILE, LOSS_COLUMNS).read()
-    return table[[0, 2, 3]] if len(table) == len(LOSS_COLUMNS) else np.empty((3, 0))
+    return Table(folder / LOSS_FILE, LOSS_COLUMNS).read()[[0, 2, 3]]

@@ -20,7 +20,7 @@ from ml.errors import BadFile
 from ml.events import RunFinished, Sampled
 from ml.run import CONFIG_FILE
 from ml.settings import read_config
-from ml.tables import LOSS_FILE, Table, curve
+from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table, curve
 from ml.time_machine import remembered
 from ml.trainer import train
 from tests.tiny import few_digits
@@ -77,7 +77,7 @@ def test_an_old_run_is_gone_on_with(old: Path, tmp_path: Path) -> None:
     longer = config.with_changes(steps=8)
     events = list(train(longer, run, device="cpu", data_root=few_digits(tmp_path / "data"), resume=True))
     assert isinstance(events[-1], RunFinished) and events[-1].completed and events[-1].step == 8
-    assert Table(run / LOSS_FILE, []).read()[0].tolist() == list(range(1, 9))
+    assert Table(run / LOSS_FILE, LOSS_COLUMNS).read()[0].tolist() == list(range(1, 9))
     after = load_file(run / STATE_FILE)
     assert before.keys() == after.keys() and any(not torch.equal(before[name], after[name]) for name in before)
 

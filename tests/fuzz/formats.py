@@ -28,6 +28,15 @@ from ml.data import cifar
 from ml.errors import BadFile
 from ml.films import text_chunk
 from ml.settings import read_config
+from ml.tables import (
+    LOSS_COLUMNS,
+    LOSS_FILE,
+    NOISE_COLUMNS,
+    NOISE_FILE,
+    VALIDATION_COLUMNS,
+    VALIDATION_FILE,
+    Table,
+)
 from tests.fuzz.mutations import png_repaired
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "v1"
@@ -251,6 +260,16 @@ def _open_settings(_: Path) -> None:
     settings.load_settings()
 
 
+def _open_tables(path: Path) -> None:
+    """As a run's losses, losses by noise, and losses on held-out images."""
+    content = path.read_bytes()
+    for name, columns in TABLES.items():
+        (path.parent / name).write_bytes(content)
+        table = Table(path.parent / name, columns)
+        assert len(table.read()) == len(columns)
+        table.forget_after(3)
+
+
 def _open_previews(path: Path) -> None:
     time_machine.remembered(path.parents[1], tuple(range(10)), 28)
 
@@ -297,6 +316,7 @@ def _open_card(path: Path) -> object:
 
 LESSON = f"x{lessons.SUFFIX}"
 PREVIEW = "run/previews/00000004.png"
+TABLES = {LOSS_FILE: LOSS_COLUMNS, NOISE_FILE: NOISE_COLUMNS, VALIDATION_FILE: VALIDATION_COLUMNS}
 FORMATS = (
     Format("model", _old("model.safetensors"), "x.safetensors", _open_model),
     Format("model description", _header("model.safetensors"), "x.safetensors", _open_model,
@@ -326,6 +346,7 @@ FORMATS = (
     Format("plot pdf, inside", _told, "x.pdf", _open_plot, _plot_pdf),
     Format("plot png", _told, "x.png", _open_plot, _in_a_figure),
     Format("previews of a run", _old("run/previews/00000004.png"), PREVIEW, _open_previews, png_repaired),
+    Format("tables of a run", _old(*(f"run/{name}" for name in TABLES)), "table.csv", _open_tables),
     Format("lesson", _old(f"lesson{lessons.SUFFIX}"), LESSON, lessons.read),
     Format("configuration", _old("preset.json", "run/config.json"), "x.json", read_config),
     Format("settings", _old("settings.json"), "settings.json", _open_settings, moves=True),

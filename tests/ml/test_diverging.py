@@ -10,13 +10,14 @@ from safetensors.torch import load_file
 
 from ml.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
 from ml.cli import main
-from ml.config import ModelConfig
+from ml.config import ModelConfig, TrainConfig
 from ml.control import RunControl
 from ml.errors import Diverged
-from ml.events import BatchSplit, CheckpointSaved, RunFinished, SteppedBack, TrainEvent, TrainStep
+from ml.events import BatchSplit, CheckpointSaved, RunFinished, SteppedBack, TrainEvent, TrainStep, Validated
+from ml.losses import Noised, diffusion_loss
 from ml.models import build
 from ml.run import SLOWER
-from ml.tables import LOSS_FILE, Table
+from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.time_machine import FOLDER as PREVIEWS
 from ml.trainer import MOST_RETURNS, train
 from tests.tiny import few_digits, tiny_config
@@ -90,7 +91,7 @@ def test_a_loss_that_is_no_number_brings_back_the_last_good_state_and_slows_down
     after = of(TrainStep, events[events.index(back) :])
     assert [event.step for event in after] == list(range(6, 13))
     assert max(event.lr for event in after) <= back.lr < max(event.lr for event in of(TrainStep, events))
-    steps, _, losses, *_ = Table(tmp_path / "run" / LOSS_FILE, []).read()
+    steps, _, losses, *_ = Table(tmp_path / "run" / LOSS_FILE, LOSS_COLUMNS).read()
     assert list(steps) == list(range(1, 13)) and not any(losses != losses)
     assert load_state_header(tmp_path / "run" / STATE_FILE).slowed == 1
     assert all(bool(weight.isfinite().all()) for weight in load_file(tmp_path / "run" / MODEL_FILE).values())
@@ -118,7 +119,7 @@ def test_after_three_returns_a_run_stops_and_explains(
     state = load_state_header(tmp_path / "run" / STATE_FILE)
     assert state.step == 5 and f"checkpoint of step {state.step}" in error.what_to_do
     assert all(bool(weight.isfinite().all()) for weight in load_file(tmp_path / "run" / STATE_FILE).values())
-    assert list(Table(tmp_path / "run" / LOSS_FILE, []).read()[0]) == [1, 2, 3, 4, 5]
+    assert list(Table(tmp_path / "run" / LOSS_FILE, LOSS_COLUMNS).read()[0]) == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
@@ -183,6 +184,31 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved_until_it_does(
     assert float(off.mean()) < 1e-5  # Adam makes a whole step of a gradient that is nothing but rounding
     assert load_state_header(tmp_path / "run" / STATE_FILE).parts == 4
     assert not of(SteppedBack, events) and of(CheckpointSaved, events)
+
+
+def test_images_that_are_held_out_are_looked_at_in_as_many_parts(
+    tmp_path: Path, digits: Path, plant: Callable[[Hook], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(call: int, said: torch.Tensor) -> torch.Tensor:
+        if call > 6 and len(said) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return said
+
+    sizes: list[int] = []
+
+    def losses(network: torch.nn.Module, batch: Noised, config: TrainConfig) -> torch.Tensor:
+        if not network.training:
+            sizes.append(len(batch.shown))
+        return diffusion_loss(network, batch, config)
+
+    plant(no_room)
+    monkeypatch.setattr("ml.objectives.diffusion_loss", losses)
+    monkeypatch.setattr("ml.trainer.HELD_OUT_PATIENCE", 0)
+    events, _ = follow(tmp_path / "run", digits, batch_size=16, preview_every_s=1e-9)
+    (split,) = of(BatchSplit, events)
+    assert split.parts == 4 and sizes[0] == 50 and sizes[-4:] == [13, 13, 12, 12]
+    told = [event.loss for event in of(Validated, events)]
+    assert len(told) == 12 and max(told) < 2 * min(told)
 
 
 def test_what_fits_in_no_part_is_told_of(tmp_path: Path, digits: Path, plant: Callable[[Hook], None]) -> None:

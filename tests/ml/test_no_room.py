@@ -20,7 +20,7 @@ from ml.config import TrainConfig
 from ml.control import RunControl
 from ml.errors import CannotWrite
 from ml.events import Paused, Resumed, RunFinished, TrainEvent, TrainStep, WriteFailed
-from ml.tables import LOSS_FILE, Table
+from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.trackers import FOLDER as TENSORBOARD
 from ml.trainer import train
 from tests.lives import REPO, warm
@@ -58,7 +58,7 @@ def assert_same(a: Path, b: Path, *, curve: bool = True) -> None:
         ours, theirs = load_file(a / name), load_file(b / name)
         assert [key for key in ours | theirs if not torch.equal(ours[key], theirs[key])] == []
     if curve:
-        tables = [Table(folder / LOSS_FILE, []).read()[[0, 2, 3, 4, 5]] for folder in (a, b)]
+        tables = [Table(folder / LOSS_FILE, LOSS_COLUMNS).read()[[0, 2, 3, 4, 5]] for folder in (a, b)]
         assert tables[0].shape == (5, STEPS) and np.array_equal(tables[0], tables[1])
 
 
@@ -158,7 +158,7 @@ def test_a_folder_that_is_taken_away_is_made_again_when_asked_for(
     run.control.resume()
     run.finish()
     assert_same(straight, run.folder, curve=False)  # its beginning went with the folder
-    assert Table(run.folder / LOSS_FILE, []).read()[0, -1] == STEPS
+    assert Table(run.folder / LOSS_FILE, LOSS_COLUMNS).read()[0, -1] == STEPS
 
 
 def test_without_files_to_open_a_run_waits(tmp_path: Path, digits: Path, straight: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_command_that_nobody_watches_says_how_to_go_on_elsewhere(tmp_path: Pat
         assert lives.end(lives.begin(again, log)) == 0, log.read_text()
         assert load_state_header(other / STATE_FILE).step == step + 5
         assert load_state_header(folder / STATE_FILE).step == step
-        steps = Table(other / LOSS_FILE, []).read()[0]
+        steps = Table(other / LOSS_FILE, LOSS_COLUMNS).read()[0]
         assert steps[-1] == step + 5 and (np.diff(steps) > 0).all() and steps[0] == 1
 
 

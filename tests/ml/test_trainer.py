@@ -28,7 +28,7 @@ from ml.events import (
     Validated,
 )
 from ml.run import LossByNoise, Run
-from ml.tables import LOSS_FILE, NOISE_FILE, VALIDATION_FILE, Table
+from ml.tables import LOSS_FILE, NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table
 from ml.text import vocabulary_size
 from ml.trainer import train
 from tests.tiny import few_digits, tiny_config
@@ -167,16 +167,16 @@ def test_a_run_keeps_its_losses_by_noise_and_on_images_it_has_not_seen(
     monkeypatch.setattr("ml.trainer.HELD_OUT_PATIENCE", 0)
     config = tiny_config(steps=40, optimizer="muon", lr=4e-3, preview_every_s=1e-9)
     events = run(config, tmp_path / "run")
-    by_noise = Table(tmp_path / "run" / NOISE_FILE, []).read()
+    by_noise = Table(tmp_path / "run" / NOISE_FILE, NOISE_COLUMNS).read()
     assert by_noise.shape == (11, 40)
     assert all(len(event.by_noise) == 10 for event in of(TrainStep, events))
-    held_out = Table(tmp_path / "run" / VALIDATION_FILE, []).read()
+    held_out = Table(tmp_path / "run" / VALIDATION_FILE, VALIDATION_COLUMNS).read()
     assert held_out.shape == (2, 40) and held_out[1, -1] < 0.7 * held_out[1, 0]
     assert [event.loss for event in of(Validated, events)] == pytest.approx(held_out[1], rel=1e-4)
     again = tmp_path / "again"
     stop_after(config, again, 20)
     run(config, again, resume=True)
-    assert Table(again / VALIDATION_FILE, []).read()[1, -1] == held_out[1, -1]
+    assert Table(again / VALIDATION_FILE, VALIDATION_COLUMNS).read()[1, -1] == held_out[1, -1]
 
 
 def test_without_images_to_hold_out_a_run_goes_on(tmp_path: Path, mnist_root: Path) -> None:
