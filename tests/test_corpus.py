@@ -11,8 +11,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from desktop_app import lessons, settings
-from ml import export, library, pipeline, presets
+from desktop_app import lessons, plot_export, settings
+from ml import comparison_file, export, library, pipeline, plot_file, presets
 from ml.checkpoint import KEY, MODEL_FILE, STATE_FILE, load_header, load_model, load_state
 from ml.cli import main
 from ml.config import SampleRequest
@@ -67,6 +67,27 @@ def test_old_exports_are_read_with_their_requests(old: Path, suffix: str) -> Non
     stamp = export.read_stamp(old / f"digits{suffix}")
     assert (stamp.request.labels, stamp.request.seed, stamp.request.steps) == ((3, 8), 5, 2)
     assert stamp.layout.columns == 2 and export.read_pixels(old / f"digits{suffix}").size > 0
+
+
+def test_an_old_comparison_is_read_with_its_cells(old: Path) -> None:
+    stamp = export.read_stamp(old / "comparison.png")
+    assert stamp.comparison
+    rows, columns = comparison_file.axes_of(stamp.comparison)
+    assert rows and rows.field == "steps" and rows.values == (1, 2) and columns is None
+    assert [request.steps for request in comparison_file.requests_of(stamp)] == [1, 2]
+
+
+@pytest.mark.parametrize("suffix", plot_export.SUFFIXES)
+def test_old_plots_are_read_and_are_as_they_were_written(old: Path, suffix: str) -> None:
+    path = old / f"loss{suffix}"
+    told = plot_file.read(path)
+    assert told and told.runs["run"] == read_config(old / "run" / CONFIG_FILE)
+    assert plot_file.prove(path, told).same
+
+
+def test_an_old_plot_of_schedules_brings_them_back(old: Path) -> None:
+    told = plot_file.read(old / "schedules.svg")
+    assert told and told.schedules and settings.ExploreSettings.model_validate(told.schedules)
 
 
 def test_an_old_run_is_gone_on_with(old: Path, tmp_path: Path) -> None:
