@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ml import experiments
 from ml.cli import main
 from ml.errors import BadRequest
 from ml.experiments import EXPERIMENTS, Answer, answer, figure
+
+
+@pytest.fixture(autouse=True)
+def fewer_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiments, "JUDGED", 50)
 
 
 @cache
