@@ -34,6 +34,7 @@ class Sketches(QObject):
         self._like: SampleRequest | None = None
         self._soon = QTimer(self, singleShot=True, interval=WARM_MS)
         self._soon.timeout.connect(self._warm_up)
+        session.closed.connect(self._soon.stop)
 
     def ask(self, request: SampleRequest) -> None:
         """Draw this next."""
