@@ -61,7 +61,7 @@ class Table:
                 temporary.write_text("".join([",".join(self.columns), "\n", *kept]), encoding="utf-8")
 
     def read(self) -> NDArray[np.float64]:
-        """What it holds, (columns, rows): of a long one some MOST_ROWS rows, evenly. None where it cannot be read."""
+        """What it holds, (columns, rows): of a long one some MOST_ROWS, evenly; no rows where it cannot be read."""
         nothing = np.empty((len(self.columns), 0))
         try:
             rows = self._some_rows()

@@ -39,6 +39,7 @@ from ml.events import (
     TrainEvent,
     WriteFailed,
 )
+from ml.files import refusal
 from ml.fitting import fitted, form_for
 from ml.run import CONFIG_FILE, HELD_OUT_SEED, Run
 from ml.settings import read_config
@@ -298,11 +299,7 @@ def _writing(run: Run, control: RunControl, write: Callable[[], None]) -> Genera
             write()
             break
         except (BadRequest, CannotWrite, OSError) as error:
-            said = (
-                f"Cannot write in {run.folder}: {error.strerror or error}."
-                if isinstance(error, OSError)
-                else error.message
-            )
+            said = (refusal(f"write in {run.folder}", error) if isinstance(error, OSError) else error).message
             if control.cancelled:
                 kept = f"The checkpoint of step {run.saved_step} is whole; what was learnt after it is lost."
                 raise CannotWrite(said, kept) from error

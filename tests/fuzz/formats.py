@@ -27,16 +27,8 @@ from ml.config import SampleRequest
 from ml.data import cifar
 from ml.errors import BadFile
 from ml.films import text_chunk
+from ml.run_folder import RunFolder
 from ml.settings import read_config
-from ml.tables import (
-    LOSS_COLUMNS,
-    LOSS_FILE,
-    NOISE_COLUMNS,
-    NOISE_FILE,
-    VALIDATION_COLUMNS,
-    VALIDATION_FILE,
-    Table,
-)
 from tests.fuzz.mutations import png_repaired
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "v1"
@@ -262,11 +254,10 @@ def _open_settings(_: Path) -> None:
 
 def _open_tables(path: Path) -> None:
     """As a run's losses, losses by noise, and losses on held-out images."""
-    content = path.read_bytes()
-    for name, columns in TABLES.items():
-        (path.parent / name).write_bytes(content)
-        table = Table(path.parent / name, columns)
-        assert len(table.read()) == len(columns)
+    content, run = path.read_bytes(), RunFolder(path.parent)
+    for table in (run.losses, run.noise, run.validation):
+        table.path.write_bytes(content)
+        assert len(table.read()) == len(table.columns)
         table.forget_after(3)
 
 
@@ -316,7 +307,7 @@ def _open_card(path: Path) -> object:
 
 LESSON = f"x{lessons.SUFFIX}"
 PREVIEW = "run/previews/00000004.png"
-TABLES = {LOSS_FILE: LOSS_COLUMNS, NOISE_FILE: NOISE_COLUMNS, VALIDATION_FILE: VALIDATION_COLUMNS}
+TABLES = ("run/loss.csv", "run/noise.csv", "run/validation.csv")
 FORMATS = (
     Format("model", _old("model.safetensors"), "x.safetensors", _open_model),
     Format("model description", _header("model.safetensors"), "x.safetensors", _open_model,
@@ -346,7 +337,7 @@ FORMATS = (
     Format("plot pdf, inside", _told, "x.pdf", _open_plot, _plot_pdf),
     Format("plot png", _told, "x.png", _open_plot, _in_a_figure),
     Format("previews of a run", _old("run/previews/00000004.png"), PREVIEW, _open_previews, png_repaired),
-    Format("tables of a run", _old(*(f"run/{name}" for name in TABLES)), "table.csv", _open_tables),
+    Format("tables of a run", _old(*TABLES), "table.csv", _open_tables),
     Format("lesson", _old(f"lesson{lessons.SUFFIX}"), LESSON, lessons.read),
     Format("configuration", _old("preset.json", "run/config.json"), "x.json", read_config),
     Format("settings", _old("settings.json"), "settings.json", _open_settings, moves=True),
