@@ -5,6 +5,7 @@ them, Qt objects are destroyed in a thread that they do not belong to, which can
 """
 
 import gc
+import sys
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -16,6 +17,7 @@ class Garbage(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self._modules = 0  # when it was settled
         self._timer = QTimer(self, interval=EVERY_MS)
         self._timer.timeout.connect(self.collect)
 
@@ -25,6 +27,7 @@ class Garbage(QObject):
 
     def settle(self) -> None:
         """What is there now stays: looking through all modules again and again would hold the window up."""
+        self._modules = len(sys.modules)
         gc.freeze()
 
     def end(self) -> None:
@@ -33,7 +36,10 @@ class Garbage(QObject):
         gc.enable()
 
     def collect(self) -> None:
-        """The oldest generation that is due, as Python would by itself."""
+        """The oldest generation that is due, as Python would by itself; of modules that have come, nothing."""
+        if self._modules and len(sys.modules) > self._modules:
+            gc.collect(1)
+            self.settle()
         counts, thresholds = gc.get_count(), gc.get_threshold()
         due = [generation for generation in (0, 1, 2) if counts[generation] > thresholds[generation]]
         if due:

@@ -18,6 +18,7 @@ from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl, import_here
 from ml.drawn_image import SIDE, as_drawing
 from ml.events import Frame, Pixels, Preview, Progress, Sampled
+from ml.libraries import load_libraries
 from ml.plot_file import Told
 from ml.stamp import OTHER_FILE, Stamp, Unstamped, Watch
 
@@ -150,6 +151,7 @@ class Exported:
 def warm_up(elsewhere: Sequence[Path], _control: RunControl) -> Iterator[object]:
     """Import torch, look at the device and the models."""
     yield Progress("Loading PyTorch", 0, 0)
+    load_libraries("torch")
     from ml import library, runs
     from ml.device import pick
 

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from ml.events import Pixels
+from ml.libraries import load_libraries
 from ml.stamp import KEY, MAX_PIXELS, Watch
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def _options(suffix: str, stamp: str) -> dict[str, Any]:
 @cache
 def mp4_encoder() -> tuple[str, str]:
     """The encoder for MP4, and why it is not H.264, empty where it is."""
+    load_libraries("av")
     import av
 
     found = next((name for name in _H264 if name in av.codecs_available), "")
@@ -122,10 +124,10 @@ def mp4_encoder() -> tuple[str, str]:
 
 def _write_mp4(path: Path, picture: PictureOf, times: Sequence[int], stamp: str, watch: Watch) -> None:
     """A film of even pace, in which pictures that rest are repeated: players heed that more than long times."""
+    encoder, _ = mp4_encoder()
     import av
 
     tick = max(gcd(*times), LEAST_MS)
-    encoder, _ = mp4_encoder()
     with _as_os_error(), av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         container.metadata["comment"] = stamp
         stream: Any = container.add_stream(encoder, rate=round(1000 / tick), options=_QUALITY.get(encoder, {}))
@@ -183,6 +185,7 @@ def last_of_mp4(path: Path) -> Pixels:
 @contextmanager
 def _opened_mp4(path: Path) -> "Iterator[InputContainer]":
     """Opened as a file and as an MP4 only: a name that looks like an address is never fetched."""
+    load_libraries("av")
     import av
 
     with _as_os_error(), path.open("rb") as file, av.open(file, format="mp4") as container:

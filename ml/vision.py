@@ -8,7 +8,10 @@ is enough. Whatever needs open_clip, which imports torchvision, or torchvision i
 
 import torch
 
+from ml.libraries import load_libraries
+
 try:
+    load_libraries("triton")  # which torchvision brings along
     import torchvision.datasets
 except RuntimeError:  # only after torchvision has tried: declared before, they would clash with its extension's
     operators = torch.library.Library("torchvision", "FRAGMENT")  # what it declares lives as long as it does

@@ -66,6 +66,9 @@ class Sketches(QObject):
     def _warm_up(self) -> None:
         if self._like is None or self._session.closing:
             return
+        if not self._session.at_rest:  # nor may it be short of the processor while it keeps the interpreter
+            self._soon.start()
+            return
         for sketch in (self._like, self.by_student(self._like)):
             if sketch and sketch.model not in self._warming:
                 task = partial(work.sketching, sketch.alone(0), quick=True)
