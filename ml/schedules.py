@@ -6,6 +6,7 @@ Linear (Ho et al. 2020), cosine (Nichol & Dhariwal 2021, eq. 17) and the straigh
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -221,6 +222,7 @@ def karras_ratios(steps: int, sigma_max: float, sigma_min: float, sigma_lead: fl
     return lead + ((top + ramp * (bottom - top)) ** KARRAS_RHO).tolist()
 
 
+@lru_cache(maxsize=16)
 def make_schedule(name: ScheduleName, timesteps: int = 1000, zero_snr: bool = False) -> Schedule:
     """The schedule of that name; T = `timesteps` (10 to 4000) and `zero_snr` are for the discrete ones."""
     if name == "flow":

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ml import captions, text
-from ml.config import NO_LABEL, DeviceName, ModelConfig, SampleRequest, SampleSettings
+from ml.config import NO_LABEL, Corner, DeviceName, ModelConfig, SampleRequest, SampleSettings
 from ml.control import stop_here
 from ml.denoiser import Denoiser, NetworkDenoiser
 from ml.drawn_image import from_text
@@ -135,21 +135,27 @@ def _start(model: LoadedModel, request: SampleRequest, first: int, level: Level,
 
 def corner_noises(model: LoadedModel, request: SampleRequest) -> Tensor:
     """The noise of every corner: that of its seed, or the one that turns into its picture, (corners, C, H, W)."""
-    channels, side = model.config.codes
-    settings = request.model_dump_json(include=set(SampleSettings.model_fields))
-    return torch.cat(
-        [
-            _inverted(model, corner.picture, corner.label, settings)
-            if corner.picture
-            else SeededNoise([corner.seed], (channels, side, side), model.device)()
-            for corner in request.corners
-        ]
-    )
+    pictured = any(corner.picture for corner in request.corners)
+    settings = request.model_dump_json(include=set(SampleSettings.model_fields)) if pictured else ""
+
+    def noise_of(corner: Corner) -> Tensor:
+        if corner.picture:
+            return _inverted(model, corner.picture, corner.label, settings)
+        return _of_seed(corner.seed, model.config.codes, model.device)
+
+    return torch.cat([noise_of(corner) for corner in request.corners])
+
+
+@lru_cache(maxsize=64)
+def _of_seed(seed: int, codes: tuple[int, int], device: torch.device) -> Tensor:
+    """The noise of a corner; kept, since a hand on a pad asks again."""
+    channels, side = codes
+    return SeededNoise([seed], (channels, side, side), device)()
 
 
 @lru_cache(maxsize=32)
 def _inverted(model: LoadedModel, picture: str, label: int, settings_json: str) -> Tensor:
-    """The noise that DDIM with these settings turns into a picture; kept, since a hand on a pad asks again."""
+    """The noise that DDIM with these settings turns into a picture; kept, too."""
     settings = SampleSettings.model_validate_json(settings_json)
     channels, side = model.config.codes
     x0 = from_text(picture, channels, side).to(model.device)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ml import inference, pipeline, text
+from ml import forms, inference, pipeline, text
 from ml.config import NO_LABEL, SampleRequest
 from ml.events import Sampled
 from ml.judge import Judge
@@ -67,7 +67,7 @@ def test_what_has_no_form_is_computed_by_the_network_itself(monkeypatch: pytest.
     def missing(*_: object) -> None:
         raise RuntimeError("no such operator")
 
-    monkeypatch.setattr(inference, "_packed", missing)
+    monkeypatch.setattr(inference, "forms", lambda *_, **__: iter([missing, missing]))
     assert inference.formed(model.network, *given) is model.network
 
 
@@ -78,7 +78,7 @@ def test_a_form_that_is_wrong_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> N
     wrong = copy.deepcopy(model.network)
     for parameter in wrong.parameters():
         parameter.mul_(1.2)
-    monkeypatch.setattr(inference, "_forms", lambda _device: iter([lambda *_: wrong]))
+    monkeypatch.setattr(inference, "forms", lambda *_, **__: iter([lambda *_: wrong]))
     assert inference.formed(model.network, *given) is model.network
 
 
@@ -86,7 +86,7 @@ def test_a_form_that_is_wrong_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> N
 def test_half_precision_agrees(tiny_run: object) -> None:
     model = load(str(tiny_run), "cpu")
     given = inputs(model, 4)
-    half = inference._Half(model.network)(*given)
+    half = forms.Half(model.network)(*given)
     assert half.dtype == torch.float32
     assert 0 < inference.distance(half, model.network(*given)) <= 0.03
 
@@ -136,4 +136,4 @@ def test_what_is_drawn_quickly_beside_a_run_leaves_openmp_to_the_run() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPO)
     assert done.returncode == 0, done.stderr
     more, cores, still = map(int, done.stdout.split())
-    assert more == cores == still
+    assert more == cores - 1 and still == cores  # the thread that asked is one of those that draw
