@@ -15,6 +15,8 @@ import pytest
 # Before Qt and torch are imported, which read these once.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # tests beside these would wait for a processor that waits
 
 REPO = Path(__file__).resolve().parent.parent
 KEPT = "drawing on core"  # threads of these names stay as long as the process, as many as there are cores
