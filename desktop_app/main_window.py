@@ -1,10 +1,12 @@
 """The window: rail, pages, one place for messages, status bar, shortcuts, and an orderly end."""
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import QByteArray, QMimeData, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QCloseEvent,
@@ -71,6 +73,7 @@ PAGE_TIPS = {
 }
 SMALLEST = (1024, 700)
 FIRST_SIZE = (1280, 800)
+SLICE_S = 0.005  # of what is done little by little
 AHEAD_MS = 150  # from one page that is made beforehand to the next
 MEMORY_MS = 2000  # between two looks at how much memory is in use
 PLOTS = (".pdf", ".csv")  # beside those formats that pictures have, too
@@ -108,6 +111,9 @@ class MainWindow(QMainWindow):
         self.history = HistoryBar(session, lambda: self.generate.export_scale)
         self._ahead = QTimer(self, singleShot=True, interval=AHEAD_MS)
         self._ahead.timeout.connect(self._make_ahead)
+        self._types = (getattr(module, name) for module in (QtCore, QtGui, QtWidgets) for name in dir(module))
+        self._imports = QTimer(self, singleShot=True, interval=0)
+        self._imports.timeout.connect(self._import_pages)
         self._arrange()
         leave_drops(self.generate)
         self._connect()
@@ -167,8 +173,7 @@ class MainWindow(QMainWindow):
         self.messages.dismissed.connect(self._show_message_room)
         session.message.connect(self.show_message)
         session.ready.connect(self._on_ready)
-        soon = partial(QTimer.singleShot, 0, self._import_pages)  # after the first grid, in the lane's order
-        session.ready.connect(soon, Qt.ConnectionType.SingleShotConnection)
+        session.ready.connect(self._imports.start, Qt.ConnectionType.SingleShotConnection)
         session.closed.connect(self._on_closed)
         for leads_to in (session.files.opened, session.history.went_back):
             leads_to.connect(self.rail.set_page)
@@ -228,8 +233,20 @@ class MainWindow(QMainWindow):
         return page
 
     def _import_pages(self) -> None:
-        """Have the lane import what the other pages need, which would hold the window up when one is first shown."""
-        self.session.submit(importing_pages, lambda event: self._ahead.start() if isinstance(event, Ended) else None)
+        """Have the lane import what the other pages need, which would hold the window up when one is first shown.
+
+        Before that, little by little, all of Qt's types are made here: PySide makes each when it is first asked for,
+        and crashes where two threads have it do so at once. pyqtgraph asks for all.
+        """
+        until = time.monotonic() + SLICE_S
+        for _ in self._types:
+            if time.monotonic() > until:
+                self._imports.start()
+                return
+        if not self.session.closing:
+            self.session.submit(
+                importing_pages, lambda event: self._ahead.start() if isinstance(event, Ended) else None
+            )
 
     def _make_ahead(self) -> None:
         """Make one of the pages that nobody has asked for yet, so that the first look at it is no wait."""
@@ -524,7 +541,8 @@ class MainWindow(QMainWindow):
 
     def _on_closed(self) -> None:
         self._ended = True
-        self._ahead.stop()
+        for timer in (self._ahead, self._imports):
+            timer.stop()
         self.close()
 
 

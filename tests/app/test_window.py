@@ -1,7 +1,7 @@
 """The app as a person uses it: generate, scrub, export, train, pause, resume, stop, close while busy, open again."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiAppl
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
+from desktop_app import main_window
 from desktop_app.app import ErrorHooks
 from desktop_app.main_window import FIRST_SIZE, PAGES, MainWindow
 from desktop_app.panels.train import TrainPanel
@@ -23,6 +24,7 @@ from desktop_app.widgets.time_left import TimeLeft
 from ml import export
 from ml.checkpoint import STATE_FILE, load_state_header
 from ml.config import SampleRequest
+from ml.control import RunControl
 from tests.app.conftest import WAIT_MS, Opener, leave
 
 
@@ -551,3 +553,19 @@ def test_a_request_is_made_of_the_settings_alone() -> None:
     request = settings.request((3, 3))
     assert request == SampleRequest(prompt="3", seed=5, steps=7, guidance=2.0, model="m", labels=(3, 3))
     assert TrainSettings(minutes=None).minutes is None
+
+
+def test_the_types_of_qt_are_made_in_this_thread_before_the_lane_imports_pages(
+    opened: Opener, settings: AppSettings, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PySide makes a type when it is first asked for; two threads that ask at once can crash it."""
+    unmade: list[list[object]] = []
+
+    def importing(_control: RunControl) -> Iterator[object]:
+        unmade.append(list(window._types))
+        yield from ()
+
+    monkeypatch.setattr(main_window, "importing_pages", importing)
+    window = opened(settings)
+    qtbot.waitUntil(lambda: bool(unmade), timeout=WAIT_MS)
+    assert unmade == [[]]
