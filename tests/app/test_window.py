@@ -558,7 +558,7 @@ def test_a_request_is_made_of_the_settings_alone() -> None:
 def test_the_types_of_qt_are_made_in_this_thread_before_the_lane_imports_pages(
     opened: Opener, settings: AppSettings, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PySide makes a type when it is first asked for; two threads that ask at once can crash it."""
+    """PySide makes a type when it is first asked for, which two threads had better not do at once."""
     unmade: list[list[object]] = []
 
     def importing(_control: RunControl) -> Iterator[object]:
