@@ -236,7 +236,7 @@ class MainWindow(QMainWindow):
         """Have the lane import what the other pages need, which would hold the window up when one is first shown.
 
         Before that, little by little, all of Qt's types are made here: PySide makes each when it is first asked for,
-        and pyqtgraph asks for all, in the lane; the program has crashed in there while widgets were made in this thread.
+        and pyqtgraph asks for all, in the lane; there the program has crashed while this thread made widgets.
         """
         until = time.monotonic() + SLICE_S
         for _ in self._types:
