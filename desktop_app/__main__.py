@@ -1,6 +1,7 @@
 """Start the app: `python -m desktop_app`, or `noiseloom` where it is installed."""
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         from desktop_app.self_test import self_test
 
         return self_test()
+    gc.disable()  # or Python would look through all that is being imported; a session has its garbage collected
     if options.startup_report:
         from desktop_app.startup import startup_report
 

@@ -46,14 +46,14 @@ class ErrorHooks(QObject):
 
 
 def make_application(arguments: list[str]) -> QApplication:
-    """The QApplication, dressed."""
+    """The QApplication, to be dressed once it has a window."""
     app = QApplication.instance()
     app = app if isinstance(app, QApplication) else QApplication(arguments)
     app.setApplicationName("Noiseloom")
     app.setApplicationDisplayName("Noiseloom")
     app.setDesktopFileName("noiseloom")
     app.setWindowIcon(QIcon(str(paths.resources() / "icons" / "noiseloom.png")))
-    theme().apply(app)
+    theme().prepare(app)
     return app
 
 
@@ -65,6 +65,7 @@ def open_window(settings: AppSettings, file: Path | None = None) -> MainWindow:
     session = Session(settings)
     window = MainWindow(session, settings)
     session.setParent(window)
+    theme().dress()
     window.show()
     QTimer.singleShot(0, session.start)  # after the first paint
     if file:

@@ -149,9 +149,10 @@ class Exported:
 
 
 def warm_up(elsewhere: Sequence[Path], _control: RunControl) -> Iterator[object]:
-    """Import torch, look at the device and the models."""
+    """Import torch, and what pictures of the history need; look at the device and the models."""
     yield Progress("Loading PyTorch", 0, 0)
     load_libraries("torch")
+    import_here("PIL.Image")
     from ml import library, runs
     from ml.device import pick
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from ml import axes
 from ml.axes import Axis
 from ml.config import SampleRequest
 from ml.events import Pixels
 from ml.figures import SCALE, Head, Panel, across, figure
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_SHOWN = 100  # images of a cell in a figure
 
@@ -64,7 +66,7 @@ def title(rows: Axis | None, columns: Axis | None) -> str:
     return " by ".join([words[0], *(word[:1].lower() + word[1:] for word in words[1:])])
 
 
-def drawn(rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], scale: int = SCALE) -> Image.Image:
+def drawn(rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], scale: int = SCALE) -> "Image.Image":
     """A comparison as a picture for a report: what is not there yet is left empty. Raises BadRequest, as `figure`."""
     down, along = heads(rows, cells, "row"), heads(columns, cells, "column")
     panels: list[list[Panel | None]] = [[None] * len(along) for _ in down]

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from pydantic import ValidationError
 
 from ml import axes
@@ -16,7 +15,7 @@ from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
 from ml.figures import SCALE
 from ml.files import atomic
-from ml.films import text_chunk
+from ml.png import write_png
 from ml.proof import Proof, difference
 from ml.stamp import AxisNote, CellNote, Comparison, Layout, Stamp, digest, seal
 
@@ -32,15 +31,13 @@ def save(path: Path | str, rows: Axis | None, columns: Axis | None, cells: Seque
     first = cells[0].request
     noted = Comparison(rows=_noted(rows), columns=_noted(columns), cells=tuple(_note(cell, first) for cell in cells))
     with atomic(path) as temporary:
-        chunk = text_chunk(seal(first, Layout(columns=1, scale=scale), picture, comparison=noted))
-        Image.fromarray(picture).save(temporary, "PNG", pnginfo=chunk)
+        write_png(temporary, picture, seal(first, Layout(columns=1, scale=scale), picture, comparison=noted))
 
 
 def save_race(path: Path | str, picture: Pixels, lanes: Sequence[SampleRequest], scale: int = SCALE) -> None:
     """Write a figure of a race (H, W, 3), a PNG, with its requests; raises CannotWrite."""
     with atomic(path) as temporary:
-        chunk = text_chunk(seal(lanes[0], Layout(columns=1, scale=scale), picture, race=tuple(lanes)))
-        Image.fromarray(picture).save(temporary, "PNG", pnginfo=chunk)
+        write_png(temporary, picture, seal(lanes[0], Layout(columns=1, scale=scale), picture, race=tuple(lanes)))
 
 
 def prove_race(stamp: Stamp, found: Pixels) -> Proof:

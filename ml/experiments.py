@@ -15,10 +15,10 @@ from ml.errors import BadRequest
 from ml.events import Pixels, Progress, Sampled
 from ml.figures import Head, Panel
 from ml.files import atomic
-from ml.films import text_chunk
 from ml.images import to_uint8
 from ml.judge import Judge
 from ml.library import filled_in
+from ml.png import write_png
 from ml.proof import Proof, difference
 from ml.samplers import SeededNoise
 from ml.schedules import DiscreteSchedule, make_schedule, q_sample
@@ -159,9 +159,9 @@ def save(path: Path | str, found: Answer, scale: int = figures.SCALE) -> None:
     """Write an answer as a figure, a PNG that says whose answer it is; raises CannotWrite."""
     picture = np.asarray(figure(found, scale))
     own = SampleRequest(seed=found.seed)
-    chunk = text_chunk(seal(own, Layout(columns=1, scale=scale), picture, experiment=found.name))
+    stamp = seal(own, Layout(columns=1, scale=scale), picture, experiment=found.name)
     with atomic(path) as temporary:
-        Image.fromarray(picture).save(temporary, "PNG", pnginfo=chunk)
+        write_png(temporary, picture, stamp)
 
 
 def prove(stamp: Stamp, shown: Pixels, device: DeviceName = "auto", control: RunControl | None = None) -> Proof | None:

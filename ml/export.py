@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from PIL import Image
 
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadFile, BadRequest
@@ -19,18 +18,18 @@ from ml.events import Pixels
 from ml.files import atomic, atomic_folder
 from ml.films import (
     FILMS,
-    IMAGE_DESCRIPTION,
     MAX_FILM_PIXELS,
     MAX_SIDE,
     last_of_mp4,
     mp4_text,
-    text_chunk,
     times_of,
     write_film,
 )
 from ml.images import grid
+from ml.png import write_png
 from ml.sheets import sheet, size_of, svg, svg_images, svg_text
 from ml.stamp import (
+    IMAGE_DESCRIPTION,
     KEY,
     MAX_PIXELS,
     MAX_STAMP_BYTES,
@@ -108,7 +107,7 @@ def save_png(path: Path | str, images: Pixels, request: SampleRequest, layout: L
     """The images (N, H, W[, 3]) as one PNG: a grid, or a labelled sheet."""
     picture = shown(".png", images, request, layout)
     with atomic(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG", pnginfo=text_chunk(seal(request, layout, picture)))
+        write_png(temporary, picture, seal(request, layout, picture))
 
 
 def save_svg(path: Path | str, images: Pixels, request: SampleRequest, layout: Layout) -> None:

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from ml.errors import BadRequest
 from ml.events import Pixels
 from ml.files import atomic
 from ml.images import grid
 from ml.stamp import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageFont
 
 GAP, SCALE, MARGIN, LINE = 2, 4, 16, 20
 BETWEEN = 8  # rows and columns
@@ -49,12 +52,14 @@ def figure(
     panels: Sequence[Sequence[Panel | None]],
     subtitle: str = "",
     scale: int = SCALE,
-) -> Image.Image:
+) -> "Image.Image":
     """A picture for a report. `panels[row][column]`; None leaves a place empty. Unnamed columns get no line.
 
     A pixel of an image is `scale` wide where a panel has few of them, and half of that where it has many. Raises
     BadRequest for a figure that is too large.
     """
+    from PIL import Image, ImageDraw
+
     blocks = [[panel and _block(panel, scale) for panel in line] for line in panels]
     widths = [
         max(_width(head.name), _width(head.note), *(block.width if block else 0 for block in column))
@@ -89,14 +94,16 @@ def figure(
     return picture
 
 
-def write(path: Path, picture: Image.Image) -> None:
+def write(path: Path, picture: "Image.Image") -> None:
     """Write a figure as a PNG, whole or not at all; raises CannotWrite."""
     with atomic(path) as temporary:
         picture.save(temporary, "PNG")
 
 
-def _block(panel: Panel, scale: int) -> Image.Image:
+def _block(panel: Panel, scale: int) -> "Image.Image":
     """The images of a panel over its caption."""
+    from PIL import Image, ImageDraw
+
     few = len(panel.images) <= FEW and panel.images.shape[1] <= SMALL
     pixels = grid(panel.images, panel.across, GAP, scale if few else max(1, scale // 2), background=255)
     images = Image.fromarray(pixels).convert("RGB")
@@ -128,7 +135,9 @@ def tiles(blocks: Sequence[Pixels | None]) -> Pixels:
     return whole
 
 
-def _font(size: int = 14) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(size: int = 14) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
+    from PIL import ImageFont
+
     return ImageFont.load_default(size)
 
 

@@ -6,17 +6,15 @@ The stamp is the comment of a GIF or MP4, a text chunk of an APNG, the EXIF imag
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from io import UnsupportedOperation
 from math import gcd
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from PIL import Image, PngImagePlugin
 
 from ml.events import Pixels
 from ml.libraries import load_libraries
-from ml.stamp import KEY, MAX_PIXELS, Watch
+from ml.stamp import MAX_PIXELS, Watch
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 PictureOf = Callable[[int], Pixels]  # makes a picture when it is its turn: a long film does not fit into memory
 FILMS = (".gif", ".webp", ".apng", ".mp4")
 MAX_SIDE = {".gif": 65_535, ".webp": 16_383, ".mp4": 4096}  # what the formats, or their usual players, can hold
-IMAGE_DESCRIPTION = 0x010E  # the EXIF tag
 MAX_FILM_PIXELS = 4_000_000_000  # of all pictures of a film, read: some seconds of decoding
 _DECODERS = ("h264", "mpeg4")  # of ours, and none of the hundreds that FFmpeg has beside
 LEAST_MS = 20  # between two pictures of an MP4
@@ -46,65 +43,9 @@ def write_film(path: Path, suffix: str, picture: PictureOf, times: Sequence[int]
     if suffix == ".mp4":
         _write_mp4(path, picture, times, stamp, watch)
     else:
-        film = _Film(picture, len(times), watch)
-        with path.open("wb") as file:  # which Pillow would leave open where `watch` stops it
-            watched: Any = _WatchedFile(file, lambda: watch(len(times), len(times)))
-            film.save(watched, save_all=True, duration=list(times), loop=0, **_options(suffix, stamp))
+        from ml import pillow_films  # not at the start of a window, which needs no Pillow
 
-
-class _WatchedFile:
-    """A file that looks up before it writes: some writers go through all pictures before they encode the first."""
-
-    def __init__(self, file: IO[bytes], look: Callable[[], None]) -> None:
-        self._file, self._look = file, look
-
-    def write(self, data: bytes) -> int:
-        self._look()
-        return self._file.write(data)
-
-    def fileno(self) -> int:
-        raise UnsupportedOperation("then an encoder would write by itself")
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-
-class _Film(Image.Image):
-    """The pictures as one image of many frames, which Pillow's writers go through one after another."""
-
-    def __init__(self, picture: PictureOf, count: int, watch: Watch) -> None:
-        super().__init__()
-        self._picture, self._watch, self._at = picture, watch, 0
-        self.n_frames = count
-        self.seek(0)
-
-    def seek(self, frame: int) -> None:
-        if not 0 <= frame < self.n_frames:
-            raise EOFError("no more pictures")
-        self._watch(frame, self.n_frames)
-        shown = Image.fromarray(self._picture(frame))
-        self._im, self._mode, self._size, self._at = shown.im, shown.mode, shown.size, frame
-
-    def tell(self) -> int:
-        return self._at
-
-
-def text_chunk(stamp: str) -> PngImagePlugin.PngInfo:
-    """The stamp as PNG and APNG carry it."""
-    chunks = PngImagePlugin.PngInfo()
-    chunks.add_text(KEY, stamp)
-    return chunks
-
-
-def _options(suffix: str, stamp: str) -> dict[str, Any]:
-    """What Pillow needs to know to write a format, losslessly where it can, with the stamp in it."""
-    if suffix == ".gif":
-        return {"format": "GIF", "comment": stamp.encode(), "optimize": False}
-    if suffix == ".apng":
-        return {"format": "PNG", "pnginfo": text_chunk(stamp)}
-    exif = Image.Exif()
-    exif[IMAGE_DESCRIPTION] = stamp
-    return {"format": "WEBP", "lossless": True, "exif": exif.tobytes()}
+        pillow_films.write(path, suffix, picture, times, stamp, watch)
 
 
 # ---- MP4

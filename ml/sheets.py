@@ -9,18 +9,17 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
-from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Pixels
+from ml.png import write_png
 from ml.stamp import MAX_PIXELS, Layout, opened
 
 MARGIN, GAP, CELL = 24, 16, 124  # pixels; a cell has room for its words
@@ -123,6 +122,8 @@ def _planned(images: Pixels, request: SampleRequest, layout: Layout) -> _Plan:
 
 def sheet(images: Pixels, request: SampleRequest, layout: Layout) -> Pixels:
     """Images (N, H, W[, 3]) as a labelled contact sheet (H', W', 3); raises BadRequest for one too large."""
+    from PIL import Image, ImageDraw
+
     plan = _planned(images, request, layout)
     canvas = Image.new("RGB", (plan.width, plan.height), PAPER)
     for image, corner in zip(images, plan.corners, strict=True):
@@ -137,6 +138,8 @@ def sheet(images: Pixels, request: SampleRequest, layout: Layout) -> Pixels:
 @cache
 def _font(size: int) -> Any:
     """The font that comes with Pillow, so that a sheet looks the same everywhere."""
+    from PIL import ImageFont
+
     return ImageFont.load_default(size)
 
 
@@ -168,10 +171,10 @@ def svg(images: Pixels, request: SampleRequest, layout: Layout, stamp: str) -> s
         f'<rect width="{plan.width}" height="{plan.height}" fill="{PAPER}"/>',
     ]
     for k, (image, (x, y)) in enumerate(zip(images, plan.corners, strict=True)):
-        name = quoteattr(", ".join(part for part in _captions(request, layout, k) if part))
+        name = escape(", ".join(part for part in _captions(request, layout, k) if part))
         parts.append(
             f'<image x="{x}" y="{y}" width="{plan.side}" height="{plan.side}" style="image-rendering:pixelated" '
-            f'aria-label={name} href="{_DATA}{base64.b64encode(_png(image)).decode()}"/>'
+            f'aria-label="{name}" href="{_DATA}{base64.b64encode(_png(image)).decode()}"/>'
         )
     parts += [
         f'<text x="{text.x}" y="{text.y}" font-family="Helvetica, Arial, sans-serif" font-size="{text.size}" '
@@ -188,7 +191,7 @@ def _clean(words: str) -> str:
 
 def _png(image: Pixels) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
+    write_png(buffer, image)
     return buffer.getvalue()
 
 
@@ -222,6 +225,8 @@ class _Reader:
 def _read(path: Path) -> _Reader:
     if path.stat().st_size > MAX_SVG_BYTES:
         raise MemoryError(path.name)
+    from xml.etree import ElementTree  # not at the start of a window
+
     reader = _Reader()
     parser = ElementTree.XMLParser(target=reader)
     with path.open("rb") as file:

@@ -6,10 +6,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
-from PIL import Image
 from pydantic import Field
 
 from ml.config import MAX_IMAGES, Description, SampleRequest, parse
@@ -18,12 +17,15 @@ from ml.events import Pixels
 from ml.files import regular
 from ml.versions import versions
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 KEY = "noiseloom"
+IMAGE_DESCRIPTION = 0x010E  # the EXIF tag that has it in a WebP
 MAX_CELLS = 400  # of a comparison
 MAX_STAMP_BYTES = 1_000_000
 MAX_PIXELS = 16_000_000  # of one picture, written or read: at most 200 MB while it is
 OTHER_FILE = "Choose a PNG, SVG, MP4, GIF, WebP, APNG or NPZ that Noiseloom wrote."
-BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 Kind = Literal["images", "sheet", "x_t", "x0_hat", "walk"]
 Watch = Callable[[int, int], None]  # told of the pictures done, and of how many there are; may raise to stop the work
 
@@ -129,22 +131,27 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise BadFile(f"{path} does not exist.", "Check the name.") from error
-    except (*BOMBS, MemoryError) as error:
+    except MemoryError as error:
         raise BadFile(f"{path.name} claims to be far larger than a picture of ours.", OTHER_FILE) from error
     except Exception as error:  # in as many ways as there are bytes in it
         raise BadFile(f"{path.name} cannot be read: it is damaged, or not what its name says.", OTHER_FILE) from error
 
 
 @contextmanager
-def opened(source: Path | BinaryIO, formats: tuple[str, ...]) -> Iterator[Image.Image]:
-    """A picture of one of the formats, not yet unfolded; raises what `reading` knows."""
+def opened(source: Path | BinaryIO, formats: tuple[str, ...]) -> "Iterator[Image.Image]":
+    """A picture of one of the formats, not yet unfolded; raises what `reading` knows, MemoryError for a bomb."""
+    from PIL import Image  # not at the start of a window, which needs none
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of damaged metadata, which we then refuse or never read
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(source, formats=formats) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{image.size}")
-            yield image
+        try:
+            with Image.open(source, formats=formats) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise MemoryError(f"{image.size}")
+                yield image
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise MemoryError(str(error)) from error
 
 
 def unwatched(_done: int, _total: int) -> None:

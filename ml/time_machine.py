@@ -6,11 +6,11 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ml.events import Preview
 from ml.files import atomic, make_folder
-from ml.stamp import BOMBS, opened
+from ml.png import write_png
+from ml.stamp import opened
 
 FOLDER = "previews"
 MOST = 128  # pictures of a run; beyond it every other one goes
@@ -23,7 +23,7 @@ def keep(run: Path, preview: Preview) -> None:
     steps, count, height, width = preview.film.shape[:4]
     rows = preview.film.swapaxes(1, 2).reshape(steps * height, count * width, *preview.film.shape[4:])
     with atomic(folder / f"{preview.step:08d}.png") as temporary:
-        Image.fromarray(rows).save(temporary, format="PNG")
+        write_png(temporary, rows)
     kept = _files(run)
     if len(kept) > MOST:
         for file in kept[1:-1:2]:
@@ -40,7 +40,7 @@ def remembered(run: Path, labels: tuple[int, ...], side: int) -> list[Preview]:
                 if width * height > MAX_PIXELS or width != side * len(labels) or height % side:
                     continue
                 rows = np.array(image.convert("L" if image.mode == "L" else "RGB"))
-        except (OSError, ValueError, SyntaxError, *BOMBS):
+        except (OSError, ValueError, SyntaxError, MemoryError):
             continue
         film = rows.reshape(-1, side, len(labels), side, *rows.shape[2:]).swapaxes(1, 2)
         found.append(Preview(int(file.stem), film[-1].copy(), labels, film))

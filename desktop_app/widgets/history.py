@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFrame, QScrollArea
@@ -18,6 +17,8 @@ CORNER = 2  # images across and down that stand for all
 
 def thumbnail(images: Pixels) -> Pixels:
     """Images (N, H, W[, 3]) as one small picture, (SIDE, SIDE, 3): the only one, or four of them."""
+    from PIL import Image  # not at the start, when nothing is drawn yet
+
     count = 1 if len(images) < CORNER**2 else CORNER**2
     chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
     whole = Image.fromarray(grid(images[chosen], 1 if count == 1 else CORNER, gap=2)).convert("RGB")

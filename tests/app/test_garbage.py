@@ -1,13 +1,17 @@
 """Cycles with Qt objects in them are collected by the GUI thread, however much the lane allocates."""
 
 import gc
+import sys
 import threading
 from collections.abc import Iterator
+from types import ModuleType
 from typing import ClassVar
 
+import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
+from desktop_app.garbage import Garbage
 from desktop_app.main_window import MainWindow
 from desktop_app.session.session import Session
 from ml.control import RunControl
@@ -48,3 +52,23 @@ def test_the_lane_never_takes_a_qt_object_apart(window: MainWindow, qtbot: QtBot
     assert set(Tied.ends) == {threading.main_thread()}
     session.close()
     qtbot.waitUntil(gc.isenabled, timeout=WAIT_MS)
+
+
+def test_modules_that_come_later_are_no_garbage_to_look_through(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = QObject()
+    garbage = Garbage(parent)
+    garbage.begin()
+    try:
+        garbage.settle()
+        settled = gc.get_freeze_count()
+        module = ModuleType("come_later")
+        module.table = [[] for _ in range(10_000)]  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        garbage.collect()
+        assert gc.get_freeze_count() >= settled + 10_000
+        kept = [[] for _ in range(10_000)]
+        garbage.collect()
+        assert gc.get_freeze_count() < settled + 10_000 + len(kept)  # no module has come: these are looked through
+    finally:
+        garbage.end()
+    assert gc.get_freeze_count() == 0 and gc.isenabled()

@@ -26,7 +26,7 @@ from ml.checkpoint import load_model, load_state, load_state_header
 from ml.config import SampleRequest
 from ml.data import cifar
 from ml.errors import BadFile
-from ml.films import text_chunk
+from ml.png import text_chunk
 from ml.run_folder import RunFolder
 from ml.settings import read_config
 from tests.fuzz.mutations import png_repaired

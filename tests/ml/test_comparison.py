@@ -21,8 +21,8 @@ from ml.control import RunControl
 from ml.errors import BadFile, BadRequest
 from ml.events import Frame, Progress, Sampled
 from ml.figures import Head, Panel, across, figure, tiles
-from ml.films import text_chunk
 from ml.library import find
+from ml.png import text_chunk
 from ml.settings import checked
 
 
