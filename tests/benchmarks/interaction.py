@@ -6,6 +6,7 @@ heartbeat is the delay of a 10 ms timer in the GUI thread meanwhile.
 
 import os
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -29,11 +30,14 @@ from desktop_app.session import Session
 from desktop_app.session.sketches import STUDENT, STUDENT_STEPS
 from desktop_app.settings import AppSettings, TrainSettings
 from desktop_app.widgets.image_grid import ImageGrid
+from ml import presets
+from ml.checkpoint import MODEL_FILE
 from ml.console import Line
 from ml.data import usual_roots
 from ml.errors import NoiseloomError
 from ml.events import Sampled
 from ml.paths import HOME_VARIABLE
+from ml.trainer import train
 from tests.benchmarks import startup
 from tests.benchmarks.common import Plan, Table, machine
 from tests.benchmarks.heartbeat import Heartbeat, wait
@@ -42,6 +46,7 @@ PERCENTILE, SEED = 95, 7
 READY_MS = 300_000
 SLOWER_WHILE_TRAINING = 3.0
 ALONE, TRAINING = "alone", "while training"
+BUNDLED, OWN = "digits", "own"  # the model that has a student, and one as a person trains it, which has none
 
 
 class InteractionPlan(Plan):
@@ -137,11 +142,11 @@ class Bench:
         window.rail.set_page("interpolate")
         self._pad = cast(InterpolatePanel, window.page("interpolate"))
         self._generate = cast(GeneratePanel, window.page("generate"))
-        to_student = partial(self._to_pad, student=True)
         pad, grid = Watch(self._pad.image), Watch(self._generate.grid)
         self.scenes = [
-            Scene("one digit, ten steps, guided", 25, partial(self._to_pad, student=False), self._drag, pad),
-            Scene(f"one digit, student, {STUDENT_STEPS} steps", 8, to_student, self._drag, pad),
+            Scene(f"one digit, ten steps, guided, {plan.preset}", 25, partial(self._to_pad, OWN), self._drag, pad),
+            Scene("one digit, ten steps, guided, digits", 25, partial(self._to_pad, BUNDLED), self._drag, pad),
+            Scene(f"one digit, student, {STUDENT_STEPS} steps", 8, partial(self._to_pad, STUDENT), self._drag, pad),
             Scene(f"4 x 4, student, {STUDENT_STEPS} steps", 20, self._to_grid, self._slide, grid),
         ]
         self._scene = self.scenes[0]
@@ -164,11 +169,12 @@ class Bench:
         wait(self.plan.gap_ms / 1000)
         return scene.watch.time(scene.move, self.plan.patience_ms)
 
-    def _to_pad(self, *, student: bool) -> None:
+    def _to_pad(self, model: str) -> None:
         """The Interpolate page; without a student in the library the full model draws at every move."""
         self.window.rail.set_page("interpolate")
-        self.session.models = tuple(card for card in self._all_models if student or card.name != STUDENT)
+        self.session.models = tuple(card for card in self._all_models if model == STUDENT or card.name != STUDENT)
         interpolate = self.session.interpolate
+        interpolate.change(model=BUNDLED if model == STUDENT else model)
         until(lambda: interpolate.map is not None and interpolate.loop is not None, "the pad to be drawn")
 
     def _drag(self) -> None:
@@ -243,10 +249,11 @@ def _window(plan: InteractionPlan, data_root: Path | None) -> Iterator[MainWindo
     before = os.environ.get(HOME_VARIABLE)
     with tempfile.TemporaryDirectory(prefix="noiseloom-benchmark-", ignore_cleanup_errors=True) as home:
         os.environ[HOME_VARIABLE] = home
+        _make_own(plan, root, Path(home))
         app = make_application(["benchmark"])
         app.setQuitOnLastWindowClosed(False)
-        train = TrainSettings(data=plan.data, preset=plan.preset, minutes=60)
-        window = open_window(AppSettings(train=train, data_root=root))
+        run = TrainSettings(data=plan.data, preset=plan.preset, minutes=60)
+        window = open_window(AppSettings(train=run, data_root=root))
         try:
             generate = window.session.generate
             until(lambda: generate.verdict is not None and not generate.busy, "the first grid")
@@ -258,6 +265,15 @@ def _window(plan: InteractionPlan, data_root: Path | None) -> Iterator[MainWindo
             until(lambda: bool(ended), "the window to close")
             os.environ.pop(HOME_VARIABLE)
             os.environ.update({HOME_VARIABLE: before} if before is not None else {})
+
+
+def _make_own(plan: InteractionPlan, root: Path | None, home: Path) -> None:
+    """Put a model of the preset into the library, after one step: what it draws takes no less time than a digit."""
+    config = presets.load(plan.preset).with_changes(data=plan.data, steps=1, minutes=None)
+    for _ in train(config, home / "own", data_root=root):
+        pass
+    (home / "models").mkdir()
+    shutil.copy(home / "own" / MODEL_FILE, home / "models" / f"{OWN}.safetensors")
 
 
 def _train(session: Session) -> None:

@@ -117,7 +117,7 @@ def test_interaction_through_the_command_line(tmp_path: Path) -> None:
     assert found == json.loads((tmp_path / "interaction.json").read_text())
     assert 0 < found["startup"]["bare_s"] < found["startup"]["first_grid_s"]
     assert found["startup"]["window_s"] < found["startup"]["first_grid_s"]
-    assert len(found["moves"]) == 6 and {row["beside"] for row in found["moves"]} == {"alone", "while training"}
+    assert len(found["moves"]) == 8 and {row["beside"] for row in found["moves"]} == {"alone", "while training"}
     for row in found["moves"]:
         assert row["moves"] == 2 and row["lost"] == 0, row
         assert row["p95_ms"] >= row["computing_ms"] > 0
