@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class PowerEma:
@@ -20,7 +20,7 @@ class PowerEma:
     def update(self, network: nn.Module, step: int) -> None:
         """Move towards `network` after its step number `step`, 1 or more."""
         weight = 1 - (1 - 1 / step) ** (self.gamma + 1)
-        for average, parameter in zip(self.network.parameters(), network.parameters(), strict=True):
-            average.lerp_(parameter, weight)
+        averages: list[Tensor] = list(self.network.parameters())
+        torch._foreach_lerp_(averages, list(network.parameters()), weight)  # pyright: ignore[reportPrivateImportUsage]
         for average, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
             average.copy_(buffer)

@@ -8,14 +8,16 @@ from torch import Tensor, nn
 
 from ml.checkpoint import optimizer_tensors, restore_optimizer
 from ml.config import TrainConfig
+from ml.muon import Muon
 
 OUTER = re.compile(r"(^|\.)(into|out)\.")  # the first and the last layer
 
 
 class ConvMuon:
-    """torch's Muon (Jordan et al. 2024), which takes matrices only, for convolutions seen as (out, rest) matrices.
+    """Muon (Jordan et al. 2024), which takes matrices only, for convolutions seen as (out, rest) matrices.
 
-    The matrices share the weights' memory, so a step on them is a step on the convolutions.
+    On CUDA it is torch's, where the tensor cores' rounding would be too coarse for ours. The matrices share the
+    weights' memory, so a step on them is a step on the convolutions.
     """
 
     def __init__(self, weights: list[nn.Parameter], lr: float, weight_decay: float) -> None:
@@ -23,7 +25,8 @@ class ConvMuon:
         self._matrices = [nn.Parameter(self._matrix(w.detach())) for w in weights]
         if any(m.data_ptr() != w.data_ptr() for m, w in zip(self._matrices, weights, strict=True)):
             raise ValueError("convolution weights must be in channels_last memory format")
-        self.inner = torch.optim.Muon(self._matrices, lr=lr, weight_decay=weight_decay, nesterov=True)
+        kind = torch.optim.Muon if weights and weights[0].is_cuda else Muon
+        self.inner = kind(self._matrices, lr=lr, weight_decay=weight_decay)
 
     def step(self) -> None:
         """One update from the gradients of the convolutions."""

@@ -27,7 +27,7 @@ from ml.checkpoint import (
 )
 from ml.config import DRAWING, NO_LABEL, ModelConfig, SampleRequest, TrainConfig
 from ml.control import RunControl, heeding
-from ml.device import Device, bf16_is_fast, tune
+from ml.device import Device, bf16_is_native, tune
 from ml.distributed import Order, Outcome
 from ml.ema import PowerEma
 from ml.errors import BadFile, BadRequest, Diverged, is_out_of_memory
@@ -48,6 +48,7 @@ PREVIEW_STEPS = 10  # at most: a preview is a glance, and every one of them hold
 NOISE_EVERY_S = 1.0
 HELD_OUT_SEED = 7
 FIRST_SNAPSHOT = 100  # steps
+LEAST_BF16 = 16  # images of a batch, below which the conversions take what bfloat16 gains
 
 
 def preview_labels(model: ModelConfig) -> tuple[int, ...]:
@@ -91,13 +92,13 @@ class Run:
         self._held_out_count = len(held_out) if held_out else 0
         self.rng = torch.Generator(where).manual_seed(config.seed)
         self.bf16 = config.precision == "bf16" or (
-            config.precision == "auto" and config.batch_size >= 32 and bf16_is_fast(where)
+            config.precision == "auto" and config.batch_size >= LEAST_BF16 and bf16_is_native(where)
         )
         self.curve = LossCurve(self.place.losses)
         self.by_noise = LossByNoise(where)
         self.count = len(dataset)
         self.step = 0
-        self.elapsed_s = 0.0  # at work: without pauses, previews and saving
+        self.elapsed_s = 0.0  # at work: without pauses and saving
         self.saved_step = 0
         self.stuck = False  # its folder cannot be written in
         self.leaving = False  # because one of several processes is told to stop
@@ -156,7 +157,7 @@ class Run:
         """The share of the budget that is used up, 0 to 1."""
         if self.total_steps is not None:
             return self.step / self.total_steps
-        return self.elapsed_s / (60 * (self.config.minutes or math.inf))
+        return min(self.elapsed_s / (60 * (self.config.minutes or math.inf)), 1.0)
 
     @contextmanager
     def _working(self) -> Iterator[None]:
@@ -164,6 +165,14 @@ class Run:
         began = time.perf_counter()
         yield
         self.elapsed_s += time.perf_counter() - began
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """Counts the time the block takes, but not as that of steps."""
+        before = self.elapsed_s
+        with self._working():
+            yield
+        self._taken_at += self.elapsed_s - before
 
     def advance(self) -> None:
         """One optimiser step, which has not been where it is stopped.
@@ -301,7 +310,7 @@ class Run:
         where = self.device.torch_device
         rng = torch.Generator(where).manual_seed(HELD_OUT_SEED)
         chosen = torch.arange(self._held_out_count, device=where)
-        with self._precision():
+        with self._looking(), self._precision():
             batch = self._held_out.draw(self.ema.network, chosen, rng)
             count = self.parts if self.objective.divisible else 1
             losses = [self._held_out.losses(self.ema.network, part, rng).flatten() for part in parts(batch, count)]
@@ -331,7 +340,8 @@ class Run:
         quick = self.config.defaults.with_changes(steps=min(self.config.defaults.steps, PREVIEW_STEPS))
         request = SampleRequest(**quick.model_dump(), labels=labels, seed=PREVIEW_SEED)
         model = pipeline.LoadedModel("run", self.header(), self.ema.network, self.device.torch_device, "")
-        *frames, _ = pipeline.sample_with(model, request, RunControl())
+        with self._looking():
+            *frames, _ = pipeline.sample_with(model, request, RunControl())
         film = np.stack([frame.x_t for frame in frames if isinstance(frame, Frame)])
         return Preview(self.step, film[-1], labels, film)
 

@@ -7,6 +7,7 @@ from torch import nn
 from ml.config import ModelConfig, TrainConfig
 from ml.ema import PowerEma
 from ml.models import build
+from ml.muon import orthogonal
 from ml.optim import ConvMuon, Optimizer, lr_factor
 
 
@@ -42,15 +43,48 @@ def test_learning_rates_warm_up_and_come_down(schedule: str, halfway: float, end
 
 def test_muon_on_convolutions_is_torch_muon_on_their_matrices() -> None:
     generator = torch.Generator().manual_seed(0)
-    weight, grad = (torch.randn(8, 4, 3, 3, generator=generator) for _ in range(2))
-    conv = nn.Parameter(weight.clone(memory_format=torch.channels_last))
-    matrix = nn.Parameter(weight.permute(0, 2, 3, 1).reshape(8, -1).clone())
-    ours, theirs = ConvMuon([conv], 0.02, 0.1), torch.optim.Muon([matrix], lr=0.02, weight_decay=0.1, nesterov=True)
+    shapes = [(8, 4, 3, 3), (8, 16, 3, 3), (32, 8, 1, 1), (16, 16, 3, 3), (8, 4, 3, 3)]
+    before = [torch.randn(shape, generator=generator) for shape in shapes]
+    convs = [nn.Parameter(weight.clone(memory_format=torch.channels_last)) for weight in before]
+    matrices = [nn.Parameter(as_matrix(weight).clone()) for weight in before]
+    ours, theirs = ConvMuon(convs, 0.02, 0.1), torch.optim.Muon(matrices, lr=0.02, weight_decay=0.1, nesterov=True)
     for _ in range(3):
-        conv.grad, matrix.grad = grad.clone(), grad.permute(0, 2, 3, 1).reshape(8, -1)
+        for conv, matrix in zip(convs, matrices, strict=True):
+            conv.grad = torch.randn(conv.shape, generator=generator)
+            matrix.grad = as_matrix(conv.grad)
         ours.step()
         theirs.step()
-    torch.testing.assert_close(conv.detach().permute(0, 2, 3, 1).reshape(8, -1), matrix.detach())
+    for weight, conv, matrix in zip(before, convs, matrices, strict=True):
+        moved, wanted = as_matrix(conv.detach() - weight), matrix.detach() - as_matrix(weight)
+        assert (moved - wanted).norm() <= 0.03 * wanted.norm()  # theirs rounds to bfloat16
+    assert ours.inner.state_dict()["state"][0].keys() == theirs.state_dict()["state"][0].keys()  # for checkpoints
+
+
+def as_matrix(weight: torch.Tensor) -> torch.Tensor:
+    return weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 40), (40, 8), (128, 1152)])
+def test_newton_schulz_moves_singular_values_along_its_polynomial(shape: tuple[int, int]) -> None:
+    """X -> a X + b X X^T X + c (X X^T)^2 X on singular values alone, in float64."""
+    generator = torch.Generator().manual_seed(1)
+    others = torch.randn(8, 20, generator=generator)
+    matrix = torch.randn(shape, generator=generator)
+    found, _ = orthogonal([matrix, others])
+    u, s, v = torch.linalg.svd(matrix.double(), full_matrices=False)
+    s /= s.norm()
+    for _ in range(5):
+        s = 3.4445 * s - 4.775 * s**3 + 2.0315 * s**5
+    torch.testing.assert_close(found.double(), u * s @ v, atol=1e-4, rtol=1e-4)
+    assert 0.5 < torch.linalg.svdvals(found)[: min(shape) // 2].min() <= torch.linalg.svdvals(found).max() < 1.3
+
+
+def test_newton_schulz_bears_what_has_no_direction_or_hardly_one() -> None:
+    nothing, lonely = torch.zeros(8, 12), torch.outer(torch.ones(8), torch.ones(12))
+    none, one = orthogonal([nothing, lonely])
+    assert not none.any()
+    assert torch.linalg.svdvals(one)[0] == pytest.approx(0.9, abs=0.4)
+    assert torch.linalg.svdvals(one)[1] < 0.1
 
 
 def test_convolutions_in_another_memory_order_are_refused() -> None:

@@ -62,10 +62,10 @@ def curve(folder: Path) -> np.ndarray:
     return rows[[LOSS, NORM]]
 
 
-def assert_same(ours: Path, theirs: Path, steps: int | None = None) -> None:
-    """The same losses in the first so many steps, or in all; and much the same gradients."""
+def assert_same(ours: Path, theirs: Path) -> None:
+    """The same losses, and much the same gradients."""
     (loss, norm), (other, their_norm) = curve(ours), curve(theirs)
-    assert loss[:steps] == pytest.approx(other[:steps], abs=SAME)
+    assert loss == pytest.approx(other, abs=SAME)
     assert norm == pytest.approx(their_norm, rel=1e-2)
 
 
@@ -145,7 +145,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 def test_two_processes_train_as_one_does(place: Place, kind: str) -> None:
     two = place.path / kind
     one = by_one(config_of(**KINDS[kind]), place.path / f"one-{kind}", place.data)
-    assert_same(two, one, steps=3 if kind == "muon" else None)  # Muon rounds to 8 bits on its way
+    assert_same(two, one)
 
 
 @pytest.mark.parametrize("kind", ["adamw", "muon", "judge"])
