@@ -176,6 +176,7 @@ class Bench:
         interpolate = self.session.interpolate
         interpolate.change(model=BUNDLED if model == STUDENT else model)
         until(lambda: interpolate.map is not None and interpolate.loop is not None, "the pad to be drawn")
+        until(lambda: self.session.at_rest and not interpolate.quick, "the digit to be drawn")  # once its form is made
 
     def _drag(self) -> None:
         """The mouse goes on to another place of the pad."""
