@@ -190,9 +190,9 @@ class Bench:
 
     def _interpolated(self) -> None:
         interpolate = self.session.interpolate
-        if interpolate.quick and interpolate.shown:  # not the one that is drawn at rest
+        if interpolate.quick and interpolate.shown:
             self._scene.computing_s.append(interpolate.shown.seconds)
-            self._scene.watch.has_new_image()
+        self._scene.watch.has_new_image()  # where the machine held on for long, that drawn at rest may be the first
 
     def _to_grid(self) -> None:
         """The Generate page, with 16 digits by the student."""
