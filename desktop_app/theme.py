@@ -204,11 +204,6 @@ class Theme(QObject):
             self._dress()
         self.changed.emit()
 
-    def apply(self, app: QApplication) -> None:
-        """Prepare and dress the application."""
-        self.prepare(app)
-        self.dress()
-
     def _refresh(self) -> None:
         if self._app and self._dressed and self._dressed is not self.colors:
             if self._app.topLevelWidgets():

@@ -65,7 +65,7 @@ def orthogonal(matrices: list[Tensor]) -> list[Tensor]:
 
 def _factor(gram: Tensor) -> Tensor:
     """What the iteration multiplies matrices by whose Gram matrices (N, n, n) these are."""
-    whole = torch.eye(gram.shape[1], device=gram.device).expand_as(gram)
+    whole = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device).expand_as(gram)
     for _ in range(STEPS):
         factor = torch.baddbmm(gram, gram, gram, beta=B, alpha=C)
         factor.diagonal(dim1=1, dim2=2).add_(A)

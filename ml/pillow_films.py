@@ -7,14 +7,12 @@ from typing import IO, Any
 
 from PIL import Image
 
-from ml.events import Pixels
+from ml.films import PictureOf
 from ml.png import text_chunk
 from ml.stamp import IMAGE_DESCRIPTION, Watch
 
 
-def write(
-    path: Path, suffix: str, picture: Callable[[int], Pixels], times: Sequence[int], stamp: str, watch: Watch
-) -> None:
+def write(path: Path, suffix: str, picture: PictureOf, times: Sequence[int], stamp: str, watch: Watch) -> None:
     """Write a picture for each of `times` (ms), in the format that `suffix` names. Raises OSError."""
     film = _Film(picture, len(times), watch)
     with path.open("wb") as file:  # which Pillow would leave open where `watch` stops it
@@ -42,7 +40,7 @@ class _WatchedFile:
 class _Film(Image.Image):
     """The pictures as one image of many frames, which Pillow's writers go through one after another."""
 
-    def __init__(self, picture: Callable[[int], Pixels], count: int, watch: Watch) -> None:
+    def __init__(self, picture: PictureOf, count: int, watch: Watch) -> None:
         super().__init__()
         self._picture, self._watch, self._at = picture, watch, 0
         self.n_frames = count

@@ -65,7 +65,8 @@ def opened(
 def dressed(qapp: QApplication) -> Iterator[None]:
     """As the program looks: sizes come from its style sheet and font."""
     font, palette = qapp.font(), qapp.palette()
-    theme().apply(qapp)
+    theme().prepare(qapp)
+    theme().dress()
     yield
     qapp.setStyleSheet("")
     qapp.setFont(font)

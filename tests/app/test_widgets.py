@@ -26,7 +26,8 @@ LEFT = Qt.MouseButton.LeftButton
 
 @pytest.fixture(autouse=True)
 def dressed(qapp: QApplication) -> Iterator[None]:
-    theme().apply(qapp)
+    theme().prepare(qapp)
+    theme().dress()
     theme().set_mode("light")
     yield
     theme().set_reduced_motion(False)

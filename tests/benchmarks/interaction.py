@@ -190,9 +190,11 @@ class Bench:
 
     def _interpolated(self) -> None:
         interpolate = self.session.interpolate
-        if interpolate.quick and interpolate.shown:
-            self._scene.computing_s.append(interpolate.shown.seconds)
-        self._scene.watch.has_new_image()  # where the machine held on for long, that drawn at rest may be the first
+        shown, wanted = interpolate.shown, interpolate.here()
+        if interpolate.quick and shown:
+            self._scene.computing_s.append(shown.seconds)
+        if shown and wanted and shown.request.weights == wanted.weights:  # a sketch, or the one drawn at rest
+            self._scene.watch.has_new_image()
 
     def _to_grid(self) -> None:
         """The Generate page, with 16 digits by the student."""

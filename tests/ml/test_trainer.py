@@ -160,6 +160,18 @@ def test_losses_are_told_by_how_noisy_their_images_were() -> None:
     assert levels.take() == ()
 
 
+def test_minutes_count_the_previews_that_a_run_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.trainer.PREVIEW_PATIENCE", 0)
+    config = tiny_config(steps=None, minutes=0.05, preview_every_s=1e-9, defaults={"steps": 10})  # one at every step
+    began, previews = 0.0, 0
+    for event in train(config, tmp_path / "run", device="cpu"):
+        if isinstance(event, RunStarted):
+            began = time.perf_counter()
+        previews += isinstance(event, Preview)
+    taken = time.perf_counter() - began
+    assert previews > 5 and taken < 3 * 60 * 0.05
+
+
 def test_a_run_keeps_its_losses_by_noise_and_on_images_it_has_not_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
