@@ -131,7 +131,7 @@ class SampleSettings(Description):
     clipping: Clipping = Field(default="none", description="of x0_hat: to [-1, 1], or by dynamic thresholding")
     guidance: float = Field(default=1.5, ge=0, le=15, description="w of eps_u + w (eps_c - eps_u); 1: off")
     guidance_from: float = Field(
-        default=0.0, ge=0, le=1e6, description="guide only while sigma/alpha is above this ..."
+        default=0.0, ge=0, le=1e6, description="w above 1 acts only while sigma/alpha is above this ..."
     )
     guidance_rescale: float = Field(default=0.0, ge=0, le=1, description="phi of Lin et al. 2024; 0: off")
     guidance_to: float = Field(default=1e4, ge=0, le=1e6, description="... and below this (Kynkaanniemi et al. 2024)")
@@ -144,6 +144,13 @@ class SampleSettings(Description):
     sigma_max: float = Field(default=40.0, gt=0.1, le=1000, description="sigma/alpha where flow and karras grids begin")
     sigma_lead: float = Field(default=0.0, ge=0, le=10_000, description="one step at this sigma/alpha first; 0: none")
     sigma_min: float = Field(default=0.02, gt=0, le=1, description="sigma/alpha of a karras grid's last noisy level")
+
+    def w_at(self, ratio: float) -> float:
+        """Guidance w at the noise level sigma/alpha: 1 outside its interval (Kynkaanniemi et al. 2024).
+
+        A w below 1, with which a class counts for less, holds at all levels: any other would bring the class back.
+        """
+        return self.guidance if self.guidance < 1 or self.guidance_from <= ratio <= self.guidance_to else 1.0
 
 
 def for_route(defaults: SampleSettings, route: Route) -> SampleSettings:

@@ -129,16 +129,14 @@ class Distilling:
 class Guided:
     """A teacher with classifier-free guidance at a level for each image; see `guidance.classifier_free`.
 
-    It is guided as its own defaults say, or by the weight w, where that is not 0.
+    It is guided at all levels, by the weight of its own defaults or by w, where that is not 0.
     """
 
     def __init__(self, teacher: pipeline.LoadedModel, w: float = 0.0) -> None:
-        settings = teacher.header.defaults
         self.prediction: Prediction = teacher.config.prediction
         self.network = teacher.network
         self.null = teacher.config.num_classes
-        self.w = (w or settings.guidance) if self.null else 1.0
-        self.least, self.most = settings.guidance_from, settings.guidance_to
+        self.w = (w or teacher.header.defaults.guidance) if self.null else 1.0
 
     def __call__(self, x_t: Tensor, levels: Levels, labels: Tensor) -> Tensor:
         """x0_hat (B, C, H, W)."""
@@ -147,8 +145,7 @@ class Guided:
         if self.w == 1:
             return cond
         uncond = denoise(x_t, levels, torch.full_like(labels, self.null))
-        ratio = levels.sigma / levels.alpha.clamp(min=1e-9)
-        return torch.where((ratio >= self.least) & (ratio <= self.most), uncond + self.w * (cond - uncond), cond)
+        return uncond + self.w * (cond - uncond)
 
 
 def _noise(like: Tensor, rng: torch.Generator) -> Tensor:

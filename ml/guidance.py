@@ -20,15 +20,16 @@ def conditional(model: NetworkDenoiser, labels: Tensor) -> Denoiser:
 def classifier_free(model: NetworkDenoiser, labels: Tensor, null: Tensor | int, settings: SampleSettings) -> Denoiser:
     """Classifier-free guidance (Ho & Salimans 2022): u + w (c - u), both branches in one batched forward.
 
-    Applied to x0_hat, which is the same as to eps since both are affine in each other at one x_t. Outside the
-    interval of noise levels sigma/alpha (Kynkaanniemi et al. 2024), and at w = 1, only the conditional branch runs.
+    Applied to x0_hat, which is the same as to eps since both are affine in each other at one x_t. At w = 1, as outside
+    the interval of noise levels, only the conditional branch runs (see `SampleSettings.w_at`), and at w = 0 the other.
     """
-    w = settings.guidance
-    both = torch.cat([labels, torch.as_tensor(null, device=labels.device).expand_as(labels)])
+    nothing = torch.as_tensor(null, device=labels.device).expand_as(labels)
+    both = torch.cat([labels, nothing])
 
     def denoise(x_t: Tensor, level: Level) -> Tensor:
-        if w == 1 or not settings.guidance_from <= level.ratio <= settings.guidance_to:
-            return model(x_t, level, labels)
+        w = settings.w_at(level.ratio)
+        if w in (0, 1):
+            return model(x_t, level, labels if w else nothing)
         cond, uncond = model(torch.cat([x_t, x_t]), level, both).chunk(2)
         guided = uncond + w * (cond - uncond)
         return rescaled(guided, cond, settings.guidance_rescale) if settings.guidance_rescale else guided

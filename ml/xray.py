@@ -55,7 +55,5 @@ def xray(model: LoadedModel, request: SampleRequest, control: RunControl | None 
         eps = to_eps(network(torch.cat([x, x]), level, both), torch.cat([x, x]), level)
         difference = eps[:1] - eps[1:]
         pictures = torch.cat([eps / EPS_RANGE, difference / max(float(difference.abs().max()), FAINT)])
-        inside = request.guidance_from <= level.ratio <= request.guidance_to
-        yield Xray(
-            step.step, to_uint8(pictures), float(difference.square().mean().sqrt()), request.guidance if inside else 1.0
-        )
+        strength = float(difference.square().mean().sqrt())
+        yield Xray(step.step, to_uint8(pictures), strength, request.w_at(level.ratio))

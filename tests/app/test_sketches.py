@@ -53,7 +53,7 @@ def test_digits_follow_a_slider_and_are_drawn_exactly_once_it_rests(panel: Gener
     assert not any(caption.text for caption in panel.grid._captions)
     until(qtbot, lambda: generate.trajectory is not before and generate.verdict is not None and not generate.busy)
     exact = generate.sampled
-    assert exact is not None and exact.request.guidance == generate.settings.guidance != 1.3
+    assert exact is not None and exact.request.guidance == generate.settings.guidance != 1.4
     *_, wanted = pipeline.sample(generate.settings.request(tuple(range(10))), frames=False)
     assert isinstance(wanted, Sampled) and np.array_equal(exact.images, wanted.images)
     last = sketches[-1]
@@ -65,10 +65,10 @@ def test_digits_follow_a_slider_and_are_drawn_exactly_once_it_rests(panel: Gener
 def test_of_many_sketches_only_the_first_and_the_last_are_drawn(panel: GeneratePanel, qtbot: QtBot) -> None:
     generate = panel._generate
     sketches = seen(generate)
-    for tenth in range(14, 40):
+    for tenth in range(15, 40):
         generate.change(guidance=tenth / 10)
     until(qtbot, lambda: len(sketches) == 2 or generate.busy)
-    assert [sketch.request.guidance for sketch in sketches] in ([1.4, 3.9], [1.4])
+    assert [sketch.request.guidance for sketch in sketches] in ([1.5, 3.9], [1.5])
 
 
 def test_many_digits_are_sketched_by_the_student_and_too_many_not_at_all(panel: GeneratePanel, qtbot: QtBot) -> None:
@@ -115,7 +115,7 @@ def test_a_hand_that_comes_back_finds_what_was_drawn(panel: GeneratePanel, qtbot
     exact, captions, sketches = panel.grid.images(), list(panel.grid._captions), seen(generate)
     generate.change(guidance=2.0)
     until(qtbot, lambda: sketches)
-    generate.change(guidance=1.3)
+    generate.change(guidance=1.4)
     with qtbot.waitSignal(generate.returned, timeout=WAIT_MS):
         assert panel.grid.images() is sketches[-1].images
     assert np.array_equal(panel.grid.images(), exact) and panel.grid._captions == captions

@@ -31,7 +31,7 @@ class Recorder(nn.Module):
         return labels.to(x.dtype).view(-1, 1, 1, 1) * torch.ones_like(x)
 
 
-@pytest.mark.parametrize("w", [0.0, 0.5, 2.0, 7.5])
+@pytest.mark.parametrize("w", [0.5, 2.0, 7.5])
 def test_guidance_is_linear_between_and_beyond_both_branches_in_one_call(w: float) -> None:
     network = Recorder()
     labels = torch.tensor([1, 2, 3])
@@ -39,6 +39,13 @@ def test_guidance_is_linear_between_and_beyond_both_branches_in_one_call(w: floa
     found = denoise(fresh(1), LEVEL)
     assert found[:, 0, 0, 0].tolist() == pytest.approx([10 + w * (k - 10) for k in (1, 2, 3)])
     assert [count for count, *_ in network.calls] == [6]
+
+
+def test_where_the_class_does_not_count_only_the_other_branch_runs() -> None:
+    network = Recorder()
+    denoise = classifier_free(NetworkDenoiser(network, "x0"), torch.tensor([1, 2, 3]), 10, SampleSettings(guidance=0.0))
+    assert denoise(fresh(1), LEVEL)[:, 0, 0, 0].tolist() == [10, 10, 10]
+    assert [count for count, *_ in network.calls] == [3]
 
 
 def test_without_guidance_only_the_conditional_branch_runs() -> None:
@@ -56,6 +63,13 @@ def test_guidance_acts_in_its_interval_of_noise_levels(low: float, high: float, 
     settings = SampleSettings(guidance=2.0, guidance_from=low, guidance_to=high)
     classifier_free(NetworkDenoiser(network, "x0"), torch.tensor([1, 2, 3]), 10, settings)(fresh(1), LEVEL)
     assert network.calls[0][0] == calls
+
+
+@pytest.mark.parametrize("w", [0.0, 0.5])
+def test_a_class_that_is_to_count_for_less_does_so_at_all_levels(w: float) -> None:
+    settings = SampleSettings(guidance=w, guidance_from=2.0, guidance_to=3.0)
+    found = classifier_free(NetworkDenoiser(Recorder(), "x0"), torch.tensor([1, 2, 3]), 10, settings)(fresh(1), LEVEL)
+    assert found[:, 0, 0, 0].tolist() == pytest.approx([10 + w * (k - 10) for k in (1, 2, 3)])
 
 
 def test_clipping_is_to_the_range_of_the_data() -> None:
