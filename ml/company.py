@@ -27,7 +27,7 @@ def only(request: SampleRequest, events: Iterable[SampleEvent]) -> Iterator[Samp
             sure = None if event.similarity is None else event.similarity[:count]
             eps = None if event.eps is None else event.eps[:count]
             yield replace(event, x_t=event.x_t[:count], x0_hat=event.x0_hat[:count], similarity=sure, eps=eps)
-        elif isinstance(event, Sampled):
+        elif isinstance(event, Sampled) and len(event.images) > count:
             done = request.with_changes(model_hash=event.request.model_hash)
             yield replace(event, request=done, images=event.images[:count])
         else:

@@ -23,6 +23,8 @@ def classifier_free(model: NetworkDenoiser, labels: Tensor, null: Tensor | int, 
     Applied to x0_hat, which is the same as to eps since both are affine in each other at one x_t. At w = 1, as outside
     the interval of noise levels, only the conditional branch runs (see `SampleSettings.w_at`), and at w = 0 the other.
     """
+    if settings.guidance == 1:
+        return conditional(model, labels)
     nothing = torch.as_tensor(null, device=labels.device).expand_as(labels)
     both = torch.cat([labels, nothing])
 

@@ -21,7 +21,7 @@ def to_uint8(x: "Tensor") -> Pixels:
     if x.ndim != 4 or x.shape[1] not in (1, 3):
         raise ValueError(f"expected (N, 1, H, W) or (N, 3, H, W), got {tuple(x.shape)}")
     values = x.detach().float().nan_to_num(nan=-1.0)
-    pixels = ((values + 1) * 127.5).round().clamp(0, 255).byte()
+    pixels = values.add_(1).mul_(127.5).round_().clamp_(0, 255).byte()
     pixels = pixels[:, 0] if x.shape[1] == 1 else pixels.permute(0, 2, 3, 1)
     return pixels.contiguous().cpu().numpy()
 

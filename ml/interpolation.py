@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ml.config import Corner, Mixing
@@ -19,14 +20,13 @@ def mixed_noise(noises: Tensor, weights: Tensor, how: Mixing) -> Tensor:
     flat = noises.flatten(1)
     weights = weights / weights.sum(dim=1, keepdim=True)
     lengths = flat.norm(dim=1)
-    used = weights.count_nonzero(dim=1)
     rows = []
-    for row, count in zip(weights, used.tolist(), strict=True):
-        at = row.nonzero().flatten()
-        if how == "lerp" or count == 1:
+    for row, shares in zip(weights, weights.tolist(), strict=True):
+        used = [corner for corner, share in enumerate(shares) if share]
+        if how == "lerp" or len(used) == 1:
             rows.append(row @ flat)
-        elif count == 2:
-            rows.append(_slerp(flat[at[0]], flat[at[1]], float(row[at[1]])))
+        elif len(used) == 2:
+            rows.append(_slerp(flat[used[0]], flat[used[1]], shares[used[1]]))
         else:
             mean = row @ flat
             rows.append(mean * (row @ lengths) / mean.norm().clamp(min=1e-12))
@@ -47,7 +47,6 @@ def _slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
 
 def mixed_labels(corners: tuple[Corner, ...], weights: Tensor, num_classes: int) -> Tensor:
     """What a network is told that knows `num_classes` classes: (N, num_classes + 1), the null label last."""
-    table = torch.zeros(len(corners), num_classes + 1, dtype=weights.dtype, device=weights.device)
-    for row, corner in zip(table, corners, strict=True):
-        row[corner.label if corner.label >= 0 else num_classes] = 1
+    labels = [corner.label if corner.label >= 0 else num_classes for corner in corners]
+    table = F.one_hot(torch.tensor(labels, device=weights.device), num_classes + 1).to(weights.dtype)
     return weights / weights.sum(dim=1, keepdim=True) @ table
