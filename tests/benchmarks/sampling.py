@@ -34,6 +34,7 @@ class SamplingPlan(Plan):
     """How much is drawn, and how often."""
 
     per_class: int = Field(default=10, ge=1, description="digits of each class")
+    judged: int = Field(default=1000, ge=1, description="digits that are judged, the timed ones and more")
     rounds: int = Field(default=3, ge=1, description="turns of each competitor")
     least_s: float = Field(default=1.0, ge=0, description="what a turn lasts at least")
     peer_steps: int = Field(default=50, ge=1, description="of the peers' DDIM")
@@ -47,7 +48,7 @@ class SamplingPlan(Plan):
 
 PLAN = SamplingPlan
 QUICK: dict[str, Any] = {
-    "rounds": 1, "least_s": 0.0, "peer_steps": 5, "grow_images": (1, 16, 100), "grow_steps": (1, 10),
+    "judged": 100, "rounds": 1, "least_s": 0.0, "peer_steps": 5, "grow_images": (1, 16, 100), "grow_steps": (1, 10),
     "grow_side": (28, 64), "grow_width": (32, 64), "limit_images": (1, 100),
 }  # fmt: skip
 
@@ -59,7 +60,7 @@ class Drawer:
     name: str
     how: str
     draw: Callable[[], Pixels]
-    ours: bool = True
+    draw_more: Callable[[], Pixels] | None = None  # to be judged; of a peer nothing is
 
 
 def measure(plan: SamplingPlan, data_root: Path | None, line: Line) -> dict[str, Any]:
@@ -100,17 +101,16 @@ def _hundred(plan: SamplingPlan, device: torch.device, line: Line) -> list[dict[
     count = CLASSES * plan.per_class
     drawers: list[Drawer] = []
     for name, model, changes in _paths(plan):
-        request = _request(model, count, **changes)
+        request, more = (_request(model, images, **changes) for images in (count, plan.judged))
         how = f"{request.sampler}, {_steps(request.steps)}" + (", guided" if request.guidance != 1 else "")
-        drawers.append(Drawer(name, how, partial(_images, model, request)))
+        drawers.append(Drawer(name, how, partial(_images, model, request), partial(_images, model, more)))
     labels = torch.tensor(_labels(count), device=device)
     for name in plan.against:
         peer = peers.make(name, device)
         how = f"{peer.recipe}; DDIM, {_steps(plan.peer_steps)}; untrained weights"
-        drawers.append(Drawer(name, how, partial(peer.draw, labels, plan.peer_steps), ours=False))
+        drawers.append(Drawer(name, how, partial(peer.draw, labels, plan.peer_steps)))
     seconds = in_turns([drawer.draw for drawer in drawers], plan.rounds, plan.least_s, line)
     middle = {drawer.name: median(taken) for drawer, taken in zip(drawers, seconds, strict=True)}
-    judge = Judge.bundled(plan.device)
     return [
         {
             "name": drawer.name,
@@ -118,11 +118,15 @@ def _hundred(plan: SamplingPlan, device: torch.device, line: Line) -> list[dict[
             "images": count,
             "seconds": middle[drawer.name],
             "all_seconds": taken,
-            "accuracy": float((judge.judge(drawer.draw()).labels == _labels(count)).mean()) if drawer.ours else None,
+            "accuracy": _accuracy(plan, drawer.draw_more()) if drawer.draw_more else None,
             "times_sooner": {peer: middle[peer] / middle[drawer.name] for peer in plan.against},
         }
         for drawer, taken in zip(drawers, seconds, strict=True)
     ]
+
+
+def _accuracy(plan: SamplingPlan, images: Pixels) -> float:
+    return float((Judge.bundled(plan.device).judge(images).labels == _labels(len(images))).mean())
 
 
 def _images(model: LoadedModel, request: SampleRequest) -> Pixels:
@@ -197,7 +201,7 @@ def tables(found: dict[str, Any]) -> list[Table]:
         for row in found["digits"]
     ]
     heads = ("", "how", "seconds", "judged right", *(f"times sooner than {name}" for name in peers_measured))
-    title = f"{found['digits'][0]['images']} digits, medians of turns"
+    title = f"{found['digits'][0]['images']} digits, medians of turns; judged: {found['plan']['judged']:,}"
     growth = [
         Table(
             f"The cost as work grows: {AXES[axis].lower()}",

@@ -19,6 +19,7 @@ from tests.benchmarks.limits import work_of
 from tests.tiny import few_digits
 
 TINY_SAMPLING = {
+    "judged": 20,
     "device": "cpu", "per_class": 1, "rounds": 1, "least_s": 0, "peer_steps": 1, "grow_images": [1, 2],
     "grow_steps": [1, 2], "grow_side": [28, 32], "grow_width": [8, 16], "grown_of": 1, "limit_images": [2],
 }  # fmt: skip
