@@ -98,7 +98,7 @@ class LaneSettings(Description):
     model: Name = DEFAULT_MODEL
     sampler: SamplerName = "dpm++"
     steps: int = Field(default=10, ge=1, le=1000)
-    guidance: float = Field(default=1.4, ge=0, le=15)
+    guidance: float = Field(default=1.5, ge=0, le=15)
 
 
 class CompareSettings(Description):

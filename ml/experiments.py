@@ -78,7 +78,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         {
             "w = 15": ADRIFT,
             "w = 15, clipped": ADRIFT | {"clipping": "static"},
-            "w = 1.4": DDIM | {"steps": 20},
+            "w = 1.5": DDIM | {"steps": 20},
         },
     ),
     "samplers": Experiment(

@@ -143,7 +143,7 @@ class LaneEditor(Section):
         self.model = ChoiceRow("Model", tip="The network that draws in this lane")
         self.sampler = ChoiceRow("Sampler", SAMPLERS, tip="The rule by which this lane goes from noise to an image")
         self.steps = SliderRow("Steps", 1, 1000, 10, slider_max=100, tip="How many times the network looks")
-        self.guidance = SliderRow("Guidance w", 0, 15, 1.4, step=0.05, decimals=2, slider_max=5,
+        self.guidance = SliderRow("Guidance w", 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
                                   tip="How strongly the class is followed; 1 is off")  # fmt: skip
         line = QWidget()
         line.setLayout(row(self.which, 1, self.add_button, self.remove_button, spacing=Space.XS))

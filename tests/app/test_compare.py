@@ -303,9 +303,9 @@ def test_lanes_are_added_changed_and_taken_away(panel: ComparePanel, qtbot: QtBo
     editor.steps.box.setValue(3)
     assert compare.settings.lanes[3].sampler == "heun" and compare.settings.lanes[3].steps == 3
     editor.model.valueChanged.emit("digits")
-    assert compare.settings.lanes[3].sampler == "dpm++" and compare.settings.lanes[3].guidance == 1.4
+    assert compare.settings.lanes[3].sampler == "dpm++" and compare.settings.lanes[3].guidance == 1.5
     assert panel.lanes.lanes[3].name.full_text() == "DPM-Solver++ 2M"
-    assert panel.lanes.lanes[3].more.full_text() == "10 steps, digits, w = 1.4"
+    assert panel.lanes.lanes[3].more.full_text() == "10 steps, digits, w = 1.5"
     editor.remove_button.click()
     editor.which.button("0").click()
     editor.remove_button.click()

@@ -44,7 +44,7 @@ def test_digits_follow_a_slider_and_are_drawn_exactly_once_it_rests(panel: Gener
     generate = panel._generate
     panel.timeline.pause()
     panel.timeline.set_step(panel.timeline.reached)
-    sketches, before = seen(generate), generate.trajectory
+    sketches, before, default = seen(generate), generate.trajectory, generate.settings.guidance
     for value in (120, 180, 240):
         panel.sampling.guidance.slider.setValue(value)
     until(qtbot, lambda: sketches)
@@ -53,7 +53,7 @@ def test_digits_follow_a_slider_and_are_drawn_exactly_once_it_rests(panel: Gener
     assert not any(caption.text for caption in panel.grid._captions)
     until(qtbot, lambda: generate.trajectory is not before and generate.verdict is not None and not generate.busy)
     exact = generate.sampled
-    assert exact is not None and exact.request.guidance == generate.settings.guidance != 1.4
+    assert exact is not None and exact.request.guidance == generate.settings.guidance != default
     *_, wanted = pipeline.sample(generate.settings.request(tuple(range(10))), frames=False)
     assert isinstance(wanted, Sampled) and np.array_equal(exact.images, wanted.images)
     last = sketches[-1]
@@ -65,24 +65,24 @@ def test_digits_follow_a_slider_and_are_drawn_exactly_once_it_rests(panel: Gener
 def test_of_many_sketches_only_the_first_and_the_last_are_drawn(panel: GeneratePanel, qtbot: QtBot) -> None:
     generate = panel._generate
     sketches = seen(generate)
-    for tenth in range(15, 40):
+    for tenth in range(20, 40):
         generate.change(guidance=tenth / 10)
     until(qtbot, lambda: len(sketches) == 2 or generate.busy)
-    assert [sketch.request.guidance for sketch in sketches] in ([1.5, 3.9], [1.5])
+    assert [sketch.request.guidance for sketch in sketches] in ([2.0, 3.9], [2.0])
 
 
 def test_many_digits_are_sketched_by_the_student_and_too_many_not_at_all(panel: GeneratePanel, qtbot: QtBot) -> None:
     generate = panel._generate
     sketches = seen(generate)
     generate._pace["digits"] = SKETCH_S / 50
-    generate.change(guidance=1.5)  # ten digits in ten steps
+    generate.change(guidance=2.5)  # ten digits in ten steps
     until(qtbot, lambda: sketches)
     assert sketches[0].request.model == STUDENT and sketches[0].request.labels == tuple(range(10))
     until(qtbot, lambda: not generate._soon.isActive() and not generate.busy)
     sketches.clear()
     generate._pace["digits"] = SKETCH_S
-    generate.change(guidance=1.6)
-    until(qtbot, lambda: generate.sampled is not None and generate.sampled.request.guidance == 1.6)
+    generate.change(guidance=2.6)
+    until(qtbot, lambda: generate.sampled is not None and generate.sampled.request.guidance == 2.6)
     assert not sketches
 
 
@@ -113,9 +113,10 @@ def test_a_hand_that_comes_back_finds_what_was_drawn(panel: GeneratePanel, qtbot
     panel.timeline.pause()
     panel.timeline.set_step(panel.timeline.reached)
     exact, captions, sketches = panel.grid.images(), list(panel.grid._captions), seen(generate)
+    before = generate.settings.guidance
     generate.change(guidance=2.0)
     until(qtbot, lambda: sketches)
-    generate.change(guidance=1.4)
+    generate.change(guidance=before)
     with qtbot.waitSignal(generate.returned, timeout=WAIT_MS):
         assert panel.grid.images() is sketches[-1].images
     assert np.array_equal(panel.grid.images(), exact) and panel.grid._captions == captions
