@@ -224,8 +224,7 @@ def tables(found: dict[str, Any]) -> list[Table]:
 def figures(found: dict[str, Any]) -> list[Figure]:
     """The cost as work grows, a plot for each thing that grows."""
     return [
-        Figure(f"Seconds, {AXES[axis].lower()}", AXES[axis], (_curve(rows),))
-        for axis, rows in found["growth"].items()
+        Figure(f"Seconds, {AXES[axis].lower()}", AXES[axis], (_curve(rows),)) for axis, rows in found["growth"].items()
     ]
 
 
