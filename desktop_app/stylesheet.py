@@ -53,7 +53,7 @@ QPushButton[kind="chip"] { font-weight: 400; font-size: 12px; padding: 0; min-he
   border-radius: 11px; }
 QPushButton[kind="question"] { text-align: left; font-weight: 500; padding: 0 12px; }
 QPushButton[kind="question"]:checked { border-color: $accent; }
-QPushButton[kind="tile"] { background: $card; border-radius: 12px; padding: 0; min-height: 134px; }
+QPushButton[kind="tile"] { background: $card; border-radius: 12px; padding: 0; min-height: 138px; }
 QPushButton[kind="tile"]:hover { border-color: $border_strong; }
 QPushButton[kind="tile"]:focus { border-color: $accent; }
 QPushButton[kind="tile"]:checked { border: 2px solid $accent; }

@@ -11,7 +11,7 @@ from desktop_app.widgets.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.image_grid import ImageGrid, Pixels
 
 STRIP_HEIGHT, WIDEST = 52, 10
-LEAST_WIDTH, HEIGHT = 296, 138  # the style sheet knows the height too
+LEAST_WIDTH, HEIGHT = 296, 142  # the style sheet knows the height too
 MEANING = "Right: read as asked for. Distance: to real digits; 1 × is how far these are from each other."
 
 

@@ -98,7 +98,7 @@ def test_choosing_a_model_shows_its_card(panel: ModelsPanel) -> None:
     assert details.title.text() == "Digits" and "class-conditional U-Net" in details.about.text()
     said = facts(panel)
     assert said["Sampler"] == "DPM-Solver++ 2M" and said["Steps"] == "10" and said["Learnt from"] == "MNIST"
-    assert said["Right digit"] == "99.6–99.8%" and said["Distance to real"].endswith("×") and said["Copies"] == "0"
+    assert said["Right digit"] == "99.7–100%" and said["Distance to real"].endswith("×") and said["Copies"] == "0"
     assert not details.rename.isEnabled() and not details.delete.isEnabled() and details.export.isEnabled()
     panel.tiles["judge"].click()
     assert details.draw.isHidden() and details.evaluate.isHidden() and facts(panel)["Read right"] == "99.7%"
