@@ -2,32 +2,29 @@
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ml import captions
 
-if TYPE_CHECKING:
-    from ml.vision import SimpleTokenizer
-
 CONTEXT = 20  # tokens
 _WORD = re.compile(r"[^\W_]+")  # hyphens and commas only part words
 PAD, UNKNOWN, START = 0, 1, 2  # the end has the highest number, where CLIP's text tower looks for it
 
 
-@cache
-def _tokenizer() -> "SimpleTokenizer":
-    from ml.vision import SimpleTokenizer  # takes seconds to import
+def _pieces(text: str) -> list[int]:
+    """open_clip's tokens of a text, without those of its start and end."""
+    from ml.vision import open_clip  # takes seconds to import
 
-    return SimpleTokenizer()
+    row: list[int] = open_clip.tokenize(text, len(text.encode()) + 2)[0].tolist()  # no token is less than a byte
+    return row[1 : row.index(max(row))]  # the end has the highest number
 
 
 @cache
 def vocabulary() -> dict[int, int]:
     """The number of each of open_clip's tokens that occur in captions."""
-    known = {token for text in captions.words() for token in _tokenizer().encode(text)}
+    known = {token for text in captions.words() for token in _pieces(text)}
     return {token: number for number, token in enumerate(sorted(known), start=START + 1)}
 
 
@@ -41,7 +38,7 @@ def encode(text: str) -> tuple[int, ...]:
     """The numbers of a text's tokens; a word of which any part has none is one UNKNOWN."""
     numbers: list[int] = []
     for word in _WORD.findall(text.casefold()):
-        tokens = [vocabulary().get(token, UNKNOWN) for token in _tokenizer().encode(word)]
+        tokens = [vocabulary().get(token, UNKNOWN) for token in _pieces(word)]
         numbers += [UNKNOWN] if UNKNOWN in tokens else tokens
     return tuple(numbers)
 

@@ -21,6 +21,5 @@ except RuntimeError:  # only after torchvision has tried: declared before, they 
 
 import open_clip
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
-from open_clip.tokenizer import SimpleTokenizer
 
-__all__ = ["CLIP", "CLIPTextCfg", "CLIPVisionCfg", "SimpleTokenizer", "open_clip", "torchvision"]
+__all__ = ["CLIP", "CLIPTextCfg", "CLIPVisionCfg", "open_clip", "torchvision"]

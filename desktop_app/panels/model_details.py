@@ -35,6 +35,7 @@ class ModelDetails(QWidget):
         super().__init__()
         self._library = library
         self._card: ModelCard | None = None
+        self._shows: object = ()
         self.preview = ImageGrid("What the chosen model draws", margin=6, gap=3)
         self.preview.setFixedHeight(PREVIEW_HEIGHT)
         self.title, self.about = Label("", "title"), Label("", "small")
@@ -82,8 +83,13 @@ class ModelDetails(QWidget):
             column.addWidget(section)
 
     def show_card(self, card: "ModelCard | None") -> None:
-        """Show a model; None while there is none."""
-        self._card = card
+        """Show a model; None while there is none. What is shown already is left as it is."""
+        library = self._library
+        of_it = (library.preview(card) is not None, library.measured(card)) if card else ()
+        shows = card, of_it, library.settings.count
+        if shows == self._shows:
+            return
+        self._card, self._shows = card, shows
         for widget in (self.preview, self.training, self.sampling, self.scores):
             widget.setVisible(card is not None)
         for button in (self.draw, self.rename, self.export, self.delete):
@@ -96,7 +102,7 @@ class ModelDetails(QWidget):
         self.about.setVisible(bool(self.about.text()))
         if card is None:
             return
-        draws, images = self._library.draws(card), self._library.preview(card)
+        draws, images = library.draws(card), library.preview(card)
         self.preview.setVisible(draws)
         self.preview.set_empty_text("Drawing…")
         self.preview.set_images(images, PREVIEW_COLUMNS)
@@ -106,7 +112,7 @@ class ModelDetails(QWidget):
         self._fill(self.training.body_layout, training_of(card))
         self._fill(self.sampling.body_layout, sampling_of(card))
         self.sampling.setVisible(draws)
-        self.count.set_value(str(self._library.settings.count))
+        self.count.set_value(str(library.settings.count))
         self._show_scores(card)
         self._show_busy()
 

@@ -48,6 +48,7 @@ class ModelsPanel(Page):
         self.empty = Label("The models appear here in a moment.", "muted")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.tiles: dict[str, ModelTile] = {}
+        self._on_tiles: dict[str, ModelCard] = {}  # what they show
         self._group = QButtonGroup(self)
         self.list = TilePlate("All models")
         self.details = ModelDetails(self._library)
@@ -142,12 +143,14 @@ class ModelsPanel(Page):
     # ---- what is shown
 
     def _show_list(self) -> None:
-        """All models anew, with the focus where it was."""
+        """All models, with new tiles for those that are not what they were; the focus stays where it was."""
         cards = self._library.cards
         focused = next((name for name, tile in self.tiles.items() if tile.hasFocus()), None)
-        for tile in self.tiles.values():
-            self._group.removeButton(tile)
-        self.tiles = {card.name: self._tile(card) for card in cards}
+        kept = {card.name: self.tiles[card.name] for card in cards if self._on_tiles.get(card.name) == card}
+        for name in self.tiles.keys() - kept.keys():
+            self._group.removeButton(self.tiles[name])
+        self.tiles = {card.name: kept.get(card.name) or self._tile(card) for card in cards}
+        self._on_tiles = {card.name: card for card in cards}
         self.list.set_tiles(list(self.tiles.values()))
         self.empty.setVisible(not cards)
         self.list.setVisible(bool(cards))

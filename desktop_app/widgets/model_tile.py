@@ -1,6 +1,7 @@
 """A model in the list of all models: its name, what it draws, what it learnt from and how well."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
@@ -75,12 +76,14 @@ class TilePlate(QScrollArea):
             transparent.setAutoFillBackground(False)
 
     def set_tiles(self, tiles: Sequence[ModelTile]) -> None:
-        """Show these in place of those before, which end."""
-        for tile in self._tiles:
+        """Show these; those of before that are not among them end."""
+        for tile in set(self._tiles) - set(tiles):
             tile.hide()
             tile.deleteLater()
         self._tiles, self._columns = tuple(tiles), 0
         self._place()
+        for tile, following in pairwise(tiles):
+            self.setTabOrder(tile, following)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -43,11 +43,14 @@ def library(panel: ModelsPanel, window: MainWindow) -> Models:
     return window.session.library
 
 
+def shown_facts(panel: ModelsPanel) -> list[Fact]:
+    QApplication.processEvents()  # what is new in a layout is shown by the next event
+    return [fact for fact in panel.details.findChildren(Fact) if not fact.isHidden()]
+
+
 def facts(panel: ModelsPanel) -> dict[str, str]:
     """What the details say, by name."""
-    QApplication.processEvents()  # what is new in a layout is shown by the next event
-    shown = [fact for fact in panel.details.findChildren(Fact) if not fact.isHidden()]
-    return dict(fact.accessibleName().split(": ", 1) for fact in shown)
+    return dict(fact.accessibleName().split(": ", 1) for fact in shown_facts(panel))
 
 
 def own(window: MainWindow) -> set[str]:
@@ -90,6 +93,22 @@ def test_what_a_model_draws_appears_and_stays_for_the_session(
     with qtbot.waitSignal(window.session.ready, timeout=WAIT_MS):
         window.session.look_again()
     assert panel.tiles["tiny"].strip.images() is before
+
+
+def test_a_look_at_the_models_makes_new_only_what_is_new(panel: ModelsPanel, window: MainWindow, qtbot: QtBot) -> None:
+    def look_again() -> list[str]:
+        with qtbot.waitSignal(window.session.ready, timeout=WAIT_MS):
+            window.session.look_again()
+        QApplication.processEvents()
+        return sorted(panel.tiles, key=lambda name: panel.tiles[name].pos().toTuple()[::-1])  # by where they are seen
+
+    before, said = dict(panel.tiles), shown_facts(panel)
+    tiny = next(card.path for card in window.session.models if card.name == "tiny")
+    shutil.copy(tiny, another := tiny.with_stem("another"))
+    assert look_again() == list(panel.tiles) and panel.tiles.keys() - before.keys() == {"another"}
+    assert all(panel.tiles[name] is tile for name, tile in before.items()) and shown_facts(panel) == said
+    another.unlink()
+    assert look_again() == list(panel.tiles) and panel.tiles == before
 
 
 def test_choosing_a_model_shows_its_card(panel: ModelsPanel) -> None:
