@@ -17,7 +17,8 @@ def _pieces(text: str) -> list[int]:
     """open_clip's tokens of a text, without those of its start and end."""
     from ml.vision import open_clip  # takes seconds to import
 
-    row: list[int] = open_clip.tokenize(text, len(text.encode()) + 2)[0].tolist()  # no token is less than a byte
+    enough = 4 * len(text.encode()) + 2  # a token is a byte at least, and normalising makes more bytes of some
+    row: list[int] = open_clip.tokenize(text, enough)[0].tolist()
     return row[1 : row.index(max(row))]  # the end has the highest number
 
 
