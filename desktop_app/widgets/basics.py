@@ -22,8 +22,11 @@ from desktop_app.widgets.withheld import Withholdable
 
 
 def restyle(widget: QWidget, **properties: object) -> None:
-    """Set dynamic properties that the style sheet selects by, and have it look again."""
-    for name, value in properties.items():
+    """Set dynamic properties that the style sheet selects by, and have it look again where one is another."""
+    new = {name: value for name, value in properties.items() if widget.property(name) != value}
+    if not new:
+        return
+    for name, value in new.items():
         widget.setProperty(name, value)
     widget.style().unpolish(widget)
     widget.style().polish(widget)

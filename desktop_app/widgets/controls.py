@@ -105,9 +105,9 @@ class SliderRow(SettingRow):
     def set_value(self, value: float) -> None:
         """Show a value without emitting `valueChanged`."""
         with QSignalBlocker(self.box), QSignalBlocker(self.slider):
-            self.box.setValue(value)
+            if round(value, self.box.decimals()) != self.box.value():  # or all would be painted anew
+                self.box.setValue(value)
             self.slider.setValue(self._position(self.box.value()))
-        self.slider.update()
 
     def _position(self, value: float) -> int:
         if self._log:
@@ -122,7 +122,6 @@ class SliderRow(SettingRow):
     def _typed(self, value: float) -> None:
         with QSignalBlocker(self.slider):
             self.slider.setValue(self._position(value))
-        self.slider.update()
         self.valueChanged.emit(value)
 
 
@@ -136,15 +135,18 @@ class ChoiceRow(SettingRow):
         self.combo = Combo(label)
         self.label.setBuddy(self.combo)
         self._line.addWidget(self.combo, 1)
+        self._choices: tuple[Choice, ...] = ()
         self.set_choices(choices, value)
         self.combo.activated.connect(self._chosen)
 
     def set_choices(self, choices: Sequence[Choice], value: str = "") -> None:
         """Replace the choices, keeping the present one where `value` is not given and it still exists."""
         wanted = value or self.value()
-        self.combo.clear()
-        for key, text in choices:
-            self.combo.addItem(text, key)
+        if tuple(choices) != self._choices:
+            self._choices = tuple(choices)
+            self.combo.clear()
+            for key, text in choices:
+                self.combo.addItem(text, key)
         self.set_value(wanted)
 
     def value(self) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
 from PySide6.QtGui import QAction, QDrag, QGuiApplication, QMouseEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
@@ -144,6 +144,37 @@ def test_a_moving_slider_does_not_make_the_page_flicker(panel: GeneratePanel, ge
     assert np.array_equal(panel.grid.images(), shown) and panel.grid._captions
     drawn(generate, qtbot)
     assert panel.timeline.step == 4 and not np.array_equal(panel.grid.images(), shown)
+
+
+def test_only_the_setting_that_changed_is_painted_anew(
+    window: MainWindow, panel: GeneratePanel, generate: Generate, qtbot: QtBot
+) -> None:
+    class Painted(QObject):
+        def __init__(self) -> None:
+            super().__init__()
+            self.widgets: set[QObject] = set()
+
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Paint:
+                self.widgets.add(watched)
+            return False
+
+    window.show()
+    drawn(generate, qtbot)
+    settings, seen = panel.sampling, Painted()
+    moved, others = settings.guidance, (settings.steps, settings.eta)
+    QApplication.processEvents()
+    for row in (moved, *others):
+        row.slider.installEventFilter(seen)
+        row.box.installEventFilter(seen)
+    for widget in (settings.model.combo, panel.prompt.button):
+        widget.installEventFilter(seen)
+    generate.change(guidance=3.0, live=False)
+    until(qtbot, lambda: moved.box in seen.widgets)
+    QApplication.processEvents()
+    assert seen.widgets == {moved.slider, moved.box}
+    generate.change(steps=6, live=False)
+    until(qtbot, lambda: settings.steps.box in seen.widgets)
 
 
 # ---- what a failure leaves
