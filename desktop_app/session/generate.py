@@ -116,16 +116,20 @@ class Generate(QObject):
             self._sketch(wanted)
 
     def _sketch(self, wanted: SampleRequest) -> None:
-        """Show about what is coming while the hand moves: the model's own images, or its student's where they are many.
+        """Show about what is coming while the hand moves."""
+        quick = self._quickly(wanted)
+        if quick is not None:
+            self._stop_job()
+            self._sketches.ask(quick)
+
+    def _quickly(self, wanted: SampleRequest) -> SampleRequest | None:
+        """What is soon enough to follow a hand: the model's own images, or its student's where they are many.
 
         The noise of a sketch is that of the image, so that it is not another one.
         """
         pace = self._pace.get(wanted.model, SKETCH_S)
         ways = (wanted, self._sketches.by_student(wanted)) if wanted.route != "clip" else ()
-        quick = next((way for way in ways if way and self._calls(way) * pace <= SKETCH_S), None)
-        if quick is not None:
-            self._stop_job()
-            self._sketches.ask(quick)
+        return next((way for way in ways if way and self._calls(way) * pace <= SKETCH_S), None)
 
     @staticmethod
     def _calls(request: SampleRequest) -> int:
@@ -375,8 +379,10 @@ class Generate(QObject):
             self._show(self._before)
         elif self.trajectory.sampled and not self.trajectory.kept:
             self._keep(self.trajectory, self.trajectory.sampled)
-            if self.trajectory.sampled.request.route != "clip" and not self._session.closing:
-                self._sketches.warm_up(self.trajectory.sampled.request)
+            drawn = self.trajectory.sampled.request
+            quick = self._quickly(drawn)
+            if quick is not None and not self._session.closing:
+                self._sketches.warm_up(quick, self._sketches.by_student(drawn))  # for when there are more steps
         self.busy_changed.emit()
 
     def _keep(self, trajectory: Trajectory, sampled: Sampled) -> None:

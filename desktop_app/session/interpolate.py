@@ -205,8 +205,6 @@ class Interpolate(QObject):
             self._looking = True
             self._draw_well()
             self._draw_maps()
-            if (request := self.here()) is not None:
-                self._sketches.warm_up(request)
 
     def request(self, weights: tuple[tuple[float, ...], ...], corners: tuple[Corner, ...]) -> SampleRequest | None:
         """Images between corners, by the chosen model at its own settings; None where there is no such model."""
@@ -257,7 +255,10 @@ class Interpolate(QObject):
         if request is not None:
             self._rest.start()
             self._stop_job()
-            self._sketches.ask(self._sketches.by_student(request) or request)
+            self._sketches.ask(self._quickly(request))
+
+    def _quickly(self, request: SampleRequest) -> SampleRequest:
+        return self._sketches.by_student(request) or request
 
     def _on_sketched(self, sketch: Sampled) -> None:
         self.shown, self.quick = sketch, True
@@ -282,6 +283,7 @@ class Interpolate(QObject):
             self._job = self._drawing = None
             self._sketches.forget()
             self.shown, self.quick = event, False
+            self._sketches.warm_up(self._quickly(request))
             self._settled.start()
             self.drawn.emit()
             self.sampled.emit(event)

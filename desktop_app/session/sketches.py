@@ -1,5 +1,6 @@
 """What is drawn while a hand moves: the same images sooner, by the quick form of a network, or by the student."""
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 STUDENT, STUDENT_STEPS = "student", 1
 WARM_MS = 2000  # until the window has made its pages: the making of forms keeps the interpreter from other threads
+MANY = (os.cpu_count() or 1) + 1  # images of which a core has several, for which there is another form than for a few
 
 
 class Sketches(QObject):
@@ -30,8 +32,8 @@ class Sketches(QObject):
         self._session = session
         self._drawing: object | None = None  # stands for the sketch that is awaited
         self._next: SampleRequest | None = None
-        self._warming: dict[str, Job] = {}  # by the models whose quick forms are made
-        self._like: SampleRequest | None = None
+        self._warming: dict[tuple[str, int], Job] = {}  # by the model whose quick form is made, and for how many images
+        self._like: list[SampleRequest] = []
         self._soon = QTimer(self, singleShot=True, interval=WARM_MS)
         self._soon.timeout.connect(self._warm_up)
         session.closed.connect(self._soon.stop)
@@ -58,21 +60,23 @@ class Sketches(QObject):
             job.control.cancel()
         self._warming.clear()
 
-    def warm_up(self, request: SampleRequest) -> None:
-        """Once all is quiet, draw one like it to nowhere, by each model that sketches it: the first makes its form."""
-        self._like = request
+    def warm_up(self, *sketches: SampleRequest | None) -> None:
+        """Once all is quiet, draw some like those to nowhere: the first of a kind makes the form of its network."""
+        self._like = [sketch for sketch in sketches if sketch]
         self._soon.start()
 
     def _warm_up(self) -> None:
-        if self._like is None or self._session.closing:
+        if self._session.closing:
             return
         if not self._session.at_rest:  # nor may it be short of the processor while it keeps the interpreter
             self._soon.start()
             return
-        for sketch in (self._like, self.by_student(self._like)):
-            if sketch and sketch.model not in self._warming:
-                task = partial(work.sketching, sketch.alone(0), quick=True)
-                self._warming[sketch.model] = self._session.submit(task, lambda _event: None, sketch=True)
+        for sketch in self._like:
+            count = min(len(sketch.labels), MANY)
+            kind = sketch.model, count
+            if kind not in self._warming:
+                task = partial(work.sketching, sketch.some(range(count)), quick=True)
+                self._warming[kind] = self._session.submit(task, lambda _event: None, sketch=True)
 
     def by_student(self, request: SampleRequest) -> SampleRequest | None:
         """The same images by the student of the model; None where it has none, or the noise is the model's own."""

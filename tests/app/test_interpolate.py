@@ -53,7 +53,7 @@ def test_the_pad_shows_its_corners_and_the_walk_goes_around_them(panel: Interpol
 def test_the_image_follows_the_hand_at_once_and_rests_well_drawn(panel: InterpolatePanel, qtbot: QtBot) -> None:
     state, pad = panel._interpolate, panel.pad
     warmed, session = state._sketches._warming, state._session
-    qtbot.waitUntil(lambda: STUDENT in warmed and session.at_rest, timeout=WAIT_MS)  # its form is made
+    qtbot.waitUntil(lambda: (STUDENT, 1) in warmed and session.at_rest, timeout=WAIT_MS)  # its form is made
     quick: list[bool] = []
     state.drawn.connect(lambda: quick.append(state.quick))
     corner = pad._reach().topLeft().toPoint()

@@ -9,8 +9,8 @@ from pytestqt.qtbot import QtBot
 from desktop_app.main_window import MainWindow
 from desktop_app.panels.generate import GeneratePanel
 from desktop_app.session.generate import SKETCH_S, Generate
-from desktop_app.session.sketches import STUDENT
-from ml import pipeline
+from desktop_app.session.sketches import MANY, STUDENT
+from ml import inference, pipeline
 from ml.events import Sampled
 from tests.app.conftest import WAIT_MS
 
@@ -86,19 +86,28 @@ def test_many_digits_are_sketched_by_the_student_and_too_many_not_at_all(panel: 
     assert not sketches
 
 
-def test_the_first_images_prepare_sketches_by_both_and_nobody_is_told(window: MainWindow, qtbot: QtBot) -> None:
+def test_what_was_drawn_prepares_its_sketches_and_nobody_is_told(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[object] = []
     window.session.message.connect(told.append)
-    window.session.generate.use_model("digits")
-    sketches = window.session.generate._sketches
-    until(qtbot, lambda: sketches._warming.keys() >= {"digits", STUDENT} and window.session.at_rest)
+    generate = window.session.generate
+    generate.use_model("digits")
+    warming, count = generate._sketches._warming, min(len(generate.row()), MANY)
+    until(qtbot, lambda: (STUDENT, count) in warming and window.session.at_rest)
     assert not told
+    made: list[object] = []
+    monkeypatch.setattr(inference, "formed", lambda *inputs, **kind: made.append(kind) or inputs[0])
+    sketches = seen(generate)
+    generate.change(guidance=2.0)
+    until(qtbot, lambda: sketches)
+    assert not made and len(sketches[0].images) == len(generate.row())
 
 
 def test_stop_ends_the_making_of_forms_and_begins_none(window: MainWindow, qtbot: QtBot) -> None:
     window.session.generate.use_model("digits")
     sketches = window.session.generate._sketches
-    until(qtbot, lambda: "digits" in sketches._warming)
+    until(qtbot, lambda: sketches._warming)
     jobs = list(sketches._warming.values())
     window.session.generate.stop()
     assert not sketches._warming and all(job.control.cancelled for job in jobs)

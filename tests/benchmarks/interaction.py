@@ -152,6 +152,7 @@ class Bench:
         self._scene = self.scenes[0]
         self.session.interpolate.drawn.connect(self._interpolated)
         self.session.generate.sketched.connect(self._sketched)
+        self.session.generate.finished.connect(self._drawn)
 
     def measure(self, scene: Scene) -> tuple[list[float | None], dict[str, float]]:
         """Milliseconds of each move, None where no image came, and the heartbeat meanwhile."""
@@ -214,6 +215,10 @@ class Bench:
 
     def _sketched(self, sketch: Sampled) -> None:
         self._scene.computing_s.append(sketch.seconds)
+        self._scene.watch.has_new_image()
+
+    def _drawn(self) -> None:
+        """Exactly, since the hand rested before there was a sketch: the machine was at something else."""
         self._scene.watch.has_new_image()
 
 
