@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ml.library import ModelCard
 
 FRAME_MS = 8  # from one look into the mailbox to the next: the fastest display's frame
+QUIET_S = 1.0  # without anything new to do: a hand that moves asks many times a second
 Handler = Callable[[object], None]
 
 
@@ -93,7 +94,7 @@ class Session(QObject):
         self._garbage = Garbage(self)
         self._drain = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self._drain.timeout.connect(self._read_mail)
-        self._looked_at = 0.0  # on the clock of time.monotonic
+        self._looked_at = self._asked_at = 0.0  # on the clock of time.monotonic
         self.lane.rang.connect(self._rang, Qt.ConnectionType.QueuedConnection)
         self._sketch_lane.rang.connect(self._read_sketches, Qt.ConnectionType.QueuedConnection)
         for lane in (self.lane, self._sketch_lane):
@@ -120,6 +121,7 @@ class Session(QObject):
         remedies: Remedies | None = None,
     ) -> Job:
         """Have a lane do something; `handler` gets its events, at last `Ended`. `remedies` for when it fails."""
+        self._asked_at = time.monotonic()
         job = Job(task, background)
         usual = REMEDIES if background else EXPORT_REMEDIES
         self._jobs[job.number] = (job, handler, usual if remedies is None else remedies)
@@ -157,6 +159,11 @@ class Session(QObject):
     def at_rest(self) -> bool:
         """Whether nothing is being done but training."""
         return all(job.background for job, _, _ in self._jobs.values())
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is at rest, and has been asked for nothing for a while."""
+        return self.at_rest and time.monotonic() - self._asked_at > QUIET_S
 
     def close(self) -> None:
         """Stop all work, saving what it has; `closed` follows."""

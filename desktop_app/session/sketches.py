@@ -68,7 +68,9 @@ class Sketches(QObject):
     def _warm_up(self) -> None:
         if self._session.closing:
             return
-        if not self._session.at_rest:  # nor may it be short of the processor while it keeps the interpreter
+        if (
+            not self._session.is_quiet
+        ):  # a hand that moves would wait for it, and nobody may be short of the interpreter
             self._soon.start()
             return
         for sketch in self._like:

@@ -104,6 +104,24 @@ def test_what_was_drawn_prepares_its_sketches_and_nobody_is_told(
     assert not made and len(sketches[0].images) == len(generate.row())
 
 
+def test_no_form_is_made_while_a_hand_moves(
+    panel: GeneratePanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desktop_app.session.session.QUIET_S", WAIT_MS / 1000)  # the hand is slow here
+    generate = panel._generate
+    sketches, drawn = generate._sketches, seen(generate)
+    sketches.stop()
+    sketches.warm_up(generate.wanted())
+    for moved in (2.0, 2.5):
+        before = len(drawn)
+        generate.change(guidance=moved)
+        until(qtbot, lambda before=before: len(drawn) > before and generate._session.at_rest)
+        sketches._soon.timeout.emit()  # its time has come
+        assert not sketches._warming and sketches._soon.isActive()
+    monkeypatch.setattr("desktop_app.session.session.QUIET_S", 0)
+    until(qtbot, lambda: sketches._warming)  # once the hand rests
+
+
 def test_stop_ends_the_making_of_forms_and_begins_none(window: MainWindow, qtbot: QtBot) -> None:
     window.session.generate.use_model("digits")
     sketches = window.session.generate._sketches
