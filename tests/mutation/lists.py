@@ -1,0 +1,12 @@
+"""All planted mistakes."""
+
+from tests.mutation import app_pages, app_session, diffusion, files, training
+from tests.mutation.mutant import Mutant
+
+MUTANTS: list[Mutant] = [
+    *diffusion.MUTANTS,
+    *training.MUTANTS,
+    *files.MUTANTS,
+    *app_session.MUTANTS,
+    *app_pages.MUTANTS,
+]

@@ -1,0 +1,5 @@
+"""Mistakes in training."""
+
+from tests.mutation.mutant import Mutant
+
+MUTANTS: list[Mutant] = []
