@@ -164,17 +164,14 @@ def warm_up(elsewhere: Sequence[Path], _control: RunControl) -> Iterator[object]
     yield Ready(device.reason, on_gpu, tuple(cards), tuple(runs.unfinished(elsewhere)), curves, past)
 
 
-def drawing(request: SampleRequest, company: bool, control: RunControl) -> Iterator[object]:
-    """Sample a request: every `Frame`, `Sampled`, then `Judged` and `Decided` where the judge can read such images.
-
-    With `company` a few images come out exactly as they do in a large grid.
-    """
+def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
+    """Sample a request: every `Frame`, `Sampled`, then `Judged` and `Decided` where the judge can read such images."""
     from ml import pipeline
     from ml.judge import Judge, reads
 
     data = pipeline.load(request.model).header.data
     guesses: list[Pixels] = []
-    for event in pipeline.sample(request, control=control, company=company):
+    for event in pipeline.sample(request, control=control):
         yield event
         if isinstance(event, Frame):
             guesses.append(event.x0_hat)

@@ -18,6 +18,7 @@ from ml.events import Progress
 from ml.models.clip import DigitClip
 
 SAME = 0.9  # similarity from which two texts mean the same
+TOGETHER = 8  # images that the digit CLIP steers at a time
 FAMILIAR = 0.45  # similarity to one of the ten digits below which a text with unknown words is about something else
 
 
@@ -31,10 +32,13 @@ class Clip(Protocol):
 
 
 class Matcher:
-    """How well images fit one text, against other things that could be said of digits."""
+    """How well images fit one text, against other things that could be said of digits.
 
-    def __init__(self, clip: Clip, wanted: str, others: Sequence[str]) -> None:
-        self.clip = clip
+    `together` is how many images are steered at a time on a CPU, one of them or many.
+    """
+
+    def __init__(self, clip: Clip, wanted: str, others: Sequence[str], together: int = 1) -> None:
+        self.clip, self.together = clip, together
         with torch.no_grad():
             self.texts = clip.sentences([wanted, *others])
 
@@ -63,7 +67,7 @@ def matcher(wanted: str, name: str = CLIP_MODEL, device: DeviceName = "auto") ->
     Raises BadFile, NoDevice.
     """
     if name == CLIP_MODEL:
-        return Matcher(_load(device), wanted, _unlike(wanted, _load(device)))
+        return Matcher(_load(device), wanted, _unlike(wanted, _load(device)), TOGETHER)
     named = _digits_in(wanted)
     others = [word for digit, word in enumerate(captions.WORDS) if digit not in named]
     return Matcher(_load_openai(name, device), wanted, others)

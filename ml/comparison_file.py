@@ -9,14 +9,13 @@ from pydantic import ValidationError
 from ml import axes
 from ml.axes import Axis
 from ml.cells import Cell, drawn
-from ml.company import accompanied
 from ml.config import MAX_IMAGES, SampleRequest
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
 from ml.figures import SCALE
 from ml.files import atomic
 from ml.png import write_png
-from ml.proof import Proof, difference
+from ml.proof import Proof, judged
 from ml.stamp import AxisNote, CellNote, Comparison, Layout, Stamp, digest, seal
 
 OTHER_FILE = "Use a figure that Noiseloom wrote."
@@ -75,26 +74,13 @@ def requests_of(stamp: Stamp) -> list[SampleRequest]:
 def prove(stamp: Stamp, found: Pixels, draw: Callable[[SampleRequest], Pixels]) -> Proof:
     """Have every cell drawn again, lay the figure out anew with the times it tells, and compare; raises BadFile."""
     noted, requests = _comparison(stamp), requests_of(stamp)
-    scale = stamp.layout.scale
-    first = _compare(noted, found, requests, [draw(request) for request in requests], scale)
-    if first.same or all(accompanied(request) is request for request in requests):
-        return first
-    second = _compare(noted, found, requests, [draw(accompanied(r))[: len(r.labels)] for r in requests], scale)
-    return second if second.same else first
-
-
-def _compare(
-    noted: Comparison, found: Pixels, requests: Sequence[SampleRequest], images: Sequence[Pixels], scale: int
-) -> Proof:
     rows, columns = axes_of(noted)
     cells = [
-        Cell(note.row, note.column, request, drawn_again, note.seconds, note.right, note.confidence)
-        for note, request, drawn_again in zip(noted.cells, requests, images, strict=True)
+        Cell(note.row, note.column, request, draw(request), note.seconds, note.right, note.confidence)
+        for note, request in zip(noted.cells, requests, strict=True)
     ]
-    made = np.asarray(drawn(rows, columns, cells, scale))
-    if np.array_equal(found, made):
-        return Proof(True, "the same pixels in every cell (the times are as they were measured)")
-    return Proof(False, difference(found, made))
+    made = np.asarray(drawn(rows, columns, cells, stamp.layout.scale))
+    return judged(stamp, found, made, "the same pixels in every cell (the times are as they were measured)")
 
 
 def _comparison(stamp: Stamp) -> Comparison:

@@ -75,7 +75,7 @@ _here = threading.local()
 @contextmanager
 def heeding(control: RunControl) -> Iterator[None]:
     """Within, `stop_here` in this thread looks at `control`."""
-    before = getattr(_here, "control", None)
+    before = current_control()
     _here.control = control
     try:
         yield
@@ -83,9 +83,14 @@ def heeding(control: RunControl) -> Iterator[None]:
         _here.control = before
 
 
+def current_control() -> RunControl | None:
+    """What `stop_here` looks at in this thread."""
+    return getattr(_here, "control", None)
+
+
 def stop_here() -> None:
     """Raise Stopped where the work that this thread is at was cancelled: for whatever takes long between two events."""
-    control: RunControl | None = getattr(_here, "control", None)
+    control = current_control()
     if control is not None and control.cancelled:
         raise Stopped
 
@@ -95,7 +100,7 @@ def aside(work: Callable[[], T]) -> T:
 
     For what takes seconds and cannot be asked to stop: an import, a server that does not answer.
     """
-    if getattr(_here, "control", None) is None:
+    if current_control() is None:
         return work()
     done: Future[T] = Future()
     threading.Thread(target=_do, args=(work, done), daemon=True).start()

@@ -19,7 +19,7 @@ from ml.images import to_uint8
 from ml.judge import Judge
 from ml.library import filled_in
 from ml.png import write_png
-from ml.proof import Proof, difference
+from ml.proof import Proof, judged
 from ml.samplers import SeededNoise
 from ml.schedules import DiscreteSchedule, make_schedule, q_sample
 from ml.stamp import Layout, Stamp, seal
@@ -168,12 +168,10 @@ def prove(stamp: Stamp, shown: Pixels, device: DeviceName = "auto", control: Run
     """Answer a figure's question anew, and compare; None where it was stopped. Raises as `answer` does."""
     for event in answer(stamp.experiment, stamp.request.seed, device, control):
         if isinstance(event, Answer):
-            return proved(event, shown, stamp.layout.scale)
+            return proved(event, shown, stamp)
     return None
 
 
-def proved(found: Answer, shown: Pixels, scale: int = figures.SCALE) -> Proof:
+def proved(found: Answer, shown: Pixels, stamp: Stamp) -> Proof:
     """Whether a figure shows an answer."""
-    made = np.asarray(figure(found, scale))
-    same = np.array_equal(shown, made)
-    return Proof(same, "the same pixels" if same else difference(shown, made))
+    return judged(stamp, shown, np.asarray(figure(found, stamp.layout.scale)))

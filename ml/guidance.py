@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ml.config import SampleSettings
 from ml.denoiser import Denoiser, NetworkDenoiser
+from ml.device import one_thread
 from ml.schedules import Level
 
 STEER_FROM, STEER_TO = 0.1, 15.0  # sigma/alpha between which CLIP's gradient is taken
@@ -69,9 +70,14 @@ def completing(denoise: Denoiser, known: Tensor, mask: Tensor) -> Denoiser:
 
 def rescaled(guided: Tensor, cond: Tensor, phi: float) -> Tensor:
     """Guidance rescale (Lin et al. 2024, eq. 15, 16): a share phi in [0, 1] of `guided` gets the contrast of `cond`."""
-    axes = tuple(range(1, guided.ndim))
-    factor = cond.std(dim=axes, keepdim=True) / guided.std(dim=axes, keepdim=True)
+    factor = _contrasts(cond) / _contrasts(guided)
     return guided * (1 - phi + phi * factor)
+
+
+def _contrasts(x: Tensor) -> Tensor:
+    """The standard deviation of each image, (B, 1, 1, 1); summed in the same order however many there are."""
+    with one_thread():
+        return torch.stack([image.std() for image in x]).view(-1, 1, 1, 1)
 
 
 def clipped(denoise: Denoiser) -> Denoiser:

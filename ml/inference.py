@@ -4,23 +4,19 @@ On a CPU, of many images every core computes some by itself, so that none waits 
 the network is told, its time and its class, stays in float32.
 """
 
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor, nn
 
 from ml.control import Stopped, stop_here
-from ml.device import tune
+from ml.cores import CORES, on_cores
 from ml.forms import Inputs, forms
 
 TOLERANCE = 0.05  # of a form's output from the reference's: their distance as a share of its length
 TRIALS = 5  # calls of which the quickest tells how quick a form is
 EXAMPLES = 2  # images in a trial of a form for many
-CORES = torch.get_num_threads()
-PATIENCE_S = 10.0  # for a thread to begin
 
 
 class Quick(nn.Module):
@@ -46,34 +42,11 @@ class Quick(nn.Module):
 
 
 def _shared(form: nn.Module, x: Tensor, time: Tensor, told: Tensor) -> Tensor:
-    """The output for a batch, of which every core computes a part, this thread's the last."""
+    """The output for a batch, of which every core computes a part."""
     parts = min(CORES, len(x))
     times = time.tensor_split(parts) if len(time) > 1 else (time,) * parts
-    *others, own = zip(x.tensor_split(parts), times, told.tensor_split(parts), strict=True)
-    elsewhere = [_workers().submit(form, *part) for part in others]
-    last = form(*own)
-    return torch.cat([*(part.result() for part in elsewhere), last])
-
-
-@lru_cache(maxsize=1)
-def _workers() -> ThreadPoolExecutor:
-    """A thread for each core but one, which computes alone."""
-    all_there = threading.Barrier(CORES - 1, timeout=PATIENCE_S)
-
-    def begin(_number: int) -> None:
-        torch.get_num_threads()  # a thread takes over everybody's number at its first look, whatever it was told before
-        torch.set_num_threads(1)
-        torch.set_grad_enabled(False)
-        tune(torch.device("cpu"))
-        all_there.wait()
-
-    before = torch.get_num_threads()
-    workers = ThreadPoolExecutor(CORES - 1, "drawing on core")
-    try:
-        list(workers.map(begin, range(CORES - 1)))
-    finally:
-        torch.set_num_threads(before)  # which they have changed for every thread that is yet to come
-    return workers
+    shares = zip(x.tensor_split(parts), times, told.tensor_split(parts), strict=True)
+    return torch.cat(on_cores([partial(form, *share) for share in shares]))
 
 
 @lru_cache(maxsize=4)

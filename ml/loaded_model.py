@@ -1,7 +1,7 @@
 """A diffusion model ready to sample, loaded once."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from ml.errors import BadRequest
 from ml.inference import quick
 from ml.models import build
 from ml.models.autoencoder import LatentModel
+from ml.models.exact import exact
 from ml.stoppable import stoppable
 
 
@@ -34,14 +35,19 @@ class LoadedModel:
     def config(self) -> ModelConfig:
         return self.header.model
 
+    @cached_property
+    def exact(self) -> torch.nn.Module:
+        """The network, computing each image to the bit as if it were alone."""
+        return exact(self.network, self.device)
+
     @property
     def denoiser(self) -> NetworkDenoiser:
         """What samplers draw with."""
-        return NetworkDenoiser(quick(self.network) if self.hurried else self.network, self.config.prediction)
+        return NetworkDenoiser(quick(self.network) if self.hurried else self.exact, self.config.prediction)
 
     def pixels(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) in [-1, 1] from what the network works on: themselves, or latents to be decoded."""
-        return self.network.codec.decode(x) if isinstance(self.network, LatentModel) else x
+        return self.exact.codec.decode(x) if isinstance(self.exact, LatentModel) else x
 
 
 def load(name: str, device: DeviceName = "auto") -> LoadedModel:

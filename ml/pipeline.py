@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.company import accompanied, only
 from ml.config import DeviceName, SampleRequest
 from ml.control import RunControl, import_here
 from ml.denoiser import to_eps
@@ -33,22 +32,20 @@ def sample(
     device: DeviceName = "auto",
     control: RunControl | None = None,
     frames: bool = True,
-    company: bool = False,
     quick: bool = False,
 ) -> Iterator[SampleEvent]:
     """Sample a request: a `Frame` per step and part (if `frames`), then `Sampled`; stops quietly when cancelled.
 
-    With `company` a few images take the time of several more, and are bit for bit what they are in a large grid; with
-    `quick` they come in half the time, alike but not the same to the bit, which is for a hand that moves.
-    Before that `Progress`, where the CLIP that steers has to be downloaded.
+    Each image is to the bit what it is alone. With `quick` they come sooner, alike but not the same to the bit, which
+    is for sketches. Before that `Progress`, where the CLIP that steers has to be downloaded.
     Raises BadRequest, BadFile, NoDevice, DataUnavailable, CannotWrite.
     """
-    events = _sample(request, device, control or RunControl(), frames, company, quick)
+    events = _sample(request, device, control or RunControl(), frames, quick)
     yield from _by_one_thread(events) if quick else events
 
 
 def _sample(
-    request: SampleRequest, device: DeviceName, control: RunControl, frames: bool, company: bool, quick: bool
+    request: SampleRequest, device: DeviceName, control: RunControl, frames: bool, quick: bool
 ) -> Iterator[SampleEvent]:
     model = load(request.model, device)
     if request.model_hash not in ("", model.hash):
@@ -67,7 +64,7 @@ def _sample(
     elif quick:
         tune(model.device)  # this thread, too
         model = hurried(model)
-    yield from only(request, sample_with(model, accompanied(request) if company else request, control, frames))
+    yield from sample_with(model, request, control, frames)
 
 
 def _by_one_thread(events: Iterator[SampleEvent]) -> Iterator[SampleEvent]:

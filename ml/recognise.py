@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from ml.control import RunControl
-from ml.denoiser import NetworkDenoiser
 from ml.errors import BadRequest
 from ml.events import Progress
 from ml.pipeline import LoadedModel
@@ -31,7 +30,7 @@ def recognise(
     if classes < 2 or model.config.reader or model.config.codec:
         raise BadRequest(f"The model {model.name!r} has no classes to tell apart.", "Choose one that draws by class.")
     control = control or RunControl()
-    denoise = NetworkDenoiser(model.network, model.config.prediction)
+    denoise = model.denoiser
     levels = schedule_of(model.config).grid(LOOKS, "karras", TO, FROM)[:-1]
     rng = torch.Generator().manual_seed(seed)
     errors = torch.zeros(len(images), classes)

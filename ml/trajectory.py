@@ -1,7 +1,7 @@
 """The way of a request's images out of noise: starting noise, what the network is told, guidance, sampler, branches."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -10,12 +10,14 @@ from torch import Tensor
 from ml import captions, text
 from ml.config import NO_LABEL, Corner, DeviceName, ModelConfig, SampleRequest, SampleSettings
 from ml.control import stop_here
-from ml.denoiser import Denoiser, NetworkDenoiser
+from ml.cores import on_cores
+from ml.denoiser import Denoiser
 from ml.drawn_image import from_text
 from ml.errors import BadRequest
 from ml.guidance import classifier_free, clip_guided, completing
 from ml.interpolation import mixed_labels, mixed_noise
 from ml.loaded_model import LoadedModel
+from ml.models.exact import filled_blocks
 from ml.samplers import DenoiseStep, SeededNoise, ddim_inversion, run_sampler
 from ml.schedules import Level, grid_of, q_sample, schedule_of
 
@@ -163,7 +165,7 @@ def _inverted(model: LoadedModel, picture: str, label: int, settings_json: str) 
     null = model.config.num_classes
     wanted = torch.tensor([null if label == NO_LABEL else label], device=model.device)
     guided = settings.with_changes(guidance=1.0) if label == NO_LABEL else settings
-    denoise = classifier_free(NetworkDenoiser(model.network, model.config.prediction), wanted, null, guided)
+    denoise = classifier_free(model.denoiser, wanted, null, guided)
     return ddim_inversion(_stoppable(denoise), x0, grid) / grid[0].sigma
 
 
@@ -172,16 +174,37 @@ def _guided(model: LoadedModel, request: SampleRequest, first: int) -> Denoiser:
     config = model.config
     wanted, null = told(model, request, first)
     settings = request if bool((wanted != null).any()) else request.with_changes(guidance=1.0)
-    denoise = classifier_free(model.denoiser, wanted, null, settings)
     matcher = matcher_of(request, model)
     if matcher:
-        denoise = clip_guided(denoise, lambda x0: matcher.log_probability(model.pixels(x0)), request.clip_scale)
+        denoise = _steered(model, settings, wanted, null, matcher)
+    else:
+        denoise = classifier_free(model.denoiser, wanted, null, settings)
     if request.source and request.mask:
         channels, side = config.codes
         known = from_text(request.source, channels, side).to(model.device)
         mask = (from_text(request.mask, 1, side).to(model.device) > 0).float()
         denoise = completing(denoise, known, mask)
     return _stoppable(denoise)
+
+
+def _steered(model: LoadedModel, request: SampleRequest, wanted: Tensor, null: Tensor, matcher: "Matcher") -> Denoiser:
+    """The network steered by CLIP: on a CPU so many images at a time, the last of them filled up, since the gradient of
+    more or of fewer would be rounded in another way."""
+
+    def steered(labels: Tensor) -> Denoiser:
+        denoise = classifier_free(model.denoiser, labels, null, request)
+        return clip_guided(denoise, lambda x0: matcher.log_probability(model.pixels(x0)), request.clip_scale)
+
+    if model.device.type != "cpu":
+        return steered(wanted)
+    parts = [steered(labels) for labels in filled_blocks(wanted, matcher.together)]
+
+    def denoise(x_t: Tensor, level: Level) -> Tensor:
+        blocks = filled_blocks(x_t, matcher.together)
+        each = [partial(part, block, level) for part, block in zip(parts, blocks, strict=True)]
+        return torch.cat(on_cores(each))[: len(x_t)]
+
+    return denoise
 
 
 def _stoppable(denoise: Denoiser) -> Denoiser:

@@ -1,5 +1,6 @@
 """What an image or a bug report was made with; nothing here imports torch."""
 
+import os
 import platform
 from functools import cache
 from importlib import metadata
@@ -7,12 +8,21 @@ from pathlib import Path
 
 from ml import __version__
 
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_tile")  # of which each has sums of its own
+LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")  # what may keep PyTorch from them
+
 
 @cache
 def versions() -> dict[str, str]:
     """Versions of Noiseloom and of what decides its pixels; Pillow draws the words of a sheet."""
     found = {name: _installed(name) for name in ("torch", "numpy", "pillow")}
-    return {"noiseloom": __version__, **found, "python": platform.python_version(), "cpu": _processor()}
+    here = {"python": platform.python_version(), "cpu": _processor("model name"), "instructions": _instructions()}
+    return {"noiseloom": __version__, **found, **here}
+
+
+def same_processor(then: dict[str, str]) -> bool:
+    """Whether these versions are of a processor that rounds as this one does."""
+    return all(then.get(name) == versions()[name] for name in ("cpu", "instructions"))
 
 
 def _installed(package: str) -> str:
@@ -22,11 +32,18 @@ def _installed(package: str) -> str:
         return "missing"
 
 
-def _processor() -> str:
-    """The processor's name as sold, where the system tells."""
+def _instructions() -> str:
+    """The vector instructions by which sums are rounded in one way or another, and what limits them."""
+    known = set(_processor("flags").split())
+    limits = [f"{name}={os.environ[name]}" for name in LIMITS if name in os.environ]
+    return " ".join([platform.machine(), *(name for name in INSTRUCTIONS if name in known), *limits])
+
+
+def _processor(what: str) -> str:
+    """What the system tells of the processor, its name as sold for one, where it does."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
+    told = (line.partition(":")[2].strip() for line in lines if line.startswith(what))
+    return next(told, platform.processor() or platform.machine())

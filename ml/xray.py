@@ -7,7 +7,7 @@ import torch
 
 from ml.config import SampleRequest
 from ml.control import RunControl
-from ml.denoiser import NetworkDenoiser, to_eps
+from ml.denoiser import to_eps
 from ml.errors import BadRequest
 from ml.events import Pixels
 from ml.images import to_uint8
@@ -44,7 +44,7 @@ def xray(model: LoadedModel, request: SampleRequest, control: RunControl | None 
         raise BadRequest("Nothing guides this image.", "Draw one with a class, or with words that the model reads.")
     if model.config.codec:
         raise BadRequest("The noise of a latent is no picture.", "Choose a model that draws pixels.")
-    network = NetworkDenoiser(model.network, model.config.prediction)
+    network = model.denoiser
     both = torch.cat([wanted[:1], null.expand_as(wanted[:1])])
     for step in steps(model, request):
         if control.cancelled:

@@ -330,12 +330,10 @@ class Generate(QObject):
         share = (len(self.frames) - 1) / self.trajectory.steps if self.frames else None
         return f"Drawing {count} digit{'s' * (count != 1)}", share
 
-    def draw(
-        self, *, live: bool = False, request: SampleRequest | None = None, columns: int = 0, company: bool = False
-    ) -> None:
+    def draw(self, *, live: bool = False, request: SampleRequest | None = None, columns: int = 0) -> None:
         """Draw what the settings ask for, in place of what is being drawn; `live` where nobody pressed a button.
 
-        With `request`, that instead, in a grid of so many columns; with `company` exactly as in a larger grid.
+        With `request`, that instead, in a grid of so many columns.
         """
         self._soon.stop()
         self._sketches.rest() if live else self._sketches.forget()
@@ -347,7 +345,7 @@ class Generate(QObject):
         if self.trajectory.frames:
             self._before = self.trajectory
         self.trajectory = Trajectory(request, columns, live)
-        task = partial(work.drawing, request, company)
+        task = partial(work.drawing, request)
         self._job = self._session.submit(task, partial(self._on_event, self.trajectory))
         self.begun.emit()
         self.busy_changed.emit()
@@ -509,7 +507,7 @@ class Generate(QObject):
     def draw_alone(self, index: int) -> None:
         """One of the images by itself: the same pixels."""
         if sampled := self.holding(index):
-            self.draw(request=sampled.request.alone(index), columns=1, company=True)
+            self.draw(request=sampled.request.alone(index), columns=1)
 
     # ---- branches
 

@@ -15,7 +15,7 @@ class TimeEmbedding(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         half = width // 2
-        steps = torch.arange(half, device="cpu")  # see `embeddings`
+        steps = torch.arange(half, device="cpu")  # see `class_table`
         frequencies = torch.exp(-math.log(10_000) * steps / half)
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.mlp = nn.Sequential(nn.Linear(2 * half, width), nn.SiLU(), nn.Linear(width, width))
@@ -35,20 +35,24 @@ class Condition(nn.Module):
     def __init__(self, width: int, num_classes: int, context: int = 0) -> None:
         super().__init__()
         self.time = TimeEmbedding(width)
-        self.label = nn.Linear(context, width) if context else embeddings(num_classes + 1, width)
+        self.label = nn.Linear(context, width) if context else class_table(num_classes + 1, width)
+        self.silu = nn.SiLU()
 
     def forward(self, time: Tensor, labels: Tensor) -> Tensor:
-        if labels.ndim == 3:
-            told = self.label(labels.mean(dim=1))
-        else:
-            told = self.label(labels) if labels.ndim == 1 else labels.to(self.label.weight.dtype) @ self.label.weight
-        return F.silu(self.time(time) + told)
+        return self.silu(self.time(time) + self.label(labels.mean(dim=1) if labels.ndim == 3 else labels))
 
 
-def embeddings(count: int, width: int) -> nn.Embedding:
-    """nn.Embedding, without random numbers on "meta", where a network is built for its shapes alone: for those, torch
+class ClassTable(nn.Embedding):
+    """A vector for each class: of labels (B,), int64, or of mixtures of classes (B, classes) -> (B, width)."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (what PyTorch calls it)
+        return super().forward(input) if input.ndim == 1 else input.to(self.weight.dtype) @ self.weight
+
+
+def class_table(count: int, width: int) -> ClassTable:
+    """A table with random vectors; none on "meta", where a network is built for its shapes alone: for those, torch
     would import its compiler, which takes seconds."""
-    table = nn.Embedding.from_pretrained(torch.empty(count, width), freeze=False)
+    table = ClassTable.from_pretrained(torch.empty(count, width), freeze=False)
     if not table.weight.is_meta:
         nn.init.normal_(table.weight)
     return table
@@ -66,13 +70,14 @@ class ResidualBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.conv2 = nn.Conv2d(out, out, 3, padding=1)
         self.skip = nn.Conv2d(into, out, 1) if into != out else nn.Identity()
+        self.silu = nn.SiLU()
         nn.init.zeros_(self.conv2.weight)
         nn.init.zeros_(self.conv2.bias if self.conv2.bias is not None else torch.empty(0))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        h = self.conv1(F.silu(self.norm1(x)))
+        h = self.conv1(self.silu(self.norm1(x)))
         scale, shift = self.film(condition)[:, :, None, None].chunk(2, dim=1)
-        h = F.silu(self.norm2(h) * (1 + scale) + shift)
+        h = self.silu(self.norm2(h) * (1 + scale) + shift)
         return self.skip(x) + self.conv2(self.dropout(h))
 
 

@@ -7,10 +7,13 @@ from torch import Tensor, nn
 
 from ml import text
 from ml.config import ModelConfig
+from ml.device import one_thread
+from ml.models.exact import TWINS, in_blocks
 from ml.text import CONTEXT, PAD
 from ml.vision import CLIP, CLIPTextCfg, CLIPVisionCfg
 
 HEAD = 32  # channels of an attention head
+TEXTS = 4  # read at a time: few enough for one thread's share of every operation
 
 
 class DigitClip(nn.Module):
@@ -59,5 +62,20 @@ class TextModel(nn.Module):
         self.network, self.reader = network, DigitClip(reader).requires_grad_(False)
 
     def forward(self, x: Tensor, time: Tensor, tokens: Tensor) -> Tensor:
-        said = (tokens != PAD)[..., None]
-        return self.network(x, time, self.reader.words(tokens) * said)
+        return self.network(x, time, self.read(tokens))
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, CONTEXT) -> what is made of each word, zero where there is none, (B, CONTEXT, text width)."""
+        return self.reader.words(tokens) * (tokens != PAD)[..., None]
+
+
+class _ExactTextModel(TextModel):
+    """See `ml.models.exact`. What is asked for again and again is read once."""
+
+    def read(self, tokens: Tensor) -> Tensor:
+        texts, which = tokens.unique(dim=0, return_inverse=True)
+        with one_thread():
+            return in_blocks(super().read, texts, TEXTS)[which]
+
+
+TWINS[TextModel] = _ExactTextModel

@@ -58,7 +58,7 @@ class UNet(nn.Module):
             if level:
                 self.up.append(nn.Conv2d(width, config.widths[level - 1], 3, padding=1))
                 width = config.widths[level - 1]
-        self.norm = nn.GroupNorm(8, width)
+        self.norm, self.silu = nn.GroupNorm(8, width), nn.SiLU()
         self.out = nn.Conv2d(width, folded, 3, padding=1)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias if self.out.bias is not None else torch.empty(0))
@@ -80,4 +80,4 @@ class UNet(nn.Module):
             else:
                 height, width = skips[-1].shape[-2:]
                 h = layer(F.interpolate(h, scale_factor=2.0, mode="nearest")[..., :height, :width])
-        return F.pixel_shuffle(self.out(F.silu(self.norm(h))), self.patch)
+        return F.pixel_shuffle(self.out(self.silu(self.norm(h))), self.patch)

@@ -12,7 +12,7 @@ from ml.control import RunControl
 from ml.errors import BadRequest, NoDevice
 from ml.events import Frame, Pixels, Sampled, SampleEvent
 
-SAMPLERS: list[SamplerName] = ["ddpm", "ddpm-clip", "ddim", "dpm++", "heun"]
+SAMPLERS: list[SamplerName] = ["ddpm", "ddpm-clip", "ddim", "dpm++", "heun", "euler", "student"]
 
 
 def draw(request: SampleRequest, **more: object) -> tuple[Sampled, list[Frame]]:
