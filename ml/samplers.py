@@ -115,6 +115,7 @@ def dpm_solver_2m(
     `earlier` is the step that led to x, where it goes on with a trajectory.
     """
     before = (earlier.level, earlier.x0_hat) if earlier else None
+    few = len(grid) + (earlier.step + 1 if earlier else 0) <= FEW  # those of the whole trajectory
     for step, (now, then) in enumerate(pairwise(grid)):
         x0 = denoise(x, now)
         yield DenoiseStep(step, now, x, x0)
@@ -122,7 +123,7 @@ def dpm_solver_2m(
         if before is not None and then.sigma > 0:  # the last step goes to infinite lambda: first order
             h_before = now.log_snr_half - before[0].log_snr_half
             r = h_before / (then.log_snr_half - now.log_snr_half)
-            if r >= LEAST_R or len(grid) > FEW:
+            if r >= LEAST_R or not few:
                 extrapolated = x0 + (x0 - before[1]) / (2 * r)
         before = (now, x0)
         x = ddim_step(x, extrapolated, now, then, noise, eta=0.0)

@@ -28,10 +28,24 @@ def branch(parent: SampleRequest, at: int = AT, **changes: object) -> SampleRequ
     return parent.with_changes(parent=parent, branch_at=at, **changes)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_branch_that_changes_nothing_is_its_parent(tiny_run: Path, sampler: SamplerName) -> None:
-    parent = DIGITS.with_changes(model=str(tiny_run), sampler=sampler, eta=0.7)
-    assert np.array_equal(draw(branch(parent))[0], draw(parent)[0])
+@pytest.mark.parametrize(
+    ("sampler", "steps", "at"),
+    [
+        *((sampler, 8, AT) for sampler in SAMPLERS),
+        ("dpm++", 10, 0),
+        ("dpm++", 10, 1),
+        ("dpm++", 10, 7),
+        ("dpm++", 12, 7),
+    ],
+)  # with 8 steps DPM-Solver++ does not look back
+def test_a_branch_that_changes_nothing_is_its_parent(tiny_run: Path, sampler: SamplerName, steps: int, at: int) -> None:
+    parent = DIGITS.with_changes(model=str(tiny_run), sampler=sampler, eta=0.7, steps=steps)
+    assert np.array_equal(draw(branch(parent, at))[0], draw(parent)[0])
+
+
+def test_a_branch_of_a_branch_that_changes_nothing_is_both_their_parent(tiny_run: Path) -> None:
+    parent = DIGITS.with_changes(model=str(tiny_run), sampler="dpm++", steps=10)
+    assert np.array_equal(draw(branch(branch(parent, 2), 5))[0], draw(parent)[0])
 
 
 CHANGES: list[dict[str, Any]] = [
