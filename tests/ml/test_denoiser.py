@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ml.config import Prediction, ScheduleName
 from ml.denoiser import SIGMA_DATA, TIME_SCALE, NetworkDenoiser, network_input, target, to_eps, to_score, to_x0
-from ml.schedules import Level, make_schedule, q_sample
+from ml.schedules import Level, Levels, make_schedule, q_sample
 
 diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does
 
@@ -96,3 +96,30 @@ def test_the_flow_is_the_straight_line_from_noise_to_image() -> None:
     x_t = q_sample(x0, eps, 0.3, 0.7)
     for s in (0.0, 0.2, 1.0):  # dx/dt = u everywhere on the path
         torch.testing.assert_close(x_t + (s - 0.7) * u, q_sample(x0, eps, 1 - s, s))
+
+
+class Perfect(nn.Module):
+    """Knows image and noise, and answers what it should, whatever it is shown; remembers what that was."""
+
+    def __init__(self, prediction: Prediction, x0: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> None:
+        super().__init__()
+        self.answer = target(prediction, x0, eps, alpha, sigma)
+
+    def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
+        self.shown, self.time = x, time
+        return self.answer
+
+
+@pytest.mark.parametrize("prediction", ["eps", "x0", "v", "flow", "edm"])
+def test_every_image_may_have_a_level_of_its_own(prediction: Prediction) -> None:
+    x0, eps = fresh(1), fresh(2)
+    t = torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64)
+    angle = (t * torch.pi / 2).view(-1, 1, 1, 1)
+    levels = Levels(t, angle.cos(), angle.sin())
+    network = Perfect(prediction, x0, eps, levels.alpha, levels.sigma)
+    x_t = q_sample(x0, eps, levels.alpha, levels.sigma)
+    found = NetworkDenoiser(network, prediction)(x_t, levels, torch.zeros(3, dtype=torch.long))
+    torch.testing.assert_close(found, x0)
+    assert network.time.tolist() == pytest.approx([200, 500, 900])
+    unit = (levels.sigma**2 + (levels.alpha * SIGMA_DATA) ** 2).sqrt() if prediction == "edm" else torch.ones(1)
+    torch.testing.assert_close(network.shown, (x_t / unit).to(x_t.dtype))

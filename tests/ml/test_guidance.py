@@ -105,6 +105,22 @@ def test_rescaled_guidance_has_the_contrast_of_the_conditional_branch() -> None:
     torch.testing.assert_close(found.std(dim=(1, 2, 3)), conditional(model, labels)(x_t, LEVEL).std(dim=(1, 2, 3)))
 
 
+def test_guidance_is_rescaled_by_the_share_that_the_settings_say() -> None:
+    class Loud(nn.Module):
+        def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
+            return x * (1 + labels.to(x.dtype).view(-1, 1, 1, 1))
+
+    labels, x_t = torch.tensor([1, 2, 3]), fresh(1)
+    model = NetworkDenoiser(Loud(), "x0")
+
+    def contrast(phi: float) -> Tensor:
+        settings = SampleSettings(guidance=7.5, guidance_rescale=phi)
+        return classifier_free(model, labels, 0, settings)(x_t, LEVEL).std(dim=(1, 2, 3))
+
+    torch.testing.assert_close(contrast(0.3), 0.7 * contrast(0.0) + 0.3 * contrast(1.0))
+    assert bool((contrast(0.0) > 2 * contrast(1.0)).all())
+
+
 def test_dynamic_thresholding_is_that_of_diffusers() -> None:
     diffusers: Any = import_module("diffusers")
     scheduler = diffusers.DDPMScheduler(
@@ -128,6 +144,20 @@ def test_steering_gives_the_mean_of_the_posterior_with_the_text() -> None:
     with torch.no_grad():
         moved = steered(fresh(1), level) - denoise(fresh(1), level)
     torch.testing.assert_close(moved, torch.full_like(moved, 2 * a * s**2 * 0.8**2 / total))
+
+
+def test_unsteered_the_estimate_is_the_models_own_and_the_pull_grows_with_its_scale() -> None:
+    def refuse(x0: Tensor) -> Tensor:
+        raise AssertionError("asked for a gradient")
+
+    own = clip_guided(lambda x, level: 2 * x, refuse, 0.0)(fresh(1), LEVEL)
+    assert torch.equal(own, 2 * fresh(1))
+    once, thrice = (
+        clip_guided(lambda x, level: 2 * x, lambda x0: x0.flatten(1).sum(dim=1), scale)(fresh(1), LEVEL) - own
+        for scale in (1.0, 3.0)
+    )
+    torch.testing.assert_close(3 * once, thrice)
+    assert not once.requires_grad and float(once.min()) > 0
 
 
 @pytest.mark.parametrize("ratio", [0.05, 100.0])

@@ -187,6 +187,24 @@ def test_the_settings_and_the_model_choose_the_grid() -> None:
     assert isinstance(schedule, DiscreteSchedule) and schedule.timesteps == 50
     settings = SampleSettings(steps=6, spacing="karras", sigma_max=3.0, sigma_min=0.2)
     assert grid_of(schedule, settings) == schedule.grid(6, "karras", 3.0, 0.2)
+    assert grid_of(schedule, settings.with_changes(spacing="uniform")) == schedule.grid(6, "uniform", 3.0, 0.2)
+    led = grid_of(schedule, settings.with_changes(sigma_lead=20.0))
+    assert [level.ratio for level in led[:2]] == pytest.approx([20.0, 3.0])
+    terminal = schedule_of(config.with_changes(zero_snr=True))
+    assert isinstance(terminal, DiscreteSchedule) and terminal.alpha_bar[-1] == 0 < schedule.alpha_bar[-1]
+    assert isinstance(schedule_of(ModelConfig(schedule="edm", prediction="edm")), EdmSchedule)
+
+
+def test_the_only_step_of_a_student_begins_in_pure_noise_and_no_other_samplers() -> None:
+    settings = SampleSettings(sampler="student", steps=1, sigma_max=6.0, sigma_lead=1000.0)
+    first = [
+        grid_of(FlowSchedule(), each)[0].ratio
+        for each in (settings, settings.with_changes(sampler="ddim"), settings.with_changes(sigma_lead=0.0))
+    ]
+    assert first == pytest.approx([1000.0, 6.0, 6.0])
+    assert [level.ratio for level in grid_of(FlowSchedule(), settings.with_changes(steps=2))] == pytest.approx(
+        [1000.0, 6.0, 0.0]
+    )
 
 
 def test_karras_ratios_are_equation_5() -> None:
@@ -246,8 +264,21 @@ def test_discrete_times_are_uniform_over_all_steps() -> None:
         assert (float(t), float(alpha), float(sigma)) == pytest.approx(same)
 
 
+def test_edm_noise_stays_on_its_path() -> None:
+    schedule, rng = EdmSchedule(), torch.Generator().manual_seed(0)
+    levels = schedule.draw(20_000, rng, mean=0.0, std=30.0)
+    assert float(levels.sigma.min()) == pytest.approx(0.002) and float(levels.sigma.max()) == pytest.approx(80)
+    assert float(levels.t.min()) == 0 and float(levels.t.max()) == 1
+    some = schedule.draw(50_000, rng, mean=-1.2, std=0.01, uniform=0.3)
+    at = (-1.2 - math.log(0.002)) / math.log(80 / 0.002)
+    assert float(((some.t - at).abs() > 0.01).float().mean()) == pytest.approx(0.3, abs=0.02)
+    torch.testing.assert_close(some.sigma.flatten(), 0.002 * 40_000**some.t, rtol=1e-3, atol=0)
+
+
 def test_a_level_knows_its_signal_to_noise_ratio() -> None:
     level = Level(0.5, 0.6, 0.8)
     assert level.ratio == pytest.approx(0.8 / 0.6)
     assert level.log_snr_half == pytest.approx(math.log(0.6 / 0.8))
-    assert CLEAN.log_snr_half == math.inf
+    assert CLEAN.log_snr_half == math.inf and CLEAN.ratio == 0
+    pure = Level(1.0, 0.0, 1.0)
+    assert pure.ratio == math.inf and pure.log_snr_half == -math.inf
