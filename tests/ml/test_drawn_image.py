@@ -11,16 +11,18 @@ from PIL import Image
 from ml import data, export, pipeline
 from ml.checkpoint import load_header
 from ml.cli import main
-from ml.config import SampleRequest
+from ml.config import NO_LABEL, SampleRequest, SampleSettings
+from ml.control import RunControl
 from ml.denoiser import Denoiser
-from ml.drawn_image import as_drawing, from_text, to_text
+from ml.drawn_image import as_drawing, from_text, rebuilt, redrawn, to_text
 from ml.errors import BadRequest
-from ml.events import Sampled
+from ml.events import Progress, Sampled
 from ml.guidance import completing
 from ml.judge import Judge
 from ml.library import find
 from ml.recognise import recognise
-from ml.schedules import Level
+from ml.schedules import Level, karras_ratios
+from tests.gaussians import gaussians
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,33 @@ def test_a_drawing_goes_through_text_unharmed() -> None:
 def test_what_is_no_drawing_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="cannot be read"):
         from_text(text, 1, 28)
+
+
+def test_requests_for_a_drawing_say_what_is_wanted_of_it() -> None:
+    rng = np.random.default_rng(0)
+    drawing, mask = (rng.integers(0, 256, (28, 28), dtype=np.uint8) for _ in "dm")
+    defaults = SampleSettings(guidance=2.5, steps=7, sampler="dpm++")
+    varied = redrawn("digits", defaults, drawing, (3, 4), None, 1.5)
+    assert (varied.model, varied.labels, varied.guidance) == ("digits", (3, 4), 2.5)
+    assert (varied.source, varied.mask, varied.vary_from, varied.steps) == (to_text(drawing), "", 1.5, 20)
+    completed = redrawn("digits", defaults, drawing, (3,), mask, 1.5)
+    assert (completed.source, completed.mask, completed.vary_from) == (to_text(drawing), to_text(mask), 0)
+    assert (completed.sampler, completed.steps, completed.repeats) == ("ddpm", 20, 2)
+    back = rebuilt("digits", defaults, drawing, 3)
+    assert back.parent and back.branch_at == 0 and back.guidance == 2.5
+    assert (back.sampler, back.eta, back.steps) == ("ddim", 0.0, 20)
+    assert [(corner.picture, corner.label) for corner in back.parent.corners] == [(to_text(drawing), NO_LABEL)]
+    assert [corner.label for corner in back.corners] == [NO_LABEL, 0, 1, 2]
+    assert back.weights == tuple(tuple(float(a == b) for b in range(4)) for a in range(4))
+
+
+def test_ink_on_white_paper_is_turned_around(tmp_path: Path) -> None:
+    for paper, ink in ((255, 0), (0, 255)):
+        page = np.full((28, 28), paper, np.uint8)
+        page[10:14] = ink
+        Image.fromarray(page).save(tmp_path / "page.png")
+        found = as_drawing(tmp_path / "page.png", 28)
+        assert found[12].min() == 255 and found[:8].max() == 0
 
 
 def test_a_little_noise_varies_a_digit_and_much_noise_forgets_it(digits: tuple[np.ndarray, np.ndarray]) -> None:
@@ -111,6 +140,43 @@ def test_the_diffusion_model_recognises_digits(mnist_root: Path) -> None:
     assert isinstance(found, torch.Tensor) and found.shape == (30, 10)
     assert float((found.argmax(dim=1) == test.labels[chosen]).float().mean()) >= 0.9
     assert torch.allclose(found.sum(dim=1), torch.ones(30))
+
+
+def test_every_image_is_recognised_by_the_class_that_explains_it_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.recognise.SHARPNESS", 300.0)
+    monkeypatch.setattr("ml.recognise.BATCH", 40)  # four images at a time
+    labels = torch.tensor([3, 9, 0, 5, 7, 1, 1, 8, 2])
+    images = (labels / 10).view(-1, 1, 1, 1).expand(-1, 1, 8, 8).contiguous()
+    *progress, found = recognise(gaussians(), images)
+    assert isinstance(found, torch.Tensor) and found.argmax(dim=1).tolist() == labels.tolist()
+    assert [step.done for step in progress if isinstance(step, Progress)] == list(range(16))
+    *_, again = recognise(gaussians(), images[6:])
+    *_, other = recognise(gaussians(), images[6:], seed=1)
+    assert isinstance(again, torch.Tensor) and isinstance(other, torch.Tensor)
+    torch.testing.assert_close(again, found[6:])  # whoever it is asked with
+    assert not torch.equal(again, other)
+
+
+def test_recognising_weighs_every_noise_level_by_what_it_leaves_open() -> None:
+    image = torch.full((1, 1, 8, 8), 0.3)
+    *_, found = recognise(gaussians(), image)
+    errors = torch.zeros(10)
+    eps = torch.Generator().manual_seed(0)
+    for ratio in karras_ratios(16, 4.0, 0.4):
+        t = ratio / (1 + ratio)
+        x_t = (1 - t) * image + t * torch.randn(1, 1, 8, 8, generator=eps)
+        seen = gaussians().network(x_t.expand(10, -1, -1, -1), torch.tensor([1000 * t]), torch.arange(10))
+        errors += (seen - image).square().mean(dim=(1, 2, 3)) / ratio / 16
+    assert isinstance(found, torch.Tensor)
+    torch.testing.assert_close(found[0], (-600 * errors).softmax(dim=0), rtol=1e-3, atol=1e-5)
+
+
+def test_recognising_stops_when_told_to() -> None:
+    control = RunControl()
+    asking = recognise(gaussians(), torch.zeros(1, 1, 8, 8), control=control)
+    next(asking)
+    control.cancel()
+    assert list(asking) == []
 
 
 @pytest.mark.slow

@@ -1,15 +1,28 @@
 """The judge and the scores, against what they must be by definition and on real digits."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from ml import data
+from ml import data, evaluate
+from ml.config import NO_LABEL, ModelConfig, SampleRequest
 from ml.errors import BadRequest
-from ml.evaluate import Report, evaluate_images, frechet, memorised, nearest, precision_recall
-from ml.judge import Judge
+from ml.evaluate import (
+    Report,
+    evaluate_images,
+    evaluate_model,
+    evenly,
+    frechet,
+    memorised,
+    nearest,
+    precision_recall,
+)
+from ml.events import Frame, Pixels, Progress, Sampled
+from ml.judge import Judge, Verdict
 
 
 def normal(count: int, seed: int, mean: float = 0.0, spread: float = 1.0) -> torch.Tensor:
@@ -79,6 +92,149 @@ def test_real_digits_score_like_real_digits_and_copies_are_noticed(mnist_root: P
     assert worse.frechet_ratio > 10 and worse.recall < 0.1 and worse.memorised == 0
 
 
+def test_digits_that_lack_variety_are_precise_and_those_that_lack_sense_are_not(mnist_root: Path) -> None:
+    test = data.load("mnist", mnist_root, split="test")
+    labels = tuple(k % 10 for k in range(100))
+    real = torch.stack([(test.labels == label).nonzero()[k // 10, 0] for k, label in enumerate(labels)])
+    alike = report(test.images[real[:10].repeat(10), 0].numpy(), labels, mnist_root)
+    assert alike.precision > 0.8 and alike.recall < 0.3
+    noise = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
+    half = report(np.concatenate([test.images[real[:50], 0].numpy(), noise]), labels, mnist_root)
+    assert half.precision < 0.6 and half.recall > 0.7
+
+
+# ---- the report, of a judge that finds three numbers and a label written into an image
+
+
+class Reader:
+    """Reads the features and the label of an image of `written`."""
+
+    def features(self, images: Pixels) -> torch.Tensor:
+        return torch.from_numpy(images[:, 0, :4].copy()).float()
+
+    def read(self, features: torch.Tensor) -> Verdict:
+        labels = features[:, 3].numpy().astype(np.int64)
+        sure = np.where(labels == 0, 0.5, 0.9).astype(np.float32)
+        return Verdict(labels, sure, np.zeros((len(labels), 4), np.float32))
+
+    def check(self, images: Pixels) -> None:
+        assert images.shape[1:] == (28, 28)
+
+
+def written(labels: Sequence[int], seed: int, middle: float = 120, spread: float = 10) -> Pixels:
+    """Images, each a picture of its own, of features N(middle + 20 * label, spread^2) and these labels."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (len(labels), 28, 28)).astype(np.uint8)
+    images[:, 0, :3] = (middle + 20 * np.array(labels)[:, None] + spread * rng.normal(size=(len(labels), 3))).astype(
+        int
+    )
+    images[:, 0, 3] = labels
+    return images
+
+
+EVEN = [k % 4 for k in range(120)]
+
+
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch) -> dict[str, Pixels]:
+    """Training and test images, thirty of each of four classes, that are no more alike than they have to be."""
+    found = {"train": written(EVEN, 1, middle=90), "test": written(EVEN, 2)}
+
+    def loading(name: str, root: Path | None, split: str) -> Iterator[Progress]:
+        assert name == "mnist"
+        yield Progress(split, 0, 1)
+        return data.Dataset(name, torch.from_numpy(found[split])[:, None], torch.tensor(EVEN), tuple("0123"))
+
+    monkeypatch.setattr(evaluate.data, "loading", loading)
+    monkeypatch.setattr(evaluate.Judge, "bundled", lambda _device="auto": Reader())
+    return found
+
+
+def features(images: Pixels) -> torch.Tensor:
+    return Reader().features(images)
+
+
+def test_a_report_compares_with_the_test_images_and_its_floor_is_the_training_images_distance(
+    real: dict[str, Pixels],
+) -> None:
+    made = written(EVEN, 3, spread=6)
+    found = report(made, tuple(EVEN), Path())
+    train, test = features(real["train"]), features(real["test"])  # a draw of thirty of each class is all there are
+    assert found.frechet == pytest.approx(frechet(features(made), test), rel=1e-6)
+    assert found.frechet_floor == pytest.approx(frechet(train, test), rel=1e-6)
+    assert found.frechet_ratio == pytest.approx(found.frechet / found.frechet_floor)
+    assert (found.precision, found.recall) == pytest.approx(precision_recall(test, features(made)))
+    assert found.precision > found.recall + 0.1  # they spread less
+    assert (found.images, found.source, found.memorised, found.accuracy) == (120, "images", 0, 1.0)
+    assert found.network_calls is None and found.seconds_per_image is None
+
+
+def test_real_images_are_drawn_in_the_classes_that_were_asked_for(real: dict[str, Pixels]) -> None:
+    labels = [0, 1, 1, 1] * 25
+    few = [label for label in labels if label == 0] + [1] * 25 + [2] * 25 + [3] * 25
+    for asked in (tuple(few), (NO_LABEL,) * 100):  # or else in those that were drawn
+        alike = report(written(few, 4), asked, Path())
+        assert alike.frechet_ratio < 0.2
+    other = report(written(few, 4), tuple(sorted(few, reverse=True)), Path())
+    assert other.frechet_ratio < 0.2 and other.accuracy is not None and other.accuracy < 0.01
+    with pytest.raises(BadRequest, match="75 images of one class are more than MNIST has"):
+        report(written(labels, 4), tuple(labels), Path())
+
+
+def test_only_what_was_asked_for_can_be_right(real: dict[str, Pixels]) -> None:
+    labels = [0] * 20 + [1] * 20 + [2] * 30 + [3] * 30
+    asked = (*[0] * 10, *[1] * 10, *[NO_LABEL] * 80)
+    found = report(written(labels, 5), asked, Path())
+    assert found.accuracy == 0.5
+    assert found.confidence == pytest.approx(0.2 * 0.5 + 0.8 * 0.9)
+    assert report(written(labels, 5), (NO_LABEL,) * 100, Path()).accuracy is None
+
+
+def test_copies_are_those_of_training_images(real: dict[str, Pixels]) -> None:
+    made = written(EVEN, 6)
+    made[:7], made[7:12] = real["train"][:7], real["test"][7:12]
+    assert report(made, tuple(EVEN), Path()).memorised == 7
+
+
+def test_images_are_drawn_several_times_so_that_chance_counts_for_less(
+    real: dict[str, Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = tuple(k % 4 for k in range(100))  # twenty-five of thirty
+
+    def floor(draws: int) -> float:
+        monkeypatch.setattr(evaluate, "DRAWS", draws)
+        return report(written(labels, 3), labels, Path()).frechet_floor
+
+    once, often = floor(1), floor(10)
+    assert once != often and floor(10) == often  # always the same draws
+    steps = [event for event in evaluate_images(written(labels, 3), labels, None) if isinstance(event, Progress)]
+    assert [event.what for event in steps][:3] == ["train", "test", "Comparing with real digits"]
+    assert [event.done for event in steps][2:12] == list(range(10))
+
+
+def test_a_models_report_says_what_its_drawing_took(real: dict[str, Pixels], monkeypatch: pytest.MonkeyPatch) -> None:
+    request = SampleRequest(model="digits", labels=tuple(EVEN))
+    pixels = written(EVEN, 3)
+    frame = Frame(100, 3, 10, 0.5, 0.5, 0.5, pixels[:20], pixels[:20])
+    monkeypatch.setattr(
+        evaluate.helpers, "sample", lambda *_given, **_named: iter([frame, Sampled(request, pixels, 18.0, 7)])
+    )
+    events: list[Any] = list(evaluate_model(request, None))
+    assert Progress("Drawing", 100 + 20 * 3 // 10, 120) in events
+    found = events[-1]
+    assert (found.network_calls, found.seconds_per_image, found.source) == (7, 0.15, "digits")
+    assert found == report(pixels, tuple(EVEN), Path()).with_changes(
+        network_calls=7, seconds_per_image=0.15, source="digits"
+    )
+    monkeypatch.setattr(evaluate.helpers, "sample", lambda *_given, **_named: iter([frame]))
+    assert not any(isinstance(event, Report) for event in evaluate_model(request, None))
+
+
+def test_labels_are_shared_out_evenly() -> None:
+    assert evenly(ModelConfig(num_classes=3), 7) == (0, 1, 2, 0, 1, 2, 0)
+    assert evenly(ModelConfig(num_classes=0), 2) == (NO_LABEL, NO_LABEL)
+
+
 def test_too_few_images_are_refused(mnist_root: Path) -> None:
     with pytest.raises(BadRequest, match="at least 100"):
         report(np.zeros((10, 28, 28), np.uint8), (0,) * 10, mnist_root)
@@ -93,3 +249,12 @@ def test_a_copy_of_a_training_image_is_found_out() -> None:
     assert (index, copied) == (31, True) and distance < 1e-3
     index, distance, copied = nearest(rng.integers(0, 256, (28, 28), dtype=np.uint8), training)
     assert not copied and distance > 0.3
+
+
+def test_the_nearest_is_looked_for_among_all_and_told_per_pixel() -> None:
+    training = torch.full((10_003, 1, 4, 4), 200, dtype=torch.uint8)
+    training[10_001] = 40
+    training[5] = 45
+    index, distance, copied = nearest(np.full((4, 4), 30, np.uint8), training)
+    assert index == 10_001 and distance == pytest.approx(10 / 255, rel=1e-3) and not copied
+    assert nearest(np.full((4, 4), 39, np.uint8), training)[2]  # six times nearer than to the second

@@ -13,7 +13,8 @@ from ml.denoiser import NetworkDenoiser, to_eps
 from ml.errors import BadRequest
 from ml.images import to_uint8
 from ml.trajectory import steps
-from ml.xray import xray
+from ml.xray import FAINT, xray
+from tests.gaussians import gaussians
 
 REQUEST = SampleRequest(model="digits", labels=(4,), seed=9, steps=6, guidance=2.0, guidance_to=1e4)
 
@@ -33,6 +34,24 @@ def test_every_step_shows_what_the_network_says_with_and_without_the_class() -> 
             assert np.abs(to_uint8(cond / 3)[0].astype(int) - each.images[0]).max() <= 1
             assert np.abs(to_uint8(uncond / 3)[0].astype(int) - each.images[1]).max() <= 1
             assert each.pull == pytest.approx(float((cond - uncond).square().mean().sqrt()), rel=1e-3)
+
+
+def test_the_difference_is_what_the_class_adds_at_full_contrast() -> None:
+    request = REQUEST.with_changes(model="gaussians", labels=(4, 2), steps=5, sigma_max=20.0)
+    found = list(xray(gaussians(), request))
+    assert len(found) == 5
+    for each, step in zip(found, steps(gaussians(), request), strict=False):
+        network = gaussians().denoiser
+        cond, uncond = (
+            to_eps(network(step.x_t[:1], step.level, torch.tensor([label])), step.x_t[:1], step.level)
+            for label in (4, 10)
+        )
+        apart = cond - uncond  # brighter without a class, so that its noise is darker
+        assert float(apart.min()) > 0
+        expected = to_uint8(apart / max(float(apart.abs().max()), FAINT))[0]
+        assert np.abs(expected.astype(int) - each.images[2]).max() <= 1
+        assert each.pull == pytest.approx(float(apart.square().mean().sqrt()), rel=1e-4)
+    assert found[-1].images[2].max() == 255 > found[0].images[2].max() > 128  # a faint one is not blown up
 
 
 def test_outside_its_interval_nothing_is_added() -> None:
