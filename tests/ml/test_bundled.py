@@ -12,6 +12,7 @@ from ml.cli import main
 from ml.config import SampleRequest
 from ml.events import Frame, Sampled
 from ml.judge import Judge
+from tests.patience import WAIT_S
 
 BUNDLED = sorted(path.stem for path in library.bundled_folder().glob("*.safetensors"))
 OF_LABELS = ("digits", "latent", "shuffle-flow", "student", "text")  # models of digits that take a class or its word
@@ -91,7 +92,7 @@ def test_the_student_draws_in_few_steps(steps: int, right: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(5 * WAIT_S)
 def test_synthetic_digits_alone_teach_to_draw_digits(tmp_path: Path) -> None:
     from ml.trainer import train
 
@@ -103,7 +104,7 @@ def test_synthetic_digits_alone_teach_to_draw_digits(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(8 * WAIT_S)
 @pytest.mark.parametrize("seed", [1, 4242])
 def test_a_thousand_digits_reach_the_bar(mnist_root: Path, capsys: pytest.CaptureFixture[str], seed: int) -> None:
     assert main(["evaluate", "--data-root", str(mnist_root), "--seed", str(seed), "--json", "--device", "cpu"]) == 0

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ml import captions, text
-from ml.captions import BOLD, LEFT, RIGHT, SLANTED, THIN, WIDE, Caption
+from ml.captions import BOLD, LARGE, LEFT, NARROW, RIGHT, SLANTED, SMALL, THIN, UPRIGHT, WIDE, Caption
 
 
 def stroke(width: float, lean: float, length: float = 16) -> Tensor:
@@ -42,6 +42,50 @@ def test_attributes_are_the_extremes_of_a_class() -> None:
     assert (bits & THIN).bool().tolist() == [True] * 4 + [False] * 16
     assert (bits & BOLD).bool().tolist() == [False] * 16 + [True] * 4
     assert not ((bits & LEFT).bool() & (bits & RIGHT).bool()).any()
+
+
+def test_every_attribute_is_the_extreme_that_its_name_says_and_of_its_own_class() -> None:
+    def bits(images: list[Tensor], labels: list[int]) -> list[int]:
+        found = captions.attributes((torch.cat(images) * 255).byte()[:, None], torch.tensor(labels))
+        return found.tolist()
+
+    def said(images: list[Tensor], low: int, high: int) -> list[tuple[bool, bool]]:
+        return [(bool(each & low), bool(each & high)) for each in bits(images, [0] * len(images))]
+
+    extremes = [(True, False), *[(False, False)] * 3, (False, True)]
+    leaning = [-0.5, -0.2, 0.0, 0.2, 0.5]
+    assert said([stroke(3.0, lean) for lean in leaning], LEFT, RIGHT) == extremes
+    assert [bool(each & UPRIGHT) for each in bits([stroke(3.0, lean) for lean in leaning], [0] * 5)] == [
+        False, False, True, False, False,
+    ]  # fmt: skip
+    assert said([stroke(3.0, 0.0, length) for length in (8, 11, 14, 17, 20)], SMALL, LARGE) == extremes
+    assert said([stroke(3.0, 0.0, length) for length in (20, 17, 14, 11, 8)], NARROW, WIDE) == extremes
+    # Thin for a zero is bold for a one, and each is told from its own kind alone.
+    widths = [2.0, 2.2, 2.4, 2.6, 2.8, 4.0, 4.2, 4.4, 4.6, 4.8]
+    found = bits([stroke(width, 0.0, 20) for width in widths], [1] * 5 + [0] * 5)
+    assert [bool(each & BOLD) for each in found] == [False] * 4 + [True] + [False] * 4 + [True]
+    assert [bool(each & THIN) for each in found] == [True] + [False] * 4 + [True] + [False] * 4
+
+
+def test_what_a_caption_says_it_demands() -> None:
+    rng = random.Random(1)
+    words = {word for _, forms in (*captions.ADJECTIVES, *captions.ENDINGS) for form in forms for word in form.split()}
+    words -= {"to", "the"}
+    endings = [form for _, forms in captions.ENDINGS for form in forms]
+    seen = {"ending": 0, "adjective": 0, "plain": 0, "manner": 0}
+    for _ in range(600):
+        digit, bits = rng.randrange(10), rng.randrange(512)
+        entry = captions.caption(digit, bits, rng)
+        plain = captions.truth([entry], torch.tensor([digit]), torch.tensor([0]))  # of an image that has nothing
+        assert bool(plain) == (not words & set(entry.text.split())), entry
+        other = captions.truth([entry], torch.tensor([(digit + 1) % 10]), torch.tensor([bits]))
+        assert bool(other) == (entry.digit < 0)
+        ending = any(entry.text.endswith(form) for form in endings)
+        seen["ending"] += ending
+        seen["adjective"] += bool(entry.demands) and not ending
+        seen["plain"] += entry.digit < 0
+        seen["manner"] += entry.text.startswith(captions.MANNERS)
+    assert all(10 < count < 500 for count in seen.values()), seen
 
 
 def test_a_caption_is_true_of_its_image_and_says_so_in_words() -> None:
@@ -105,3 +149,17 @@ def test_the_contrastive_loss_is_that_of_open_clip_where_every_caption_has_one_i
     found = contrastive_loss(10 * image @ words.T, torch.eye(6).bool(), torch.zeros(6, 0))
     torch.testing.assert_close(found, expected)
     assert contrastive_loss(10 * image @ words.T, torch.eye(6).bool(), torch.zeros(6, 3)) > expected
+
+
+def test_every_true_caption_of_an_image_counts_alike_and_so_does_every_image_of_a_caption() -> None:
+    from ml.losses import contrastive_loss
+
+    similarity = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    absent = torch.randn(3, 1, generator=torch.Generator().manual_seed(1))
+    truth = torch.tensor([[True, True], [True, False], [False, True]])
+    images = torch.cat([similarity, absent], dim=1).log_softmax(dim=1)
+    texts = similarity.log_softmax(dim=0)
+    of_images = [(images[0, 0] + images[0, 1]) / 2, images[1, 0], images[2, 1]]
+    of_texts = [(texts[0, 0] + texts[1, 0]) / 2, (texts[0, 1] + texts[2, 1]) / 2]
+    expected = -(torch.stack(of_images).mean() + torch.stack(of_texts).mean()) / 2
+    torch.testing.assert_close(contrastive_loss(similarity, truth, absent), expected)

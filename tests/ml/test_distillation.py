@@ -1,6 +1,7 @@
 """Distillation: a student that draws as its teacher does loses nothing, and a real one learns from a real teacher."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,7 +17,8 @@ from ml.distillation import Asked, Distilling, Guided
 from ml.errors import BadFile, BadRequest
 from ml.events import RunFinished, Sampled, TrainStep
 from ml.run import Run
-from ml.schedules import Levels
+from ml.samplers import ddim_step
+from ml.schedules import Level, Levels
 from ml.trainer import train
 from tests.tiny import TINY, tiny_config
 
@@ -44,6 +46,10 @@ def asked(objective: Distilling, count: int = 200) -> tuple[Asked, torch.Generat
     return objective.draw(nn.Identity(), torch.arange(count), rng), rng
 
 
+def no_noise() -> Tensor:
+    raise AssertionError("a deterministic step asked for noise")
+
+
 def student_of(network: nn.Module) -> NetworkDenoiser:
     return NetworkDenoiser(network, "flow")
 
@@ -54,6 +60,74 @@ def test_a_consistent_student_of_a_consistent_teacher_loses_nothing(objective: D
     loss, other = (objective.consistency(student_of(Knows(0.25, off=off)), batch).mean() for off in (0.0, 0.5))
     assert float(loss) == pytest.approx(0.0, abs=1e-4)
     assert float(other) > 0.1  # what it sees depends on the noise
+
+
+def test_a_student_is_asked_along_its_teachers_path(objective: Distilling) -> None:
+    batch, _ = asked(objective, 500)
+    path = [tuple(row) for row in objective.path.tolist()]
+    places = [path.index(tuple(row)) for row in batch.now.tolist()]
+    assert set(places) == set(range(distillation.PATH))
+    assert [path.index(tuple(row)) for row in batch.then.tolist()] == [place + 1 for place in places]
+    x0 = objective.images[torch.arange(500)][0]
+    alpha, sigma = (batch.now[:, k].view(-1, 1, 1, 1) for k in (1, 2))
+    eps = (batch.x_t - alpha * x0) / sigma
+    assert float(eps.std()) == pytest.approx(1, abs=0.01)
+    assert abs(float((eps * batch.noise).mean())) < 0.01  # two noises
+
+
+def test_the_teacher_goes_a_step_of_ddim(objective: Distilling) -> None:
+    class Seen(nn.Module):
+        def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
+            seen.append((x, time))
+            return torch.zeros_like(x)
+
+    seen: list[tuple[Tensor, Tensor]] = []
+    objective.teacher.network = Knows(0.25)
+    batch, _ = asked(objective, 20)
+    objective.consistency(student_of(Seen()), batch)
+    x_s, time = seen[0]
+    expected = [
+        ddim_step(x_t, torch.full_like(x_t, 0.25), Level(*now), Level(*then), no_noise, eta=0.0)
+        for x_t, now, then in zip(batch.x_t, batch.now.tolist(), batch.then.tolist(), strict=True)
+    ]
+    torch.testing.assert_close(x_s, torch.stack(expected), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(time, batch.then[:, 0] * TIME_SCALE)
+    assert torch.equal(seen[1][0], batch.x_t)
+
+
+def test_what_is_compared_is_never_pure_noise(objective: Distilling) -> None:
+    levels = objective._look(torch.zeros(2000, 1, 1, 1), torch.Generator().manual_seed(0))
+    ratios = levels.sigma / levels.alpha
+    assert float(ratios.max()) == pytest.approx(distillation.LOOKS_MAX, rel=1e-3)
+    assert float(ratios.min()) == pytest.approx(distillation.LOOKS_MIN, rel=1e-3)
+
+
+def test_the_critic_is_taught_by_how_clear_an_image_is_and_at_its_own_rate(objective: Distilling) -> None:
+    class Guess(nn.Module):
+        """Sees one grey in everything."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.grey = nn.Parameter(torch.tensor(0.5))
+
+        def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
+            return (x - self.grey) / (time / TIME_SCALE).view(-1, 1, 1, 1)
+
+    network, rates = Guess(), []
+    objective.critic = SimpleNamespace(network=network, step=rates.append)  # type: ignore[assignment]
+    image = torch.full((500, 1, 4, 4), 0.1)
+    objective._teach(image, torch.zeros(500).long(), torch.Generator().manual_seed(3))
+    levels = objective._look(image, torch.Generator().manual_seed(3))
+    weight = (1 + (levels.alpha / levels.sigma) ** 2).clamp(max=10)
+    assert network.grey.grad is not None
+    assert float(network.grey.grad) == pytest.approx(2 * 0.4 * float(weight.mean()), rel=1e-3)
+    assert rates == [2 * objective.config.lr]
+
+
+def test_a_student_of_a_teacher_without_classes_is_told_of_none(tiny_unconditional: Path) -> None:
+    config = tiny_config(teacher_from=str(tiny_unconditional), label_dropout=0)
+    found = Distilling(config, data.load("synthetic"), torch.device("cpu"))
+    assert not asked(found, 20)[0].labels.any() and found.teacher.w == 1
 
 
 def test_images_move_from_what_the_critic_sees_to_what_the_teacher_sees(
@@ -71,6 +145,9 @@ def test_images_move_from_what_the_critic_sees_to_what_the_teacher_sees(
     losses.sum().backward()
     assert image.grad is not None and losses.tolist() == pytest.approx([0.5] * 4, rel=1e-3)  # (0.4 / 0.4)^2 / 2
     assert (image.grad * 28 * 28).mean().item() == pytest.approx(-1.0, rel=1e-3)  # brighter, as the teacher's are
+    image.data[2:] = 0.4  # nearer to what the teacher sees: as far to go, measured by that
+    losses = objective.matching(student, batch, rng)  # type: ignore[arg-type]
+    assert losses.tolist() == pytest.approx([0.5, 0.5, 8.0, 8.0], rel=1e-3)
     objective.critic.network = Knows(0.5)
     losses = objective.matching(student, batch, rng)  # type: ignore[arg-type]
     assert losses.tolist() == pytest.approx([0.0] * 4, abs=1e-6)

@@ -103,6 +103,23 @@ def test_the_autoencoders_loss_is_the_evidence_bound() -> None:
     torch.testing.assert_close(found, error + 0.3 * kl / x[0].numel())
 
 
+@torch.no_grad()
+def test_the_scale_of_a_latent_follows_its_spread_while_it_trains() -> None:
+    network = build(ModelConfig.model_validate(CODER))
+    assert isinstance(network, Autoencoder)
+    x, config = images(4), TrainConfig(steps=1)
+    noise = torch.zeros_like(network.posterior(x).mean)
+    autoencoder_loss(network.eval(), x, noise, config)
+    assert float(network.scale) == 1
+    wanted = 1 / float(network.posterior(x).mean.std())
+    autoencoder_loss(network.train(), x, noise, config)
+    assert float(network.scale) == pytest.approx(0.99 + 0.01 * wanted) and abs(wanted - 1) > 0.1
+    few = x[:1, :, :8, :8]
+    for _ in range(1000):
+        autoencoder_loss(network, few, noise[:1, :, :2, :2], config)
+    assert float(network.encode(few).std()) == pytest.approx(1, abs=0.01)
+
+
 # ---- diffusion in its latent
 
 

@@ -194,3 +194,59 @@ def test_the_noise_of_a_batch_is_told_from_clean_to_pure() -> None:
     order = batch.noise.argsort()
     assert 0 < float(batch.noise.min()) < 0.05 and 0.95 < float(batch.noise.max()) < 1
     assert float(spread[order[:100]].mean()) < 0.1 and float(spread[order[-100:]].mean()) > 0.7
+
+
+@pytest.mark.parametrize(("mean", "uniform", "share"), [(-20.0, 0.0, 0.0), (-20.0, 0.5, 0.5), (20.0, 0.0, 1.0)])
+def test_noise_levels_are_drawn_as_the_run_says(mean: float, uniform: float, share: float) -> None:
+    config = config_of("flow", "flow", time_mean=mean, time_std=0.1, time_uniform=uniform)
+    x0 = torch.zeros(2000, 1, 2, 2)
+    batch = noised(x0, torch.zeros(2000).long(), make_schedule("flow"), config, torch.Generator().manual_seed(0))
+    assert float((batch.time > 1).float().mean()) == pytest.approx(share, abs=0.05)
+    assert float(batch.time.max()) == pytest.approx(1000 if share else 0, abs=10)
+
+
+def test_the_loss_of_an_image_is_weighted_by_its_noise() -> None:
+    plain, weighted = (config_of("flow", "flow", weighting=each) for each in ("none", "min-snr"))
+    x0, labels = IMAGE.repeat(50, 1, 1, 1), torch.zeros(50).long()
+    losses = []
+    for config in (plain, weighted):
+        batch = noised(x0, labels, schedule_of(config.model), config, torch.Generator().manual_seed(0))
+        losses.append(diffusion_loss(Omniscient(config, 0.5), batch, config))
+    torch.testing.assert_close(losses[1], losses[0] * batch.weight)
+    assert float(batch.weight.std()) > 0.05 and torch.equal(batch.noise, batch.noise.clamp(0, 1))
+
+
+def test_words_are_hidden_whole() -> None:
+    config = config_of("flow", "flow", label_dropout=0.5)
+    words, null = torch.arange(1, 1 + 3 * 40).view(40, 3), torch.tensor([500, 600, 0])
+    batch = noised(
+        torch.zeros(40, 1, 2, 2), words, make_schedule("flow"), config, torch.Generator().manual_seed(0), null
+    )
+    hidden = (batch.labels == null).all(dim=1)
+    assert 8 < int(hidden.sum()) < 32 and torch.equal(batch.labels[~hidden], words[~hidden])
+
+
+COS, SIN = math.cos(math.radians(12)), math.sin(math.radians(12))
+
+
+@pytest.mark.parametrize(
+    ("which", "matrix"),
+    [
+        (0, [[COS, -SIN], [SIN, COS]]),
+        (1, [[1.12, 0.0], [0.0, 1.0]]),
+        (2, [[1.0, 0.0], [0.0, 1.12]]),
+        (3, [[1.0, 0.15], [0.0, 1.0]]),
+    ],
+    ids=["angle", "width", "height", "shear"],
+)
+def test_digits_are_distorted_no_further_than_is_said(
+    which: int, matrix: list[list[float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draws = torch.full((6, 1), 0.5)
+    draws[which] = 1.0  # the furthest there is
+    monkeypatch.setattr(torch, "rand", lambda *shape, **more: draws)
+    place = (torch.arange(28) + 0.5) / 14 - 1
+    for row, ramp in zip(matrix, (place.expand(28, 28), place[:, None].expand(28, 28)), strict=True):
+        found = distort(0.5 * ramp[None, None], torch.Generator())[0, 0, 9:19, 9:19]  # the image is its own ruler
+        expected = 0.5 * (row[0] * place[None, 9:19] + row[1] * place[9:19, None])
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)

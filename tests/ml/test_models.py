@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from ml.config import ModelConfig
 from ml.models import build
-from ml.models.blocks import SelfAttention, TimeEmbedding
+from ml.models.blocks import Condition, SelfAttention, TimeEmbedding
 from ml.models.classifier import Classifier, logits_from_features
 from ml.models.shuffle import channel_shuffle
+from ml.text import CONTEXT
 
 CONFIGS = {
     "small": ModelConfig(widths=(8, 16), patch=2, embedding=16),
@@ -165,3 +166,27 @@ def test_the_light_network_has_a_fraction_of_the_weights() -> None:
         for kind in ("shuffle", "textbook")
     )
     assert light < plain / 3
+
+
+def test_a_mixture_of_one_class_is_that_class_and_mixtures_lie_between() -> None:
+    condition, time = Condition(16, 10), torch.tensor([300.0])
+    one_hot = nn.functional.one_hot(torch.tensor([3, 10]), 11).float()
+    with torch.no_grad():
+        torch.testing.assert_close(condition(time, one_hot), condition(time, torch.tensor([3, 10])))
+        mixed = condition.label(torch.tensor([3, 10])).mean(dim=0)
+        found = condition(time, one_hot.mean(dim=0, keepdim=True))
+        torch.testing.assert_close(found[0], nn.functional.silu(condition.time(time)[0] + mixed))
+
+
+def test_words_that_are_not_there_say_nothing() -> None:
+    reader = ModelConfig(network="clip", widths=(32, 32), patch=7, embedding=16, vocabulary=30)
+    config = ModelConfig(widths=(8,), patch=2, embedding=16, attention=(14,), context=32, reader=reader)
+    network: Any = stirred(build(config))
+    heard: list[Tensor] = []
+    network.network.register_forward_pre_hook(lambda _, given: heard.append(given[2]))
+    tokens = torch.zeros(1, CONTEXT, dtype=torch.long)
+    tokens[0, :3] = torch.tensor([2, 5, 29])
+    with torch.no_grad():
+        network(torch.zeros(1, 1, 28, 28), torch.tensor([300.0]), tokens)
+    assert heard[0].shape == (1, CONTEXT, 32)
+    assert heard[0][0, :3].abs().sum(dim=1).min() > 0 and not heard[0][0, 3:].any()
