@@ -1,6 +1,7 @@
 """The bundled digit CLIP: reads digits by words, knows what it does not know, steers the model without classes."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,46 @@ def test_phrases_about_digits_pass(asked: str) -> None:
 @pytest.mark.parametrize("asked", FOREIGN)
 def test_what_is_no_digit_is_flagged(asked: str) -> None:
     assert not clip.is_about_digits(asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "excluded"),
+    [("seven", {7}), ("7", {7}), ("the digit two", {2}), ("a slanted digit", set()), ("dog", set())],
+)
+def test_a_text_is_held_against_the_digits_that_it_is_not_about(asked: str, excluded: set[int]) -> None:
+    found = clip.matcher(asked, device="cpu")
+    with torch.no_grad():
+        words = found.clip.sentences([word for k, word in enumerate(captions.WORDS) if k not in excluded])
+        torch.testing.assert_close(found.texts[1:], words)
+        torch.testing.assert_close(found.texts[:1], found.clip.sentences([asked]))
+
+
+class Plane:
+    """Sees two pixels as they are, and knows three texts."""
+
+    scale = torch.tensor(2.0)
+
+    def image(self, x: Tensor) -> Tensor:
+        return x.flatten(1)[:, :2]
+
+    def sentences(self, texts: Sequence[str]) -> Tensor:
+        known = {"right": (1.0, 0.0), "up": (0.0, 1.0), "left": (-1.0, 0.0)}
+        return torch.tensor([known[text] for text in texts])
+
+
+def test_how_well_an_image_fits_is_told_against_everything_else_that_it_could_be() -> None:
+    matcher = clip.Matcher(Plane(), "up", ["right", "left"])
+    x = torch.tensor([[0.6, 0.8], [0.0, 1.0]]).view(2, 1, 1, 2)
+    assert matcher.similarity(x).tolist() == pytest.approx([0.8, 1.0])
+    expected = [
+        math.log(math.exp(2 * up) / sum(math.exp(2 * k) for k in (up, x, -x))) for x, up in ((0.6, 0.8), (0, 1))
+    ]
+    assert matcher.log_probability(x).tolist() == pytest.approx(expected)
+
+
+def test_the_bundled_clip_is_not_downloaded_and_digits_are_found_in_words_and_numerals() -> None:
+    assert list(clip.obtain("digit-clip")) == [] == list(clip.obtain("/a/file"))
+    assert clip._digits_in("Seven or 3, not seventeen or zeroes") == {7, 3}
 
 
 def test_words_steer_the_model_that_knows_no_classes() -> None:

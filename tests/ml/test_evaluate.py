@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ml import data, evaluate
+from ml import data, evaluate, synthetic
 from ml.config import NO_LABEL, ModelConfig, SampleRequest
 from ml.errors import BadRequest
 from ml.evaluate import (
@@ -22,7 +22,7 @@ from ml.evaluate import (
     precision_recall,
 )
 from ml.events import Frame, Pixels, Progress, Sampled
-from ml.judge import Judge, Verdict
+from ml.judge import Judge, Verdict, reads
 
 
 def normal(count: int, seed: int, mean: float = 0.0, spread: float = 1.0) -> torch.Tensor:
@@ -40,6 +40,22 @@ def test_the_judge_reads_the_test_set(mnist_root: Path) -> None:
 def test_the_judge_refuses_other_sizes() -> None:
     with pytest.raises(BadRequest, match="28 x 28"):
         Judge.bundled("cpu").judge(np.zeros((2, 32, 32), np.uint8))
+
+
+def test_the_judge_reads_many_images_as_it_reads_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = synthetic.digits(7, seed=2).images[:, 0].numpy()
+    whole = Judge.bundled("cpu").judge(images)
+    assert whole.labels.tolist() == list(range(7))
+    monkeypatch.setattr("ml.judge.BATCH", 3)
+    parts = Judge.bundled("cpu").judge(images)
+    np.testing.assert_allclose(parts.probabilities, whole.probabilities, atol=1e-5)
+    np.testing.assert_allclose(whole.confidence, whole.probabilities.max(axis=1))
+
+
+def test_the_judge_reads_digits_of_its_size_alone() -> None:
+    grey, colour = np.zeros((2, 28, 28), np.uint8), np.zeros((2, 28, 28, 3), np.uint8)
+    assert [reads(name, grey) for name in ("mnist", "synthetic", "", "kmnist")] == [True, True, True, False]
+    assert not reads("mnist", colour) and not reads("mnist", grey[:, 1:])
 
 
 def test_frechet_distance_of_two_gaussians_is_the_closed_form() -> None:

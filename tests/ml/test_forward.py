@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from ml import forward
+from ml.data import load
 from ml.errors import BadFile
+from tests.tiny import few_digits
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,26 @@ def test_the_moments_shown_are_the_founding_projects_own(image: np.ndarray) -> N
     for noising, index in ((linear, 3), (cosine, 2), (sigmoid, 3)):
         difference = noise(noising, index) - noise(linear, 2)
         assert np.nanmax(np.abs(difference)) < 0.05
+
+
+def test_film_and_row_are_one_way_into_one_noise(image: np.ndarray) -> None:
+    for noising in forward.noisings(image):
+        for moment, frame in ((0, 0), (1, 10), (3, 50), (5, 100)):
+            assert noising.strip_times[moment] == noising.times[frame]
+            assert np.array_equal(noising.strip[moment], noising.film[frame])
+    short = forward.noisings(image, 200)[0]
+    assert short.strip_times.tolist() == [0, 20, 50, 100, 149, 199] and short.times[50] == 100
+    again, other = forward.noisings(image, 200)[0], forward.noisings(image, 200, seed=1)[0]
+    assert np.array_equal(short.film, again.film) and not np.array_equal(short.film[-1], other.film[-1])
+    np.testing.assert_allclose(short.snr, short.alpha_bar / (1 - short.alpha_bar))
+    np.testing.assert_allclose(short.alpha_bar, np.cumprod(1 - short.beta))
+
+
+def test_examples_begin_anew_where_there_are_no_more(tmp_path: Path) -> None:
+    root = few_digits(tmp_path, test=30)  # three of each
+    first, second, fourth = (forward.example(4, number, root)[0] for number in (0, 1, 3))
+    assert np.array_equal(first, fourth) and not np.array_equal(first, second)
+    assert np.array_equal(first, load("mnist", root, "test").images[4, 0].numpy())
 
 
 def test_a_picture_of_ones_own_is_used_and_a_wrong_file_is_refused(tmp_path: Path) -> None:

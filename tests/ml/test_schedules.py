@@ -78,6 +78,7 @@ def test_zero_terminal_snr_is_that_of_diffusers(name: str) -> None:
     assert isinstance(schedule, DiscreteSchedule)
     assert schedule.alpha_bar[-1] == 0 and schedule.level(999) == (0.999, 0.0, 1.0)
     np.testing.assert_allclose(schedule.alpha_bar, reference.alphas_cumprod.numpy(), rtol=0, atol=1e-6)
+    assert schedule.alpha_bar[0] == pytest.approx(discrete(name).alpha_bar[0], rel=1e-12)  # the cleanest stays
     grid = schedule.grid(10, "karras", 40.0, 0.02, 1000.0)
     assert [level.ratio for level in grid[:-1]] == pytest.approx(karras_ratios(10, 40.0, 0.02, 1000.0))
 
