@@ -2,7 +2,7 @@
 
 import csv
 import math
-import time
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,14 +11,15 @@ import torch
 from safetensors.torch import load_file
 
 from ml import data, pipeline, presets, runs
-from ml.checkpoint import MODEL_FILE, STATE_FILE, halved, load_state_header
+from ml.checkpoint import MODEL_FILE, STATE_FILE, halved, load_header, load_state_header
 from ml.config import ModelConfig, SampleRequest, TrainConfig
-from ml.control import RunControl
+from ml.control import Command, RunControl
 from ml.errors import BadFile, BadRequest
 from ml.events import (
     CheckpointSaved,
     Paused,
     Preview,
+    Progress,
     Resumed,
     RunFinished,
     RunStarted,
@@ -30,7 +31,7 @@ from ml.events import (
 from ml.run import LossByNoise, Run
 from ml.tables import LOSS_FILE, NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table
 from ml.text import vocabulary_size
-from ml.trainer import train
+from ml.trainer import HELD_OUT, _some, train
 from tests.tiny import few_digits, tiny_config
 
 REPO = Path(__file__).resolve().parents[2]
@@ -59,6 +60,57 @@ def stepping(config: TrainConfig, folder: Path, control: RunControl, *, resume: 
 @pytest.fixture(autouse=True)
 def report_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ml.trainer.REPORT_EVERY_S", 0.0)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return few_digits(tmp_path_factory.mktemp("digits"))
+
+
+class Clock:
+    """Stands still, but for what is said to take time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self._monkeypatch = 0.0, monkeypatch
+        for module in ("ml.run", "ml.trainer"):
+            monkeypatch.setattr(f"{module}.time", self)
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def takes(self, seconds: float, name: str) -> None:
+        """Calls of that name last so long."""
+        place, _, attribute = name.rpartition(".")
+        original = getattr({"ml.run.Run": Run, "ml.pipeline": pipeline}[place], attribute)
+
+        def last(*arguments: object, **named: object) -> object:
+            self.now += seconds
+            return original(*arguments, **named)
+
+        self._monkeypatch.setattr(name, last)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A step takes one second, and a preview two."""
+    clock = Clock(monkeypatch)
+    clock.takes(1.0, "ml.run.Run._backward")
+    clock.takes(2.0, "ml.pipeline.sample_with")
+    return clock
+
+
+class StopsAt(RunControl):
+    """Cancels itself at a step, whether or not that is reported."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self._left = step
+
+    def take(self) -> Command | None:
+        self._left -= 1
+        if not self._left:
+            self.cancel()
+        return super().take()
 
 
 def test_a_short_training_learns_and_leaves_a_model_that_draws(tmp_path: Path) -> None:
@@ -98,7 +150,8 @@ def assert_same_run(a: Path, b: Path) -> None:
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
     read = [[(row["step"], row["loss"], row["smooth_loss"]) for row in table(folder)] for folder in (a, b)]
     assert read[0] == read[1]
-    assert load_state_header(a / STATE_FILE).smooth_loss == load_state_header(b / STATE_FILE).smooth_loss
+    states = [load_state_header(folder / STATE_FILE).with_changes(elapsed_s=0) for folder in (a, b)]
+    assert states[0] == states[1]
 
 
 @pytest.mark.parametrize(
@@ -114,9 +167,13 @@ def assert_same_run(a: Path, b: Path) -> None:
     ],
     ids=["adamw", "muon", "bf16", "dropout", "textbook", "judge"],
 )  # fmt: skip
-def test_a_resumed_run_is_the_same_to_the_bit(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_a_resumed_run_is_the_same_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
+) -> None:
+    monkeypatch.setattr("ml.loss_curve.EVERY_STEP", 2)  # from there on a row is the mean of ten steps
     config = tiny_config(steps=12, batch_size=8, **changes)
     run(config, tmp_path / "straight")
+    assert [row["step"] for row in table(tmp_path / "straight")] == ["1", "2", "10"]
     stop_after(config, tmp_path / "cut", 5)
     stop_after(config, tmp_path / "cut", 9, resume=True)
     assert load_state_header(tmp_path / "cut" / STATE_FILE).step == 9
@@ -160,16 +217,78 @@ def test_losses_are_told_by_how_noisy_their_images_were() -> None:
     assert levels.take() == ()
 
 
-def test_minutes_count_the_previews_that_a_run_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_due_after_some_time_comes_then(
+    tmp_path: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """A preview waits for ten times as long as one takes, a look at held-out images here for five times."""
+    monkeypatch.setattr("ml.run.NOISE_EVERY_S", 3.0)
+    monkeypatch.setattr("ml.trainer.HELD_OUT_PATIENCE", 5)
+    clock.takes(1.0, "ml.run.Run.validate")
+    config = tiny_config(data="mnist", steps=25, batch_size=8, preview_every_s=1, save_every_s=6)
+    events = run(config, tmp_path / "run", data_root=digits)
+    assert [event.step for event in of(Preview, events)] == [1, 21, 25]
+    assert [event.step for event in of(Validated, events)] == [1, 4, 9, 14, 19, 22]
+    assert [event.step for event in of(CheckpointSaved, events)] == [3, 8, 13, 18, 22, 25]
+    noise = [event.step for event in of(TrainStep, events) if event.by_noise]
+    assert noise == [2, 5, 8, 11, 14, 17, 20, 22, 25]
+
+
+@pytest.mark.parametrize(("every_s", "steps"), [(5.0, [1, 6, 11, 12]), (9.0, [1, 10, 12])])
+def test_previews_come_no_more_often_than_is_asked_for(
+    tmp_path: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock, every_s: float, steps: list[int]
+) -> None:
     monkeypatch.setattr("ml.trainer.PREVIEW_PATIENCE", 0)
-    config = tiny_config(steps=None, minutes=0.05, preview_every_s=1e-9, defaults={"steps": 10})  # one at every step
-    began, previews = 0.0, 0
-    for event in train(config, tmp_path / "run", device="cpu"):
-        if isinstance(event, RunStarted):
-            began = time.perf_counter()
-        previews += isinstance(event, Preview)
-    taken = time.perf_counter() - began
-    assert previews > 5 and taken < 3 * 60 * 0.05
+    config = tiny_config(data="mnist", steps=12, batch_size=8, preview_every_s=every_s)
+    events = run(config, tmp_path / "run", data_root=digits)
+    assert [event.step for event in of(Preview, events)] == steps
+
+
+def test_steps_between_two_reports_are_reported_together_and_none_is_left_out(
+    tmp_path: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr("ml.trainer.REPORT_EVERY_S", 3.0)
+    config = tiny_config(data="mnist", steps=20, batch_size=8)
+    events = run(config, tmp_path / "run", data_root=digits, control=StopsAt(7))
+    reports = of(TrainStep, events)
+    assert [event.step for event in reports] == [1, 2, 5, 7]
+    losses = [float(row["loss"]) for row in table(tmp_path / "run")]
+    means = [losses[0], losses[1], sum(losses[2:5]) / 3, sum(losses[5:7]) / 2]
+    assert [event.loss for event in reports] == pytest.approx(means)
+    assert [event.images_per_s for event in reports] == pytest.approx([8.0] * 4)
+    assert isinstance(events[-1], RunFinished) and not events[-1].completed
+    assert [event.step for event in of(Preview, events)] == [1]  # whoever stops waits for none
+
+
+def test_minutes_count_steps_and_previews_and_a_resumed_run_has_what_is_left_of_them(
+    tmp_path: Path, digits: Path, clock: Clock
+) -> None:
+    config = tiny_config(data="mnist", steps=None, minutes=0.2, batch_size=8)
+    events = run(config, tmp_path / "run", data_root=digits)
+    finished = of(RunFinished, events)[0]
+    assert (finished.step, finished.completed) == (10, True)  # and a preview at the first
+    assert finished.seconds == 12 + 2  # and one at the end
+    for event in of(TrainStep, events):
+        assert event.elapsed_s + event.remaining_s == pytest.approx(12) and event.total_steps is None
+        assert event.images_per_s == pytest.approx(8)  # while it was at steps
+    assert load_header(tmp_path / "run" / MODEL_FILE).seconds == 12
+    again = run(config, tmp_path / "run", data_root=digits, resume=True)
+    assert of(RunFinished, again)[0].step == 10 and not of(TrainStep, again)
+    run(config, tmp_path / "cut", data_root=digits, control=StopsAt(5))
+    rest = run(config, tmp_path / "cut", data_root=digits, resume=True)
+    assert [event.step for event in of(TrainStep, rest)] == [6, 7, 8]
+    assert [event.images_per_s for event in of(TrainStep, rest)] == pytest.approx([8] * 3)
+
+
+def test_a_run_that_goes_on_has_the_budget_that_is_asked_for_now_and_its_own_settings(
+    tmp_path: Path, digits: Path
+) -> None:
+    run(tiny_config(data="mnist", steps=2, batch_size=8), tmp_path / "run", data_root=digits)
+    asked = tiny_config(data="mnist", steps=None, epochs=0.2, batch_size=16, lr=0.5)
+    events = run(asked, tmp_path / "run", data_root=digits, resume=True)
+    started = of(RunStarted, events)[0]
+    assert (started.step, started.total_steps) == (2, 5)  # 0.2 of 200 images, by 8
+    assert (started.config.batch_size, started.config.lr) == (8, 2e-3)
+    assert of(RunFinished, events)[0].step == 5
 
 
 def test_a_run_keeps_its_losses_by_noise_and_on_images_it_has_not_seen(
@@ -235,20 +354,32 @@ def test_what_half_precision_cannot_hold_stays_as_it_is() -> None:
     assert kept["count"] is weights["count"]
 
 
+def assert_saved(folder: Path, step: int) -> None:
+    """What is on disk is of that step: the state to go on from and the model to draw with."""
+    assert load_state_header(folder / STATE_FILE).step == step
+    assert load_header(folder / MODEL_FILE).steps == step
+
+
 def test_pausing_holds_saves_and_changes_nothing(tmp_path: Path) -> None:
     config = tiny_config(steps=10, batch_size=8)
     run(config, tmp_path / "straight")
     control = RunControl()
-    kinds: list[type] = []
+    events: list[TrainEvent] = []
     for event in stepping(config, tmp_path / "paused", control):
-        kinds.append(type(event))
+        events.append(event)
         if isinstance(event, TrainStep) and event.step == 4:
             control.pause()
-        if kinds.count(Paused) == 5:
+        if isinstance(event, CheckpointSaved):
+            assert_saved(tmp_path / "paused", event.step)
+        if of(Paused, events) == [Paused(4)] * 5:
+            shutil.copytree(tmp_path / "paused", tmp_path / "quit")
             control.resume()
-    after = kinds[kinds.index(Paused) - 1 :]
-    assert after[:7] == [CheckpointSaved, Paused, Paused, Paused, Paused, Paused, Resumed]
-    assert_same_run(tmp_path / "straight", tmp_path / "paused")
+    after = events[events.index(Paused(4)) - 1 :]
+    folder = tmp_path / "paused"
+    assert after[:7] == [CheckpointSaved(4, folder), *[Paused(4)] * 5, Resumed(4, folder)]
+    run(config, tmp_path / "quit", resume=True)
+    for name in ("paused", "quit"):
+        assert_same_run(tmp_path / "straight", tmp_path / name)
 
 
 def test_a_paused_run_can_be_stopped(tmp_path: Path) -> None:
@@ -260,6 +391,7 @@ def test_a_paused_run_can_be_stopped(tmp_path: Path) -> None:
         if isinstance(event, Paused):
             control.cancel()
     assert isinstance(events[-1], RunFinished) and not events[-1].completed
+    assert not of(Resumed, events) and not of(TrainStep, events)
 
 
 def test_commands_are_carried_out_between_two_steps(tmp_path: Path) -> None:
@@ -268,9 +400,39 @@ def test_commands_are_carried_out_between_two_steps(tmp_path: Path) -> None:
     for event in stepping(tiny_config(steps=8), tmp_path / "run", control):
         if isinstance(event, TrainStep) and event.step in (3, 5):
             control.post("save" if event.step == 3 else "preview")
+        if isinstance(event, CheckpointSaved):
+            assert_saved(tmp_path / "run", event.step)
         if isinstance(event, CheckpointSaved | Preview):
             seen.append((type(event), event.step))
-    assert (CheckpointSaved, 3) in seen and (Preview, 5) in seen
+    assert seen == [(Preview, 1), (CheckpointSaved, 3), (Preview, 5), (Preview, 8), (CheckpointSaved, 8)]
+
+
+def test_cancelled_while_its_data_are_read_a_run_leaves_nothing(tmp_path: Path, digits: Path) -> None:
+    control = RunControl()
+    events: list[TrainEvent] = []
+    for event in train(tiny_config(data="mnist"), tmp_path / "run", device="cpu", data_root=digits, control=control):
+        events.append(event)
+        control.cancel()
+    assert [type(event) for event in events] == [Progress] and not (tmp_path / "run").exists()
+
+
+def test_images_are_held_out_by_chance_and_with_their_labels() -> None:
+    labels = torch.arange(300)
+    dataset = data.Dataset("few", labels.view(-1, 1, 1, 1).expand(-1, 1, 28, 28), labels, tuple("0123456789"))
+    some = _some(dataset, tiny_config())
+    assert some and len(some) == HELD_OUT == len(set(some.labels.tolist()))
+    assert torch.equal(some.images[:, 0, 0, 0], some.labels)
+    assert not torch.equal(some.labels, labels[:HELD_OUT])
+    again = _some(dataset, tiny_config(seed=5))
+    assert again and torch.equal(again.labels, some.labels)  # whatever the run's seed
+    for other in ({"image_size": 32}, {"channels": 3}):
+        assert _some(dataset, tiny_config(model=tiny_config().model.with_changes(**other).model_dump())) is None
+
+
+def test_a_student_is_tried_on_no_images(tmp_path: Path, tiny_run: Path) -> None:
+    events = run(tiny_config(steps=2, batch_size=8, teacher_from=str(tiny_run)), tmp_path / "run")
+    assert of(RunFinished, events)[0].completed and not of(Validated, events)
+    assert load_header(tmp_path / "run" / MODEL_FILE).teacher == str(tiny_run)
 
 
 def test_closing_the_generator_saves(tmp_path: Path) -> None:
@@ -279,16 +441,7 @@ def test_closing_the_generator_saves(tmp_path: Path) -> None:
         if isinstance(event, TrainStep) and event.step == 3:
             break
     events.close()  # type: ignore[attr-defined]
-    assert load_state_header(tmp_path / "run" / STATE_FILE).step == 3
-
-
-def test_a_budget_of_time_is_kept_and_shared_by_a_resumed_run(tmp_path: Path) -> None:
-    config = tiny_config(steps=None, minutes=0.02)
-    started = time.perf_counter()
-    finished = of(RunFinished, run(config, tmp_path / "run"))[0]
-    assert finished.completed and 1.2 <= finished.seconds < time.perf_counter() - started
-    again = of(RunFinished, run(config, tmp_path / "run", resume=True))[0]
-    assert again.step == finished.step
+    assert_saved(tmp_path / "run", 3)
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(tiny_run: Path) -> None:
@@ -318,11 +471,6 @@ def test_runs_that_were_cut_short_are_found(tmp_path: Path, monkeypatch: pytest.
     found = runs.unfinished()
     assert [(run.name, run.step, run.progress) for run in found] == [("cut", 4, 0.4)]
     assert found[0].config.steps == 10
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return few_digits(tmp_path_factory.mktemp("digits"))
 
 
 @pytest.mark.parametrize("name", presets.names())

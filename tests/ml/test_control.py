@@ -1,0 +1,110 @@
+"""How a job is steered: switches, a mailbox, and work that is left where it stands."""
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ml import control as controls
+from ml.control import RunControl, Stopped, aside, heeding, import_here, sleep_here, stop_here
+from tests.patience import WAIT_S
+
+
+def cancelled() -> RunControl:
+    control = RunControl()
+    control.cancel()
+    return control
+
+
+def test_commands_come_out_in_the_order_they_went_in_and_once() -> None:
+    control = RunControl()
+    assert control.take() is None
+    control.post("save")
+    control.post("preview")
+    assert [control.take() for _ in range(3)] == ["save", "preview", None]
+
+
+def test_a_folder_to_write_to_lets_a_paused_run_go_on_and_is_named_once() -> None:
+    control = RunControl()
+    control.pause()
+    assert control.paused and not control.cancelled
+    control.write_to(Path("elsewhere"))
+    assert not control.paused
+    assert [control.take_folder() for _ in range(2)] == [Path("elsewhere"), None]
+
+
+def test_what_is_cancelled_is_not_paused_any_more() -> None:
+    control = RunControl()
+    control.pause()
+    control.cancel()
+    assert control.cancelled and not control.paused
+
+
+def test_only_the_innermost_control_of_this_thread_is_heeded() -> None:
+    stop_here()
+    with heeding(cancelled()):
+        with heeding(RunControl()):
+            stop_here()
+        with pytest.raises(Stopped):
+            stop_here()
+        other = threading.Thread(target=stop_here)
+        other.start()
+        other.join(WAIT_S)
+    stop_here()
+    with pytest.raises(ValueError, match="else"), heeding(cancelled()):
+        raise ValueError("something else")
+    stop_here()
+
+
+def test_work_aside_gives_what_it_gives_and_raises_what_it_raises() -> None:
+    threads: list[threading.Thread] = []
+
+    def work() -> int:
+        threads.append(threading.current_thread())
+        return 7
+
+    def fail() -> None:
+        raise ValueError("aside")
+
+    assert aside(work) == 7
+    with heeding(RunControl()):
+        assert aside(work) == 7
+        with pytest.raises(ValueError, match="aside"):
+            aside(fail)
+    assert threads[0] is threading.current_thread() is not threads[1]
+
+
+def test_work_aside_is_left_behind_where_the_work_here_is_stopped() -> None:
+    control, begun, end = RunControl(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        control.cancel()
+        end.wait(WAIT_S)
+
+    with heeding(control), pytest.raises(Stopped):
+        aside(work)
+    assert begun.is_set() and not end.is_set()
+    end.set()
+
+
+def test_sleep_ends_when_it_is_over_or_the_work_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr(controls, "time", clock)
+    sleep_here(0.05)
+    assert sum(slept) == pytest.approx(0.05) and max(slept) <= controls.LOOK_S
+    slept.clear()
+    with heeding(cancelled()), pytest.raises(Stopped):
+        sleep_here(10)
+    assert not slept
+
+
+def test_a_module_is_imported_once_and_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(controls.importlib, "import_module", asked.append)
+    import_here("pathlib")
+    assert not asked
+    import_here("no_such_module_yet")
+    assert asked == ["no_such_module_yet"]
