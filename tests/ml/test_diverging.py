@@ -1,5 +1,6 @@
 """A run that diverges goes back and slows down, and one that runs out of memory takes smaller bites."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,11 @@ from safetensors.torch import load_file
 from ml.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
 from ml.cli import main
 from ml.config import ModelConfig, TrainConfig
-from ml.control import RunControl
+from ml.control import Command, RunControl
 from ml.errors import Diverged
 from ml.events import BatchSplit, CheckpointSaved, RunFinished, SteppedBack, TrainEvent, TrainStep, Validated
 from ml.losses import Noised, diffusion_loss
 from ml.models import build
-from ml.run import SLOWER
 from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.time_machine import FOLDER as PREVIEWS
 from ml.trainer import MOST_RETURNS, train
@@ -59,17 +59,27 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[Hook], None]:
     return plant
 
 
+class SavesAt(RunControl):
+    """Asks for a checkpoint at a step, whether or not that is reported."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self._left = step
+
+    def take(self) -> Command | None:
+        self._left -= 1
+        return super().take() if self._left else "save"
+
+
 def follow(
-    folder: Path, digits: Path, save_at: int = 0, **changes: object
+    folder: Path, digits: Path, save_at: int = 0, *, resume: bool = False, **changes: object
 ) -> tuple[list[TrainEvent], Exception | None]:
     """All that a run says, with a checkpoint at a step if asked for, and what it fails of."""
     config = tiny_config(**{"data": "mnist", "steps": 12, "batch_size": 8} | changes)
-    control, events = RunControl(), []
+    control, events = SavesAt(save_at), []
     try:
-        for event in train(config, folder, device="cpu", data_root=digits, control=control):
-            events.append(event)
-            if isinstance(event, TrainStep) and event.step == save_at:
-                control.post("save")
+        for event in train(config, folder, device="cpu", data_root=digits, control=control, resume=resume):
+            events.append(event)  # noqa: PERF402: those before an error count
     except Diverged as error:
         return events, error
     return events, None
@@ -86,7 +96,7 @@ def test_a_loss_that_is_no_number_brings_back_the_last_good_state_and_slows_down
     events, error = follow(tmp_path / "run", digits, save_at=5)
     assert error is None and of(RunFinished, events)[0].completed
     (back,) = of(SteppedBack, events)
-    assert (back.step, back.times, back.lr) == (5, 1, 2e-3 * SLOWER)
+    assert (back.step, back.times, back.lr) == (5, 1, 2e-3 / 4)
     assert back.message == "The loss became nan at step 8."
     after = of(TrainStep, events[events.index(back) :])
     assert [event.step for event in after] == list(range(6, 13))
@@ -97,6 +107,83 @@ def test_a_loss_that_is_no_number_brings_back_the_last_good_state_and_slows_down
     assert all(bool(weight.isfinite().all()) for weight in load_file(tmp_path / "run" / MODEL_FILE).values())
     kept = sorted(int(path.stem) for path in (tmp_path / "run" / PREVIEWS).iterdir())
     assert kept == [1, 6, 12]  # anew where it went on
+    again, _ = follow(tmp_path / "run", digits, resume=True, steps=24)
+    assert max(event.lr for event in of(TrainStep, again)) <= back.lr  # and as slowly later on
+
+
+def test_what_came_after_the_checkpoint_is_in_no_report(
+    tmp_path: Path, digits: Path, plant: Callable[[Hook], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the loss of step 8 is no number, which is seen at step 12."""
+    monkeypatch.setattr("ml.trainer.REPORT_EVERY_S", math.inf)
+    monkeypatch.setattr("ml.run.NOISE_EVERY_S", math.inf)
+    plant(lambda call, said: said * float("nan") if call == 8 else said)
+    events, error = follow(tmp_path / "run", digits, save_at=5)
+    assert error is None and [event.step for event in of(SteppedBack, events)] == [5]
+    first, other, last = of(TrainStep, events)
+    steps, _, losses, *_ = Table(tmp_path / "run" / LOSS_FILE, LOSS_COLUMNS).read()
+    assert (first.step, first.loss) == (1, pytest.approx(losses[0]))
+    assert list(steps) == list(range(1, 13))
+    assert (other.step, other.loss) == (6, pytest.approx(losses[5]))
+    assert (last.step, last.loss) == (12, pytest.approx(losses[6:].mean()))
+    assert sum(mean == mean for mean in last.by_noise) > 5  # of 56 images, none of them of step 8 as it was at first
+
+
+def test_a_gradient_that_is_no_number_is_seen_before_anything_is_saved(
+    tmp_path: Path, digits: Path, plant: Callable[[Hook], None]
+) -> None:
+    def spoil(call: int, said: torch.Tensor) -> torch.Tensor:
+        if call == 12:  # the last step, whose loss is one
+            said.register_hook(lambda gradient: gradient * float("nan"))
+        return said
+
+    plant(spoil)
+    events, error = follow(tmp_path / "run", digits, save_at=5, grad_clip=0)
+    (back,) = of(SteppedBack, events)
+    assert (back.step, back.message) == (5, "The weights are no numbers any more at step 12.")
+    assert error is None and of(RunFinished, events)[0].step == 12
+    for name in (MODEL_FILE, STATE_FILE):
+        assert all(bool(tensor.isfinite().all()) for tensor in load_file(tmp_path / "run" / name).values())
+
+
+def test_without_its_checkpoint_a_run_cannot_go_back(
+    tmp_path: Path, digits: Path, plant: Callable[[Hook], None]
+) -> None:
+    def spoil(call: int, said: torch.Tensor) -> torch.Tensor:
+        if call == 8:
+            (tmp_path / "run" / STATE_FILE).unlink()
+        return said * float("nan") if call == 8 else said
+
+    plant(spoil)
+    events, error = follow(tmp_path / "run", digits, save_at=5)
+    assert isinstance(error, Diverged) and not of(SteppedBack, events)
+    assert "Start again with a lower learning rate than 0.002" in error.what_to_do
+
+
+def test_a_step_that_is_interrupted_is_not_saved(tmp_path: Path, digits: Path, plant: Callable[[Hook], None]) -> None:
+    def interrupt(call: int, said: torch.Tensor) -> torch.Tensor:
+        if call == 8:
+            raise KeyboardInterrupt
+        return said
+
+    plant(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        follow(tmp_path / "run", digits, save_at=5)
+    assert load_state_header(tmp_path / "run" / STATE_FILE).step == 5
+
+
+def test_what_fails_in_a_step_is_raised_once_all_before_it_is_saved(
+    tmp_path: Path, digits: Path, plant: Callable[[Hook], None]
+) -> None:
+    def fail(call: int, said: torch.Tensor) -> torch.Tensor:
+        if call == 8:
+            raise ValueError("a wire is loose")
+        return said
+
+    plant(fail)
+    with pytest.raises(ValueError, match="a wire is loose"):
+        follow(tmp_path / "run", digits, save_at=5)
+    assert load_state_header(tmp_path / "run" / STATE_FILE).step == 7
 
 
 def test_a_run_goes_back_before_its_first_checkpoint_too(
@@ -183,6 +270,8 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved_until_it_does(
     off = torch.cat([(weights[name] - straight[name]).abs().flatten() for name in weights])
     assert float(off.mean()) < 1e-5  # Adam makes a whole step of a gradient that is nothing but rounding
     assert load_state_header(tmp_path / "run" / STATE_FILE).parts == 4
+    again, _ = follow(tmp_path / "run", digits, resume=True, steps=14, **settings)
+    assert not of(BatchSplit, again) and of(RunFinished, again)  # it knows by now what fits
     assert not of(SteppedBack, events) and of(CheckpointSaved, events)
 
 
