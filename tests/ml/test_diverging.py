@@ -79,7 +79,7 @@ def follow(
     control, events = SavesAt(save_at), []
     try:
         for event in train(config, folder, device="cpu", data_root=digits, control=control, resume=resume):
-            events.append(event)  # noqa: PERF402: those before an error count
+            events.append(event)  # noqa: PERF402
     except Diverged as error:
         return events, error
     return events, None

@@ -243,6 +243,12 @@ def test_previews_come_no_more_often_than_is_asked_for(
     assert [event.step for event in of(Preview, events)] == steps
 
 
+def test_previews_all_begin_in_the_same_noise(tmp_path: Path, digits: Path) -> None:
+    events = run(tiny_config(data="mnist", steps=3, batch_size=8), tmp_path / "run", data_root=digits)
+    first, last = of(Preview, events)
+    assert (first.film[0] == last.film[0]).all() and (first.film[-1] != last.film[-1]).any()
+
+
 def test_steps_between_two_reports_are_reported_together_and_none_is_left_out(
     tmp_path: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
