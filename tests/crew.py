@@ -2,7 +2,8 @@
 
 Run as a program by torchrun, it reads commands as JSON from the file it is given, and leaves what each process said of
 each, and its exit code, beside it. A command may come with faults that are planted in what is trained: at a call of
-the network, in one process.
+the network, in one process. By their clock each
+piece of work takes a second, and none passes between two looks at whether there is something to say.
 """
 
 import json
@@ -14,11 +15,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import count as counting
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from tests.patience import WAIT_S
+
 REPO = Path(__file__).resolve().parents[1]
-Fault = tuple[int, int, str]  # process, number of the call, and what happens: "no room", "nan" or "error"
+Fault = tuple[int, int, str]  # process, number of the call, and what happens: "no room", "nan", "error" or "stop"
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ def carry_out(commands: Sequence[Command], place: Path, count: int = 2) -> list[
     ]
     (place / "commands.json").write_text(json.dumps(told))
     start = torchrun("tests.crew", place / "commands.json", count=count)
-    done = subprocess.run(start, cwd=REPO, env=alone(), capture_output=True, text=True, timeout=240)
+    done = subprocess.run(start, cwd=REPO, env=alone(), capture_output=True, text=True, timeout=5 * WAIT_S)
     assert done.returncode == 0, done.stderr
     return [[_said(place, k, rank) for rank in range(count)] for k in range(len(commands))]
 
@@ -89,7 +94,11 @@ def _said(place: Path, number: int, rank: int) -> Said:
 
 def _serve(path: Path) -> None:
     """One of the processes."""
+    from ml import console, run
     from ml.cli import main
+
+    for module, clock in ((run, {"perf_counter": counting(0.0).__next__}), (console, {"monotonic": lambda: 0.0})):
+        module.time = SimpleNamespace(**clock)  # pyright: ignore[reportAttributeAccessIssue]
 
     rank = os.environ["RANK"]
     for number, command in enumerate(json.loads(path.read_text())):
@@ -119,6 +128,8 @@ def _planted(faults: list[tuple[int, str]]) -> Iterator[None]:
         what = dict(faults).get(calls) if network.training else None
         if what == "no room":
             raise torch.OutOfMemoryError("CUDA out of memory.")
+        if what == "stop":
+            os.kill(os.getpid(), signal.SIGINT)
         if what == "error":
             raise ValueError("a wire is loose")
         return said * float("nan") if what == "nan" else said

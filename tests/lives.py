@@ -9,9 +9,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -22,15 +25,16 @@ class Lives:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def begin(self, arguments: Sequence[object], log: Path) -> int:
-        """Start a command, whose words go to `log`; the number of its process."""
-        self._tell({"arguments": [str(argument) for argument in arguments], "log": str(log)})
+    def begin(self, arguments: Sequence[object], log: Path, *, terminal: str = "") -> int:
+        """Start a command, whose words go to `log` and to which those of a terminal come; the number of its process."""
+        self._tell({"arguments": [str(argument) for argument in arguments], "log": str(log), "terminal": terminal})
         return self._hear()
 
     def end(self, pid: int, *, kill: bool = False) -> int:
         """Wait for a command to end, or see to it; its exit code, or minus the number of the signal that ended it."""
         if kill:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(pid, signal.SIGKILL)
         return self._hear()
 
     def _tell(self, command: object) -> None:
@@ -40,6 +44,14 @@ class Lives:
     def _hear(self) -> int:
         assert self._process.stdout
         return json.loads(self._process.stdout.readline())
+
+
+def wait_for(condition: Callable[[], object], log: Path | None = None) -> None:
+    """Wait for what another process does; what it said is told where it never does."""
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, log.read_text() if log and log.exists() else "it never happened"
+        time.sleep(0.001)
 
 
 @contextmanager
@@ -56,8 +68,10 @@ def warm() -> Iterator[Lives]:
 
 def serve() -> None:
     """The warm process."""
+    import torch._dynamo  # which the first step of an optimiser imports
     import torch.utils.tensorboard.summary  # noqa: F401
 
+    import ml.trainer  # noqa: F401
     from ml.cli import main
 
     for line in sys.stdin:
@@ -67,6 +81,9 @@ def serve() -> None:
             log = os.open(command["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             for stream in (1, 2):
                 os.dup2(log, stream)
+            if command["terminal"]:
+                os.dup2(os.open(command["terminal"], os.O_RDONLY | os.O_NOCTTY), 0)
+                sys.stdin = open(0)  # noqa: SIM115
             code = 1
             try:
                 code = main(command["arguments"])

@@ -7,11 +7,26 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ml import library
-from ml.checkpoint import KEY, MODEL_FILE, ModelHeader, fit, load_header, load_model, load_state, save
-from ml.errors import BadFile, BadRequest
+from ml.checkpoint import (
+    KEY,
+    MODEL_FILE,
+    ModelHeader,
+    agree,
+    count_parameters,
+    describes_itself,
+    file_hash,
+    fit,
+    load_header,
+    load_model,
+    load_state,
+    save,
+)
+from ml.errors import BadFile, BadRequest, CannotWrite
+from ml.files import MAX_TEXT
 from ml.models import build
 from tests.tiny import TINY
 
@@ -97,6 +112,44 @@ def test_a_header_that_lies_about_its_length_is_refused(model: Path) -> None:
     model.write_bytes(struct.pack("<Q", 2**60) + content[8:])
     with pytest.raises(BadFile, match="damaged"):
         load_model(model)
+
+
+def test_a_description_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_file({"weight": torch.zeros(2)}, path, metadata={KEY: " " * (MAX_TEXT + 1)})
+    with pytest.raises(BadFile, match="that is too much"):
+        load_header(path)
+
+
+def test_a_tensor_of_another_kind_or_name_does_not_agree() -> None:
+    real, whole = torch.zeros(3), torch.zeros(3, dtype=torch.int64)
+    agree({"a": real}, {"a": real.half()}, "m")
+    for expected, found, said in (
+        ({"a": real}, {"a": whole}, r"a: expected \(3,\), found \(3,\) of int64"),
+        ({"a": real}, {"a": real, "b": real}, r"b: expected nothing of that name, found \(3,\)"),
+    ):
+        with pytest.raises(BadFile, match=said):
+            agree(expected, found, "m")
+
+
+def test_a_file_is_known_by_its_content(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert file_hash(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert describes_itself(model)
+    header, weights = load_model(model)
+    assert count_parameters(model) == sum(tensor.numel() for tensor in weights.values())
+    save_file(weights, tmp_path / "bare.safetensors")
+    assert not describes_itself(tmp_path / "bare.safetensors") and header.model == TINY
+
+
+def test_a_full_disk_is_named_whoever_notices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("ml.checkpoint.save_file", full)
+    with pytest.raises(CannotWrite, match="the disk is full"):
+        save(tmp_path / "m.safetensors", {"weight": torch.ones(3)}, ModelHeader(model=TINY))
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_executed(tmp_path: Path) -> None:

@@ -4,10 +4,8 @@ import os
 import pty
 import resource
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +21,7 @@ from ml.events import Paused, Resumed, RunFinished, TrainEvent, TrainStep, Write
 from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.trackers import FOLDER as TENSORBOARD
 from ml.trainer import train
-from tests.lives import REPO, warm
+from tests.lives import Lives, wait_for, warm
 from tests.places import disk, limited
 from tests.tiny import few_digits, tiny_config
 
@@ -108,8 +106,10 @@ def test_on_a_full_disk_a_run_waits_for_room_or_another_place(
             run.control.resume()
         else:
             run.control.write_to(tmp_path / "other" / "run")
-        resumed, finished = run.until(Resumed), run.finish()
+        resumed = run.until(Resumed)
         place = run.folder if answer == "make room" else tmp_path / "other" / "run"
+        assert load_state_header(place / STATE_FILE).step == failed.step  # at once, not at the next checkpoint
+        finished = run.finish()
         assert isinstance(resumed, Resumed) and resumed.run_dir == place and finished.model_path.parent == place
         assert_same(straight, place)
         assert len(list((place / TENSORBOARD).iterdir())) >= 1
@@ -195,11 +195,21 @@ def test_a_run_that_waits_can_be_left(tmp_path: Path, digits: Path) -> None:
     assert load_state_header(run.folder / STATE_FILE).step == failed.saved_step
 
 
-def wait_for(condition: Callable[[], object], patience_s: float = 60.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def test_a_run_that_goes_on_again_is_saved_when_it_is_left(tmp_path: Path, digits: Path) -> None:
+    run = Watched(tmp_path / "run", digits)
+    run.until(TrainStep, 5)
+    with limited(resource.RLIMIT_NOFILE, 0):
+        failed = run.held()
+    run.control.resume()
+    run.until(TrainStep, failed.step + 2)
+    run.events.close()  # type: ignore[attr-defined]
+    assert load_state_header(run.folder / STATE_FILE).step == failed.step + 2
+
+
+@pytest.fixture(scope="module")
+def lives() -> Iterator[Lives]:
+    with warm() as lives:
+        yield lives
 
 
 def long_command(tmp_path: Path, digits: Path, folder: Path) -> list[str]:
@@ -207,11 +217,11 @@ def long_command(tmp_path: Path, digits: Path, folder: Path) -> list[str]:
     return ["train", "--config", str(tmp_path / "config.json"), "--data-root", str(digits), "--run-dir", str(folder)]
 
 
-def test_a_command_that_nobody_watches_says_how_to_go_on_elsewhere(tmp_path: Path, digits: Path) -> None:
-    with disk(tmp_path / "disk") as small, warm() as lives:
+def test_a_command_that_nobody_watches_says_how_to_go_on_elsewhere(lives: Lives, tmp_path: Path, digits: Path) -> None:
+    with disk(tmp_path / "disk") as small:
         folder, log, other = small.path / "run", tmp_path / "log.txt", tmp_path / "other"
         pid = lives.begin(long_command(tmp_path, digits, folder), log)
-        wait_for((folder / MODEL_FILE).exists)
+        wait_for((folder / MODEL_FILE).exists, log)
         small.fill()
         assert lives.end(pid) == 2, log.read_text()
         said = log.read_text()
@@ -226,21 +236,20 @@ def test_a_command_that_nobody_watches_says_how_to_go_on_elsewhere(tmp_path: Pat
         assert steps[-1] == step + 5 and (np.diff(steps) > 0).all() and steps[0] == 1
 
 
-def test_a_command_in_a_terminal_asks_where_to_go_on(tmp_path: Path, digits: Path) -> None:
+def test_a_command_in_a_terminal_asks_where_to_go_on(lives: Lives, tmp_path: Path, digits: Path) -> None:
     ours, theirs = pty.openpty()
+    log = tmp_path / "log.txt"
     with disk(tmp_path / "disk") as small:
         folder, other = small.path / "run", tmp_path / "other"
-        command = [sys.executable, "-m", "ml", *long_command(tmp_path, digits, folder)]
-        log = (tmp_path / "log.txt").open("wb")
-        with log, subprocess.Popen(command, cwd=REPO, stdin=theirs, stdout=log, stderr=subprocess.STDOUT) as process:
-            wait_for((folder / MODEL_FILE).exists)
-            small.fill()
-            wait_for(lambda: "Another folder to go on in" in (tmp_path / "log.txt").read_text())
-            os.write(ours, f"{other}\n".encode())
-            wait_for((other / MODEL_FILE).exists)
-            process.terminate()
-            assert process.wait(60) == 130
-        assert f"--resume --run-dir {other}" in (tmp_path / "log.txt").read_text()
+        pid = lives.begin(long_command(tmp_path, digits, folder), log, terminal=os.ttyname(theirs))
+        wait_for((folder / MODEL_FILE).exists, log)
+        small.fill()
+        wait_for(lambda: "Another folder to go on in" in log.read_text(), log)
+        os.write(ours, f"{other}\n".encode())
+        wait_for((other / MODEL_FILE).exists, log)
+        os.kill(pid, signal.SIGTERM)
+        assert lives.end(pid) == 130
+        assert f"--resume --run-dir {other}" in log.read_text()
         assert load_state_header(other / STATE_FILE).step >= load_state_header(folder / STATE_FILE).step
     for end in (ours, theirs):
         os.close(end)

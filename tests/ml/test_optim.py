@@ -8,7 +8,7 @@ from ml.config import ModelConfig, TrainConfig
 from ml.ema import PowerEma
 from ml.models import build
 from ml.muon import orthogonal
-from ml.optim import ConvMuon, Optimizer, lr_factor
+from ml.optim import ConvMuon, Learner, Optimizer, lr_factor
 
 
 def config_of(**more: object) -> TrainConfig:
@@ -122,6 +122,57 @@ def test_every_optimizer_moves_every_weight(optimizer: str) -> None:
         weight.grad = torch.ones_like(weight)
     Optimizer(network, config).step(0.01)
     assert [name for name, weight in network.named_parameters() if torch.equal(weight, before[name])] == []
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])
+def test_adam_is_that_of_torch_with_its_settings(name: str, kind: type[torch.optim.Optimizer]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    network, same = nn.Linear(3, 2), nn.Linear(3, 2)
+    same.load_state_dict(network.state_dict())
+    ours = Optimizer(network, config_of(optimizer=name, lr=0.5, weight_decay=0.3))
+    theirs = kind(same.parameters(), lr=0.01, weight_decay=0.3, betas=(0.9, 0.99))  # type: ignore[call-arg]
+    for _ in range(4):
+        for one, other in zip(network.parameters(), same.parameters(), strict=True):
+            one.grad = torch.randn(one.shape, generator=generator)
+            other.grad = one.grad.clone()
+        ours.step(0.01)
+        theirs.step()
+    for one, other in zip(network.parameters(), same.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_weights_decay_under_muon_too() -> None:
+    config = config_of(optimizer="muon", lr=0.1, weight_decay=0.5)
+    network = build(config.model).to(memory_format=torch.channels_last)
+    before = [weight.detach().clone() for weight in network.parameters()]
+    for weight in network.parameters():
+        weight.grad = torch.zeros_like(weight)
+    Optimizer(network, config).step(0.1)
+    for now, then in zip(network.parameters(), before, strict=True):
+        torch.testing.assert_close(now.detach(), then * (1 - 0.1 * 0.5))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_learner_that_is_cleared_knows_nothing_but_the_names_of_a_saved_state(optimizer: str) -> None:
+    config = config_of(optimizer=optimizer, lr=0.1, weight_decay=0.5)
+    learner = Learner(build(config.model).to(memory_format=torch.channels_last), config)
+    for weight in learner.network.parameters():
+        weight.grad = torch.ones_like(weight)
+    learner.step(0.1)
+    kept = {name: tensor.clone() for name, tensor in learner.tensors().items()}
+    learner.clear(stepped=True)
+    cleared = learner.tensors()
+    assert cleared.keys() == kept.keys()
+    assert all(torch.equal(cleared[name], kept[name]) for name in kept if name.startswith("net."))
+    assert not any(cleared[name].any() for name in kept if not name.startswith("net.") and not name.endswith("step"))
+    learner.clear(stepped=False)
+    assert all(name.startswith("net.") for name in learner.tensors())
+    with torch.no_grad():
+        for weight in learner.network.parameters():
+            weight.zero_()
+    learner.clear(stepped=True)
+    learner.restore(kept)
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in learner.tensors().items())
 
 
 def test_the_average_follows_the_power_law() -> None:

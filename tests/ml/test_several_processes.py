@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +23,15 @@ from ml.errors import BadRequest
 from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.trainer import train
 from tests.crew import REPO, Command, Said, alone, carry_out, crew, torchrun
+from tests.lives import wait_for
+from tests.patience import WAIT_S
 from tests.tiny import few_digits, tiny_config
 
 pytestmark = [
     pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch knows no other processes"),
     pytest.mark.skipif(os.name == "nt", reason="signals as Unix has them"),
 ]
-STEPS, LATER = 12, 6
+STEPS, LATER = 8, 3
 LOSS, NORM = LOSS_COLUMNS.index("loss"), LOSS_COLUMNS.index("grad_norm")
 SAME = 1e-5
 OWN = re.compile(r"running_|num_batches_tracked")  # what batch normalisation knows of the leader's images
@@ -120,11 +121,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     commands = {
         **{name: Command(training(name, **changes)) for name, changes in KINDS.items()},
         "resumed": Command(["train", "--resume", "--steps", str(STEPS), *map(str, where("resumed"))]),
-        "timed": Command(training("timed", "--minutes", 0.008)),
+        "timed": Command(training("timed", "--minutes", 0.2)),
         "split": Command(training("split"), [(1, 3, "no room"), (1, 4, "no room")]),
         "nan": Command(training("nan"), [(1, 5, "nan")]),
         "helper fails": Command(training("helper"), [(1, 5, "error")]),
         "leader fails": Command(training("leader"), [(0, 5, "error")]),
+        "stopped": Command(training("stopped"), [(1, 5, "stop")]),
         "again": Command(training("adamw")),
         "uneven": Command(training("uneven", batch_size=33)),
         "clip": Command(training("clip", model={"network": "clip"})),
@@ -174,6 +176,7 @@ def test_a_run_goes_from_one_process_to_two_and_back(place: Place) -> None:
 
 def test_a_run_of_so_many_minutes_ends_in_all_processes_at_one_step(place: Place) -> None:
     assert [said.code for said in place.said["timed"]] == [0, 0]
+    assert load_state_header(place.path / "timed" / STATE_FILE).elapsed_s >= 12
     assert_goes_on(place.path / "timed", place.data)
 
 
@@ -198,6 +201,13 @@ def test_what_fails_in_one_process_ends_the_run_with_a_whole_checkpoint(place: P
         assert leader.err.startswith("Process 1 failed") and "The checkpoint of step 4" in leader.err
     assert load_state_header(place.path / who / STATE_FILE).step == 4
     assert_goes_on(place.path / who, place.data)
+
+
+def test_one_process_that_is_told_to_stop_stops_all_with_everything_saved(place: Place) -> None:
+    leader, helper = place.said["stopped"]
+    assert (leader.code, helper) == (130, Said(0, "", "")) and leader.err.startswith("Stopped and saved. Go on with: ")
+    assert 5 <= load_state_header(place.path / "stopped" / STATE_FILE).step < STEPS
+    assert_goes_on(place.path / "stopped", place.data)
 
 
 @pytest.mark.parametrize(
@@ -250,13 +260,6 @@ def start(tmp_path: Path, data: Path, **changes: object) -> list[object]:
     return ["train", "--config", tmp_path / "config.json", *where]
 
 
-def wait_for_steps(folder: Path, log: Path, patience_s: float = 60.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not (folder / LOSS_FILE).exists() or len((folder / LOSS_FILE).read_text().splitlines()) < 10:
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.01)
-
-
 def process_of(rank: int, parent: int) -> int:
     """The process of that number that torchrun started."""
     import psutil
@@ -264,15 +267,15 @@ def process_of(rank: int, parent: int) -> int:
     return next(child.pid for child in psutil.Process(parent).children() if child.environ().get("RANK") == str(rank))
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_killed_process_ends_the_run_with_a_message_and_a_whole_checkpoint(
     place: Place, tmp_path: Path, rank: int
 ) -> None:
     log = tmp_path / "log.txt"
     with crew(log, "ml", *start(tmp_path, place.data, save_every_s=0.1)) as process:
-        wait_for_steps(tmp_path / "run", log)
+        wait_for((tmp_path / "run" / MODEL_FILE).exists, log)  # which comes with the first checkpoint after its steps
         os.kill(process_of(rank, process.pid), signal.SIGKILL)
-        assert process.wait(timeout=30) == 1
+        assert process.wait(WAIT_S) == 1
     said = log.read_text()
     assert "Another one of the 2 processes has gone." in said and "on with --resume" in said
     step = load_state_header(tmp_path / "run" / STATE_FILE).step
@@ -280,6 +283,7 @@ def test_a_killed_process_ends_the_run_with_a_message_and_a_whole_checkpoint(
     assert_goes_on(tmp_path / "run", place.data)
 
 
+@pytest.mark.slow
 def test_two_machines_train_as_one_does_and_one_is_told_to_stop(place: Place, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -288,11 +292,11 @@ def test_two_machines_train_as_one_does_and_one_is_told_to_stop(place: Place, tm
     with log.open("wb") as file:
         for number in range(2):
             where = ["--nnodes=2", f"--node-rank={number}", f"--rdzv-endpoint=127.0.0.1:{port}"]
-            command = torchrun("ml", *start(tmp_path, place.data), count=1, more=where)
+            command = torchrun("ml", *start(tmp_path, place.data, save_every_s=0.1), count=1, more=where)
             nodes.append(subprocess.Popen(command, cwd=REPO, env=alone(), stdout=file, stderr=file))
-    wait_for_steps(tmp_path / "run", log)
+    wait_for((tmp_path / "run" / MODEL_FILE).exists, log)
     nodes[1].send_signal(signal.SIGINT)
-    assert [node.wait(timeout=60) != 0 for node in nodes] == [True, True]
+    assert [node.wait(WAIT_S) != 0 for node in nodes] == [True, True]
     assert "Stopped and saved" in log.read_text()
     assert_goes_on(tmp_path / "run", place.data)
 

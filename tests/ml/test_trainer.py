@@ -67,6 +67,15 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return few_digits(tmp_path_factory.mktemp("digits"))
 
 
+@pytest.fixture(autouse=True)
+def on_few_digits(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOISELOOM_DATA", str(digits))
+
+
+def config_of(**changes: object) -> TrainConfig:
+    return tiny_config(**{"data": "mnist"} | changes)
+
+
 class Clock:
     """Stands still, but for what is said to take time."""
 
@@ -114,7 +123,7 @@ class StopsAt(RunControl):
 
 
 def test_a_short_training_learns_and_leaves_a_model_that_draws(tmp_path: Path) -> None:
-    config = tiny_config(steps=120, optimizer="muon", lr=4e-3)
+    config = config_of(data="synthetic", steps=120, optimizer="muon", lr=4e-3)
     events = run(config, tmp_path / "run")
     losses = [event.loss for event in of(TrainStep, events)]
     assert len(losses) == 120
@@ -130,7 +139,7 @@ def test_a_short_training_learns_and_leaves_a_model_that_draws(tmp_path: Path) -
 
 
 def test_real_digits_are_learnt(tmp_path: Path, mnist_root: Path) -> None:
-    config = tiny_config(data="mnist", steps=80, optimizer="muon", lr=4e-3)
+    config = config_of(steps=80, optimizer="muon", lr=4e-3)
     losses = [event.loss for event in of(TrainStep, run(config, tmp_path / "run", data_root=mnist_root))]
     assert sum(losses[-20:]) / 20 < 0.6 * sum(losses[:5]) / 5
 
@@ -171,7 +180,7 @@ def test_a_resumed_run_is_the_same_to_the_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
 ) -> None:
     monkeypatch.setattr("ml.loss_curve.EVERY_STEP", 2)  # from there on a row is the mean of ten steps
-    config = tiny_config(steps=12, batch_size=8, **changes)
+    config = config_of(steps=12, batch_size=8, **changes)
     run(config, tmp_path / "straight")
     assert [row["step"] for row in table(tmp_path / "straight")] == ["1", "2", "10"]
     stop_after(config, tmp_path / "cut", 5)
@@ -189,7 +198,7 @@ def test_a_batch_in_parts_teaches_the_same(tmp_path: Path, parts: int) -> None:
 
     gradients, losses = [], []
     for accumulate in (1, parts):
-        training = Run(tiny_config(batch_size=8, accumulate=accumulate), tmp_path, pick("cpu"), data.load("synthetic"))
+        training = Run(config_of(batch_size=8, accumulate=accumulate), tmp_path, pick("cpu"), data.load("mnist"))
         with torch.no_grad():
             for parameter in training.network.parameters():  # none of them zero, behind which all gradients are
                 parameter.add_(0.01)
@@ -204,7 +213,7 @@ def test_a_batch_in_parts_teaches_the_same(tmp_path: Path, parts: int) -> None:
 def test_captions_are_never_told_from_fewer_than_their_batch(tmp_path: Path) -> None:
     vision = ModelConfig(network="clip", widths=(32, 32), blocks=1, patch=7, embedding=16, vocabulary=vocabulary_size())
     for name, more in (("whole", {}), ("parts", {"accumulate": 4})):
-        run(tiny_config(model=vision.model_dump(), steps=2, **more), tmp_path / name)
+        run(config_of(model=vision.model_dump(), steps=2, **more), tmp_path / name)
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
@@ -217,15 +226,13 @@ def test_losses_are_told_by_how_noisy_their_images_were() -> None:
     assert levels.take() == ()
 
 
-def test_what_is_due_after_some_time_comes_then(
-    tmp_path: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
-) -> None:
+def test_what_is_due_after_some_time_comes_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     """A preview waits for ten times as long as one takes, a look at held-out images here for five times."""
     monkeypatch.setattr("ml.run.NOISE_EVERY_S", 3.0)
     monkeypatch.setattr("ml.trainer.HELD_OUT_PATIENCE", 5)
     clock.takes(1.0, "ml.run.Run.validate")
-    config = tiny_config(data="mnist", steps=25, batch_size=8, preview_every_s=1, save_every_s=6)
-    events = run(config, tmp_path / "run", data_root=digits)
+    config = config_of(steps=25, batch_size=8, preview_every_s=1, save_every_s=6)
+    events = run(config, tmp_path / "run")
     assert [event.step for event in of(Preview, events)] == [1, 21, 25]
     assert [event.step for event in of(Validated, events)] == [1, 4, 9, 14, 19, 22]
     assert [event.step for event in of(CheckpointSaved, events)] == [3, 8, 13, 18, 22, 25]
@@ -235,26 +242,26 @@ def test_what_is_due_after_some_time_comes_then(
 
 @pytest.mark.parametrize(("every_s", "steps"), [(5.0, [1, 6, 11, 12]), (9.0, [1, 10, 12])])
 def test_previews_come_no_more_often_than_is_asked_for(
-    tmp_path: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock, every_s: float, steps: list[int]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock, every_s: float, steps: list[int]
 ) -> None:
     monkeypatch.setattr("ml.trainer.PREVIEW_PATIENCE", 0)
-    config = tiny_config(data="mnist", steps=12, batch_size=8, preview_every_s=every_s)
-    events = run(config, tmp_path / "run", data_root=digits)
+    config = config_of(steps=12, batch_size=8, preview_every_s=every_s)
+    events = run(config, tmp_path / "run")
     assert [event.step for event in of(Preview, events)] == steps
 
 
-def test_previews_all_begin_in_the_same_noise(tmp_path: Path, digits: Path) -> None:
-    events = run(tiny_config(data="mnist", steps=3, batch_size=8), tmp_path / "run", data_root=digits)
+def test_previews_all_begin_in_the_same_noise(tmp_path: Path) -> None:
+    events = run(config_of(steps=3, batch_size=8), tmp_path / "run")
     first, last = of(Preview, events)
     assert (first.film[0] == last.film[0]).all() and (first.film[-1] != last.film[-1]).any()
 
 
 def test_steps_between_two_reports_are_reported_together_and_none_is_left_out(
-    tmp_path: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     monkeypatch.setattr("ml.trainer.REPORT_EVERY_S", 3.0)
-    config = tiny_config(data="mnist", steps=20, batch_size=8)
-    events = run(config, tmp_path / "run", data_root=digits, control=StopsAt(7))
+    config = config_of(steps=20, batch_size=8)
+    events = run(config, tmp_path / "run", control=StopsAt(7))
     reports = of(TrainStep, events)
     assert [event.step for event in reports] == [1, 2, 5, 7]
     losses = [float(row["loss"]) for row in table(tmp_path / "run")]
@@ -266,10 +273,10 @@ def test_steps_between_two_reports_are_reported_together_and_none_is_left_out(
 
 
 def test_minutes_count_steps_and_previews_and_a_resumed_run_has_what_is_left_of_them(
-    tmp_path: Path, digits: Path, clock: Clock
+    tmp_path: Path, clock: Clock
 ) -> None:
-    config = tiny_config(data="mnist", steps=None, minutes=0.2, batch_size=8)
-    events = run(config, tmp_path / "run", data_root=digits)
+    config = config_of(steps=None, minutes=0.2, batch_size=8)
+    events = run(config, tmp_path / "run")
     finished = of(RunFinished, events)[0]
     assert (finished.step, finished.completed) == (10, True)  # and a preview at the first
     assert finished.seconds == 12 + 2  # and one at the end
@@ -277,20 +284,18 @@ def test_minutes_count_steps_and_previews_and_a_resumed_run_has_what_is_left_of_
         assert event.elapsed_s + event.remaining_s == pytest.approx(12) and event.total_steps is None
         assert event.images_per_s == pytest.approx(8)  # while it was at steps
     assert load_header(tmp_path / "run" / MODEL_FILE).seconds == 12
-    again = run(config, tmp_path / "run", data_root=digits, resume=True)
+    again = run(config, tmp_path / "run", resume=True)
     assert of(RunFinished, again)[0].step == 10 and not of(TrainStep, again)
-    run(config, tmp_path / "cut", data_root=digits, control=StopsAt(5))
-    rest = run(config, tmp_path / "cut", data_root=digits, resume=True)
+    run(config, tmp_path / "cut", control=StopsAt(5))
+    rest = run(config, tmp_path / "cut", resume=True)
     assert [event.step for event in of(TrainStep, rest)] == [6, 7, 8]
     assert [event.images_per_s for event in of(TrainStep, rest)] == pytest.approx([8] * 3)
 
 
-def test_a_run_that_goes_on_has_the_budget_that_is_asked_for_now_and_its_own_settings(
-    tmp_path: Path, digits: Path
-) -> None:
-    run(tiny_config(data="mnist", steps=2, batch_size=8), tmp_path / "run", data_root=digits)
-    asked = tiny_config(data="mnist", steps=None, epochs=0.2, batch_size=16, lr=0.5)
-    events = run(asked, tmp_path / "run", data_root=digits, resume=True)
+def test_a_run_that_goes_on_has_the_budget_that_is_asked_for_now_and_its_own_settings(tmp_path: Path) -> None:
+    run(config_of(steps=2, batch_size=8), tmp_path / "run")
+    asked = config_of(steps=None, epochs=0.2, batch_size=16, lr=0.5)
+    events = run(asked, tmp_path / "run", resume=True)
     started = of(RunStarted, events)[0]
     assert (started.step, started.total_steps) == (2, 5)  # 0.2 of 200 images, by 8
     assert (started.config.batch_size, started.config.lr) == (8, 2e-3)
@@ -302,7 +307,7 @@ def test_a_run_keeps_its_losses_by_noise_and_on_images_it_has_not_seen(
 ) -> None:
     monkeypatch.setattr("ml.run.NOISE_EVERY_S", 0.0)
     monkeypatch.setattr("ml.trainer.HELD_OUT_PATIENCE", 0)
-    config = tiny_config(steps=40, optimizer="muon", lr=4e-3, preview_every_s=1e-9)
+    config = config_of(steps=40, optimizer="muon", lr=4e-3, preview_every_s=1e-9)
     events = run(config, tmp_path / "run")
     by_noise = Table(tmp_path / "run" / NOISE_FILE, NOISE_COLUMNS).read()
     assert by_noise.shape == (11, 40)
@@ -316,21 +321,21 @@ def test_a_run_keeps_its_losses_by_noise_and_on_images_it_has_not_seen(
     assert Table(again / VALIDATION_FILE, VALIDATION_COLUMNS).read()[1, -1] == held_out[1, -1]
 
 
-def test_without_images_to_hold_out_a_run_goes_on(tmp_path: Path, mnist_root: Path) -> None:
+def test_without_images_to_hold_out_a_run_goes_on(tmp_path: Path, digits: Path) -> None:
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for file in (mnist_root / "MNIST" / "raw").glob("train*"):
+    for file in (digits / "MNIST" / "raw").glob("train*"):
         (raw / file.name).symlink_to(file)
-    events = run(tiny_config(data="mnist", steps=3), tmp_path / "run", data_root=tmp_path)
+    events = run(config_of(steps=3), tmp_path / "run", data_root=tmp_path)
     assert of(RunFinished, events)[0].completed and not of(Validated, events)
 
 
 def test_batches_walk_through_every_epoch_once(tmp_path: Path) -> None:
     from ml.device import pick
 
-    dataset = data.load("synthetic")
+    dataset = data.load("mnist")
     few = data.Dataset("few", dataset.images[:10], dataset.labels[:10], dataset.classes)
-    training = Run(tiny_config(batch_size=4), tmp_path, pick("cpu"), few)
+    training = Run(config_of(batch_size=4), tmp_path, pick("cpu"), few)
     seen: list[int] = []
     for step in range(5):
         training.step = step
@@ -342,7 +347,7 @@ def test_batches_walk_through_every_epoch_once(tmp_path: Path) -> None:
 def test_weights_kept_in_half_precision_draw_the_same_from_half_the_file(tmp_path: Path) -> None:
     images, sizes = [], []
     for precision in ("fp32", "fp16"):
-        run(tiny_config(steps=20, file_precision=precision), tmp_path / precision)
+        run(config_of(steps=20, file_precision=precision), tmp_path / precision)
         sizes.append((tmp_path / precision / MODEL_FILE).stat().st_size)
         request = SampleRequest(model=str(tmp_path / precision / MODEL_FILE), labels=(1, 2), seed=1)
         *_, sampled = pipeline.sample(request, device="cpu", frames=False)
@@ -367,7 +372,7 @@ def assert_saved(folder: Path, step: int) -> None:
 
 
 def test_pausing_holds_saves_and_changes_nothing(tmp_path: Path) -> None:
-    config = tiny_config(steps=10, batch_size=8)
+    config = config_of(steps=10, batch_size=8)
     run(config, tmp_path / "straight")
     control = RunControl()
     events: list[TrainEvent] = []
@@ -392,7 +397,7 @@ def test_a_paused_run_can_be_stopped(tmp_path: Path) -> None:
     control = RunControl()
     control.pause()
     events: list[TrainEvent] = []
-    for event in stepping(tiny_config(), tmp_path / "run", control):
+    for event in stepping(config_of(), tmp_path / "run", control):
         events.append(event)
         if isinstance(event, Paused):
             control.cancel()
@@ -403,7 +408,7 @@ def test_a_paused_run_can_be_stopped(tmp_path: Path) -> None:
 def test_commands_are_carried_out_between_two_steps(tmp_path: Path) -> None:
     control = RunControl()
     seen: list[tuple[type, int]] = []
-    for event in stepping(tiny_config(steps=8), tmp_path / "run", control):
+    for event in stepping(config_of(steps=8), tmp_path / "run", control):
         if isinstance(event, TrainStep) and event.step in (3, 5):
             control.post("save" if event.step == 3 else "preview")
         if isinstance(event, CheckpointSaved):
@@ -413,10 +418,10 @@ def test_commands_are_carried_out_between_two_steps(tmp_path: Path) -> None:
     assert seen == [(Preview, 1), (CheckpointSaved, 3), (Preview, 5), (Preview, 8), (CheckpointSaved, 8)]
 
 
-def test_cancelled_while_its_data_are_read_a_run_leaves_nothing(tmp_path: Path, digits: Path) -> None:
+def test_cancelled_while_its_data_are_read_a_run_leaves_nothing(tmp_path: Path) -> None:
     control = RunControl()
     events: list[TrainEvent] = []
-    for event in train(tiny_config(data="mnist"), tmp_path / "run", device="cpu", data_root=digits, control=control):
+    for event in train(config_of(), tmp_path / "run", device="cpu", control=control):
         events.append(event)
         control.cancel()
     assert [type(event) for event in events] == [Progress] and not (tmp_path / "run").exists()
@@ -425,24 +430,24 @@ def test_cancelled_while_its_data_are_read_a_run_leaves_nothing(tmp_path: Path, 
 def test_images_are_held_out_by_chance_and_with_their_labels() -> None:
     labels = torch.arange(300)
     dataset = data.Dataset("few", labels.view(-1, 1, 1, 1).expand(-1, 1, 28, 28), labels, tuple("0123456789"))
-    some = _some(dataset, tiny_config())
+    some = _some(dataset, config_of())
     assert some and len(some) == HELD_OUT == len(set(some.labels.tolist()))
     assert torch.equal(some.images[:, 0, 0, 0], some.labels)
     assert not torch.equal(some.labels, labels[:HELD_OUT])
-    again = _some(dataset, tiny_config(seed=5))
+    again = _some(dataset, config_of(seed=5))
     assert again and torch.equal(again.labels, some.labels)  # whatever the run's seed
     for other in ({"image_size": 32}, {"channels": 3}):
-        assert _some(dataset, tiny_config(model=tiny_config().model.with_changes(**other).model_dump())) is None
+        assert _some(dataset, config_of(model=config_of().model.with_changes(**other).model_dump())) is None
 
 
 def test_a_student_is_tried_on_no_images(tmp_path: Path, tiny_run: Path) -> None:
-    events = run(tiny_config(steps=2, batch_size=8, teacher_from=str(tiny_run)), tmp_path / "run")
+    events = run(config_of(steps=2, batch_size=8, teacher_from=str(tiny_run)), tmp_path / "run")
     assert of(RunFinished, events)[0].completed and not of(Validated, events)
     assert load_header(tmp_path / "run" / MODEL_FILE).teacher == str(tiny_run)
 
 
 def test_closing_the_generator_saves(tmp_path: Path) -> None:
-    events = train(tiny_config(), tmp_path / "run", device="cpu")
+    events = train(config_of(), tmp_path / "run", device="cpu")
     for event in events:
         if isinstance(event, TrainStep) and event.step == 3:
             break
@@ -452,26 +457,26 @@ def test_closing_the_generator_saves(tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(tiny_run: Path) -> None:
     with pytest.raises(BadRequest, match="already holds a run"):
-        run(tiny_config(), tiny_run)
+        run(config_of(), tiny_run)
 
 
 def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="no run to resume"):
-        run(tiny_config(), tmp_path, resume=True)
+        run(config_of(), tmp_path, resume=True)
 
 
 def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
-    stop_after(tiny_config(), tmp_path / "run", 2)
+    stop_after(config_of(), tmp_path / "run", 2)
     state = tmp_path / "run" / STATE_FILE
     state.write_bytes(state.read_bytes()[:-1000])
     with pytest.raises(BadFile, match="damaged"):
-        run(tiny_config(), tmp_path / "run", resume=True)
+        run(config_of(), tmp_path / "run", resume=True)
 
 
 def test_runs_that_were_cut_short_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
-    run(tiny_config(steps=3), tmp_path / "runs" / "whole")
-    stop_after(tiny_config(steps=10), tmp_path / "runs" / "cut", 4)
+    run(config_of(steps=3), tmp_path / "runs" / "whole")
+    stop_after(config_of(steps=10), tmp_path / "runs" / "cut", 4)
     (tmp_path / "runs" / "broken").mkdir()
     (tmp_path / "runs" / "broken" / STATE_FILE).write_bytes(b"not a checkpoint")
     found = runs.unfinished()
@@ -480,20 +485,20 @@ def test_runs_that_were_cut_short_are_found(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("name", presets.names())
-def test_every_preset_is_called_like_its_file_and_trains(name: str, digits: Path, tmp_path: Path) -> None:
+def test_every_preset_is_called_like_its_file_and_trains(name: str, tmp_path: Path) -> None:
     config = presets.load(name)
     assert config.name == name and config.note
     changes: dict[str, object] = {"steps": 2, "minutes": None, "epochs": None, "data": "mnist", "batch_size": 4}
     model = config.model
     quick = config.defaults.with_changes(steps=1)
     short = config.with_changes(**changes, defaults=quick.model_dump())
-    assert of(RunFinished, run(short, tmp_path / name, data_root=digits))[0].completed
+    assert of(RunFinished, run(short, tmp_path / name))[0].completed
     assert ModelConfig.model_validate(model.model_dump()) == model
 
 
 def test_a_clip_learns_which_caption_is_true(tmp_path: Path) -> None:
     vision = ModelConfig(network="clip", widths=(32, 32), blocks=1, patch=7, embedding=16, vocabulary=vocabulary_size())
-    config = tiny_config(model=vision.model_dump(), steps=40, lr=2e-3)
+    config = config_of(model=vision.model_dump(), steps=40, lr=2e-3)
     events = run(config, tmp_path / "run")
     losses = [event.loss for event in of(TrainStep, events)]
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])

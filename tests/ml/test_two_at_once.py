@@ -2,10 +2,8 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,23 +11,23 @@ import torch
 
 from ml import library, loaded_model, own_models, paths, runs
 from ml.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
+from ml.cli import main
 from ml.control import RunControl
 from ml.errors import BadRequest, CannotWrite
 from ml.events import CheckpointSaved, RunFinished, TrainStep
 from ml.files import make_folder
 from ml.run_lock import LOCK_FILE, hold, is_held
 from ml.trainer import train
-from tests.lives import REPO, warm
+from tests.lives import Lives, wait_for, warm
 from tests.tiny import few_digits, tiny_config
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks and kills as Unix does")
 
 
-def wait_for(condition: Callable[[], object], patience_s: float = 60.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+@pytest.fixture(scope="module")
+def lives() -> Iterator[Lives]:
+    with warm() as lives:
+        yield lives
 
 
 def command(tmp_path: Path, folder: Path, *more: object, **changes: object) -> list[object]:
@@ -42,23 +40,22 @@ def command(tmp_path: Path, folder: Path, *more: object, **changes: object) -> l
 
 
 def test_a_run_that_is_being_trained_is_nobody_elses_until_its_process_dies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lives: Lives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
     folder = make_folder(paths.user_runs() / "mine")
     config = tiny_config(data="mnist", batch_size=8)
-    with warm() as lives:
-        pid = lives.begin(command(tmp_path, folder), tmp_path / "log.txt")
-        wait_for((folder / MODEL_FILE).exists)
-        assert is_held(folder) and runs.unfinished() == []
-        with pytest.raises(BadRequest, match="being trained by another window or command"):
-            list(train(config, folder, device="cpu", data_root=tmp_path / "data", resume=True))
-        card = library.card(folder / MODEL_FILE)
-        assert card
-        for meddle in (own_models.delete, lambda card: own_models.rename(card, "other")):
-            with pytest.raises(BadRequest, match="being trained"):
-                meddle(card)
-        assert lives.end(pid, kill=True) == -signal.SIGKILL
+    pid = lives.begin(command(tmp_path, folder), tmp_path / "log.txt")
+    wait_for((folder / MODEL_FILE).exists, tmp_path / "log.txt")
+    assert is_held(folder) and runs.unfinished() == []
+    with pytest.raises(BadRequest, match="being trained by another window or command"):
+        list(train(config, folder, device="cpu", data_root=tmp_path / "data", resume=True))
+    card = library.card(folder / MODEL_FILE)
+    assert card
+    for meddle in (own_models.delete, lambda card: own_models.rename(card, "other")):
+        with pytest.raises(BadRequest, match="being trained"):
+            meddle(card)
+    assert lives.end(pid, kill=True) == -signal.SIGKILL
     assert (folder / LOCK_FILE).exists() and not is_held(folder)  # what is left of the lock holds nobody up
     (cut_short,) = runs.unfinished()
     step = cut_short.step
@@ -70,12 +67,15 @@ def test_a_run_that_is_being_trained_is_nobody_elses_until_its_process_dies(
     assert not folder.exists()
 
 
-def test_of_two_that_start_in_one_folder_one_trains(tmp_path: Path) -> None:
+def test_of_two_that_start_in_one_folder_one_trains(
+    lives: Lives, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "run"
-    line = [sys.executable, "-m", "ml", *map(str, command(tmp_path, folder, steps=40))]
-    both = [subprocess.Popen(line, cwd=REPO, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=120)[1] for process in both]
-    codes = [process.returncode for process in both]
+    line = list(map(str, command(tmp_path, folder, steps=40)))
+    pid = lives.begin(line, tmp_path / "log.txt")
+    ours = main(line)
+    codes = [lives.end(pid), ours]
+    said = [(tmp_path / "log.txt").read_text(), capsys.readouterr().err]
     assert sorted(codes) == [0, 2], said
     refused = said[codes.index(2)]
     assert "being trained by another" in refused or "already holds a run" in refused
@@ -108,7 +108,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def test_what_is_drawn_with_while_a_run_trains_is_the_model_of_one_step(tmp_path: Path, one_thread: None) -> None:
+def test_what_is_drawn_with_while_a_run_trains_is_the_model_of_one_step(
+    lives: Lives, tmp_path: Path, one_thread: None
+) -> None:
+    """Whether it goes on training meanwhile, or is held wherever it is just then, in the middle of writing, say."""
     steps = 60
     control = RunControl()
     weights: dict[int, dict[str, torch.Tensor]] = {}
@@ -123,14 +126,23 @@ def test_what_is_drawn_with_while_a_run_trains_is_the_model_of_one_step(tmp_path
             weights[model.header.steps] = model.network.state_dict()
     assert len(weights) > 20
     folder, seen = tmp_path / "run", set[int]()
-    with warm() as lives:
-        pid = lives.begin(command(tmp_path, folder, steps=steps, save_every_s=1e-9), tmp_path / "log.txt")
-        wait_for((folder / MODEL_FILE).exists)
+    pid = lives.begin(command(tmp_path, folder, steps=steps, save_every_s=1e-9), tmp_path / "log.txt")
+    wait_for((folder / MODEL_FILE).exists, tmp_path / "log.txt")
+    try:
         while max(seen, default=0) < steps:
-            model = loaded_model.load(str(folder))
-            assert model.header.steps in weights
-            ours, theirs = model.network.state_dict(), weights[model.header.steps]
-            assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-            seen.add(model.header.steps)
+            for number in (signal.SIGCONT, signal.SIGSTOP):
+                send(pid, number)
+                model = loaded_model.load(str(folder))
+                assert model.header.steps in weights
+                ours, theirs = model.network.state_dict(), weights[model.header.steps]
+                assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+                seen.add(model.header.steps)
+    finally:
+        send(pid, signal.SIGCONT)
         assert lives.end(pid) == 0
     assert len(seen) > 2
+
+
+def send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):  # it has come to its end
+        os.kill(pid, number)
