@@ -1,6 +1,5 @@
 """Places that stop taking what is written to them, for real: a small disk, limits of the process."""
 
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,8 +45,21 @@ def _mounted(path: Path, options: str) -> bool:
 
 
 @contextmanager
+def small_files(most: int) -> Iterator[None]:
+    """Within, no file can grow beyond so many bytes, as where a disk takes no more; skips where there is no such limit.
+
+    Nothing may be printed meanwhile: that goes to a file too.
+    """
+    resource = pytest.importorskip("resource")
+    with limited(resource.RLIMIT_FSIZE, most):
+        yield
+
+
+@contextmanager
 def limited(what: int, most: int) -> Iterator[None]:
     """This process under a limit of the system, such as resource.RLIMIT_NOFILE."""
+    import resource  # which Windows has not
+
     before = resource.getrlimit(what)
     resource.setrlimit(what, (most, before[1]))
     try:
