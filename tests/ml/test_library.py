@@ -3,19 +3,22 @@
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from ml import foreign, library, own_models, paths, presets, runs, trash
+from ml import foreign, library, own_models, paths, presets, run_lock, runs, trash
 from ml.checkpoint import MODEL_FILE, STATE_FILE, load_model
+from ml.config import SampleRequest
 from ml.errors import BadFile, BadRequest, CannotWrite
 from ml.evaluate import Report
 from ml.library import ModelCard, Scores
 from ml.own_models import Choices
 from ml.tables import LOSS_FILE
+from ml.trash import Trashed
 from tests.tiny import TINY
 
 OF_A_RUN = (MODEL_FILE, STATE_FILE, LOSS_FILE)
@@ -54,7 +57,7 @@ def tiny_weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "  ", ".", "..", "a..b", "a/b", "a\\b", ".hidden", "x" * 51, "nul\0", "a\nb", "a:b"]
+    "name", ["", "  ", ".", "..", "a.", "a..b", "a/b", "a\\b", ".hidden", "x" * 51, "nul\0", "a\nb", "a:b"]
 )
 def test_a_name_that_could_lead_elsewhere_is_refused(home: Path, name: str) -> None:
     before = content(home)
@@ -63,7 +66,11 @@ def test_a_name_that_could_lead_elsewhere_is_refused(home: Path, name: str) -> N
     assert content(home) == before
 
 
-@pytest.mark.parametrize("name", ["digits", "Digits", "judge", "model"])
+def test_a_name_may_be_fifty_characters_long(home: Path) -> None:
+    assert own_models.rename(card("kept"), "x" * 50) == "x" * 50 and names() == {"x" * 50, "mine"}
+
+
+@pytest.mark.parametrize("name", ["digits", "Digits", "judge", "model", "Model"])
 def test_a_bundled_models_name_stays_its_own(home: Path, name: str) -> None:
     with pytest.raises(BadRequest, match="belongs to Noiseloom"):
         own_models.rename(card("kept"), name)
@@ -88,6 +95,19 @@ def test_a_model_is_renamed_with_its_card_and_a_run_with_its_folder(home: Path) 
     assert card("Größe 2 (v1.5)").about == "a tiny one"
     assert content(home / "runs" / "first") == run and not (home / "runs" / "mine").exists()
     assert own_models.rename(card("first"), "first") == "first"
+    assert own_models.rename(card("first"), "First") == "First" and names() == {"Größe 2 (v1.5)", "First"}
+
+
+def test_a_run_that_is_being_trained_stays_where_it_is(home: Path) -> None:
+    lock = run_lock.hold(home / "runs" / "mine")
+    try:
+        for action in (lambda: own_models.rename(card("mine"), "yours"), lambda: own_models.delete(card("mine"))):
+            with pytest.raises(BadRequest, match="mine is being trained"):
+                action()
+    finally:
+        lock.release()
+    assert names() == {"kept", "mine"} and trash.items() == []
+    assert own_models.rename(card("mine"), "yours") == "yours"
 
 
 def test_bundled_models_stay(home: Path) -> None:
@@ -131,8 +151,11 @@ def test_an_export_overwrites_no_strangers_file(home: Path, tmp_path: Path) -> N
 
 
 def test_a_run_is_imported_under_the_name_of_its_folder(home: Path, tiny_run: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny_run, tmp_path / "..strange?name")
-    assert own_models.import_model(tmp_path / "..strange?name" / MODEL_FILE) == "strange-name"
+    expected = {"..strange?name": "strange-name", "x" * 60: "x" * 45, "??": "imported", "(model)": "imported"}
+    for folder, name in expected.items():
+        shutil.copytree(tiny_run, tmp_path / folder)
+        assert own_models.import_model(tmp_path / folder / MODEL_FILE) in (name, f"{name}-2")
+    assert names() == {"kept", "mine", *expected.values(), "imported-2"}
 
 
 def test_a_damaged_file_of_ours_is_refused(home: Path, tmp_path: Path, tiny_run: Path) -> None:
@@ -170,7 +193,8 @@ def test_weights_that_fit_several_networks_are_asked_about(home: Path, tmp_path:
     choices = own_models.import_model(tmp_path / "s.pth")
     assert isinstance(choices, Choices) and set(choices.kinds) == {"shuffle-flow", "shuffle"}
     assert own_models.import_model(tmp_path / "s.pth", "shuffle") == "s"
-    assert card("s").header.model == presets.load("shuffle").model
+    header = card("s").header
+    assert (header.model, header.defaults) == (presets.load("shuffle").model, presets.load("shuffle").defaults)
 
 
 def test_what_does_not_fit_is_told_what_was_expected_and_found(home: Path, tmp_path: Path, tiny_run: Path) -> None:
@@ -216,6 +240,12 @@ def test_what_is_no_model_is_refused(home: Path, tmp_path: Path, content: bytes)
 def test_only_plain_tensors_are_seen(tmp_path: Path) -> None:
     torch.save({"m": torch.ones(2, device="meta"), "n": 3, "w": torch.ones(2)}, tmp_path / "mixed.pt")
     assert list(foreign.plain_tensors(tmp_path / "mixed.pt")) == ["w"]
+    nested = {"model": {"a": torch.ones(1)}, "ema": {"module._orig_mod.a": torch.zeros(1)}, "epoch": torch.ones(1)}
+    torch.save(nested, tmp_path / "nested.pt")  # the averaged weights, which draw better, come first
+    found = foreign.plain_tensors(tmp_path / "nested.pt")
+    assert list(found) == ["a"] and found["a"].item() == 0
+    torch.save({"module.a": torch.ones(1), "b": torch.ones(1)}, tmp_path / "partly.pt")
+    assert list(foreign.plain_tensors(tmp_path / "partly.pt")) == ["module.a", "b"]
     torch.save([torch.ones(2)], tmp_path / "list.pt")
     with pytest.raises(BadFile, match="no named weights"):
         foreign.plain_tensors(tmp_path / "list.pt")
@@ -229,6 +259,7 @@ def test_what_is_deleted_can_be_taken_back(home: Path) -> None:
     thrown = [own_models.delete(card("kept")), own_models.delete(card("mine"))]
     assert names() == set() and [item.name for item in trash.items()] == ["mine", "kept"]
     assert [trash.restore(item) for item in thrown] == ["kept", "mine"]
+    assert not any(item.folder.exists() for item in thrown)
     assert content(home) == before and trash.items() == []
     assert card("kept").about == "a tiny one"
     with pytest.raises(BadRequest, match="no longer"):
@@ -242,11 +273,39 @@ def test_it_comes_back_under_another_name_where_its_own_is_taken(home: Path, tin
     assert content(home / "models") == {"kept-2.safetensors", "kept-2.json"} and card("kept-2").about == "a tiny one"
 
 
-def test_the_trash_is_emptied_on_request_or_after_thirty_days(home: Path) -> None:
-    old, new = own_models.delete(card("mine")), own_models.delete(card("kept"))
-    days_ago = new.when - 31 * trash.DAY_S
-    os.utime(old.folder, (days_ago, days_ago))
-    assert trash.empty(trash.KEPT_DAYS * trash.DAY_S) == 1
+def test_a_run_with_a_dot_in_its_name_comes_back_under_the_whole_of_it(home: Path) -> None:
+    own_models.rename(card("mine"), "v1.5")
+    own_models.delete(card("v1.5"))
+    [item] = trash.items()
+    assert item.name == "v1.5" and trash.restore(item) == "v1.5" and names() == {"kept", "v1.5"}
+
+
+def copy_of_kept(name: str) -> ModelCard:
+    own = paths.user_models()
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(own / f"kept{suffix}", own / f"{name}{suffix}")
+    return card(name)
+
+
+def been_there(item: Trashed, days: float) -> None:
+    when = time.time() - days * 24 * 3600
+    os.utime(item.folder, (when, when))
+
+
+def test_what_is_deleted_is_kept_for_thirty_days(home: Path) -> None:
+    old, young = (own_models.delete(copy_of_kept(name)) for name in ("old", "young"))
+    been_there(old, 30.1)
+    been_there(young, 29.9)
+    own_models.delete(card("mine"))
+    assert [item.name for item in trash.items()] == ["mine", "young"]
+    assert not old.folder.exists() and trash.restore(young) == "young"
+
+
+def test_the_trash_is_emptied_on_request(home: Path) -> None:
+    old, new = own_models.delete(copy_of_kept("old")), own_models.delete(card("kept"))
+    been_there(old, 2)
+    assert trash.empty(3 * 24 * 3600) == 0
+    assert trash.empty(1 * 24 * 3600) == 1 and not old.folder.exists()
     assert [item.name for item in trash.items()] == ["kept"]
     assert trash.empty() == 1 and trash.items() == [] and not new.folder.exists()
     assert paths.user_runs().is_dir() and card("digits").bundled
@@ -281,6 +340,12 @@ def test_scores_are_kept_beside_a_model_with_those_of_other_seeds(home: Path) ->
     more = report.with_changes(images=1000)
     own_models.keep_scores(card("kept"), own_models.scores_of(more, 7))
     assert set(card("kept").scores) == {"images", "network_calls", "seed 7"}
+    again = own_models.scores_of(more.with_changes(accuracy=None, recall=0.75), 7)
+    own_models.keep_scores(card("kept"), again)  # of the same seed what was measured last
+    assert card("kept").scores == again == {
+        "images": 1000, "network_calls": 4,
+        "seed 7": {"confidence": 0.8, "frechet_ratio": 2.0, "precision": 0.5, "recall": 0.75, "memorised": 1},
+    }  # fmt: skip
     own_models.keep_scores(card("mine"), own_models.scores_of(more, 7))
     assert card("mine").scores["images"] == 1000 and (home / "runs" / "mine" / "model.json").is_file()
 
@@ -289,6 +354,23 @@ def test_cards_say_how_large_a_model_is(home: Path, tiny_run: Path) -> None:
     found = card("kept")
     assert found.size == found.path.stat().st_size
     assert found.parameters == sum(tensor.numel() for tensor in tiny_weights(tiny_run).values())
+
+
+def test_ones_own_models_come_after_the_bundled_ones_the_latest_first(home: Path) -> None:
+    for model, when in ((home / "models" / "kept.safetensors", 200), (home / "runs" / "mine" / MODEL_FILE, 100)):
+        os.utime(model, (when, when))
+    assert [card.name for card in library.cards()][-2:] == ["kept", "mine"]
+    os.utime(home / "runs" / "mine" / MODEL_FILE, (300, 300))
+    found = [(card.name, card.bundled) for card in library.cards()]
+    assert found[-2:] == [("mine", False), ("kept", False)] and all(bundled for _, bundled in found[:-2])
+
+
+def test_a_request_has_the_settings_of_its_model_but_for_those_that_are_set(home: Path) -> None:
+    own = card("kept").header.defaults
+    asked = SampleRequest.model_validate({"model": "kept", "labels": (3,), "guidance": 7.5, "seed": 9})
+    filled = library.filled_in(asked)
+    assert own.steps == 4 != SampleRequest(labels=(3,)).steps
+    assert (filled.steps, filled.guidance, filled.seed, filled.labels) == (4, 7.5, 9, (3,))
 
 
 def test_a_link_to_nothing_hides_no_model_and_no_run(home: Path) -> None:
