@@ -2,10 +2,12 @@
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.patience import WAIT_S
 
 CONTENT = random.Random(0).randbytes(300_000)
 
@@ -18,6 +20,7 @@ class Site:
     files: dict[str, bytes]
     break_after: list[int] = field(default_factory=list)  # bytes sent of each answer in turn before hanging up
     silent: bool = False  # it takes a request and does not answer
+    when_silent: Callable[[], object] = lambda: None  # called then, once the request is there
     stalls: bool = False  # the connection stays open but silent
     ranges: bool = True
     requests: list[str | None] = field(default_factory=list)
@@ -45,7 +48,8 @@ def serving() -> Iterator[Site]:
             asked = self.headers.get("Range")
             state.requests.append(asked)
             if state.silent:
-                over.wait(10)
+                state.when_silent()
+                over.wait(2 * WAIT_S)
                 return
             if state.redirect:
                 self.send_response(302)
@@ -72,7 +76,7 @@ def serving() -> Iterator[Site]:
             self.wfile.write(content[start : start + stop])
             self.wfile.flush()
             if state.stalls:
-                over.wait(10)
+                over.wait(2 * WAIT_S)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
@@ -82,8 +86,10 @@ def serving() -> Iterator[Site]:
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01))
     thread.start()
     state = Site(f"http://127.0.0.1:{server.server_port}/", {"file.gz": CONTENT})
-    yield state
-    over.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield state
+    finally:
+        over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()

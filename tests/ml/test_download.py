@@ -1,26 +1,28 @@
 """Downloads from servers that lie, dawdle, send something else, or send one elsewhere."""
 
 import hashlib
+import itertools
 import shutil
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ml import download
-from ml.control import RunControl, Stopped, heeding
+from ml.control import LOOK_S, RunControl, Stopped, heeding
 from ml.errors import DataUnavailable
+from tests.patience import WAIT_S
 from tests.server import CONTENT, Site
 
 SUM = hashlib.sha256(CONTENT).hexdigest()
 
 
-def fetch(url: str, path: Path, checksum: str = SUM, timeout_s: float = 5.0) -> None:
+def fetch(url: str, path: Path, checksum: str = SUM, timeout_s: float = WAIT_S) -> None:
     list(download.fetch([url], path, checksum=checksum, pause_s=0, timeout_s=timeout_s))
 
 
@@ -48,36 +50,64 @@ def test_a_server_that_announces_less_than_it_sends_gives_a_wrong_file_that_is_n
 
 
 @pytest.mark.parametrize("where", ["before it answers", "in the middle"])
-def test_a_download_that_stalls_is_left_at_once_and_gone_on_with(site: Site, tmp_path: Path, where: str) -> None:
+def test_a_download_that_stalls_is_left_and_gone_on_with(site: Site, tmp_path: Path, where: str) -> None:
+    """The server would keep it waiting beyond the time-out, which then tells of itself."""
     site.silent, site.stalls, site.break_after = where == "before it answers", True, [100_000]
     control, path = RunControl(), tmp_path / "file.gz"
-    threading.Timer(0.3, control.cancel).start()
-    began = time.monotonic()
+    site.when_silent = control.cancel
     with heeding(control), pytest.raises(Stopped):
-        list(download.fetch([site.url + "file.gz"], path, checksum=SUM, timeout_s=15.0))
-    assert 0.2 < time.monotonic() - began < 1.3
+        for progress in download.fetch([site.url + "file.gz"], path, checksum=SUM, timeout_s=WAIT_S):
+            if progress.done == 100_000:
+                control.cancel()
     assert not path.exists() and (site.silent or (tmp_path / "file.gz.part").stat().st_size == 100_000)
     site.silent = site.stalls = False
     site.break_after.clear()
     fetch(site.url + "file.gz", path)
     assert path.read_bytes() == CONTENT
+    assert site.requests == [None, None if where == "before it answers" else "bytes=100000-"]
 
 
-def test_the_wait_before_another_try_is_left_at_once(tmp_path: Path) -> None:
-    control = RunControl()
-    threading.Timer(0.3, control.cancel).start()
-    began = time.monotonic()
+def test_the_wait_before_another_try_is_left_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    control, slept = RunControl(), list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        control.cancel()
+
+    monkeypatch.setattr("ml.control.time", SimpleNamespace(monotonic=lambda: 100.0, sleep=sleep))
     with heeding(control), pytest.raises(Stopped):
-        list(download.fetch(["http://127.0.0.1:1/x"], tmp_path / "x", checksum=SUM, pause_s=30))
-    assert time.monotonic() - began < 1.3
+        list(download.fetch(["http://127.0.0.1:1/x"], tmp_path / "x", checksum=SUM, pause_s=3600))
+    assert slept == [LOOK_S]
 
 
-def test_a_server_that_sends_a_byte_now_and_then_is_given_up(site: Site, tmp_path: Path) -> None:
-    site.drip = 0.02
-    began = time.monotonic()
+def test_the_pause_grows_from_try_to_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("ml.download.sleep_here", slept.append)
+    with pytest.raises(DataUnavailable, match="Connection refused"):
+        list(download.fetch(["http://127.0.0.1:1/x"], tmp_path / "x", checksum=SUM, pause_s=5))
+    assert slept == [0, 5, 10]
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = itertools.count(step=WAIT_S / 10)
+    monkeypatch.setattr("ml.download.time", SimpleNamespace(monotonic=lambda: next(now)))
+    site.drip = 0.001
     with pytest.raises(DataUnavailable, match="next to nothing"):
-        fetch(site.url + "file.gz", tmp_path / "file.gz", timeout_s=0.3)
-    assert time.monotonic() - began < 10
+        fetch(site.url + "file.gz", tmp_path / "file.gz")
+    assert len(site.requests) == 3
+
+
+def test_a_server_that_is_slow_but_steady_is_heard_out(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it takes many times the time-out, between two looks more than the least arrives."""
+    now = itertools.count(step=0.6 * WAIT_S)
+    monkeypatch.setattr("ml.download.time", SimpleNamespace(monotonic=lambda: next(now)))
+    monkeypatch.setattr(download, "LEAST_RATE", 0.5 / (1.2 * WAIT_S))
+    fetch(site.url + "file.gz", tmp_path / "file.gz")
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("elsewhere", ["http://192.0.2.1/file.gz", "file:///etc/hostname", "ftp://192.0.2.1/x"])
