@@ -2,20 +2,28 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from ml import checkpoint, export, synthetic
+from ml import checkpoint, cli, export, synthetic
 from ml.cli import main
-from ml.config import ModelConfig, SampleSettings, TrainConfig
+from ml.config import ModelConfig, SampleRequest, SampleSettings, TrainConfig
+from ml.console import resuming
+from ml.control import RunControl
+from ml.evaluate import Report
+from ml.events import Pixels, Progress, TrainEvent, TrainStep
 from ml.models import build
+from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parents[2]
 TINY = ModelConfig(widths=(8,), embedding=16)
@@ -127,6 +135,143 @@ def test_options_reach_the_request(model: str, tmp_path: Path) -> None:
     assert {name: str(getattr(request, name)) for name in options} == options
 
 
+def test_single_images_go_into_a_folder(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["sample", "--model", model, "--labels", "3,1", "--seed", "5", "--out"]
+    assert main([*arguments, f"{tmp_path / 'new'}/"]) == 0
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "00000-label3-seed5.png", "00001-label1-seed6.png",
+    ]  # fmt: skip
+    (tmp_path / "there").mkdir()
+    assert main([*arguments, str(tmp_path / "there")]) == 0
+    assert len(list((tmp_path / "there").iterdir())) == 2
+    assert "2 images" in capsys.readouterr().out
+
+
+def test_rows_are_as_long_as_what_was_asked_for(model: str, tmp_path: Path) -> None:
+    """A line for each round of labels, where that makes a line of a sensible length."""
+    found = {}
+    for labels, count in (("3,1,4", 2), ("7", 12), ("0-9,0-9,3", 1)):
+        out = tmp_path / "x.png"
+        asked = ["sample", "--model", model, "--labels", labels, "--count", str(count), "--steps", "1"]
+        assert main([*asked, "--out", str(out)]) == 0
+        found[labels] = export.read_request(out)[1].columns
+    assert found == {"3,1,4": 3, "7": 10, "0-9,0-9,3": 10}
+
+
+def test_a_sheet_says_what_the_judge_read_where_it_can(tmp_path: Path) -> None:
+    for model, expected in (("digits", 2), ("colour", 0)):
+        asked = ["sample", "--model", model, "--labels", "3,8", "--sheet", "--steps", "2", "--out"]
+        assert main([*asked, str(tmp_path / "x.png")]) == 0
+        layout = export.read_request(tmp_path / "x.png")[1]
+        assert layout.kind == "sheet" and len(layout.readings) == expected
+
+
+def test_large_grids_are_drawn_smaller_so_that_they_fit(model: str, tmp_path: Path) -> None:
+    for count, scale in ((5, 4), (1200, 2)):
+        layout = cli._fitting(".png", count, 28, 10 if count < 10 else 20, "images")
+        assert layout.scale == scale
+    assert cli._fitting(".mp4", 60, 28, 60, "x_t").scale == 2  # 4 x 30 x 60 pixels are more than players take
+
+
+REPORT = Report(
+    source="x", images=300, network_calls=4, accuracy=0.912, confidence=0.8, frechet=2.5, frechet_floor=1.25,
+    frechet_ratio=2.0, precision=0.25, recall=0.625, memorised=7,
+)  # fmt: skip
+
+
+def test_scores_stand_beside_their_names(
+    model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[SampleRequest] = []
+
+    def evaluated(request: SampleRequest, *_: object) -> Iterator[Progress | Report]:
+        asked.append(request)
+        yield Progress("Drawing", 1, 2)
+        yield REPORT.with_changes(accuracy=None) if len(asked) == 2 else REPORT
+
+    monkeypatch.setattr("ml.evaluate.evaluate_model", evaluated)
+    command = ["evaluate", "--model", model, "--count", "200", "--steps", "3", "--guidance", "2.5", "--seed", "9"]
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "class accuracy      91.2% of 300 images",
+        "Frechet distance    2.500, 2.00 times that of real digits",
+        "precision, recall   0.250, 0.625",
+        "copied digits       7",
+    ]
+    assert main(command) == 0
+    assert "class accuracy      - of 300 images" in capsys.readouterr().out
+    assert main([*command, "--json"]) == 0
+    assert Report.model_validate_json(capsys.readouterr().out) == REPORT
+    assert (asked[0].steps, asked[0].guidance, asked[0].seed, len(asked[0].labels)) == (3, 2.5, 9, 200)
+    assert [asked[0].labels.count(digit) for digit in range(10)] == [20] * 10
+
+
+def test_images_of_ones_own_are_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def evaluated(pixels: Pixels, labels: tuple[int, ...], *_: object) -> Iterator[Report]:
+        assert pixels.shape == (3, 28, 28) and labels == (3, 1, 4)
+        yield REPORT
+
+    monkeypatch.setattr("ml.evaluate.evaluate_images", evaluated)
+    np.savez(tmp_path / "x.npz", images=np.zeros((3, 28, 28), np.uint8), labels=np.array([3, 1, 4]))
+    assert main(["evaluate", "--images", str(tmp_path / "x.npz")]) == 0
+    assert "copied digits       7" in capsys.readouterr().out
+
+
+def test_an_interrupted_evaluation_says_so(
+    model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def evaluated(*_: object) -> Iterator[Progress]:
+        signal.raise_signal(signal.SIGINT)
+        yield Progress("Drawing", 1, 2)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr("ml.evaluate.evaluate_model", evaluated)
+    assert main(["evaluate", "--model", model]) == 130
+    assert "Interrupted." in capsys.readouterr().err
+
+
+def test_a_walk_goes_by_the_seeds_that_are_named(model: str, tmp_path: Path) -> None:
+    out = tmp_path / "walk.npz"
+    asked = ["interpolate", "--model", model, "--from", "3", "--via", "5", "--to", "8", "--frames", "5"]
+    assert main([*asked, "--label", "2", "--to-label", "7", "--mixing", "lerp", "--steps", "2", "--out", str(out)]) == 0
+    request, layout = export.read_request(out)
+    assert [(corner.seed, corner.label) for corner in request.corners] == [(3, 2), (5, 2), (8, 7)]
+    assert (request.mixing, request.steps, layout.kind, layout.columns) == ("lerp", 2, "images", 5)
+    assert request.weights[0] == (1, 0, 0) and request.weights[2] == (0, 1, 0) and request.weights[-1] == (0, 0, 1)
+    assert main([*asked, "--loop", "--label", "4", "--out", str(tmp_path / "walk.gif")]) == 0
+    request, layout = export.read_request(tmp_path / "walk.gif")
+    assert [corner.label for corner in request.corners] == [4, 4, 4] and request.weights[-1] != (0, 0, 1)
+    assert (layout.kind, layout.columns) == ("walk", 1) and layout.first_ms == layout.last_ms == layout.frame_ms
+    with Image.open(tmp_path / "walk.gif") as film:
+        assert getattr(film, "n_frames", 1) == 5 and film.size == (112, 112)
+
+
+def test_a_picture_that_is_drawn_again_keeps_its_kind(tmp_path: Path) -> None:
+    asked = ["sample", "--model", "digits", "--labels", "3,1", "--steps", "2", "--out"]
+    for name, again, kind in (("x.gif", "y.png", "images"), ("x.svg", "y.png", "sheet"), ("x.png", "y.svg", "sheet")):
+        assert main([*asked, str(tmp_path / name)]) == 0
+        assert main(["export", "--from-image", str(tmp_path / name), "--out", str(tmp_path / again)]) == 0
+        assert export.read_request(tmp_path / again)[1].kind == kind
+    assert main(["export", "--from-image", str(tmp_path / "x.gif")]) == 0
+    assert export.read_request(tmp_path / "x-again.gif")[1].kind == "x_t"
+    with Image.open(tmp_path / "x-again.gif") as film:
+        assert getattr(film, "n_frames", 1) == 3
+
+
+def test_models_are_listed_with_whose_they_are(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    shutil.copy(model, tmp_path / "models" / "kept.safetensors")
+    assert main(["models"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["kept"].split()[1:] == ["own", "0.0", "MB", "unet", "on", "unknown", "data,", "0", "steps"]
+    assert lines["digits"].split()[1] == "bundled" and " on mnist, " in lines["digits"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
@@ -228,39 +373,76 @@ def test_a_new_run_without_a_folder_gets_a_name_that_is_free(config: Path, data_
     assert {"tiny", "tiny-2"} <= {path.name for path in home.iterdir()}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a console's Ctrl-C cannot be sent to one process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_saves_and_the_run_goes_on(
-    number: signal.Signals, config: Path, data_root: Path, tmp_path: Path
-) -> None:
+    number: signal.Signals, config: Path, data_root: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    run, tell, reached = tmp_path / "a run", cli._told, list[int]()
+
+    def interrupted(event: TrainEvent) -> str:
+        if isinstance(event, TrainStep) and not reached:
+            reached.append(event.step)
+            signal.raise_signal(number)
+        return tell(event)
+
+    train = ["train", "--data-root", str(data_root), "--run-dir", str(run), "--device", "cpu"]
+    monkeypatch.setattr(cli, "_told", interrupted)
+    assert main([*train, "--config", str(config), "--steps", "1000000"]) == 130
+    monkeypatch.setattr(cli, "_told", tell)
+    told = capsys.readouterr()
+    assert str(run / "model.safetensors") in told.out
+    assert f"Stopped and saved. Go on with: {resuming(run)}" in told.err
+    steps = checkpoint.load_header(run / "model.safetensors").steps
+    assert reached[0] <= steps <= reached[0] + 1
+    assert main([*train, "--resume", "--steps", str(steps + 2)]) == 0
+    assert f"{steps + 2} steps" in capsys.readouterr().out
+
+
+def test_what_is_interrupted_before_it_began_says_so(
+    model: str, config: Path, data_root: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    tell = cli._told
+
+    def interrupted(event: TrainEvent) -> str:
+        signal.raise_signal(signal.SIGINT)
+        return tell(event)
+
+    def stopped(*_: object, control: RunControl, **__: object) -> Iterator[Progress]:
+        signal.raise_signal(signal.SIGINT)
+        if not control.cancelled:
+            yield Progress("Drawing", 0, 1)
+
+    monkeypatch.setattr(cli, "_told", interrupted)
+    monkeypatch.setattr("ml.helpers.sample", stopped)
+    run, out = tmp_path / "run", tmp_path / "x.png"
+    train = ["train", "--config", str(config), "--data-root", str(data_root), "--run-dir", str(run), "--device", "cpu"]
+    assert main(train) == 130
+    assert "Interrupted before the training began." in capsys.readouterr().err and not (run / "loss.csv").exists()
+    assert main(["sample", "--model", model, "--labels", "1", "--out", str(out)]) == 130
+    assert "Interrupted; nothing was written." in capsys.readouterr().err and not out.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a console's Ctrl-C cannot be sent to one process")
+def test_a_whole_program_that_is_told_to_end_saves(config: Path, data_root: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    train = [sys.executable, "-m", "ml", "train", "--data-root", str(data_root), "--run-dir", str(run)]
+    command = [sys.executable, "-m", "ml", "train", "--data-root", str(data_root), "--run-dir", str(run)]
     process = subprocess.Popen(
-        [*train, "--config", str(config), "--minutes", "5"],
+        [*command, "--config", str(config), "--steps", "1000000"],
         cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 60
-        while not (run / "loss.csv").exists() and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.05)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        until = time.monotonic() + WAIT_S
+        while not (run / "loss.csv").exists() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=WAIT_S)
     finally:
         process.kill()
     assert process.returncode == 130, err
-    assert "Traceback" not in err
-    assert "--resume" in err
-    assert str(run / "model.safetensors") in out
-    steps = checkpoint.load_header(run / "model.safetensors").steps
-    done = subprocess.run(
-        [*train, "--resume", "--steps", str(steps + 2)],
-        cwd=REPO,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert f"{steps + 2} steps" in done.stdout
+    assert "Traceback" not in err and "--resume" in err and str(run / "model.safetensors") in out
 
 
 def test_models_and_doctor_speak_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -287,6 +469,29 @@ def test_doctor_finds_data_and_says_which_folder_cannot_be_written(
     assert "NOISELOOM_HOME" in findings["own files"]["what_to_do"]
 
 
+def test_doctor_names_what_is_missing_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NOISELOOM_DATA", raising=False)
+    monkeypatch.setattr("ml.doctor.find_spec", lambda name: None if name == "pyqtgraph" else name)
+    monkeypatch.setattr("ml.doctor.mp4_encoder", lambda: ("mpeg4", "There is no H.264."))
+    monkeypatch.setattr("ml.doctor.versions", lambda: {"torch": "2.11", "pillow": "missing"})
+    monkeypatch.setattr("ml.library.bundled_folder", lambda: tmp_path)
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    window = lines.index("LACK window          pyqtgraph missing")
+    assert "-> Install what the window needs: pip install pyqtgraph" in lines[window + 1]
+    assert {
+        "LACK MP4 films       mpeg4",
+        "ok   torch           2.11",
+        "LACK pillow          missing",
+        "LACK MNIST           not on this machine yet",
+        f"ok   own files       {tmp_path / 'home'}",
+    } <= set(lines)
+    assert sum(line.startswith("LACK model ") for line in lines) == 2
+
+
 def test_an_unexpected_failure_is_one_line_and_with_debug_a_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,8 +505,9 @@ def test_an_unexpected_failure_is_one_line_and_with_debug_a_traceback(
 
 
 def test_help_comes_without_torch() -> None:
-    code = "import sys; from ml.cli import main; main(sys.argv[1:]); print('torch' in sys.modules)"
-    for arguments in ([], ["--help"], ["sample", "--help"], ["train", "--set", "x"]):
-        command = [sys.executable, "-c", code, *arguments]
-        done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=60, check=True)
-        assert done.stdout.endswith("False\n")
+    asked = [[], ["--help"], ["sample", "--help"], ["train", "--set", "x"]]
+    code = f"import sys; from ml.cli import main; print([main(each) for each in {asked}], 'torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, timeout=WAIT_S, check=True
+    )
+    assert done.stdout.endswith("[0, 0, 0, 2] False\n") and done.stdout.count("Usage") == 3
