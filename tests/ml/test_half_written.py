@@ -1,9 +1,8 @@
 """No export is ever half there: not where the disk gives out, and not where the program is killed."""
 
-import os
-import resource
 import signal
-import time
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,9 +17,10 @@ from ml.config import SampleRequest
 from ml.errors import CannotWrite
 from ml.own_models import export_model
 from ml.stamp import Layout
-from tests.lives import warm
-from tests.places import disk, limited
+from tests.patience import WAIT_S
+from tests.places import disk, small_files
 
+REPO = Path(__file__).resolve().parents[2]
 REQUEST = SampleRequest(labels=tuple(range(10)) * 4, seed=3)
 FILM = [np.random.default_rng(step).integers(0, 255, (40, 28, 28), np.uint8) for step in range(5)]
 Writer = Callable[[Path], object]
@@ -55,13 +55,13 @@ def write(request: pytest.FixtureRequest) -> Writer:
 
 
 def test_an_export_that_grows_too_large_leaves_the_one_before(tmp_path: Path, write: Writer) -> None:
-    with limited(resource.RLIMIT_FSIZE, 700), pytest.raises(CannotWrite):
+    with small_files(700), pytest.raises(CannotWrite):
         write(tmp_path)
     assert contents(tmp_path) == {}
     write(tmp_path)
     before = contents(tmp_path)
     assert before
-    with limited(resource.RLIMIT_FSIZE, 700), pytest.raises(CannotWrite, match="larger than this place allows"):
+    with small_files(700), pytest.raises(CannotWrite, match="larger than this place allows"):
         write(tmp_path)
     assert contents(tmp_path) == before
 
@@ -79,24 +79,41 @@ def test_an_export_to_a_full_disk_leaves_the_one_before(tmp_path: Path, write: W
 def test_a_model_and_its_card_are_exported_together_or_not_at_all(tmp_path: Path, tiny_run: Path) -> None:
     card = library.card(tiny_run / MODEL_FILE)
     assert card
-    with limited(resource.RLIMIT_FSIZE, 10_000), pytest.raises(CannotWrite):
+    with small_files(10_000), pytest.raises(CannotWrite):
         export_model(card, tmp_path / "copy.safetensors")
     assert contents(tmp_path) == {}
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks and kills as Unix does")
-def test_an_export_that_is_killed_leaves_the_one_before(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "film.mp4").write_bytes(b"the one before")
-    export.save_png(tmp_path / "digits.png", FILM[-1], REQUEST, Layout())
-    with warm() as lives:
-        asked = ["sample", "--labels", "0-9", "--count", "40", "--steps", "2", "--out", out / "film.mp4"]
-        pid = lives.begin(asked, tmp_path / "log.txt")
-        deadline = time.monotonic() + 120
-        while not any(path.stat().st_size for path in out.glob(".film-*")):
-            assert time.monotonic() < deadline, (tmp_path / "log.txt").read_text()
-            time.sleep(0.001)
-        assert lives.end(pid, kill=True) == -signal.SIGKILL
-    assert len(list(out.iterdir())) == 2  # the half-written one has another name
-    assert (out / "film.mp4").read_bytes() == b"the one before"
+KILLED = """
+import sys, signal
+from pathlib import Path
+import numpy as np
+from ml import export
+from ml.config import SampleRequest
+from ml.stamp import Layout
+
+folder, suffix = Path(sys.argv[1]), sys.argv[2]
+film = list(np.random.default_rng(0).integers(0, 255, (60, 10, 28, 28), np.uint8))
+
+def look(done, total):
+    if any(path.stat().st_size for path in folder.glob(".film-*")):
+        print("half-written", flush=True)
+        signal.pause()
+
+export.save(folder / f"film{suffix}", film[-1], SampleRequest(labels=(3,) * 10), Layout(columns=5), film, look)
+print("whole", flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pause"), reason="waits and is killed as Unix does")
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_an_export_that_is_killed_leaves_the_one_before(tmp_path: Path, suffix: str) -> None:
+    film = tmp_path / f"film{suffix}"
+    film.write_bytes(b"the one before")
+    command = [sys.executable, "-c", KILLED, str(tmp_path), suffix]
+    with subprocess.Popen(command, cwd=REPO, text=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline() == "half-written\n"
+        process.kill()
+        assert process.wait(WAIT_S) == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 2  # the half-written one has another name
+    assert film.read_bytes() == b"the one before"
