@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import WAIT_S
+
 HERE = Path(__file__).resolve().parent
 
 LEAKY = """
@@ -47,7 +49,7 @@ def test_a_leak_or_a_warning_fails_the_test_that_has_it(tmp_path: Path) -> None:
     shutil.copy(HERE.parent / "pyproject.toml", tmp_path)
     (tmp_path / "test_leaky.py").write_text(LEAKY)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "test_leaky.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=WAIT_S)
     for name in ("test_leaves_a_timer", "test_leaves_a_qthread", "test_leaves_a_thread"):
         assert f"ERROR test_leaky.py::{name} - AssertionError: left running" in done.stdout, done.stdout
     assert "FAILED test_leaky.py::test_warns" in done.stdout

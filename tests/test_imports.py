@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import WAIT_S
+
 REPO = Path(__file__).resolve().parent.parent
 
 IMPORT_ALL_OF_ML = """
@@ -32,7 +34,7 @@ print(*heavy)
 
 def python(script: str) -> str:
     """What a fresh interpreter prints that runs `script`."""
-    done = subprocess.run([sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

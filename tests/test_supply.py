@@ -13,6 +13,7 @@ import pytest
 
 from desktop_app import bill
 from desktop_app.package import licences
+from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -47,7 +48,7 @@ def test_no_pinned_version_is_known_to_be_vulnerable() -> None:
         "-f",
         "json",
     ]
-    done = subprocess.run([*command, "-r", "constraints.txt"], cwd=REPO, capture_output=True, text=True, timeout=250)
+    done = subprocess.run([*command, "-r", "constraints.txt"], cwd=REPO, capture_output=True, text=True, timeout=WAIT_S)
     if not done.stdout.startswith("{"):
         pytest.skip(f"the list of vulnerabilities cannot be reached: {done.stderr[-200:]}")
     wrong = [part for part in json.loads(done.stdout)["dependencies"] if part.get("vulns")]
