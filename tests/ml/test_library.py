@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from ml import foreign, library, own_models, paths, presets, run_lock, runs, trash
-from ml.checkpoint import MODEL_FILE, STATE_FILE, load_model
+from ml.checkpoint import MODEL_FILE, STATE_FILE, load_header, load_model
 from ml.config import SampleRequest
 from ml.errors import BadFile, BadRequest, CannotWrite
 from ml.evaluate import Report
@@ -19,9 +19,14 @@ from ml.library import ModelCard, Scores
 from ml.own_models import Choices
 from ml.tables import LOSS_FILE
 from ml.trash import Trashed
-from tests.tiny import TINY
 
 OF_A_RUN = (MODEL_FILE, STATE_FILE, LOSS_FILE)
+
+
+@pytest.fixture(scope="module")
+def tiny_run() -> Path:
+    """The folder of a finished run, as it was once written."""
+    return Path(__file__).parents[1] / "corpus" / "v1" / "run"
 
 
 @pytest.fixture
@@ -176,7 +181,8 @@ def test_plain_weights_that_fit_are_taken(home: Path, tmp_path: Path, tiny_run: 
     torch.save(wrap({prefix + name: tensor for name, tensor in weights.items()}), tmp_path / "theirs.pt")
     assert own_models.import_model(tmp_path / "theirs.pt") == "theirs"
     header, taken = load_model(home / "models" / "theirs.safetensors")
-    assert header.model == TINY and all(torch.equal(taken[name], weights[name]) for name in weights)
+    assert header.model == load_header(tiny_run / MODEL_FILE).model
+    assert all(torch.equal(taken[name], weights[name]) for name in weights)
     assert "theirs.pt" in card("theirs").about and card("theirs").header.data == ""
 
 
