@@ -15,7 +15,7 @@ atheris: Any = _atheris  # it declares nothing
 with atheris.instrument_imports(include=["ml", "desktop_app"]):
     from tests.fuzz.formats import NAMES, Format
 from tests.fuzz.mutations import mutated  # noqa: E402
-from tests.fuzz.watch import open_one  # noqa: E402
+from tests.fuzz.watch import MOST_S, open_one  # noqa: E402
 
 FORKS = 64  # of the bytes that choose, at most: a choice takes a few
 
@@ -34,7 +34,7 @@ def main() -> None:
         provider = atheris.FuzzedDataProvider(choices)
         content = mutated(seeds, provider.ConsumeIntInRange)
         try:
-            open_one(form, form.wrap(content))
+            open_one(form, form.wrap(content), MOST_S)
         except AssertionError:
             kept = Path(tempfile.gettempdir(), f"noiseloom-{Path(form.file).name}")
             kept.write_bytes(form.wrap(content))

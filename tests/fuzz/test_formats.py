@@ -8,18 +8,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.fuzz.formats import FORMATS, Format
 from tests.fuzz.mutations import files
-from tests.fuzz.watch import open_one
+from tests.fuzz.watch import FEW_S, MOST_S, open_one
 
-FEW = 12
+FEW = 10
 MANY = int(os.environ.get("NOISELOOM_FUZZ", "10000"))  # inputs of each format
 EVERY_FORMAT = pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
 
 
-def fuzz(form: Format, count: int) -> None:
-    """Open so many mutated files; always the same ones."""
+def fuzz(form: Format, count: int, most_s: float) -> None:
+    """Open so many mutated files, each in so much time; always the same ones."""
     seeds = form.seeds()
     for seed in seeds:
-        open_one(form, form.wrap(seed))
+        open_one(form, form.wrap(seed), most_s)
 
     @settings(
         max_examples=count, derandomize=True, database=None, deadline=None,
@@ -27,7 +27,7 @@ def fuzz(form: Format, count: int) -> None:
     )  # fmt: skip
     @given(files(seeds))
     def run(content: bytes) -> None:
-        open_one(form, form.wrap(content))
+        open_one(form, form.wrap(content), most_s)
 
     checked: Callable[[], None] = run
     checked()
@@ -44,11 +44,11 @@ def _libraries() -> None:
 
 @EVERY_FORMAT
 def test_a_few_wrong_files_of_every_kind(form: Format) -> None:
-    fuzz(form, FEW)
+    fuzz(form, FEW, FEW_S)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @EVERY_FORMAT
 def test_thousands_of_wrong_files_of_every_kind(form: Format) -> None:
-    fuzz(form, MANY)
+    fuzz(form, MANY, MOST_S)

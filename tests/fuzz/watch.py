@@ -1,4 +1,4 @@
-"""Opening one file under watch: typed errors alone, a second, 200 MB, and nothing touched or run outside its folder."""
+"""Opening one file under watch: typed errors alone, in time, in 200 MB, nothing touched or run outside its folder."""
 
 import os
 import sys
@@ -10,8 +10,10 @@ from typing import Any
 
 from ml.errors import NoiseloomError
 from tests.fuzz.formats import Format
+from tests.patience import PATIENCE
 
-MOST_S = 1.0
+MOST_S = 1.0  # of processor time; what is promised, and what `slow` tests see
+FEW_S = 10 * PATIENCE  # what every run sees, on whatever processor, beside whatever else: a bomb takes minutes
 MOST_MB = 200
 HOME = "NOISELOOM_HOME"
 PROCESS = Path("/proc/self")
@@ -51,13 +53,13 @@ def _check(event: str, path: str | bytes, *allowed: str) -> None:
 sys.addaudithook(_hear)  # for good: Python knows no way to take one back
 
 
-def open_one(form: Format, content: bytes) -> None:
+def open_one(form: Format, content: bytes, most_s: float = FEW_S) -> None:
     """Open a file of that content as the program does; AssertionError names what happened that must not."""
     said, seconds, megabytes = _open(form, content)
-    if seconds > MOST_S:  # another program may have had the processor
+    if seconds > most_s:  # another program may have had the caches
         said, seconds, megabytes = _open(form, content)
     assert not said, said
-    assert seconds <= MOST_S, f"{seconds:.1f} s"
+    assert seconds <= most_s, f"{seconds:.1f} s"
     assert megabytes <= MOST_MB, f"{megabytes:.0f} MB"
 
 

@@ -14,12 +14,13 @@ import pytest
 from desktop_app import bill
 from desktop_app.package import parts
 from ml.export import read_request
+from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parents[2]
 PLACE = "a place with spaces, Größe und 雑音"
 MOST_MB = {"cpu": 800, "cuda": 4000}
 SLOWER = 1.5  # times as late as from source may window and first grid be
-BUILD_S, RUN_S = 2400, 600
+BUILD_S, RUN_S = 20 * WAIT_S, 5 * WAIT_S
 
 pytestmark = [
     pytest.mark.slow,
