@@ -23,6 +23,7 @@ from ml.control import RunControl
 from ml.evaluate import Report
 from ml.events import Pixels, Progress, TrainEvent, TrainStep
 from ml.models import build
+from ml.proof import same_pixels
 from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parents[2]
@@ -232,9 +233,9 @@ def test_an_interrupted_evaluation_says_so(
     assert "Interrupted." in capsys.readouterr().err
 
 
-def test_a_walk_goes_by_the_seeds_that_are_named(model: str, tmp_path: Path) -> None:
+def test_a_walk_goes_by_the_seeds_that_are_named(tmp_path: Path) -> None:
     out = tmp_path / "walk.npz"
-    asked = ["interpolate", "--model", model, "--from", "3", "--via", "5", "--to", "8", "--frames", "5"]
+    asked = ["interpolate", "--model", "digits", "--from", "3", "--via", "5", "--to", "8", "--frames", "5"]
     assert main([*asked, "--label", "2", "--to-label", "7", "--mixing", "lerp", "--steps", "2", "--out", str(out)]) == 0
     request, layout = export.read_request(out)
     assert [(corner.seed, corner.label) for corner in request.corners] == [(3, 2), (5, 2), (8, 7)]
@@ -246,6 +247,9 @@ def test_a_walk_goes_by_the_seeds_that_are_named(model: str, tmp_path: Path) -> 
     assert (layout.kind, layout.columns) == ("walk", 1) and layout.first_ms == layout.last_ms == layout.frame_ms
     with Image.open(tmp_path / "walk.gif") as film:
         assert getattr(film, "n_frames", 1) == 5 and film.size == (112, 112)
+    assert main(["verify", str(tmp_path / "walk.gif")]) == 0
+    assert main(["export", "--from-image", str(tmp_path / "walk.gif"), "--out", str(tmp_path / "again.webp")]) == 0
+    assert same_pixels(export.read_pixels(tmp_path / "again.webp"), export.read_pixels(tmp_path / "walk.gif"))
 
 
 def test_a_picture_that_is_drawn_again_keeps_its_kind(tmp_path: Path) -> None:

@@ -74,6 +74,24 @@ def test_the_folder_of_the_environment_is_looked_at(tmp_path: Path, monkeypatch:
     assert len(data.load("mnist")) == 12
 
 
+def test_ones_own_folder_is_looked_at_after_that_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(data.DATA_VARIABLE, str(tmp_path / "named"))
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path / "home"))
+    assert data.usual_roots() == [tmp_path / "named", tmp_path / "home" / "datasets"]
+    write_mnist(paths.user_datasets() / "MNIST" / "raw")
+    assert len(data.load("mnist")) == 12
+    monkeypatch.delenv(data.DATA_VARIABLE)
+    assert data.usual_roots() == [tmp_path / "home" / "datasets"]
+
+
+def test_whether_a_split_is_at_hand_is_said_of_that_set_alone(tmp_path: Path) -> None:
+    write_mnist(tmp_path / "MNIST" / "raw", stem="t10k")
+    assert data.at_hand("mnist", tmp_path) and not data.at_hand("mnist", tmp_path, "train")
+    assert not data.at_hand("fashion-mnist", tmp_path) and not data.at_hand("synthetic", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "expected", "found"),
     [
@@ -158,7 +176,30 @@ def test_colours_become_the_greys_that_pillow_makes_of_them() -> None:
             next(loading)
     grey = finished.value.value.images
     expected = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in colours])
-    assert np.abs(grey[:, 0].numpy().astype(int) - expected).max() <= 1
+    apart = grey[:, 0].numpy().astype(int) - expected
+    assert np.abs(apart).max() <= 1 and abs(apart.mean()) < 0.05
+
+
+def reshaped(images: np.ndarray, form: Form) -> np.ndarray:
+    """Grey images (N, H, W) in that form, without their channel."""
+    loading = shaped(Dataset("x", torch.from_numpy(images)[:, None], torch.zeros(len(images)).long(), ("x",)), form)
+    with pytest.raises(StopIteration) as finished:
+        while True:
+            next(loading)
+    return finished.value.value.images[:, 0].numpy()
+
+
+def test_small_images_are_the_means_of_large_ones() -> None:
+    dots = np.zeros((1, 28, 28), np.uint8)
+    dots[:, ::4, ::4] = 255  # which a reader that picks pixels misses, or sees alone
+    assert np.abs(reshaped(dots, Form(7))[0, 1:-1, 1:-1] - 255 / 16).max() < 2
+
+
+def test_an_edge_overshoots_into_nothing_else() -> None:
+    edge = np.zeros((1, 28, 28), np.uint8)
+    edge[:, :, 14:] = 255
+    large = reshaped(edge, Form(56))[0]
+    assert large[:, :26].max() < 30 and large[:, 30:].min() > 225
 
 
 def test_what_memory_cannot_hold_is_refused_with_the_figure() -> None:

@@ -1,6 +1,7 @@
 """Exported files show exactly the pixels, carry their request, and hostile files are refused with a next step."""
 
 import gc
+import hashlib
 import json
 import struct
 import subprocess
@@ -200,6 +201,51 @@ def test_flipped_bytes_never_set_off_anything_but_a_refusal(tmp_path: Path, film
             except BadFile:
                 answers.add("refused")
     assert answers == {"read", "refused"}
+
+
+def test_images_of_anyone_are_read_with_their_labels(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8), np.uint8)
+    for arrays, labels in (({}, (-1, -1, -1)), ({"labels": np.array([3, -1, 4])}, (3, -1, 4))):
+        np.savez(path, allow_pickle=False, images=images, **arrays)
+        found, read = export.read_arrays(path)
+        assert np.array_equal(found, images) and read == labels
+    wrong = {
+        "float32 labels": {"images": images, "labels": np.ones(3, np.float32)},
+        "float64 images": {"images": images / 255},
+        r"shape \(8, 8\)": {"images": images[0]},
+        r"3 images and labels of shape \(2,\)": {"images": images, "labels": np.array([1, 2])},
+        "damaged": {"pictures": images},
+    }
+    for why, arrays in wrong.items():
+        np.savez(path, allow_pickle=False, **arrays)
+        with pytest.raises(BadFile, match=why):
+            export.read_arrays(path)
+
+
+def test_a_stamp_has_the_hash_of_what_is_shown(tmp_path: Path, film: list[Pixels]) -> None:
+    for suffix in export.SUFFIXES:
+        export.save(tmp_path / f"x{suffix}", film[-1], REQUEST, LAYOUT, film)
+        shown = film[-1] if suffix in export.ARRAYS else picture(film[-1])
+        recorded = export.read_stamp(tmp_path / f"x{suffix}").pixels
+        assert recorded == hashlib.sha256(shown.tobytes()).hexdigest()
+
+
+def test_a_walk_is_a_film_whose_last_image_is_shown(film: list[Pixels]) -> None:
+    layout = LAYOUT.with_changes(kind="walk", columns=1, scale=1)
+    assert np.array_equal(export.shown(".gif", film[0], REQUEST, layout), film[0][-1])
+
+
+def test_sizes_are_checked_as_they_will_be(film: list[Pixels]) -> None:
+    """A grid of two and a half rows has three; a sheet needs room for its words; arrays have no size."""
+    layout = Layout(columns=100, scale=1, gap=2)
+    export.check_size(".mp4", 100, 28, layout)
+    with pytest.raises(BadRequest, match="3000 x 4110 pixels"):
+        export.check_size(".mp4", 13_601, 28, layout)
+    export.check_size(".npz", 10**6, 28, layout)
+    with pytest.raises(BadRequest, match="too large"):
+        export.check_size(".png", 12_500, 28, layout.with_changes(kind="sheet"))
+    export.check_size(".png", 12_500, 28, layout)
 
 
 def test_an_ordinary_image_carries_no_request(tmp_path: Path) -> None:

@@ -53,6 +53,36 @@ def means(pictures: list[Pixels], k: int) -> np.ndarray:
     return pictures[k][:57, :87].reshape(19, 3, 29, 3).mean(axis=(1, 3))
 
 
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [((90, 60, 300), [90, 60, 300]), ((50, 70, 30), [40, 80, 40]), ((1000, 1000, 1000), [1000] * 3)],
+)
+def test_pictures_last_as_long_as_they_should(tmp_path: Path, times: tuple[int, int, int], expected: list[int]) -> None:
+    """As nearly as an even pace of at least twenty milliseconds can."""
+    pictures = [np.full((16, 16), shade, np.uint8) for shade in (0, 128, 255)]
+    path = tmp_path / "x.mp4"
+    films.write_film(path, ".mp4", pictures.__getitem__, times, "{}", lambda *_: None)
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+        pace = 1000 / float(container.streams.video[0].average_rate or 0)
+    shades = [round(float(frame.to_ndarray(format="gray").mean()) / 128) for frame in frames]
+    assert [shades.count(shade) * pace for shade in range(3)] == pytest.approx(expected, rel=0.02)
+
+
+def test_every_picture_is_watched(tmp_path: Path, film: list[Pixels]) -> None:
+    for suffix in export.FILMS:
+        seen: list[tuple[int, int]] = []
+        export.save(
+            tmp_path / f"x{suffix}",
+            film[-1],
+            REQUEST,
+            LAYOUT,
+            film,
+            lambda done, total, seen=seen: seen.append((done, total)),
+        )
+        assert {(k, 4) for k in range(4)} <= set(seen) and seen[-1] == (4, 4)
+
+
 def test_colours_come_out_as_colours(tmp_path: Path) -> None:
     red = np.zeros((2, 1, 8, 8, 3), np.uint8)
     red[..., 0] = 230

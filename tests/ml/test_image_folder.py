@@ -82,6 +82,31 @@ def test_a_tenth_is_held_out_and_more_images_leave_the_others_where_they_are(tmp
     assert test < colours("test")
 
 
+def test_the_same_names_are_held_out_wherever_the_folder_is(tmp_path: Path) -> None:
+    splits = []
+    for place in ("here", "there"):
+        for k in range(40):
+            paint(tmp_path / place / "a" / f"{k}.png", (k, 0, 7), (16, 16))
+        images = data.load(f"folder:{tmp_path / place}", split="test").images
+        splits.append(images[:, 0, 0, 0].tolist())
+    assert splits[0] == splits[1] and 0 < len(splits[0]) < 12
+
+
+def test_what_is_left_out_moves_no_label(tmp_path: Path) -> None:
+    for k in range(20):
+        paint(tmp_path / "a" / f"{k}.png", (10, 0, 0))
+        paint(tmp_path / "b" / f"{k}.png", (200, 0, 0))
+    whole = data.load(f"folder:{tmp_path}")
+    for k in range(10, 20):  # the first by their names
+        (tmp_path / "a" / f"{k}.png").write_bytes(b"damaged")
+    rest = data.load(f"folder:{tmp_path}")
+    assert (rest.labels == 0).sum() < (whole.labels == 0).sum() and (rest.labels == 1).sum() == (
+        whole.labels == 1
+    ).sum()
+    for dataset in (whole, rest):
+        assert dataset.images[:, 0, 9, 9].tolist() == [10 if label == 0 else 200 for label in dataset.labels]
+
+
 def test_a_single_image_is_enough(tmp_path: Path) -> None:
     paint(tmp_path / "one.png")
     for split in ("train", "test"):
@@ -138,18 +163,20 @@ def test_resizing_averages_instead_of_picking_pixels(tmp_path: Path) -> None:
 def test_transparency_lies_on_white_depth_is_cut_and_photos_stand_upright(tmp_path: Path) -> None:
     paint(tmp_path / "clear" / "x.png", (255, 0, 0, 0), mode="RGBA")
     paint(tmp_path / "deep" / "x.png", 0x8080, mode="I;16")
-    photo = np.zeros((40, 40, 3), np.uint8)
-    photo[:20] = 255
     exif = Image.Exif()
     exif[0x0112] = 3  # taken upside down
-    (tmp_path / "turned").mkdir()
-    Image.fromarray(photo).save(tmp_path / "turned" / "x.png", exif=exif)
+    for name, side in (("turned", 40), ("turned and large", 800)):
+        photo = np.zeros((side, side, 3), np.uint8)
+        photo[: side // 2] = 255
+        (tmp_path / name).mkdir()
+        Image.fromarray(photo).save(tmp_path / name / "x.png", exif=exif)
     dataset = everything(tmp_path, Form(20, 3))
     images = {dataset.classes[label]: image for label, image in zip(dataset.labels, dataset.images, strict=True)}
     assert images["clear"].unique().tolist() == [255]
     assert images["deep"].unique().tolist() == [128]
-    assert images["turned"][:, 2].unique().tolist() == [0]
-    assert images["turned"][:, -2].unique().tolist() == [255]
+    for name in ("turned", "turned and large"):
+        assert images[name][:, 2].unique().tolist() == [0]
+        assert images[name][:, -2].unique().tolist() == [255]
 
 
 def bomb(width: int, height: int) -> bytes:

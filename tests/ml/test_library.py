@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from ml import foreign, library, own_models, paths, presets, run_lock, runs, trash
-from ml.checkpoint import MODEL_FILE, STATE_FILE, load_header, load_model
+from ml.checkpoint import MODEL_FILE, STATE_FILE, load_header, load_model, save
 from ml.config import SampleRequest
 from ml.errors import BadFile, BadRequest, CannotWrite
 from ml.evaluate import Report
@@ -92,7 +92,9 @@ def test_a_name_in_use_is_refused(home: Path) -> None:
 # ---- renaming
 
 
-def test_a_model_is_renamed_with_its_card_and_a_run_with_its_folder(home: Path) -> None:
+def test_a_model_is_renamed_with_its_card_and_a_run_with_its_folder(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = content(home / "runs" / "mine")
     assert own_models.rename(card("kept"), " Größe 2 (v1.5) ") == "Größe 2 (v1.5)"
     assert own_models.rename(card("mine"), "first") == "first"
@@ -100,6 +102,9 @@ def test_a_model_is_renamed_with_its_card_and_a_run_with_its_folder(home: Path) 
     assert card("Größe 2 (v1.5)").about == "a tiny one"
     assert content(home / "runs" / "first") == run and not (home / "runs" / "mine").exists()
     assert own_models.rename(card("first"), "first") == "first"
+    monkeypatch.setattr(
+        paths, "is_taken", lambda name: name.casefold() == "first"
+    )  # as on a disk that knows no capitals
     assert own_models.rename(card("first"), "First") == "First" and names() == {"Größe 2 (v1.5)", "First"}
 
 
@@ -168,6 +173,11 @@ def test_a_damaged_file_of_ours_is_refused(home: Path, tmp_path: Path, tiny_run:
     (tmp_path / "half.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadFile, match="damaged"):
         own_models.import_model(tmp_path / "half.safetensors")
+    weights = tiny_weights(tiny_run)
+    weights.popitem()
+    save(tmp_path / "lacking.safetensors", weights, load_header(tiny_run / MODEL_FILE))
+    with pytest.raises(BadFile):
+        own_models.import_model(tmp_path / "lacking.safetensors")
     assert names() == {"kept", "mine"} and content(home / "models") == {"kept.safetensors", "kept.json"}
 
 

@@ -59,6 +59,56 @@ def test_a_sheet_shows_the_images_and_something_under_each(tmp_path: Path, image
     assert white[:, -8:].all() and white[-8:].all()  # nothing runs over the edge
 
 
+def places(path: Path) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Where the images of an SVG are, and its words."""
+    root = ElementTree.parse(path).getroot()
+    found = ([(float(e.attrib["x"]), float(e.attrib["y"])) for e in root.findall(f"svg:{tag}", NAMES)]
+             for tag in ("image", "text"))  # fmt: skip
+    first, second = found
+    return first, second
+
+
+def test_images_stand_in_rows_with_their_words_below(tmp_path: Path, images: Pixels) -> None:
+    export.save(tmp_path / "x.svg", images, REQUEST, LAYOUT)
+    corners, written = places(tmp_path / "x.svg")
+    left, top = corners[0]
+    across, down = sheets.CELL + sheets.GAP, 16 + 2 * sheets.LINE + sheets.GAP
+    assert corners == [(left + k % 3 * across, top + k // 3 * down) for k in range(5)]
+    below = [(x, y + 16 + line * sheets.LINE) for x, y in corners for line in (1, 2)]
+    assert written[2:] == below and written[0][1] < written[1][1] < top
+    root = ElementTree.parse(tmp_path / "x.svg").getroot()
+    width, height = sheets.size_of(5, 8, LAYOUT)
+    assert float(root.attrib["width"]) == width == 2 * sheets.MARGIN + 3 * sheets.CELL + 2 * sheets.GAP
+    assert height == 2 * sheets.MARGIN + 2 * down < float(root.attrib["height"])
+
+
+def test_words_under_an_image_say_what_it_is(images: Pixels, tmp_path: Path) -> None:
+    between = {"corners": (Corner(seed=1), Corner(seed=2)), "weights": ((1, 0), (0, 1))}
+    for more, expected in (
+        ({"labels": (-1, -1), "seed": 7}, ["read as 3, 99%", "seed 7", "seed 8"]),
+        ({"labels": (3, -1), "seeds": (4, 2)}, ["3, read as 3, 99%", "seed 4", "seed 2"]),
+        ({"labels": (-1, -1)} | between, ["read as 3, 99%", "image 1", "image 2"]),
+    ):
+        layout = LAYOUT.with_changes(readings=("3, 99%",))
+        export.save(tmp_path / "x.svg", images[:2], SampleRequest.model_validate(more), layout)
+        assert words(tmp_path / "x.svg")[-3:] == expected
+
+
+def test_settings_name_eta_where_there_is_one() -> None:
+    request = SampleRequest(labels=(1,), model="m", sampler="ddim", steps=7, guidance=2.0, seed=3)
+    assert sheets.settings(request) == "m, ddim, 7 steps, guidance 2, seed 3"
+    assert sheets.settings(request.with_changes(eta=0.5)) == "m, ddim, 7 steps, guidance 2, eta 0.5, seed 3"
+    assert sheets.readings(np.array([3, 8]), np.array([0.987, 0.5], np.float32)) == ("3, 99%", "8, 50%")
+
+
+def test_colours_and_control_characters_survive_in_an_svg(tmp_path: Path) -> None:
+    colours = np.random.default_rng(1).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    request = SampleRequest(labels=(1, 2), prompt="a\x07 bell & <one>")
+    export.save(tmp_path / "x.svg", colours, request, LAYOUT)
+    assert np.array_equal(export.read_pixels(tmp_path / "x.svg"), colours)
+    assert words(tmp_path / "x.svg")[0] == "a bell & <one>" and export.read_request(tmp_path / "x.svg")[0] == request
+
+
 def test_long_prompts_are_wrapped(images: Pixels) -> None:
     request = REQUEST.with_changes(prompt="seven " * 60 + "x" * 100)
     picture = sheets.sheet(images, request, LAYOUT)
