@@ -33,6 +33,17 @@ def test_the_bill_names_every_package_that_brought_a_file(tmp_path: Path) -> Non
     assert len(references) == 3 and set(found["dependencies"][0]["dependsOn"]) == references
 
 
+def test_a_part_has_the_address_under_which_others_know_it(tmp_path: Path) -> None:
+    path = tmp_path / bill.FILE
+    bill.write(path, [("Open_CLIP.torch", "3.0+cpu", "MIT " * 100)])
+    found = json.loads(path.read_text(encoding="utf-8"))
+    part, python = found["components"]
+    assert part["purl"] == "pkg:pypi/open-clip-torch@3.0%2Bcpu" and part["name"] == "Open_CLIP.torch"
+    assert len(part["licenses"][0]["license"]["name"]) == 200
+    assert found["dependencies"] == [{"ref": "noiseloom", "dependsOn": [part["purl"], python["bom-ref"]]}]
+    assert found["metadata"]["component"]["bom-ref"] == "noiseloom"
+
+
 @pytest.mark.slow
 def test_no_pinned_version_is_known_to_be_vulnerable() -> None:
     if find_spec("pip_audit") is None:

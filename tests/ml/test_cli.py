@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,12 @@ import torch
 from PIL import Image
 
 from ml import checkpoint, cli, export, synthetic
+from ml.cells import Cell
 from ml.cli import main
 from ml.config import ModelConfig, SampleRequest, SampleSettings, TrainConfig
 from ml.console import resuming
 from ml.control import RunControl
+from ml.drawn_image import from_text
 from ml.evaluate import Report
 from ml.events import Pixels, Progress, TrainEvent, TrainStep
 from ml.models import build
@@ -262,6 +264,101 @@ def test_a_picture_that_is_drawn_again_keeps_its_kind(tmp_path: Path) -> None:
     assert export.read_request(tmp_path / "x-again.gif")[1].kind == "x_t"
     with Image.open(tmp_path / "x-again.gif") as film:
         assert getattr(film, "n_frames", 1) == 3
+
+
+@pytest.mark.parametrize("command", [["experiment", "steps"], ["compare", "--rows", "steps=1,2"]])
+def test_a_figure_is_a_png(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "A figure is a PNG" in refused(capsys, *command, "--out", tmp_path / "x.svg")
+    assert "the folder does not exist" in refused(capsys, *command, "--out", tmp_path / "no" / "x.png")
+
+
+def compared(asked: list[SampleRequest], stop: bool = False) -> Callable[..., Iterator[Progress | Cell]]:
+    """A comparison that draws nothing."""
+
+    def comparing(base: SampleRequest, *_: object) -> Iterator[Progress | Cell]:
+        asked.append(base)
+        yield Progress("Drawing", 0, 2)
+        if stop:
+            signal.raise_signal(signal.SIGINT)
+        for row in range(2):
+            yield Cell(row, 0, base.with_changes(steps=row + 1), np.zeros((2, 28, 28), np.uint8), 0.5)
+
+    return comparing
+
+
+def test_a_comparison_draws_what_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[SampleRequest] = []
+    monkeypatch.setattr("ml.comparison.compare", compared(asked))
+    options = {"labels": "3,8", "count": "2", "sampler": "ddim", "eta": "0.5", "guidance": "2.5", "seed": "9"}
+    command = ["compare", "--rows", "steps=1,2", "--out", str(tmp_path / "x.png")]
+    assert main([*command, *(f"--{name}={value}" for name, value in options.items())]) == 0
+    [base] = asked
+    assert (base.labels, base.sampler, base.eta, base.guidance, base.seed) == ((3, 8, 3, 8), "ddim", 0.5, 2.5, 9)
+    assert "2 cells of 4 images, seed 9" in capsys.readouterr().out and (tmp_path / "x.png").exists()
+    assert main(command) == 0
+    assert asked[1].labels == tuple(range(10)) and "guidance" not in asked[1].model_fields_set
+    assert main(["compare", "--rows", "label=1,2", "--count", "3", "--out", str(tmp_path / "x.png")]) == 0
+    assert asked[2].labels == (-1,) * 3  # the axis says which
+
+
+def test_a_comparison_that_is_interrupted_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ml.comparison.compare", compared([], stop=True))
+    assert main(["compare", "--rows", "steps=1,2", "--out", str(tmp_path / "x.png")]) == 130
+    assert "nothing was written" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_an_experiment_is_asked_by_its_name_and_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def answering(name: str, seed: int, *_: object) -> Iterator[Progress]:
+        asked.append((name, seed))
+        yield Progress("Drawing", 0, 1)
+
+    monkeypatch.setattr("ml.experiments.answer", answering)
+    assert main(["experiment", "eta", "--seed", "7", "--out", str(tmp_path / "x.png")]) == 130
+    assert asked == [("eta", 7)] and "nothing was written" in capsys.readouterr().err
+
+
+def test_a_picture_is_redrawn_as_one_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture, mask = tmp_path / "picture.png", tmp_path / "mask.png"
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[4:24, 13:15] = 255
+    Image.fromarray(pixels).save(picture)
+    Image.fromarray(255 * (np.indices((28, 28))[0] > 14).astype(np.uint8)).save(mask)
+    asked = ["redraw", str(picture), "--label", "3", "--count", "2", "--seed", "5", "--out"]
+    assert main([*asked, str(tmp_path / "x.gif"), "--vary-from", "1.5"]) == 0
+    assert "2 images" in capsys.readouterr().out
+    request, layout = export.read_request(tmp_path / "x.gif")
+    assert (request.labels, request.seed, request.vary_from, request.mask) == ((3, 3), 5, 1.5, "")
+    assert layout.kind == "x_t" and np.array_equal(from_text(request.source, 1, 28)[0, 0].numpy() > 0, pixels > 0)
+    with Image.open(tmp_path / "x.gif") as film:
+        assert getattr(film, "n_frames", 1) > 1
+    assert main([*asked, str(tmp_path / "x.png"), "--complete", str(mask)]) == 0
+    request, layout = export.read_request(tmp_path / "x.png")
+    assert request.mask and layout.kind == "images"
+    assert main([*asked, str(tmp_path / "y.npz"), "--rebuild"]) == 0
+    assert len(export.read_request(tmp_path / "y.npz")[0].labels) == 11
+
+
+def test_what_a_picture_shows_is_ranked(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def recognising(*_: object, **__: object) -> Iterator[Progress | torch.Tensor]:
+        yield Progress("Looking", 0, 1)
+        yield torch.tensor([[0.125, 0.625, 0.25]])
+
+    monkeypatch.setattr("ml.recognise.recognise", recognising)
+    Image.new("L", (28, 28)).save(tmp_path / "x.png")
+    assert main(["recognise", str(tmp_path / "x.png"), "--model", model]) == 0
+    assert capsys.readouterr().out.splitlines() == ["1  62.5%", "2  25.0%", "0  12.5%"]
+    assert main(["recognise", str(tmp_path / "x.png"), "--model", model, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"0": 0.125, "1": 0.625, "2": 0.25}
 
 
 def test_models_are_listed_with_whose_they_are(
