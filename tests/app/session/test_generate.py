@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from desktop_app.session import generate as module
 from desktop_app.session.generate import LIVE_CALLS, MAX_IMAGES, SKETCH_S, TOGETHER_S, Generate
 from desktop_app.session.sketches import MANY, STUDENT
 from desktop_app.settings import AppSettings, GenerateSettings
@@ -13,6 +12,7 @@ from desktop_app.work import Decided, Judged, Nearest, Rayed, Understanding
 from ml.config import CLIP_MODEL, NO_LABEL
 from ml.events import Failed, Progress
 from tests.app.session.by_hand import ByHand, frames, given, images, sampled, whole
+from tests.app.session.conftest import Clock
 
 
 @pytest.fixture
@@ -204,22 +204,12 @@ def test_a_hand_that_rests_where_it_was_finds_what_is_there(hand: ByHand, genera
 # ---- undo
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets time pass."""
-    now = [1000.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    return lambda seconds: now.__setitem__(0, now[0] + seconds)
-
-
-def test_what_changes_in_quick_succession_is_taken_back_at_once(
-    generate: Generate, clock: Callable[[float], None]
-) -> None:
+def test_what_changes_in_quick_succession_is_taken_back_at_once(generate: Generate, clock: Clock) -> None:
     own = generate.settings
     for tenth in range(20, 25):
         generate.change(guidance=tenth / 10, live=False)
-        clock(TOGETHER_S / 2)
-    clock(TOGETHER_S)
+        clock.tick(TOGETHER_S / 2)
+    clock.tick(TOGETHER_S)
     generate.change(steps=7, live=False)
     generate.undo()
     assert (generate.settings.steps, generate.settings.guidance) == (10, 2.4)
@@ -550,12 +540,12 @@ def test_no_sketch_comes_after_what_was_asked_for(hand: ByHand, generate: Genera
     generate._soon.stop()
 
 
-def test_after_a_drawing_the_forms_of_its_sketches_are_made(hand: ByHand, generate: Generate) -> None:
+def test_after_a_drawing_the_forms_of_its_sketches_are_made(hand: ByHand, generate: Generate, clock: Clock) -> None:
     generate.change(prompt="0-9", rows=3, live=False)
     at_pace(hand, SKETCH_S / 1000)
     sketches = generate._sketches
     assert sketches._soon.isActive()
-    hand.session._asked_at = -1e9  # nothing was asked for in a long time
+    clock.tick(10)  # without anything that was asked for
     sketches._soon.timeout.emit()
     asked = [given(job)[0] for job in hand.asked("sketching")]
     assert [(each.model, len(each.labels)) for each in asked] == [("digits", MANY), (STUDENT, MANY)]
