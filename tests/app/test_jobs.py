@@ -3,29 +3,44 @@
 import os
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop_app.jobs import NICENESS, Ended, Job, Lane, failure
+from desktop_app import jobs
+from desktop_app.jobs import ALONE_S, NICENESS, Ended, Job, Lane, failure
 from desktop_app.mailbox import Letter, Mailbox
-from ml.control import RunControl
+from ml.control import RunControl, stop_here
 from ml.errors import BadFile
 from ml.events import Failed, Paused, Progress
-
-WAIT_MS = 5000
+from tests.patience import WAIT_MS, WAIT_S
 
 
 @pytest.fixture
-def lane(qtbot: QtBot) -> Iterator[Lane]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """The lane's clock, which stands still unless somebody lets time pass."""
+    now = [1000.0]
+    monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return lambda seconds: now.__setitem__(0, now[0] + seconds)
+
+
+@pytest.fixture
+def waiting(qtbot: QtBot, clock: Callable[[float], None]) -> Iterator[Lane]:
+    """A lane that has not begun: it finds jobs there."""
     lane = Lane()
-    lane.start()
     yield lane
     lane.finish()
+    lane.start()
     assert lane.wait(WAIT_MS)
+
+
+@pytest.fixture
+def lane(waiting: Lane) -> Lane:
+    waiting.start()
+    return waiting
 
 
 def letters(lane: Lane, qtbot: QtBot, ended: int = 1) -> list[Letter]:
@@ -57,7 +72,10 @@ def test_of_progress_only_the_newest_is_kept_and_never_across_jobs() -> None:
         box.post(1, Progress("reading", done, 5))
     box.post(2, Progress("writing", 0, 1))
     box.post(1, "done")
-    assert [letter.event for letter in box.drain()] == [Progress("reading", 4, 5), Progress("writing", 0, 1), "done"]
+    box.post(1, Progress("reading", 5, 5))
+    assert [letter.event for letter in box.drain()] == [
+        Progress("reading", 4, 5), Progress("writing", 0, 1), "done", Progress("reading", 5, 5),
+    ]  # fmt: skip
 
 
 def test_events_arrive_in_order_and_then_the_end(lane: Lane, qtbot: QtBot) -> None:
@@ -79,79 +97,130 @@ def test_work_runs_in_the_lane_and_nowhere_else(lane: Lane, qtbot: QtBot) -> Non
 
 
 def test_a_foreground_job_goes_between_two_steps_of_a_background_one(lane: Lane, qtbot: QtBot) -> None:
-    started = threading.Event()
+    stepping, go = threading.Event(), threading.Event()
 
     def long(control: RunControl) -> Iterator[object]:
-        while not control.cancelled:
-            started.set()
-            time.sleep(0.001)
-            yield "long"
+        yield "long"
+        stepping.set()
+        assert go.wait(WAIT_S)
+        yield "long"
         yield "long saved"
 
-    background = Job(long, background=True)
-    lane.submit(background)
-    assert started.wait(5)
+    lane.submit(Job(long, background=True))
+    assert stepping.wait(WAIT_S)
     lane.submit(Job(lambda control: iter(["quick"] * 3)))
-    found = letters(lane, qtbot)
-    background.control.cancel()
-    found += letters(lane, qtbot)
-    events = [letter.event for letter in found]
-    at = events.index("quick")
-    assert events[at : at + 4] == ["quick", "quick", "quick", Ended()]
-    assert events[0] == "long" and events[-2:] == ["long saved", Ended()]
+    go.set()
+    events = [letter.event for letter in letters(lane, qtbot, 2)]
+    assert events == ["long", "long", "quick", "quick", "quick", Ended(), "long saved", Ended()]
 
 
-def test_a_long_foreground_job_shares_the_lane(lane: Lane, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("desktop_app.jobs.ALONE_S", 0.05)
+def taking(clock: Callable[[float], None], name: str, count: int, each_s: float) -> Job:
+    """A job of so many steps, each of which takes so long."""
 
-    def steps(name: str, count: int, pause_s: float) -> Iterator[object]:
+    def steps(_control: RunControl) -> Iterator[object]:
         for _ in range(count):
-            time.sleep(pause_s)
+            clock(each_s)
             yield name
 
-    lane.submit(Job(lambda control: steps("front", 40, 0.005)))
-    lane.submit(Job(lambda control: steps("back", 10, 0.0), background=True))
-    events = [letter.event for letter in letters(lane, qtbot, 2) if not isinstance(letter.event, Ended)]
-    first = events.index("back")
-    assert 5 <= first <= 12  # alone at first ...
-    assert events[first : first + 6] == ["back", "front"] * 3  # ... then turn by turn
+    return Job(steps, background=name == "back")
+
+
+def turns(lane: Lane, qtbot: QtBot, count: int) -> list[object]:
+    """Whose steps were taken, in order, until so many jobs have ended."""
+    lane.start()
+    return [letter.event for letter in letters(lane, qtbot, count) if not isinstance(letter.event, Ended)]
+
+
+def test_a_long_foreground_job_shares_the_lane(waiting: Lane, qtbot: QtBot, clock: Callable[[float], None]) -> None:
+    waiting.submit(taking(clock, "front", 10, 0.3 * ALONE_S))
+    waiting.submit(taking(clock, "back", 5, 0.0))
+    alone, then = ["front"] * 4, ["back", "front"] * 5
+    assert turns(waiting, qtbot, 2) == [*alone, *then, "front"]
 
 
 def test_short_foreground_jobs_in_a_row_share_the_lane_too(
-    lane: Lane, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    waiting: Lane, qtbot: QtBot, clock: Callable[[float], None]
 ) -> None:
-    monkeypatch.setattr("desktop_app.jobs.ALONE_S", 0.05)
-
-    def short() -> Iterator[object]:
-        for _ in range(2):
-            time.sleep(0.005)
-            yield "front"
-
-    for _ in range(20):
-        lane.submit(Job(lambda control: short()))
-    lane.submit(Job(lambda control: iter(["back"] * 5), background=True))
-    events = [letter.event for letter in letters(lane, qtbot, 21) if not isinstance(letter.event, Ended)]
-    assert events[-1] == "front" and events.count("back") == 5  # not only once all of them are done
+    for _ in range(4):
+        waiting.submit(taking(clock, "front", 2, 0.3 * ALONE_S))
+    waiting.submit(taking(clock, "back", 3, 0.0))
+    # The second one's end is a turn as well, of which nothing is seen.
+    shared = ["back", "back", "front", "back", "front"]
+    assert turns(waiting, qtbot, 5) == [*["front"] * 4, *shared, "front", "front"]
 
 
-def test_a_pause_is_told_once_and_leaves_the_lane_free(lane: Lane, qtbot: QtBot) -> None:
+def test_a_foreground_job_that_comes_later_has_the_lane_to_itself_again(
+    lane: Lane, qtbot: QtBot, clock: Callable[[float], None]
+) -> None:
+    lane.submit(taking(clock, "front", 2, 2 * ALONE_S))
+    letters(lane, qtbot)
+    between = threading.Event()
+
+    def back(_control: RunControl) -> Iterator[object]:
+        between.set()
+        assert go.wait(WAIT_S)
+        yield from ["back"] * 3
+
+    go = threading.Event()
+    lane.submit(Job(back, background=True))
+    assert between.wait(WAIT_S)
+    lane.submit(taking(clock, "front", 3, 0.4 * ALONE_S))
+    go.set()
+    events = [letter.event for letter in letters(lane, qtbot, 2) if not isinstance(letter.event, Ended)]
+    assert events == ["back", "front", "front", "front", "back", "back"]
+
+
+def test_a_pause_is_told_once_and_leaves_the_lane_free(
+    lane: Lane, qtbot: QtBot, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "PAUSE_POLL_S", WAIT_S)  # it is woken
+    looked = 0
+
     def work(control: RunControl) -> Iterator[object]:
+        nonlocal looked
         yield "first"
         while control.paused:
-            yield Paused(1)
+            looked += 1
+            yield Paused(looked)
         yield "last"
+
+    def wake_until(condition: Callable[[], bool]) -> None:
+        qtbot.waitUntil(lambda: (lane.wake(), condition())[1], timeout=WAIT_MS)
 
     job = Job(work, background=True)
     job.control.pause()
     lane.submit(job)
-    lane.submit(Job(lambda control: iter(["between"])))
+    wake_until(lambda: looked >= 3)
+    before = looked
+    lane.submit(taking(clock, "between", 3, 2 * ALONE_S))  # however long: what is paused needs no turn
     found = letters(lane, qtbot)
-    time.sleep(0.3)
+    assert [letter.event for letter in found] == ["first", Paused(1), "between", "between", "between", Ended()]
+    assert looked <= before + 1  # no turn was lost to it
     job.control.resume()
-    lane.wake()
-    found += letters(lane, qtbot)
-    events = [letter.event for letter in found if not isinstance(letter.event, Ended)]
-    assert sorted(map(str, events)) == sorted(["first", "between", str(Paused(1)), "last"])
+    wake_until(lambda: not lane._background)
+    assert [letter.event for letter in letters(lane, qtbot)] == ["last", Ended()]
+
+
+def test_a_pause_of_the_next_run_is_told_of_as_well(lane: Lane, qtbot: QtBot) -> None:
+    def work(control: RunControl) -> Iterator[object]:
+        while control.paused:
+            yield Paused(1)
+
+    for _ in range(2):
+        job = Job(work, background=True)
+        job.control.pause()
+        lane.submit(job)
+        found: list[Letter] = []
+        qtbot.waitUntil(lambda found=found: bool(found.extend(lane.mailbox.drain()) or found), timeout=WAIT_MS)
+        job.control.cancel()
+        lane.wake()
+        assert [letter.event for letter in [*found, *letters(lane, qtbot)]] == [Paused(1), Ended()]
+
+
+def test_one_run_follows_another(waiting: Lane, qtbot: QtBot, clock: Callable[[float], None]) -> None:
+    for number in (1, 2):
+        waiting.submit(Job(lambda control, number=number: iter([number] * 2), background=True))
+    assert turns(waiting, qtbot, 2) == [1, 1, 2, 2]
 
 
 def test_an_error_becomes_one_failed_event_and_the_lane_goes_on(lane: Lane, qtbot: QtBot) -> None:
@@ -175,6 +244,25 @@ def test_a_job_cancelled_before_its_turn_never_begins(lane: Lane, qtbot: QtBot) 
     job.control.cancel()
     lane.submit(job)
     assert [letter.event for letter in letters(lane, qtbot)] == [Ended()]
+
+
+def test_work_that_is_stopped_in_the_middle_of_a_step_ends_without_a_word(lane: Lane, qtbot: QtBot) -> None:
+    def work(control: RunControl) -> Iterator[object]:
+        yield "begun"
+        control.cancel()
+        stop_here()
+        yield "never"
+
+    lane.submit(Job(work))
+    assert [letter.event for letter in letters(lane, qtbot)] == ["begun", Ended()]
+
+
+def test_what_is_asked_for_after_the_end_never_begins(waiting: Lane, qtbot: QtBot) -> None:
+    waiting.finish()
+    for background in (True, False):
+        waiting.submit(Job(lambda control: iter(["never"]), background=background))
+    assert turns(waiting, qtbot, 2) == []
+    assert waiting.wait(WAIT_MS)
 
 
 def test_the_end_lets_every_job_save(qtbot: QtBot) -> None:
