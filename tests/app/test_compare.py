@@ -24,7 +24,7 @@ from ml.cells import Cell
 from ml.checkpoint import MODEL_FILE, SNAPSHOTS
 from ml.config import SampleRequest
 from ml.events import Sampled
-from tests.app.conftest import WAIT_MS
+from tests.patience import WAIT_MS
 
 LEFT, Key = Qt.MouseButton.LeftButton, Qt.Key
 SMALL: dict[str, Any] = {"digits": "38", "values": {"steps": "1, 2", "guidance": "1, 3"}}
@@ -98,16 +98,16 @@ def test_where_there_is_room_the_chosen_cells_are_large(panel: ComparePanel, win
     panel._compare.choose(0)
     panel._compare.choose(3)
     pictures = panel.cell.pictures
-    qtbot.waitUntil(lambda: pictures.width() > 200)
+    qtbot.waitUntil(lambda: pictures.width() > 200, timeout=WAIT_MS)
     assert panel.cell.isAncestorOf(pictures) and pictures.height() <= 200
     window.resize(1920, 1080)
-    qtbot.waitUntil(lambda: pictures.area().height() > 280)
+    qtbot.waitUntil(lambda: pictures.area().height() > 280, timeout=WAIT_MS)
     assert not panel.cell.isAncestorOf(pictures) and pictures.isVisible()
     panel.mode.button("race").click()
     assert not pictures.isVisible()
     panel.mode.button("grid").click()
     window.resize(1280, 800)
-    qtbot.waitUntil(lambda: panel.cell.isAncestorOf(pictures) and pictures.isVisible())
+    qtbot.waitUntil(lambda: panel.cell.isAncestorOf(pictures) and pictures.isVisible(), timeout=WAIT_MS)
 
 
 def test_ctrl_e_exports_the_comparison(
@@ -353,7 +353,7 @@ def test_the_divider_follows_the_mouse_and_the_keys(qtbot: QtBot) -> None:
     assert widget.place() == pytest.approx(0.88) and widget.accessibleDescription() == "divider at 88%"
     qtbot.keyClick(widget, Key.Key_Home)
     assert widget.place() == 0 and seen(30) == 255
-    with qtbot.waitSignal(widget.moved) as moved:
+    with qtbot.waitSignal(widget.moved, timeout=WAIT_MS) as moved:
         qtbot.keyClick(widget, Key.Key_End)
     assert moved.args == [1.0]
     widget.show_pictures([light], ["two"])
@@ -369,8 +369,8 @@ def test_the_list_stays_open_while_names_are_ticked(qtbot: QtBot) -> None:
     checks.show()
     checks.click()
     menu = checks._list
-    qtbot.waitUntil(menu.isVisible)
-    with qtbot.waitSignal(checks.valuesChanged) as told:
+    qtbot.waitUntil(menu.isVisible, timeout=WAIT_MS)
+    with qtbot.waitSignal(checks.valuesChanged, timeout=WAIT_MS) as told:
         qtbot.mouseClick(menu, LEFT, pos=menu.actionGeometry(menu.actions()[2]).center())
     assert told.args == [["b", "c"]] and menu.isVisible() and checks.accessibleName() == "Names: Ben, Cleo"
     menu.setActiveAction(menu.actions()[1])

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from desktop_app.panels.draw import DrawPanel
 from desktop_app.session.draw import COUNT, Draw, centred
 from ml.cli import main
 from ml.judge import Judge
-from tests.app.conftest import WAIT_MS
+from tests.patience import WAIT_MS
 
 
 @pytest.fixture
@@ -192,7 +193,10 @@ def test_what_was_made_is_copied_and_exported(
     assert window.rail.page() == "draw"
 
 
-def test_ctrl_z_takes_strokes_and_settings_back(panel: DrawPanel, draw: Draw, window: MainWindow, qtbot: QtBot) -> None:
+def test_ctrl_z_takes_strokes_and_settings_back(
+    panel: DrawPanel, draw: Draw, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desktop_app.session.draw.time", SimpleNamespace(monotonic=lambda: 1000.0))
     own = window.session.generate.settings
     seven(draw)
     draw.change(vary_from=2.0)

@@ -16,7 +16,7 @@ from desktop_app.session.explore import QUESTIONS
 from ml import experiments
 from ml.cli import main
 from ml.experiments import Experiment
-from tests.app.conftest import WAIT_MS
+from tests.patience import WAIT_MS
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from desktop_app.garbage import Garbage
 from desktop_app.main_window import MainWindow
 from desktop_app.session.session import Session
 from ml.control import RunControl
-from tests.app.conftest import WAIT_MS
+from tests.patience import WAIT_MS
 
 
 class Tied(QObject):

@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QDrag, QGuiApplication, QMouseEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
+from desktop_app.jobs import Job
 from desktop_app.main_window import MainWindow
 from desktop_app.panels.generate import GeneratePanel, with_ending
 from desktop_app.session.generate import Generate
@@ -22,8 +23,11 @@ from desktop_app.widgets.pixels import to_qimage
 from desktop_app.work import Judged
 from ml import export
 from ml.config import SampleSettings
+from ml.events import Frame
 from ml.images import grid
-from tests.app.conftest import WAIT_MS, Opener
+from tests.app.conftest import Opener
+from tests.app.session.by_hand import ByHand, frames, given, taken_over
+from tests.patience import WAIT_MS
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -87,9 +91,9 @@ def test_only_what_was_asked_for_plays_by_itself(panel: GeneratePanel, generate:
     played: list[bool] = []
     panel.timeline.playToggled.connect(played.append)
     panel.generate()
-    until(qtbot, lambda: panel.timeline.playing)
+    until(qtbot, lambda: played == [True, False])
     drawn(generate, qtbot)
-    until(qtbot, lambda: not panel.timeline.playing)
+    assert not panel.timeline.playing
     assert panel.timeline.step == 4 and played == [True, False]
 
     panel.sampling.steps.box.setValue(6)
@@ -102,31 +106,44 @@ def test_only_what_was_asked_for_plays_by_itself(panel: GeneratePanel, generate:
     assert played == [True, False]
 
     panel.prompt.seed_box.die.click()
-    until(qtbot, lambda: panel.timeline.playing)
+    until(qtbot, lambda: played[2:3] == [True])
     panel.timeline.pause()
     drawn(generate, qtbot)
 
 
-def test_a_hand_on_the_timeline_is_not_led_away(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
-    generate.change(steps=400, sampler="ddpm", live=False)
+def begin_long(panel: GeneratePanel, hand: ByHand) -> tuple[Job, list[Frame]]:
+    """A drawing of many steps, which come when a test gives them."""
+    panel._generate.change(steps=100, live=False)
     panel.generate()
-    until(qtbot, lambda: panel.timeline.reached > 20)
+    job = hand.job("drawing")
+    return job, frames(given(job)[0])
+
+
+def test_a_hand_on_the_timeline_is_not_led_away(
+    panel: GeneratePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = taken_over(window.session, monkeypatch)
+    job, steps = begin_long(panel, hand)
+    hand.give(job, *steps[:30])
+    assert panel.timeline.step == 29
     panel.timeline.set_step(10)
-    here = panel.timeline.reached
-    until(qtbot, lambda: panel.timeline.reached > here + 20)
-    assert panel.timeline.step == 10
+    hand.give(job, *steps[30:60])
+    assert panel.timeline.step == 10 and panel.timeline.reached == 59
     panel.timeline.set_step(panel.timeline.reached)
-    until(qtbot, lambda: panel.timeline.step > here + 30)  # and follows again from the newest
-    generate.stop()
+    hand.give(job, *steps[60:90])
+    assert panel.timeline.step == 89  # and follows again from the newest
+    hand.session.generate.stop()
 
 
-def test_a_film_ends_where_its_drawing_was_stopped(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
-    generate.change(steps=1000, sampler="ddpm", live=False)
-    panel.generate()
-    until(qtbot, lambda: panel.timeline.reached > 20)
+def test_a_film_ends_where_its_drawing_was_stopped(
+    panel: GeneratePanel, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = taken_over(window.session, monkeypatch)
+    job, steps = begin_long(panel, hand)
+    hand.give(job, *steps[:30])
     panel.prompt.button.click()
     last = panel.timeline.reached
-    assert not generate.busy and last < 1000
+    assert not hand.session.generate.busy and last == 29 and job.control.cancelled
     panel.timeline.set_step(last - 5)
     panel.timeline.play()
     until(qtbot, lambda: not panel.timeline.playing)
@@ -292,7 +309,7 @@ def test_the_whole_history_is_within_reach(window: MainWindow, qtbot: QtBot) -> 
     view, strip = window.history.view, window.history.strip
     window.resize(1024, 700)
     bar = view.horizontalScrollBar()
-    qtbot.waitUntil(lambda: view.isVisible() and bar.maximum() > 0 and bar.value() == bar.maximum())
+    qtbot.waitUntil(lambda: view.isVisible() and bar.maximum() > 0 and bar.value() == bar.maximum(), timeout=WAIT_MS)
     assert len(strip.images()) == HISTORY and strip.width() > view.width()
     strip.setFocus()
     qtbot.keyClick(strip, Qt.Key.Key_Home)
@@ -540,11 +557,11 @@ def test_a_word_that_the_model_cannot_know_is_told_and_may_be_drawn(
     panel: GeneratePanel, by_words: Generate, qtbot: QtBot
 ) -> None:
     panel.prompt.edit.setText("banana")
-    qtbot.waitUntil(lambda: by_words.doubtful, timeout=10_000)
+    qtbot.waitUntil(lambda: by_words.doubtful, timeout=WAIT_MS)
     assert "is no digit" in panel.prompt.reading()
     assert panel.prompt.button.isEnabled() and panel.prompt.button.text() == "Draw anyway"
     panel.prompt.edit.setText("a thin three")
-    qtbot.waitUntil(lambda: "a thin three" in by_words._about_digits, timeout=10_000)
+    qtbot.waitUntil(lambda: "a thin three" in by_words._about_digits, timeout=WAIT_MS)
     assert not by_words.doubtful
 
 
@@ -661,11 +678,11 @@ def test_a_digit_is_drawn_alone_and_taken_to_other_pages(panel: GeneratePanel, q
     panel.grid.cellClicked.emit(4)
     panel.digit.more_menu.aboutToShow.emit()
     deeds = {action.text(): action for action in panel.digit.more_menu.actions()}
-    with qtbot.waitSignal(panel.pageRequested) as asked:
+    with qtbot.waitSignal(panel.pageRequested, timeout=WAIT_MS) as asked:
         deeds["Vary it, or draw on it"].trigger()
     assert asked.args == ["draw"] and np.array_equal(session.draw.drawing, sampled.images[4])
     session.interpolate.change(model="tiny")
-    with qtbot.waitSignal(panel.pageRequested) as asked:
+    with qtbot.waitSignal(panel.pageRequested, timeout=WAIT_MS) as asked:
         (lower_left,) = (a for a in panel.digit.more_menu.findChildren(QAction) if a.text() == "Lower left")
         lower_left.trigger()
     corner = session.interpolate.settings.corners[2]
@@ -715,7 +732,7 @@ def test_a_picture_of_the_history_is_dragged_out_as_a_file_with_its_request(
     generate.change(live=False, seed=5)
     generate.draw()
     drawn(generate, qtbot)
-    qtbot.waitUntil(lambda: strip.isVisibleTo(window))
+    qtbot.waitUntil(lambda: strip.isVisibleTo(window), timeout=WAIT_MS)
     dropped: list[Path] = []
     take = lambda drag, _: dropped.append(Path(drag.mimeData().urls()[0].toLocalFile()))  # noqa: E731
     monkeypatch.setattr(QDrag, "exec", take)

@@ -10,8 +10,7 @@ from desktop_app.panels.interpolate import InterpolatePanel
 from ml import export, walks
 from ml.comparison_file import axes_of
 from ml.export import read_stamp
-
-WAIT_MS = 60_000
+from tests.patience import WAIT_MS
 
 
 @pytest.fixture

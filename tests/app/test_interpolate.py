@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +13,14 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import MainWindow
 from desktop_app.panels.interpolate import InterpolatePanel
+from desktop_app.session import undo
 from desktop_app.session.interpolate import LEG, LOOP, MAP
 from desktop_app.session.sketches import STUDENT
 from ml.cli import main
 from ml.judge import Judge
-from tests.app.conftest import WAIT_MS
+from tests.patience import WAIT_MS
+
+NEVER_MS = 2**30  # a hand rests when a test says so
 
 
 @pytest.fixture
@@ -52,8 +56,7 @@ def test_the_pad_shows_its_corners_and_the_walk_goes_around_them(panel: Interpol
 
 def test_the_image_follows_the_hand_at_once_and_rests_well_drawn(panel: InterpolatePanel, qtbot: QtBot) -> None:
     state, pad = panel._interpolate, panel.pad
-    warmed, session = state._sketches._warming, state._session
-    qtbot.waitUntil(lambda: (STUDENT, 1) in warmed and session.at_rest, timeout=WAIT_MS)  # its form is made
+    state._rest.setInterval(NEVER_MS)
     quick: list[bool] = []
     state.drawn.connect(lambda: quick.append(state.quick))
     corner = pad._reach().topLeft().toPoint()
@@ -62,8 +65,11 @@ def test_the_image_follows_the_hand_at_once_and_rests_well_drawn(panel: Interpol
     qtbot.mouseMove(pad, corner - QPoint(3, 3))
     qtbot.mouseRelease(pad, Qt.MouseButton.LeftButton, pos=corner - QPoint(3, 3))
     assert state.settings.place == (0.0, 0.0)
-    qtbot.waitUntil(lambda: quick[-1:] == [False], timeout=WAIT_MS)
-    assert quick[0] is True  # the student first
+    qtbot.waitUntil(lambda: state.quick and state.shown and state.shown.request.weights[0][0] == 1, timeout=WAIT_MS)
+    assert state.shown is not None and state.shown.request.model == STUDENT and all(quick)
+    state._rest.stop()
+    state._rest.timeout.emit()
+    qtbot.waitUntil(lambda: not state.quick, timeout=WAIT_MS)
     assert state.image is not None and state.map is not None
     assert np.abs(state.image[0].astype(int) - state.map[0]).max() <= 2
     assert np.array_equal(panel.image.images(), state.image)
@@ -71,6 +77,7 @@ def test_the_image_follows_the_hand_at_once_and_rests_well_drawn(panel: Interpol
     qtbot.keyClick(pad, Qt.Key.Key_Right)
     qtbot.keyClick(pad, Qt.Key.Key_Down)
     assert state.settings.place == (0.05, 0.05)
+    state._rest.stop()
 
 
 def test_a_corner_gets_another_digit_and_other_noise(panel: InterpolatePanel, qtbot: QtBot) -> None:
@@ -209,9 +216,11 @@ def test_a_path_goes_through_any_number_of_stops_and_back_or_not(
     qtbot.waitUntil(lambda: state.loop is not None and len(state.loop.images) == LEG + 1, timeout=WAIT_MS)
 
 
-def test_changes_are_taken_back(panel: InterpolatePanel, window: MainWindow, qtbot: QtBot) -> None:
+def test_changes_are_taken_back(
+    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state, own = panel._interpolate, panel._interpolate.settings
-    window.session.undo._at = 0.0
+    monkeypatch.setattr(undo, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     for x in (0.1, 0.2, 0.3):
         state.change(place=(x, 0.5))  # one drag
     qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)

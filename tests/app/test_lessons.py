@@ -14,7 +14,8 @@ from desktop_app.main_window import MainWindow
 from desktop_app.panels.explore import ExplorePanel
 from desktop_app.settings import AppSettings, load_settings
 from desktop_app.widgets.controls import Section
-from tests.app.conftest import WAIT_MS, Opener, leave
+from tests.app.conftest import Opener, leave
+from tests.patience import WAIT_MS
 
 GOOD: dict[str, Any] = {
     "version": 1,

@@ -19,7 +19,8 @@ from desktop_app.session.models import Models
 from desktop_app.settings import AppSettings, load_settings
 from desktop_app.widgets.basics import Button
 from ml.checkpoint import MODEL_FILE, load_model
-from tests.app.conftest import WAIT_MS, Opener, leave
+from tests.app.conftest import Opener, leave
+from tests.patience import WAIT_MS
 
 
 def until(qtbot: QtBot, condition: Callable[[], object]) -> None:

@@ -13,7 +13,8 @@ from pytestqt.qtbot import QtBot
 from desktop_app.main_window import PAGES, MainWindow
 from desktop_app.session.history import HISTORY
 from desktop_app.settings import AppSettings, CompareSettings, GenerateSettings, TrainSettings
-from tests.app.conftest import WAIT_MS, Opener
+from tests.app.conftest import Opener
+from tests.patience import WAIT_MS
 from tests.tiny import few_digits
 
 pytestmark = pytest.mark.usefixtures("ahead")
@@ -49,7 +50,7 @@ class Worker:
             self.until(lambda: self.session.at_rest and not self.session.train.active)
 
     def until(self, condition: Callable[[], object]) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=4 * WAIT_MS)
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
 
     def draw(self) -> None:
         self.window.rail.set_page("generate")
@@ -116,7 +117,7 @@ def soak(worker: Worker, seconds: float) -> None:
 def begin(opened: Opener, settings: AppSettings, qtbot: QtBot, folder: Path) -> Worker:
     folder.mkdir()
     window = opened(settings)
-    qtbot.waitUntil(lambda: bool(window.session.device) and window.session.at_rest, timeout=2 * WAIT_MS)
+    qtbot.waitUntil(lambda: bool(window.session.device) and window.session.at_rest, timeout=WAIT_MS)
     return Worker(window, folder, qtbot)
 
 

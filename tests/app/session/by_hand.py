@@ -5,6 +5,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
+import pytest
 
 from desktop_app.jobs import Ended, Job
 from desktop_app.mailbox import Letter
@@ -24,7 +25,6 @@ class ByHand:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.session.models, self.session.device = bundled_cards(), "by hand"
         self.told: list[Message] = []
         session.message.connect(self.told.append)
 
@@ -56,7 +56,18 @@ def bundled_cards() -> tuple[ModelCard, ...]:
 
 
 def make(settings: AppSettings) -> ByHand:
-    return ByHand(Session(settings))
+    """A session with the bundled models."""
+    session = Session(settings)
+    session.models, session.device = bundled_cards(), "by hand"
+    return ByHand(session)
+
+
+def taken_over(session: Session, monkeypatch: pytest.MonkeyPatch) -> ByHand:
+    """The session of a window that is at rest: its lanes get nothing to do any more."""
+    assert not session._jobs
+    for lane in (session.lane, session._sketch_lane):
+        monkeypatch.setattr(lane, "submit", lambda _job: None)
+    return ByHand(session)
 
 
 def kind(job: Job) -> str:

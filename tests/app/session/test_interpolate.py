@@ -217,11 +217,8 @@ def test_a_digit_becomes_a_corner_by_its_seed_or_else_by_its_picture(hand: ByHan
     state.change(mode="path")
     state.use_digit(2, plain, image)
     assert state.settings.mode == "pad" and state.settings.corners[2] == Corner(seed=99, label=4)
-    for other in (
-        plain.with_changes(model="student"),
-        plain.with_changes(route="text"),
-        plain.with_changes(source="x"),
-    ):
+    others: tuple[dict[str, Any], ...] = ({"model": "student"}, {"route": "text"}, {"source": "x"})
+    for changes in others:
         state.use_digit(1, plain.with_changes(**changes), image)
         job = hand.job("looking_at")
         assert np.array_equal(given(job)[0], image)
