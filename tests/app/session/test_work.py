@@ -1,0 +1,343 @@
+"""What the lanes do, without a lane: generators of events around the engine; settings, recipes and words."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from desktop_app import model_work, recipe, words, work
+from desktop_app.model_work import Copied, Named, Previewed, Scored, Thrown
+from desktop_app.settings import AppSettings, GenerateSettings, load_settings, save_settings, settings_file
+from desktop_app.work import Decided, Exported, Judged, Opened, Read, Ready, Recognised, Remembered
+from ml import export, library, own_models, paths, pipeline, presets, trash
+from ml.checkpoint import MODEL_FILE
+from ml.config import SampleRequest
+from ml.control import RunControl
+from ml.errors import DataUnavailable
+from ml.evaluate import Report
+from ml.events import Frame, Preview, Progress, Sampled
+from ml.judge import Judge
+from ml.library import ModelCard
+from ml.stamp import Layout, Unstamped
+from tests.app.session.by_hand import images, sampled
+
+FEW = SampleRequest(labels=(3, 8), steps=3)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def mine(home: Path) -> ModelCard:
+    """A copy of a bundled model, as one of one's own."""
+    folder = paths.user_models()
+    folder.mkdir(parents=True)
+    shutil.copy(library.bundled_folder() / "digits.safetensors", folder / "mine.safetensors")
+    card = library.card(folder / "mine.safetensors")
+    assert card is not None
+    return card
+
+
+# ---- drawing
+
+
+def test_the_decision_is_what_the_judge_reads_in_the_clean_guess_of_every_step() -> None:
+    events = list(work.drawing(FEW, False, RunControl()))
+    frames = [event for event in events if isinstance(event, Frame)]
+    done, judged, decided = events[len(frames) :]
+    assert isinstance(done, Sampled) and isinstance(judged, Judged) and isinstance(decided, Decided)
+    judge = Judge.bundled()
+    clean, noisy = (
+        np.stack([judge.judge(getattr(frame, view)).probabilities for frame in frames]) for view in ("x0_hat", "x_t")
+    )
+    assert decided.probabilities.shape == (4, 2, 10) and np.allclose(decided.probabilities, clean, atol=1e-3)
+    assert np.abs(clean - noisy).max() > 0.1
+    assert judged.labels.tolist() == [3, 8] and np.allclose(judged.confidence, clean[-1].max(axis=1), atol=1e-3)
+
+
+def test_a_drawing_that_is_stopped_while_it_is_judged_says_no_decision() -> None:
+    control = RunControl()
+    found: list[object] = []
+    for event in work.drawing(FEW, False, control):
+        found.append(event)
+        if isinstance(event, Judged):
+            control.cancel()
+    assert isinstance(found[-1], Judged)
+
+
+def test_company_and_quick_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(pipeline, "sample", lambda request, **how: asked.append({"request": request, **how}) or ())
+    control = RunControl()
+    list(work.drawing(FEW, True, control))
+    list(work.sketching(FEW, control, quick=True))
+    list(work.sketching(FEW, control, frames=True))
+    expected = {"request": FEW, "control": control}
+    assert asked == [
+        expected | {"company": True},
+        expected | {"frames": False, "quick": True},
+        expected | {"frames": True, "quick": False},
+    ]
+
+
+def test_what_no_judge_can_read_is_not_judged() -> None:
+    request = FEW.with_changes(model="colour", labels=(1,), steps=2, sampler="ddim")
+    assert not [event for event in work.drawing(request, False, RunControl()) if isinstance(event, Judged | Decided)]
+
+
+def test_a_drawn_digit_is_recognised_by_all_classes() -> None:
+    *_, done = pipeline.sample(FEW, frames=False)
+    assert isinstance(done, Sampled)
+    events = list(work.recognising(done.images[0], "digits", RunControl()))
+    assert isinstance(events[0], Progress) and isinstance(events[-1], Recognised)
+    assert events[-1].probabilities.shape == (10,) and events[-1].probabilities.argmax() == 3
+
+
+# ---- looking around
+
+
+def test_a_look_around_finds_models_runs_and_what_they_were(mine: ModelCard) -> None:
+    run = paths.user_runs() / "old"
+    (run / "snapshots").mkdir(parents=True)
+    for path in (run / MODEL_FILE, run / "snapshots" / "0000008.safetensors"):
+        shutil.copy(mine.path, path)
+    progress, ready = work.warm_up((), RunControl())
+    assert isinstance(progress, Progress) and isinstance(ready, Ready) and ready.device
+    assert {"mine", "old", "digits"} <= {card.name for card in ready.models} and ready.past == ("old@8",)
+
+
+def test_a_run_that_was_looked_back_at_shows_its_previews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml import time_machine
+    from ml.tables import CONFIG_FILE
+
+    config = presets.load("1-minute")
+    (tmp_path / CONFIG_FILE).write_text(config.model_dump_json())
+    kept = Preview(3, images(2), (0, 1), images(2)[None])
+    monkeypatch.setattr(time_machine, "remembered", lambda *asked: [kept] if asked[2] == 28 else [])
+    (found,) = work.looking_back(tmp_path, RunControl())
+    assert isinstance(found, Remembered) and found.folder == tmp_path and found.previews == (kept,)
+
+
+def test_a_training_that_is_stopped_before_it_begins_says_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml import trainer
+
+    events = [Progress("Reading", 0, 0), Progress("Reading", 1, 1), "begun"]
+    monkeypatch.setattr(trainer, "train", lambda *_, **__: iter(events))
+    control = RunControl()
+    found: list[object] = []
+    for event in work.training(presets.load("1-minute"), Path("x"), None, False, control):
+        found.append(event)
+        control.cancel()
+    assert found == events[:1]
+    assert list(work.training(presets.load("1-minute"), Path("x"), None, False, RunControl())) == events
+
+
+# ---- files
+
+
+def test_a_file_is_written_beside_the_lane_which_tells_how_far_it_is(tmp_path: Path) -> None:
+    written: list[str] = []
+    events = work.exporting(tmp_path / "a.txt", lambda watch: (watch(1, 2), written.append("a")), RunControl())
+    found = list(events)
+    assert found[0] == Progress("Writing a.txt", 0, 0) and found[-1] == Exported(tmp_path / "a.txt") and written
+    with pytest.raises(ValueError, match="no room"):
+        list(work.exporting(tmp_path / "a.txt", lambda _: (_ for _ in ()).throw(ValueError("no room")), RunControl()))
+
+
+def test_a_file_that_is_stopped_is_not_said_to_be_there(tmp_path: Path) -> None:
+    control = RunControl()
+
+    def write(watch: Any) -> None:
+        watch(1, 2)
+        control.cancel()
+        watch(2, 2)
+        raise AssertionError("it goes on")
+
+    assert not [event for event in work.exporting(tmp_path / "a", write, control) if isinstance(event, Exported)]
+
+
+def test_a_file_of_ours_is_read_and_any_other_picture_is_one_to_draw_on(tmp_path: Path) -> None:
+    ours, other = tmp_path / "ours.png", tmp_path / "other.png"
+    done = sampled(FEW, 90, hashed="0" * 64)
+    export.save_png(ours, done.images, done.request, Layout(columns=2, scale=1))
+    *_, found = work.restoring(ours, True, RunControl())
+    assert isinstance(found, Read) and found.stamp.request == done.request and found.path == ours
+    from PIL import Image
+
+    Image.fromarray(np.pad(np.zeros((4, 12), np.uint8), 12, constant_values=255)).save(other)
+    *_, opened = work.restoring(other, True, RunControl())
+    assert isinstance(opened, Opened) and opened.image.shape == (28, 28) and opened.image[0, 0] == 0  # turned around
+    for path, as_drawing in ((other, False), (tmp_path / "x.txt", False)):
+        path.touch()
+        with pytest.raises(Unstamped):
+            list(work.restoring(path, as_drawing, RunControl()))
+
+
+def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[SampleRequest] = []
+    other = FEW.with_changes(seed=5)
+
+    def sample(request: SampleRequest, **_how: object) -> list[object]:
+        drawn.append(request)
+        return [sampled(request, 50)]
+
+    monkeypatch.setattr(pipeline, "sample", sample)
+    found: list[np.ndarray] = []
+    prove = lambda _suffix, _stamp, _pixels, draw: found.extend(map(draw, (FEW, other)))  # noqa: E731
+    monkeypatch.setattr("desktop_app.work.proof.prove", prove)
+    read = Read(Path("a.PNG"), SimpleNamespace(request=FEW), images(1))  # type: ignore[arg-type]
+    list(work.proving(read, shown := images(2, 9), RunControl()))
+    assert found[0] is shown and found[1][0, 0, 0] == 50 and drawn == [other]
+
+
+# ---- models
+
+
+def test_a_model_is_previewed_by_its_own_settings_unless_it_has_gone(mine: ModelCard) -> None:
+    (found,) = model_work.previewing(mine, 4, RunControl())
+    assert isinstance(found, Previewed) and Judge.bundled().judge(found.images).labels.tolist() == [0, 1, 2, 3]
+    mine.path.unlink()
+    assert list(model_work.previewing(mine, 4, RunControl())) == []
+
+
+def test_a_model_is_renamed_copied_thrown_away_and_taken_back(mine: ModelCard, tmp_path: Path) -> None:
+    control = RunControl()
+    assert list(model_work.renaming(mine, "other", control)) == [Named("other")]
+    card = library.card(paths.user_models() / "other.safetensors")
+    assert card is not None and not mine.path.exists()
+    *_, copied = model_work.exporting(card, tmp_path / "copy.safetensors", control)
+    assert copied == Copied(tmp_path / "copy.safetensors")
+    (thrown,) = model_work.deleting(card, control)
+    assert isinstance(thrown, Thrown) and not card.path.exists() and [item.name for item in trash.items()] == ["other"]
+    assert list(model_work.restoring(thrown.trashed, control)) == [Named("other")] and card.path.exists()
+    *_, named = model_work.importing(tmp_path / "copy.safetensors", "", control)
+    assert named == Named("copy")
+    list(model_work.deleting(card, control))
+    assert list(model_work.emptying(3600.0, control)) == [] and trash.items()
+    assert list(model_work.emptying(0.0, control)) == [] and not trash.items()
+
+
+@pytest.mark.parametrize("bundled", [True, False])
+def test_scores_are_kept_beside_a_model_of_ones_own_alone(
+    mine: ModelCard, monkeypatch: pytest.MonkeyPatch, bundled: bool
+) -> None:
+    from ml import data, evaluate
+
+    report, asked, kept = Report.__new__(Report), [], []
+    monkeypatch.setattr(data, "at_hand", lambda *_: True)
+    monkeypatch.setattr(evaluate, "evaluate_model", lambda *given, **_: asked.append(given) or iter(["part", report]))
+    monkeypatch.setattr(own_models, "scores_of", lambda _report, seed: {"seed": seed})
+    monkeypatch.setattr(own_models, "keep_scores", lambda card, scores: kept.append((card, scores)))
+    card = mine.model_copy(update={"bundled": bundled})
+    progress, part, scored = model_work.scoring(card, 100, Path("data"), RunControl())
+    ((request, root),) = asked
+    assert isinstance(progress, Progress) and part == "part" and scored == Scored({"seed": request.seed})
+    assert len(request.labels) == 100 and request.model == str(card.path) and root == Path("data")
+    assert kept == ([] if bundled else [(card, {"seed": request.seed})])
+    control = RunControl()
+    control.cancel()
+    assert len(list(model_work.scoring(card, 100, Path("data"), control))) == 1
+
+
+def test_without_mnist_nothing_is_scored(mine: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml import data
+
+    monkeypatch.setattr(data, "at_hand", lambda _name, _root, split: split == "train")
+    with pytest.raises(DataUnavailable):
+        list(model_work.scoring(mine, 100, None, RunControl()))
+
+
+# ---- settings
+
+
+def test_settings_come_back_as_they_were_left(home: Path) -> None:
+    left = AppSettings(generate=GenerateSettings(steps=7), page="draw", trouble="no part of it")
+    save_settings(left)
+    assert load_settings() == left.with_changes(trouble="")
+    assert not [path for path in home.iterdir() if path != settings_file()]
+
+
+def test_settings_that_cannot_be_read_are_put_aside(home: Path) -> None:
+    assert load_settings() == AppSettings()
+    home.mkdir()
+    for number in ("", "-2"):
+        settings_file().write_text("{torn")
+        found = load_settings()
+        assert f"settings-unread{number}.json" in found.trouble and found.with_changes(trouble="") == AppSettings()
+        assert not settings_file().exists() and (home / f"settings-unread{number}.json").read_text() == "{torn"
+
+
+def test_a_request_has_all_that_the_settings_say_but_rows() -> None:
+    settings = GenerateSettings(prompt="3", seed=5, rows=2, steps=7, guidance=2.0, model="student", route="text")
+    request = settings.request((3, 3))
+    assert (request.labels, request.prompt, request.seed, request.model) == ((3, 3), "3", 5, "student")
+    assert (request.steps, request.guidance, request.route) == (7, 2.0, "text")
+
+
+# ---- recipes
+
+
+def test_a_run_is_set_up_from_the_nearest_preset_and_what_it_has_otherwise() -> None:
+    names = ["1-minute", "standard"]
+    config = presets.load("standard").with_changes(name="mine", data="synthetic", lr=0.0123, minutes=3.5)
+    settings, unsaid = recipe.settings_of(config, names)
+    assert (settings.preset, settings.data, settings.minutes, settings.own, unsaid) == (
+        "standard", "synthetic", 3.5, {"lr": 0.0123}, [],
+    )  # fmt: skip
+    for name in names:
+        plain, unsaid = recipe.settings_of(presets.load(name).with_changes(name=f"{name}-2"), names)
+        assert (plain.preset, plain.minutes, plain.own, unsaid) == (name, None, {}, [])
+    budget = presets.load("standard").with_changes(minutes=None, steps=500)
+    assert recipe.settings_of(budget, names)[0].own == {"steps": 500}
+    wide = presets.load("standard")
+    wide = wide.with_changes(model=wide.model.with_changes(widths=(8, 8)))
+    settings, unsaid = recipe.settings_of(wide, names)
+    assert unsaid == ["model.widths"] and not settings.own
+
+
+def test_the_name_decides_between_presets_that_are_as_near() -> None:
+    config = presets.load("standard").with_changes(name="twin-2")
+    twin = presets.load("standard").with_changes(name="twin")
+    load = presets.load
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "load", lambda name: twin if name == "twin" else load(name))
+        assert recipe.settings_of(config, ["standard", "twin"])[0].preset == "twin"
+
+
+# ---- words
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (words.duration(-3), "0 s"),
+        (words.duration(59.4), "59 s"),
+        (words.duration(60), "1 min"),
+        (words.duration(89), "1 min"),
+        (words.duration(3599), "1 h"),
+        (words.duration(4800), "1 h 20 min"),
+        (words.count(1, "step"), "1 step"),
+        (words.count(2400, "step"), "2,400 steps"),
+        (words.count(0, "step"), "0 steps"),
+        (words.millions(470_000), "470 k"),
+        (words.millions(949_999), "950 k"),
+        (words.millions(950_000), "0.9 M"),
+        (words.millions(1_230_000), "1.2 M"),
+        (words.megabytes(1_200_000), "1.2 MB"),
+        (words.megabytes(43_400_000), "43 MB"),
+        (words.megabytes(1_500_000_000), "1.5 GB"),
+        (words.preset_title("ddpm-attention"), "DDPM attention"),
+        (words.preset_title("1-minute"), "1 minute"),
+        (words.data_title("folder:/home/me/cats"), "Images in “cats”"),
+        (words.data_title("mnist"), "MNIST"),
+        (words.data_title("mine"), "mine"),
+    ],
+)
+def test_numbers_and_names_are_said_as_a_person_says_them(said: str, expected: str) -> None:
+    assert said == expected
