@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -14,9 +16,29 @@ from desktop_app.main_window import MainWindow
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings
 from desktop_app.theme import theme
 from ml.checkpoint import MODEL_FILE
+from tests.patience import WAIT_MS
 
-WAIT_MS = 30_000
 Opener = Callable[[AppSettings], MainWindow]
+
+
+@pytest.fixture(autouse=True)
+def plain(qapp: QApplication) -> Iterator[None]:
+    """Whatever a test did to the look is gone after it: under a style sheet, windows take twice as long to make."""
+    font, palette = qapp.font(), qapp.palette()
+    hints = QGuiApplication.styleHints()
+    yield
+    look = theme()
+    if look._app:
+        hints.colorSchemeChanged.disconnect(look._refresh)
+    look._app, look._dressed, look._mode = None, None, "system"
+    if hints.colorScheme() != Qt.ColorScheme.Unknown:
+        hints.setColorScheme(Qt.ColorScheme.Unknown)
+    if qapp.styleSheet():
+        qapp.setStyleSheet("")
+    if (qapp.font(), qapp.palette()) != (font, palette):
+        qapp.setFont(font)
+        qapp.setPalette(palette)
+    look.set_reduced_motion(False)
 
 
 @pytest.fixture
@@ -58,19 +80,13 @@ def opened(
     for window in windows:
         leave(window, qtbot)
         window.deleteLater()
-    theme().set_reduced_motion(False)
 
 
 @pytest.fixture
-def dressed(qapp: QApplication) -> Iterator[None]:
+def dressed(qapp: QApplication) -> None:
     """As the program looks: sizes come from its style sheet and font."""
-    font, palette = qapp.font(), qapp.palette()
     theme().prepare(qapp)
     theme().dress()
-    yield
-    qapp.setStyleSheet("")
-    qapp.setFont(font)
-    qapp.setPalette(palette)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The widgets as a person uses them: seen, clicked, dragged and driven from the keyboard."""
 
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,8 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture(autouse=True)
-def dressed(qapp: QApplication) -> Iterator[None]:
-    theme().prepare(qapp)
-    theme().dress()
+def light(dressed: None) -> None:
     theme().set_mode("light")
-    yield
-    theme().set_reduced_motion(False)
 
 
 def show(qtbot: Any, widget: QWidget, width: int, height: int) -> None:
