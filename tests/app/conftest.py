@@ -10,12 +10,14 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from desktop_app import main_window
+from desktop_app import jobs, main_window
 from desktop_app.app import open_window
 from desktop_app.main_window import MainWindow
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings
 from desktop_app.theme import theme
+from ml import presets
 from ml.checkpoint import MODEL_FILE
+from ml.config import TrainConfig
 from tests.patience import WAIT_MS
 
 Opener = Callable[[AppSettings], MainWindow]
@@ -42,7 +44,26 @@ def plain(qapp: QApplication) -> Iterator[None]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> Path:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs take no longer than they must: the usual preset's network is tiny, and lanes leave the processor to nobody.
+
+    Beside other tests, or on a busy machine, a lane that gives way would hardly ever have its turn.
+    """
+    load = presets.load
+
+    def small(name: str) -> TrainConfig:
+        preset = load(name)
+        if name != "1-minute":
+            return preset
+        model = preset.model.model_dump(exclude_unset=True) | {"widths": (8, 16), "embedding": 16}
+        return preset.with_changes(model=model, batch_size=8)
+
+    monkeypatch.setattr(presets, "load", small)
+    monkeypatch.setattr(jobs, "NICENESS", 0)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path, quick: None) -> Path:
     """A person's folder that holds the model `tiny`."""
     folder = tmp_path / "home"
     (folder / "models").mkdir(parents=True)

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from desktop_app import scenes
 from desktop_app.main_window import PAGES, MainWindow
 from desktop_app.scenes import SCENES
 from desktop_app.session.message import Message
@@ -31,12 +32,14 @@ from desktop_app.widgets.before_after import BeforeAfter
 from desktop_app.widgets.canvas import Bars, Canvas
 from desktop_app.widgets.image_grid import ImageGrid
 from desktop_app.widgets.pad import Pad
+from ml import trainer
 from tests.app.conftest import WAIT_MS, Opener
 
 SIZES = ((1024, 700), (1280, 800))
 USED = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QGraphicsView)
 LOOKED_AT = (ImageGrid, Pad, Canvas, Bars, BeforeAfter)
 COMBO_EDGES = 34  # padding and caret
+ROUNDS = 40  # of events, after which everything has found its place
 TAB = Qt.FocusPolicy.TabFocus
 pytestmark = pytest.mark.usefixtures("dressed")
 
@@ -46,14 +49,18 @@ def settings() -> AppSettings:
     """The bundled model, few steps, and a run that shows its first previews soon."""
     return AppSettings(
         generate=GenerateSettings(steps=6, rows=2),
-        train=TrainSettings(data="synthetic", own={"preview_every_s": 0.5}),
+        train=TrainSettings(data="synthetic", own={"preview_every_s": 0.001}),
         compare=CompareSettings(values={"steps": "1, 2, 3", "guidance": "1, 2"}),
         reduced_motion=True,
     )
 
 
 @pytest.fixture
-def window(opened: Opener, settings: AppSettings, qtbot: QtBot) -> Iterator[MainWindow]:
+def window(
+    opened: Opener, settings: AppSettings, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MainWindow]:
+    monkeypatch.setattr(scenes, "TRAINED_STEPS", scenes.PREVIEWS)
+    monkeypatch.setattr(trainer, "PREVIEW_PATIENCE", 0)  # a preview after every step
     window = opened(settings)
     with qtbot.waitSignal(window.session.ready, timeout=WAIT_MS):
         pass
@@ -64,22 +71,22 @@ def window(opened: Opener, settings: AppSettings, qtbot: QtBot) -> Iterator[Main
 def arrange(window: MainWindow, scene: str, qtbot: QtBot) -> None:
     """Bring a scene about, and wait until everything has found its place."""
     for condition in SCENES[scene](window):
-        qtbot.waitUntil(lambda condition=condition: bool(condition()), timeout=2 * WAIT_MS)
+        qtbot.waitUntil(lambda condition=condition: bool(condition()), timeout=WAIT_MS)
     window.messages.dismiss()
 
 
-def resize(window: MainWindow, size: tuple[int, int], qtbot: QtBot) -> None:
+def resize(window: MainWindow, size: tuple[int, int]) -> None:
     window.resize(*size)
-    qtbot.wait(20)
+    QApplication.processEvents()
     assert (window.width(), window.height()) == size
 
 
-def find_nothing(check: Callable[[MainWindow], list[str]], window: MainWindow, qtbot: QtBot) -> None:
-    """A layout may take a few rounds of events to settle; what is still wrong after that is wrong."""
-    for _ in range(40):
+def find_nothing(check: Callable[[MainWindow], list[str]], window: MainWindow) -> None:
+    """A layout takes a few rounds of events to settle; what is still wrong after that is wrong."""
+    for _ in range(ROUNDS):
         if not check(window):
             return
-        qtbot.wait(25)
+        QApplication.processEvents()
     assert check(window) == [], f"at {window.width()} x {window.height()}"
 
 
@@ -202,9 +209,9 @@ def disorder(window: MainWindow, qtbot: QtBot) -> list[str]:
 def test_a_filled_page_is_whole_named_and_in_order(window: MainWindow, qtbot: QtBot, scene: str) -> None:
     arrange(window, scene, qtbot)
     for size in SIZES:
-        resize(window, size, qtbot)
+        resize(window, size)
         for check in (nameless, clipped, misplaced):
-            find_nothing(check, window, qtbot)
+            find_nothing(check, window)
     assert disorder(window, qtbot) == []
 
 
@@ -217,6 +224,6 @@ def test_an_empty_page_and_a_message_are_whole_too(
     window.show_message(Message("error", "Something went wrong.", "What to do now is said here, at some length. " * 3,
                                 (("export", "Export elsewhere…"),), "details"))  # fmt: skip
     for size in SIZES:
-        resize(window, size, qtbot)
+        resize(window, size)
         for check in (nameless, clipped, misplaced):
-            find_nothing(check, window, qtbot)
+            find_nothing(check, window)

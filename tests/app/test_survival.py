@@ -1,27 +1,33 @@
 """Nothing that was learnt is lost by the window: a full disk, a crash, another window, settings of tomorrow."""
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
+from torch import Tensor
 
 from desktop_app.main_window import MainWindow
+from desktop_app.panels.train import TrainPanel
 from desktop_app.session.train import Train
 from desktop_app.settings import AppSettings, TrainSettings, load_settings
 from desktop_app.widgets.basics import Button
 from ml.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
-from ml.events import SteppedBack
+from ml.run import SLOWER, LossByNoise, Run
 from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table
 from tests.app.conftest import WAIT_MS, Opener
+from tests.patience import WAIT_S
 from tests.places import disk
 from tests.tiny import few_digits
 
@@ -58,7 +64,10 @@ def begin(window: MainWindow, qtbot: QtBot) -> Train:
     train = window.session.train
     until(qtbot, lambda: window.session.device)
     train.start()
-    until(qtbot, lambda: train.last and train.folder and (train.folder / MODEL_FILE).exists())
+    until(qtbot, lambda: train.last)
+    with qtbot.waitSignal(train.saved, timeout=WAIT_MS):
+        train.save_now()
+    assert train.folder and (train.folder / MODEL_FILE).exists()
     return train
 
 
@@ -104,18 +113,41 @@ def test_on_a_full_disk_the_window_asks_where_a_run_shall_go_on(
 
 
 def test_a_run_that_goes_back_says_so_and_its_curve_goes_back_too(
-    opened: Opener, learning: AppSettings, qtbot: QtBot, home: Path
+    opened: Opener, learning: AppSettings, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window = opened(learning)
+    diverge, backward = threading.Event(), Run._backward
+
+    def diverging(run: Run, by_noise: LossByNoise) -> Tensor:
+        loss = backward(run, by_noise)
+        if diverge.is_set():
+            diverge.clear()
+            return loss * math.nan
+        return loss
+
+    monkeypatch.setattr(Run, "_backward", diverging)
+    window = opened(learning.with_changes(train=learning.train.with_changes(own={"batch_size": 8})))
     train = begin(window, qtbot)
-    until(qtbot, lambda: train.last and train.last.step > 3)
-    train.pause()
-    until(qtbot, lambda: train.state == "paused")
-    train._on_event(SteppedBack(2, "The loss became nan at step 9.", 5e-4, 1))
-    assert "nan at step 9" in window.messages.title()
-    assert "step 2" in window.messages.report() and "0.0005" in window.messages.report()
+    panel = window.page("train")
+    assert isinstance(panel, TrainPanel) and train.folder and train.run
+    with qtbot.waitSignal(train.saved, timeout=WAIT_MS):
+        train.save_now()
+    saved = load_state_header(train.folder / STATE_FILE).step
+    until(qtbot, lambda: train.last and train.last.step > saved + 2)
+    assert panel.plot.values(train.name)[0, -1] > saved and train.before is None
+    shown: list[list[float]] = []
+    train.begun.connect(lambda name: shown.append(panel.plot.values(name)[0].tolist()))
+    diverge.set()
+    until(qtbot, lambda: shown)
+    assert shown == [[*range(1, saved + 1)]]  # in the plot, as in its table, all after the checkpoint is gone
+    assert "nan at step" in window.messages.title()
+    lr = train.run.config.lr * SLOWER
+    assert f"step {saved:,} " in window.messages.report() and f"{lr:g} at most" in window.messages.report()
+    until(qtbot, lambda: train.last and train.last.step > saved and train.last.lr <= lr)
     train.stop()
     until(qtbot, lambda: train.state == "done")
+    steps = panel.plot.values(train.name)[0]
+    assert (np.diff(steps) > 0).all() and steps[-1] == train.last.step
+    assert [step for step, _ in train._curve] == steps.tolist()
 
 
 def start(home: Path, log: Path) -> "subprocess.Popen[bytes]":
@@ -131,14 +163,16 @@ def test_a_crash_costs_no_more_than_the_interval_and_the_next_start_offers_the_r
 ) -> None:
     (home / "settings.json").write_text(learning.model_dump_json())
     log, folder = tmp_path / "log.txt", home / "runs" / "1-minute"
+    saved: set[int] = set()
     with start(home, log) as program:
-        deadline = time.monotonic() + 120
-        while not (folder / MODEL_FILE).exists() or not load_settings().interrupted:
+        deadline = time.monotonic() + WAIT_S
+        while len(saved) < 4 or not load_settings().interrupted:  # a file tells when it is written anew
             assert program.poll() is None and time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
-        time.sleep(0.5)
+            if (folder / MODEL_FILE).exists():
+                saved.add(load_state_header(folder / STATE_FILE).step)
+            time.sleep(0.01)
         program.send_signal(signal.SIGSEGV)
-        assert program.wait(60) == -signal.SIGSEGV
+        assert program.wait(WAIT_S) == -signal.SIGSEGV
     state = load_state_header(folder / STATE_FILE)
     rows = [line.split(",") for line in (folder / LOSS_FILE).read_text().splitlines(keepends=True) if "\n" in line]
     seconds = [0.0, *(float(row[1]) for row in rows[1:])]

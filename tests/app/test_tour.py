@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from ml.export import read_request
+from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -15,7 +16,7 @@ REPO = Path(__file__).resolve().parents[2]
 def tour(folder: Path, home: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "NOISELOOM_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
     command = [sys.executable, "-m", "desktop_app", "--tour", str(folder)]
-    return subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, timeout=WAIT_S)
 
 
 def test_a_first_visit_leaves_a_grid_a_film_and_a_screenshot(tmp_path: Path) -> None:

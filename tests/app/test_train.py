@@ -307,18 +307,18 @@ def test_save_now_writes_what_was_learnt_so_far(panel: TrainPanel, qtbot: QtBot)
     assert train.state == "running"
 
 
-def test_a_whole_run_says_what_it_reached(panel: TrainPanel, qtbot: QtBot) -> None:
+@pytest.mark.parametrize(("steps", "said"), [(1, "1 step"), (3, "3 steps")])
+def test_a_whole_run_says_what_it_reached(panel: TrainPanel, qtbot: QtBot, steps: int, said: str) -> None:
     train = train_of(panel)
-    train.change(minutes=0.02)
+    train.set_own("steps", steps)
     panel.start_button.click()
     until(qtbot, lambda: train.state == "done")
-    assert train.finished is not None
-    reached = f"Finished: {train.finished.step:,} steps in {duration(train.finished.seconds)}."
-    assert panel.subtitle.full_text() == reached
-    assert panel.stats["step"].value() == f"{train.finished.step:,}" and panel.stats["norm"].value() != NOTHING
+    assert train.finished is not None and train.finished.step == steps
+    assert panel.subtitle.full_text() == f"Finished: {said} in {duration(train.finished.seconds)}."
+    assert panel.stats["step"].value() == str(steps) and panel.stats["norm"].value() != NOTHING
     assert panel.stats["left"].value() == NOTHING
     assert panel.draw_button.isEnabled() and panel.start_button.isVisible() and not panel.pause_button.isVisible()
-    with qtbot.waitSignal(panel.pageRequested):
+    with qtbot.waitSignal(panel.pageRequested, timeout=WAIT_MS):
         panel.draw_button.click()
 
 
@@ -390,8 +390,9 @@ def test_times_are_said_as_a_person_says_them(seconds: float, said: str) -> None
 
 def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(panel: TrainPanel, qtbot: QtBot) -> None:
     train, machine = train_of(panel), panel.time_machine
-    train.set_own("preview_every_s", 0.3)
     panel.start_button.click()
+    until(qtbot, lambda: train.previews)
+    train._job.control.post("preview")
     until(qtbot, lambda: len(train.previews) >= 2)
     panel.stop_button.click()
     until(qtbot, lambda: not train.active)

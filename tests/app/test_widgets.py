@@ -17,7 +17,8 @@ from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
 from desktop_app.widgets.preview_strip import PreviewStrip
 from desktop_app.widgets.prompt_bar import MAX_SEED, PromptBar
-from desktop_app.widgets.timeline import Timeline
+from desktop_app.widgets.timeline import HOLD_MS, LONGEST_MS, SHORTEST_TICK_MS, SPEEDS, STEP_MS, Timeline
+from tests.patience import WAIT_MS
 
 Key = Qt.Key
 LEFT = Qt.MouseButton.LeftButton
@@ -33,7 +34,7 @@ def show(qtbot: Any, widget: QWidget, width: int, height: int) -> None:
     widget.resize(width, height)
     widget.show()
     widget.activateWindow()
-    qtbot.waitUntil(lambda: QApplication.activeWindow() is widget)
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is widget, timeout=WAIT_MS)
 
 
 def pixels(widget: QWidget) -> np.ndarray:
@@ -104,10 +105,10 @@ def test_cells_are_hit_where_they_are_painted(qtbot: Any) -> None:
         assert grid.cell_at(rect.topLeft() + QPointF(0.5, 0.5)) == index
         assert grid.cell_at(QPointF(rect.center().x(), rect.bottom() + 8)) == index  # its caption
     assert grid.cell_at(grid.cell_rect(0).topRight() + QPointF(2, 2)) == -1  # the gap
-    with qtbot.waitSignal(grid.cellClicked) as clicked:
+    with qtbot.waitSignal(grid.cellClicked, timeout=WAIT_MS) as clicked:
         qtbot.mouseClick(grid, LEFT, pos=grid.cell_rect(23).center().toPoint())
     assert clicked.args == [23]
-    with qtbot.waitSignal(grid.cellHovered) as hovered:
+    with qtbot.waitSignal(grid.cellHovered, timeout=WAIT_MS) as hovered:
         qtbot.mouseMove(grid, grid.cell_rect(4).center().toPoint())
     assert hovered.args == [4]
 
@@ -191,6 +192,12 @@ def film(qtbot: Any, steps: int = 10, reached: int | None = None) -> Timeline:
     return timeline
 
 
+def tick(timeline: Timeline, times: int) -> None:
+    """As if its timer had run out so many times."""
+    for _ in range(times):
+        timeline._tick()
+
+
 def test_only_computed_steps_can_be_reached(qtbot: Any) -> None:
     timeline = film(qtbot, reached=4)
     slider = timeline.slider
@@ -224,13 +231,12 @@ def test_playing_waits_for_the_computation_and_ends_with_it(qtbot: Any) -> None:
     seen: list[int] = []
     timeline.stepChanged.connect(seen.append)
     timeline.play()
-    qtbot.waitUntil(lambda: timeline.step == 2)
-    qtbot.wait(120)
+    qtbot.waitUntil(lambda: timeline.step == 2, timeout=WAIT_MS)  # by its own timer
+    tick(timeline, 20)
     assert timeline.playing and timeline.step == 2
-    for step in range(3, 7):
-        timeline.add_step(step, 0.1)
-    with qtbot.waitSignal(timeline.playToggled) as stopped:
-        pass
+    with qtbot.waitSignal(timeline.playToggled, timeout=WAIT_MS) as stopped:
+        for step in range(3, 7):
+            timeline.add_step(step, 0.1)
     assert stopped.args == [False] and seen == [1, 2, 3, 4, 5, 6]
 
 
@@ -246,25 +252,61 @@ def test_space_plays_and_pauses_and_arrows_step(qtbot: Any) -> None:
     assert not timeline.playing and timeline.step == 1
 
 
-def test_a_loop_begins_again(qtbot: Any) -> None:
+def test_a_loop_begins_again_after_its_end_was_seen(qtbot: Any) -> None:
     timeline = film(qtbot, steps=2)
-    timeline.speed.setCurrentIndex(3)
     timeline.loop_button.click()
     seen: list[int] = []
     timeline.stepChanged.connect(seen.append)
     timeline.play()
-    qtbot.waitUntil(lambda: seen[:4] == [1, 2, 0, 1], timeout=4000)
+    tick(timeline, 1)
+    quick = timeline._timer.interval()
+    tick(timeline, 1)
+    assert seen == [1, 2] and timeline._timer.interval() == HOLD_MS > quick
+    tick(timeline, 2)
+    assert seen == [1, 2, 0, 1] and timeline.playing and timeline._timer.interval() == quick
     timeline.pause()
 
 
-def test_a_long_film_is_shortened_by_skipping(qtbot: Any) -> None:
-    timeline = film(qtbot, steps=1000)
-    timeline.speed.setCurrentIndex(3)
-    seen: list[int] = []
-    timeline.stepChanged.connect(seen.append)
+def test_with_reduced_motion_a_film_that_is_asked_for_does_not_begin_again(qtbot: Any) -> None:
+    timeline = film(qtbot, steps=2)
+    timeline.loop_button.click()
+    theme().set_reduced_motion(True)
     timeline.play()
-    qtbot.waitUntil(lambda: not timeline.playing, timeout=6000)
-    assert seen[-1] == 1000 and len(seen) < 500
+    tick(timeline, 2)
+    assert timeline.playing and timeline.step == 2
+    tick(timeline, 1)
+    assert not timeline.playing and timeline.step == 2
+
+
+def test_a_long_film_is_shortened_by_skipping(qtbot: Any) -> None:
+    lasted: dict[float, float] = {}
+    for speed in range(len(SPEEDS)):
+        timeline = film(qtbot, steps=1000)
+        timeline.speed.setCurrentIndex(speed)
+        seen: list[int] = []
+        timeline.stepChanged.connect(seen.append)
+        timeline.play()
+        pace = timeline._timer.interval()
+        while timeline.playing:
+            tick(timeline, 1)
+        assert seen[-1] == 1000 and pace >= SHORTEST_TICK_MS and (np.diff(seen) > 0).all()
+        lasted[timeline.speed.currentData()] = len(seen) * pace
+    for factor, ms in lasted.items():
+        assert ms == pytest.approx(LONGEST_MS / factor, rel=0.35), factor
+
+
+def test_a_short_film_shows_every_step_at_its_speed(qtbot: Any) -> None:
+    timeline = film(qtbot, steps=4)
+    for index, (_, factor) in enumerate(SPEEDS):
+        timeline.speed.setCurrentIndex(index)
+        seen: list[int] = []
+        timeline.stepChanged.connect(seen.append)
+        timeline.play(from_start=True)
+        assert timeline._timer.interval() == max(SHORTEST_TICK_MS, round(STEP_MS / factor))
+        tick(timeline, 4)
+        assert seen[-4:] == [1, 2, 3, 4]
+        timeline.pause()
+        timeline.stepChanged.disconnect(seen.append)
 
 
 def test_reduced_motion_shows_the_end_at_once(qtbot: Any) -> None:
@@ -276,11 +318,11 @@ def test_reduced_motion_shows_the_end_at_once(qtbot: Any) -> None:
 
 def test_the_view_is_switched_by_click_and_arrow(qtbot: Any) -> None:
     timeline = film(qtbot)
-    with qtbot.waitSignal(timeline.viewChanged) as switched:
+    with qtbot.waitSignal(timeline.viewChanged, timeout=WAIT_MS) as switched:
         timeline.view.button("clean").click()
     assert switched.args == ["clean"]
     timeline.view.button("clean").setFocus()
-    with qtbot.waitSignal(timeline.viewChanged) as switched:
+    with qtbot.waitSignal(timeline.viewChanged, timeout=WAIT_MS) as switched:
         qtbot.keyClick(timeline.view.button("clean"), Key.Key_Left)
     assert switched.args == ["noisy"]
 
@@ -356,14 +398,14 @@ def test_chips_write_the_prompt_and_shift_adds(qtbot: Any, monkeypatch: pytest.M
 def test_the_button_generates_then_stops(qtbot: Any) -> None:
     bar = PromptBar()
     show(qtbot, bar, 900, 80)
-    with qtbot.waitSignal(bar.submitted):
+    with qtbot.waitSignal(bar.submitted, timeout=WAIT_MS):
         qtbot.mouseClick(bar.button, LEFT)
-    with qtbot.waitSignal(bar.submitted):
+    with qtbot.waitSignal(bar.submitted, timeout=WAIT_MS):
         qtbot.keyClick(bar.edit, Key.Key_Return)
     bar.set_can_generate(False, "The model is still being read")
     bar.set_busy(True)
     assert bar.button.text() == "Stop" and bar.button.isEnabled()
-    with qtbot.waitSignal(bar.stopRequested), qtbot.assertNotEmitted(bar.submitted):
+    with qtbot.waitSignal(bar.stopRequested, timeout=WAIT_MS), qtbot.assertNotEmitted(bar.submitted):
         qtbot.mouseClick(bar.button, LEFT)
     bar.set_busy(False)
     assert not bar.button.isEnabled()
@@ -376,13 +418,13 @@ def test_a_seed_may_use_all_its_bits(qtbot: Any) -> None:
     show(qtbot, bar, 900, 80)
     edit = bar.seed_box.edit
     edit.setText(str(MAX_SEED))
-    with qtbot.waitSignal(bar.seedChanged) as changed:
+    with qtbot.waitSignal(bar.seedChanged, timeout=WAIT_MS) as changed:
         qtbot.keyClick(edit, Key.Key_Return)
     assert changed.args == [MAX_SEED] and bar.seed() == MAX_SEED
     edit.setText("9999999999999999")
     qtbot.keyClick(edit, Key.Key_Return)
     assert bar.seed() == MAX_SEED
-    with qtbot.waitSignal(bar.seedChanged):
+    with qtbot.waitSignal(bar.seedChanged, timeout=WAIT_MS):
         bar.seed_box.die.click()
     assert 0 <= bar.seed() < 10_000
 
@@ -416,7 +458,7 @@ def test_a_message_offers_remedies_and_its_report(qtbot: Any) -> None:
     bar.show_message(
         "error", "Out of memory.", "Halve the batch.", actions=[("half", "Halve it")], details="Traceback: line 3"
     )
-    with qtbot.waitSignal(bar.actionTriggered) as done:
+    with qtbot.waitSignal(bar.actionTriggered, timeout=WAIT_MS) as done:
         qtbot.mouseClick(bar.action_buttons()[0], LEFT)
     assert done.args == ["half"]
     buttons = {button.text(): button for button in bar.findChildren(QAbstractButton)}
@@ -428,7 +470,7 @@ def test_a_message_offers_remedies_and_its_report(qtbot: Any) -> None:
     assert "Out of memory." in copied and "Traceback: line 3" in copied
     bar.show_message("success", "Saved.")
     assert bar.action_buttons() == [] and not buttons["Copy report"].isVisible()
-    with qtbot.waitSignal(bar.dismissed):
+    with qtbot.waitSignal(bar.dismissed, timeout=WAIT_MS):
         bar.dismiss()
     assert bar.isHidden()
 
@@ -436,11 +478,11 @@ def test_a_message_offers_remedies_and_its_report(qtbot: Any) -> None:
 def test_pages_change_by_click_and_arrow(qtbot: Any) -> None:
     rail = NavRail([("generate", "Generate", "image"), ("train", "Train", "chart-line-up")])
     show(qtbot, rail, 72, 400)
-    with qtbot.waitSignal(rail.pageChanged) as changed:
+    with qtbot.waitSignal(rail.pageChanged, timeout=WAIT_MS) as changed:
         qtbot.mouseClick(rail.button("train"), LEFT)
     assert changed.args == ["train"] and rail.page() == "train"
     rail.button("train").setFocus()
-    with qtbot.waitSignal(rail.pageChanged):
+    with qtbot.waitSignal(rail.pageChanged, timeout=WAIT_MS):
         qtbot.keyClick(rail.button("train"), Key.Key_Up)
     assert rail.page() == "generate"
 
@@ -451,7 +493,7 @@ def test_the_status_line_shows_and_stops_a_job(qtbot: Any) -> None:
     status.set_device("CPU: no CUDA device found")
     assert not status.stop_button.isVisible() and status.job_text() == ""
     status.set_job("Training · 14 s left", 0.4)
-    with qtbot.waitSignal(status.stopRequested):
+    with qtbot.waitSignal(status.stopRequested, timeout=WAIT_MS):
         qtbot.mouseClick(status.stop_button, LEFT)
     status.clear_job()
     assert status.job_text() == "" and status.device_text().startswith("CPU")
@@ -483,7 +525,7 @@ def test_loss_curves_come_with_their_colours_and_go(qtbot: Any) -> None:
     for step in range(3000):
         plot.append("first", step, 1.0 + (step == 1234) * 5, 1.0)
         plot.append("second", step, 0.5, 0.5)
-    qtbot.waitUntil(lambda: (pixels(plot) != empty).any())
+    qtbot.waitUntil(lambda: (pixels(plot) != empty).any(), timeout=WAIT_MS)
     colors = {plot.color_of(name).name() for name in plot.runs()}
     assert colors == set(theme().colors.plots[:2]) and plot.values("first").shape == (3, 3000)
     theme().set_mode("dark")
@@ -495,7 +537,6 @@ def test_loss_curves_come_with_their_colours_and_go(qtbot: Any) -> None:
     assert plot.color_of("third").name() == theme().colors.plots[0]  # the free colour, not the second's
     plot.clear()
     assert plot.runs() == []
-    qtbot.wait(80)
 
 
 def test_a_reduced_curve_keeps_its_spikes() -> None:

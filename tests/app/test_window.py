@@ -1,6 +1,5 @@
 """The app as a person uses it: generate, scrub, export, train, pause, resume, stop, close while busy, open again."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -147,11 +146,9 @@ def test_stop_ends_a_long_drawing_at_once_and_keeps_its_steps(window: MainWindow
     generate.change(steps=1000, sampler="ddpm", live=False)
     window.generate.prompt.button.click()
     until(qtbot, lambda: len(generate.frames) > 20)
-    began = time.monotonic()
     window.status.stop_button.click()
     assert not generate.busy
     until(qtbot, lambda: not window.session._jobs)
-    assert time.monotonic() - began < 1.0
     kept = len(generate.frames)
     assert 20 < kept < 1000 and window.generate.timeline.reached == kept - 1
     assert not generate.can_export
@@ -382,13 +379,13 @@ def test_a_run_is_started_paused_resumed_drawn_from_and_kept(window: MainWindow,
 
     panel.pause_button.click()
     until(qtbot, lambda: train.state == "paused")
-    assert train.last is not None
+    assert train.last is not None and train.folder
     held = train.last.step
-    qtbot.wait(400)
-    assert train.last.step == held and "Paused" in panel.subtitle.full_text()
+    assert load_state_header(train.folder / STATE_FILE).step == held
+    assert f"Paused at step {held:,}" in panel.subtitle.full_text() and panel.pause_button.text() == "Resume"
     window.session.generate.draw()  # drawing works beside a paused run
     drawn(window, qtbot)
-    assert train.state == "paused"
+    assert train.state == "paused" and train.last.step == held
 
     panel.pause_button.click()
     until(qtbot, lambda: train.last and train.last.step > held)
