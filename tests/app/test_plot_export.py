@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image
+from PySide6.QtCore import QRectF
 from pytestqt.qtbot import QtBot
 
-from desktop_app.plot_export import SUFFIXES, Curve, Figure, save_plots
+from desktop_app.plot_export import SUFFIXES, Curve, Figure, _Axes, _log_ticks, _range, _ticks, picture_of, save_plots
 from ml import __version__
 from ml.errors import BadRequest
 from ml.plot_file import digest
@@ -47,3 +48,62 @@ def test_a_plot_tells_how_it_came_about(qtbot: QtBot, tmp_path: Path, suffix: st
 def test_another_ending_is_refused(qtbot: QtBot, tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="cannot be written"):
         save_plots(tmp_path / "x.bmp", [FIGURE])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0, 1, ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
+        (0, 10, ["0", "2", "4", "6", "8", "10"]),
+        (0, 3000, ["0", "1,000", "2,000", "3,000"]),
+        (0.31, 0.52, ["0.35", "0.4", "0.45", "0.5"]),
+        (-1, 1, ["-1", "-0.5", "0", "0.5", "1"]),
+    ],
+)
+def test_axes_have_some_five_round_numbers(low: float, high: float, words: list[str]) -> None:
+    ticks = _ticks(low, high)
+    assert [said for _, said in ticks] == words
+    assert [float(said.replace(",", "")) for said in words] == pytest.approx([value for value, _ in ticks])
+
+
+def test_logarithmic_axes_have_powers_of_ten_and_more_where_they_are_short() -> None:
+    assert [words for _, words in _log_ticks(-3, 0)] == ["0.001", "0.01", "0.1", "1"]
+    assert [words for _, words in _log_ticks(-1, 0)] == ["0.1", "0.2", "0.5", "1"]
+    assert [value for value, _ in _log_ticks(-1, 0)] == pytest.approx([-1, np.log10(0.2), np.log10(0.5), 0])
+    near = _log_ticks(np.log10(0.61), np.log10(0.69))
+    assert len(near) > 1 and all(0.61 <= float(words) <= 0.69 for _, words in near)
+
+
+def test_what_is_nowhere_or_in_one_place_has_a_range_too() -> None:
+    assert _range(np.array([3.0, np.nan, 1.0, np.inf])) == (1, 3)
+    assert _range(np.array([2.0, 2.0])) == (1.5, 2.5)
+    assert _range(np.array([np.nan])) == (0, 1)
+
+
+@pytest.mark.parametrize(("logarithmic", "middle"), [(False, 50.5), (True, 10.0)])
+def test_small_numbers_lie_at_the_left_and_at_the_bottom(logarithmic: bool, middle: float) -> None:
+    line = Curve("a", np.array([0.0, 10.0]), np.array([1.0, 100.0]))
+    axes = _Axes(QRectF(100, 10, 200, 80), Figure("Loss", "step", [line], logarithmic=logarithmic))
+    across, up = axes.places(np.array([0.0, 5.0, 10.0]), np.array([1.0, middle, 100.0]))
+    assert across.tolist() == pytest.approx([100, 200, 300]) and up.tolist() == pytest.approx([90, 50, 10])
+
+
+def ink(figure: Figure) -> np.ndarray:
+    """Which pixels of a figure are painted, at twice its size."""
+    image = picture_of([figure])
+    lines = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return (lines.reshape(image.height(), -1, 4)[..., :3] < 250).any(2)
+
+
+def test_a_curve_is_broken_where_nothing_is_known(qtbot: QtBot) -> None:
+    x = np.arange(5.0)
+    gap = ink(Figure("", "", [Curve("", x, np.array([1.0, 2.0, np.nan, 2.0, 1.0]))]))
+    whole = ink(Figure("", "", [Curve("", x, np.array([1.0, 2.0, 2.0, 2.0, 1.0]))]))
+    assert whole.sum() > gap.sum()
+
+
+def test_many_runs_have_a_legend_of_several_rows(qtbot: QtBot) -> None:
+    curves = [Curve(f"a run of many words {k}", np.arange(2.0), np.arange(2.0), color=k) for k in range(5)]
+    image = picture_of([Figure("Loss", "step", curves)])
+    assert image.width() == 2 * 560 and image.height() == 2 * 360
+    assert ink(Figure("Loss", "step", curves))[2 * 60 : 2 * 78].any()  # its third row

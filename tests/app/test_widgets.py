@@ -1,23 +1,37 @@
 """The widgets as a person uses them: seen, clicked, dragged and driven from the keyboard."""
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QWidget
+from PySide6.QtGui import QGuiApplication, QWheelEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop_app.theme import theme
+from desktop_app.widgets import time_left
 from desktop_app.widgets.controls import ChoiceRow, Section, Segmented, SliderRow, StatCard
+from desktop_app.widgets.decision_meter import DecisionMeter
 from desktop_app.widgets.image_grid import Caption, ImageGrid
 from desktop_app.widgets.loss_plot import LossPlot, extremes
 from desktop_app.widgets.message_bar import MessageBar
 from desktop_app.widgets.navigation import NavRail, StatusBar
+from desktop_app.widgets.noise_map import NoiseMap
 from desktop_app.widgets.preview_strip import PreviewStrip
 from desktop_app.widgets.prompt_bar import MAX_SEED, PromptBar
+from desktop_app.widgets.time_machine import TimeMachine
 from desktop_app.widgets.timeline import HOLD_MS, LONGEST_MS, SHORTEST_TICK_MS, SPEEDS, STEP_MS, Timeline
+from ml.events import Preview
 from tests.patience import WAIT_MS
 
 Key = Qt.Key
@@ -573,3 +587,203 @@ def test_everything_that_can_be_used_has_a_name(qtbot: Any) -> None:
             and part.objectName() != "qt_spinbox_lineedit"
         ]
         assert unnamed == []
+
+
+# ---- what is known of a run and of a digit
+
+
+def previews(count: int) -> list[Preview]:
+    """Of three digits in four frames each; every pixel of preview k, frame f, digit d is 50 k + 10 f + d."""
+    found = []
+    for k in range(count):
+        film = np.zeros((4, 3, 28, 28), np.uint8)
+        film += np.arange(3, dtype=np.uint8)[:, None, None] + 10 * np.arange(4, dtype=np.uint8)[:, None, None, None]
+        found.append(Preview(1000 * k, film[-1] + np.uint8(50 * k), (7, 8, -1), film + np.uint8(50 * k)))
+    return found
+
+
+def test_the_time_machine_shows_one_digit_of_one_preview_and_follows_until_someone_looks_back(qtbot: Any) -> None:
+    machine = TimeMachine()
+    show(qtbot, machine, 500, 140)
+    assert machine.shown() is None and not machine.slider.isEnabled()
+    first, second, third = previews(3)
+    moved: list[int] = []
+    machine.moved.connect(moved.append)
+    machine.add(first)
+    assert not machine.slider.isEnabled() and machine.title.text() == "a 7 after 0 steps"
+    machine.add(second)
+    assert machine.slider.isEnabled() and machine.shown() is second and moved[-1] == 1
+    machine.set_digit(1)
+    assert (
+        machine.strip.images()[:, 0, 0].tolist() == [51, 61, 71, 81] and machine.title.text() == "a 8 after 1,000 steps"
+    )
+    machine.slider.setValue(0)
+    machine.add(third)
+    assert machine.shown() is first and machine.strip.images()[0, 0, 0] == 1
+    machine.set_digit(2)
+    assert machine.title.text() == "image 3 after 0 steps"
+    machine.set_digit(9)  # of a run with more digits
+    assert machine.title.text() == "image 3 after 0 steps"
+    machine.set_previews([second, third])
+    assert machine.shown() is third
+    machine.set_previews([])
+    assert machine.shown() is None and machine.title.text() == "" and not len(machine.strip.images())
+
+
+def test_a_preview_that_is_looked_back_to_stays_and_says_its_step(qtbot: Any) -> None:
+    strip = PreviewStrip(columns=2)
+    show(qtbot, strip, 256, 300)
+    told: list[int] = []
+    strip.previewChanged.connect(told.append)
+    for preview in previews(3):
+        strip.add(preview.step, preview.images)
+    assert told == [0, 1000, 2000] and strip.label.text() == "step 2,000"
+    assert strip.grid.images()[0, 0, 0] == 130 and strip.slider.isEnabled()
+    strip.slider.setValue(1)
+    assert told[-1] == 1000 and strip.grid.images()[0, 0, 0] == 80
+    layout = strip.grid.layout_of_cells()
+    assert layout and (layout.columns, layout.rows) == (2, 2)
+    height = strip.grid.height()
+    strip.resize(500, 600)
+    assert strip.grid.height() > 1.5 * height
+
+
+def test_the_meter_says_when_a_digit_is_decided_and_goes_where_it_is_clicked(qtbot: Any) -> None:
+    meter = DecisionMeter()
+    show(qtbot, meter, 200, 56)
+    chosen: list[int] = []
+    meter.stepChosen.connect(chosen.append)
+    qtbot.mouseClick(meter, LEFT, pos=QPoint(100, 20))
+    assert chosen == [] and meter.words() == "nothing is known yet"
+    empty = pixels(meter)
+    shares = np.zeros((5, 10), np.float32)
+    shares[:, 3], shares[:, 8] = (0.1, 0.2, 0.45, 0.8, 0.9), (0.8, 0.7, 0.5, 0.2, 0.1)
+    meter.set_decision(shares)
+    assert meter.words() == "a 3 from step 3 of 4 on" and meter.words() in meter.accessibleName()
+    both = pixels(meter)
+    assert (both != empty).any()
+    for x, step in ((0, 0), (round(meter._point(1, 0).x()), 1), (round(meter._point(4, 0).x()), 4), (199, 4)):
+        qtbot.mouseClick(meter, LEFT, pos=QPoint(x, 20))
+        assert chosen[-1] == step
+    meter.set_step(3)
+    assert (pixels(meter) != both).any()
+    shares[:, 8] = 0.19  # too little for a line of its own
+    meter.set_decision(shares)
+    meter.set_step(0)
+    quiet = pixels(meter)
+    shares[:, 8] = 0
+    meter.set_decision(shares)
+    assert (pixels(meter) == quiet).all()
+
+
+def test_progress_that_is_not_known_moves_but_not_with_reduced_motion(qtbot: Any) -> None:
+    status = StatusBar()
+    show(qtbot, status, 900, 28)
+    bar = status.findChildren(QProgressBar)[0]
+    status.set_job("Training", 0.25)
+    assert bar.value() == bar.maximum() / 4 and status.stop_button.isVisible()
+    status.set_job("Reading", None, stoppable=False)
+    assert bar.maximum() == 0 and not status.stop_button.isVisible()
+    theme().set_reduced_motion(True)
+    status.set_job("Reading", None)
+    assert bar.maximum() > 0 == bar.value()
+
+
+def test_a_job_says_how_long_it_takes_unless_it_does_so_itself(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter((0.0, 10.0, 20.0))
+    monkeypatch.setattr(time_left, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    status = StatusBar()
+    qtbot.addWidget(status)
+    status.set_job("Comparing", 0.0)
+    assert status.job_text() == "Comparing"
+    status.set_job("Comparing", 0.25)
+    assert status.job_text() == "Comparing · 30 s left"
+    status.set_job("Training · 14 s left", 0.5)
+    assert status.job_text() == "Training · 14 s left"
+
+
+def test_a_device_that_is_no_graphics_card_offers_help(qtbot: Any) -> None:
+    status = StatusBar()
+    show(qtbot, status, 900, 28)
+    (why,) = (button for button in status.findChildren(QAbstractButton) if button.text() == "What can I do?")
+    status.set_device("NVIDIA")
+    assert not why.isVisible()
+    status.set_device("CPU", help_wanted=True)
+    with qtbot.waitSignal(status.deviceClicked, timeout=WAIT_MS):
+        why.click()
+
+
+def test_a_prompt_can_be_read_in_the_ways_that_are_possible(qtbot: Any) -> None:
+    bar = PromptBar()
+    show(qtbot, bar, 900, 80)
+    bar.set_route("class", ["class"])
+    assert not bar.route.isVisible() and bar.chips[0].isVisible()
+    bar.set_route("text", ["class", "text"])
+    assert bar.route.isVisible() and bar.route.value() == "text" and not bar.chips[0].isVisible()
+    assert bar.route.button("class").isVisible() and not bar.route.button("clip").isVisible()
+    assert "bold slanted" in bar.edit.placeholderText()
+    bar.set_can_generate(True, anyway=True)
+    assert bar.button.text() == "Draw anyway"
+    bar.set_can_generate(False, "There is no digit in that.")
+    assert (bar.button.text(), bar.button.toolTip()) == ("Generate", "There is no digit in that.")
+
+
+def test_the_wheel_changes_a_number_only_where_the_focus_is(qtbot: Any) -> None:
+    row = SliderRow("Steps", 1, 100, 50)
+    other = QLineEdit()
+    around = QWidget()
+    column = QVBoxLayout(around)
+    column.addWidget(row)
+    column.addWidget(other)
+    show(qtbot, around, 300, 100)
+
+    def turn() -> None:
+        at, none = QPointF(5, 5), Qt.MouseButton.NoButton
+        event = QWheelEvent(
+            at, QPointF(row.box.mapToGlobal(at.toPoint())), QPoint(), QPoint(0, 120), none,
+            Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(row.box, event)
+
+    other.setFocus()
+    turn()
+    assert row.value() == 50
+    row.box.setFocus()
+    turn()
+    assert row.value() == 51 == row.slider.value() + 1
+
+
+def test_the_noise_map_has_pure_noise_on_top_and_names_its_ends(qtbot: Any) -> None:
+    card = NoiseMap()
+    show(qtbot, card, 500, 160)
+    assert not card.export.isEnabled() and card.legend.isHidden()
+    card.append(1, (0.1, 0.2, 0.4))
+    card.append(2, (0.1, float("nan"), 0.8))
+    assert card.map.table().tolist() == [[1, 2], [0.1, 0.1], [0.2, 0.2], [0.4, 0.8]]
+    assert card.export.isEnabled() and card.map.range() == (0.1, 0.8)
+    picture = card.map.picture()
+    assert (picture.width(), picture.height()) == (2, 3)
+    lightness = [picture.pixelColor(1, y).lightness() for y in range(3)]
+    assert lightness[0] > lightness[1] > lightness[2]  # pure noise, the brightest, on top
+    figure = card.figure()
+    assert figure.heat_map and figure.heat_map.legend == "dark: 0.1, bright: 0.8"
+    assert figure.heat_map.x.tolist() == [1, 2] and figure.heat_map.values.shape == (3, 2)
+
+
+def test_a_loss_plot_reads_its_runs_off_for_a_file(qtbot: Any) -> None:
+    plot = LossPlot()
+    show(qtbot, plot, 600, 300)
+    plot.append("mine", 10, 0.9, 0.8)
+    plot.append("mine", 20, 0.7, 0.6)
+    plot.append("other", 10, 0.5, 0.4)
+    plot.add_held_out("mine", 20, 0.65)
+    plot.set_visible("other", False)
+    assert plot.shown() == ["mine"]
+    curves = plot.figure().curves
+    assert [(curve.y.tolist(), curve.faint, curve.dots) for curve in curves] == [
+        ([0.9, 0.7], True, False), ([0.8, 0.6], False, False), ([0.65], False, True)
+    ]  # fmt: skip
+    assert all(curve.x.tolist() == [10, 20][-len(curve.y) :] for curve in curves)
+    plot.rename_run("mine", "ours")
+    assert plot.runs() == ["ours", "other"] or plot.runs() == ["other", "ours"]
+    assert plot.values("ours")[0].tolist() == [10, 20]

@@ -1,22 +1,27 @@
 """The app as a person uses it: generate, scrub, export, train, pause, resume, stop, close while busy, open again."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMessageLogContext, QMimeData, QObject, QPoint, QPointF, Qt, QtMsgType, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from desktop_app import main_window
+from desktop_app import main_window, startup
 from desktop_app.app import ErrorHooks
+from desktop_app.jobs import failure
 from desktop_app.main_window import FIRST_SIZE, PAGES, MainWindow
+from desktop_app.panels.generate import with_ending
 from desktop_app.panels.train import TrainPanel
 from desktop_app.session.message import Message
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings, load_settings
+from desktop_app.startup import Stopwatch
 from desktop_app.theme import theme
 from desktop_app.widgets.basics import Button
 from desktop_app.widgets.time_left import TimeLeft
@@ -24,6 +29,7 @@ from ml import export
 from ml.checkpoint import STATE_FILE, load_state_header
 from ml.config import SampleRequest
 from ml.control import RunControl
+from ml.events import Failed
 from tests.app.conftest import WAIT_MS, Opener, leave
 
 
@@ -183,6 +189,16 @@ def test_the_export_dialog_offers_a_name(
     assert asked[0].endswith("noiseloom-2026.png") and (tmp_path / "mine.png").is_file()
 
 
+def test_a_format_that_was_chosen_counts_where_no_other_ending_was_typed(tmp_path: Path) -> None:
+    assert with_ending(tmp_path / "a", ".png", ".svg") == tmp_path / "a.svg"
+    assert with_ending(tmp_path / "a.png", ".png", ".svg") == tmp_path / "a.svg"  # as it was suggested
+    assert with_ending(tmp_path / "a.gif", ".png", ".svg") == tmp_path / "a.gif"
+    for name in ("a.svg", "a.png"):
+        (tmp_path / name).touch()
+    assert with_ending(tmp_path / "a", ".png", ".svg") not in (tmp_path / "a.svg", tmp_path / "a.png")
+    assert with_ending(tmp_path / "a.png", ".png", ".png") == tmp_path / "a.png"  # which the dialog asked about
+
+
 def test_a_folder_that_cannot_be_written_to_loses_nothing(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
@@ -201,6 +217,22 @@ def test_copying_puts_the_grid_on_the_clipboard(window: MainWindow) -> None:
     shown = window.generate.grid.images()
     assert image.width() > 10 * 28 * 2 and image.height() > 28 * 2
     assert image.pixelColor(4 * 14 + 1, 4 * 14 + 1).red() == shown[0, 14, 14]
+
+
+def test_a_verdict_warns_only_where_something_else_was_asked_for(window: MainWindow) -> None:
+    generate, panel = window.session.generate, window.generate
+    assert generate.verdict and generate.request and panel.timeline.step == panel.timeline.steps
+    count = len(generate.request.labels)
+    generate.trajectory.verdict = replace(
+        generate.verdict, labels=np.full(count, 3), confidence=np.full(count, np.float32(0.5))
+    )
+    generate.trajectory.request = generate.request.with_changes(labels=(3, 4, -1, *generate.request.labels[3:]))
+    panel._show_verdicts()
+    assert [(each.text, each.warn) for each in panel.grid._captions[:3]] == [
+        ("3 · 50%", False), ("3 · 50%", True), ("3 · 50%", False)
+    ]  # fmt: skip
+    panel.timeline.set_step(2)  # of unfinished images nothing is said
+    assert panel.grid._captions == []
 
 
 def test_a_model_that_is_none_is_told_of(window: MainWindow, qtbot: QtBot, home: Path) -> None:
@@ -334,6 +366,22 @@ def test_pages_are_there_before_anyone_asks_for_them(ahead: None, window: MainWi
         assert window.pages.currentWidget() is page
 
 
+def test_a_page_that_is_made_late_exports_as_the_others_do(window: MainWindow, tmp_path: Path) -> None:
+    window.show_settings().scale.valueChanged.emit("8")
+    window.generate.export_folder = tmp_path
+    for key in ("compare", "draw"):
+        assert window.page(key).export_scale == 8 and window.page(key).export_folder == tmp_path
+
+
+def test_the_stopwatch_tells_the_first_of_each(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, clock = Stopwatch(QObject()), iter((1.25, 2.0, 3.0))
+    watch.began = 1.0
+    monkeypatch.setattr(startup, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    for what in ("window_shown_s", "first_grid_s", "window_shown_s"):
+        watch.note(what)
+    assert watch.seconds == {"window_shown_s": 0.25, "first_grid_s": 1.0}
+
+
 def test_what_tells_how_far_it_is_is_told_how_long_it_takes() -> None:
     left = TimeLeft()
     assert left.words("Comparing, cell 1 of 16", 0.0, now=10.0) == ""
@@ -400,6 +448,19 @@ def test_a_run_is_started_paused_resumed_drawn_from_and_kept(window: MainWindow,
     assert "Stopped and kept" in panel.subtitle.full_text()
     until(qtbot, lambda: "1-minute" in {card.name for card in window.session.drawing_models})
     assert panel.draw_button.isEnabled() and not panel.start_button.isHidden()
+
+
+def test_stop_ends_a_drawing_first_and_then_the_training(window: MainWindow, qtbot: QtBot) -> None:
+    train, generate = window.session.train, window.session.generate
+    training_panel(window).start_button.click()
+    until(qtbot, lambda: train.state == "running")
+    generate.change(steps=1000, sampler="ddpm", live=False)
+    generate.draw()
+    window.stop()
+    assert not generate.busy and train.state == "running"
+    window.stop()
+    assert train.state == "stopping"
+    until(qtbot, lambda: train.state == "done" and window.session.at_rest)
 
 
 def test_data_that_is_not_there_is_told_of_with_a_way_out(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
@@ -521,6 +582,19 @@ def test_an_error_that_nobody_caught_is_shown_with_its_details(
         hooks._python(type(error), error, error.__traceback__)
     assert "a bug" in window.messages.title() and "ZeroDivisionError" in window.messages.report()
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_what_qt_complains_of_is_shown_only_where_it_is_grave(capsys: pytest.CaptureFixture[str]) -> None:
+    hooks, told = ErrorHooks(), list[Failed]()
+    hooks.failed.connect(told.append)
+    for kind in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg, QtMsgType.QtWarningMsg):
+        hooks._qt(kind, QMessageLogContext(), "a trifle")
+    assert told == []
+    hooks._qt(QtMsgType.QtCriticalMsg, QMessageLogContext(), "a disaster")
+    hooks._python(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert [failed.message for failed in told] == [failure(RuntimeError("a disaster")).message]
+    written = capsys.readouterr().err
+    assert written.count("a trifle") == 3 and written.count("a disaster") == 1
 
 
 def test_messages_take_their_room_and_give_it_back(window: MainWindow, qtbot: QtBot) -> None:
