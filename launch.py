@@ -25,7 +25,7 @@ STAMP = VENV / "noiseloom-installed"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PICTURES = ("digits.png", "denoising.gif", "screenshot.png")
 INSTALLING = "installing"
-WORKERS = min(4, os.cpu_count() or 1)  # that share the tests; each takes some two gigabytes
+WORKER_BYTES = 2_500_000_000  # memory of a process that runs tests
 
 # Shared library -> its package for apt, dnf and pacman. Without the first set Qt cannot even be imported.
 QT_CORE = {
@@ -220,6 +220,22 @@ def ensure_installed(extras: set[str]) -> None:
 # Starting
 
 
+def workers() -> int:
+    """Processes that share the tests: as many as the cores this one may use, as far as the memory goes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not hasattr(os, "sysconf"):
+        return min(cores, 4)
+    return max(1, min(cores, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // WORKER_BYTES))
+
+
+def sharing(everything: bool, arguments: list[str]) -> list[str]:
+    """How pytest shares its files. What measures time runs by itself; so does what is named: it is over too soon."""
+    named = any(not word.startswith("-") for word in arguments)
+    if everything or named or workers() == 1:
+        return []
+    return ["-n", str(workers()), "--dist", "loadfile"]
+
+
 def can_show(environment: dict[str, str], window_libraries: bool) -> bool:
     """Whether a window can open: always on Windows and macOS; on Linux with a Wayland or X11 display."""
     if not sys.platform.startswith("linux"):
@@ -256,10 +272,8 @@ def main(arguments: list[str]) -> int:
     window = system_libraries(testing) if sys.platform.startswith("linux") else True
     ensure_installed({"test", "package"} if testing else set())
     if testing:
-        # What measures time runs by itself; so does what was named, which is over before there are workers.
-        alone = options.all or any(not word.startswith("-") for word in rest)
-        how = ["-m", ""] if options.all else [] if alone else ["-n", str(WORKERS), "--dist", "loadfile"]
-        return run(PYTHON, "-m", "pytest", *how, *rest, cwd=ROOT)
+        which = ["-m", ""] if options.all else []
+        return run(PYTHON, "-m", "pytest", *sharing(options.all, rest), *which, *rest, cwd=ROOT)
     return start_app(can_show(dict(os.environ), window), rest)
 
 

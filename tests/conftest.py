@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests import progress
+from tests.patience import PATIENCE, WAIT_MS, WAIT_S
+
 # Before Qt and torch are imported, which read these once.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -20,13 +23,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 REPO = Path(__file__).resolve().parent.parent
 KEPT = "drawing on core"  # threads of these names stay as long as the process, as many as there are cores
-GRACE_S = 1.0  # how long a thread that was told to stop may take to do so
+TEST_S = 5 * WAIT_S  # a test waits for several things
 
 home_key = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Runs, models and settings of the tests go to a folder that is theirs, and away with it."""
+    progress.register(config)
+    if config.option.timeout is None:
+        config.option.timeout = TEST_S
     home = tempfile.mkdtemp(prefix="noiseloom-tests-")
     config.stash[home_key] = home
     os.environ["NOISELOOM_HOME"] = home
@@ -34,6 +40,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[home_key], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a test may take by a mark of its own is stretched like all that is waited for."""
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        if mark and PATIENCE != 1:
+            item.add_marker(pytest.mark.timeout(PATIENCE * mark.args[0], *mark.args[1:], **mark.kwargs), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -91,11 +105,11 @@ def no_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
     new = [t for t in set(threading.enumerate()) - before if not t.daemon and not t.name.startswith(KEPT)]
     for thread in new:
-        thread.join(GRACE_S)
+        thread.join(WAIT_S)
     leaked = [repr(thread) for thread in new if thread.is_alive()]
     if threads and timers:
         # Objects that were told to `deleteLater` are gone once an event loop runs; here none does.
         qt.QCoreApplication.sendPostedEvents(None, qt.QEvent.Type.DeferredDelete.value)
-        leaked += threads.still(lambda thread: not thread.wait(int(GRACE_S * 1000)))
+        leaked += threads.still(lambda thread: not thread.wait(WAIT_MS))
         leaked += timers.still(lambda timer: timer.isActive())
     assert not leaked, f"left running by this test: {', '.join(leaked)}"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import launch
+from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parent.parent
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
@@ -115,6 +116,43 @@ def test_the_exit_code_of_a_killed_program_is_that_of_a_shell() -> None:
     assert launch.run(sys.executable, "-c", "raise SystemExit(3)") == 3
 
 
+@pytest.mark.parametrize(
+    ("cores", "gigabytes", "processes"), [(1, 64, 1), (2, 64, 2), (2, 6, 2), (16, 64, 16), (16, 16, 6), (4, 1, 1)]
+)
+def test_as_many_processes_share_the_tests_as_cores_and_memory_allow(
+    monkeypatch: pytest.MonkeyPatch, cores: int, gigabytes: int, processes: int
+) -> None:
+    memory = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": gigabytes * 10**9 // 4096}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)  # of which this process may use some
+    monkeypatch.setattr(os, "sysconf", memory.__getitem__, raising=False)
+    assert launch.workers() == processes
+    shared = ["-n", str(processes), "--dist", "loadfile"] if processes > 1 else []
+    assert launch.sharing(everything=False, arguments=["-x"]) == shared
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        ([], ["-n", "2", "--dist", "loadfile"]),
+        (["--", "-x"], ["-n", "2", "--dist", "loadfile", "-x"]),
+        (["--", "tests/ml/test_x.py::test_y"], ["tests/ml/test_x.py::test_y"]),
+        (["--all"], ["-m", ""]),
+        (["--all", "--", "-m", "slow"], ["-m", "", "-m", "slow"]),
+    ],
+)
+def test_the_default_tests_are_shared_and_what_is_named_or_measures_time_is_not(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], given: list[str]
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(launch, "workers", lambda: 2)
+    monkeypatch.setattr(launch, "system_libraries", lambda testing: True)
+    monkeypatch.setattr(launch, "ensure_installed", lambda extras: None)
+    monkeypatch.setattr(launch, "run", lambda *command, cwd: commands.append([str(word) for word in command]) or 5)
+    assert launch.main(["test", *words]) == 5
+    assert commands == [[str(launch.PYTHON), "-m", "pytest", *given]]
+
+
 def test_every_dependency_is_pinned() -> None:
     import tomllib
 
@@ -150,7 +188,7 @@ def start(project: Path, *arguments: str, **extra: str) -> subprocess.CompletedP
     hidden = {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}
     environment = {key: value for key, value in os.environ.items() if key not in hidden} | extra
     command = [sys.executable, str(project / "launch.py"), *arguments]
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=200)
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=WAIT_S)
 
 
 @linux_only
