@@ -220,12 +220,16 @@ def ensure_installed(extras: set[str]) -> None:
 # Starting
 
 
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def workers() -> int:
-    """Processes that share the tests: as many as the cores this one may use, as far as the memory goes."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processes that share the tests: as many as there are cores, as far as the memory goes."""
     if not hasattr(os, "sysconf"):
-        return min(cores, 4)
-    return max(1, min(cores, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // WORKER_BYTES))
+        return min(cores(), 4)
+    return max(1, min(cores(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // WORKER_BYTES))
 
 
 def sharing(everything: bool, arguments: list[str]) -> list[str]:

@@ -12,16 +12,15 @@ from typing import Any
 
 import pytest
 
+from launch import cores
 from tests import progress
 from tests.patience import PATIENCE, WAIT_MS, WAIT_S
 
-# Before Qt and torch are imported, which read these once.
+# Before Qt is imported, which reads it once.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ.setdefault("OMP_NUM_THREADS", "2")
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # tests beside these would wait for a processor that waits
 
 REPO = Path(__file__).resolve().parent.parent
+CORES = 2
 KEPT = "drawing on core"  # threads of these names stay as long as the process, as many as there are cores
 TEST_S = 5 * WAIT_S  # a test waits for several things
 
@@ -31,11 +30,22 @@ home_key = pytest.StashKey[str]()
 def pytest_configure(config: pytest.Config) -> None:
     """Runs, models and settings of the tests go to a folder that is theirs, and away with it."""
     progress.register(config)
+    set_threads(bool(config.getoption("numprocesses", None)) or cores() == 1)
     if config.option.timeout is None:
         config.option.timeout = TEST_S
     home = tempfile.mkdtemp(prefix="noiseloom-tests-")
     config.stash[home_key] = home
     os.environ["NOISELOOM_HOME"] = home
+
+
+def set_threads(crowded: bool) -> None:
+    """Those that torch computes on, before it is imported: it looks once. What is set already stays.
+
+    Threads wait for each other within each of many small operations. Where they do not have a core each, since others
+    want it too, that takes several times as long as one thread.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1" if crowded else "2")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # others would wait for a processor that waits
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -48,6 +58,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark = item.get_closest_marker("timeout")
         if mark and PATIENCE != 1:
             item.add_marker(pytest.mark.timeout(PATIENCE * mark.args[0], *mark.args[1:], **mark.kwargs), append=False)
+
+
+def pytest_runtest_setup() -> None:
+    """What shares images among the cores has two of them to do so, on however many threads torch computes."""
+    inference: Any = sys.modules.get("ml.inference")
+    if inference:
+        inference.CORES = CORES
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,12 @@ order in which several processes are given the files, longest first, so that non
 `-v` brings pytest's own lines back.
 """
 
+import json
 import os
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,16 +19,16 @@ import pytest
 SECONDS = "noiseloom/seconds"  # in pytest's cache: seconds of each test
 # Where nothing is known yet: seconds of the longest files, and of a test in any other.
 LONGEST_S: dict[str, float] = {
-    "tests/app/test_train.py": 100,
-    "tests/app/test_generate.py": 80,
-    "tests/ml/test_several_processes.py": 80,
-    "tests/ml/test_trainer.py": 60,
-    "tests/app/test_stops.py": 60,
-    "tests/app/test_monkey.py": 60,
-    "tests/app/test_window.py": 50,
-    "tests/ml/test_cli.py": 50,
-    "tests/fuzz/test_formats.py": 50,
-    "tests/app/test_survival.py": 40,
+    "tests/app/test_interpolate.py": 90,
+    "tests/ml/test_killed.py": 80,
+    "tests/app/test_every_page.py": 70,
+    "tests/app/test_stops.py": 70,
+    "tests/ml/test_diverging.py": 60,
+    "tests/ml/test_no_room.py": 60,
+    "tests/app/test_sketches.py": 55,
+    "tests/ml/test_two_at_once.py": 45,
+    "tests/ml/test_time_machine.py": 40,
+    "tests/test_silence.py": 35,
 }
 TEST_S = 0.2
 SURE_S = 10.0  # after so many seconds of tests half of what is known of this machine comes from this run
@@ -296,3 +298,15 @@ def register(config: pytest.Config) -> None:
         config.pluginmanager.register(Progress(config), "noiseloom-progress")
     elif not shuffled(config):
         config.pluginmanager.register(LongestFirst(given.get(SECONDS, {})), "noiseloom-longest-first")
+
+
+def longest(known: Mapping[str, float], count: int = 10) -> dict[str, float]:
+    """The files of which the most is known."""
+    files = {file: sum(known[test] for test in tests) for file, tests in by_file(known).items()}
+    return dict(sorted(files.items(), key=lambda pair: -pair[1])[:count])
+
+
+if __name__ == "__main__":  # what LONGEST_S is made of, after a run of all
+    kept = Path(".pytest_cache/v") / SECONDS
+    for file, seconds in longest(json.loads(kept.read_text(encoding="utf-8"))).items():
+        print(f'    "{file}": {seconds:.0f},')

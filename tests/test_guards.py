@@ -49,7 +49,8 @@ def test_a_leak_or_a_warning_fails_the_test_that_has_it(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     for name in ("conftest.py", "patience.py", "progress.py"):
         shutil.copy(HERE / name, tmp_path / "tests")
-    shutil.copy(HERE.parent / "pyproject.toml", tmp_path)
+    for name in ("launch.py", "pyproject.toml"):
+        shutil.copy(HERE.parent / name, tmp_path)
     (tmp_path / "tests" / "test_leaky.py").write_text(LEAKY)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", f"--timeout={WAIT_S}"]
     impatient = {**os.environ, "NOISELOOM_TEST_PATIENCE": str(0.02 * PATIENCE)}  # two of these never end

@@ -150,6 +150,7 @@ def run(
     check: bool = True,
 ) -> Iterator[Outcome]:
     """Plant each, and say what became of it as soon as it is known; `check` runs all their tests first."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for torch: the others want the cores, too
     for name in warm:
         importlib.import_module(name)
     with tempfile.TemporaryDirectory(prefix="noiseloom-mutants-") as place, contextlib.ExitStack() as ends:
