@@ -10,8 +10,8 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor, nn
 
+from ml import cores
 from ml.control import Stopped, stop_here
-from ml.cores import CORES, on_cores
 from ml.forms import Inputs, forms
 
 TOLERANCE = 0.05  # of a form's output from the reference's: their distance as a share of its length
@@ -33,20 +33,20 @@ class Quick(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor, told: Tensor) -> Tensor:
         on_cpu = x.device.type == "cpu"
-        single = on_cpu and len(x) <= CORES
+        single = on_cpu and len(x) <= cores.CORES
         kind = single, told.ndim, told.dtype, len(time)
         if kind not in self._forms:
             self._forms[kind] = formed(self.reference, x, time, told, single=single)
         form = self._forms[kind]
-        return _shared(form, x, time, told) if on_cpu and min(CORES, len(x)) > 1 else form(x, time, told)
+        return _shared(form, x, time, told) if on_cpu and min(cores.CORES, len(x)) > 1 else form(x, time, told)
 
 
 def _shared(form: nn.Module, x: Tensor, time: Tensor, told: Tensor) -> Tensor:
     """The output for a batch, of which every core computes a part."""
-    parts = min(CORES, len(x))
+    parts = min(cores.CORES, len(x))
     times = time.tensor_split(parts) if len(time) > 1 else (time,) * parts
     shares = zip(x.tensor_split(parts), times, told.tensor_split(parts), strict=True)
-    return torch.cat(on_cores([partial(form, *share) for share in shares]))
+    return torch.cat(cores.on_cores([partial(form, *share) for share in shares]))
 
 
 @lru_cache(maxsize=4)

@@ -20,7 +20,7 @@ from tests.patience import PATIENCE, WAIT_MS, WAIT_S
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 REPO = Path(__file__).resolve().parent.parent
-CORES = 2
+CORES = 2  # of which tests share images
 KEPT = "drawing on core"  # threads of these names stay as long as the process, as many as there are cores
 TEST_S = 5 * WAIT_S  # a test waits for several things
 
@@ -62,9 +62,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup() -> None:
     """What shares images among the cores has two of them to do so, on however many threads torch computes."""
-    inference: Any = sys.modules.get("ml.inference")
-    if inference:
-        inference.CORES = CORES
+    shared: Any = sys.modules.get("ml.cores")
+    if shared:
+        shared.CORES = CORES
 
 
 @pytest.fixture(scope="session")

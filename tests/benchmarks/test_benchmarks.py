@@ -16,6 +16,7 @@ from ml.pipeline import load
 from tests.benchmarks import __main__ as entry
 from tests.benchmarks import common, sampling, training
 from tests.benchmarks.limits import work_of
+from tests.patience import WAIT_MS, WAIT_S
 from tests.tiny import few_digits
 
 TINY_SAMPLING = {
@@ -27,7 +28,9 @@ TINY_TRAINING = {
     "device": "cpu", "own_minutes": 1e-4, "minutes": 1e-4, "batch_size": 2, "digits": 10, "steps": 1,
     "look_every_s": 1e-3,
 }  # fmt: skip
-TINY_INTERACTION = ("moves=2", "warm_up=1", "beat_s=0.2", "starts=1", "device=cpu", 'models=["student"]')
+TINY_INTERACTION = (
+    "moves=2", "warm_up=1", "beat_s=0.2", "starts=1", "device=cpu", 'models=["student"]', f"patience_ms={WAIT_MS}",
+)  # fmt: skip
 
 
 def check_tables(benchmark: Any, found: dict[str, Any]) -> None:
@@ -108,11 +111,13 @@ def test_what_never_came_is_at_least_so_much_later() -> None:
     assert never.found(never)["times_ours"]["90%"] is None
 
 
+@pytest.mark.slow
 def test_interaction_through_the_command_line(tmp_path: Path) -> None:
     sets = [f"--set={text}" for text in TINY_INTERACTION]
     command = [sys.executable, "-m", "ml", "benchmark", "interaction", "--json", "--out", tmp_path, *sets]
     command += ["--data-root", few_digits(tmp_path / "data")]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=280, cwd=cli_benchmark.ROOT)
+    words, root = [*map(str, command)], cli_benchmark.ROOT
+    done = subprocess.run(words, capture_output=True, text=True, timeout=5 * WAIT_S, cwd=root)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found == json.loads((tmp_path / "interaction.json").read_text())

@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ml import cores
 from ml.config import ModelConfig, SampleRequest
 from ml.control import RunControl, Stopped, heeding, stop_here
-from ml.cores import CORES, on_cores
+from ml.cores import on_cores
 from ml.loaded_model import load
 from ml.models import build
 from ml.models.blocks import class_table
@@ -139,6 +140,23 @@ def test_an_image_that_clip_steers_is_the_same_with_others(threads: int) -> None
     assert not torch.equal(together[0], drawn(model, request.alone(0).with_changes(prompt="one"))[0])
 
 
+@pytest.mark.parametrize(("name", "route"), [("text", "text"), ("colour-latent", "class")], ids=["words", "latent"])
+@torch.no_grad()
+def test_a_model_of_several_networks_draws_each_image_as_if_it_were_alone(name: str, route: str) -> None:
+    model = load(name, "cpu")
+    asked = {"model": name, "labels": tuple(range(9)), "seed": 4, "steps": 2, "route": route}
+    request = SampleRequest.model_validate(asked)
+    together = drawn(model, request)
+    for k in (0, 8):
+        assert torch.equal(drawn(model, request.alone(k))[0], together[k])
+    *_, last = steps(model, request)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    assert torch.equal(model.pixels(last.x_t[8:].contiguous(memory_format=torch.channels_last))[0], together[8])
+    assert torch.equal(drawn(model, request.alone(8))[0], together[8])
+    torch.set_num_threads(before)
+
+
 @torch.no_grad()
 def test_contrast_is_rescaled_for_each_image_by_itself(threads: int) -> None:
     digits = load("digits", "cpu")
@@ -152,17 +170,18 @@ def test_contrast_is_rescaled_for_each_image_by_itself(threads: int) -> None:
 
 
 def test_cores_share_the_parts_and_give_their_results_in_order() -> None:
-    assert on_cores([lambda k=k: k * k for k in range(2 * CORES + 1)]) == [k * k for k in range(2 * CORES + 1)]
-    assert set(on_cores([torch.get_num_threads] * (2 * CORES))) == {1}
+    numbers = range(2 * cores.CORES + 1)
+    assert on_cores([lambda k=k: k * k for k in numbers]) == [k * k for k in numbers]
+    assert set(on_cores([torch.get_num_threads] * (2 * cores.CORES))) == {1}
     with pytest.raises(ZeroDivisionError):
-        on_cores([lambda: 1 // 0] * CORES)
+        on_cores([lambda: 1 // 0] * cores.CORES)
 
 
 def test_work_on_all_cores_is_stopped_on_each() -> None:
     control = RunControl()
     control.cancel()
-    for at in range(CORES):
-        parts = [stop_here if number == at else float for number in range(CORES)]
+    for at in range(cores.CORES):
+        parts = [stop_here if number == at else float for number in range(cores.CORES)]
         with heeding(control), pytest.raises(Stopped):
             on_cores(parts)
 

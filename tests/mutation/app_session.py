@@ -240,12 +240,6 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "desktop_app/session/generate.py",
-        "task = partial(work.drawing, request, company)",
-        "task = partial(work.drawing, request, False)",
-        "tests/app/session/test_generate.py",
-    ),
-    Mutant(
-        "desktop_app/session/generate.py",
         "        self.change(live=False, clip=CLIP_MODEL)  # nothing is",
         "        pass  # nothing is",
         "tests/app/session/test_generate.py",
@@ -356,12 +350,6 @@ MUTANTS: list[Mutant] = [
         "desktop_app/session/generate.py",
         "task = partial(work.looking_into, sampled.request.alone(index))",
         "task = partial(work.looking_into, sampled.request)",
-        "tests/app/session/test_generate.py",
-    ),
-    Mutant(
-        "desktop_app/session/generate.py",
-        "self.draw(request=sampled.request.alone(index), columns=1, company=True)",
-        "self.draw(request=sampled.request.alone(index), columns=1)",
         "tests/app/session/test_generate.py",
     ),
     Mutant(
@@ -2492,12 +2480,6 @@ MUTANTS: list[Mutant] = [
         "desktop_app/work.py",
         "            if len(found) == len(guesses):\n",
         "            if True:\n",
-        "tests/app/session/test_work.py",
-    ),
-    Mutant(
-        "desktop_app/work.py",
-        "control=control, company=company):",
-        "control=control):",
         "tests/app/session/test_work.py",
     ),
     Mutant(

@@ -513,13 +513,6 @@ MUTANTS: list[Mutant] = [
         "note.seconds, note.confidence, note.right",
         FIGURES,
     ),
-    Mutant(
-        "ml/comparison_file.py",
-        "if first.same or all(accompanied(request) is request for request in requests):",
-        "if True:",
-        FIGURES,
-    ),
-    Mutant("ml/comparison_file.py", "[: len(r.labels)] for r in requests]", " for r in requests]", FIGURES),
     Mutant("ml/comparison_file.py", "if value != base[name]}", "if value == base[name]}", FIGURES),
     Mutant("ml/comparison_file.py", "race=tuple(lanes)", "race=tuple(lanes[:1])", FIGURES),
     Mutant("ml/comparison_file.py", "if digest(found) == stamp.pixels:", "if stamp.pixels:", FIGURES),
@@ -787,7 +780,7 @@ MUTANTS: list[Mutant] = [
     Mutant("ml/device.py", "torch.set_flush_denormal(True)", "torch.set_flush_denormal(False)", DEVICE),
     Mutant("ml/device.py", "return bf16_is_fast(device) or (", "return (", DEVICE),
     Mutant("ml/versions.py", '        return "missing"', '        return ""', VERSIONS),
-    Mutant("ml/versions.py", 'line.startswith("model name")', 'line.startswith("model")', VERSIONS),
+    Mutant("ml/versions.py", '_processor("model name")', '_processor("model")', VERSIONS),
     Mutant("desktop_app/bill.py", "version.replace('+', '%2B')", "version", SUPPLY),
     Mutant("desktop_app/bill.py", 'name.lower().replace("_", "-").replace(".", "-")', "name", SUPPLY),
     Mutant(

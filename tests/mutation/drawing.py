@@ -1,0 +1,142 @@
+"""Mistakes in drawing each image as if it were alone, in proving files, and in the forms of networks."""
+
+from tests.mutation.mutant import Mutant
+
+EXACT = "tests/ml/test_exact.py"
+PROOF = "tests/ml/test_proof.py"
+PIPELINE = "tests/ml/test_pipeline.py"
+INFERENCE = "tests/ml/test_inference.py"
+
+MUTANTS: list[Mutant] = [
+    Mutant("ml/models/exact.py", 'if device.type != "cpu":', "if False:", EXACT),
+    Mutant(
+        "ml/models/exact.py",
+        "{id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}",
+        "{}",
+        f"{EXACT}::test_a_twin_shares_its_weights_and_leaves_the_network_as_it_is",
+    ),
+    Mutant("ml/models/exact.py", "    nn.Conv2d: _Conv2d,\n", "", EXACT),
+    Mutant("ml/models/exact.py", "    nn.ConvTranspose2d: _ConvTranspose2d,\n", "", EXACT),
+    Mutant("ml/models/exact.py", "    nn.Linear: _Linear,\n", "", EXACT),
+    Mutant("ml/models/exact.py", "    nn.SiLU: _SiLU,\n", "", EXACT),
+    Mutant("ml/models/exact.py", "    nn.GroupNorm: _GroupNorm,\n", "", EXACT),
+    Mutant("ml/models/exact.py", "    ClassTable: _ClassTable,\n", "", EXACT),
+    Mutant(
+        "ml/models/exact.py",
+        "self._packed is None or self._packed[0] != side",
+        "self._packed is None",
+        EXACT,
+        harmless="oneDNN lays weights out again where the layout is of another size: slower, and the same",
+    ),
+    Mutant("ml/models/exact.py", "rest = last.new_zeros(rows - len(last)", "rest = last.new_zeros(0", EXACT),
+    Mutant(
+        "ml/models/exact.py",
+        "for block in filled_blocks(x, rows)])[: len(x)]",
+        "for block in filled_blocks(x, rows)])",
+        EXACT,
+    ),
+    Mutant("ml/models/exact.py", "if input.numel() % (LANES * threads) == 0:", "if input.numel() % LANES == 0:", EXACT),
+    Mutant("ml/models/exact.py", "if input.numel() % (LANES * threads) == 0:", "if True:", EXACT),
+    Mutant("ml/models/exact.py", "input.permute(0, 2, 3, 1) if", "input.permute(0, 1, 2, 3) if", EXACT),
+    Mutant("ml/models/exact.py", "input.shape[-2] * input.shape[-1] < LARGE", "True", EXACT),
+    Mutant("ml/models/exact.py", "[1, *side]", "[2, *side]", EXACT, harmless="a layout for two images is one for any"),
+    Mutant(
+        "ml/models/clip.py",
+        "in_blocks(super().read, texts, TEXTS)[which]",
+        "in_blocks(super().read, texts, TEXTS)",
+        EXACT,
+    ),
+    Mutant("ml/models/clip.py", "TWINS[TextModel] = _ExactTextModel\n", "", f"{EXACT} -k words"),
+    Mutant(
+        "ml/loaded_model.py",
+        "else self.exact, self.config.prediction",
+        "else self.network, self.config.prediction",
+        PIPELINE,
+    ),
+    Mutant("ml/loaded_model.py", "quick(self.network) if self.hurried else self.exact", "self.exact", INFERENCE),
+    Mutant(
+        "ml/loaded_model.py",
+        "self.exact.codec.decode(x) if isinstance(self.exact, LatentModel)",
+        "self.network.codec.decode(x) if isinstance(self.network, LatentModel)",
+        f"{EXACT} -k latent",
+    ),
+    Mutant(
+        "ml/loaded_model.py", "if file_hash(path) == digest:", "if True:", "tests/ml/test_several_processes.py -k drawn"
+    ),
+    Mutant("ml/trajectory.py", "filled_blocks(wanted, matcher.together)", "filled_blocks(wanted, len(wanted))", EXACT),
+    Mutant(
+        "ml/trajectory.py",
+        "return torch.cat(on_cores(each))[: len(x_t)]",
+        "return torch.cat(on_cores(each))",
+        f"{EXACT} -k steers",
+    ),
+    Mutant("ml/cores.py", "if number % CORES]", "if number % CORES == 1]", f"{EXACT} -k cores"),
+    Mutant(
+        "ml/cores.py",
+        "next(elsewhere if number % CORES else done)",
+        "next(done if number % CORES else elsewhere)",
+        f"{EXACT} -k cores",
+    ),
+    Mutant(
+        "ml/cores.py",
+        "        with one_thread():\n            done",
+        "        if True:\n            done",
+        f"{EXACT} -k cores",
+    ),
+    Mutant("ml/cores.py", "    if control is None:\n        return part()", "    return part()", f"{EXACT} -k stopped"),
+    Mutant(
+        "ml/guidance.py",
+        "    with one_thread():\n        return",
+        "    if True:\n        return",
+        f"{EXACT} -k contrast",
+    ),
+    Mutant("ml/versions.py", 'for name in ("cpu", "instructions"))', 'for name in ("cpu",))', PROOF),
+    Mutant("ml/versions.py", 'for name in ("cpu", "instructions"))', 'for name in ("instructions",))', PROOF),
+    Mutant("ml/proof.py", "ROUNDED = 1", "ROUNDED = 2", PROOF),
+    Mutant("ml/proof.py", "ROUNDED = 1", "ROUNDED = 0", PROOF),
+    Mutant("ml/proof.py", "if close and not same_processor(stamp.versions):", "if close:", PROOF),
+    Mutant("ml/proof.py", "if not same and same_processor(stamp.versions):", "if not same:", PROOF),
+    Mutant("ml/proof.py", "if not same and same_processor(stamp.versions):", "if False:", PROOF),
+    Mutant("ml/proof.py", "close = found.shape == made.shape and", "close =", PROOF),
+    Mutant("ml/proof.py", "if apart > CLOSE[suffix]:", "if False:", PROOF),
+    Mutant("ml/proof.py", "if found.shape[:2] != evened:", "if False:", PROOF),
+    Mutant("ml/proof.py", "np.repeat(made[..., None], 3, axis=-1)", "made[..., None]", PROOF),
+    Mutant("ml/pipeline.py", 'if request.model_hash not in ("", model.hash):', "if False:", PIPELINE),
+    Mutant(
+        "ml/pipeline.py", "range(0, len(request.labels), BATCH)", "range(0, len(request.labels), BATCH - 1)", PIPELINE
+    ),
+    Mutant(
+        "ml/pipeline.py",
+        "            if control.cancelled:\n                return\n            last = step",
+        "            last = step",
+        PIPELINE,
+    ),
+    Mutant(
+        "ml/pipeline.py",
+        "to_uint8(model.pixels(last.x_t))",
+        "to_uint8(model.pixels(last.x0_hat))",
+        PIPELINE,
+        harmless="at the last step x_t is x0_hat",
+    ),
+    Mutant("ml/pipeline.py", "done = request.with_changes(model_hash=model.hash)", "done = request", PIPELINE),
+    Mutant("ml/pipeline.py", "network_calls(request, grid))", "network_calls(request, grid) + 1)", PIPELINE),
+    Mutant(
+        "ml/pipeline.py",
+        "model.pixels(step.x_t / contrast), model.pixels(step.x0_hat)",
+        "model.pixels(step.x_t), model.pixels(step.x0_hat)",
+        PIPELINE,
+    ),
+    Mutant(
+        "ml/pipeline.py",
+        "pictures = to_uint8(x_t), to_uint8(x0_hat)",
+        "pictures = to_uint8(x0_hat), to_uint8(x_t)",
+        PIPELINE,
+    ),
+    Mutant("ml/pipeline.py", "/ EPS_RANGE) if seen", ") if seen", PIPELINE),
+    Mutant("ml/pipeline.py", "seen = level.sigma > 0 and", "seen =", PIPELINE),
+    Mutant("ml/pipeline.py", "return Frame(first, step.step,", "return Frame(0, step.step,", PIPELINE),
+    Mutant("ml/inference.py", "<= TOLERANCE", "<= 100", INFERENCE),
+    Mutant("ml/inference.py", "if agrees and _seconds(form, inputs) < plain:", "if agrees:", f"{INFERENCE} -k quicker"),
+    Mutant("ml/inference.py", "kind = single, told.ndim, told.dtype, len(time)", "kind = single, len(time)", INFERENCE),
+    Mutant("ml/inference.py", "        except Stopped:\n            raise\n", "", f"{INFERENCE} -k stopped"),
+]
