@@ -12,7 +12,7 @@ from torch import Tensor
 from ml import captions, library, text
 from ml.checkpoint import fit, load_model
 from ml.config import CLIP_MODEL, DeviceName
-from ml.device import pick
+from ml.device import one_thread, pick
 from ml.errors import BadFile
 from ml.events import Progress
 from ml.models.clip import DigitClip
@@ -39,7 +39,7 @@ class Matcher:
 
     def __init__(self, clip: Clip, wanted: str, others: Sequence[str], together: int = 1) -> None:
         self.clip, self.together = clip, together
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():  # however many there are, the texts are the same to the bit
             self.texts = clip.sentences([wanted, *others])
 
     def similarity(self, x0: Tensor) -> Tensor:
