@@ -137,6 +137,7 @@ def test_what_nobody_set_stays_unset_in_a_copy() -> None:
     ("text", "said"),
     [
         ('{"steps": 0}', r"x: steps: Input should be greater than or equal to 1\."),
+        ('{"steps": 5000}', r"x: steps: Input should be less than or equal to 4000\."),
         ('{"seeds": [1, 2]}', r"x: the file: 1 images need as many seeds"),
         ('{"labels": ["a"]}', r"x: labels\.0: "),
         ('{"version": 2, "steps": 0}', r"x was written by a newer Noiseloom\."),

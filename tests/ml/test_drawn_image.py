@@ -104,7 +104,7 @@ def test_half_a_digit_is_completed_and_what_is_known_stays(digits: tuple[np.ndar
     mask = np.zeros((28, 28), np.uint8)
     mask[14:] = 255
     right = []
-    for image, label in zip(images[1::2], labels[1::2], strict=True):
+    for image, label in zip(images[1::4], labels[1::4], strict=True):
         asked = {"source": to_text(image), "mask": to_text(mask), "labels": (int(label),) * 4}
         made = draw(**asked, sampler="ddpm", steps=20, repeats=2)
         assert np.abs(made[:, :14].astype(int) - image[:14]).max() <= 1
@@ -135,11 +135,11 @@ def test_requests_that_make_no_sense_are_refused(digits: tuple[np.ndarray, np.nd
 
 def test_the_diffusion_model_recognises_digits(mnist_root: Path) -> None:
     test = data.load("mnist", mnist_root, "test")
-    chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(3))[:30]
+    chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(3))[:15]
     *_, found = recognise(pipeline.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
-    assert isinstance(found, torch.Tensor) and found.shape == (30, 10)
+    assert isinstance(found, torch.Tensor) and found.shape == (15, 10)
     assert float((found.argmax(dim=1) == test.labels[chosen]).float().mean()) >= 0.9
-    assert torch.allclose(found.sum(dim=1), torch.ones(30))
+    assert torch.allclose(found.sum(dim=1), torch.ones(15))
 
 
 def test_every_image_is_recognised_by_the_class_that_explains_it_best(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,10 +29,11 @@ def normal(count: int, seed: int, mean: float = 0.0, spread: float = 1.0) -> tor
     return mean + spread * torch.randn(count, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_the_judge_reads_the_test_set(mnist_root: Path) -> None:
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
+def test_the_judge_reads_the_test_set(every: int, mnist_root: Path) -> None:
     test = data.load("mnist", mnist_root, split="test")
-    verdict = Judge.bundled("cpu").judge(test.images[:, 0].numpy())
-    assert (verdict.labels == test.labels.numpy()).mean() >= 0.995
+    verdict = Judge.bundled("cpu").judge(test.images[::every, 0].numpy())
+    assert (verdict.labels == test.labels[::every].numpy()).mean() >= 0.995
     np.testing.assert_allclose(verdict.probabilities.sum(axis=1), 1, rtol=1e-5)
     assert np.array_equal(verdict.probabilities.argmax(axis=1), verdict.labels)
 
@@ -95,15 +96,15 @@ def test_real_digits_score_like_real_digits_and_copies_are_noticed(mnist_root: P
     train = data.load("mnist", mnist_root, split="train")
     rng = torch.Generator().manual_seed(5)
     chosen = torch.cat(
-        [torch.nonzero(train.labels == k)[torch.randperm(5000, generator=rng)[:20], 0] for k in range(10)]
+        [torch.nonzero(train.labels == k)[torch.randperm(5000, generator=rng)[:10], 0] for k in range(10)]
     )
     labels = tuple(train.labels[chosen].tolist())
     scores = report(train.images[chosen, 0].numpy(), labels, mnist_root)
     assert scores.accuracy is not None and scores.accuracy > 0.99
     assert 0.6 < scores.frechet_ratio < 1.6
     assert scores.recall > 0.7 and scores.precision > 0.7
-    assert scores.memorised == 200
-    noise = np.random.default_rng(0).integers(0, 256, (200, 28, 28), np.uint8)
+    assert scores.memorised == 100
+    noise = np.random.default_rng(0).integers(0, 256, (100, 28, 28), np.uint8)
     worse = report(noise, labels, mnist_root)
     assert worse.frechet_ratio > 10 and worse.recall < 0.1 and worse.memorised == 0
 

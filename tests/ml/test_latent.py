@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ml import data, pipeline
+from ml import pipeline, synthetic
 from ml.checkpoint import MODEL_FILE, STATE_FILE, load_model, load_state
 from ml.config import NO_LABEL, ModelConfig, SampleRequest, TrainConfig
 from ml.control import RunControl
@@ -25,32 +25,37 @@ CODER = {"network": "autoencoder", "widths": [8, 16, 16], "latent": 2}
 READER = {"network": "clip", "widths": [32, 32], "blocks": 1, "patch": 7, "embedding": 16}
 
 
-def trained(folder: Path, **changes: object) -> Path:
-    """The folder of a run that is gone through with."""
-    assert list(train(tiny_config(**changes), folder, device="cpu"))
+def trained(folder: Path, root: Path, **changes: object) -> Path:
+    """The folder of a run that is gone through with, on the digits in `root`."""
+    assert list(train(tiny_config(data="mnist", **changes), folder, device="cpu", data_root=root))
     return folder
 
 
 @pytest.fixture(scope="module")
-def coder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("latent") / "coder", model=CODER, steps=150, kl_weight=0.01)
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return few_digits(tmp_path_factory.mktemp("digits"), train=2000)
 
 
 @pytest.fixture(scope="module")
-def latent(coder: Path) -> Path:
-    return trained(coder.parent / "latent", model={"widths": [16, 16], "embedding": 16}, codec_from=str(coder))
+def coder(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
+    return trained(tmp_path_factory.mktemp("latent") / "coder", root, model=CODER, steps=150, kl_weight=0.01)
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def latent(coder: Path, root: Path) -> Path:
+    return trained(coder.parent / "latent", root, model={"widths": [16, 16], "embedding": 16}, codec_from=str(coder))
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     folder = tmp_path_factory.mktemp("told")
-    reader = trained(folder / "reader", model=READER | {"vocabulary": vocabulary_size()}, steps=5)
+    reader = trained(folder / "reader", root, model=READER | {"vocabulary": vocabulary_size()}, steps=5)
     model = {"widths": [8, 16], "patch": 2, "embedding": 16, "attention": [7], "context": 32}
-    return trained(folder / "model", model=model, reader_from=str(reader))
+    return trained(folder / "model", root, model=model, reader_from=str(reader))
 
 
 def images(count: int) -> Tensor:
-    return data.load("synthetic", split="test").images[:count].float() / 127.5 - 1
+    return synthetic.digits(count, seed=1).images.float() / 127.5 - 1
 
 
 def network_of(run: Path) -> torch.nn.Module:
@@ -137,9 +142,8 @@ def test_a_latent_model_carries_its_codec_unchanged(coder: Path, latent: Path) -
         assert torch.equal(tensor, network.codec.state_dict()[name]), name
 
 
-def test_a_latent_run_is_resumed_to_the_bit_without_its_codecs_file(coder: Path, tmp_path: Path) -> None:
+def test_a_latent_run_is_resumed_to_the_bit_without_its_codecs_file(coder: Path, root: Path, tmp_path: Path) -> None:
     config = tiny_config(model={"widths": [16, 16], "embedding": 16}, codec_from=str(coder), steps=6, data="mnist")
-    root = few_digits(tmp_path / "data")
     list(train(config, tmp_path / "whole", device="cpu", data_root=root))
     control = RunControl()
     for event in train(config, tmp_path / "parts", device="cpu", control=control, data_root=root):
@@ -151,10 +155,10 @@ def test_a_latent_run_is_resumed_to_the_bit_without_its_codecs_file(coder: Path,
     assert all(torch.equal(tensor, parts[name]) for name, tensor in whole.items())
 
 
-def test_a_codec_for_other_images_is_refused(coder: Path, latent: Path, tmp_path: Path) -> None:
+def test_a_codec_for_other_images_is_refused(coder: Path, latent: Path, root: Path, tmp_path: Path) -> None:
     for source, size in ((coder, 32), (latent, 28)):
         with pytest.raises(BadRequest, match="is no autoencoder"):
-            trained(tmp_path / "x", model={"widths": [16, 16], "image_size": size}, codec_from=str(source))
+            trained(tmp_path / "x", root, model={"widths": [16, 16], "image_size": size}, codec_from=str(source))
 
 
 # ---- told in words

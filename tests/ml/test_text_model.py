@@ -1,6 +1,7 @@
 """The bundled model that reads words: it draws what they say, however they say it."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from ml.judge import Judge
 from ml.library import find
 
 
+@cache
 def draw(prompt: str, labels: tuple[int, ...], seed: int) -> np.ndarray:
     settings = load_header(find("text")).defaults.model_dump()
     request = SampleRequest(**settings, model="text", route="text", prompt=prompt, labels=labels, seed=seed)
@@ -28,9 +30,10 @@ def read(images: np.ndarray) -> np.ndarray:
     return Judge.bundled("cpu").judge(images).labels
 
 
-def test_every_word_is_drawn() -> None:
-    right = [(read(draw(word, (NO_LABEL,) * 20, 900 + 20 * k)) == k).mean() for k, word in enumerate(captions.WORDS)]
-    assert float(np.mean(right)) >= 0.98
+@pytest.mark.parametrize("count", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_every_word_is_drawn(count: int) -> None:
+    drawn = [draw(word, (NO_LABEL,) * count, 900 + 20 * k) for k, word in enumerate(captions.WORDS)]
+    assert np.mean([(read(images) == k).mean() for k, images in enumerate(drawn)]) >= 0.98
 
 
 def test_labels_are_their_words() -> None:
@@ -41,8 +44,8 @@ def test_labels_are_their_words() -> None:
 
 @pytest.mark.parametrize("prompt", ["number seven", "a handwritten 7", "the digit seven", "please draw 7"])
 def test_another_way_to_say_it_draws_the_same(prompt: str) -> None:
-    apart = (read(draw(prompt, (NO_LABEL,) * 30, 50)) == 7).mean() - (
-        read(draw("seven", (NO_LABEL,) * 30, 50)) == 7
+    apart = (read(draw(prompt, (NO_LABEL,) * 15, 50)) == 7).mean() - (
+        read(draw("seven", (NO_LABEL,) * 15, 50)) == 7
     ).mean()
     assert abs(apart) <= 0.034
 
@@ -56,9 +59,9 @@ def test_another_way_to_say_it_draws_the_same(prompt: str) -> None:
 )
 def test_attributes_move_what_they_name(less: str, more: str, measure: Callable[[Tensor], Tensor]) -> None:
     moved = []
-    for digit in (0, 2, 5, 7, 9):
+    for digit in (0, 5, 7):
         pair = [
-            measure(torch.from_numpy(draw(form.format(captions.WORDS[digit]), (NO_LABEL,) * 8, 60)).float() / 255)
+            measure(torch.from_numpy(draw(form.format(captions.WORDS[digit]), (NO_LABEL,) * 7, 60)).float() / 255)
             for form in (less, more)
         ]
         moved.append((pair[1] > pair[0]).float().mean())

@@ -263,13 +263,6 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/schedules.py",
-        "t = torch.sigmoid(mean + std *",
-        "t = torch.sigmoid(mean - std *",
-        "tests/ml/test_schedules.py::test_flow_times_are_logit_normal",
-        "the normal distribution is symmetric: other numbers of the same law",
-    ),
-    Mutant(
-        "ml/schedules.py",
         "times = [r / (1 + r) for r in",
         "times = [r / (1 + r * r) for r in",
         "tests/ml/test_schedules.py::test_flow_levels_of_a_karras_grid_have_its_ratios",
@@ -283,7 +276,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         "ml/schedules.py",
         "t = t.clamp(0, 1)\n",
-        "",
+        "t = t.clamp(0, 2)\n",
         "tests/ml/test_schedules.py::test_edm_noise_stays_on_its_path",
     ),
     Mutant(
@@ -1380,13 +1373,6 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/axes.py",
-        "if abs(last - first) >= MAX_VALUES:",
-        "if abs(last - first) > MAX_VALUES + 1:",
-        "tests/ml/test_comparison.py::test_a_list_without_end_is_refused_at_once",
-        "the values themselves are counted as well, and refused",
-    ),
-    Mutant(
-        "ml/axes.py",
         "        if len(values) > MAX_VALUES:\n            raise _too_many(field)\n",
         "",
         "tests/ml/test_comparison.py::test_a_list_without_end_is_refused_at_once",
@@ -1540,7 +1526,6 @@ MUTANTS: list[Mutant] = [
         "x0 = synthetic.digits(1, seed)",
         "x0 = synthetic.digits(1, 2026)",
         "tests/ml/test_experiments.py::test_the_rows_of_noise_are_of_one_digit_at_the_times_that_are_named",
-        "the noise is that of the seed: other pictures",
     ),
     Mutant(
         "ml/experiments.py",
