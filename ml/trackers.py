@@ -59,9 +59,13 @@ class Followers:
             self._tell(event)
 
     def _open(self, step: int) -> None:
-        with suppress(OSError):
-            self._trackers.append(TensorBoard(self._folder, self._config, step))
-            self._trackers += [WeightsAndBiases(self._folder, self._config) for _name in self._more]
+        try:
+            with suppress(OSError):
+                self._trackers.append(TensorBoard(self._folder, self._config, step))
+                self._trackers += [WeightsAndBiases(self._folder, self._config) for _name in self._more]
+        except BaseException:
+            self._close()
+            raise
 
     def _close(self) -> None:
         for tracker in self._trackers:
