@@ -80,16 +80,19 @@ def test_what_is_saved_is_the_average_to_draw_with_and_both_to_go_on_with(make: 
     for _ in range(3):
         run.advance()
     run.save()
-    model, state = load_file(tmp_path / MODEL_FILE), load_file(tmp_path / STATE_FILE)
+    model, tensors = load_file(tmp_path / MODEL_FILE), load_file(tmp_path / STATE_FILE)
     for prefix, network in (("ema.", run.ema.network), ("net.", run.network)):
-        assert all(torch.equal(state[f"{prefix}{name}"], tensor) for name, tensor in network.state_dict().items())
+        assert all(torch.equal(tensors[f"{prefix}{name}"], tensor) for name, tensor in network.state_dict().items())
     assert all(torch.equal(model[name], tensor) for name, tensor in run.ema.network.state_dict().items())
     assert not torch.equal(weights(run.ema.network), weights(run.network))
     header = load_header(tmp_path / MODEL_FILE)
     assert (header.name, header.data, header.device) == ("tiny", "mnist", run.device.name)
     assert (header.steps, header.images, header.seconds) == (3, 24, round(run.elapsed_s, 1))
     assert (header.model, header.defaults) == (run.config.model, run.config.defaults)
-    assert run.saved_step == 3 and load_state_header(tmp_path / STATE_FILE).images == 24
+    state = load_state_header(tmp_path / STATE_FILE)
+    assert (run.saved_step, state.step, state.images, state.elapsed_s) == (3, 3, 24, run.elapsed_s)
+    assert (state.smooth_loss, state.scale) == (run.curve.smooth, run.curve.scale) and state.scale
+    assert (state.slowed, state.parts, state.progress) == (0, 1, run.progress)
 
 
 def test_a_state_is_there_before_the_first_step_and_no_model_yet(make: Maker, tmp_path: Path) -> None:

@@ -104,10 +104,14 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return few_digits(tmp_path_factory.mktemp("several") / "data", train=600, test=400)
+
+
+@pytest.fixture(scope="module")
+def place(data: Path) -> Place:
     """All commands that end by themselves, in one start of two processes."""
-    path = tmp_path_factory.mktemp("several")
-    data = few_digits(path / "data", train=600, test=400)
+    path = data.parent
 
     def training(name: str, *more: object, **changes: object) -> list[str]:
         (path / f"{name}.json").write_text(config_of(**changes).model_dump_json())
@@ -269,10 +273,10 @@ def process_of(rank: int, parent: int) -> int:
 
 @pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_killed_process_ends_the_run_with_a_message_and_a_whole_checkpoint(
-    place: Place, tmp_path: Path, rank: int
+    data: Path, tmp_path: Path, rank: int
 ) -> None:
     log = tmp_path / "log.txt"
-    with crew(log, "ml", *start(tmp_path, place.data, save_every_s=0.1)) as process:
+    with crew(log, "ml", *start(tmp_path, data, save_every_s=0.1)) as process:
         wait_for((tmp_path / "run" / MODEL_FILE).exists, log)  # which comes with the first checkpoint after its steps
         os.kill(process_of(rank, process.pid), signal.SIGKILL)
         assert process.wait(WAIT_S) == 1
@@ -280,11 +284,11 @@ def test_a_killed_process_ends_the_run_with_a_message_and_a_whole_checkpoint(
     assert "Another one of the 2 processes has gone." in said and "on with --resume" in said
     step = load_state_header(tmp_path / "run" / STATE_FILE).step
     assert step > 0 and (rank == 0 or f"The checkpoint of step {step} in" in said)
-    assert_goes_on(tmp_path / "run", place.data)
+    assert_goes_on(tmp_path / "run", data)
 
 
 @pytest.mark.slow
-def test_two_machines_train_as_one_does_and_one_is_told_to_stop(place: Place, tmp_path: Path) -> None:
+def test_two_machines_train_as_one_does_and_one_is_told_to_stop(data: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     log = tmp_path / "log.txt"
@@ -292,13 +296,13 @@ def test_two_machines_train_as_one_does_and_one_is_told_to_stop(place: Place, tm
     with log.open("wb") as file:
         for number in range(2):
             where = ["--nnodes=2", f"--node-rank={number}", f"--rdzv-endpoint=127.0.0.1:{port}"]
-            command = torchrun("ml", *start(tmp_path, place.data, save_every_s=0.1), count=1, more=where)
+            command = torchrun("ml", *start(tmp_path, data, save_every_s=0.1), count=1, more=where)
             nodes.append(subprocess.Popen(command, cwd=REPO, env=alone(), stdout=file, stderr=file))
     wait_for((tmp_path / "run" / MODEL_FILE).exists, log)
     nodes[1].send_signal(signal.SIGINT)
     assert [node.wait(WAIT_S) != 0 for node in nodes] == [True, True]
     assert "Stopped and saved" in log.read_text()
-    assert_goes_on(tmp_path / "run", place.data)
+    assert_goes_on(tmp_path / "run", data)
 
 
 def test_one_process_takes_no_notice_of_what_it_was_told_by_others() -> None:

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ml import library, pipeline, time_machine
 from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import Preview, RunFinished, Sampled
-from ml.run import FIRST_SNAPSHOT
 from ml.trainer import train
-from tests.tiny import tiny_config
+from tests.tiny import few_digits, tiny_config
 
 
 def preview(step: int, value: int = 0, shape: tuple[int, ...] = (3, 2, 8, 8)) -> Preview:
@@ -31,12 +31,28 @@ def test_previews_come_back_as_they_were(tmp_path: Path, shape: tuple[int, ...])
         assert np.array_equal(each.images, each.film[-1])
 
 
-def test_a_long_run_keeps_fewer_but_its_first_and_latest(tmp_path: Path) -> None:
-    for step in range(1, 3 * time_machine.MOST):
+def test_a_row_of_the_picture_is_a_step_and_a_column_an_image(tmp_path: Path) -> None:
+    film = np.arange(6, dtype=np.uint8).reshape(3, 2, 1, 1).repeat(8, 2).repeat(8, 3)
+    time_machine.keep(tmp_path, Preview(12, film[-1], (4, 5), film))
+    with Image.open(tmp_path / time_machine.FOLDER / "00000012.png") as picture:
+        assert np.array(picture)[::8, ::8].tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_pictures_of_another_size_are_not_those_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    time_machine.keep(tmp_path, preview(1))
+    assert time_machine.remembered(tmp_path, (4, 5), 4) == time_machine.remembered(tmp_path, (4,), 8) == []
+    assert time_machine.remembered(tmp_path, (4,), 16) == []  # as broad, but no whole number of rows
+    monkeypatch.setattr(time_machine, "MAX_PIXELS", 24 * 16 - 1)
+    assert time_machine.remembered(tmp_path, (4, 5), 8) == []
+
+
+def test_a_long_run_keeps_fewer_but_its_first_and_latest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert time_machine.MOST == 128
+    monkeypatch.setattr(time_machine, "MOST", 8)
+    for step in range(1, 25):
         time_machine.keep(tmp_path, preview(step))
     steps = [each.step for each in time_machine.remembered(tmp_path, (4, 5), 8)]
-    assert steps[0] == 1 and steps[-1] == 3 * time_machine.MOST - 1
-    assert time_machine.MOST / 2 <= len(steps) <= time_machine.MOST
+    assert steps == [1, 13, 17, 19, 21, 22, 23, 24]  # thinned out whenever there were nine
 
 
 def test_what_cannot_be_read_is_left_out_and_the_future_forgotten(tmp_path: Path) -> None:
@@ -55,7 +71,9 @@ def test_a_run_keeps_its_way_and_models_of_before_can_be_drawn_with(
 ) -> None:
     monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
     folder = tmp_path / "runs" / "mine"
-    events = list(train(tiny_config(steps=4 * FIRST_SNAPSHOT + 20), folder, device="cpu"))
+    monkeypatch.setattr("ml.run.FIRST_SNAPSHOT", 5)
+    root = few_digits(tmp_path / "data")
+    events = list(train(tiny_config(data="mnist", steps=23, lr=1e-2), folder, device="cpu", data_root=root))
     assert isinstance(events[-1], RunFinished)
     shown = [event for event in events if isinstance(event, Preview)]
     kept = time_machine.remembered(folder, shown[0].labels, 28)
@@ -64,14 +82,14 @@ def test_a_run_keeps_its_way_and_models_of_before_can_be_drawn_with(
     assert np.array_equal(kept[-1].film, last.film) and last.film.shape[1:] == last.images.shape
     assert last.film[0].std() > 50  # noise
     names = [path.stem for path in library.snapshots("mine")]
-    assert [int(name) for name in names] == [FIRST_SNAPSHOT, 2 * FIRST_SNAPSHOT, 4 * FIRST_SNAPSHOT]
+    assert [int(name) for name in names] == [5, 10, 20]
     images = []
-    for model in ("mine@100", "mine@400", "mine"):
+    for model in ("mine@5", "mine@20", "mine"):
         request = SampleRequest(model=model, labels=(3,), steps=3)
         *_, done = pipeline.sample(request, device="cpu", frames=False, control=RunControl())
         assert isinstance(done, Sampled)
         images.append(done.images)
     assert not np.array_equal(images[0], images[1]) and not np.array_equal(images[1], images[2])
-    assert str(library.find(f"{folder}@200")).endswith("00000200.safetensors")
-    with pytest.raises(BadRequest, match="no model 'mine@300'"):
-        library.find("mine@300")
+    assert str(library.find(f"{folder}@10")).endswith("00000010.safetensors")
+    with pytest.raises(BadRequest, match="no model 'mine@15'"):
+        library.find("mine@15")

@@ -413,7 +413,7 @@ MUTANTS: list[Mutant] = [
         "ml/run.py",
         "            scale=self.curve.scale,\n",
         "",
-        f"{TRAINER}::test_a_resumed_run_is_the_same_to_the_bit",
+        f"{RUN}::test_what_is_saved_is_the_average_to_draw_with_and_both_to_go_on_with",
     ),
     Mutant(
         "ml/run.py",
