@@ -281,9 +281,11 @@ def test_a_killed_process_ends_the_run_with_a_message_and_a_whole_checkpoint(
         os.kill(process_of(rank, process.pid), signal.SIGKILL)
         assert process.wait(WAIT_S) == 1
     said = log.read_text()
-    assert "Another one of the 2 processes has gone." in said and "on with --resume" in said
+    assert "Another one of the 2 processes has gone." in said and "--resume" in said
     step = load_state_header(tmp_path / "run" / STATE_FILE).step
-    assert step > 0 and (rank == 0 or f"The checkpoint of step {step} in" in said)
+    seen = f"The checkpoint of step {step} in" in said
+    told = "Stopped and saved" in said  # by torchrun, which saw it first
+    assert step > 0 and (rank == 0 or seen or told)
     assert_goes_on(tmp_path / "run", data)
 
 
