@@ -5,6 +5,18 @@ from tests.mutation.mutant import Mutant
 TRAINER = "tests/ml/test_trainer.py"
 RUN = "tests/ml/test_run.py"
 DIVERGING = "tests/ml/test_diverging.py"
+CHECKPOINT = "tests/ml/test_checkpoint.py"
+OPTIM = "tests/ml/test_optim.py"
+TABLES = "tests/ml/test_tables.py"
+TRACKERS = "tests/ml/test_trackers.py"
+TIME_MACHINE = "tests/ml/test_time_machine.py"
+RUN_FOLDER = "tests/ml/test_run_folder.py"
+SETTINGS = "tests/ml/test_settings.py"
+OBJECTIVES = "tests/ml/test_objectives.py"
+FITTING = "tests/ml/test_fitting.py"
+TWO_AT_ONCE = "tests/ml/test_two_at_once.py"
+VERDICT = "tests/ml/test_verdict.py"
+MEMORY = "tests/ml/test_memory.py"
 
 MUTANTS: list[Mutant] = [
     # ---- ml/trainer.py
@@ -493,5 +505,592 @@ MUTANTS: list[Mutant] = [
         "        time.sleep(min(left, LOOK_S))",
         "        time.sleep(left)",
         "tests/ml/test_control.py",
+    ),
+    # ---- ml/checkpoint.py
+    Mutant(
+        "ml/checkpoint.py",
+        "        if len(text) > MAX_TEXT:",
+        "        if False:",
+        f"{CHECKPOINT}::test_a_description_without_end_is_refused",
+    ),
+    Mutant(
+        "ml/checkpoint.py",
+        "for name in sorted(expected.keys() | found.keys()):",
+        "for name in sorted(expected.keys()):",
+        f"{CHECKPOINT}::test_a_tensor_of_another_kind_or_name_does_not_agree",
+    ),
+    Mutant(
+        "ml/checkpoint.py",
+        '    kind = "" if tensor.is_floating_point() else',
+        '    kind = "" if True else',
+        f"{CHECKPOINT}::test_a_tensor_of_another_kind_or_name_does_not_agree",
+    ),
+    Mutant(
+        "ml/checkpoint.py",
+        "        return KEY in (file.metadata() or {})",
+        "        return bool(file.metadata() is None)",
+        f"{CHECKPOINT}::test_a_file_is_known_by_its_content",
+    ),
+    Mutant(
+        "ml/checkpoint.py",
+        "    return int(digits) if digits.isdigit() else 0",
+        "    return 0",
+        f"{CHECKPOINT}::test_a_full_disk_is_named_whoever_notices",
+    ),
+    Mutant(
+        "ml/checkpoint.py",
+        "and not (tensor.abs() > most).any() else tensor",
+        "else tensor",
+        f"{TRAINER}::test_what_half_precision_cannot_hold_stays_as_it_is",
+    ),
+    Mutant(
+        "ml/checkpoint.py",
+        "        if name.startswith(prefix):\n            index",
+        "        if prefix in name:\n            index",
+        f"{TRAINER}::test_a_resumed_run_is_the_same_to_the_bit[muon]",
+        harmless="no name of a tensor has the prefix of an optimiser in its middle",
+    ),
+    Mutant(
+        "ml/checkpoint.py",
+        "    agree(network.state_dict(), weights, source)\n    network",
+        "    network",
+        f"{CHECKPOINT}::test_weights_of_another_shape_say_what_was_expected_and_found",
+    ),
+    # ---- ml/ema.py
+    Mutant("ml/ema.py", "** (self.gamma + 1)", "** self.gamma", f"{OPTIM}::test_the_average_follows_the_power_law"),
+    Mutant(
+        "ml/ema.py",
+        "            average.copy_(buffer)",
+        "            average.lerp_(buffer.to(average.dtype), weight)",
+        f"{OPTIM}::test_the_first_step_is_taken_over_whole_and_buffers_always",
+    ),
+    Mutant(
+        "ml/ema.py",
+        "copy.deepcopy(network).eval()",
+        "copy.deepcopy(network)",
+        f"{OPTIM}::test_the_first_step_is_taken_over_whole_and_buffers_always",
+    ),
+    # ---- ml/optim.py
+    Mutant(
+        "ml/optim.py",
+        "weight_decay=config.weight_decay, betas=(0.9, 0.99))",
+        "betas=(0.9, 0.99))",
+        f"{OPTIM}::test_adam_is_that_of_torch_with_its_settings",
+    ),
+    Mutant(
+        "ml/optim.py",
+        "betas=(0.9, 0.99)",
+        "betas=(0.9, 0.999)",
+        f"{OPTIM}::test_adam_is_that_of_torch_with_its_settings",
+    ),
+    Mutant(
+        "ml/optim.py",
+        'torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW',
+        "torch.optim.AdamW",
+        f"{OPTIM}::test_adam_is_that_of_torch_with_its_settings",
+    ),
+    Mutant(
+        "ml/optim.py",
+        "ConvMuon(list(inner.values()), config.lr, config.weight_decay)",
+        "ConvMuon(list(inner.values()), config.lr, 0.0)",
+        f"{OPTIM}::test_weights_decay_under_muon_too",
+    ),
+    Mutant(
+        "ml/optim.py",
+        "p.shape[1] > 1 and not OUTER.search(n)",
+        "p.shape[1] > 1",
+        f"{OPTIM}::test_muon_has_the_inner_convolutions_and_adam_the_rest",
+    ),
+    Mutant(
+        "ml/optim.py",
+        "        for part in self.parts.values():\n            for group",
+        "        for part in [self._adam]:\n            for group",
+        f"{OPTIM}::test_the_learning_rate_is_that_of_the_step",
+    ),
+    Mutant(
+        "ml/optim.py",
+        "        self.grad_clip = config.grad_clip or math.inf",
+        "        self.grad_clip = config.grad_clip",
+        f"{RUN}::test_clipped_gradients_are_told_of_as_long_as_they_were",
+    ),
+    Mutant(
+        "ml/optim.py",
+        "        self.optimizer.step(lr * self.share)",
+        "        self.optimizer.step(lr)",
+        f"{RUN}::test_the_learning_rate_that_is_told_is_the_one_that_is_learnt_with",
+    ),
+    Mutant(
+        "ml/optim.py",
+        "            part.state.clear()\n",
+        "            pass\n",
+        f"{OPTIM}::test_a_learner_that_is_cleared_knows_nothing_but_the_names_of_a_saved_state",
+    ),
+    Mutant(
+        "ml/optim.py",
+        "            self.step(lr=0.0)",
+        "            self.step(lr=1e-3)",
+        f"{OPTIM}::test_a_learner_that_is_cleared_knows_nothing_but_the_names_of_a_saved_state",
+    ),
+    Mutant(
+        "ml/optim.py",
+        "    if progress < config.warmup:",
+        "    if progress <= config.warmup / 2:",
+        f"{OPTIM}::test_learning_rates_warm_up_and_come_down",
+    ),
+    Mutant(
+        "ml/optim.py",
+        "rest = min((progress - config.warmup) / (1 - config.warmup), 1.0)",
+        "rest = min(progress, 1.0)",
+        f"{OPTIM}::test_learning_rates_warm_up_and_come_down",
+    ),
+    # ---- ml/muon.py
+    Mutant(
+        "ml/muon.py",
+        '        return gradient.lerp(state["momentum_buffer"], momentum)',
+        '        return state["momentum_buffer"]',
+        f"{OPTIM}::test_muon_on_convolutions_is_torch_muon_on_their_matrices",
+    ),
+    Mutant(
+        "ml/muon.py",
+        "sqrt(max(1, out / into))",
+        "sqrt(max(1, into / out))",
+        f"{OPTIM}::test_muon_on_convolutions_is_torch_muon_on_their_matrices",
+    ),
+    Mutant(
+        "ml/muon.py",
+        "STEPS = 5",
+        "STEPS = 4",
+        f"{OPTIM}::test_newton_schulz_moves_singular_values_along_its_polynomial",
+    ),
+    Mutant(
+        "ml/muon.py",
+        '                matrix.mul_(1 - group["lr"] * group["weight_decay"])\n',
+        "",
+        f"{OPTIM}::test_weights_decay_under_muon_too",
+    ),
+    # ---- ml/tables.py
+    Mutant(
+        "ml/tables.py",
+        "[self.columns, *self._waiting] if fresh else self._waiting",
+        "[self.columns, *self._waiting]",
+        f"{TABLES}::test_the_names_stand_in_it_once_and_rows_come_when_they_are_written",
+    ),
+    Mutant(
+        "ml/tables.py",
+        '            raise refusal(f"write {self.path}", error) from error\n        self._waiting.clear()',
+        '            raise refusal(f"write {self.path}", error) from error\n'
+        "        finally:\n            self._waiting.clear()",
+        f"{TABLES}::test_rows_that_could_not_be_written_leave_nothing_and_wait",
+    ),
+    Mutant(
+        "ml/tables.py",
+        "        file.truncate(size)\n",
+        "",
+        f"{TABLES}::test_rows_that_could_not_be_written_leave_nothing_and_wait",
+    ),
+    Mutant(
+        "ml/tables.py",
+        '            raise refusal(f"write {self.path}", error) from error\n        self._waiting.clear()',
+        '            raise refusal(f"write {self.path}", error) from error',
+        f"{TABLES}::test_the_names_stand_in_it_once_and_rows_come_when_they_are_written",
+    ),
+    Mutant(
+        "ml/tables.py",
+        "        self._waiting.clear()\n        if os.path.isfile",
+        "        if os.path.isfile",
+        f"{TABLES}::test_what_is_forgotten_is_gone_from_what_waits_too_and_the_rest_stays_as_it_was",
+    ),
+    Mutant(
+        "ml/tables.py",
+        "if self._step_of(line) <= step]",
+        "if self._step_of(line) < step]",
+        f"{TABLES}::test_what_is_forgotten_is_gone_from_what_waits_too_and_the_rest_stays_as_it_was",
+    ),
+    Mutant(
+        "ml/tables.py",
+        '            line.endswith("\\n") and len(rest)',
+        "            len(rest)",
+        f"{TABLES}::test_a_row_that_lacks_its_end_or_a_column_is_forgotten",
+    ),
+    Mutant(
+        "ml/tables.py",
+        "and len(rest) == len(self.columns) - 1 and",
+        "and",
+        f"{TABLES}::test_a_row_that_lacks_its_end_or_a_column_is_forgotten",
+    ),
+    Mutant(
+        "ml/tables.py",
+        '                if not line.endswith("\\n"):\n                    break',
+        "                if False:\n                    break",
+        f"{TABLES}::test_a_row_that_is_half_written_does_not_count_yet",
+    ),
+    Mutant(
+        "ml/tables.py",
+        ".read()[[0, 2, 3]]",
+        ".read()[[0, 3, 2]]",
+        f"{TABLES}::test_a_plot_has_steps_losses_and_smoothed_ones",
+    ),
+    Mutant(
+        "ml/tables.py",
+        '        if rows and line.endswith("\\n") and rows[-1] is not line:\n            rows.append(line)\n',
+        "",
+        f"{TABLES}::test_of_a_long_table_even_parts_and_its_end_are_read",
+    ),
+    # ---- ml/loss_curve.py
+    Mutant(
+        "ml/loss_curve.py",
+        "keep = 1 - 1 / min(step, SMOOTHING_STEPS)",
+        "keep = 1 - 1 / SMOOTHING_STEPS",
+        f"{TABLES}::test_the_curve_is_smoothed_over_all_steps_at_first_and_a_hundred_later",
+    ),
+    Mutant(
+        "ml/loss_curve.py",
+        "keep = 1 - 1 / min(step, SMOOTHING_STEPS)",
+        "keep = 1 - 1 / step",
+        f"{TABLES}::test_the_curve_is_smoothed_over_all_steps_at_first_and_a_hundred_later",
+    ),
+    Mutant(
+        "ml/loss_curve.py",
+        "EXPLODED = 10.0",
+        "EXPLODED = 20.0",
+        f"{TABLES}::test_ten_times_the_loss_of_knowing_nothing_is_an_explosion",
+    ),
+    Mutant(
+        "ml/loss_curve.py",
+        "            self.scale = max(loss, 1.0)",
+        "            self.scale = loss",
+        f"{TABLES}::test_ten_times_the_loss_of_knowing_nothing_is_an_explosion",
+    ),
+    Mutant(
+        "ml/loss_curve.py",
+        "            self.since_row.clear()\n",
+        "",
+        f"{TABLES}::test_rows_become_fewer_and_are_means_of_what_they_stand_for",
+    ),
+    Mutant(
+        "ml/loss_curve.py",
+        "        if not math.isfinite(loss):",
+        "        if math.isnan(loss):",
+        f"{TABLES}::test_a_loss_that_is_no_number_ends_the_curve",
+    ),
+    # ---- ml/trackers.py
+    Mutant(
+        "ml/trackers.py",
+        "            self._next = time.monotonic() + EVERY_S\n",
+        "",
+        f"{TRACKERS}::test_points_come_no_more_often_than_every_second_and_pictures_always",
+    ),
+    Mutant(
+        "ml/trackers.py",
+        "            self._folder = event.run_dir\n",
+        "",
+        f"{TRACKERS}::test_a_run_that_goes_on_elsewhere_is_followed_there",
+    ),
+    Mutant(
+        "ml/trackers.py",
+        "            if not self._trackers:\n                self._open(event.step)",
+        "            self._open(event.step)",
+        f"{TRACKERS}::test_a_run_that_goes_on_elsewhere_is_followed_there",
+    ),
+    Mutant(
+        "ml/trackers.py",
+        "            self._close()  # the points after its checkpoint are forgotten by beginning anew\n"
+        "            self._open(event.step)\n",
+        "            pass\n",
+        f"{TRACKERS}::test_after_a_return_points_begin_anew_at_its_checkpoint",
+    ),
+    Mutant(
+        "ml/trackers.py",
+        "        if step:  # points after",
+        "        if False:  # points after",
+        f"{TRACKERS}::test_after_a_return_points_begin_anew_at_its_checkpoint",
+    ),
+    Mutant(
+        "ml/trackers.py",
+        '{"held_out_loss": event.loss}',
+        '{"loss": event.loss}',
+        f"{TRACKERS}::test_points_come_no_more_often_than_every_second_and_pictures_always",
+    ),
+    Mutant(
+        "ml/trackers.py",
+        "        except OSError:\n            self._close()\n\n\ndef _tell_one",
+        "        except OSError:\n            pass\n\n\ndef _tell_one",
+        f"{TRACKERS}::test_trackers_that_cannot_write_hold_nothing_up_and_are_taken_up_again",
+    ),
+    # ---- ml/time_machine.py
+    Mutant(
+        "ml/time_machine.py",
+        "        for file in kept[1:-1:2]:",
+        "        for file in kept[0:-1:2]:",
+        f"{TIME_MACHINE}::test_a_long_run_keeps_fewer_but_its_first_and_latest",
+    ),
+    Mutant(
+        "ml/time_machine.py",
+        "    if len(kept) > MOST:",
+        "    if len(kept) > 2 * MOST:",
+        f"{TIME_MACHINE}::test_a_long_run_keeps_fewer_but_its_first_and_latest",
+    ),
+    Mutant(
+        "ml/time_machine.py",
+        "width * height > MAX_PIXELS or ",
+        "",
+        f"{TIME_MACHINE}::test_pictures_of_another_size_are_not_those_of_a_run",
+    ),
+    Mutant(
+        "ml/time_machine.py",
+        " or height % side:",
+        ":",
+        f"{TIME_MACHINE}::test_pictures_of_another_size_are_not_those_of_a_run",
+    ),
+    Mutant(
+        "ml/time_machine.py",
+        "        if int(file.stem) > step:",
+        "        if int(file.stem) >= step:",
+        f"{RUN_FOLDER}::test_what_came_after_a_checkpoint_is_forgotten_everywhere_and_so_is_what_is_half_written",
+    ),
+    Mutant(
+        "ml/time_machine.py",
+        "    rows = preview.film.swapaxes(1, 2).reshape",
+        "    rows = preview.film.reshape",
+        f"{TIME_MACHINE}::test_a_row_of_the_picture_is_a_step_and_a_column_an_image",
+    ),
+    # ---- ml/run_folder.py
+    Mutant(
+        "ml/run_folder.py",
+        "        for path in library.snapshots(str(self.path)):\n            if int(path.stem) > step:",
+        "        for path in library.snapshots(str(self.path)):\n            if int(path.stem) < step:",
+        f"{RUN_FOLDER}::test_what_came_after_a_checkpoint_is_forgotten_everywhere_and_so_is_what_is_half_written",
+    ),
+    Mutant(
+        "ml/run_folder.py",
+        "        for folder in (self.path, self.path / SNAPSHOTS, self.path / time_machine.FOLDER):\n"
+        "            sweep(folder)\n",
+        "",
+        f"{RUN_FOLDER}::test_what_came_after_a_checkpoint_is_forgotten_everywhere_and_so_is_what_is_half_written",
+    ),
+    Mutant(
+        "ml/run_folder.py",
+        "            for name in (SNAPSHOTS, time_machine.FOLDER):",
+        "            for name in (SNAPSHOTS,):",
+        f"{RUN_FOLDER}::test_a_run_moves_with_all_it_has_and_leaves_the_old_place_to_others",
+    ),
+    Mutant(
+        "ml/run_folder.py",
+        "            table.path = path / table.path.name\n",
+        "            pass\n",
+        f"{RUN_FOLDER}::test_a_run_moves_with_all_it_has_and_leaves_the_old_place_to_others",
+    ),
+    Mutant(
+        "ml/run_folder.py",
+        "        except CannotWrite:\n            lock.release()\n            raise",
+        "        except CannotWrite:\n            raise",
+        f"{RUN_FOLDER}::test_a_move_that_fails_leaves_the_new_place_free_and_the_run_where_it_was",
+        harmless="the lock is released with the object that nobody holds any more",
+    ),
+    Mutant(
+        "ml/run_folder.py",
+        "        if not same and os.path.exists(path / STATE_FILE):",
+        "        if False:",
+        f"{RUN_FOLDER}::test_a_run_does_not_move_to_where_another_one_is",
+    ),
+    Mutant(
+        "ml/run_folder.py",
+        "        self._tables = self.losses, self.noise, self.validation",
+        "        self._tables = self.losses, self.noise",
+        f"{RUN_FOLDER}::test_a_run_moves_with_all_it_has_and_leaves_the_old_place_to_others",
+    ),
+    # ---- ml/run_lock.py
+    Mutant(
+        "ml/run_lock.py",
+        "    if not (folder / LOCK_FILE).exists():\n        return False\n",
+        "",
+        f"{RUN_FOLDER}::test_who_only_looks_makes_no_lock",
+    ),
+    Mutant(
+        "ml/run_lock.py",
+        "    except Timeout:\n        return True",
+        "    except Timeout:\n        return False",
+        f"{TWO_AT_ONCE}::test_a_lock_is_seen_through_by_those_who_only_look",
+    ),
+    # ---- ml/runs.py
+    Mutant(
+        "ml/runs.py",
+        "        if name not in found and state.progress < 1 and not is_held(path.parent):",
+        "        if name not in found and not is_held(path.parent):",
+        f"{RUN_FOLDER}::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
+    ),
+    Mutant(
+        "ml/runs.py",
+        "        if name not in found and state.progress < 1 and not is_held(path.parent):",
+        "        if name not in found and state.progress < 1:",
+        f"{RUN_FOLDER}::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
+    ),
+    Mutant(
+        "ml/runs.py",
+        "        if name not in found and state.progress < 1",
+        "        if state.progress < 1",
+        f"{RUN_FOLDER}::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
+    ),
+    Mutant(
+        "ml/runs.py",
+        "    for path in sorted(states, key=modified, reverse=True):",
+        "    for path in sorted(states, key=modified):",
+        f"{RUN_FOLDER}::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
+    ),
+    Mutant(
+        "ml/runs.py",
+        "reverse=True)[:most]]",
+        "reverse=True)]",
+        f"{RUN_FOLDER}::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
+    ),
+    # ---- ml/settings.py
+    Mutant(
+        "ml/settings.py",
+        "            values |= dict.fromkeys(BUDGETS)\n",
+        "            pass\n",
+        f"{SETTINGS}::test_one_budget_replaces_another",
+    ),
+    Mutant(
+        "ml/settings.py",
+        "if name not in BUDGETS and theirs[name] != value",
+        "if theirs[name] != value",
+        f"{SETTINGS}::test_a_run_goes_on_with_its_own_settings_and_another_budget",
+    ),
+    Mutant(
+        "ml/settings.py",
+        'config.model_dump(mode="json", exclude_unset=True), config',
+        'config.model_dump(mode="json"), config',
+        f"{FITTING}::test_what_is_named_is_kept_and_asked_of_the_data",
+    ),
+    Mutant(
+        "ml/settings.py",
+        'key, equals, value = text.partition("=")',
+        'key, equals, value = text.rpartition("=")',
+        f"{SETTINGS}::test_an_assignment_is_a_name_and_a_value",
+    ),
+    # ---- ml/presets.py
+    Mutant(
+        "ml/presets.py",
+        "    return _read(path, path.stat().st_mtime_ns)",
+        "    return _read(path, 0)",
+        f"{SETTINGS}::test_presets_are_read_anew_once_they_have_changed",
+    ),
+    Mutant(
+        "ml/presets.py",
+        "    return sorted(path.stem for",
+        "    return list(path.stem for",
+        f"{SETTINGS}::test_presets_are_read_anew_once_they_have_changed",
+    ),
+    # ---- ml/estimate.py
+    Mutant(
+        "ml/estimate.py",
+        "    run.advance()\n    run.report()\n    began",
+        "    began",
+        f"{SETTINGS}::test_a_run_is_estimated_from_a_few_of_its_steps",
+    ),
+    Mutant(
+        "ml/estimate.py",
+        "    return steps * run.config.batch_size / (",
+        "    return steps / (",
+        f"{SETTINGS}::test_a_run_is_estimated_from_a_few_of_its_steps",
+    ),
+    Mutant(
+        "ml/estimate.py",
+        "if config.minutes is None else 60 * config.minutes",
+        "if config.minutes is None else config.minutes",
+        f"{SETTINGS}::test_a_run_is_estimated_from_a_few_of_its_steps",
+    ),
+    Mutant(
+        "ml/estimate.py",
+        "else images * (config.epochs or 0)",
+        "else config.batch_size * (config.epochs or 0)",
+        f"{SETTINGS}::test_a_run_is_estimated_from_a_few_of_its_steps",
+    ),
+    Mutant(
+        "ml/estimate.py",
+        "        if STEPS * config.batch_size / rate < PATIENCE_S:",
+        "        if STEPS * config.batch_size / rate > PATIENCE_S:",
+        f"{SETTINGS}::test_a_run_is_estimated_from_a_few_of_its_steps",
+    ),
+    # ---- ml/pictures.py
+    Mutant(
+        "ml/pictures.py",
+        ".div_(127.5).sub_(1)",
+        ".div_(255)",
+        f"{OBJECTIVES}::test_pixels_become_numbers_from_minus_one_to_one",
+    ),
+    Mutant(
+        "ml/pictures.py",
+        "        return Pictures(x0, self.labels[chosen])",
+        "        return Pictures(x0, self.labels[: len(chosen)])",
+        f"{OBJECTIVES}::test_pixels_become_numbers_from_minus_one_to_one",
+    ),
+    # ---- ml/objectives.py
+    Mutant(
+        "ml/objectives.py",
+        "distort(x0, rng) if self.config.augment else x0",
+        "distort(x0, rng)",
+        f"{OBJECTIVES}::test_a_judge_reads_images_with_their_labels_distorted_where_asked_for",
+    ),
+    Mutant(
+        "ml/objectives.py",
+        "self.images.labels[chosen]\n\n\nclass Telling",
+        "self.images.labels[: len(chosen)]\n\n\nclass Telling",
+        f"{OBJECTIVES}::test_a_latent_model_learns_from_latents_of_its_images_that_are_made_once",
+    ),
+    Mutant(
+        "ml/objectives.py",
+        "zip(labels.tolist(), self.bits[chosen.cpu()].tolist(), strict=True)",
+        "zip(labels.tolist(), self.bits[: len(chosen)].tolist(), strict=True)",
+        f"{OBJECTIVES}::test_captions_are_told_of_the_images_they_are_true_of",
+    ),
+    Mutant(
+        "ml/objectives.py",
+        "        return noised(x0, said, self.schedule, self.config, rng, self.silence)",
+        "        return noised(x0, said, self.schedule, self.config, rng, said[0])",
+        f"{OBJECTIVES}::test_captions_are_told_of_the_images_they_are_true_of",
+    ),
+    Mutant(
+        "ml/objectives.py",
+        "        return Captioned(*self.images[chosen], self.bits[chosen.cpu()])",
+        "        return Captioned(*self.images[chosen], self.bits[: len(chosen)])",
+        f"{OBJECTIVES}::test_a_clip_sees_each_image_with_its_own_label_and_attributes",
+    ),
+    Mutant(
+        "ml/objectives.py",
+        "        if pick.random() > self.FOREIGN:",
+        "        if pick.random() < self.FOREIGN:",
+        f"{OBJECTIVES}::test_a_quarter_of_what_a_clip_reads_has_words_that_nobody_has_heard_of",
+    ),
+    Mutant(
+        "ml/objectives.py",
+        "+ ((text.UNKNOWN,) if len(encoded) in places else ())",
+        "",
+        f"{OBJECTIVES}::test_a_quarter_of_what_a_clip_reads_has_words_that_nobody_has_heard_of",
+    ),
+    Mutant(
+        "ml/objectives.py",
+        "        labels = torch.full((len(noisy),), self.artist.config.num_classes, device=self.device)",
+        "        labels = torch.zeros((len(noisy),), dtype=torch.long, device=self.device)",
+        f"{OBJECTIVES}::test_a_clip_learns_to_read_what_a_model_makes_out_in_noise",
+    ),
+    Mutant(
+        "ml/objectives.py",
+        "    if config.teacher_from:\n        return Distilling(config, dataset, device)\n",
+        "",
+        f"{OBJECTIVES}::test_every_kind_of_network_has_what_it_is_trained_for",
+    ),
+    # ---- desktop_app/session/train.py
+    Mutant(
+        "desktop_app/session/train.py",
+        "config.with_changes(lr=config.lr * SLOWER, name=folder.name)",
+        "config.with_changes(name=folder.name)",
+        "tests/app/test_start_again.py",
+    ),
+    Mutant(
+        "desktop_app/session/train.py",
+        "            folder = free_name(folder)\n            self._begin",
+        "            self._begin",
+        "tests/app/test_start_again.py",
     ),
 ]
