@@ -7,6 +7,7 @@ import torch
 from psutil import Process, virtual_memory
 
 from ml import memory, pipeline
+from ml.checkpoint import expected
 from ml.config import ModelConfig, SampleRequest
 from ml.control import RunControl
 from ml.errors import BadRequest
@@ -35,6 +36,41 @@ def test_a_training_that_is_too_large_is_refused_before_it_begins(
             assert isinstance(event, Progress)
     assert Process().memory_info().rss - before < virtual_memory().total / 10
     assert not (tmp_path / "run").exists()
+
+
+def test_the_figure_is_made_of_weights_and_of_images_that_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny_config(batch_size=4096)
+    weights = sum(tensor.numel() for tensor in expected(config.model, "m").values())
+    images = memory._per_image(config.model, memory.KEPT)
+    asked: list[int] = []
+    monkeypatch.setattr(memory, "_check", lambda size, *_: asked.append(size))
+    for accumulate in (1, 4):
+        check_training(config.with_changes(accumulate=accumulate), CPU)
+    check_training(config, torch.device("cuda"))  # where a batch is halved until it fits
+    assert asked == [4 * (5 * weights + part * images) for part in (4096, 1024, 1)]
+    assert images == 2 * 9 * (8 * 14**2 + 16 * 7**2)  # on the way down and up, at each resolution
+
+
+def test_a_drawing_is_counted_as_what_is_kept_and_what_is_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, asked = tiny_config().model, list[int]()
+    monkeypatch.setattr(memory, "_check", lambda size, *_: asked.append(size))
+    request = SampleRequest(labels=(3,) * 50, steps=10)
+    for frames in (False, True):
+        memory.check_sampling(request, model, CPU, 20, frames)
+    layers = 4 * 2 * 20 * memory._per_image(model, memory.AT_ONCE)
+    assert asked == [50 * 784, layers, 50 * 784 * (1 + 3 * 11), layers]
+
+
+def test_little_is_not_asked_about_and_what_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(_: torch.device) -> int:
+        raise AssertionError("nobody asks for so little")
+
+    monkeypatch.setattr(memory, "free", never)
+    memory._check(memory.SMALL, CPU, "It", "Ask for less.")
+    monkeypatch.setattr(memory, "free", lambda _: 2 * memory.SMALL)
+    memory._check(2 * memory.SMALL, CPU, "It", "Ask for less.")
+    with pytest.raises(BadRequest, match=r"It would take 0\.1 GB of memory; 0\.1 GB are free"):
+        memory._check(2 * memory.SMALL + 1, CPU, "It", "Ask for less.")
 
 
 def test_more_pictures_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

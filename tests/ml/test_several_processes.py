@@ -15,11 +15,13 @@ import torch
 from safetensors.torch import load_file
 
 from desktop_app.__main__ import main as open_window
+from ml import distributed, helpers
+from ml import torchrun as torchrun_of
 from ml.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
 from ml.cli import main
-from ml.config import TrainConfig
+from ml.config import SampleRequest, TrainConfig
 from ml.device import one_thread
-from ml.errors import BadRequest
+from ml.errors import BadRequest, LostProcess
 from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.trainer import train
 from tests.crew import REPO, Command, Said, alone, carry_out, crew, torchrun
@@ -309,8 +311,59 @@ def test_two_machines_train_as_one_does_and_one_is_told_to_stop(data: Path, tmp_
 
 def test_one_process_takes_no_notice_of_what_it_was_told_by_others() -> None:
     """Alone, all that several processes do together is nothing."""
-    from ml import distributed
-
     assert (distributed.size(), distributed.rank(), distributed.leads()) == (1, 0, True)
     with pytest.raises(BadRequest):
         distributed.settle(distributed.Outcome.FAILED, BadRequest("No."))
+
+
+def test_images_are_shared_out_in_whole_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helpers, "BATCH", 10)
+    monkeypatch.setattr(distributed, "size", lambda: 3)
+    request = SampleRequest(labels=(3,) * 45)
+    shares = [helpers._chosen(request, rank) for rank in range(3)]
+    assert shares == [[*range(10), *range(30, 40)], [*range(10, 20), *range(40, 45)], list(range(20, 30))]
+    assert helpers._chosen(SampleRequest(labels=(3,) * 10), 1) == []
+
+
+def test_what_torchrun_tells_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    for number, name in enumerate(names, start=2):
+        monkeypatch.setenv(name, str(number))
+    said = (torchrun_of.world_size(), torchrun_of.rank(), torchrun_of.local_rank(), torchrun_of.local_size())
+    assert said == (2, 3, 4, 5) and not torchrun_of.launched()
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    assert torchrun_of.launched()
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert not torchrun_of.launched()
+    for wrong in ("", "-1", "many"):
+        monkeypatch.setenv("RANK", wrong)
+        assert torchrun_of.rank() == 0
+
+
+def test_a_message_that_came_too_late_is_told_from_one_that_never_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for said, told in (
+        ("Timed out waiting 300000ms for recv", "answers no more"),
+        ("wait timeout after 300000ms", "answers no more"),
+        ("Connection closed by peer", "has gone"),
+    ):
+        with pytest.raises(LostProcess, match=f"Another one of the 2 processes {told}"), distributed._hearing():
+            raise RuntimeError(said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"batch_size": 33}, "cannot be shared evenly by 2"),
+        ({"teacher_from": "digits"}, "A few-step student learns from whole batches"),
+        ({"model": {"network": "clip"}}, "A CLIP learns from whole batches"),
+    ],
+)
+def test_what_processes_cannot_share_is_refused(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], words: str
+) -> None:
+    helpers.check(config_of(**changes))  # alone, all of it is trained
+    monkeypatch.setattr(distributed, "size", lambda: 2)
+    with pytest.raises(BadRequest, match=words):
+        helpers.check(config_of(**changes))
+    helpers.check(config_of())

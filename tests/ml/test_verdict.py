@@ -77,3 +77,48 @@ def test_a_loss_that_is_no_number_is_divergence() -> None:
 )
 def test_held_out_images_tell_of_learning_by_heart(held_out: list[float], state: str) -> None:
     assert verdict(*curve("learning", 3000, 0.05, 0), np.array(held_out)).state == state
+
+
+def stairs(*parts: tuple[int, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Losses that stay for so many steps each, with a little noise."""
+    losses = np.concatenate([np.full(count, loss) for count, loss in parts])
+    noise = np.random.default_rng(0).standard_normal(len(losses))
+    return np.arange(1.0, len(losses) + 1), losses * np.exp(0.01 * noise)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (((400, 0.5), (100, 0.4)), "still learning: 20% lower than 100 steps ago"),
+        (((1000, 0.5), (250, 0.4)), "still learning: 20% lower than 250 steps ago"),
+        (((2001, 0.3),), "flat for 2,000 steps"),
+        (((2000, 0.3),), "flat for 1,000 steps"),  # of two thousand there is one too few
+        (((501, 0.3),), "flat for 500 steps"),
+        (((500, 0.3),), "too early to say"),
+        (((199, 0.3),), "the first steps"),
+        (((2000, 0.9), (1200, 0.3)), "flat for 1,000 steps"),  # it fell, but some time ago
+        (((1000, 0.3), (60, 0.5)), "diverging: lower the learning rate"),
+        (((1000, 0.3), (60, 0.4)), "flat for 1,000 steps"),  # half as much again is not reached
+    ],
+)
+def test_each_shape_has_its_words(parts: tuple[tuple[int, float], ...], words: str) -> None:
+    assert verdict(*stairs(*parts)).words == words
+
+
+def test_few_reports_say_little() -> None:
+    steps, losses = stairs((720, 0.3))
+    assert verdict(steps[39::40], losses[39::40]).words == "hardly changing"
+    assert verdict(steps[19::20], losses[19::20]).words == "flat for 500 steps"
+
+
+def test_what_learns_by_heart_has_been_worse_four_times_and_by_more_than_a_twentieth() -> None:
+    steps, losses = curve("learning", 3000, 0.05, 0)
+    for held_out, state in (
+        ([0.40, 0.43, 0.43, 0.43, 0.43], "by heart"),
+        ([0.40, 0.41, 0.43, 0.43, 0.43], "learning"),  # the last look but three was as good
+        ([0.40, 0.415, 0.415, 0.415, 0.415], "learning"),
+        ([0.40, 0.43, 0.43, 0.43], "learning"),  # too few to tell
+    ):
+        assert verdict(steps, losses, np.array(held_out)).state == state
+    said = verdict(steps, losses, np.array([0.4, 0.44, 0.44, 0.44, 0.44])).words
+    assert said == "learning by heart: 10% worse than at best on images it has not seen"
