@@ -132,7 +132,9 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("most_s", [FEW_S, pytest.param(MOST_S, marks=pytest.mark.slow)], ids=["", "in a second"])
+@pytest.mark.parametrize(
+    "most_s", [FEW_S, pytest.param(MOST_S, marks=pytest.mark.slow)], ids=["in time", "in a second"]
+)
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_does_not_go_off(bomb: str, most_s: float) -> None:
     name, content = BOMBS[bomb]
@@ -219,7 +221,9 @@ def test_weights_that_are_only_weights_are_read(tmp_path: Path) -> None:
     parameters = {"e": torch.nn.Parameter(torch.ones(2))}
     for new in (True, False):
         torch.save(
-            {"state_dict": weights | parameters, "step": 3}, tmp_path / "x.pt", _use_new_zipfile_serialization=new
+            {"state_dict": weights | parameters, "step": 3, "kind": torch.bfloat16, "size": torch.Size([2])},
+            tmp_path / "x.pt",
+            _use_new_zipfile_serialization=new,
         )
         found = foreign.plain_tensors(tmp_path / "x.pt")
         assert found.keys() == {*"abcde"} and all(torch.equal(found[name], weights[name]) for name in weights)

@@ -342,8 +342,6 @@ def test_a_picture_is_redrawn_as_one_says(tmp_path: Path, capsys: pytest.Capture
     assert main([*asked, str(tmp_path / "x.png"), "--complete", str(mask)]) == 0
     request, layout = export.read_request(tmp_path / "x.png")
     assert request.mask and layout.kind == "images"
-    assert main([*asked, str(tmp_path / "y.npz"), "--rebuild"]) == 0
-    assert len(export.read_request(tmp_path / "y.npz")[0].labels) == 11
 
 
 def test_what_a_picture_shows_is_ranked(

@@ -44,6 +44,8 @@ def test_panels_stand_in_their_rows_and_columns() -> None:
     assert [[each[:2] for each in line] for line in found] == [
         [(left + column * (40 + BETWEEN), top + row * (40 + BETWEEN)) for column in range(2)] for row in range(2)
     ]
+    lower = np.asarray(figure("t", [Head(""), Head("")], [Head(""), Head("")], panels, "of a seed"))
+    assert places(lower, 50)[:2] == (left, top + LINE)
 
 
 def test_few_small_images_are_shown_large_and_many_or_large_ones_at_half_of_that() -> None:

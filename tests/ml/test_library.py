@@ -213,6 +213,15 @@ def test_weights_that_fit_several_networks_are_asked_about(home: Path, tmp_path:
     assert (header.model, header.defaults) == (presets.load("shuffle").model, presets.load("shuffle").defaults)
 
 
+def test_a_network_is_called_by_the_first_model_that_has_it(home: Path) -> None:
+    kinds = foreign.kinds()
+    assert len({kind.model for kind in kinds}) == len(kinds)
+    named = {kind.model: kind.name for kind in kinds}
+    assert named[card("digits").header.model] == next(
+        each.name for each in library.cards() if each.header.model == card("digits").header.model
+    )
+
+
 def test_what_does_not_fit_is_told_what_was_expected_and_found(home: Path, tmp_path: Path, tiny_run: Path) -> None:
     weights = tiny_weights(tiny_run)
     name = next(iter(weights))
@@ -221,6 +230,9 @@ def test_what_does_not_fit_is_told_what_was_expected_and_found(home: Path, tmp_p
         own_models.import_model(tmp_path / "almost.pt")
     said = refused.value.message
     assert f"expected {name} {tuple(weights[name].shape)}, found (3, 5)" in said and str(len(weights) - 1) in said
+    torch.save({**weights, "more": torch.zeros(1)}, tmp_path / "more.pt")
+    with pytest.raises(BadFile, match="expected nothing more"):
+        own_models.import_model(tmp_path / "more.pt")
 
 
 class Evil:

@@ -116,6 +116,23 @@ def test_long_prompts_are_wrapped(images: Pixels) -> None:
     assert (picture[:, -12:] == 255).all()
 
 
+def test_no_letter_of_a_long_prompt_is_lost(tmp_path: Path, images: Pixels) -> None:
+    prompt = "".join(chr(97 + k % 26) for k in range(130)) + " seven" * 30
+    export.save(tmp_path / "x.svg", images, REQUEST.with_changes(prompt=prompt), LAYOUT)
+    said = words(tmp_path / "x.svg")
+    lines = said[: said.index(next(line for line in said if line.startswith("a&b, ")))]
+    assert len(lines) > 3 and "".join(lines).replace(" ", "") == prompt.replace(" ", "")
+
+
+def test_an_svg_of_ours_with_a_document_type_is_refused(tmp_path: Path, images: Pixels) -> None:
+    path = tmp_path / "x.svg"
+    export.save(path, images, REQUEST, LAYOUT)
+    path.write_text("<!DOCTYPE svg>\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    for read in (export.read_request, export.read_pixels):
+        with pytest.raises(BadFile):
+            read(path)
+
+
 def test_titles_without_a_prompt() -> None:
     assert sheets.title(SampleRequest(labels=(1, 2, 1))) == "1 2"
     assert sheets.title(SampleRequest(labels=(-1, -1))) == "Whatever comes"
@@ -161,6 +178,14 @@ def test_a_hostile_svg_is_refused(tmp_path: Path, content: str) -> None:
 )
 def test_an_image_that_is_not_whole_inside_is_refused(tmp_path: Path, address: str) -> None:
     (tmp_path / "x.svg").write_text(SVG.format(f'<image href="{address}"/>'))
+    with pytest.raises(BadFile):
+        export.read_pixels(tmp_path / "x.svg")
+
+
+def test_an_image_with_something_else_between_its_letters_is_refused(tmp_path: Path, images: Pixels) -> None:
+    export.save(tmp_path / "x.svg", images, REQUEST, LAYOUT)
+    whole = (tmp_path / "x.svg").read_text(encoding="utf-8")
+    (tmp_path / "x.svg").write_text(whole.replace("base64,iVBOR", "base64,iV!BOR"), encoding="utf-8")
     with pytest.raises(BadFile):
         export.read_pixels(tmp_path / "x.svg")
 

@@ -121,6 +121,7 @@ MUTANTS: list[Mutant] = [
         "any(record.compress_type != zipfile.ZIP_STORED for record in records)",
         "False",
         BOMBS + " -k compressed",
+        "what unpacks to more than the file has is refused by the next line",
     ),
     Mutant(
         "ml/torch_file.py",
