@@ -428,7 +428,7 @@ def test_bad_input_is_refused_with_one_line(
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--steps", "1", "--epochs", "1"], "More than one budget"),
+        (["--steps", "1", "--epochs", "1", "--data-root", "nowhere"], "More than one budget"),
         (["--steps", "0"], "steps"),
         (["--set", "lr"], "no '='"),
         (["--set", "lr=-1"], "lr"),
