@@ -23,7 +23,17 @@ from ml.console import resuming
 from ml.control import RunControl
 from ml.drawn_image import from_text
 from ml.evaluate import Report
-from ml.events import Pixels, Progress, TrainEvent, TrainStep
+from ml.events import (
+    BatchSplit,
+    Pixels,
+    Progress,
+    Resumed,
+    RunFinished,
+    SteppedBack,
+    TrainEvent,
+    TrainStep,
+    WriteFailed,
+)
 from ml.models import build
 from ml.proof import same_pixels
 from tests.patience import WAIT_S
@@ -521,6 +531,46 @@ def test_what_is_interrupted_before_it_began_says_so(
     assert "Interrupted before the training began." in capsys.readouterr().err and not (run / "loss.csv").exists()
     assert main(["sample", "--model", model, "--labels", "1", "--out", str(out)]) == 130
     assert "Interrupted; nothing was written." in capsys.readouterr().err and not out.exists()
+
+
+def test_a_run_that_cannot_write_goes_on_where_one_says(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, asked, told = tmp_path / "run", list[Path](), list[Path | None]()
+
+    def answered(_failed: object, folder: Path, _line: object) -> Path:
+        asked.append(folder)
+        return tmp_path / f"place-{len(asked)}"
+
+    def training(*_: object, control: RunControl, **__: object) -> Iterator[TrainEvent]:
+        yield WriteFailed(3, 2, "Cannot write.")
+        told.append(control.take_folder())
+        yield Resumed(3, tmp_path / "place-1")
+        yield WriteFailed(5, 4, "Cannot write.")
+        told.append(control.take_folder())
+        yield RunFinished(9, 1.5, tmp_path / "place-2" / "model.safetensors", completed=True)
+
+    monkeypatch.setattr("ml.trainer.train", training)
+    monkeypatch.setattr(cli, "where_else", answered)
+    assert main(["train", "--config", str(config), "--run-dir", str(run)]) == 0
+    assert asked == [run, tmp_path / "place-1"] and told == [tmp_path / "place-1", tmp_path / "place-2"]
+    assert "model.safetensors: 9 steps in 1.5 s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (Progress("Reading MNIST", 1, 2), "Reading MNIST 1/2"),
+        (Progress("Looking", 5, 0), "Looking"),
+        (
+            SteppedBack(40, "It diverged.", 0.0005, 1),
+            "It diverged. Back to step 40, with a learning rate of 0.0005 at most.",
+        ),
+        (BatchSplit(7, 4), "step 7  the batch does not fit into memory: 4 parts, same result"),
+    ],
+)
+def test_what_happens_in_a_training_is_said_in_a_line(event: TrainEvent, words: str) -> None:
+    assert cli._told(event) == words
 
 
 @pytest.mark.slow

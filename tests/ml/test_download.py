@@ -1,7 +1,6 @@
 """Downloads from servers that lie, dawdle, send something else, or send one elsewhere."""
 
 import hashlib
-import itertools
 import shutil
 import ssl
 import subprocess
@@ -91,7 +90,7 @@ def test_the_pause_grows_from_try_to_try(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = itertools.count(step=WAIT_S / 10)
+    now = (k * WAIT_S / 10 for k in range(100))
     monkeypatch.setattr("ml.download.time", SimpleNamespace(monotonic=lambda: next(now)))
     site.drip = 0.001
     with pytest.raises(DataUnavailable, match="next to nothing"):
@@ -103,7 +102,7 @@ def test_a_server_that_is_slow_but_steady_is_heard_out(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of it takes many times the time-out, between two looks more than the least arrives."""
-    now = itertools.count(step=0.6 * WAIT_S)
+    now = (0.6 * k * WAIT_S for k in range(1000))
     monkeypatch.setattr("ml.download.time", SimpleNamespace(monotonic=lambda: next(now)))
     monkeypatch.setattr(download, "LEAST_RATE", 0.5 / (1.2 * WAIT_S))
     fetch(site.url + "file.gz", tmp_path / "file.gz")

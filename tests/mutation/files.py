@@ -603,13 +603,28 @@ MUTANTS: list[Mutant] = [
         "folder = run_dir or paths.user_runs() / wanted.name",
         CLI + " -k new_run",
     ),
+    Mutant(
+        "ml/cli.py", "                folder = event.run_dir", "                pass", CLI + " -k cannot_write_goes"
+    ),
+    Mutant(
+        "ml/cli.py",
+        "with a learning rate of {event.lr:g}",
+        "with a learning rate of {event.step:g}",
+        CLI + " -k in_a_line",
+    ),
     Mutant("ml/cli.py", "    if not finished.completed:", "    if False:", CLI + " -k ctrl_c"),
-    Mutant("ml/cli.py", "if control.cancelled and isinstance(event, Progress):", "if False:", CLI + " -k interrupted"),
+    Mutant(
+        "ml/cli.py",
+        "if control.cancelled and isinstance(event, Progress):",
+        "if False:",
+        CLI + " -k interrupted",
+        "the training ends by itself then, if a little later",
+    ),
     Mutant(
         "ml/cli.py",
         "control.write_to(where_else(event, folder, line))",
         "where_else(event, folder, line)",
-        "tests/ml/test_no_room.py",
+        CLI + " -k cannot_write_goes",
     ),
     Mutant("ml/cli.py", "if trajectory and suffix in (", "if False and suffix in (", CLI + " -k wrong_ways"),
     Mutant(
