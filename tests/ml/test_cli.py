@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from ml import checkpoint, cli, export, synthetic
+from ml import checkpoint, cli, export, helpers, synthetic
 from ml.cells import Cell
 from ml.cli import main
 from ml.config import ModelConfig, SampleRequest, SampleSettings, TrainConfig
@@ -410,6 +411,14 @@ def test_wrong_ways_to_sample_are_refused_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
+    sample = helpers.sample
+
+    def refusing(*given: Any, **named: Any) -> Iterator[object]:
+        for event in sample(*given, **named):
+            pytest.fail(f"it drew: {event}")
+        yield
+
+    monkeypatch.setattr(helpers, "sample", refusing)
     assert why in refused(capsys, *arguments, "--model", model)
     assert list(tmp_path.iterdir()) == []
 

@@ -49,13 +49,16 @@ def test_a_server_that_announces_less_than_it_sends_gives_a_wrong_file_that_is_n
 
 
 @pytest.mark.parametrize("where", ["before it answers", "in the middle"])
-def test_a_download_that_stalls_is_left_and_gone_on_with(site: Site, tmp_path: Path, where: str) -> None:
-    """The server would keep it waiting beyond the time-out, which then tells of itself."""
+def test_a_download_that_stalls_is_left_and_gone_on_with(
+    site: Site, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server would keep it waiting until the time-out, which tells of itself."""
     site.silent, site.stalls, site.break_after = where == "before it answers", True, [100_000]
     control, path = RunControl(), tmp_path / "file.gz"
     site.when_silent = control.cancel
+    monkeypatch.setattr(download, "TRIES", 1)
     with heeding(control), pytest.raises(Stopped):
-        for progress in download.fetch([site.url + "file.gz"], path, checksum=SUM, timeout_s=WAIT_S):
+        for progress in download.fetch([site.url + "file.gz"], path, checksum=SUM, timeout_s=WAIT_S / 4):
             if progress.done == 100_000:
                 control.cancel()
     assert not path.exists() and (site.silent or (tmp_path / "file.gz.part").stat().st_size == 100_000)
