@@ -36,7 +36,6 @@ from ml.events import (
     WriteFailed,
 )
 from ml.models import build
-from ml.proof import same_pixels
 from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parents[2]
@@ -95,8 +94,9 @@ def test_sampling_writes_what_can_be_verified_and_made_again(
     assert request.labels == (*range(10), *range(10))
     assert (request.steps, layout.columns, len(request.model_hash)) == (3, 10, 64)
     assert main(["verify", str(out)]) == 0
-    assert main(["export", "--from-image", str(out)]) == 0
-    assert np.array_equal(export.read_pixels(tmp_path / "digits-again.png"), export.read_pixels(out))
+    for name in ("digits-again.png", "digits-again-2.png"):
+        assert main(["export", "--from-image", str(out)]) == 0
+        assert np.array_equal(export.read_pixels(tmp_path / name), export.read_pixels(out))
     assert main(["export", "--from-image", str(out), "--out", str(tmp_path / "film.gif")]) == 0
     assert main(["verify", str(tmp_path / "film.gif")]) == 0
 
@@ -262,12 +262,18 @@ def test_a_walk_goes_by_the_seeds_that_are_named(tmp_path: Path) -> None:
         assert getattr(film, "n_frames", 1) == 5 and film.size == (112, 112)
     assert main(["verify", str(tmp_path / "walk.gif")]) == 0
     assert main(["export", "--from-image", str(tmp_path / "walk.gif"), "--out", str(tmp_path / "again.webp")]) == 0
-    assert same_pixels(export.read_pixels(tmp_path / "again.webp"), export.read_pixels(tmp_path / "walk.gif"))
+    again, before = export.read_pixels(tmp_path / "again.webp"), export.read_pixels(tmp_path / "walk.gif")
+    assert np.array_equal(again[..., 0], before)  # a WebP is always in colours
 
 
 def test_a_picture_that_is_drawn_again_keeps_its_kind(tmp_path: Path) -> None:
     asked = ["sample", "--model", "digits", "--labels", "3,1", "--steps", "2", "--out"]
-    for name, again, kind in (("x.gif", "y.png", "images"), ("x.svg", "y.png", "sheet"), ("x.png", "y.svg", "sheet")):
+    for name, again, kind in (
+        ("x.gif", "y.png", "images"),
+        ("x.svg", "y.png", "sheet"),
+        ("x.png", "y.svg", "sheet"),
+        ("x.svg", "y.gif", "x_t"),
+    ):
         assert main([*asked, str(tmp_path / name)]) == 0
         assert main(["export", "--from-image", str(tmp_path / name), "--out", str(tmp_path / again)]) == 0
         assert export.read_request(tmp_path / again)[1].kind == kind

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from ml import export, proof
+from ml import export
 from ml.config import SampleRequest
 from ml.errors import BadFile, BadRequest, CannotWrite
 from ml.events import Pixels
@@ -46,7 +46,8 @@ def test_every_format_gives_back_request_layout_and_pixels(tmp_path: Path, film:
     assert export.read_request(path) == (REQUEST, LAYOUT)
     shown = film[-1] if suffix in export.ARRAYS else picture(film[-1])
     if suffix != ".mp4":
-        assert proof.same_pixels(export.read_pixels(path), shown)
+        found = export.read_pixels(path)
+        assert np.array_equal(found, shown if found.ndim == shown.ndim else np.stack([shown] * 3, axis=-1))
     assert {"noiseloom", "torch", "numpy", "python", "cpu"} <= export.read_stamp(path).versions.keys()
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
