@@ -182,13 +182,9 @@ def _coarse(image: Image.Image, least: int) -> Image.Image:
     factor = min(image.size) // least
     if factor < 2 or image.mode.startswith("I"):
         return image
-    exif = image.getexif().tobytes()
     if image.has_transparency_data:
-        coarse = image.convert("RGBA").convert("RGBa").reduce(factor).convert("RGBA")
-    else:
-        coarse = image.convert("RGB").reduce(factor)
-    coarse.info["exif"] = exif
-    return coarse
+        return image.convert("RGBA").convert("RGBa").reduce(factor).convert("RGBA")
+    return image.convert("RGB").reduce(factor)
 
 
 def _flat(image: Image.Image, mode: str) -> Image.Image:

@@ -165,16 +165,17 @@ def test_transparency_lies_on_white_depth_is_cut_and_photos_stand_upright(tmp_pa
     paint(tmp_path / "deep" / "x.png", 0x8080, mode="I;16")
     exif = Image.Exif()
     exif[0x0112] = 3  # taken upside down
-    for name, side in (("turned", 40), ("turned and large", 800)):
+    turned = {"turned": (40, ".png"), "turned and large": (800, ".png"), "turned, a scan": (800, ".tif")}
+    for name, (side, suffix) in turned.items():
         photo = np.zeros((side, side, 3), np.uint8)
         photo[: side // 2] = 255
         (tmp_path / name).mkdir()
-        Image.fromarray(photo).save(tmp_path / name / "x.png", exif=exif)
+        Image.fromarray(photo).save(tmp_path / name / f"x{suffix}", exif=exif)
     dataset = everything(tmp_path, Form(20, 3))
     images = {dataset.classes[label]: image for label, image in zip(dataset.labels, dataset.images, strict=True)}
     assert images["clear"].unique().tolist() == [255]
     assert images["deep"].unique().tolist() == [128]
-    for name in ("turned", "turned and large"):
+    for name in turned:
         assert images[name][:, 2].unique().tolist() == [0]
         assert images[name][:, -2].unique().tolist() == [255]
 
