@@ -351,7 +351,6 @@ MUTANTS: list[Mutant] = [
     Mutant("ml/data/folder.py", "sizes.pop() if len(sizes) == 1 else (0, 0)", "sizes.pop()", FOLDER),
     Mutant("ml/data/folder.py", "images[len(kept)] = pixels", "images[done] = pixels", FOLDER),
     Mutant("ml/data/folder.py", "upright = ImageOps.exif_transpose(image)", "upright = image", FOLDER),
-    Mutant("ml/data/folder.py", 'coarse.info["exif"] = exif', "pass", FOLDER),
     Mutant("ml/data/folder.py", '"white"), image', '"black"), image', FOLDER),
     Mutant("ml/data/folder.py", "values //= 257", "values //= 255", FOLDER),
     Mutant(
