@@ -4,6 +4,7 @@ import io
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,7 +28,7 @@ class Terminal(io.StringIO):
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What `Line` takes for the time."""
     now = [1000.0]
-    monkeypatch.setattr("ml.console.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("ml.console.time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 

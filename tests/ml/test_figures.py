@@ -149,10 +149,10 @@ def test_a_comparison_with_other_pixels_anywhere_is_not_proved(path: Path) -> No
 def test_another_processor_may_have_rounded_in_its_own_way(path: Path) -> None:
     stamp, found = export.read_stamp(path), export.read_pixels(path)
     elsewhere = stamp.with_changes(versions=stamp.versions | {"cpu": "another"})
-    rounded = comparison_file.prove(elsewhere, found ^ 1, images_of)
+    rounded = comparison_file.prove(elsewhere, found ^ np.uint8(1), images_of)
     assert rounded.same and "in every cell" in rounded.words and "rounded by another processor" in rounded.words
-    assert not comparison_file.prove(elsewhere, found ^ 2, images_of).same
-    assert not comparison_file.prove(stamp, found ^ 1, images_of).same
+    assert not comparison_file.prove(elsewhere, found ^ np.uint8(2), images_of).same
+    assert not comparison_file.prove(stamp, found ^ np.uint8(1), images_of).same
 
 
 def test_a_comparison_without_rows_has_one(tmp_path: Path) -> None:

@@ -214,12 +214,10 @@ def test_weights_that_fit_several_networks_are_asked_about(home: Path, tmp_path:
 
 
 def test_a_network_is_called_by_the_first_model_that_has_it(home: Path) -> None:
-    kinds = foreign.kinds()
-    assert len({kind.model for kind in kinds}) == len(kinds)
-    named = {kind.model: kind.name for kind in kinds}
-    assert named[card("digits").header.model] == next(
-        each.name for each in library.cards() if each.header.model == card("digits").header.model
-    )
+    kinds, ours = foreign.kinds(), card("digits").header.model
+    assert all(one.model != other.model for k, one in enumerate(kinds) for other in kinds[:k])
+    first = next(each.name for each in library.cards() if each.header.model == ours)
+    assert [kind.name for kind in kinds if kind.model == ours] == [first]
 
 
 def test_what_does_not_fit_is_told_what_was_expected_and_found(home: Path, tmp_path: Path, tiny_run: Path) -> None:
