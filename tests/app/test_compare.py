@@ -24,6 +24,7 @@ from ml.cells import Cell
 from ml.checkpoint import MODEL_FILE, SNAPSHOTS
 from ml.config import SampleRequest
 from ml.events import Sampled
+from tests.app.session.by_hand import frames, images, taken_over
 from tests.patience import WAIT_MS
 
 LEFT, Key = Qt.MouseButton.LeftButton, Qt.Key
@@ -184,15 +185,20 @@ def test_everything_on_offer_has_values_to_begin_with() -> None:
     assert all(len(parse(field, values).values) > 1 for field, values in VALUES.items())
 
 
-def test_a_comparison_is_stopped_and_what_cannot_be_compared_is_told(
-    panel: ComparePanel, window: MainWindow, qtbot: QtBot
+def test_a_comparison_is_stopped_and_what_is_there_stays(
+    panel: ComparePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compare = panel._compare
-    compare.set_values("steps", "1, 400, 500")
+    compare, hand = panel._compare, taken_over(window.session, monkeypatch)
     panel.go.click()
-    qtbot.waitUntil(lambda: len(compare.cells) == 2, timeout=WAIT_MS)
+    job = hand.job("comparing")
+    hand.give(job, *(Cell(0, k, SampleRequest(labels=(3, 8)), images(2, 50), 0.5, 1.0) for k in range(2)))
     window.stop()
-    assert not compare.busy and len(compare.cells) == 2 and panel.export_button.isEnabled()
+    assert job.control.cancelled and not compare.busy and len(compare.cells) == 2 and panel.export_button.isEnabled()
+    assert panel.table.grid.images().any(axis=(1, 2)).tolist() == [True, True, False, False]
+
+
+def test_what_cannot_be_compared_is_told(panel: ComparePanel, window: MainWindow, qtbot: QtBot) -> None:
+    compare = panel._compare
     compare.change(rows="label", values={"label": "3, 12"})
     with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
         panel.go.click()
@@ -312,13 +318,16 @@ def test_lanes_are_added_changed_and_taken_away(panel: ComparePanel, qtbot: QtBo
     assert [lane.steps for lane in compare.settings.lanes] == [2, 1] and not editor.remove_button.isEnabled()
 
 
-def test_a_race_can_be_stopped(panel: ComparePanel, window: MainWindow, qtbot: QtBot) -> None:
-    race = panel._race
-    panel._compare.change(mode="race", lanes=[{"steps": 1000, "sampler": "ddpm"}, {"steps": 500}])
+def test_a_race_can_be_stopped(panel: ComparePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    race, hand = panel._race, taken_over(window.session, monkeypatch)
+    panel._compare.change(mode="race", lanes=[{"steps": 10}, {"steps": 5}])
     panel.go.click()
-    qtbot.waitUntil(lambda: race.reached > 3, timeout=WAIT_MS)
+    job = hand.job("racing")
+    for lane, request in enumerate(race.requests):
+        hand.give(job, *((lane, frame) for frame in frames(request, 4 - lane)))
+    assert race.reached == 3 == panel.lanes.timeline.reached
     window.stop()
-    assert not race.busy and race.reached < 1000 and panel.go.text() == "Start the race"
+    assert job.control.cancelled and not race.busy and race.reached == 3 and panel.go.text() == "Start the race"
     assert race.fastest is None and panel.lanes.timeline.isEnabled()
 
 

@@ -15,7 +15,9 @@ from desktop_app.panels.explore import ExplorePanel
 from desktop_app.session.explore import QUESTIONS
 from ml import experiments
 from ml.cli import main
+from ml.events import Progress
 from ml.experiments import Experiment
+from tests.app.session.by_hand import taken_over
 from tests.patience import WAIT_MS
 
 
@@ -25,7 +27,7 @@ def panel(window: MainWindow, qtbot: QtBot) -> Iterator[ExplorePanel]:
     window.rail.set_page("explore")
     panel = window.page("explore")
     assert isinstance(panel, ExplorePanel)
-    qtbot.waitUntil(lambda: bool(window.session.explore.noisings), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(window.session.explore.noisings) and window.session.at_rest, timeout=WAIT_MS)
     yield panel
     window.session.explore.stop()
 
@@ -104,21 +106,6 @@ def test_a_question_is_answered_and_its_setting_tried_out(
     qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
 
 
-def test_a_question_left_and_asked_again_is_answered(
-    panel: ExplorePanel, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    few = Experiment("What does clipping repair?", {"one step": {"steps": 1}})
-    monkeypatch.setattr(experiments, "EXPERIMENTS", {**experiments.EXPERIMENTS, "clipping": few})
-    explore = window.session.explore
-    for _ in range(3):
-        explore.ask("clipping")
-        explore.stop()
-    with qtbot.waitSignal(explore.answered, timeout=WAIT_MS):
-        explore.ask("clipping")
-    qtbot.waitUntil(lambda: not explore.busy, timeout=WAIT_MS)
-    assert explore.answer is not None
-
-
 def test_the_page_asks_every_question_there_is() -> None:
     assert {name: found.question for name, found in experiments.EXPERIMENTS.items()} == {
         **QUESTIONS,
@@ -126,11 +113,13 @@ def test_the_page_asks_every_question_there_is() -> None:
     }  # fmt: skip
 
 
-def test_a_question_can_be_left(panel: ExplorePanel, window: MainWindow, qtbot: QtBot) -> None:
-    explore = window.session.explore
+def test_a_question_can_be_left(panel: ExplorePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    explore, hand = window.session.explore, taken_over(window.session, monkeypatch)
     explore.ask("steps")
-    qtbot.waitUntil(lambda: explore.progress is not None, timeout=WAIT_MS)
+    job = hand.job("experimenting")
+    hand.give(job, Progress("drawing", 1, 4))
     window.stop()
+    assert job.control.cancelled
     assert not explore.busy and explore.question == "" and explore.answer is None
     assert panel.questions.empty.isVisibleTo(panel.questions)
 

@@ -19,7 +19,9 @@ from desktop_app.session.models import Models
 from desktop_app.settings import AppSettings, load_settings
 from desktop_app.widgets.basics import Button
 from ml.checkpoint import MODEL_FILE, load_model
+from ml.events import Progress
 from tests.app.conftest import Opener, leave
+from tests.app.session.by_hand import taken_over
 from tests.patience import WAIT_MS
 
 
@@ -186,8 +188,6 @@ def test_the_digits_model_is_scored(
     panel.details.count.button("100").click()
     panel.details.evaluate.click()
     assert library.busy and panel.details.stop.isVisible() and "Scoring digits" in window.status.job_text()
-    until(qtbot, lambda: library.progress and library.progress.what == "Drawing")
-    assert panel.details.progress.text().startswith("Drawing")
     until(qtbot, lambda: not library.busy)
     card = library.card
     assert card is not None
@@ -215,15 +215,18 @@ def test_the_scores_of_an_own_model_are_kept(
     assert "% right" in panel.tiles["tiny"].accessibleName() and "Right digit" in facts(panel)
 
 
-def test_scoring_can_be_stopped(
-    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, mnist_root: Path
+def test_scoring_says_how_far_it_is_and_can_be_stopped(
+    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window.session.train.use_data_root(mnist_root)
+    until(qtbot, lambda: not window.session._jobs)
+    hand = taken_over(window.session, monkeypatch)
     panel.tiles["digits"].click()
     panel.details.evaluate.click()
-    until(qtbot, lambda: library.progress and library.progress.what == "Drawing")
+    job = hand.job("scoring")
+    hand.give(job, Progress("Drawing", 3, 10))
+    assert panel.details.progress.text().startswith("Drawing")
     window.stop()
-    assert not library.busy and panel.details.evaluate.isVisible()
+    assert job.control.cancelled and not library.busy and panel.details.evaluate.isVisible()
     assert library.card and not library.measured(library.card)
 
 
@@ -291,28 +294,25 @@ def test_the_trash_is_emptied_on_request(panel: ModelsPanel, library: Models, wi
     assert library.trash == []
 
 
-def test_the_run_that_is_training_stays(
+def test_the_run_that_is_training_stays_and_goes_whole_once_it_has_ended(
     panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, home: Path
 ) -> None:
-    train = window.session.train
-    train.change(preset="1-minute")
-    train.start()
-    until(qtbot, lambda: train.last is not None)
-    train.save_now()
-    until(qtbot, lambda: train.folder and (train.folder / MODEL_FILE).is_file())
+    train, run = window.session.train, home / "runs" / "mine"
+    run.mkdir(parents=True)
+    shutil.copy(home / "models" / "tiny.safetensors", run / MODEL_FILE)
     window.session.look_again()
-    until(qtbot, lambda: window.session.card(train.name))
-    library.change(chosen=train.name)
+    until(qtbot, lambda: window.session.card("mine"))
+    library.change(chosen="mine")
+    train._asked, train.state = (train.config(), run), "running"
     panel.details.delete.click()
     assert "being trained" in window.messages.title()
     library.rename("other")
-    assert train.folder and (train.folder / MODEL_FILE).is_file()
-    train.stop()
-    until(qtbot, lambda: not train.active)
-    folder, name = train.folder, train.name
+    until(qtbot, lambda: window.session.at_rest)
+    assert (run / MODEL_FILE).is_file()
+    train.state = "done"
     panel.details.delete.click()
-    until(qtbot, lambda: window.session.card(name) is None)
-    assert not folder.exists() and [item.name for item in library.trash] == [name]
+    until(qtbot, lambda: window.session.card("mine") is None)
+    assert not run.exists() and [item.name for item in library.trash] == ["mine"]
 
 
 def test_a_model_is_exported_and_imported(

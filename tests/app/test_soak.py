@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop_app.main_window import PAGES, MainWindow
@@ -65,7 +66,7 @@ class Worker:
         self.window.rail.set_page("interpolate")
         for number in range(5):
             self.session.interpolate.change(place=(number / 5, (next(self._numbers) % 7) / 7))
-            self.qtbot.wait(20)
+            QApplication.processEvents()
 
     def compare(self) -> None:
         self.window.rail.set_page("compare")
@@ -93,7 +94,7 @@ class Worker:
     def look(self) -> None:
         for key, *_ in PAGES:
             self.window.rail.set_page(key)
-            self.qtbot.wait(20)
+            QApplication.processEvents()
 
 
 def soak(worker: Worker, seconds: float) -> None:

@@ -146,6 +146,9 @@ def test_a_lesson_whose_model_is_not_here_is_only_told_of(hand: ByHand) -> None:
     (told,) = hand.told
     assert told.tone == "error" and "the model theirs, which is not here" in told.title and "How few?" in told.title
     assert session.generate.settings == own and lessons.lesson is None and not hand.jobs
+    lanes = [{"model": "digits"}, {"model": "x"}]
+    lessons.begin(lesson(page="compare", compare={"mode": "race", "lanes": lanes}))
+    assert "the model x" in hand.told[1].title and lessons.lesson is None
 
 
 def test_what_a_lesson_was_begun_over_is_not_taken_back_into_it(hand: ByHand) -> None:
