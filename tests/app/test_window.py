@@ -31,6 +31,7 @@ from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.events import Failed
 from tests.app.conftest import WAIT_MS, Opener, leave
+from tests.app.session.by_hand import frames, given, sampled, taken_over
 
 
 def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
@@ -124,17 +125,33 @@ def test_a_digit_is_shown_large_with_its_way(window: MainWindow) -> None:
     assert panel.digit.title.text() == "No digit chosen"
 
 
-def test_a_moved_slider_draws_anew_and_only_the_newest_counts(window: MainWindow, qtbot: QtBot) -> None:
-    generate = window.session.generate
+def test_a_moved_slider_draws_anew_and_only_the_newest_counts(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate, sampling, hand = (
+        window.session.generate,
+        window.generate.sampling,
+        taken_over(window.session, monkeypatch),
+    )
     for value in (2.0, 2.5, 3.0):
-        window.generate.sampling.guidance.box.setValue(value)
+        sampling.guidance.box.setValue(value)
     generate.draw()
+    old = hand.job("drawing")
+    first = frames(given(old)[0])
+    hand.give(old, *first[:2])
     for value in (5, 6, 7):
-        window.generate.sampling.steps.box.setValue(value)
-    until(qtbot, lambda: generate.request and generate.request.steps == 7)
-    drawn(window, qtbot)
-    assert generate.sampled and generate.sampled.request.steps == 7 and generate.sampled.request.guidance == 3.0
-    assert len(generate.frames) == 8
+        sampling.steps.box.setValue(value)
+    generate._soon.stop()
+    generate._soon.timeout.emit()  # the hand rests
+    new = hand.job("drawing")
+    request = given(new)[0]
+    assert old.control.cancelled and (request.steps, request.guidance) == (7, 3.0)
+    hand.give(new, *frames(request, 2))
+    hand.end(old, *first[2:], sampled(given(old)[0]))  # what it had said before it heard that it was to stop
+    assert len(generate.frames) == 2 and generate.sampled is None and generate.busy
+    hand.end(new, *frames(request)[2:], sampled(request))
+    assert generate.sampled and generate.sampled.request.steps == 7
+    assert len(generate.frames) == 8 and window.generate.timeline.reached == 7 and not generate.busy
 
 
 def test_the_same_settings_give_the_same_digits(window: MainWindow, qtbot: QtBot) -> None:
