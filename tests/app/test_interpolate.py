@@ -16,11 +16,18 @@ from desktop_app.panels.interpolate import InterpolatePanel
 from desktop_app.session import undo
 from desktop_app.session.interpolate import LEG, LOOP, MAP
 from desktop_app.session.sketches import STUDENT
+from desktop_app.settings import AppSettings
 from ml.cli import main
 from ml.judge import Judge
 from tests.patience import WAIT_MS
 
 NEVER_MS = 2**30  # a hand rests when a test says so
+
+
+@pytest.fixture
+def settings(settings: AppSettings) -> AppSettings:
+    """Pictures by the tiny model, where nobody reads them."""
+    return settings.with_changes(interpolate=settings.interpolate.with_changes(model="tiny"))
 
 
 @pytest.fixture
@@ -35,6 +42,19 @@ def panel(window: MainWindow, qtbot: QtBot) -> Iterator[InterpolatePanel]:
     rested(panel, qtbot)
 
 
+@pytest.fixture
+def by_digits(panel: InterpolatePanel, qtbot: QtBot) -> InterpolatePanel:
+    """The page with pictures by the model that draws digits."""
+    state = panel._interpolate
+    state.change(model="digits")
+    qtbot.waitUntil(
+        lambda: state.loop is not None and state.loop.request.model == "digits" and state._session.at_rest,
+        timeout=WAIT_MS,
+    )
+    rested(panel, qtbot)
+    return panel
+
+
 def rested(panel: InterpolatePanel, qtbot: QtBot) -> None:
     state = panel._interpolate
     qtbot.waitUntil(lambda: not state._rest.isActive() and state._job is None, timeout=WAIT_MS)
@@ -44,6 +64,7 @@ def read(images: np.ndarray) -> list[int]:
     return Judge.bundled("cpu").judge(images).labels.tolist()
 
 
+@pytest.mark.usefixtures("by_digits")
 def test_the_pad_shows_its_corners_and_the_walk_goes_around_them(panel: InterpolatePanel) -> None:
     state = panel._interpolate
     assert state.map is not None and state.loop is not None
@@ -54,6 +75,7 @@ def test_the_pad_shows_its_corners_and_the_walk_goes_around_them(panel: Interpol
         assert np.abs(state.loop.images[at].astype(int) - state.map[corners[corner]]).max() <= 2
 
 
+@pytest.mark.usefixtures("by_digits")
 def test_the_image_follows_the_hand_at_once_and_rests_well_drawn(panel: InterpolatePanel, qtbot: QtBot) -> None:
     state, pad = panel._interpolate, panel.pad
     state._rest.setInterval(NEVER_MS)
@@ -80,6 +102,7 @@ def test_the_image_follows_the_hand_at_once_and_rests_well_drawn(panel: Interpol
     state._rest.stop()
 
 
+@pytest.mark.usefixtures("by_digits")
 def test_a_corner_gets_another_digit_and_other_noise(panel: InterpolatePanel, qtbot: QtBot) -> None:
     state = panel._interpolate
     before = state.map
@@ -95,6 +118,7 @@ def test_a_corner_gets_another_digit_and_other_noise(panel: InterpolatePanel, qt
     assert state.settings.corners[0].label == 5
 
 
+@pytest.mark.usefixtures("by_digits")
 def test_ten_classes_are_mixed(panel: InterpolatePanel, qtbot: QtBot) -> None:
     state = panel._interpolate
     panel.mode.valueChanged.emit("classes")
@@ -153,8 +177,11 @@ def test_the_page_is_as_it_was_at_the_next_start(panel: InterpolatePanel, window
 
 
 def test_real_digits_drawings_and_files_are_corners(
-    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path
+    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for module in ("session", "panels"):
+        monkeypatch.setattr(f"desktop_app.{module}.interpolate.MAP", 2)
+    monkeypatch.setattr("desktop_app.session.interpolate.LOOP", 4)
     state = panel._interpolate
     state.change(model="digits")
     upper_left, upper_right = panel.pictures[0].menu(), panel.pictures[1].menu()
@@ -181,6 +208,7 @@ def test_real_digits_drawings_and_files_are_corners(
     rested(panel, qtbot)
 
 
+@pytest.mark.usefixtures("by_digits")
 def test_a_path_goes_through_any_number_of_stops_and_back_or_not(
     panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
