@@ -255,6 +255,7 @@ MUTANTS: list[Mutant] = [
         "elif self.trajectory.sampled and not self.trajectory.kept:",
         "elif self.trajectory.sampled:",
         "tests/app/session/test_generate.py",
+        harmless="the job of a trajectory ends once, so that it is kept once",
     ),
     Mutant(
         "desktop_app/session/generate.py",
@@ -279,6 +280,7 @@ MUTANTS: list[Mutant] = [
         ("        self._soon.stop()\n        self._show(trajectory)"),
         "        self._show(trajectory)",
         "tests/app/session/test_generate.py",
+        harmless="stop has stopped the timer, and settings that are not live do not start it",
     ),
     Mutant(
         "desktop_app/session/generate.py",
@@ -309,6 +311,7 @@ MUTANTS: list[Mutant] = [
         ("                self._sketches.forget()\n                self._before = None"),
         "                self._sketches.forget()",
         "tests/app/session/test_generate.py",
+        harmless="it is looked at only while a trajectory has no step, and is set anew by then",
     ),
     Mutant(
         "desktop_app/session/generate.py",
@@ -367,7 +370,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         "desktop_app/session/generate.py",
         "branching.with_settings(self.sampled.request, step, self.settings, self.labels())",
-        "branching.with_settings(self.sampled.request, step, self.settings, self.sampled.request.labels[::-1])",
+        "branching.with_settings(self.sampled.request, step, self.settings, self.sampled.request.labels)",
         "tests/app/session/test_generate.py",
     ),
     Mutant(
@@ -568,7 +571,6 @@ MUTANTS: list[Mutant] = [
         "pictures = film(self._frames, len(done.images))",
         "pictures = film(self._coming, len(done.images))",
         "tests/app/session/test_draw.py",
-        harmless="what is being made begins with an empty list of its own, and until then both are the same",
     ),
     Mutant(
         "desktop_app/session/draw.py", "return 4 if self.captions else 3", "return 3", "tests/app/session/test_draw.py"
@@ -883,6 +885,7 @@ MUTANTS: list[Mutant] = [
         "self._drawing = self._next = None",
         "self._drawing = None",
         "tests/app/session/test_sketches.py",
+        harmless="what is asked for next takes the place of what was",
     ),
     Mutant(
         "desktop_app/session/sketches.py",

@@ -68,10 +68,11 @@ def test_an_answer_of_each_kind_is_taken(hand: ByHand, draw: Draw, stroke: np.nd
     assert draw.doing == ("Opening the picture", None)
     hand.end(hand.job("opening"), Opened(stroke, 1))
     assert np.array_equal(draw.drawing, stroke) and not draw.busy
+    draw.take(beside := np.roll(stroke, (4, 5), axis=(0, 1)))
     draw.recognise()
     job = hand.job("recognising")
     image, model = given(job)
-    assert np.array_equal(image, centred(stroke)) and model == "digits"
+    assert np.array_equal(image, centred(beside)) and not np.array_equal(image, beside) and model == "digits"
     hand.give(job, Progress("Asking", 3, 10))
     assert draw.doing == ("Asking 3 of 10", None)
     hand.give(job, Progress("Asking", 0, 0))
@@ -252,6 +253,37 @@ def test_going_back_brings_drawing_settings_answers_and_their_film(
     assert np.array_equal(draw.drawing, stroke)
     draw.undo()
     assert draw.settings.task == "rebuild"
+
+
+def test_going_back_is_taken_back(hand: ByHand, draw: Draw, stroke: np.ndarray) -> None:
+    draw.take(stroke)
+    draw.make()
+    job = hand.job("sketching")
+    hand.end(job, sampled(given(job)[0]))
+    draw.forget_past()
+    draw.clear()
+    draw.forget_past()
+    hand.session.history.go_back(0)
+    assert not draw.empty
+    draw.undo()
+    assert draw.empty
+
+
+def test_a_film_is_of_what_is_shown_whatever_is_being_made(
+    hand: ByHand, draw: Draw, stroke: np.ndarray, tmp_path: Path
+) -> None:
+    draw.take(stroke)
+    draw.make()
+    job = hand.job("sketching")
+    way = frames(given(job)[0])
+    hand.end(job, *way, sampled(given(job)[0]))
+    draw.make()
+    job = hand.job("sketching")
+    hand.give(job, *frames(given(job)[0], 2, shade=99))
+    draw.export(tmp_path / "a.gif")
+    film = given(hand.job("exporting"))[1].args[4]
+    assert len(film) == len(way) and np.array_equal(film[0], way[0].x_t)
+    draw.stop()
 
 
 @pytest.mark.parametrize(

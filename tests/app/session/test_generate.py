@@ -370,6 +370,9 @@ def test_a_request_is_drawn_exactly_and_the_settings_follow(hand: ByHand, genera
     settings = generate.settings
     assert (settings.prompt, settings.rows, settings.seed, settings.steps) == ("3-6", 2, 77, 5)
     assert (settings.guidance, settings.model) == (2.5, "student")
+    generate.restore(asked.some(range(7)), 3)
+    assert generate.settings.rows == 3 and generate.columns == 3
+    generate.restore(asked, 4)
     many = generate.settings.request((0,) * (MAX_IMAGES + 5))
     first = generate.restore(many, 10)
     assert len(first.labels) == MAX_IMAGES and given(hand.job("drawing"))[0] == first
@@ -385,6 +388,7 @@ def test_a_request_is_drawn_exactly_and_the_settings_follow(hand: ByHand, genera
         ((3, 1, 4), 3, "", "314"),
         ((3, 12), 2, "", "3, 12"),
         ((1, 2, 3), 3, "1, 2, 3", "1, 2, 3"),  # as it was typed
+        ((1, 2, 3) * 2, 3, "1, 2, 3", "1, 2, 3"),  # for every row
         ((1, 2, 3), 3, "4 5 6", "1-3"),  # which says another thing
         ((NO_LABEL, 1), 2, "", "0-9"),  # no prompt says that: it stays
         ((7,) * 4, 4, "", "7777"),
@@ -471,6 +475,13 @@ def test_branches_go_on_from_where_one_looks(hand: ByHand, generate: Generate) -
     generate.branch(5)
     request = given(hand.job("drawing"))[0]
     assert request.branches == 2 and request.branch_at == 5 and request.guidance == 6.0
+
+
+def test_a_branch_of_all_is_of_what_is_asked_for_now(hand: ByHand, generate: Generate) -> None:
+    draw(hand)
+    generate.change(prompt="5", live=False)
+    generate.branch(4)
+    assert given(hand.job("drawing"))[0].labels == (5,) * 30
 
 
 # ---- sketches

@@ -110,6 +110,19 @@ def test_a_sketch_is_of_the_place_alone_and_gives_way_to_the_image(hand: ByHand,
     assert state.shown is done and not state.quick  # a sketch that comes late is not shown over it
 
 
+def test_once_a_hand_rests_no_further_sketch_is_begun_and_one_image_is_drawn(hand: ByHand, state: Interpolate) -> None:
+    for across in (0.1, 0.2, 0.3):
+        state.change(place=(across, 0.5))
+    state._draw_well()
+    first = place(hand)
+    state._draw_well()
+    assert first.control.cancelled
+    (sketch,) = (job for job, _ in requests(hand) if quick(job))
+    hand.end(sketch, sampled(given(sketch)[0]))
+    assert not [job for job, _ in requests(hand) if quick(job)]
+    state._rest.stop()
+
+
 def test_without_a_student_the_model_sketches_itself(hand: ByHand, state: Interpolate) -> None:
     hand.session.models = tuple(card for card in hand.session.models if card.name != STUDENT)
     state.change(place=(0.3, 0.4))
@@ -168,7 +181,7 @@ def test_a_path_has_a_walk_through_its_stops_and_no_place(hand: ByHand, state: I
     walk = state.walk()
     assert walk and len(walk.weights) == (count - 1) * LEG + 1 and walk.weights[-1].index(1.0) == count - 1
     finish(hand)
-    assert state.stop_images is not None and state.loop is not None
+    assert state.stop_images is not None and state.loop is not None and state.loop.request.weights == walk.weights
     assert np.array_equal(state.stop_images, state.loop.images[::LEG]) and len(state.stop_images) == count
     state._settled.stop()
 
@@ -280,7 +293,7 @@ def test_a_request_that_was_made_here_is_taken_up_again(make: Callable[..., ByHa
     asked = made.here() or made.walk()
     assert asked and other.take_up(asked.with_changes(model_hash="known"))
     assert other.settings == made.settings
-    assert not other.take_up(asked.with_changes(model="not here"))
+    assert not other.take_up(asked.with_changes(model="not here")) and other.settings == made.settings
     assert not other.take_up(other._session.generate.settings.request((1,)))
 
 
@@ -342,6 +355,9 @@ def test_a_sketch_is_not_exported_but_what_follows_it(hand: ByHand, state: Inter
     _path, pixels, request, layout, *_ = write.args
     assert path == tmp_path / "here.png" and pixels is state.image and request.model == "digits"
     assert (layout.columns, layout.scale, layout.gap) == (1, 8, 0)
+    state._draw_well()
+    finish(hand)
+    assert len(hand.asked("exporting")) == 1  # once
     state.export_image(tmp_path / "again.png")
     assert len(hand.asked("exporting")) == 2
     for timer in (state._rest, state._settled):
