@@ -11,7 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
 from pytestqt.qtbot import QtBot
 
+from desktop_app import model_work
 from desktop_app.main_window import MainWindow
+from desktop_app.model_work import Previewed
 from desktop_app.panels.model_details import Fact
 from desktop_app.panels.models import ModelsPanel
 from desktop_app.scores import groups, headline, measured_on
@@ -19,7 +21,9 @@ from desktop_app.session.models import Models
 from desktop_app.settings import AppSettings, load_settings
 from desktop_app.widgets.basics import Button
 from ml.checkpoint import MODEL_FILE, load_model
+from ml.control import RunControl
 from ml.events import Progress
+from ml.library import ModelCard
 from tests.app.conftest import Opener, leave
 from tests.app.session.by_hand import taken_over
 from tests.patience import WAIT_MS
@@ -30,8 +34,15 @@ def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def panel(window: MainWindow, qtbot: QtBot) -> Iterator[ModelsPanel]:
-    """The page, with `tiny` chosen and nothing left to be drawn on it."""
+def drawn() -> None:
+    """Models are drawn with for their previews, as in the program; without it they are black, which is quicker."""
+
+
+@pytest.fixture
+def panel(window: MainWindow, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelsPanel]:
+    """The page, with `tiny` chosen."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(model_work, "previewing", black)
     window.show()
     window.rail.set_page("models")
     panel = window.page("models")
@@ -44,6 +55,10 @@ def panel(window: MainWindow, qtbot: QtBot) -> Iterator[ModelsPanel]:
 @pytest.fixture
 def library(panel: ModelsPanel, window: MainWindow) -> Models:
     return window.session.library
+
+
+def black(_card: ModelCard, count: int, _control: RunControl) -> Iterator[object]:
+    yield Previewed(np.zeros((count, 28, 28), np.uint8))
 
 
 def shown_facts(panel: ModelsPanel) -> list[Fact]:
@@ -81,6 +96,7 @@ def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPanel, windo
     assert "reads digits" in panel.tiles["judge"].strip.accessibleName()
 
 
+@pytest.mark.usefixtures("drawn")
 def test_what_a_model_draws_appears_and_stays_for_the_session(
     panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot
 ) -> None:

@@ -33,7 +33,8 @@ def race(hand: ByHand, compare: Compare) -> Race:
 
 
 def cell(row: int, column: int, count: int = 2, shade: int = 0) -> Cell:
-    return Cell(row, column, SampleRequest(labels=(3,) * count), images(count, shade), 0.5, 1.0)
+    request = SampleRequest(labels=(3,) * count, seed=10 * row + column)
+    return Cell(row, column, request, images(count, shade), 0.5, 1.0)
 
 
 # ---- cells
@@ -50,7 +51,7 @@ def test_a_comparison_asks_for_both_axes_on_one_noise(hand: ByHand, compare: Com
 def test_cells_are_heard_as_they_come_and_none_of_a_comparison_before(hand: ByHand, compare: Compare) -> None:
     compare.compare()
     old = hand.job("comparing")
-    hand.give(old, cell(0, 0))
+    hand.give(old, Progress("cell", 1, 6), cell(0, 0))
     compare.compare()
     new = hand.job("comparing")
     assert old.control.cancelled and not compare.cells and compare.progress is None
@@ -82,7 +83,7 @@ def test_two_cells_are_chosen_one_after_the_other(hand: ByHand, compare: Compare
     compare.choose(5)
     assert (compare.chosen, compare.before) == (second, first)
     compare.take_up()
-    assert given(hand.job("drawing"))[0].labels == (3,) * 30
+    assert given(hand.job("drawing"))[0].seed == second.request.seed != first.request.seed
     compare.choose(5)
     assert (compare.chosen, compare.before) == (None, None)
 
