@@ -311,7 +311,7 @@ def test_a_window_closed_at_any_moment_ends_and_saves(
 def test_a_program_told_to_end_while_it_trains_and_draws_saves_and_is_gone(
     home: Path, settings: AppSettings, tmp_path: Path
 ) -> None:
-    (home / "settings.json").write_text(settings.model_dump_json())
+    (home / "settings.json").write_text(settings.model_dump_json(), encoding="utf-8")
     log, folder = tmp_path / "log.txt", home / "runs" / "1-minute"
     environment = os.environ | {"NOISELOOM_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
     with log.open("wb") as file:

@@ -138,6 +138,12 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "desktop_app/session/generate.py",
+        "self.draw(request=sampled.request.alone(index), columns=1)",
+        "self.draw(request=sampled.request.alone(0), columns=1)",
+        "tests/app/session/test_generate.py",
+    ),
+    Mutant(
+        "desktop_app/session/generate.py",
         "self.draw(request=drawn, columns=min(columns, count))",
         "self.draw(request=drawn, columns=columns)",
         "tests/app/session/test_generate.py",

@@ -227,7 +227,7 @@ def test_the_fastest_is_known_once_all_have_finished_and_the_race_is_kept(hand: 
     hand.give(job, *(lap(1, frame) for frame in frames(requests[1])), lap(1, sampled(requests[1], seconds=1.0)))
     assert race.fastest == 1 and race.standing(1, 4)[0] == "1.00 s · fastest"
     assert race.standing(1, 2) == ("step 1 of 2", "")
-    hand.end(job, Cell(1, 1, requests[1], images(2), 1.0, 0.5))
+    hand.end(job, Cell(0, 1, requests[1], images(2), 1.0, 0.5))
     assert finished == [0, 2, 1, 1] and race.standing(1, 4)[1] == "2 network calls · 50% right"
     (kept,) = hand.session.history.results
     assert kept.page == "compare" and len(kept.images) == 3 and kept.shown()
@@ -267,7 +267,10 @@ def test_a_race_is_led_back_to(hand: ByHand, race: Race, compare: Compare) -> No
         hand.give(job, *(lap(lane, frame) for frame in frames(requests[lane])), lap(lane, sampled(requests[lane])))
     hand.end(job)
     raced = race.frames
-    compare.change(mode="grid", lanes=LANES[:2])
+    assert hand.session.history.place("compare") == 0
+    compare.change(mode="grid")
+    assert hand.session.history.place("compare") is None
+    compare.change(lanes=LANES[:2])
     assert hand.session.history.place("compare") is None
     hand.session.history.go_back(0)
     assert race.frames is raced and compare.settings == asked and race.reached == 4

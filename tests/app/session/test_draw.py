@@ -46,7 +46,14 @@ def test_what_a_replaced_drawing_still_says_is_not_heard(hand: ByHand, draw: Dra
     for signal in ("finished", "recognised", "busy_changed", "drawing_changed"):
         getattr(draw, signal).connect(lambda signal=signal: told.append(signal))
     other = Opened(255 - stroke, 4)
-    hand.end(old, *frames(request, 2), Progress("Drawing", 1, 2), sampled(request), Recognised(np.ones(10)), other)
+    hand.end(
+        old,
+        *frames(request, 2),
+        Progress("Drawing", 1, 2),
+        sampled(request),
+        Recognised(np.ones(10, np.float32)),
+        other,
+    )
     assert not told and draw.busy and draw.images is None and draw.sampled is None and draw.probabilities is None
     assert draw.status == "Drawing" and np.array_equal(draw.drawing, stroke) and not draw._coming
     hand.end(new, done := sampled(given(new)[0]))
@@ -77,7 +84,7 @@ def test_an_answer_of_each_kind_is_taken(hand: ByHand, draw: Draw, stroke: np.nd
     assert draw.doing == ("Asking 3 of 10", None)
     hand.give(job, Progress("Asking", 0, 0))
     assert draw.doing == ("Asking 3 of 10", None)
-    hand.end(job, Recognised(np.arange(10.0)))
+    hand.end(job, Recognised(np.arange(10, dtype=np.float32)))
     assert draw.probabilities is not None and draw.probabilities.argmax() == 9
     draw.example(4, 17)
     assert given(hand.job("example"))[:2] == (4, 17)

@@ -73,7 +73,7 @@ def test_files_are_written_one_after_another_and_told_of_once_whole(hand: ByHand
 def test_digits_and_grids_are_written_by_what_they_are(hand: ByHand, files: Files, tmp_path: Path) -> None:
     request = SampleRequest(labels=(1, 2))
     files.write_digits(tmp_path / "out", images(2), request, 3, then=print)
-    files.write(tmp_path / "a.png", images(2), request, Layout(columns=2), images(3), then=print)
+    files.write(tmp_path / "a.png", images(2), request, Layout(columns=2), list(images(3)), then=print)
     digits, grid = (given(job)[1] for job in hand.asked("exporting"))
     assert digits.func.__name__ == "save_digits" and digits.args[2:] == (request, 3)
     assert grid.func.__name__ == "save" and grid.args[2:4] == (request, Layout(columns=2)) and len(grid.args[4]) == 3

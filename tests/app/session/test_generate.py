@@ -141,15 +141,15 @@ def test_a_clip_that_cannot_be_had_gives_way_to_the_digit_clip(hand: ByHand, gen
 def test_a_drawing_is_asked_for_with_what_belongs_to_it(hand: ByHand, generate: Generate) -> None:
     generate.change(prompt="38", rows=2, live=False)
     generate.draw()
-    request, company = given(hand.job("drawing"))
-    assert request.labels == (3, 8, 3, 8) and request == generate.wanted() and not company
+    (request,) = given(hand.job("drawing"))
+    assert request.labels == (3, 8, 3, 8) and request == generate.wanted()
     assert generate.columns == 2 and not generate.trajectory.live
     generate.draw(live=True)
     assert generate.trajectory.live
     finish(hand)
     generate.draw_alone(3)
-    request, company = given(hand.job("drawing"))
-    assert request.labels == (8,) and request.seed == 2026 + 3 and company and generate.columns == 1
+    (request,) = given(hand.job("drawing"))
+    assert request.labels == (8,) and request.seed == 2026 + 3 and generate.columns == 1
 
 
 def test_nothing_is_drawn_without_a_meaning_or_while_the_window_closes(hand: ByHand, generate: Generate) -> None:

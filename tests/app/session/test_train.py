@@ -276,7 +276,9 @@ def test_one_draws_with_what_a_run_has_learnt_so_far(hand: ByHand, train: Train)
     hand.end(job, finished(train))
     assert train.can_draw
     train.draw()
-    assert given(hand.job("drawing"))[0].model == "/elsewhere/1-minute"  # by its folder, where it is not among the runs
+    assert given(hand.job("drawing"))[0].model == str(
+        Path("/elsewhere/1-minute")
+    )  # by its folder, where it is not among the runs
 
 
 # ---- previews
@@ -345,7 +347,7 @@ def test_a_run_that_goes_on_is_not_forgotten(hand: ByHand, train: Train) -> None
 def run_folder(name: str, config: TrainConfig) -> Path:
     folder = paths.user_runs() / name
     folder.mkdir(parents=True)
-    (folder / CONFIG_FILE).write_text(config.model_dump_json())
+    (folder / CONFIG_FILE).write_text(config.model_dump_json(), encoding="utf-8")
     return folder
 
 

@@ -48,7 +48,7 @@ def mine(home: Path) -> ModelCard:
 
 
 def test_the_decision_is_what_the_judge_reads_in_the_clean_guess_of_every_step() -> None:
-    events = list(work.drawing(FEW, False, RunControl()))
+    events = list(work.drawing(FEW, RunControl()))
     frames = [event for event in events if isinstance(event, Frame)]
     done, judged, decided = events[len(frames) :]
     assert isinstance(done, Sampled) and isinstance(judged, Judged) and isinstance(decided, Decided)
@@ -64,23 +64,23 @@ def test_the_decision_is_what_the_judge_reads_in_the_clean_guess_of_every_step()
 def test_a_drawing_that_is_stopped_while_it_is_judged_says_no_decision() -> None:
     control = RunControl()
     found: list[object] = []
-    for event in work.drawing(FEW, False, control):
+    for event in work.drawing(FEW, control):
         found.append(event)
         if isinstance(event, Judged):
             control.cancel()
     assert isinstance(found[-1], Judged)
 
 
-def test_company_and_quick_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_a_sketch_is_drawn_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(pipeline, "sample", lambda request, **how: asked.append({"request": request, **how}) or ())
     control = RunControl()
-    list(work.drawing(FEW, True, control))
+    list(work.drawing(FEW, control))
     list(work.sketching(FEW, control, quick=True))
     list(work.sketching(FEW, control, frames=True))
     expected = {"request": FEW, "control": control}
     assert asked == [
-        expected | {"company": True},
+        expected,
         expected | {"frames": False, "quick": True},
         expected | {"frames": True, "quick": False},
     ]
@@ -88,7 +88,7 @@ def test_company_and_quick_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_what_no_judge_can_read_is_not_judged() -> None:
     request = FEW.with_changes(model="colour", labels=(1,), steps=2, sampler="ddim")
-    assert not [event for event in work.drawing(request, False, RunControl()) if isinstance(event, Judged | Decided)]
+    assert not [event for event in work.drawing(request, RunControl()) if isinstance(event, Judged | Decided)]
 
 
 def test_a_drawn_digit_is_recognised_by_all_classes() -> None:
@@ -117,7 +117,7 @@ def test_a_run_that_was_looked_back_at_shows_its_previews(tmp_path: Path, monkey
     from ml.tables import CONFIG_FILE
 
     config = presets.load("1-minute")
-    (tmp_path / CONFIG_FILE).write_text(config.model_dump_json())
+    (tmp_path / CONFIG_FILE).write_text(config.model_dump_json(), encoding="utf-8")
     kept = Preview(3, images(2), (0, 1), images(2)[None])
     monkeypatch.setattr(time_machine, "remembered", lambda *asked: [kept] if asked[2] == 28 else [])
     (found,) = work.looking_back(tmp_path, RunControl())
