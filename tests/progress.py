@@ -31,7 +31,7 @@ LONGEST_S: dict[str, float] = {
     "tests/test_silence.py": 35,
 }
 TEST_S = 0.2
-SURE_S = 10.0  # after so many seconds of tests half of what is known of this machine comes from this run
+SURE_S = 10.0  # of tests, after which half of what is thought of those to come is from this run
 MATTERS = ("NOISELOOM_TEST_PATIENCE", "NOISELOOM_DATA", "NOISELOOM_FUZZ", "ONEDNN_MAX_CPU_ISA")
 SHOWN = 3  # files of a reason to skip
 Report = pytest.TestReport | pytest.CollectReport
@@ -104,19 +104,22 @@ class Outlook:
 
     def __init__(self, tests: Iterable[str], known: Mapping[str, float], processes: int) -> None:
         self.expected = expected(tests, known)
+        self.guessed = self.expected.keys() - known.keys()
         self.left = by_file(self.expected)
         self.processes = processes
-        self.took = self.should = SURE_S
+        # Those that are known tell how quick this machine is now; those that are not, how good the guess is.
+        self.took, self.should = ({True: SURE_S, False: SURE_S} for _ in range(2))
 
     def done(self, test: str, seconds: float) -> None:
         self.left[file_of(test)].remove(test)
-        self.took += seconds
-        self.should += self.expected[test]
+        self.took[test in self.guessed] += seconds
+        self.should[test in self.guessed] += self.expected[test]
 
     def seconds(self) -> float:
         """All that is left, shared by the processes, but no less than the longest file."""
-        files = [sum(self.expected[test] for test in tests) for tests in self.left.values()]
-        return max(sum(files) / self.processes, *files, 0.0) * self.took / self.should
+        times = {guessed: self.took[guessed] / self.should[guessed] for guessed in (True, False)}
+        files = [sum(self.expected[test] * times[test in self.guessed] for test in left) for left in self.left.values()]
+        return max(sum(files) / self.processes, *files, 0.0)
 
 
 class Progress:

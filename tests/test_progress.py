@@ -251,6 +251,11 @@ def test_of_unknown_tests_the_time_left_is_a_guess_that_this_run_mends() -> None
     for test in tests[:500]:
         outlook.done(test, 2.0)
     assert 900 < outlook.seconds() < 1000
+    # That the guess was wrong says nothing of those that are known.
+    mixed = progress.Outlook([*tests, "old.py::1"], {"old.py::1": 7.0}, processes=1)
+    for test in tests:
+        mixed.done(test, 2.0)
+    assert mixed.seconds() == pytest.approx(7)
 
 
 @pytest.mark.parametrize(

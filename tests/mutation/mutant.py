@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Mutant:
     """In `file`, the text `old`, which stands there once, becomes `new`; then one of `tests` must fail.
 
-    `tests` is what pytest takes: files or `file::test`, separated by blanks. Where the mistake does no harm, so that no
-    test could notice it, `harmless` says why.
+    `tests` is what pytest takes: files or `file::test`, separated by blanks, and at last `-k WORD` if need be. Where
+    the mistake does no harm, so that no test could notice it, `harmless` says why.
     """
 
     file: str

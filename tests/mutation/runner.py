@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -127,18 +128,40 @@ def _trouble(mutant: Mutant, repo: Path) -> str:
         return "changes nothing"
     if path.suffix == ".py":
         try:
-            if ast.dump(ast.parse(text.replace(mutant.old, mutant.new))) == ast.dump(ast.parse(text)):
-                return "changes nothing but how it is written"
+            ast.parse(text.replace(mutant.old, mutant.new))
         except SyntaxError as error:
             return f"is not Python ({error})"
-    for word in mutant.tests.split():
+    names, keyword = named(mutant)
+    for word in names:
         file, _, test = word.partition("::")
         if not (repo / file).exists():
             return f"no {file}"
         name = test.partition("[")[0].rpartition("::")[2]
         if name and not re.search(rf"^\s*def {re.escape(name)}\(", (repo / file).read_text(encoding="utf-8"), re.M):
             return f"no test {name} in {file}"
-    return "" if mutant.tests.split() else "names no test"
+    if keyword.isidentifier() and not any(keyword.lower() in _words(repo / name.partition("::")[0]) for name in names):
+        return f"no test of the keyword {keyword}"
+    return "" if names else "names no test"
+
+
+def _words(path: Path) -> str:
+    """What a keyword may be found in."""
+    files = path.rglob("test_*.py") if path.is_dir() else [path]
+    return "\n".join(file.read_text(encoding="utf-8").lower() for file in files)
+
+
+def named(mutant: Mutant) -> tuple[list[str], str]:
+    """The files and tests that should notice a mistake, and the keyword (pytest's -k) that picks some of these."""
+    words = shlex.split(mutant.tests)
+    cut = words.index("-k") if "-k" in words else len(words)
+    return words[:cut], " ".join(words[cut + 1 :])
+
+
+def concerns(mutant: Mutant, test: str) -> bool:
+    """Whether a test is one of those that should notice a mistake."""
+    names, keyword = named(mutant)
+    picked = not keyword.isidentifier() or keyword.lower() in test.lower()
+    return picked and any(covers(name, test) for name in names)
 
 
 def run(
@@ -164,7 +187,8 @@ def run(
                 copy = idle.pop()
                 _plant(waiting.pop(0), copy)
                 assert copy.mutant is not None
-                running[_fork(copy, copy.mutant.tests.split(), ["-x"], repo)] = copy
+                names, keyword = named(copy.mutant)
+                running[_fork(copy, names, ["-x", *(("-k", keyword) if keyword else ())], repo)] = copy
             pid, code, late = _ended(running, limit_s)
             copy = running.pop(pid)
             outcome = _outcome(copy, code, late, failing)
@@ -175,7 +199,7 @@ def run(
 
 def _failing(mutants: Sequence[Mutant], copies: Sequence[_Copy], repo: Path) -> list[str]:
     """Tests that fail without any mistake, of those that are named."""
-    words = dict.fromkeys(word for mutant in mutants for word in mutant.tests.split())
+    words = dict.fromkeys(name for mutant in mutants for name in named(mutant)[0])
     parts = [part for number in range(len(copies)) if (part := list(words)[number :: len(copies)])]
     running = {_fork(copy, part, [], repo): copy for copy, part in zip(copies, parts, strict=False)}
     failing: list[str] = []
@@ -192,7 +216,7 @@ def _failing(mutants: Sequence[Mutant], copies: Sequence[_Copy], repo: Path) -> 
 def _outcome(copy: _Copy, code: int, late: bool, failing: Sequence[str]) -> Outcome:
     assert copy.mutant is not None
     heard = json.loads(copy.heard.read_text()) if copy.heard.is_file() else {"ran": 0, "failed": []}
-    anyhow = [test for test in failing if any(covers(word, test) for word in copy.mutant.tests.split())]
+    anyhow = [test for test in failing if concerns(copy.mutant, test)]
     if anyhow:
         kind, why = BROKEN, f"fails without the mistake: {anyhow[0]}"
     elif late:

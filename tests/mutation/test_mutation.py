@@ -16,7 +16,7 @@ from tests.patience import WAIT_S
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 REPO = Path(__file__).resolve().parents[2]
 AT_LEAST, AT_MOST_SURVIVE = 200, 0.05
-A_MUTANT_S = 60  # half a minute is usual
+A_MUTANT_S = 60  # a quarter of that is usual
 
 CALC = """
 def add(a, b):
@@ -99,11 +99,11 @@ def test_every_mistake_can_be_planted_and_its_tests_are_there() -> None:
         (Mutant("ml/calc.py", "return", "yield", "tests/test_calc.py"), "3 times in its file"),
         (Mutant("ml/calc.py", "a * b", "a", "tests/test_calc.py"), "0 times in its file"),
         (Mutant("ml/calc.py", SUM, SUM, "tests/test_calc.py"), "changes nothing"),
-        (Mutant("ml/calc.py", SUM, "return (a + b)", "tests/test_calc.py"), "changes nothing but how it is written"),
         (Mutant("ml/calc.py", SUM, "return a +", "tests/test_calc.py"), "is not Python"),
         (Mutant("ml/none.py", SUM, "return a", "tests/test_calc.py"), "no such file"),
         (Mutant("other/calc.py", SUM, "return a", "tests/test_calc.py"), "no such file among those that are copied"),
         (Mutant("ml/calc.py", SUM, "return a", ""), "names no test"),
+        (Mutant("ml/calc.py", SUM, "return a", "tests/test_calc.py -k sum"), "no test of the keyword sum"),
         (Mutant("ml/calc.py", SUM, "return a", "tests/test_none.py"), "no tests/test_none.py"),
         (Mutant("ml/calc.py", SUM, "return a", "tests/test_calc.py::test_ad"), "no test test_ad in tests/test_calc.py"),
     ],
@@ -144,9 +144,11 @@ def test_noticed_survived_and_broken_are_told_apart(toy: Path) -> None:
             (SUM, "import os; os.abort()", some),
             (SUM, "import os; os._exit(1)", some),
             (SUM, "return 2 * a", alone),
-            (SUM, "return 2 * b", file),
+            (SUM, "return 2 * b", f"{file} -k 'add or wrong'"),
             ("return a / b", "return int(a / b)", f"{file}::test_slow"),
             ("return b + a", "return b - a", some),
+            (SUM, "return a - a", f"{file} -k add"),
+            (SUM, "return a + b + 0", f"{file} -k 'fraction or skipped'"),
         ],
     )
     assert found == {
@@ -159,6 +161,8 @@ def test_noticed_survived_and_broken_are_told_apart(toy: Path) -> None:
         "return 2 * a": ("noticed", alone),
         "return 2 * b": ("broken", f"fails without the mistake: {file}::test_wrong"),
         "return int(a / b)": ("noticed", f"{file}::test_slow"),
+        "return a - a": ("noticed", f"{file}::test_add"),
+        "return a + b + 0": ("broken", f"fails without the mistake: {file}::test_wrong"),
     }
     assert (toy / "ml" / "calc.py").read_text() == CALC  # the project itself is left alone
     assert sorted(path.name for path in toy.iterdir()) == ["ml", "pyproject.toml", "tests"]
@@ -184,12 +188,17 @@ def test_a_mistake_that_never_ends_is_noticed(toy: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(AT_LEAST * A_MUTANT_S)
-def test_every_planted_mistake_is_noticed_but_those_that_do_no_harm(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.mutation", "--out", str(tmp_path)]
+def test_planted_mistakes_are_noticed_but_those_that_do_no_harm(tmp_path: Path) -> None:
+    """Some of them, spread evenly over the lists; `python -m tests.mutation` plants all, which takes hours."""
+    assert len(MUTANTS) >= AT_LEAST
+    command = [sys.executable, "-m", "tests.mutation", "--some", str(AT_LEAST), "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
-    table = done.stdout[done.stdout.index(" survive (") :] if " survive (" in done.stdout else done.stdout
-    print(table)
+    print(
+        "\n".join(
+            line for line in done.stdout.splitlines() if not line.startswith(tuple("0123456789")) or " of " in line
+        )
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     kinds = [path.stem.partition("-")[2] for path in tmp_path.iterdir()]
-    assert len(kinds) == len(MUTANTS) >= AT_LEAST
+    assert len(kinds) == AT_LEAST
     assert kinds.count("survived") < AT_MOST_SURVIVE * len(kinds)
