@@ -133,6 +133,13 @@ def test_ways_on_from_one_image(tiny_run: Path, twice: bool) -> None:
         assert np.array_equal(ways[same], images[1])  # the way that changes nothing
 
 
+def test_other_noise_is_not_that_of_the_images_beside_it() -> None:
+    parent = DIGITS.with_changes(labels=(3,) * 100)
+    seeds = branching.into_other_noises(parent, 1, AT, 50).seeds
+    assert seeds[0] == parent.seed_of(1) and len(set(seeds)) == 50
+    assert set(seeds[1:]).isdisjoint(parent.seed_of(k) for k in range(100))
+
+
 def test_other_settings_go_on_from_a_step_and_keep_classes_where_their_number_differs() -> None:
     settings = DIGITS.with_changes(guidance=9.0, steps=3, sampler="ddim")
     found = branching.with_settings(DIGITS, AT, settings, (1, 1, 1))

@@ -117,8 +117,9 @@ def test_a_setting_brings_the_sampler_that_it_means_something_to() -> None:
     assert (low.sampler, low.eta, high.eta) == ("ddim", 0.0, 1.0)
     [line] = requests(base(sampler="heun"), None, Axis("label", (1, 2)))
     assert [request.labels for request in line] == [(1, 1), (2, 2)]
-    grid = requests(base(), Axis("sampler", ("heun", "ddim")), Axis("eta", (0.5,)))
-    assert [row[0].sampler for row in grid] == ["heun", "ddim"]
+    for asked in (base(), base(sampler="dpm++")):
+        grid = requests(asked, Axis("sampler", ("heun", "ddim")), Axis("eta", (0.5,)))
+        assert [row[0].sampler for row in grid] == ["heun", "ddim"]
 
 
 @pytest.mark.parametrize(
@@ -242,6 +243,15 @@ def test_what_all_cells_share_is_said_once() -> None:
 def test_a_cell_of_another_model_is_not_bound_to_the_first_ones_file() -> None:
     models = Axis("model", ("digits", "student"))
     assert {line[0].model_hash for line in requests(base(model_hash="0" * 64), models, None)} == {""}
+
+
+def test_rows_go_down_and_columns_go_along() -> None:
+    both = requests(base(), Axis("steps", (2, 3)), Axis("guidance", (1.0, 2.0, 4.0)))
+    assert [[(each.steps, each.guidance) for each in line] for line in both] == [
+        [(steps, guidance) for guidance in (1.0, 2.0, 4.0)] for steps in (2, 3)
+    ]
+    assert [[each.steps for each in line] for line in requests(base(), Axis("steps", (2, 3)), None)] == [[2], [3]]
+    assert [[each.steps for each in line] for line in requests(base(), None, Axis("steps", (2, 3)))] == [[2, 3]]
 
 
 def test_a_digit_on_an_axis_is_that_of_every_image_even_for_a_model_without_classes() -> None:

@@ -401,7 +401,7 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/guidance.py",
-        "factor = _contrasts(cond) / _contrasts(guided)",
+        "factor = cond.std(dim=axes, keepdim=True) / guided.std(dim=axes, keepdim=True)",
         "factor = cond.std() / guided.std()",
         "tests/ml/test_guidance.py::test_rescaling_is_that_of_diffusers",
     ),
@@ -649,7 +649,7 @@ MUTANTS: list[Mutant] = [
         "ml/branching.py",
         "trunk.seed_of(k) + APART * k for",
         "trunk.seed_of(k) + k for",
-        "tests/ml/test_branches.py",
+        "tests/ml/test_branches.py::test_other_noise_is_not_that_of_the_images_beside_it",
     ),
     Mutant(
         "ml/branching.py",
@@ -1357,7 +1357,7 @@ MUTANTS: list[Mutant] = [
         "ml/comparison.py",
         "return [[(*first, *second) for second in along] for first in down]",
         "return [[(*second, *first) for second in along] for first in down]",
-        "tests/ml/test_comparison.py::test_a_cell_is_what_its_request_gives_alone_and_all_begin_in_one_noise",
+        "tests/ml/test_comparison.py::test_rows_go_down_and_columns_go_along",
     ),
     Mutant(
         "ml/comparison.py",
@@ -1577,8 +1577,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/models/blocks.py",
-        "input.to(self.weight.dtype) @ self.weight",
-        "self.weight[input.argmax(dim=1)]",
+        "labels.to(self.label.weight.dtype) @ self.label.weight",
+        "self.label.weight[labels.argmax(dim=1)]",
         "tests/ml/test_models.py::test_a_mixture_of_one_class_is_that_class_and_mixtures_lie_between",
     ),
     Mutant(
@@ -1595,8 +1595,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/models/clip.py",
-        "(tokens != PAD)[..., None]",
-        "(tokens >= PAD)[..., None]",
+        "said = (tokens != PAD)[..., None]",
+        "said = (tokens >= PAD)[..., None]",
         "tests/ml/test_models.py::test_words_that_are_not_there_say_nothing",
     ),
     Mutant(
