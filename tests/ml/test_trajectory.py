@@ -85,7 +85,7 @@ def test_a_second_batch_goes_on_with_the_seeds_and_labels_of_the_first() -> None
     which = gaussians()
     found = drawn(which, ask(labels=labels), BATCH)
     torch.testing.assert_close(found[0].x_t, found[0].level.sigma * noise_of(*(11 + BATCH + k for k in range(3))))
-    assert which.network.asked[0].tolist() == [0, 1, 2]  # type: ignore[union-attr]
+    assert which.exact.asked[0].tolist() == [0, 1, 2]  # type: ignore[union-attr]
     assert len(drawn(gaussians(), ask(labels=labels))[0].x_t) == BATCH
 
 
@@ -119,7 +119,7 @@ def test_images_between_corners_begin_in_their_mixture_and_are_told_it(mixing: A
     expected = torch.zeros(2, 11)
     expected[0, [2, 8]] = torch.tensor([0.75, 0.25])
     expected[1, [2, 8, 4]] = torch.tensor([0.25, 0.25, 0.5])
-    torch.testing.assert_close(which.network.asked[0], expected)  # type: ignore[union-attr]
+    torch.testing.assert_close(which.exact.asked[0], expected)  # type: ignore[union-attr]
 
 
 def test_a_corner_without_a_label_counts_as_no_class() -> None:
@@ -165,7 +165,7 @@ def test_guidance_asks_twice_only_where_a_class_is_asked_for() -> None:
     for labels, images in (((NO_LABEL, NO_LABEL), 2), ((NO_LABEL, 3), 4)):
         which = gaussians()
         drawn(which, ask(labels=labels, guidance=3.0))
-        assert {len(asked) for asked in which.network.asked} == {images}  # type: ignore[union-attr]
+        assert {len(asked) for asked in which.exact.asked} == {images}  # type: ignore[union-attr]
 
 
 def test_what_is_known_stays_and_the_rest_is_completed() -> None:

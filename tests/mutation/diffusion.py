@@ -401,8 +401,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/guidance.py",
-        "factor = cond.std(dim=axes, keepdim=True) / guided.std(dim=axes, keepdim=True)",
-        "factor = cond.std() / guided.std()",
+        "return torch.stack([image.std() for image in x]).view(-1, 1, 1, 1)",
+        "return x.std().expand(len(x)).view(-1, 1, 1, 1)",
         "tests/ml/test_guidance.py::test_rescaling_is_that_of_diffusers",
     ),
     Mutant(
@@ -1577,8 +1577,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/models/blocks.py",
-        "labels.to(self.label.weight.dtype) @ self.label.weight",
-        "self.label.weight[labels.argmax(dim=1)]",
+        "input.to(self.weight.dtype) @ self.weight",
+        "self.weight[input.argmax(dim=1)]",
         "tests/ml/test_models.py::test_a_mixture_of_one_class_is_that_class_and_mixtures_lie_between",
     ),
     Mutant(
@@ -1595,8 +1595,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/models/clip.py",
-        "said = (tokens != PAD)[..., None]",
-        "said = (tokens >= PAD)[..., None]",
+        "(tokens != PAD)[..., None]",
+        "(tokens >= PAD)[..., None]",
         "tests/ml/test_models.py::test_words_that_are_not_there_say_nothing",
     ),
     Mutant(
