@@ -198,6 +198,24 @@ def test_real_images_are_drawn_in_the_classes_that_were_asked_for(real: dict[str
         report(written(labels, 4), tuple(labels), Path())
 
 
+def test_what_was_asked_for_counts_before_what_is_read(real: dict[str, Pixels]) -> None:
+    made = written([k % 4 for k in range(100)], 4)
+    asked = (0,) * 30 + (1,) * 30 + (2,) * 30 + (3,) * 10
+    assert report(made, asked, Path()).frechet_floor != report(made, (NO_LABEL,) * 100, Path()).frechet_floor
+
+
+def test_scores_are_the_mean_of_their_draws(real: dict[str, Pixels], monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = iter(range(20))
+    monkeypatch.setattr(evaluate, "frechet", lambda _a, _b: float(next(numbers)))
+    found = report(written(EVEN, 3), tuple(EVEN), Path())
+    assert (found.frechet, found.frechet_floor) == (9, 10)  # of 0, 2, ... 18 and of 1, 3, ... 19
+
+
+def test_a_neighbourhood_reaches_to_the_neighbour_of_that_number() -> None:
+    points = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+    assert evaluate._radii(points, 2).tolist() == [3, 2, 3, 6]
+
+
 def test_only_what_was_asked_for_can_be_right(real: dict[str, Pixels]) -> None:
     labels = [0] * 20 + [1] * 20 + [2] * 30 + [3] * 30
     asked = (*[0] * 10, *[1] * 10, *[NO_LABEL] * 80)

@@ -757,7 +757,7 @@ MUTANTS: list[Mutant] = [
         "ml/evaluate.py",
         "np.bincount(np.where(asked, wanted, verdict.labels),",
         "np.bincount(verdict.labels,",
-        "tests/ml/test_evaluate.py::test_real_images_are_drawn_in_the_classes_that_were_asked_for",
+        "tests/ml/test_evaluate.py::test_what_was_asked_for_counts_before_what_is_read",
     ),
     Mutant(
         "ml/evaluate.py",
@@ -775,7 +775,7 @@ MUTANTS: list[Mutant] = [
         "ml/evaluate.py",
         "return np.mean(rows, axis=0).tolist()",
         "return list(rows[-1])",
-        "tests/ml/test_evaluate.py::test_images_are_drawn_several_times_so_that_chance_counts_for_less",
+        "tests/ml/test_evaluate.py::test_scores_are_the_mean_of_their_draws",
     ),
     Mutant(
         "ml/evaluate.py",
@@ -799,7 +799,7 @@ MUTANTS: list[Mutant] = [
         "ml/evaluate.py",
         "return torch.cdist(points, points).kthvalue(k + 1, dim=1).values",
         "return torch.cdist(points, points).kthvalue(k, dim=1).values",
-        "tests/ml/test_evaluate.py::test_precision_and_recall_tell_missing_modes_from_false_ones",
+        "tests/ml/test_evaluate.py::test_a_neighbourhood_reaches_to_the_neighbour_of_that_number",
     ),
     Mutant(
         "ml/evaluate.py",
