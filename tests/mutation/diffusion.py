@@ -847,7 +847,7 @@ MUTANTS: list[Mutant] = [
         "ml/xray.py",
         "strength = float(difference.square().mean().sqrt())",
         "strength = float(difference.abs().mean())",
-        "tests/ml/test_xray.py::test_the_difference_is_what_the_class_adds_at_full_contrast",
+        "tests/ml/test_xray.py::test_every_step_shows_what_the_network_says_with_and_without_the_class",
     ),
     Mutant(
         "ml/xray.py",
