@@ -35,7 +35,8 @@ def test_onecycle_is_that_of_torch() -> None:
 )
 def test_learning_rates_warm_up_and_come_down(schedule: str, halfway: float, end: float) -> None:
     config = config_of(lr_schedule=schedule, warmup=0.2)
-    assert lr_factor(config, 0.1) == pytest.approx(0.5)
+    for share in (0.0, 0.25, 0.5, 0.95):
+        assert lr_factor(config, 0.2 * share) == pytest.approx(share)
     assert lr_factor(config, 0.2) == pytest.approx(1.0)
     assert lr_factor(config, 0.6) == pytest.approx(halfway, abs=1e-6)
     assert lr_factor(config, 1.0) == pytest.approx(end, abs=1e-5)
