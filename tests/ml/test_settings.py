@@ -89,6 +89,12 @@ def test_a_run_goes_on_with_its_own_settings_and_another_budget(tmp_path: Path) 
         refuse_other_settings(tiny_config(lr=0.1), tmp_path)
 
 
+def test_presets_are_in_order_wherever_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(glob=lambda _: [Path("b.json"), Path("c.json"), Path("a.json")])
+    monkeypatch.setattr(presets, "folder", lambda: found)
+    assert presets.names() == ["a", "b", "c"]
+
+
 def test_presets_are_read_anew_once_they_have_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presets, "folder", lambda: tmp_path)
     for number, name in enumerate(("later", "early")):

@@ -159,7 +159,8 @@ def assert_same_run(a: Path, b: Path) -> None:
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
     read = [[(row["step"], row["loss"], row["smooth_loss"]) for row in table(folder)] for folder in (a, b)]
     assert read[0] == read[1]
-    states = [load_state_header(folder / STATE_FILE).with_changes(elapsed_s=0) for folder in (a, b)]
+    own = {"elapsed_s", "config", "parts"}
+    states = [load_state_header(folder / STATE_FILE).model_dump(exclude=own) for folder in (a, b)]
     assert states[0] == states[1]
 
 
@@ -382,7 +383,7 @@ def test_pausing_holds_saves_and_changes_nothing(tmp_path: Path) -> None:
             control.pause()
         if isinstance(event, CheckpointSaved):
             assert_saved(tmp_path / "paused", event.step)
-        if of(Paused, events) == [Paused(4)] * 5:
+        if isinstance(event, Paused) and len(of(Paused, events)) == 5:
             shutil.copytree(tmp_path / "paused", tmp_path / "quit")
             control.resume()
     after = events[events.index(Paused(4)) - 1 :]

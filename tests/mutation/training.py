@@ -965,7 +965,7 @@ MUTANTS: list[Mutant] = [
         "ml/presets.py",
         "    return sorted(path.stem for",
         "    return list(path.stem for",
-        f"{SETTINGS}::test_presets_are_read_anew_once_they_have_changed",
+        f"{SETTINGS}::test_presets_are_in_order_wherever_they_lie",
     ),
     # ---- ml/estimate.py
     Mutant(
