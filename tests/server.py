@@ -25,6 +25,7 @@ class Site:
     ranges: bool = True
     requests: list[str | None] = field(default_factory=list)
     drip: float = 0.0  # seconds between single bytes
+    tells: bool = True  # how long its answer is
     lie: int = 0  # bytes that it announces beside those that there are
     redirect: str = ""  # where it sends everyone
     tags: dict[str, str] = field(default_factory=dict)  # the checksum that it names for a file, beside a redirection
@@ -65,7 +66,8 @@ def serving() -> Iterator[Site]:
                 self.send_error(416)
                 return
             self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(content) - start + state.lie))
+            if state.tells:
+                self.send_header("Content-Length", str(len(content) - start + state.lie))
             self.end_headers()
             while state.drip and not over.is_set():
                 self.wfile.write(content[start : start + 1])

@@ -636,7 +636,7 @@ def test_doctor_finds_data_and_says_which_folder_cannot_be_written(
 def test_doctor_names_what_is_missing_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "new" / "home"))
     monkeypatch.delenv("NOISELOOM_DATA", raising=False)
     monkeypatch.setattr("ml.doctor.find_spec", lambda name: None if name == "pyqtgraph" else name)
     monkeypatch.setattr("ml.doctor.mp4_encoder", lambda: ("mpeg4", "There is no H.264."))
@@ -651,7 +651,7 @@ def test_doctor_names_what_is_missing_and_what_to_do(
         "ok   torch           2.11",
         "LACK pillow          missing",
         "LACK MNIST           not on this machine yet",
-        f"ok   own files       {tmp_path / 'home'}",
+        f"ok   own files       {tmp_path / 'new' / 'home'}",
     } <= set(lines)
     assert sum(line.startswith("LACK model ") for line in lines) == 2
 

@@ -383,6 +383,12 @@ def test_a_download_shows_its_progress_and_leaves_only_the_file(site: Site, tmp_
     assert all(a.done < b.done for a, b in pairwise(steps))
 
 
+def test_of_a_file_of_unknown_length_it_is_said_how_much_has_come(site: Site, tmp_path: Path) -> None:
+    site.tells = False
+    steps = fetch(site, tmp_path / "file.gz")
+    assert [step.total for step in steps] == [step.done for step in steps] and steps[-1].done == len(CONTENT)
+
+
 def test_a_broken_connection_is_gone_on_with(site: Site, tmp_path: Path) -> None:
     site.break_after = [100_000, 50_000]
     steps = fetch(site, tmp_path / "file.gz")

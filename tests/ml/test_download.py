@@ -6,9 +6,11 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -57,11 +59,19 @@ def test_a_download_that_stalls_is_left_and_gone_on_with(
     control, path = RunControl(), tmp_path / "file.gz"
     site.when_silent = control.cancel
     monkeypatch.setattr(download, "TRIES", 1)
+    opened, real = list[HTTPResponse](), download._open
+
+    def open_it(*arguments: Any) -> HTTPResponse:
+        opened.append(real(*arguments))
+        return opened[-1]
+
+    monkeypatch.setattr(download, "_open", open_it)
     with heeding(control), pytest.raises(Stopped):
         for progress in download.fetch([site.url + "file.gz"], path, checksum=SUM, timeout_s=WAIT_S / 4):
             if progress.done == 100_000:
                 control.cancel()
     assert not path.exists() and (site.silent or (tmp_path / "file.gz.part").stat().st_size == 100_000)
+    assert not any(answer.isclosed() for answer in opened)  # to close it would be to wait for it
     site.silent = site.stalls = False
     site.break_after.clear()
     fetch(site.url + "file.gz", path)

@@ -20,6 +20,7 @@ from ml.errors import BadFile, BadRequest, CannotWrite
 from ml.events import Pixels
 from ml.export import Layout
 from ml.images import grid
+from ml.stamp import parsed
 from tests.patience import WAIT_S
 from tests.places import small_files
 
@@ -287,6 +288,13 @@ def test_a_wrong_description_is_refused_naming_the_place(tmp_path: Path, change:
 def test_a_hostile_description_is_refused(tmp_path: Path, stamp: str) -> None:
     with pytest.raises(BadFile):
         export.read_request(stamped(tmp_path / "bad.png", stamp))
+
+
+def test_a_description_without_end_is_refused_before_it_is_understood() -> None:
+    told = '{"version": 1, "request": {"labels": [1]}, "layout": {}'
+    assert parsed(Path("x.png"), told + " " * 1000 + "}").request.labels == (1,)
+    with pytest.raises(BadFile, match="too much"):
+        parsed(Path("x.png"), told + " " * 1_000_000 + "}")
 
 
 def chunk(name: bytes, content: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """MP4 films play everywhere, rest at both ends, and hostile ones are refused."""
 
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -138,8 +139,14 @@ def test_what_is_no_film_of_pictures_is_refused(tmp_path: Path) -> None:
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    with av.open(str(tmp_path / "other.mp4"), "w") as container:  # none that we write, and which any of FFmpeg's reads
+        container.metadata["comment"] = '{"version": 1, "request": {"labels": [1]}, "layout": {}}'
+        video: Any = container.add_stream("mjpeg", rate=25)
+        video.width, video.height, video.pix_fmt = 32, 32, "yuvj420p"
+        container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32), np.uint8), format="gray")))
+        container.mux(video.encode(None))
     (tmp_path / "list.mp4").write_bytes(b"#EXTM3U\nhttp://localhost:9/x.mp4\n")  # no address is ever followed
-    for name in ("sound.mp4", "list.mp4"):
+    for name in ("sound.mp4", "other.mp4", "list.mp4"):
         with pytest.raises(BadFile, match="damaged"):
             export.read_request(tmp_path / name)
 
