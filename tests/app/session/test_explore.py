@@ -80,13 +80,13 @@ def test_the_answer_to_a_question_that_was_left_is_not_heard(hand: ByHand, explo
     assert old.control.cancelled and explore.question == "eta" and explore.doing == ("Answering a question", None)
     hand.end(old, Progress("drawing", 3, 4), answer())
     assert explore.answer is None and explore.progress is None and explore.busy
-    hand.end(new, found := answer())
+    hand.end(new, Progress("drawing", 4, 4), found := answer())
     assert explore.answer is found.answer and explore.figure is FIGURE and not explore.busy
     assert explore.question == "eta"
     explore.stop()
     assert explore.question == "eta"  # there is nothing to be stopped
     explore.ask("steps")
-    assert explore.answer is None and explore.figure is None
+    assert explore.answer is None and explore.figure is None and explore.doing == ("Answering a question", None)
     stopped = hand.job("experimenting")
     explore.stop()
     assert not explore.busy and explore.question == "" and stopped.control.cancelled

@@ -23,7 +23,7 @@ GOOD: dict[str, Any] = {
     "generate": {"model": "digits", "steps": 2, "prompt": "38", "rows": 1},
 }
 BAD: dict[str, tuple[object, str]] = {
-    "a newer one": ({"version": 2, "title": 7}, "newer"),
+    "a newer one": ({"version": 2, "title": 7}, "lesson of a newer"),
     "out of range": ({"generate": {"steps": -1}}, "generate.steps"),
     "not a number": ('{"version": 1, "title": "t", "generate": {"eta": NaN}}', ""),
     "cut short": ('{"version": 1, "tit', "damaged"),
