@@ -1869,7 +1869,6 @@ MUTANTS: list[Mutant] = [
         "partial(self._on_file, done), remedies={})",
         "partial(self._on_file, done))",
         "tests/app/session/test_models.py",
-        harmless="every failure of these files is of a kind that no page has a button for",
     ),
     Mutant(
         "desktop_app/session/models.py",

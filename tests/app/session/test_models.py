@@ -165,6 +165,17 @@ def test_a_model_of_another_name_is_followed_everywhere(hand: ByHand, library: M
     assert not hand.asked("drawing")
 
 
+def test_pages_that_are_set_to_another_model_stay_with_it(hand: ByHand, library: Models, mine: ModelCard) -> None:
+    session = hand.session
+    models = (session.generate, session.interpolate, session.compare)
+    for state in models:
+        state.change(model="student")
+    library.rename("other")
+    hand.end(hand.job("renaming"), Named("other"))
+    assert [state.settings.model for state in models] == ["student"] * 3
+    session.generate.stop()
+
+
 def test_a_model_that_is_thrown_away_is_left_by_all_and_can_be_taken_back(
     hand: ByHand, library: Models, mine: ModelCard, said: list[tuple[str, str]], tmp_path: Path
 ) -> None:
@@ -221,7 +232,7 @@ def test_a_file_is_taken_in_or_asked_about(
     hand.end(hand.job("exporting"), Copied(tmp_path / "copy.safetensors"))
     assert said[-1][1].startswith("Saved copy.safetensors")
     library.import_file(tmp_path / "bad.pt")
-    hand.end(hand.job("importing"), Failed("file", "It is torn.", "", ""))
+    hand.end(hand.job("importing"), Failed("write", "It is torn.", "", ""))
     assert len(said) == 2 and hand.told[-1].title == "It is torn." and hand.told[-1].actions == ()
 
 

@@ -85,6 +85,20 @@ def test_a_run_is_started_in_a_folder_of_its_own_with_what_is_set(hand: ByHand, 
     assert len(hand.jobs) == 1  # one at a time
 
 
+@pytest.mark.parametrize("preset", ["cfg", "shuffle-flow"])
+def test_minutes_take_the_place_of_a_presets_steps_and_epochs(train: Train, preset: str) -> None:
+    train.change(preset=preset, minutes=2.5)
+    config = train.config()
+    assert (config.minutes, config.steps, config.epochs) == (2.5, None, None) and not train.contradiction
+
+
+def test_a_run_has_another_name_than_those_that_are_there(hand: ByHand, train: Train) -> None:
+    (paths.user_runs() / "1-minute").mkdir(parents=True)
+    train.start()
+    config, folder, *_ = given(hand.job("training"))
+    assert config.name == "1-minute-2" == folder.name == train.name
+
+
 def test_a_setting_of_ones_own_goes_when_it_is_the_presets_again(train: Train) -> None:
     own = train.preset().lr
     train.set_own("lr", 0.5)
@@ -140,8 +154,10 @@ def test_the_speed_is_measured_once_for_each_recipe_and_not_beside_a_run(hand: B
 # ---- from start to end
 
 
-def test_a_run_goes_through_its_states(hand: ByHand, train: Train) -> None:
+def test_a_run_goes_through_its_states(hand: ByHand, train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     states: list[str] = []
+    woken: list[str] = []
+    monkeypatch.setattr(hand.session.lane, "wake", lambda: woken.append(train.state))
     train.state_changed.connect(lambda: states.append(train.state))
     begun: list[str] = []
     train.begun.connect(begun.append)
@@ -162,6 +178,7 @@ def test_a_run_goes_through_its_states(hand: ByHand, train: Train) -> None:
     assert job.control.take() == "save"
     train.stop()
     assert job.control.cancelled and train.state == "stopping" and train.active
+    assert woken == ["paused", "running"]  # it looks at once
     hand.end(job, finished(train, completed=False))
     assert states == ["starting", "starting", "running", "pausing", "paused", "running", "stopping", "done"]
     assert hand.asked("warm_up") and not train.active  # the list of models is read again
