@@ -278,6 +278,7 @@ def test_a_batch_that_was_split_is_told_of(hand: ByHand, train: Train) -> None:
 
 
 def test_one_draws_with_what_a_run_has_learnt_so_far(hand: ByHand, train: Train) -> None:
+    hand.session.generate.change(steps=99, live=False)
     job = running(hand)
     train.draw()
     assert job.control.take() == "save" and not hand.asked("drawing")
