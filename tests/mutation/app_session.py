@@ -2160,6 +2160,7 @@ MUTANTS: list[Mutant] = [
         ('        self._job = None\n        if self.state != "failed":'),
         '        if self.state != "failed":',
         "tests/app/session/test_train.py",
+        harmless="every action looks at the state as well, and a job that has ended hears nothing",
     ),
     Mutant(
         "desktop_app/session/train.py",
