@@ -97,9 +97,10 @@ def draw(hand: ByHand, done: Sampled | None = None) -> Sampled:
 
 
 def test_a_file_is_drawn_again_and_proved(hand: ByHand, files: Files, opened: list[str]) -> None:
-    request = SampleRequest(labels=(3, 1, 4), seed=9, model_hash="of the file")
-    opening(hand, found := read(request, columns=3))
+    request = SampleRequest(labels=(3, 1, 4, 1), seed=9, model_hash="of the file")
+    opening(hand, found := read(request, columns=2))
     assert opened == ["generate"] and given(hand.job("drawing"))[0] == request
+    assert hand.session.generate.columns == 2
     done = draw(hand)
     job = hand.job("proving")
     assert given(job)[0] is found and given(job)[1] is done.images
@@ -127,6 +128,13 @@ def test_something_else_that_is_drawn_is_not_taken_for_the_files(hand: ByHand, f
     assert not hand.asked("proving")
     opening(hand, read(request := SampleRequest(labels=(3,))))
     draw(hand, sampled(request.with_changes(seed=6)))
+    assert not hand.asked("proving")
+    opening(hand, read(request))
+    hand.session.interpolate.sampled.emit(sampled(request))  # which is another page
+    assert not hand.asked("proving")
+    hand.session.generate.draw()
+    hand.session.generate.draw(request=request)  # long after, and not for the file's sake
+    draw(hand)
     assert not hand.asked("proving")
 
 
@@ -171,6 +179,9 @@ def test_what_another_page_can_say_goes_back_there(hand: ByHand, files: Files, o
     hand.end(hand.job("sketching"), *frames(request), done := sampled(request))
     assert given(hand.job("proving"))[1] is done.images
     hand.end(hand.job("proving"), SAME)
+    session.draw.make()
+    hand.end(hand.job("sketching"), *frames(request), sampled(request))
+    assert not hand.asked("proving")  # once
     here = session.interpolate.here()
     assert here is not None
     opening(hand, read(here))
@@ -208,6 +219,11 @@ def test_an_answer_is_asked_again_and_proved_apart(hand: ByHand, files: Files, o
     hand.session.explore.stop()
 
 
+def compare_once(hand: ByHand) -> None:
+    hand.session.compare.compare()
+    hand.end(hand.job("comparing"))
+
+
 def test_a_figure_is_compared_again_and_proved_when_its_cells_are_there(
     hand: ByHand, files: Files, opened: list[str]
 ) -> None:
@@ -219,6 +235,8 @@ def test_a_figure_is_compared_again_and_proved_when_its_cells_are_there(
     hand.end(hand.job("comparing"))
     assert given(hand.job("proving_figure"))[0] is found
     hand.end(hand.job("proving_figure"), SAME)
+    compare_once(hand)
+    assert not hand.asked("proving_figure")  # once
     told["rows"] = {"field": "repeats", "values": "1"}  # which the page cannot say
     opening(hand, read(SampleRequest(labels=(4,)), comparison=told))
     assert hand.asked("proving_figure") and not hand.asked("comparing")
@@ -227,6 +245,9 @@ def test_a_figure_is_compared_again_and_proved_when_its_cells_are_there(
     before = len(hand.told)
     opening(hand, read(SampleRequest(labels=(4,)), comparison=told))
     assert not hand.asked("proving_figure") and hand.told[before].tone == "error" and len(opened) == 2
+    hand.session.compare.change(rows="steps", columns="", values={}, digits="3")
+    compare_once(hand)
+    assert not hand.asked("proving_figure")
 
 
 @pytest.mark.parametrize("proof", [SAME, OTHER])
