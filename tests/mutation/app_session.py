@@ -2419,6 +2419,7 @@ MUTANTS: list[Mutant] = [
         ("            self.mailbox.post(job.number, failure(error))\n            return self._end(job)"),
         ("            self.mailbox.post(job.number, failure(error))\n            return None"),
         "tests/app/test_jobs.py",
+        harmless="a generator that has raised has nothing more to say, so that the next turn ends its job",
     ),
     Mutant("desktop_app/jobs.py", "with heeding(job.control):", "with suppress(KeyError):", "tests/app/test_jobs.py"),
     Mutant(
