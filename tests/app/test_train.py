@@ -168,9 +168,10 @@ def moved(x: float, y: float) -> QMouseEvent:
 
 def test_a_long_map_keeps_its_means() -> None:
     table = np.vstack([np.arange(1000.0), np.full((2, 1000), 0.5)])
-    table[1, ::2] = np.nan
+    table[1, ::2] = table[2, :10] = np.nan
     small = reduced(table, 100)
-    assert small.shape == (3, 100) and np.allclose(small[1:], 0.5) and small[0, -1] == pytest.approx(994.5)
+    assert small.shape == (3, 100) and np.allclose(small[1], 0.5) and small[0, -1] == pytest.approx(994.5)
+    assert np.isnan(small[2, 0]) and np.allclose(small[2, 1:], 0.5)
 
 
 def test_the_curve_of_an_earlier_run_is_laid_over_when_asked_for(panel: TrainPanel, tmp_path: Path) -> None:

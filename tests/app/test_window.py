@@ -407,6 +407,7 @@ def test_what_tells_how_far_it_is_is_told_how_long_it_takes() -> None:
     assert left.words("Drawing 10 digits", 0.5, now=16.0) == ""  # something else
     assert left.words("Drawing 10 digits", 0.75, now=26.0) == "10 s left"
     assert left.words("Drawing 10 digits", 0.1, now=27.0) == ""  # the same anew
+    assert left.words("Drawing 10 digits", 0.3, now=37.0) == "35 s left"
     assert left.words("Reading", None, now=60.0) == ""
 
 
