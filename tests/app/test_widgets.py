@@ -163,6 +163,22 @@ def test_keys_walk_the_grid(qtbot: Any) -> None:
     qtbot.keyClick(grid, Key.Key_Return)
     assert clicked == [6, 11, 6]
     assert "image 7 of 12" in grid.accessibleDescription()
+    for key in (Key.Key_Right, Key.Key_Right, Key.Key_Down, Key.Key_Return):  # below the ninth there is nothing
+        qtbot.keyClick(grid, key)
+    assert clicked[3:] == [8]
+    below = grid.cell_rect(8).center() + (grid.cell_rect(8).center() - grid.cell_rect(3).center())
+    assert grid.cell_at(below) == -1 and grid.cell_at(grid.cell_rect(11).center()) == 11
+
+
+def test_fewer_images_leave_nothing_selected_that_is_not_there(qtbot: Any) -> None:
+    grid = ImageGrid()
+    qtbot.addWidget(grid)
+    grid.set_images(digits(12), 5)
+    grid.set_selected(3)
+    grid.set_images(digits(10), 5)
+    assert grid.selected() == 3
+    grid.set_images(digits(3), 5)
+    assert grid.selected() is None
 
 
 def test_a_verdict_that_disagrees_looks_different(qtbot: Any) -> None:

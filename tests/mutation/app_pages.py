@@ -61,7 +61,7 @@ MUTANTS: list[Mutant] = [
         "desktop_app/widgets/timeline.py",
         '"""So many steps on, or back, by hand."""\n        self.pause()\n',
         '"""So many steps on, or back, by hand."""\n',
-        "tests/app/test_widgets.py::test_space_plays_and_pauses_and_arrows_step",
+        "tests/app/test_widgets.py::test_a_film_that_is_at_its_end_or_was_cut_off_plays_what_there_is",
     ),
     Mutant(
         "desktop_app/widgets/timeline.py",
@@ -350,7 +350,7 @@ MUTANTS: list[Mutant] = [
         "desktop_app/widgets/image_grid.py",
         "return index if inside and index < len(self._images) else -1",
         "return index if inside else -1",
-        "tests/app/test_widgets.py",
+        "tests/app/test_widgets.py::test_keys_walk_the_grid",
     ),
     Mutant(
         "desktop_app/widgets/image_grid.py",
@@ -362,7 +362,7 @@ MUTANTS: list[Mutant] = [
         "desktop_app/widgets/image_grid.py",
         "self._move_to(target if 0 <= target <= last else here)",
         "self._move_to(min(max(target, 0), last))",
-        "tests/app/test_widgets.py",
+        "tests/app/test_widgets.py::test_keys_walk_the_grid",
     ),
     Mutant(
         "desktop_app/widgets/image_grid.py",
@@ -374,7 +374,7 @@ MUTANTS: list[Mutant] = [
         "desktop_app/widgets/image_grid.py",
         "self._selected = self._selected if self._selected < len(new) else -1",
         "self._selected = self._selected",
-        "tests/app/test_widgets.py",
+        "tests/app/test_widgets.py::test_fewer_images_leave_nothing_selected_that_is_not_there",
     ),
     Mutant(
         "desktop_app/widgets/image_grid.py",
