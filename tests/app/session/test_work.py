@@ -1,6 +1,7 @@
 """What the lanes do, without a lane: generators of events around the engine; settings, recipes and words."""
 
 import shutil
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from ml.judge import Judge
 from ml.library import ModelCard
 from ml.stamp import Layout, Unstamped
 from tests.app.session.by_hand import images, sampled
+from tests.patience import WAIT_S
 
 FEW = SampleRequest(labels=(3, 8), steps=3)
 
@@ -146,6 +148,17 @@ def test_a_file_is_written_beside_the_lane_which_tells_how_far_it_is(tmp_path: P
     events = work.exporting(tmp_path / "a.txt", lambda watch: (watch(1, 2), written.append("a")), RunControl())
     found = list(events)
     assert found[0] == Progress("Writing a.txt", 0, 0) and found[-1] == Exported(tmp_path / "a.txt") and written
+    control = RunControl()
+
+    def wait_for_a_look(watch: Any) -> None:
+        watch(1, 2)
+        assert looked.wait(WAIT_S)
+
+    looked = threading.Event()
+    for event in work.exporting(tmp_path / "b.txt", wait_for_a_look, control):
+        if event == Progress("Writing b.txt", 1, 2):
+            looked.set()
+    assert looked.is_set()
     with pytest.raises(ValueError, match="no room"):
         list(work.exporting(tmp_path / "a.txt", lambda _: (_ for _ in ()).throw(ValueError("no room")), RunControl()))
 
