@@ -132,8 +132,7 @@ def window_for(opened: Opener, settings: AppSettings, qtbot: QtBot) -> MainWindo
 def test_a_monkey_breaks_nothing(
     seed: int, opened: Opener, settings: AppSettings, files: list[Path], outside: random.Random, qtbot: QtBot
 ) -> None:
-    gaps = play(seed, window_for(opened, settings, qtbot), files, outside, qtbot)
-    assert gaps.busy_ms[0] <= LONGEST_MS, (seed, gaps)
+    play(seed, window_for(opened, settings, qtbot), files, outside, qtbot)
 
 
 @pytest.mark.slow
@@ -142,4 +141,4 @@ def test_the_window_always_answers_a_monkey(
     seed: int, opened: Opener, settings: AppSettings, files: list[Path], outside: random.Random, qtbot: QtBot
 ) -> None:
     gaps = play(seed, window_for(opened, settings, qtbot), files, outside, qtbot)
-    assert gaps.delay_ms[0] <= LONGEST_MS, (seed, gaps)
+    assert max(gaps.delay_ms[0], gaps.busy_ms[0]) <= LONGEST_MS, (seed, gaps)
