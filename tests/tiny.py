@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ml import synthetic
 from ml.config import ModelConfig, TrainConfig
@@ -23,9 +24,19 @@ def train_tiny(folder: Path, **changes: object) -> Path:
     """Train one into `folder`."""
     from ml.trainer import train
 
-    for _ in train(tiny_config(**changes), folder, device="cpu"):
-        pass
+    with pytest.MonkeyPatch.context() as patch:
+        few_synthetic(patch)
+        for _ in train(tiny_config(**changes), folder, device="cpu"):
+            pass
     return folder
+
+
+def few_synthetic(patch: pytest.MonkeyPatch) -> None:
+    """While the patch lasts, the program's own digits are few: thirty thousand take seconds to draw."""
+    from ml.data import drawn
+
+    patch.setattr(drawn, "COUNT_AND_SEED", {"train": (2000, 0), "test": (500, 1)})
+    patch.setattr(drawn, "_kept", {})
 
 
 def few_digits(root: Path, train: int = 200, test: int = 50) -> Path:

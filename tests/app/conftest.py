@@ -19,6 +19,7 @@ from ml import presets
 from ml.checkpoint import MODEL_FILE
 from ml.config import TrainConfig
 from tests.patience import WAIT_MS
+from tests.tiny import few_synthetic
 
 Opener = Callable[[AppSettings], MainWindow]
 
@@ -45,7 +46,7 @@ def plain(qapp: QApplication) -> Iterator[None]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs take no longer than they must: the usual preset's network is tiny, and lanes leave the processor to nobody.
+    """Runs take no longer than they must: digits are few, the usual preset's network is tiny, and lanes do not wait.
 
     Beside other tests, or on a busy machine, a lane that gives way would hardly ever have its turn.
     """
@@ -60,6 +61,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(presets, "load", small)
     monkeypatch.setattr(jobs, "NICENESS", 0)
+    few_synthetic(monkeypatch)
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def ink(figure: Figure) -> np.ndarray:
     """Which pixels of a figure are painted, at twice its size."""
     image = picture_of([figure])
     lines = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-    return (lines.reshape(image.height(), -1, 4)[..., :3] < 250).any(2)
+    return np.asarray((lines.reshape(image.height(), -1, 4)[..., :3] < 250).any(2))
 
 
 def test_a_curve_is_broken_where_nothing_is_known(qtbot: QtBot) -> None:

@@ -146,6 +146,7 @@ def test_a_run_that_goes_back_says_so_and_its_curve_goes_back_too(
     train.stop()
     until(qtbot, lambda: train.state == "done")
     steps = panel.plot.values(train.name)[0]
+    assert train.last
     assert (np.diff(steps) > 0).all() and steps[-1] == train.last.step
     assert [step for step, _ in train._curve] == steps.tolist()
 

@@ -393,6 +393,7 @@ def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(pane
     train, machine = train_of(panel), panel.time_machine
     panel.start_button.click()
     until(qtbot, lambda: train.previews)
+    assert train._job
     train._job.control.post("preview")
     until(qtbot, lambda: len(train.previews) >= 2)
     panel.stop_button.click()
