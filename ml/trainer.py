@@ -270,7 +270,9 @@ def _steps_to_the_end(run: Run, control: RunControl) -> Generator[TrainEvent]:
 
 
 def _pause(run: Run, control: RunControl) -> Generator[TrainEvent]:
-    """Hold until `control` says otherwise, with everything saved."""
+    """Hold until `control` says otherwise, with everything told and saved."""
+    if run.has_news:
+        yield run.report()
     yield from _writing(run, control, run.save)
     yield CheckpointSaved(run.step, run.folder)
     while control.paused:

@@ -37,6 +37,7 @@ def trained(window: MainWindow, qtbot: QtBot) -> TrainPanel:
     train.change(preset="1-minute", data="synthetic", minutes=2.5, own=OWN)
     panel.start_button.click()
     qtbot.waitUntil(lambda: train.last is not None and train.last.step >= 20, timeout=WAIT_MS)
+    qtbot.waitUntil(panel.noise_map.export.isEnabled, timeout=WAIT_MS)
     panel.stop_button.click()
     qtbot.waitUntil(lambda: not train.active and bool(train.curves), timeout=WAIT_MS)
     qtbot.waitUntil(panel.plot.export.isEnabled, timeout=WAIT_MS)

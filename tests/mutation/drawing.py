@@ -61,7 +61,10 @@ MUTANTS: list[Mutant] = [
         f"{EXACT} -k latent",
     ),
     Mutant(
-        "ml/loaded_model.py", "if file_hash(path) == digest:", "if True:", "tests/ml/test_several_processes.py -k drawn"
+        "ml/loaded_model.py",
+        "if file_hash(path) == digest:",
+        "if True:",
+        "tests/ml/test_two_at_once.py::test_what_is_drawn_with_while_a_run_trains_is_the_model_of_one_step",
     ),
     Mutant("ml/trajectory.py", "filled_blocks(wanted, matcher.together)", "filled_blocks(wanted, len(wanted))", EXACT),
     Mutant(

@@ -22,12 +22,20 @@ MUTANTS: list[Mutant] = [
     # ---- ml/trainer.py
     Mutant(
         "ml/trainer.py",
-        '''    """Hold until `control` says otherwise, with everything saved."""
-    yield from _writing(run, control, run.save)
-''',
-        '''    """Hold until `control` says otherwise, with everything saved."""
-''',
+        """    yield from _writing(run, control, run.save)
+    yield CheckpointSaved(run.step, run.folder)
+    while control.paused:
+""",
+        """    yield CheckpointSaved(run.step, run.folder)
+    while control.paused:
+""",
         f"{TRAINER}::test_pausing_holds_saves_and_changes_nothing",
+    ),
+    Mutant(
+        "ml/trainer.py",
+        "    if run.has_news:\n        yield run.report()\n    yield from _writing(run, control, run.save)\n    yield CheckpointSaved",
+        "    yield from _writing(run, control, run.save)\n    yield CheckpointSaved",
+        "tests/app/test_window.py::test_a_run_is_started_paused_resumed_drawn_from_and_kept",
     ),
     Mutant(
         "ml/trainer.py",
