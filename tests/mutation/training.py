@@ -110,8 +110,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/trainer.py",
-        "    if run.has_news:\n        yield run.report()\n",
-        "",
+        "        yield from _steps_to_the_end(run, control)\n    if run.has_news:\n        yield run.report()\n",
+        "        yield from _steps_to_the_end(run, control)\n",
         f"{TRAINER}::test_steps_between_two_reports_are_reported_together_and_none_is_left_out",
     ),
     Mutant(
