@@ -559,12 +559,6 @@ MUTANTS: list[Mutant] = [
         "tests/app/test_survival.py::test_a_run_that_goes_back_says_so_and_its_curve_goes_back_too",
     ),
     Mutant(
-        "desktop_app/session/train.py",
-        "self._look_back(replace(self.run, step=event.step))",
-        "self._look_back(self.run)",
-        "tests/app/test_survival.py::test_a_run_that_goes_back_says_so_and_its_curve_goes_back_too",
-    ),
-    Mutant(
         "desktop_app/panels/setup.py",
         "seen = round(60 * config.minutes * estimate.images_per_s, -3)",
         "seen = round(config.minutes * estimate.images_per_s, -3)",

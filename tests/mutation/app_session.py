@@ -1999,18 +1999,6 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "desktop_app/session/train.py",
-        "config.with_changes(lr=config.lr * SLOWER, name=folder.name)",
-        "config.with_changes(name=folder.name)",
-        "tests/app/session/test_train.py",
-    ),
-    Mutant(
-        "desktop_app/session/train.py",
-        ("            folder = free_name(folder)\n            self._begin"),
-        "            self._begin",
-        "tests/app/session/test_train.py",
-    ),
-    Mutant(
-        "desktop_app/session/train.py",
         "self._begin(run.config, run.folder, resume=True)",
         "self._begin(run.config, run.folder, resume=False)",
         "tests/app/session/test_train.py",

@@ -93,7 +93,6 @@ MUTANTS: list[Mutant] = [
         "    if True:\n        return",
         f"{EXACT} -k contrast",
     ),
-    Mutant("ml/versions.py", 'for name in ("cpu", "instructions"))', 'for name in ("cpu",))', PROOF),
     Mutant("ml/versions.py", 'for name in ("cpu", "instructions"))', 'for name in ("instructions",))', PROOF),
     Mutant("ml/proof.py", "ROUNDED = 1", "ROUNDED = 2", PROOF),
     Mutant("ml/proof.py", "ROUNDED = 1", "ROUNDED = 0", PROOF),

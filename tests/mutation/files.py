@@ -362,9 +362,6 @@ MUTANTS: list[Mutant] = [
     Mutant("ml/data/folder.py", "    check_memory(len(pictures), side, form.channels or 3)\n", "", FOLDER),
     Mutant("ml/data/folder.py", '"L" if form.channels == 1 else "RGB"', '"RGB" if form.channels == 1 else "L"', FOLDER),
     # ---- ml/synthetic.py, ml/images.py
-    Mutant(
-        "ml/synthetic.py", "rng = np.random.default_rng((seed, first))", "rng = np.random.default_rng(seed)", SYNTHETIC
-    ),
     Mutant("ml/synthetic.py", "[one, zero, -slant, one]", "[one, zero, slant, one]", SYNTHETIC),
     Mutant("ml/synthetic.py", "[cos, sin, -sin, cos]", "[cos, -sin, sin, cos]", SYNTHETIC),
     Mutant("ml/synthetic.py", "path += kept(middle) - _centre_of_mass(_ink(path, width, size=14))", "pass", SYNTHETIC),
