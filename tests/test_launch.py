@@ -185,7 +185,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def start(project: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-    hidden = {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}
+    hidden = {"PYTHONPATH", "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}
     environment = {key: value for key, value in os.environ.items() if key not in hidden} | extra
     command = [sys.executable, str(project / "launch.py"), *arguments]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=WAIT_S)
