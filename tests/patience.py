@@ -6,5 +6,5 @@
 import os
 
 PATIENCE = float(os.environ.get("NOISELOOM_TEST_PATIENCE", "1"))
-WAIT_S = 120 * PATIENCE
+WAIT_S = 300 * PATIENCE
 WAIT_MS = int(1000 * WAIT_S)
