@@ -11,7 +11,6 @@ import os
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -162,10 +161,6 @@ class Progress:
         if not self.waiting:  # the first process that has found the tests tells of them for all
             self.begin(ids)
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        return by_files_once(config, log) if config.option.dist == "loadfile" else None
-
     def begin(self, tests: list[str]) -> None:
         processes = self.config.getoption("numprocesses", None) or 1
         self.outlook = Outlook(tests, self.known, processes)
@@ -277,35 +272,6 @@ class Progress:
         for name, reason, again in self.failed:
             terminalreporter.write_line(f"{name} - {reason}", red=True)
             terminalreporter.write_line(f"    {again}")
-
-
-def by_files_once(config: pytest.Config, log: Any) -> Any:
-    """xdist's way of giving files to processes, but that a test which ends its process is not tried again and again."""
-    from xdist.scheduler import LoadFileScheduling
-
-    class ByFilesOnce(LoadFileScheduling):
-        def remove_node(self, node: Any) -> str | None:
-            files = self.assigned_work[node]
-            left = [(tests, test) for tests in files.values() for test, done in tests.items() if not done]
-            if left:
-                tests, test = left[0]
-                tests[test] = True
-            for file in [file for file, tests in files.items() if all(tests.values())]:
-                del files[file]  # else a process would be given a file with nothing to do, and wait
-            super().remove_node(node)
-            return left[0][1] if left else None
-
-        def _assign_work_unit(self, node: Any) -> None:
-            with suppress(OSError):  # it has just ended; others get what it was given once that is known
-                super()._assign_work_unit(node)
-
-        def _reschedule(self, node: Any) -> None:
-            super()._reschedule(node)
-            # A process runs a test once it knows of the next one.
-            while self.workqueue and not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
-                self._assign_work_unit(node)
-
-    return ByFilesOnce(config, log)
 
 
 class LongestFirst:

@@ -62,18 +62,6 @@ def test_skipped():
 def test_skipped_too():
     pass
 """
-CRASHING = """
-import os
-
-def test_before():
-    pass
-
-def test_crash():
-    os._exit(3)
-
-def test_after():
-    pass
-"""
 
 
 @pytest.fixture
@@ -138,22 +126,6 @@ def test_each_file_gets_a_line_and_what_failed_the_command_that_repeats_it(
         assert re.search(f"-+ To repeat it -+\npython3 launch.py test -- {re.escape(test)}\n", said)
     assert re.search(r"^=+ 1 failed, 4 passed, 3 skipped, 2 errors in [\d.]+s =+$", result.outlines[-1])
     assert result.ret == 1
-
-
-@pytest.mark.parametrize("processes", ["1", "2"])
-def test_a_test_that_ends_its_process_fails_once_and_the_rest_of_its_file_runs(
-    project: pytest.Pytester, processes: str
-) -> None:
-    crash = "import os\n\ndef test_crash():\n    os._exit(3)\n"
-    project.makepyfile(test_crashing=CRASHING, test_crash=crash, test_crash_too=crash, test_last="def test(): pass\n")
-    result = run(project, "-n", processes, "--dist", "loadfile")
-    said = result.stdout.str()
-    assert len(the_lines(result)) == 7
-    for file, results in {"crashing": "2 passed, 1 failed", "crash": "1 failed", "crash_too": "1 failed"}.items():
-        assert any(re.search(rf"\] test_{file}.py +{results}$", line) for line in the_lines(result)), said
-        assert said.count(f"\nFAILED test_{file}.py::test_crash - ") == 1
-        assert f"\n    python3 launch.py test -- test_{file}.py::test_crash\n" in said
-    assert "4 failed, 7 passed, 3 skipped, 1 error in" in result.outlines[-1]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a pseudo-terminal")
