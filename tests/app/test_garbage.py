@@ -72,3 +72,16 @@ def test_modules_that_come_later_are_no_garbage_to_look_through(qtbot: QtBot, mo
     finally:
         garbage.end()
     assert gc.get_freeze_count() == 0 and gc.isenabled()
+
+
+def test_the_oldest_generation_that_is_due_is_looked_through_and_no_other(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = QObject()
+    garbage, collected = Garbage(parent), list[int]()
+    monkeypatch.setattr(gc, "get_threshold", lambda: (700, 10, 10))
+    monkeypatch.setattr(gc, "collect", collected.append)
+    for counts in ((700, 10, 10), (701, 3, 0), (1, 11, 2), (701, 11, 11)):
+        monkeypatch.setattr(gc, "get_count", lambda counts=counts: counts)
+        garbage.collect()
+    assert collected == [0, 1, 2]

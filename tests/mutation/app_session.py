@@ -551,7 +551,6 @@ MUTANTS: list[Mutant] = [
         "before.drawing.copy(), before.mask.copy(), before.settings",
         "before.drawing, before.mask.copy(), before.settings",
         "tests/app/session/test_draw.py",
-        harmless="nothing writes into a drawing in place but a test",
     ),
     Mutant("desktop_app/session/draw.py", "            self._frames = frames\n", "", "tests/app/session/test_draw.py"),
     Mutant(
