@@ -26,7 +26,7 @@ NEVER_MS = 2**30  # a hand rests when a test says so
 
 @pytest.fixture
 def settings(settings: AppSettings) -> AppSettings:
-    """Pictures by the tiny model, where nobody reads them."""
+    """The tiny model draws where a test does not look at the digits."""
     return settings.with_changes(interpolate=settings.interpolate.with_changes(model="tiny"))
 
 

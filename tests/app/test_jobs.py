@@ -21,7 +21,7 @@ from tests.patience import WAIT_MS, WAIT_S
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """The lane's clock, which stands still unless somebody lets time pass."""
+    """The lane's clock, which stands still until a test advances it."""
     now = [1000.0]
     monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return lambda seconds: now.__setitem__(0, now[0] + seconds)

@@ -81,7 +81,7 @@ def rest(generate: Generate) -> None:
 
 
 def sketch(generate: Generate, shade: int = 7) -> Sampled:
-    """What a hand that moves could see."""
+    """What is visible while a slider moves."""
     exact = generate.sampled
     assert exact is not None
     return Sampled(exact.request, np.full_like(exact.images, shade), 0.1, 10)

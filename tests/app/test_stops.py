@@ -37,7 +37,7 @@ from desktop_app import jobs
 from desktop_app.app import make_application, open_window, run
 from desktop_app.settings import load_settings
 
-jobs.NICENESS = 0  # or it would never have its turn on a busy machine
+jobs.NICENESS = 0  # at a lower priority it would starve on a busy machine
 app = make_application(["noiseloom"])
 window = open_window(load_settings())
 window.session.ready.connect(window.session.train.start)
@@ -47,7 +47,7 @@ sys.exit(run(app, window))
 SEED = 2026
 FEW, MANY = 3, 50
 FURTHER = 8  # times as far into the work, where there is time
-SOON_S = 1.0  # how long a stop may take where nobody else computes on the machine
+SOON_S = 1.0  # how long a stop may take on an idle machine
 TENS = tuple(range(10)) * 10
 RECIPES = ("1-minute", "digits", "standard", "v-cosine", "autoencoder", "judge", "latent")
 OF_A_RUN = {CONFIG_FILE, LOSS_FILE, NOISE_FILE, VALIDATION_FILE, MODEL_FILE, STATE_FILE}

@@ -40,7 +40,7 @@ from desktop_app import jobs
 from desktop_app.app import make_application, open_window, run
 from desktop_app.settings import load_settings
 
-jobs.NICENESS = 0  # or it would never have its turn on a busy machine
+jobs.NICENESS = 0  # at a lower priority it would starve on a busy machine
 app = make_application(["noiseloom"])
 window = open_window(load_settings())
 window.session.ready.connect(window.session.train.start)

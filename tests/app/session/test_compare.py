@@ -294,7 +294,7 @@ def test_lanes_come_and_go_between_two_and_four(race: Race, compare: Compare) ->
 def test_a_race_of_a_figure_is_raced_again(hand: ByHand, race: Race, compare: Compare) -> None:
     one = SampleRequest(model="student", sampler="student", steps=3, labels=(4, 2), seed=8)
     race.take_up([one])
-    assert [lane.steps for lane in compare.settings.lanes] == [3, 3]  # nobody races alone
+    assert [lane.steps for lane in compare.settings.lanes] == [3, 3]  # a race has at least two lanes
     (requests,) = given(hand.job("racing"))
     assert {(r.labels, r.seed, r.model) for r in requests} == {((4, 2), 8, "student")}
     compare.change(digits="banana")

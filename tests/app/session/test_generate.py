@@ -347,7 +347,7 @@ def test_the_first_grid_is_drawn_as_it_was_left_unless_its_model_is_gone(
     assert given(hand.job("drawing"))[0].model == "digits"
     first = hand.session.generate.settings
     hand.session.generate.undo()
-    assert hand.session.generate.settings == first  # nobody has changed anything yet
+    assert hand.session.generate.settings == first  # nothing was changed yet
     left = make(AppSettings(generate=GenerateSettings(steps=7, clip="ViT-B-32", seed=9)))
     left.session.generate.draw_first()
     request = given(left.job("drawing"))[0]

@@ -62,7 +62,7 @@ def test_a_choice_that_is_lost_falls_back(hand: ByHand, library: Models) -> None
 
 def test_previews_are_drawn_one_at_a_time_and_once(hand: ByHand, library: Models, mine: ModelCard) -> None:
     hand.session.ready.emit()
-    assert not hand.jobs  # nobody has looked at the page
+    assert not hand.jobs  # the page was not opened yet
     library.look()
     library.look()
     (emptying,) = hand.asked("emptying")

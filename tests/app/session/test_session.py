@@ -1,4 +1,4 @@
-"""The session as a whole: letters and their handlers, what is told of a failure, history, undo, and the end."""
+"""The session as a whole: events and their handlers, messages about failures, history, undo, and closing."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -190,7 +190,7 @@ def test_what_is_out_of_place_does_nothing(hand: ByHand, train: Train) -> None:
     assert train.state == "idle" and not hand.jobs and not train.can_draw
     job = running(hand)
     train.resume()
-    hand.give(job, Paused(1))  # which nobody asked for
+    hand.give(job, Paused(1))  # without a request
     assert train.state == "running"
     train.pause()
     train.save_now()
