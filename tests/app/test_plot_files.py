@@ -74,7 +74,8 @@ def test_a_plot_of_a_run_brings_back_its_set_up_and_its_curves(
     qtbot.waitUntil(lambda: again.noise_map.export.isEnabled(), timeout=WAIT_MS)
     assert len(again.previews.slider.accessibleName()) and train.looked_at == name
     again.noise_map.export.export_to(tmp_path / "once more.svg")
-    assert plot_file.read(tmp_path / "once more.svg") == plot_file.read(tmp_path / "map.svg")
+    once_more, first = plot_file.read(tmp_path / "once more.svg"), plot_file.read(tmp_path / "map.svg")
+    assert once_more and first and once_more == replace(first, shown=once_more.shown)  # a screen is behind: see above
 
 
 def test_of_a_run_that_is_gone_the_settings_come_back(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
