@@ -5,14 +5,14 @@ import gc
 import sys
 from pathlib import Path
 
-from ml.torchrun import launched
+from ml.distributed.torchrun import launched
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Open the window and run until it is closed; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["ml"]:  # the command line, for who has the packaged program and no Python
-        from ml.cli import main as command
+        from ml.cli.app import main as command
 
         return command(arguments[1:])
     if launched():
@@ -20,12 +20,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     options = _parser().parse_args(arguments)
     if options.self_test:
-        from desktop_app.self_test import self_test
+        from desktop_app.diagnostics.self_test import self_test
 
         return self_test()
     gc.disable()  # or Python would look through all that is being imported; a session has its garbage collected
     if options.startup_report:
-        from desktop_app.startup import startup_report
+        from desktop_app.diagnostics.startup_report import startup_report
 
         return startup_report(options.json)
     from desktop_app.app import make_application, open_window, run
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     window = open_window(settings, options.file)
     if options.tour is None:
         return run(app, window)
-    from desktop_app.tour import Tour
+    from desktop_app.diagnostics.headless_demo import Tour
 
     tour = Tour(window, options.tour)
     return run(app, window) or tour.code

@@ -11,12 +11,12 @@ from PySide6.QtCore import QMessageLogContext, QObject, Qt, QTimer, QtMsgType, S
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
-from desktop_app.jobs import failure
-from desktop_app.main_window import MainWindow
-from desktop_app.session import Session
 from desktop_app.settings import AppSettings
-from desktop_app.theme import theme
-from ml import paths
+from desktop_app.theme.controller import theme
+from desktop_app.viewmodels import Session
+from desktop_app.window.main_window import MainWindow
+from desktop_app.worker.lane import failure
+from ml.system import paths
 
 SIGNAL_POLL_MS = 250
 

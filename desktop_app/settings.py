@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ml import paths
 from ml.config import (
     NO_LABEL,
     Corner,
@@ -20,7 +19,8 @@ from ml.config import (
     parse,
 )
 from ml.errors import BadFile, CannotWrite
-from ml.files import atomic, free_name, make_folder, move, read_short
+from ml.system import paths
+from ml.system.files import atomic, free_name, make_folder, move, read_short
 
 MAX_ROWS = 10
 MAX_COLUMNS = 10

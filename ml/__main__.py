@@ -4,7 +4,7 @@ import sys
 
 if __name__ == "__main__":
     try:
-        from ml.cli import main
+        from ml.cli.app import main
 
         code = main()
     except KeyboardInterrupt:  # while the first imports still run

@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup() -> None:
     """What shares images among the cores has two of them to do so, on however many threads torch computes."""
-    shared: Any = sys.modules.get("ml.cores")
+    shared: Any = sys.modules.get("ml.system.cores")
     if shared:
         shared.CORES = CORES
 
@@ -80,7 +80,7 @@ def mnist_root() -> Path:
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of a tiny model."""
-    from tests.tiny import train_tiny
+    from tests.support.tiny_model import train_tiny
 
     return train_tiny(tmp_path_factory.mktemp("runs") / "tiny")
 
@@ -88,7 +88,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_unconditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of a tiny model without classes."""
-    from tests.tiny import TINY, train_tiny
+    from tests.support.tiny_model import TINY, train_tiny
 
     return train_tiny(tmp_path_factory.mktemp("runs") / "plain", model=TINY.model_dump() | {"num_classes": 0})
 

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml import captions
 from ml.config import NO_LABEL, ModelConfig, SampleRequest
-from ml.library import filled_in
-from ml.loaded_model import LoadedModel, load
+from ml.export.metadata import digest
+from ml.generation.denoising import steps
+from ml.generation.loaded_model import LoadedModel, load
+from ml.generation.pipeline import to_uint8
 from ml.models import build
-from ml.pipeline import to_uint8
-from ml.stamp import digest
-from ml.trajectory import steps
+from ml.registry.model_cards import filled_in
+from ml.text import captions
 
 COUNT = 10
 ALONE = (0, 4, 9)

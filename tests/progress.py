@@ -19,16 +19,16 @@ import pytest
 SECONDS = "noiseloom/seconds"  # in pytest's cache: seconds of each test
 # Where nothing is known yet: seconds of the longest files, and of a test in any other.
 LONGEST_S: dict[str, float] = {
-    "tests/ml/test_several_processes.py": 30,
-    "tests/ml/test_trainer.py": 29,
-    "tests/app/test_stops.py": 28,
-    "tests/app/test_generate.py": 25,
-    "tests/app/test_exports.py": 23,
-    "tests/app/test_monkey.py": 21,
-    "tests/app/test_interpolate.py": 18,
-    "tests/app/test_every_page.py": 17,
-    "tests/ml/test_clip.py": 15,
-    "tests/ml/test_killed.py": 13,
+    "tests/ml/distributed/test_two_processes.py": 30,
+    "tests/ml/training/test_trainer.py": 29,
+    "tests/app/window/test_stops.py": 28,
+    "tests/app/pages/test_generate.py": 25,
+    "tests/app/pages/test_exports.py": 23,
+    "tests/app/window/test_monkey.py": 21,
+    "tests/app/pages/test_interpolate.py": 18,
+    "tests/app/pages/test_every_page.py": 17,
+    "tests/ml/generation/test_clip_matcher.py": 15,
+    "tests/ml/training/test_sigkill.py": 13,
 }
 TEST_S = 0.2
 SURE_S = 10.0  # of tests, after which half of what is thought of those to come is from this run

@@ -11,19 +11,23 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from desktop_app import lessons, plot_export, settings
-from ml import comparison_file, export, library, pipeline, plot_file, presets
-from ml.checkpoint import KEY, MODEL_FILE, STATE_FILE, load_header, load_model, load_state
-from ml.cli import main
+from desktop_app import lesson_file, settings
+from desktop_app.widgets.plots import export
+from ml.cli.app import main
 from ml.config import SampleRequest
 from ml.errors import BadFile
 from ml.events import RunFinished, Sampled
-from ml.run import CONFIG_FILE
-from ml.settings import read_config
-from ml.tables import LOSS_COLUMNS, LOSS_FILE, Table, curve
-from ml.time_machine import remembered
-from ml.trainer import train
-from tests.tiny import few_digits
+from ml.experiments import comparison_figure
+from ml.export import files, plot_metadata
+from ml.generation import pipeline
+from ml.registry import model_cards, presets
+from ml.registry.checkpoint import KEY, MODEL_FILE, STATE_FILE, load_header, load_model, load_state
+from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table, curve
+from ml.tracking.preview_history import remembered
+from ml.training.overrides import read_config
+from ml.training.run import CONFIG_FILE
+from ml.training.trainer import train
+from tests.support.tiny_model import few_digits
 
 CORPUS = Path(__file__).parent / "corpus"
 VERSIONS = sorted(CORPUS.glob("v*"))
@@ -46,47 +50,47 @@ def test_old_settings_are_taken_over(old: Path) -> None:
 
 
 def test_old_lessons_and_presets_are_read(old: Path) -> None:
-    lesson = lessons.read(old / f"lesson{lessons.SUFFIX}")
+    lesson = lesson_file.read(old / f"lesson{lesson_file.SUFFIX}")
     assert (lesson.title, lesson.question, lesson.answer, lesson.hidden) == ("One", "Which?", "This.", ("Sampler",))
     assert lesson.generate and lesson.generate.prompt == "3,8"
     assert read_config(old / "preset.json").model == presets.load("quality").model
 
 
 def test_old_models_draw_what_they_drew(old: Path) -> None:
-    card = library.card(old / "model.safetensors")
+    card = model_cards.card(old / "model.safetensors")
     assert card and card.header.steps == 4 and card.header.model.widths == (8,)
-    stamp = export.read_stamp(old / "digits.npz")
+    stamp = files.read_stamp(old / "digits.npz")
     request = stamp.request.with_changes(model=str(old / "model.safetensors"))
     *_, done = pipeline.sample(request, device="cpu", frames=False)
     assert isinstance(done, Sampled)
-    assert abs(done.images.astype(int) - export.read_pixels(old / "digits.npz")).max() <= 1  # of 255: another processor
+    assert abs(done.images.astype(int) - files.read_pixels(old / "digits.npz")).max() <= 1  # of 255: another processor
 
 
-@pytest.mark.parametrize("suffix", export.SUFFIXES)
+@pytest.mark.parametrize("suffix", files.SUFFIXES)
 def test_old_exports_are_read_with_their_requests(old: Path, suffix: str) -> None:
-    stamp = export.read_stamp(old / f"digits{suffix}")
+    stamp = files.read_stamp(old / f"digits{suffix}")
     assert (stamp.request.labels, stamp.request.seed, stamp.request.steps) == ((3, 8), 5, 2)
-    assert stamp.layout.columns == 2 and export.read_pixels(old / f"digits{suffix}").size > 0
+    assert stamp.layout.columns == 2 and files.read_pixels(old / f"digits{suffix}").size > 0
 
 
 def test_an_old_comparison_is_read_with_its_cells(old: Path) -> None:
-    stamp = export.read_stamp(old / "comparison.png")
+    stamp = files.read_stamp(old / "comparison.png")
     assert stamp.comparison
-    rows, columns = comparison_file.axes_of(stamp.comparison)
+    rows, columns = comparison_figure.axes_of(stamp.comparison)
     assert rows and rows.field == "steps" and rows.values == (1, 2) and columns is None
-    assert [request.steps for request in comparison_file.requests_of(stamp)] == [1, 2]
+    assert [request.steps for request in comparison_figure.requests_of(stamp)] == [1, 2]
 
 
-@pytest.mark.parametrize("suffix", plot_export.SUFFIXES)
+@pytest.mark.parametrize("suffix", export.SUFFIXES)
 def test_old_plots_are_read_and_are_as_they_were_written(old: Path, suffix: str) -> None:
     path = old / f"loss{suffix}"
-    told = plot_file.read(path)
+    told = plot_metadata.read(path)
     assert told and told.runs["run"] == read_config(old / "run" / CONFIG_FILE)
-    assert plot_file.prove(path, told).same
+    assert plot_metadata.prove(path, told).same
 
 
 def test_an_old_plot_of_schedules_brings_them_back(old: Path) -> None:
-    told = plot_file.read(old / "schedules.svg")
+    told = plot_metadata.read(old / "schedules.svg")
     assert told and told.schedules and settings.ExploreSettings.model_validate(told.schedules)
 
 
@@ -141,7 +145,7 @@ def configuration_two(values: dict[str, Any]) -> None:
         (f"run/{MODEL_FILE}", load_header, network_two),
         (f"run/{STATE_FILE}", load_state, version_two),
         (f"run/{STATE_FILE}", load_state, configuration_two),
-        (f"lesson{lessons.SUFFIX}", lessons.read, version_two),
+        (f"lesson{lesson_file.SUFFIX}", lesson_file.read, version_two),
     ],
     ids=["preset", "network", "model", "model's network", "checkpoint", "checkpoint's configuration", "lesson"],
 )
@@ -158,9 +162,11 @@ def test_a_file_from_the_future_is_refused_and_left_alone(
 def test_a_picture_from_the_future_is_refused_in_one_line(
     old: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ml.stamp.Stamp.model_dump", lambda *_, **__: {"version": 2, "request": "of tomorrow"})
+    monkeypatch.setattr(
+        "ml.export.metadata.Stamp.model_dump", lambda *_, **__: {"version": 2, "request": "of tomorrow"}
+    )
     request = SampleRequest(labels=(1, 2))
-    export.save_png(old / "new.png", export.read_pixels(old / "digits.npz"), request, export.Layout())
+    files.save_png(old / "new.png", files.read_pixels(old / "digits.npz"), request, files.Layout())
     assert main(["verify", str(old / "new.png")]) == 2
     said = capsys.readouterr().err
     assert "written by a newer Noiseloom" in said and said.count("\n") == 1

@@ -21,7 +21,7 @@ sys.addaudithook(hear)
 from PySide6.QtCore import QTimer
 from desktop_app.app import make_application, open_window, run
 from desktop_app.settings import load_settings
-from ml.cli import main
+from ml.cli.app import main
 from ml.data import drawn
 
 drawn.COUNT_AND_SEED = {"train": (500, 0), "test": (500, 1)}  # more of them are no other work

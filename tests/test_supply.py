@@ -11,8 +11,8 @@ import numpy
 import PIL
 import pytest
 
-from desktop_app import bill
-from desktop_app.package import licences
+from desktop_app.packaging import sbom
+from desktop_app.packaging.build import licences
 from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parent.parent
@@ -21,11 +21,11 @@ REPO = Path(__file__).resolve().parent.parent
 def test_the_bill_names_every_package_that_brought_a_file(tmp_path: Path) -> None:
     files = [str(numpy.__file__), str(PIL.__file__)]
     copies = licences(files, tmp_path / "CONTENTS.txt")
-    path = tmp_path / bill.FILE
+    path = tmp_path / sbom.FILE
     assert (str(path), "licences") in copies
     found = json.loads(path.read_text(encoding="utf-8"))
     assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.6")
-    assert bill.names(path) == ["numpy", "pillow", "Python"]
+    assert sbom.names(path) == ["numpy", "pillow", "Python"]
     first = found["components"][0]
     assert first["version"] == metadata.version("numpy") and first["licenses"][0]["license"]["name"]
     assert first["purl"] == f"pkg:pypi/numpy@{first['version']}"
@@ -34,8 +34,8 @@ def test_the_bill_names_every_package_that_brought_a_file(tmp_path: Path) -> Non
 
 
 def test_a_part_has_the_address_under_which_others_know_it(tmp_path: Path) -> None:
-    path = tmp_path / bill.FILE
-    bill.write(path, [("Open_CLIP.torch", "3.0+cpu", "MIT " * 100)])
+    path = tmp_path / sbom.FILE
+    sbom.write(path, [("Open_CLIP.torch", "3.0+cpu", "MIT " * 100)])
     found = json.loads(path.read_text(encoding="utf-8"))
     part, python = found["components"]
     assert part["purl"] == "pkg:pypi/open-clip-torch@3.0%2Bcpu" and part["name"] == "Open_CLIP.torch"

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from ml.data import cifar, drawn, folder
+from ml.data import cifar10, image_folder, synthetic
 from ml.data.dataset import AS_IT_IS, DATA_VARIABLE, Dataset, Form, Loading, Split, usual_roots
-from ml.data.folder import picture
-from ml.data.idx import IDX_SETS
+from ml.data.image_folder import picture
+from ml.data.mnist import IDX_SETS
 from ml.errors import BadRequest
 
 __all__ = [
@@ -25,14 +25,14 @@ __all__ = [
 
 _SOURCES: dict[str, Callable[[Path | None, Split, Form], Loading]] = {
     **{idx_set.name: idx_set.load for idx_set in IDX_SETS},
-    cifar.NAME: cifar.load,
-    "synthetic": drawn.load,
+    cifar10.NAME: cifar10.load,
+    "synthetic": synthetic.load,
 }
 
 
 def names() -> tuple[str, ...]:
     """What can be asked for."""
-    return (*_SOURCES, f"{folder.PREFIX}DIR")
+    return (*_SOURCES, f"{image_folder.PREFIX}DIR")
 
 
 def loading(name: str, root: Path | None = None, split: Split = "train", form: Form = AS_IT_IS) -> Loading:
@@ -41,8 +41,8 @@ def loading(name: str, root: Path | None = None, split: Split = "train", form: F
     Without `root`, looks in the folder that NOISELOOM_DATA names, then in the person's own, and then downloads.
     Raises BadRequest for an unknown name and for more than memory should hold, DataUnavailable, BadFile.
     """
-    if name.startswith(folder.PREFIX):
-        return (yield from folder.load(name.removeprefix(folder.PREFIX), split, form))
+    if name.startswith(image_folder.PREFIX):
+        return (yield from image_folder.load(name.removeprefix(image_folder.PREFIX), split, form))
     source = _SOURCES.get(name)
     if source is None:
         raise BadRequest(f"There is no data set called {name!r}.", f"Use one of: {', '.join(names())}.")

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ml import paths
 from ml.errors import BadFile, BadRequest
 from ml.events import Progress
+from ml.system import paths
 
 DATA_VARIABLE = "NOISELOOM_DATA"  # a folder of data sets, looked at before the person's own
 MAX_MEMORY = 2**31  # bytes of images: MNIST at 128 x 128 takes half of it

@@ -6,8 +6,8 @@ from ml.config import ModelConfig
 from ml.control import import_here
 from ml.models.autoencoder import Autoencoder, LatentModel
 from ml.models.classifier import Classifier
-from ml.models.shuffle import ShuffleUNet
-from ml.models.textbook import TextbookUNet
+from ml.models.shufflenet_unet import ShuffleUNet
+from ml.models.textbook_unet import TextbookUNet
 from ml.models.unet import UNet
 
 
@@ -16,8 +16,8 @@ def build(config: ModelConfig) -> nn.Module:
     channels, side = config.codes
     network = _plain(config.model_copy(update={"channels": channels, "image_size": side}))
     if config.reader:
-        import_here("ml.vision")
-        from ml.models.clip import TextModel
+        import_here("ml.system.torchvision_compat")
+        from ml.models.digit_clip import TextModel
 
         network = TextModel(network, config.reader)
     return LatentModel(network, Autoencoder(config.codec)) if config.codec else network
@@ -33,8 +33,8 @@ def _plain(config: ModelConfig) -> nn.Module:
     if config.network == "autoencoder":
         return Autoencoder(config)
     if config.network == "clip":
-        import_here("ml.vision")
-        from ml.models.clip import DigitClip  # open_clip takes a second to import
+        import_here("ml.system.torchvision_compat")
+        from ml.models.digit_clip import DigitClip  # open_clip takes a second to import
 
         return DigitClip(config)
     return Classifier(config)

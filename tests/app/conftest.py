@@ -10,16 +10,17 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from desktop_app import jobs, main_window
 from desktop_app.app import open_window
-from desktop_app.main_window import MainWindow
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings
-from desktop_app.theme import theme
-from ml import presets
-from ml.checkpoint import MODEL_FILE
+from desktop_app.theme.controller import theme
+from desktop_app.window import main_window
+from desktop_app.window.main_window import MainWindow
+from desktop_app.worker import lane
 from ml.config import TrainConfig
+from ml.registry import presets
+from ml.registry.checkpoint import MODEL_FILE
 from tests.patience import WAIT_MS
-from tests.tiny import few_synthetic
+from tests.support.tiny_model import few_synthetic
 
 Opener = Callable[[AppSettings], MainWindow]
 
@@ -60,7 +61,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return preset.with_changes(model=model, batch_size=8)
 
     monkeypatch.setattr(presets, "load", small)
-    monkeypatch.setattr(jobs, "NICENESS", 0)
+    monkeypatch.setattr(lane, "NICENESS", 0)
     few_synthetic(monkeypatch)
 
 

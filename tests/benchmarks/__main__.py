@@ -11,11 +11,11 @@ from typing import Any, cast
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt
 os.environ.setdefault("TQDM_DISABLE", "1")  # before tqdm, whose bars would cover ours
 
-from desktop_app.plot_export import save_plots
-from ml.console import Line, guarded
+from desktop_app.widgets.plots.export import save_plots
+from ml.cli.console import Line, guarded
 from ml.errors import BadRequest
-from ml.files import atomic, make_folder
-from ml.settings import assignment, checked
+from ml.system.files import atomic, make_folder
+from ml.training.overrides import assignment, checked
 from tests.benchmarks.common import Benchmark, Plan, installed
 
 BENCHMARKS = ("training", "sampling", "interaction")

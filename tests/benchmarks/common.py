@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import torch
 from pydantic import Field
 
+from ml.cli.console import Line
 from ml.config import Description, DeviceName
-from ml.console import Line
-from ml.device import pick
 from ml.errors import BadRequest
+from ml.system.device import pick
 
 PACKAGES = {"diffusers": "diffusers", "lucidrains": "denoising-diffusion-pytorch"}  # peers by name
 

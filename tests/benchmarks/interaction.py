@@ -22,22 +22,22 @@ from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, QPoint
 from PySide6.QtGui import QMouseEvent
 
 from desktop_app.app import make_application, open_window
-from desktop_app.main_window import MainWindow
-from desktop_app.panels.generate import GeneratePanel
-from desktop_app.panels.interpolate import InterpolatePanel
-from desktop_app.plot_export import Figure
-from desktop_app.session import Session
-from desktop_app.session.sketches import STUDENT, STUDENT_STEPS
+from desktop_app.pages.generate import GeneratePanel
+from desktop_app.pages.interpolate import InterpolatePanel
 from desktop_app.settings import AppSettings, TrainSettings
-from desktop_app.widgets.image_grid import ImageGrid
-from ml import presets
-from ml.checkpoint import MODEL_FILE
-from ml.console import Line
+from desktop_app.viewmodels import Session
+from desktop_app.viewmodels.live_preview import STUDENT, STUDENT_STEPS
+from desktop_app.widgets.images.image_grid import ImageGrid
+from desktop_app.widgets.plots.export import Figure
+from desktop_app.window.main_window import MainWindow
+from ml.cli.console import Line
 from ml.data import usual_roots
 from ml.errors import NoiseloomError
 from ml.events import Sampled
-from ml.paths import HOME_VARIABLE
-from ml.trainer import train
+from ml.registry import presets
+from ml.registry.checkpoint import MODEL_FILE
+from ml.system.paths import HOME_VARIABLE
+from ml.training.trainer import train
 from tests.benchmarks import startup
 from tests.benchmarks.common import Plan, Table, machine
 from tests.benchmarks.heartbeat import Heartbeat, wait

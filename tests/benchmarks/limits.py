@@ -14,11 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from ml.config import ModelConfig, SampleRequest
 from ml.control import RunControl
-from ml.device import one_thread
 from ml.events import Sampled
-from ml.loaded_model import LoadedModel
+from ml.generation.loaded_model import LoadedModel
+from ml.generation.pipeline import sample_with
 from ml.models import build
-from ml.pipeline import sample_with
+from ml.system.device import one_thread
 from tests.benchmarks.common import median, spent, synchronise
 
 REPEATS = 3

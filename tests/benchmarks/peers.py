@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ml.events import Pixels
-from ml.images import to_uint8
+from ml.imaging.pixels import to_uint8
 
 CLASSES, SIDE, T = 10, 28, 1000
 CLASS_CHANNELS = 4

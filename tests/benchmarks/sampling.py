@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from desktop_app.plot_export import Curve, Figure
-from ml import pipeline
+from desktop_app.widgets.plots.export import Curve, Figure
+from ml.cli.console import Line
 from ml.config import ModelConfig, SampleRequest
-from ml.console import Line
-from ml.device import bf16_is_native, pick
+from ml.evaluation.judge import Judge
 from ml.events import Pixels
-from ml.judge import Judge
-from ml.loaded_model import LoadedModel, hurried
+from ml.generation import pipeline
+from ml.generation.loaded_model import LoadedModel, hurried
+from ml.system.device import bf16_is_native, pick
 from tests.benchmarks import peers
 from tests.benchmarks.common import Plan, Table, in_turns, machine, median
 from tests.benchmarks.limits import bare, drawing, plain, work_of

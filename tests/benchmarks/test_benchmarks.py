@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from ml import cli, cli_benchmark
+from ml.cli import app
+from ml.cli import benchmark as cli_benchmark
+from ml.cli.console import BAD_INPUT, Line
 from ml.config import SampleRequest
-from ml.console import BAD_INPUT, Line
 from ml.errors import BadRequest
-from ml.pipeline import load
+from ml.generation.pipeline import load
 from tests.benchmarks import __main__ as entry
 from tests.benchmarks import common, sampling, training
 from tests.benchmarks.limits import work_of
 from tests.patience import WAIT_MS, WAIT_S
-from tests.tiny import few_digits
+from tests.support.tiny_model import few_digits
 
 TINY_SAMPLING = {
     "judged": 20,
@@ -135,7 +136,7 @@ def test_a_checkout_is_asked_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(cli_benchmark, "ROOT", tmp_path)
-    assert cli.main(["benchmark", "sampling"]) == BAD_INPUT
+    assert app.main(["benchmark", "sampling"]) == BAD_INPUT
     assert "checkout" in capsys.readouterr().err
 
 

@@ -17,18 +17,19 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from desktop_app.plot_export import Curve, Figure
-from ml import data, presets
+from desktop_app.widgets.plots.export import Curve, Figure
+from ml import data
+from ml.cli.console import Line
 from ml.config import SampleRequest, TrainConfig
-from ml.console import Line
 from ml.control import RunControl
-from ml.device import pick
+from ml.evaluation.judge import Judge
 from ml.events import Pixels, Sampled
-from ml.judge import Judge
-from ml.loaded_model import LoadedModel
-from ml.pipeline import sample_with
-from ml.run import Run
-from ml.settings import changed
+from ml.generation.loaded_model import LoadedModel
+from ml.generation.pipeline import sample_with
+from ml.registry import presets
+from ml.system.device import pick
+from ml.training.overrides import changed
+from ml.training.run import Run
 from tests.benchmarks import peers
 from tests.benchmarks.common import Plan, Table, machine, synchronise
 

@@ -9,18 +9,20 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from desktop_app import lessons
+from desktop_app import lesson_file
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings, save_settings, settings_file
-from ml import export, library, pipeline, presets
 from ml.config import SampleRequest
 from ml.events import Frame, Sampled
-from ml.images import film
-from ml.own_models import export_model
-from ml.run_lock import LOCK_FILE
-from ml.stamp import Layout
-from ml.trackers import FOLDER as TENSORBOARD
-from ml.trainer import train
-from tests.tiny import few_digits, tiny_config
+from ml.export import files
+from ml.export.metadata import Layout
+from ml.generation import pipeline
+from ml.imaging.pixels import film
+from ml.registry import model_cards, presets
+from ml.registry.local_models import export_model
+from ml.system.folder_lock import LOCK_FILE
+from ml.tracking.loggers import FOLDER as TENSORBOARD
+from ml.training.trainer import train
+from tests.support.tiny_model import few_digits, tiny_config
 
 HERE = Path(__file__).parent
 VERSION = 1
@@ -46,7 +48,7 @@ def _run(folder: Path, data_root: Path) -> None:
 
 def _pictures(folder: Path) -> None:
     """A picture, sheet, film and file of arrays of each kind, drawn by the run's model."""
-    card = library.card(folder / "run" / "model.safetensors")
+    card = model_cards.card(folder / "run" / "model.safetensors")
     assert card
     model = export_model(card, folder / "model.safetensors")
     request = SampleRequest(model=str(model), labels=(3, 8), steps=2, seed=5)
@@ -54,10 +56,10 @@ def _pictures(folder: Path) -> None:
     assert isinstance(done, Sampled)
     steps = film([frame for frame in frames if isinstance(frame, Frame)], 2)
     named = done.request.with_changes(model="model.safetensors")
-    for suffix in export.SUFFIXES:
-        kind = "x_t" if suffix in export.FILMS else "sheet" if suffix == ".svg" else "images"
+    for suffix in files.SUFFIXES:
+        kind = "x_t" if suffix in files.FILMS else "sheet" if suffix == ".svg" else "images"
         layout = Layout(columns=2, scale=2, kind=kind)
-        export.save(folder / f"digits{suffix}", done.images, named, layout, steps)
+        files.save(folder / f"digits{suffix}", done.images, named, layout, steps)
 
 
 def _words(folder: Path) -> None:
@@ -66,10 +68,10 @@ def _words(folder: Path) -> None:
     save_settings(AppSettings(generate=generate, train=TrainSettings(preset="standard", minutes=7), theme="dark"))
     shutil.move(settings_file(), folder / "settings.json")
     (folder / "preset.json").write_text(presets.load("quality").model_dump_json(indent=1), encoding="utf-8")
-    lesson = lessons.Lesson(
+    lesson = lesson_file.Lesson(
         title="One", question="Which?", answer="This.", page="generate", generate=generate, hidden=("Sampler",)
     )
-    lessons.write(folder / f"lesson{lessons.SUFFIX}", lesson)
+    lesson_file.write(folder / f"lesson{lesson_file.SUFFIX}", lesson)
 
 
 if __name__ == "__main__":

@@ -18,17 +18,23 @@ import numpy as np
 import torch
 from PIL import Image
 
-from desktop_app import lessons, settings
-from ml import comparison_file, data, drawn_image, export, foreign, library, openai_clip, plot_file, time_machine
-from ml.axes import Axis
-from ml.cells import Cell
-from ml.checkpoint import load_model, load_state, load_state_header
+from desktop_app import lesson_file, settings
+from ml import data
 from ml.config import SampleRequest
-from ml.data import cifar
+from ml.data import cifar10
 from ml.errors import BadFile
-from ml.png import text_chunk
-from ml.run_folder import RunFolder
-from ml.settings import read_config
+from ml.experiments import comparison_figure
+from ml.experiments.axes import Axis
+from ml.experiments.cells import Cell
+from ml.export import files, plot_metadata
+from ml.imaging import embedded_png
+from ml.imaging.png import text_chunk
+from ml.models import openai_clip
+from ml.registry import import_weights, model_cards
+from ml.registry.checkpoint import load_model, load_state, load_state_header
+from ml.tracking import preview_history
+from ml.tracking.run_folder import RunFolder
+from ml.training.overrides import read_config
 from tests.fuzz.mutations import png_repaired
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "v1"
@@ -94,7 +100,7 @@ def _described(name: str) -> Callable[[bytes], bytes]:
 
 
 def _open_model(path: Path) -> None:
-    library.card(path)
+    model_cards.card(path)
     load_model(path)
 
 
@@ -104,7 +110,7 @@ def _open_state(path: Path) -> None:
 
 
 def _open_weights(path: Path) -> None:
-    foreign.fitting(foreign.plain_tensors(path), path.name)
+    import_weights.fitting(import_weights.plain_tensors(path), path.name)
 
 
 @cache
@@ -123,12 +129,12 @@ def _torch_files() -> list[bytes]:
 
 
 def _open_export(path: Path) -> None:
-    export.read_pixels(path)
-    stamp = export.read_stamp(path)
-    drawn_image.pixels_of(stamp.request.source, 1, 28)
+    files.read_pixels(path)
+    stamp = files.read_stamp(path)
+    embedded_png.pixels_of(stamp.request.source, 1, 28)
     if stamp.comparison:
-        comparison_file.axes_of(stamp.comparison)
-        comparison_file.requests_of(stamp)
+        comparison_figure.axes_of(stamp.comparison)
+        comparison_figure.requests_of(stamp)
 
 
 @cache
@@ -136,7 +142,7 @@ def _figure() -> list[bytes]:
     request = SampleRequest(labels=(3,), model="digits")
     cells = [Cell(k, 0, request.with_changes(steps=k + 1), np.zeros((1, 28, 28), np.uint8), 0.1, 1.0) for k in range(2)]
     with TemporaryDirectory() as folder:
-        comparison_file.save(Path(folder) / "x.png", Axis("steps", (1, 2)), None, cells)
+        comparison_figure.save(Path(folder) / "x.png", Axis("steps", (1, 2)), None, cells)
         return [(Path(folder) / "x.png").read_bytes()]
 
 
@@ -173,7 +179,7 @@ def _in_an_npz(array: bytes) -> bytes:
 
 def _open_arrays(path: Path) -> None:
     try:
-        export.read_arrays(path)
+        files.read_arrays(path)
     finally:
         _open_export(path)
 
@@ -219,8 +225,8 @@ def _tars() -> list[bytes]:
     for kind in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w", format=kind) as archive:
-            for name in ("README", *cifar.FILES["test"]):
-                entry = tarfile.TarInfo(f"{cifar.FOLDER}/{name}")
+            for name in ("README", *cifar10.FILES["test"]):
+                entry = tarfile.TarInfo(f"{cifar10.FOLDER}/{name}")
                 entry.size = len(_batches()[0])
                 archive.addfile(entry, io.BytesIO(_batches()[0]))
         found.append(buffer.getvalue())
@@ -262,7 +268,7 @@ def _open_tables(path: Path) -> None:
 
 
 def _open_previews(path: Path) -> None:
-    time_machine.remembered(path.parents[1], tuple(range(10)), 28)
+    preview_history.remembered(path.parents[1], tuple(range(10)), 28)
 
 
 @cache
@@ -291,8 +297,8 @@ def _plot_pdf(told: bytes) -> bytes:
 
 
 def _open_plot(path: Path) -> None:
-    if told := plot_file.read(path):
-        plot_file.prove(path, told)
+    if told := plot_metadata.read(path):
+        plot_metadata.prove(path, told)
 
 
 def _whole_plots(*wraps: Callable[[bytes], bytes]) -> Callable[[], list[bytes]]:
@@ -302,10 +308,10 @@ def _whole_plots(*wraps: Callable[[bytes], bytes]) -> Callable[[], list[bytes]]:
 def _open_card(path: Path) -> object:
     model = path.with_suffix(".safetensors")
     shutil.copyfile(CORPUS / "model.safetensors", model)
-    return library.card(model)
+    return model_cards.card(model)
 
 
-LESSON = f"x{lessons.SUFFIX}"
+LESSON = f"x{lesson_file.SUFFIX}"
 PREVIEW = "run/previews/00000004.png"
 TABLES = ("run/loss.csv", "run/noise.csv", "run/validation.csv")
 FORMATS = (
@@ -338,15 +344,15 @@ FORMATS = (
     Format("plot png", _told, "x.png", _open_plot, _in_a_figure),
     Format("previews of a run", _old("run/previews/00000004.png"), PREVIEW, _open_previews, png_repaired),
     Format("tables of a run", _old(*TABLES), "table.csv", _open_tables),
-    Format("lesson", _old(f"lesson{lessons.SUFFIX}"), LESSON, lessons.read),
+    Format("lesson", _old(f"lesson{lesson_file.SUFFIX}"), LESSON, lesson_file.read),
     Format("configuration", _old("preset.json", "run/config.json"), "x.json", read_config),
     Format("settings", _old("settings.json"), "settings.json", _open_settings, moves=True),
     Format("idx", _idx, "x", _open_idx),
     Format("idx gzip", _gzipped, "x.gz", _open_idx),
     Format("idx in gzip", _idx, "x.gz", _open_idx, gzip.compress),
-    Format("cifar", _batches, cifar.FILES["test"][0], _open_cifar),
-    Format("cifar archive", lambda: [gzip.compress(tar, mtime=0) for tar in _tars()], cifar.ARCHIVE, _open_cifar),
-    Format("cifar archive, inside", _tars, cifar.ARCHIVE, _open_cifar, gzip.compress),
+    Format("cifar", _batches, cifar10.FILES["test"][0], _open_cifar),
+    Format("cifar archive", lambda: [gzip.compress(tar, mtime=0) for tar in _tars()], cifar10.ARCHIVE, _open_cifar),
+    Format("cifar archive, inside", _tars, cifar10.ARCHIVE, _open_cifar, gzip.compress),
     Format("image folder", _photographs, "class/x.png", _open_folder),
 )  # fmt: skip
 NAMES = {form.name: form for form in FORMATS}

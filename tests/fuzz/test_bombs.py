@@ -18,13 +18,15 @@ import pytest
 import torch
 from PIL import Image
 
-from desktop_app import lessons
-from ml import data, foreign, openai_clip
+from desktop_app import lesson_file
+from ml import data
 from ml.config import SampleRequest, parse
-from ml.data import cifar
+from ml.data import cifar10
 from ml.errors import BadFile, NoiseloomError
-from ml.export import read_stamp
-from ml.settings import read_config
+from ml.export.files import read_stamp
+from ml.models import openai_clip
+from ml.registry import import_weights
+from ml.training.overrides import read_config
 from tests.fuzz.formats import NAMES
 from tests.fuzz.watch import FEW_S, MOST_S, open_one
 from tests.patience import WAIT_S
@@ -184,7 +186,7 @@ PICKLES: dict[str, Callable[[Path], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("loader", [foreign.plain_tensors, openai_clip.load], ids=["model", "CLIP"])
+@pytest.mark.parametrize("loader", [import_weights.plain_tensors, openai_clip.load], ids=["model", "CLIP"])
 @pytest.mark.parametrize("legacy", [False, True], ids=["archive", "bare"])
 @pytest.mark.parametrize("deed", PICKLES)
 def test_a_pickle_that_would_act_is_refused(
@@ -213,7 +215,7 @@ def test_a_compressed_file_of_weights_is_refused_before_it_is_unpacked(tmp_path:
     assert len(packed.getvalue()) < 10**6
     (tmp_path / "x.pt").write_bytes(packed.getvalue())
     with pytest.raises(BadFile, match="nothing in it was run"):
-        foreign.plain_tensors(tmp_path / "x.pt")
+        import_weights.plain_tensors(tmp_path / "x.pt")
 
 
 def test_weights_that_are_only_weights_are_read(tmp_path: Path) -> None:
@@ -225,7 +227,7 @@ def test_weights_that_are_only_weights_are_read(tmp_path: Path) -> None:
             tmp_path / "x.pt",
             _use_new_zipfile_serialization=new,
         )
-        found = foreign.plain_tensors(tmp_path / "x.pt")
+        found = import_weights.plain_tensors(tmp_path / "x.pt")
         assert found.keys() == {*"abcde"} and all(torch.equal(found[name], weights[name]) for name in weights)
 
 
@@ -235,15 +237,15 @@ def test_weights_that_are_only_weights_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.REGTYPE])
 def test_an_archive_leads_nowhere(tmp_path: Path, kind: bytes) -> None:
     secret = tmp_path / "secret.bin"
-    secret.write_bytes(bytes(cifar.RECORD))
-    entry = tarfile.TarInfo(f"../../{secret.name}" if kind == tarfile.REGTYPE else f"{cifar.FOLDER}/test_batch.bin")
+    secret.write_bytes(bytes(cifar10.RECORD))
+    entry = tarfile.TarInfo(f"../../{secret.name}" if kind == tarfile.REGTYPE else f"{cifar10.FOLDER}/test_batch.bin")
     entry.type, entry.linkname = kind, str(secret)
     root = tmp_path / "data"
     root.mkdir()
-    (root / cifar.ARCHIVE).write_bytes(gzip.compress(tar((entry, b""))))
+    (root / cifar10.ARCHIVE).write_bytes(gzip.compress(tar((entry, b""))))
     with pytest.raises(BadFile):
         data.load("cifar10", root, "test")
-    assert [path.name for path in root.iterdir()] == [cifar.ARCHIVE] and secret.read_bytes() == bytes(cifar.RECORD)
+    assert [path.name for path in root.iterdir()] == [cifar10.ARCHIVE] and secret.read_bytes() == bytes(cifar10.RECORD)
 
 
 def test_links_out_of_a_folder_of_images_are_not_followed(tmp_path: Path) -> None:
@@ -278,8 +280,8 @@ def test_a_pipe_under_the_name_of_a_file_keeps_nobody_waiting(tmp_path: Path, na
     path = tmp_path / name
     os.mkfifo(path)
     opens: dict[str, Callable[[Path], object]] = {
-        ".json": read_config, ".pt": foreign.plain_tensors, ".safetensors": foreign.plain_tensors,
-        lessons.SUFFIX: lessons.read,
+        ".json": read_config, ".pt": import_weights.plain_tensors, ".safetensors": import_weights.plain_tensors,
+        lesson_file.SUFFIX: lesson_file.read,
     }  # fmt: skip
     with pytest.raises(NoiseloomError):
         opens.get(path.suffix, read_stamp)(path)

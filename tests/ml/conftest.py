@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server import Site, serving
+from tests.support.bad_server import Site, serving
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from tests.mutation.mutant import Mutant
 
-EXACT = "tests/ml/test_exact.py"
-PROOF = "tests/ml/test_proof.py"
-PIPELINE = "tests/ml/test_pipeline.py"
-INFERENCE = "tests/ml/test_inference.py"
+EXACT = "tests/ml/models/test_exact.py"
+PROOF = "tests/ml/export/test_verify.py"
+PIPELINE = "tests/ml/generation/test_pipeline.py"
+INFERENCE = "tests/ml/models/test_optimized.py"
 
 MUTANTS: list[Mutant] = [
     Mutant("ml/models/exact.py", 'if device.type != "cpu":', "if False:", EXACT),
@@ -41,104 +41,131 @@ MUTANTS: list[Mutant] = [
     Mutant("ml/models/exact.py", "input.shape[-2] * input.shape[-1] < LARGE", "True", EXACT),
     Mutant("ml/models/exact.py", "[1, *side]", "[2, *side]", EXACT, harmless="a layout for two images is one for any"),
     Mutant(
-        "ml/models/clip.py",
+        "ml/models/digit_clip.py",
         "in_blocks(super().read, texts, TEXTS)[which]",
         "in_blocks(super().read, texts, TEXTS)",
         EXACT,
     ),
-    Mutant("ml/models/clip.py", "TWINS[TextModel] = _ExactTextModel\n", "", f"{EXACT} -k words"),
+    Mutant("ml/models/digit_clip.py", "TWINS[TextModel] = _ExactTextModel\n", "", f"{EXACT} -k words"),
     Mutant(
-        "ml/loaded_model.py",
+        "ml/generation/loaded_model.py",
         "else self.exact, self.config.prediction",
         "else self.network, self.config.prediction",
         PIPELINE,
     ),
-    Mutant("ml/loaded_model.py", "quick(self.network) if self.hurried else self.exact", "self.exact", INFERENCE),
     Mutant(
-        "ml/loaded_model.py",
+        "ml/generation/loaded_model.py", "quick(self.network) if self.hurried else self.exact", "self.exact", INFERENCE
+    ),
+    Mutant(
+        "ml/generation/loaded_model.py",
         "self.exact.codec.decode(x) if isinstance(self.exact, LatentModel)",
         "self.network.codec.decode(x) if isinstance(self.network, LatentModel)",
         f"{EXACT} -k latent",
     ),
     Mutant(
-        "ml/loaded_model.py",
+        "ml/generation/loaded_model.py",
         "if file_hash(path) == digest:",
         "if True:",
-        "tests/ml/test_two_at_once.py::test_what_is_drawn_with_while_a_run_trains_is_the_model_of_one_step",
+        "tests/ml/training/test_run_lock.py::test_what_is_drawn_with_while_a_run_trains_is_the_model_of_one_step",
     ),
-    Mutant("ml/trajectory.py", "filled_blocks(wanted, matcher.together)", "filled_blocks(wanted, len(wanted))", EXACT),
     Mutant(
-        "ml/trajectory.py",
+        "ml/generation/denoising.py",
+        "filled_blocks(wanted, matcher.together)",
+        "filled_blocks(wanted, len(wanted))",
+        EXACT,
+    ),
+    Mutant(
+        "ml/generation/denoising.py",
         "return torch.cat(on_cores(each))[: len(x_t)]",
         "return torch.cat(on_cores(each))",
         f"{EXACT} -k steers",
     ),
-    Mutant("ml/cores.py", "if number % CORES]", "if number % CORES == 1]", f"{EXACT} -k cores"),
+    Mutant("ml/system/cores.py", "if number % CORES]", "if number % CORES == 1]", f"{EXACT} -k cores"),
     Mutant(
-        "ml/cores.py",
+        "ml/system/cores.py",
         "next(elsewhere if number % CORES else done)",
         "next(done if number % CORES else elsewhere)",
         f"{EXACT} -k cores",
     ),
     Mutant(
-        "ml/cores.py",
+        "ml/system/cores.py",
         "        with one_thread():\n            done",
         "        if True:\n            done",
         f"{EXACT} -k cores",
     ),
-    Mutant("ml/cores.py", "    if control is None:\n        return part()", "    return part()", f"{EXACT} -k stopped"),
     Mutant(
-        "ml/guidance.py",
+        "ml/system/cores.py",
+        "    if control is None:\n        return part()",
+        "    return part()",
+        f"{EXACT} -k stopped",
+    ),
+    Mutant(
+        "ml/diffusion/guidance.py",
         "    with one_thread():\n        return",
         "    if True:\n        return",
         f"{EXACT} -k contrast",
     ),
-    Mutant("ml/versions.py", 'for name in ("cpu", "instructions"))', 'for name in ("instructions",))', PROOF),
-    Mutant("ml/proof.py", "ROUNDED = 1", "ROUNDED = 2", PROOF),
-    Mutant("ml/proof.py", "ROUNDED = 1", "ROUNDED = 0", PROOF),
-    Mutant("ml/proof.py", "if close and not same_processor(stamp.versions):", "if close:", PROOF),
-    Mutant("ml/proof.py", "if not same and same_processor(stamp.versions):", "if not same:", PROOF),
-    Mutant("ml/proof.py", "if not same and same_processor(stamp.versions):", "if False:", PROOF),
-    Mutant("ml/proof.py", "close = found.shape == made.shape and", "close =", PROOF),
-    Mutant("ml/proof.py", "if apart > CLOSE[suffix]:", "if False:", PROOF),
-    Mutant("ml/proof.py", "if found.shape[:2] != evened:", "if False:", PROOF),
-    Mutant("ml/proof.py", "np.repeat(made[..., None], 3, axis=-1)", "made[..., None]", PROOF),
-    Mutant("ml/pipeline.py", 'if request.model_hash not in ("", model.hash):', "if False:", PIPELINE),
+    Mutant("ml/system/versions.py", 'for name in ("cpu", "instructions"))', 'for name in ("instructions",))', PROOF),
+    Mutant("ml/export/verify.py", "ROUNDED = 1", "ROUNDED = 2", PROOF),
+    Mutant("ml/export/verify.py", "ROUNDED = 1", "ROUNDED = 0", PROOF),
+    Mutant("ml/export/verify.py", "if close and not same_processor(stamp.versions):", "if close:", PROOF),
+    Mutant("ml/export/verify.py", "if not same and same_processor(stamp.versions):", "if not same:", PROOF),
+    Mutant("ml/export/verify.py", "if not same and same_processor(stamp.versions):", "if False:", PROOF),
+    Mutant("ml/export/verify.py", "close = found.shape == made.shape and", "close =", PROOF),
+    Mutant("ml/export/verify.py", "if apart > CLOSE[suffix]:", "if False:", PROOF),
+    Mutant("ml/export/verify.py", "if found.shape[:2] != evened:", "if False:", PROOF),
+    Mutant("ml/export/verify.py", "np.repeat(made[..., None], 3, axis=-1)", "made[..., None]", PROOF),
+    Mutant("ml/generation/pipeline.py", 'if request.model_hash not in ("", model.hash):', "if False:", PIPELINE),
     Mutant(
-        "ml/pipeline.py", "range(0, len(request.labels), BATCH)", "range(0, len(request.labels), BATCH - 1)", PIPELINE
+        "ml/generation/pipeline.py",
+        "range(0, len(request.labels), BATCH)",
+        "range(0, len(request.labels), BATCH - 1)",
+        PIPELINE,
     ),
     Mutant(
-        "ml/pipeline.py",
+        "ml/generation/pipeline.py",
         "            if control.cancelled:\n                return\n            last = step",
         "            last = step",
         PIPELINE,
     ),
     Mutant(
-        "ml/pipeline.py",
+        "ml/generation/pipeline.py",
         "to_uint8(model.pixels(last.x_t))",
         "to_uint8(model.pixels(last.x0_hat))",
         PIPELINE,
         harmless="at the last step x_t is x0_hat",
     ),
-    Mutant("ml/pipeline.py", "done = request.with_changes(model_hash=model.hash)", "done = request", PIPELINE),
-    Mutant("ml/pipeline.py", "network_calls(request, grid))", "network_calls(request, grid) + 1)", PIPELINE),
     Mutant(
-        "ml/pipeline.py",
+        "ml/generation/pipeline.py", "done = request.with_changes(model_hash=model.hash)", "done = request", PIPELINE
+    ),
+    Mutant("ml/generation/pipeline.py", "network_calls(request, grid))", "network_calls(request, grid) + 1)", PIPELINE),
+    Mutant(
+        "ml/generation/pipeline.py",
         "model.pixels(step.x_t / contrast), model.pixels(step.x0_hat)",
         "model.pixels(step.x_t), model.pixels(step.x0_hat)",
         PIPELINE,
     ),
     Mutant(
-        "ml/pipeline.py",
+        "ml/generation/pipeline.py",
         "pictures = to_uint8(x_t), to_uint8(x0_hat)",
         "pictures = to_uint8(x0_hat), to_uint8(x_t)",
         PIPELINE,
     ),
-    Mutant("ml/pipeline.py", "/ EPS_RANGE) if seen", ") if seen", PIPELINE),
-    Mutant("ml/pipeline.py", "seen = level.sigma > 0 and", "seen =", PIPELINE),
-    Mutant("ml/pipeline.py", "return Frame(first, step.step,", "return Frame(0, step.step,", PIPELINE),
-    Mutant("ml/inference.py", "<= TOLERANCE", "<= 100", INFERENCE),
-    Mutant("ml/inference.py", "if agrees and _seconds(form, inputs) < plain:", "if agrees:", f"{INFERENCE} -k quicker"),
-    Mutant("ml/inference.py", "kind = single, told.ndim, told.dtype, len(time)", "kind = single, len(time)", INFERENCE),
-    Mutant("ml/inference.py", "        except Stopped:\n            raise\n", "", f"{INFERENCE} -k stopped"),
+    Mutant("ml/generation/pipeline.py", "/ EPS_RANGE) if seen", ") if seen", PIPELINE),
+    Mutant("ml/generation/pipeline.py", "seen = level.sigma > 0 and", "seen =", PIPELINE),
+    Mutant("ml/generation/pipeline.py", "return Frame(first, step.step,", "return Frame(0, step.step,", PIPELINE),
+    Mutant("ml/models/optimized.py", "<= TOLERANCE", "<= 100", INFERENCE),
+    Mutant(
+        "ml/models/optimized.py",
+        "if agrees and _seconds(form, inputs) < plain:",
+        "if agrees:",
+        f"{INFERENCE} -k quicker",
+    ),
+    Mutant(
+        "ml/models/optimized.py",
+        "kind = single, told.ndim, told.dtype, len(time)",
+        "kind = single, len(time)",
+        INFERENCE,
+    ),
+    Mutant("ml/models/optimized.py", "        except Stopped:\n            raise\n", "", f"{INFERENCE} -k stopped"),
 ]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from desktop_app import bill
-from desktop_app.package import parts
-from ml.export import read_request
+from desktop_app.packaging import sbom
+from desktop_app.packaging.build import parts
+from ml.export.files import read_request
 from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parents[2]
@@ -34,7 +34,16 @@ pytestmark = [
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The executable, in a read-only folder that is not where it was built."""
     build = tmp_path_factory.mktemp("build")
-    command = [sys.executable, "-m", "desktop_app.package", "--no-archive", "--out", build / "dist", "--work", build]
+    command = [
+        sys.executable,
+        "-m",
+        "desktop_app.packaging.build",
+        "--no-archive",
+        "--out",
+        build / "dist",
+        "--work",
+        build,
+    ]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=BUILD_S)
     assert done.returncode == 0, done.stderr
     print(done.stdout)
@@ -70,7 +79,7 @@ def test_it_is_no_larger_than_promised(program: Path) -> None:
 def test_what_comes_with_it_is_there(program: Path) -> None:
     folder = program.parent
     assert "torch" in (folder / "licences" / "CONTENTS.txt").read_text()
-    assert {"torch", "numpy", "pillow"} <= set(bill.names(folder / "licences" / bill.FILE))
+    assert {"torch", "numpy", "pillow"} <= set(sbom.names(folder / "licences" / sbom.FILE))
     for package in ("torch", "numpy", "pillow", "noiseloom"):
         assert any((folder / "licences" / package).rglob("*")), package
     for name in ("applications/noiseloom.desktop", "metainfo/org.noiseloom.Noiseloom.metainfo.xml"):

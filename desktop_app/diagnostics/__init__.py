@@ -1,0 +1,1 @@
+"""Self-test, startup report, headless demo, screenshots."""

@@ -1,0 +1,218 @@
+"""`noiseloom --self-test`: the real thing, once, offscreen; a line for each check, and an exit code.
+
+It is how a packaged program shows that nothing was left out of it. It writes to a folder of its own, which it removes.
+"""
+
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QEventLoop, QObject, QTimer, Signal, SignalInstance
+
+from desktop_app.viewmodels.notification import Message
+from ml.config import DeviceName, SampleRequest
+from ml.events import Frame, Pixels, RunFinished, Sampled
+from ml.export.files import Layout, read_pixels, read_stamp, save
+from ml.imaging.pixels import film
+from ml.system import paths
+
+REQUEST = SampleRequest(model="digits", labels=tuple(range(10)), guidance_to=100, sigma_lead=1000, sigma_max=12)
+LAYOUT = Layout(columns=10)
+TRAINING_STEPS = 20
+WAIT_MS = 120_000
+
+
+class Failures(QObject):
+    """What the window would tell a person that has failed."""
+
+    heard = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def hear(self, message: Message) -> None:
+        if message.tone == "error":
+            self.told.append(f"{message.title} {message.details or message.what_to_do}")
+            self.heard.emit()
+
+
+class SelfTest:
+    """The checks, in the order of `CHECKS`; each returns what it found in a few words, or raises."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.images: Pixels | None = None
+        self.film: list[Pixels] = []
+
+    def torch(self) -> str:
+        import torch
+
+        from ml.system.device import pick
+
+        return f"torch {torch.__version__}: {pick().reason}"
+
+    def models(self) -> str:
+        from ml.registry import model_cards, presets
+        from ml.registry.checkpoint import load_model
+
+        bundled = [card for card in model_cards.cards() if card.bundled]
+        for card in bundled:
+            load_model(card.path)
+        recipes = [presets.load(name) for name in presets.names()]
+        return f"{_some(bundled)} models and {_some(recipes)} presets"
+
+    def generate(self) -> str:
+        done, frames = _drawn("auto")
+        self.images, self.film = done.images, film(frames, len(done.images))
+        return f"{len(done.images)} digits in {done.seconds:.2f} s"
+
+    def judge(self) -> str:
+        from ml.evaluation.judge import Judge
+
+        right = (Judge.bundled().judge(self._images()).labels == REQUEST.labels).sum()
+        if right < 8:
+            raise AssertionError(f"the judge reads only {right} of {len(REQUEST.labels)} as what was asked for")
+        return f"{right} of {len(REQUEST.labels)} are read as what was asked for"
+
+    def export(self) -> str:
+        sizes: list[str] = []
+        for name in ("digits.png", "denoising.gif", "denoising.mp4"):
+            path = self.folder / name
+            save(path, self._images(), REQUEST, LAYOUT, self.film)
+            read_pixels(path)  # the pictures of a film are decoded to its end
+            sizes.append(f"{path.suffix[1:].upper()} {path.stat().st_size / 1000:.0f} kB")
+        return ", ".join(sizes)
+
+    def verify(self) -> str:
+        """Drawn on the processor, as the proof is, to be the same pixel for pixel."""
+        from ml.export.verify import prove
+
+        path = self.folder / "proof.png"
+        save(path, _drawn("cpu")[0].images, REQUEST, LAYOUT)
+        proof = prove(path.suffix, read_stamp(path), read_pixels(path), lambda _request: _drawn("cpu")[0].images)
+        if not proof.same:
+            raise AssertionError(proof.words)
+        return proof.words
+
+    def clip(self) -> str:
+        from ml.generation.clip_matcher import matcher
+
+        found = matcher("a bold slanted seven", device="cpu").texts
+        return f"{len(found)} texts, {found.shape[1]} numbers each"
+
+    def train(self) -> str:
+        from ml.registry import presets
+        from ml.training.overrides import changed
+        from ml.training.trainer import train
+
+        config = changed(presets.load("1-minute"), [("data", "synthetic"), ("steps", TRAINING_STEPS)])
+        finished = [event for event in train(config, self.folder / "run") if isinstance(event, RunFinished)]
+        if [event.step for event in finished] != [TRAINING_STEPS]:
+            raise AssertionError("the run did not come to its end")
+        return f"{TRAINING_STEPS} steps in {finished[0].seconds:.1f} s"
+
+    def pages(self) -> str:
+        from desktop_app.window.main_window import PAGES, page_class
+
+        return ", ".join(page_class(key).__module__.rpartition(".")[2] for key, _, _ in PAGES)
+
+    def window(self) -> str:
+        """Opened, its first grid waited for, every page shown, closed."""
+        from desktop_app.app import ErrorHooks, make_application, open_window
+        from desktop_app.settings import AppSettings
+        from desktop_app.window.main_window import PAGES
+
+        app = make_application(sys.argv[:1])
+        window = open_window(AppSettings())
+        session, failed = window.session, Failures()
+        session.message.connect(failed.hear)
+        hooks = ErrorHooks()
+        hooks.install(session)
+        try:
+            _wait(session.generate.judged, failed.heard)
+            for key, _, _ in PAGES:
+                window.rail.set_page(key)
+                app.processEvents()
+            size = window.grab().size()
+        finally:
+            window.close()
+            _wait(session.closed)
+        if failed.told:
+            raise AssertionError("; ".join(failed.told))
+        return f"{size.width()} x {size.height()}, {len(PAGES)} pages"
+
+    def _images(self) -> Pixels:
+        if self.images is None:
+            raise AssertionError("nothing was generated")
+        return self.images
+
+
+CHECKS: tuple[tuple[str, Callable[[SelfTest], str]], ...] = (
+    ("load torch", SelfTest.torch),
+    ("read what is bundled", SelfTest.models),
+    ("generate", SelfTest.generate),
+    ("judge", SelfTest.judge),
+    ("export", SelfTest.export),
+    ("verify a PNG", SelfTest.verify),
+    ("read a prompt", SelfTest.clip),
+    ("train", SelfTest.train),
+    ("import every page", SelfTest.pages),
+    ("open the window", SelfTest.window),
+)
+
+
+def self_test() -> int:
+    """Run all checks; returns 0, or 1 where one failed. Anything the checks write is removed."""
+    failed: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="noiseloom-self-test-", ignore_cleanup_errors=True) as folder:
+        # Read when Qt and the engine are first used. torch makes a folder for its compiler among the temporary ones.
+        os.environ |= {paths.HOME_VARIABLE: folder, "XDG_CACHE_HOME": folder, "QT_QPA_PLATFORM": "offscreen"}
+        tempfile.tempdir = folder
+        test = SelfTest(Path(folder))
+        for what, check in CHECKS:
+            began, why = time.perf_counter(), None
+            try:
+                found = check(test)
+            except Exception as error:
+                found, why = f"{type(error).__name__}: {error}", error
+                failed.append(what)
+            seconds = time.perf_counter() - began
+            print(f"{'FAILED' if why else 'ok':<7}{seconds:6.2f} s  {what}: {found}", flush=True)
+            if why:
+                traceback.print_exception(why)
+    print(f"FAILED: {', '.join(failed)}" if failed else f"All {len(CHECKS)} checks passed.")
+    return 1 if failed else 0
+
+
+def _drawn(device: DeviceName) -> tuple[Sampled, list[Frame]]:
+    """What is asked for, and every step of it."""
+    from ml.generation.pipeline import sample
+
+    frames: list[Frame] = []
+    for event in sample(REQUEST, device=device):
+        if isinstance(event, Sampled):
+            return event, frames
+        if isinstance(event, Frame):
+            frames.append(event)
+    raise AssertionError("nothing came of it")
+
+
+def _wait(*signals: SignalInstance) -> None:
+    """Let Qt run until one of the signals comes."""
+    loop = QEventLoop()
+    for signal in signals:
+        signal.connect(loop.quit)
+    QTimer.singleShot(WAIT_MS, loop, lambda: loop.exit(1))
+    if loop.exec():
+        raise TimeoutError(f"nothing came within {WAIT_MS // 1000} s")
+
+
+def _some(things: list) -> int:
+    if not things:
+        raise AssertionError("none of them is there")
+    return len(things)

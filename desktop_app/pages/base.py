@@ -1,0 +1,142 @@
+"""The frame of every page: the work in the middle, its settings in a column on the right."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TypeVar
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from desktop_app.theme.controller import SETTINGS_WIDTH, Space
+from desktop_app.widgets.controls.basics import row
+from desktop_app.widgets.controls.hideable import Withholdable
+from desktop_app.widgets.controls.rows import Section, Segmented, SettingRow
+from desktop_app.widgets.images.timeline import Timeline
+
+SIDE_MARGIN = 16
+Kind = TypeVar("Kind", bound=QWidget)
+
+
+class Page(QWidget):
+    """`body` is the column in the middle, `side` that of the settings, which scrolls, `foot` what stays below it.
+
+    Emits `pageRequested(key)` where another page shows what comes next, `scaleChosen(scale)` for all that is exported.
+    """
+
+    pageRequested = Signal(str)
+    scaleChosen = Signal(int)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.export_folder: Path | None = None  # where the last file went
+        self.export_scale = 4  # how wide a pixel of an image is in what is written
+        self.setAccessibleName(name)
+        middle = QWidget()
+        middle.setProperty("kind", "page")
+        self.body = QVBoxLayout(middle)
+        self.body.setContentsMargins(Space.L, Space.M, Space.L, Space.M)
+        self.body.setSpacing(Space.M)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(0)
+        line.addWidget(middle, 1)
+        line.addWidget(self._make_side(name))
+
+    def add_header(self, title: QWidget, said: QWidget, *right: QWidget) -> None:
+        """What the page is and what it says of itself, and at the right what concerns all of it."""
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(title)
+        words.addWidget(said)
+        header = row(1, *right)
+        header.insertLayout(0, words)
+        self.body.addLayout(header)
+
+    def look(self) -> None:
+        """Compute what the page shows; asked whenever it comes to the front."""
+
+    def film(self) -> Timeline | None:
+        """The timeline that Space and the arrow keys move, wherever on the page one is."""
+
+    def export_shown(self) -> bool:
+        """Export what the page shows; False where it has nothing of its own to export."""
+        return False
+
+    def set_export_scale(self, scale: int) -> None:
+        """How large a pixel is in what is written from now on."""
+        self.export_scale = scale
+
+    def copy_shown(self) -> None:
+        """Put what the page shows on the clipboard, where it has something to copy."""
+
+    def controls(self) -> dict[str, list[str]]:
+        """The controls that are on the page now by their names, under the titles of their groups; "" for the rest."""
+        found: dict[str, list[str]] = {}
+        for part in self.findChildren(Withholdable):
+            if isinstance(part, Section):
+                if part.isVisibleTo(self):
+                    found.setdefault(part.title, [])
+            elif part.accessibleName() and _stands_alone(part) and part.isVisibleTo(self):
+                group = _within(part, Section)
+                if group or isinstance(part, Segmented | SettingRow):
+                    found.setdefault(group.title if group else "", []).append(part.accessibleName())
+        return {title: list(dict.fromkeys(names)) for title, names in found.items()}
+
+    def withhold(self, names: Collection[str]) -> None:
+        """Hide these controls and groups of controls, and no others any more."""
+        for part in self.findChildren(Withholdable):
+            if isinstance(part, Section):
+                part.withhold(part.title in names)
+            elif _stands_alone(part):
+                part.withhold(part.accessibleName() in names)
+
+    def _make_side(self, name: str) -> QWidget:
+        column = QFrame()
+        column.setProperty("kind", "side")
+        column.setFixedWidth(SETTINGS_WIDTH)
+        content = QWidget()
+        self.side = QVBoxLayout(content)
+        self.side.setContentsMargins(SIDE_MARGIN, SIDE_MARGIN, SIDE_MARGIN, Space.S)
+        self.side.setSpacing(Space.M)
+        scroll = QScrollArea()
+        scroll.setAccessibleName(f"Settings of {name}")
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        for transparent in (scroll.viewport(), content):
+            transparent.setAutoFillBackground(False)
+        bar = scroll.verticalScrollBar()
+        bar.rangeChanged.connect(lambda _low, high: self._leave_room(bar.sizeHint().width() if high > 0 else 0))
+        foot = QFrame()
+        foot.setProperty("kind", "foot")
+        self.foot = QVBoxLayout(foot)
+        self.foot.setContentsMargins(SIDE_MARGIN, 0, SIDE_MARGIN, SIDE_MARGIN)
+        self.foot.setSpacing(Space.S)
+        outer = QVBoxLayout(column)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(Space.S)
+        outer.addWidget(scroll, 1)
+        outer.addWidget(foot)
+        return column
+
+    def _leave_room(self, bar: int) -> None:
+        """The scroll bar stands in the margin: with it and without, what is in the column is as wide as its foot."""
+        self.side.setContentsMargins(SIDE_MARGIN, SIDE_MARGIN, SIDE_MARGIN - bar, Space.S)
+
+
+def _stands_alone(part: QWidget) -> bool:
+    """Whether it is a control by itself: no part of another one, and no header of a group."""
+    around = _within(part, Withholdable)
+    if isinstance(around, Section):
+        return part is not around.header and part.property("kind") not in ("chip", "tool")
+    return around is None
+
+
+def _within(part: QWidget, kind: type[Kind]) -> Kind | None:
+    """What of that kind is around it."""
+    around = part.parentWidget()
+    while around is not None and not isinstance(around, kind):
+        around = around.parentWidget()
+    return around

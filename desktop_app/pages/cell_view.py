@@ -1,0 +1,70 @@
+"""The chosen cell of a comparison, over the one that was chosen before it."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from desktop_app.theme.controller import Space
+from desktop_app.viewmodels import Session
+from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label
+from desktop_app.widgets.images.before_after import BeforeAfter
+from ml.experiments.cells import result
+from ml.imaging.figure import tiles
+
+HINTS = (
+    "Click a cell to see it large, then another to lay the two over each other.",
+    "Click another cell to lay the two over each other.",
+)  # while as many are chosen
+
+
+class CellView(QWidget):
+    """Before and after, what they are called, and a way to go on from the chosen one: `taken`."""
+
+    taken = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._compare = session.compare
+        self.pictures = BeforeAfter()
+        self.title = Label("", "title")
+        self.lines = [ElidedLabel("", "small"), ElidedLabel("", "small")]
+        self.hint = Label("", "small")
+        self.hint.setWordWrap(True)
+        self.use = Button("Use these settings", "arrow-right", tip="Draw with the settings of this cell on Generate")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.S)
+        column.addWidget(self.pictures)
+        self._column = column
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        for label in (self.title, *self.lines, self.hint):
+            words.addWidget(label)
+        column.addLayout(words)
+        column.addWidget(self.use)
+        self.use.clicked.connect(self._take)
+
+    def place_pictures(self, elsewhere: QVBoxLayout | None) -> None:
+        """Show them in another layout, large, or here."""
+        (elsewhere or self._column).insertWidget(-1 if elsewhere else 0, self.pictures)
+        self.pictures.set_large(elsewhere is not None)
+
+    def show_cells(self) -> None:
+        """Show what is chosen; a word on how to choose where nothing is."""
+        compare, chosen, before = self._compare, self._compare.chosen, self._compare.before
+        shown = [cell for cell in (before, chosen) if cell]
+        names = [compare.name(cell) for cell in shown]
+        self.pictures.setVisible(bool(shown) and compare.settings.mode == "grid")
+        self.pictures.show_pictures(list(tiles([cell.images for cell in shown])) if shown else [], names)
+        both = before is not None
+        self.title.setText("Left and right" if both else names[0] if names else "No cell chosen")
+        self.hint.setText(HINTS[len(shown)] if not both else "")
+        self.hint.setVisible(not both)
+        said = [f"{compare.name(cell)} · {result([cell])}" if both else result([cell]) for cell in shown]
+        for line, text in zip(self.lines, [*said, "", ""], strict=False):
+            line.set_text(text)
+            line.setVisible(bool(text))
+        self.use.setVisible(chosen is not None)
+
+    def _take(self) -> None:
+        self._compare.take_up()
+        self.taken.emit()

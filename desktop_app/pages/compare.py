@@ -1,0 +1,260 @@
+"""The Compare page: settings against settings on one noise, and a race between some of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL.Image import Image
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop_app.pages.axis_editor import AxisEditor
+from desktop_app.pages.base import Page
+from desktop_app.pages.cell_view import CellView
+from desktop_app.pages.race_view import LaneEditor, RaceView
+from desktop_app.viewmodels import Session
+from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
+from desktop_app.widgets.controls.prompt_bar import SeedBox
+from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
+from desktop_app.widgets.images.image_grid import Caption
+from desktop_app.widgets.images.labelled_grid import HeadedGrid
+from desktop_app.widgets.images.qimage import to_qimage
+from desktop_app.widgets.images.timeline import Timeline
+from ml.experiments.cells import Cell, heads, result, title
+from ml.experiments.comparison_figure import save_race
+from ml.imaging.figure import SCALE, tiles
+from ml.system.files import free_name
+
+MODES = (("grid", "Grid"), ("race", "Race"))
+MODE_TIPS = ("Every value of one setting with every value of another", "A few settings side by side, step by step")
+SAID = {
+    "grid": "Every cell begins in the same noise: what differs comes from the settings alone.",
+    "race": "The same noise in every lane, and all lanes at the same share of their way.",
+}
+COPIED_MS = 1500
+ROOMY = (1500, 900)  # width and height of the page from which the chosen cells have a place of their own
+POOR = 0.5  # share of digits read as asked for, below which a cell's verdict is a warning
+
+
+class ComparePanel(Page):
+    """Binds the widgets of the page to `session.compare` and `session.race`."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Compare")
+        self._session, self._compare, self._race = session, session.compare, session.race
+        self.mode = Segmented(MODES, name="Compare as", tips=MODE_TIPS)
+        self.said = ElidedLabel("", "muted")
+        self.table = HeadedGrid("Cells of the comparison")
+        self.table.grid.setToolTip("Click a cell to see it large, then another to lay the two over each other")
+        self.table.grid.set_empty_text("Press Compare: every cell is drawn from the same noise")
+        self.lanes = RaceView(session.race)
+        self.views = QStackedWidget()
+        self.cell = CellView(session)
+        self.rows, self.columns = AxisEditor(self._compare, "rows"), AxisEditor(self._compare, "columns")
+        self.lane = LaneEditor(session)
+        self._make_settings()
+        self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
+        self._arrange()
+        self._connect()
+        self._show_settings()
+        self._show_cells()
+        self._show_chosen()
+        self._show_busy()
+
+    def _make_settings(self) -> None:
+        self.model = ChoiceRow("Model", tip="The network that draws, at its own settings but for what is compared")
+        self.digits = QLineEdit()
+        self.digits.setAccessibleName("Digits")
+        self.digits.setToolTip("What is drawn in every cell: 7, 0-9, 2026, two or five")
+        self.problem = Label("", "problem")
+        self.problem.setWordWrap(True)
+        self.each = SliderRow("Of each", 1, 20, 4, tip="How many of its digit a cell draws")
+        self.seed = SeedBox(self._compare.settings.seed)
+        self.go = Button("Compare", kind="primary", tip="Draw every cell (each begins in the same noise)")
+        self.export_button = Button("Export…", "export", tip="Save what is shown as a labelled figure (Ctrl+E)")
+        self.copy_button = Button("Copy", "copy", tip="Copy what is shown as a labelled figure")
+
+    def _arrange(self) -> None:
+        self.add_header(Label("Compare", "heading"), self.said, self.mode)
+        for view in (self.table, self.lanes):
+            self.views.addWidget(view)
+        self.body.addWidget(self.views, 1)
+        self.under = QVBoxLayout()
+        self.body.addLayout(self.under)
+        self.axes, common = Section("What is compared"), Section("In common")
+        for widget in (self.rows, self.columns):
+            self.axes.add(widget)
+        digits = Label("Digits", "muted")
+        digits.setFixedWidth(self.model.label.width())
+        digits.setBuddy(self.digits)
+        self.digits_row = QWidget()
+        self.digits_row.setLayout(row(digits, self.digits))
+        for widget in (self.model, self.digits_row, self.problem, self.each, self.seed):
+            common.add(widget)
+        for widget in (self.cell, self.axes, self.lane, common):
+            self.side.addWidget(widget)
+        self.side.addStretch(1)
+        self.foot.addWidget(self.go)
+        self.taking = QWidget()
+        taking = row(self.export_button, self.copy_button)
+        taking.setStretch(0, 1)
+        taking.setStretch(1, 1)
+        self.taking.setLayout(taking)
+        self.foot.addWidget(self.taking)
+
+    def _connect(self) -> None:
+        compare, race = self._compare, self._race
+        self.mode.valueChanged.connect(lambda mode: compare.change(mode=mode))
+        self.model.valueChanged.connect(lambda name: compare.change(model=name))
+        self.digits.textEdited.connect(lambda text: compare.change(digits=text))
+        self.each.valueChanged.connect(lambda value: compare.change(each=round(value)))
+        self.seed.seedChanged.connect(lambda seed: compare.change(seed=seed))
+        self.go.clicked.connect(self._go)
+        self.export_button.clicked.connect(self.export)
+        self.copy_button.clicked.connect(self.copy)
+        self._copied.timeout.connect(lambda: self._show_copied(copied=False))
+        self.table.grid.cellClicked.connect(compare.choose)
+        self.cell.taken.connect(lambda: self.pageRequested.emit("generate"))
+        compare.changed.connect(self._show_settings)
+        for signal in (compare.begun, compare.filled):
+            signal.connect(self._show_cells)
+        compare.chosen_changed.connect(self._show_chosen)
+        race.begun.connect(self._show_busy)
+        for activity in (compare, race):
+            activity.busy_changed.connect(self._show_busy)
+        self._session.ready.connect(self._show_settings)
+
+    # ---- actions
+
+    def film(self) -> Timeline | None:
+        return None if self._grid else self.lanes.timeline
+
+    def export_shown(self) -> bool:
+        if self.export_button.isEnabled():
+            self.export()
+        return True
+
+    def _go(self) -> None:
+        activity = self._compare if self._grid else self._race
+        if activity.busy:
+            activity.stop()
+            return
+        self.seed.take_typed()
+        self._compare.compare() if activity is self._compare else self._race.start()
+
+    def export(self) -> None:
+        """Ask where to, and write the figure there."""
+        what = "comparison" if self._grid else "race"
+        suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-{what}.png")
+        name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), "Labelled figure (PNG) (*.png)")
+        if name:
+            path = Path(name)
+            self.export_folder = path.parent
+            path = path if path.suffix.lower() == ".png" else free_name(path.with_suffix(".png"))
+            if self._grid:
+                self._compare.export(path, self.export_scale)
+            else:
+                draw, lanes, scale = self._figure(), self._race.requests, self.export_scale
+                save = lambda _: save_race(path, np.asarray(draw(scale)), lanes, scale)  # noqa: E731
+                self._session.files.write_by(path, save, self._session.tell_saved)
+
+    def copy(self) -> None:
+        """Put the figure on the clipboard."""
+        QGuiApplication.clipboard().setImage(to_qimage(np.asarray(self._figure()(SCALE))))
+        self._show_copied(copied=True)
+        self._copied.start()
+
+    def _figure(self) -> Callable[[int], Image]:
+        """Draws what is shown."""
+        lanes = self.lanes
+        return self._compare.figure() if self._grid else self._race.figure(lanes.timeline.step, clean=lanes.clean)
+
+    @property
+    def _grid(self) -> bool:
+        return self._compare.settings.mode == "grid"
+
+    def copy_shown(self) -> None:
+        if self.copy_button.isEnabled():
+            self.copy()
+
+    def _show_copied(self, *, copied: bool) -> None:
+        self.copy_button.setText("Copied" if copied else "Copy")
+        self.copy_button.set_icon("check-bold" if copied else "copy")
+
+    # ---- what is shown
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is room, two cells over each other are shown large, under all of them."""
+        super().resizeEvent(event)
+        roomy = event.size().width() >= ROOMY[0] and event.size().height() >= ROOMY[1]
+        if roomy != (self.under.count() > 0):
+            self.cell.place_pictures(self.under if roomy else None)
+            self._show_chosen()
+
+    def _show_settings(self) -> None:
+        compare, settings, grid = self._compare, self._compare.settings, self._grid
+        self.mode.set_value(settings.mode)
+        self.said.set_text(SAID[settings.mode])
+        self.views.setCurrentIndex(0 if grid else 1)
+        for widget in (self.cell, self.axes):
+            widget.setVisible(grid)
+        self.lane.setVisible(not grid)
+        self.cell.show_cells()
+        on_axis = compare.fields if grid else ()
+        self.model.setVisible(grid and "model" not in on_axis)
+        self.digits_row.setVisible("label" not in on_axis)
+        self.each.setVisible("label" in on_axis)
+        self.seed.setVisible("seed" not in on_axis)
+        self.model.set_choices([(name, name) for name in compare.models or [settings.model]], settings.model)
+        if self.digits.text() != settings.digits:
+            self.digits.setText(settings.digits)
+        self.each.set_value(settings.each)
+        self.seed.set_seed(settings.seed)
+        trouble = compare.trouble("digits")
+        self.problem.setText(trouble)
+        self.problem.setVisible(bool(trouble))
+        for editor in (self.rows, self.columns):
+            editor.show_axis()
+        self.lane.show_lanes()
+        self.lanes.show_names()
+        self._show_busy()
+
+    def _show_busy(self) -> None:
+        compare, grid = self._compare, self._grid
+        busy = (compare if grid else self._race).busy
+        self.go.setText("Stop" if busy else "Compare" if grid else "Start the race")
+        self.go.setAccessibleName(self.go.text())
+        self.go.set_kind("warm" if busy else "primary")
+        able = bool(self._session.models) and (compare.ready if grid else not compare.trouble("digits"))
+        self.go.setEnabled(busy or able)
+        shown = bool(compare.cells if grid else self._race.requests and self._race.reached >= 0)
+        for button in (self.export_button, self.copy_button):
+            button.setEnabled(shown and not busy)
+
+    def _show_cells(self) -> None:
+        compare = self._compare
+        if compare.rows is None and compare.columns is None:
+            self.table.grid.set_images(None)
+            self.table.set_heads((), ())
+            return
+        down, along = compare.shape
+        by_place = {compare.index(cell): cell for cell in compare.cells}
+        found = [by_place.get(index) for index in range(down * along)]
+        self.table.grid.set_images(tiles([cell and cell.images for cell in found]), along)
+        self.table.grid.set_captions([caption(cell) for cell in found], keep_room=True)
+        self.table.set_heads(heads(compare.rows, compare.cells, "row"), heads(compare.columns, compare.cells, "column"))
+        self.table.grid.setAccessibleName(f"{title(compare.rows, compare.columns)}: {down * along} cells")
+
+    def _show_chosen(self) -> None:
+        compare = self._compare
+        self.table.grid.set_selected(compare.index(compare.chosen) if compare.chosen else None)
+        self.table.grid.set_marked(compare.index(compare.before) if compare.before else None)
+        self.cell.show_cells()
+
+
+def caption(cell: Cell | None) -> Caption:
+    """What came of a cell, a warning where most of it is not what was asked for; where room is short, only the time."""
+    if cell is None:
+        return Caption("")
+    return Caption(result([cell]).replace(" s", "\u00a0s"), warn=cell.right is not None and cell.right < POOR)

@@ -1,0 +1,246 @@
+"""The Draw page: a digit of one's own, varied, completed, rebuilt as another, and recognised."""
+
+import random
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QMenu
+
+from desktop_app.pages.base import Page
+from desktop_app.theme.controller import Space
+from desktop_app.viewmodels import Session
+from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
+from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
+from desktop_app.widgets.images.canvas import Bars, Canvas
+from desktop_app.widgets.images.copy_button import CopyButton
+from desktop_app.widgets.images.image_grid import Caption, ImageGrid
+from ml.config import NO_LABEL
+from ml.events import Pixels
+from ml.imaging.pixels import grid
+from ml.system.files import free_name
+
+TASKS = (("vary", "Vary"), ("complete", "Complete"), ("rebuild", "Rebuild"))
+TASK_TIPS = (
+    "Drown the drawing in some noise, and let the model find its way back (SDEdit)",
+    "Keep what is not marked, and let the model draw the rest (RePaint)",
+    "Lead the drawing back into its noise, and out of it again as every digit (DDIM inversion)",
+)
+TOOLS = (("pen", "pen"), ("eraser", "eraser"), ("mark", "mark"))
+TOOL_TIPS = ("Draw", "Take ink away, or marks", "Mark what the model is to complete")
+SAID = {
+    "vary": "Some noise goes over your drawing; the model finds its way back.",
+    "complete": "Mark a part, and the model draws it so that it fits the rest.",
+    "rebuild": "Into the noise it would come from, and out again as every digit.",
+}
+VERBS = {"vary": "Vary it", "complete": "Complete it", "rebuild": "Rebuild it"}
+MAKE_TIPS = {
+    "vary": "Nine answers, from nine noises",
+    "complete": "Nine answers, from nine noises",
+    "rebuild": "Its noise, the way back, and ten digits out of the same noise",
+}
+FORMATS = {
+    "png": (".png", "Grid (PNG)"),
+    "sheet": (".png", "Labelled sheet (PNG)"),
+    "svg": (".svg", "Labelled sheet (SVG)"),
+    "mp4": (".mp4", "Film of how it was made (MP4)"),
+    "gif": (".gif", "Film (GIF)"),
+    "webp": (".webp", "Film (WebP)"),
+    "apng": (".apng", "Film (APNG)"),
+    "npz": (".npz", "Arrays (NPZ)"),
+}
+FOOT_HEIGHT, COPY_SCALE = 38, 4
+PICTURES = "Pictures (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
+
+
+class DrawPanel(Page):
+    """Binds the widgets of the page to `session.draw`."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Draw")
+        self._session, self._draw = session, session.draw
+        self.canvas = Canvas()
+        self.results = ImageGrid("What the model makes of it", margin=14)
+        self.results.set_empty_text("What the model makes of your drawing appears here")
+        self.task = Segmented(TASKS, name="Do", tips=TASK_TIPS)
+        self.tool = Segmented(TOOLS, name="Tool", tips=TOOL_TIPS)
+        self.said = ElidedLabel("", "muted")
+        self.undo = Button(kind="tool", name="Undo", tip="Take the last stroke, or change of settings, back (Ctrl+Z)")
+        self.undo.set_icon("arrow-counter-clockwise")
+        self.clear = Button("Clear", tip="Begin with an empty canvas")
+        self.example = Button("A digit…", "dice-five", tip="Begin with a digit of the data, or one the program draws")
+        self.open = Button("Open…", "image", tip="Begin with a picture from a file")
+        self.label = ChoiceRow("Becomes", [(str(NO_LABEL), "as it comes"), *((str(d), str(d)) for d in range(10))],
+                               tip="The digit that the model is told to draw")  # fmt: skip
+        self.noise = SliderRow("Noise σ", 0.2, 12, 1, decimals=1, logarithmic=True,
+                               tip="How much noise is put over the drawing: the more, the freer")  # fmt: skip
+        self.pen = SliderRow("Pen", 0.5, 4, 1.3, step=0.1, decimals=1, tip="The pen's radius in pixels")
+        self.half = Button("Mark the lower half", tip="Have the model complete the lower half")
+        self.make = Button("Vary it", kind="primary", tip="Nine answers, from nine noises")
+        self.export_button = Button("Export…", "export", tip="Save what the model made of your drawing (Ctrl+E)")
+        self.copy_button = CopyButton(self._picture, "Copy what the model made of your drawing (Ctrl+Shift+C)")
+        self.ask = Button("Which digit is this?", "question", tip="Asked of the diffusion model itself")
+        self.bars = Bars([str(d) for d in range(10)])
+        self.verdict = Label("", "small")
+        self.verdict.setWordWrap(True)
+        self._arrange()
+        self._connect()
+        self._show_settings()
+        self._show_drawing()
+        self._show_busy()
+
+    def _arrange(self) -> None:
+        self.add_header(Label("Draw", "heading"), self.said, self.task)
+        self.body.addLayout(row(self.tool, self.undo, self.clear, self.example, self.open, 1))
+        middle = row(self.canvas, self.results, spacing=Space.M)
+        middle.setStretch(0, 1)
+        middle.setStretch(1, 1)
+        self.body.addLayout(middle, 1)
+        drawing, making, knowing = Section("Drawing"), Section("What becomes of it"), Section("What it is")
+        drawing.add(self.pen)
+        for widget in (self.label, self.noise, self.half):
+            making.add(widget)
+        for widget in (self.ask, self.bars, self.verdict):
+            knowing.add(widget)
+        self.making = making
+        self.side.addWidget(drawing)
+        self.side.addWidget(making)
+        self.side.addWidget(knowing)
+        self.side.addStretch(1)
+        self.make.setFixedHeight(FOOT_HEIGHT)
+        self.foot.addWidget(self.make)
+        taking = row(self.export_button, self.copy_button)
+        taking.setStretch(0, 1)
+        self.foot.addLayout(taking)
+        menu = QMenu(self)
+        menu.setAccessibleName("Export")
+        for key in FORMATS:
+            menu.addAction(FORMATS[key][1], partial(self.export, key))
+        self.export_button.setMenu(menu)
+
+    def _connect(self) -> None:
+        draw = self._draw
+        self.canvas.begun.connect(draw.begin_stroke)
+        self.canvas.touched.connect(self._dab)
+        self.task.valueChanged.connect(self._choose_task)
+        self.undo.clicked.connect(draw.undo)
+        self.clear.clicked.connect(draw.clear)
+        self.example.clicked.connect(lambda: draw.example(random.randrange(10), random.randrange(500)))
+        self.open.clicked.connect(self._open)
+        self.label.valueChanged.connect(lambda value: draw.change(label=int(value)))
+        self.noise.valueChanged.connect(lambda value: draw.change(vary_from=value))
+        self.pen.valueChanged.connect(lambda value: draw.change(pen=value))
+        self.half.clicked.connect(draw.mark_half)
+        self.make.clicked.connect(self._make_or_stop)
+        self.ask.clicked.connect(draw.recognise)
+        draw.changed.connect(self._show_settings)
+        draw.drawing_changed.connect(self._show_drawing)
+        draw.finished.connect(self._show_results)
+        draw.recognised.connect(self._show_verdict)
+        draw.busy_changed.connect(self._show_busy)
+        draw.exported.connect(self._session.tell_saved)
+        self.results.setToolTip("Click an answer to go on with it as your drawing")
+        self.results.cellClicked.connect(draw.take_result)
+
+    # ---- actions
+
+    def _dab(self, x: float, y: float) -> None:
+        tool = self.tool.value()
+        marking = tool == "mark" or (tool == "eraser" and self._draw.settings.task == "complete")
+        self._draw.dab(x, y, marking=marking, erase=tool == "eraser")
+
+    def _choose_task(self, task: str) -> None:
+        self._draw.change(task=task)
+        self.tool.set_value("mark" if task == "complete" else "pen")
+
+    def _open(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "A picture to draw on", "", PICTURES)
+        if name:
+            self._draw.load(Path(name))
+
+    def _make_or_stop(self) -> None:
+        if self._draw.busy:
+            self._draw.stop()
+        else:
+            self._draw.make()
+
+    def export_shown(self) -> bool:
+        shown = self._draw.sampled is not None
+        if shown:
+            self.export("png")
+        return shown
+
+    def export(self, key: str) -> None:
+        """Ask where to, and write what the model made of the drawing there."""
+        suffix, words = FORMATS[key]
+        suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-drawing{suffix}")
+        name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), f"{words} (*{suffix})")
+        if name:
+            path = Path(name)
+            self.export_folder = path.parent
+            target = path if path.suffix.lower() == suffix else free_name(path.with_suffix(suffix))
+            self._draw.export(target, scale=self.export_scale, labelled=key in ("sheet", "svg"))
+
+    def copy_shown(self) -> None:
+        self.copy_button.copy()
+
+    def _picture(self) -> Pixels | None:
+        images = self._draw.images
+        return None if images is None else grid(images, self._draw.columns, scale=COPY_SCALE)
+
+    # ---- what is shown
+
+    def _show_settings(self) -> None:
+        settings = self._draw.settings
+        completing = settings.task == "complete"
+        self.task.set_value(settings.task)
+        self.said.set_text(SAID[settings.task])
+        self.label.set_value(str(settings.label))
+        self.noise.set_value(settings.vary_from)
+        self.pen.set_value(settings.pen)
+        self.noise.setVisible(settings.task == "vary")
+        self.label.setVisible(settings.task != "rebuild")
+        self.half.setVisible(completing)
+        self.making.setVisible(settings.task != "rebuild")
+        self.tool.button("mark").setVisible(completing)
+        if self.tool.value() == "mark" and not completing:
+            self.tool.set_value("pen")
+        self._show_canvas()
+        self._show_busy()
+
+    def _show_canvas(self) -> None:
+        draw = self._draw
+        self.canvas.set_drawing(draw.drawing, draw.mask if draw.settings.task == "complete" else draw.mask * 0)
+
+    def _show_drawing(self) -> None:
+        draw = self._draw
+        self._show_canvas()
+        if draw.probabilities is None:
+            self.bars.set_shares(None)
+            self.verdict.setText("")
+        self._show_busy()
+
+    def _show_results(self) -> None:
+        if self._draw.images is not None:
+            self.results.set_images(self._draw.images, self._draw.columns)
+            self.results.set_captions([Caption(words) for words in self._draw.captions])
+
+    def _show_verdict(self) -> None:
+        found = self._draw.probabilities
+        if found is not None:
+            self.bars.set_shares(found)
+            best = int(found.argmax())
+            self.verdict.setText(f"Told that it is a {best}, the model takes the noise off best.")
+
+    def _show_busy(self) -> None:
+        draw = self._draw
+        self.make.setText("Stop" if draw.busy else VERBS[draw.settings.task])
+        self.make.setAccessibleName(self.make.text())
+        self.make.set_kind("warm" if draw.busy else "primary")
+        marked = draw.settings.task != "complete" or bool(draw.mask.any())
+        self.make.setEnabled(draw.busy or (not draw.empty and marked))
+        self.make.setToolTip(MAKE_TIPS[draw.settings.task] if marked else "First mark what the model is to complete")
+        self.ask.setEnabled(not draw.empty and not draw.busy)
+        self.undo.setEnabled(draw.can_undo)
+        self.clear.setEnabled(not draw.empty)
+        for button in (self.export_button, self.copy_button):
+            button.setEnabled(draw.sampled is not None)

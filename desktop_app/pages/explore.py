@@ -1,0 +1,489 @@
+"""The Explore page: how an image becomes noise, the schedules side by side, and classic questions answered."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop_app import lesson_file
+from desktop_app.pages.base import Page
+from desktop_app.text.display_names import SCHEDULES
+from desktop_app.theme.controller import Space
+from desktop_app.viewmodels import Session
+from desktop_app.viewmodels.explore import QUESTIONS
+from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, Slider, row
+from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
+from desktop_app.widgets.images.copy_button import CopyButton
+from desktop_app.widgets.images.image_grid import Caption, ImageGrid
+from desktop_app.widgets.images.labelled_grid import HeadedGrid
+from desktop_app.widgets.plots.plot_button import PlotButton
+from desktop_app.widgets.plots.schedule_plots import NAMES, SchedulePlots
+from ml.events import Pixels
+from ml.imaging.figure import Head
+from ml.imaging.pixels import grid
+from ml.system.files import free_name
+
+if TYPE_CHECKING:
+    from ml.evaluation.forward_process import Noising
+
+TABS = (("forward", "Into noise"), ("schedules", "Schedules"), ("questions", "Questions"))
+TAB_TIPS = (
+    "What the forward process does to one image",
+    "How quickly each schedule lets noise take over",
+    "Experiments on classic questions, one click each",
+)
+SUBTITLES = {
+    "forward": "An image drowns in noise; a network learns the way back.",
+    "schedules": "One image and one noise, by three schedules.",
+    "questions": "All rows of an answer begin in the same noise.",
+}
+STRIP_HEIGHT, ROW_HEIGHT, LEAST_TABLE = 132, 96, 212
+COPY_SCALE = 4
+VERDICT_TIP = (
+    "Right: the share of a hundred digits that the judge reads as what was asked for. "
+    "Variety: how much the images of one digit differ, as a share of their contrast, from 0 (all alike) to 1"
+)
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+LABEL_WIDTH, VERDICT_WIDTH = 104, 128
+
+
+class ExplorePanel(Page):
+    """Binds the widgets of the page to `session.explore`."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Explore")
+        self._session, self._explore = session, session.explore
+        self.tabs = Segmented(TABS, name="Show", tips=TAB_TIPS)
+        self.subtitle = ElidedLabel("", "muted")
+        self.forward = ForwardView()
+        self.schedules = ScheduleView()
+        self.questions = AnswerView()
+        self.export = PlotButton("the schedules", self.schedules.plots.figures)
+        self.export.told = lambda: {"schedules": self._explore.settings.model_dump(mode="json")}
+        self.save_answer = Button(
+            kind="tool", name="Export the answer", tip="Save the answer as a labelled figure (Ctrl+E)"
+        )
+        self.save_answer.set_icon("export")
+        self.copy_button = CopyButton(self._picture, "Copy what is shown as a picture (Ctrl+Shift+C)", small=True)
+        self.views = QStackedWidget()
+        self._make_settings()
+        self._arrange()
+        self._connect()
+        self.export.setEnabled(False)
+        self._show_settings()
+        self._show_question()
+
+    def _make_settings(self) -> None:
+        explore = self._explore
+        self.digits = [Button(str(d), kind="chip", name=f"Digit {d}", tip=f"An image of a {d}") for d in range(10)]
+        for digit, chip in enumerate(self.digits):
+            chip.setFixedSize(24, 24)
+            chip.clicked.connect(partial(explore.change, digit=digit, picture=None))
+        self.another = Button("Another one", "dice-five", tip="Another example, and other noise")
+        self.picture = Button("A picture of mine…", "image", tip="Put noise on a picture from a file")
+        self.schedule = ChoiceRow("Schedule", [(key, SCHEDULES[key]) for key in ("linear", "cosine", "sigmoid")],
+                                  tip="How noise takes over from the image as t grows")  # fmt: skip
+        self.timesteps = SliderRow(
+            "Steps T", 10, 4000, 1000, step=10, logarithmic=True, tip="How many steps the way into noise has"
+        )
+        self.image_section = Section("Image")
+        self.image_section.body_layout.addLayout(row(*self.digits, 1, spacing=0))
+        for widget in (self.another, self.picture):
+            self.image_section.add(widget)
+        self.process_section = Section("Process")
+        for widget in (self.schedule, self.timesteps):
+            self.process_section.add(widget)
+        self.question_section = Section("Questions")
+        self.ask_buttons: dict[str, Button] = {}
+        for name, question in QUESTIONS.items():
+            button = Button(question, kind="question", tip="Draws a hundred digits for every row of the answer")
+            button.setCheckable(True)
+            button.clicked.connect(partial(explore.ask, name))
+            self.ask_buttons[name] = button
+            self.question_section.add(button)
+
+        self.lesson_section = Section("Lessons")
+        self.lesson_buttons = [self._lesson_button(path) for path in lesson_file.bundled()]
+        for button in self.lesson_buttons:
+            self.lesson_section.add(button)
+
+    def _lesson_button(self, path: Path) -> Button:
+        title = lesson_file.read(path).title
+        button = Button(
+            title,
+            "graduation-cap",
+            kind="question",
+            tip="Sets a page up with a question for you, and takes nothing away",
+        )
+        button.clicked.connect(lambda: self._session.files.open(path))
+        return button
+
+    def _arrange(self) -> None:
+        self.add_header(
+            Label("Explore", "heading"), self.subtitle, self.save_answer, self.export, self.copy_button, self.tabs
+        )
+        for view in (self.forward, self.schedules, self.questions):
+            self.views.addWidget(view)
+        self.body.addWidget(self.views, 1)
+        for section in (self.image_section, self.process_section, self.question_section, self.lesson_section):
+            self.side.addWidget(section)
+        self.side.addStretch(1)
+
+    def _connect(self) -> None:
+        explore = self._explore
+        self.tabs.valueChanged.connect(lambda tab: explore.change(tab=tab))
+        self.another.clicked.connect(self._take_another)
+        self.picture.clicked.connect(self._choose_picture)
+        self.schedule.valueChanged.connect(lambda _name: self._show_noise())
+        self.timesteps.valueChanged.connect(lambda value: explore.change(timesteps=round(value)))
+        self.questions.stop.clicked.connect(explore.stop)
+        self.questions.tryRequested.connect(self._try)
+        self.export.saved.connect(self._session.tell_saved)
+        self.export.failed.connect(self._session.tell_failed)
+        self.save_answer.clicked.connect(self.export_answer)
+        explore.changed.connect(self._show_settings)
+        explore.noised.connect(self._show_noise)
+        explore.answered.connect(self._show_question)
+        explore.busy_changed.connect(self._show_question)
+
+    # ---- actions
+
+    def look(self) -> None:
+        """The page is being looked at: what it shows has to be computed."""
+        self._explore.look()
+
+    def export_shown(self) -> bool:
+        tab = self._explore.settings.tab
+        if tab == "schedules" and self.export.isEnabled():
+            self.export.export(".svg")
+        elif tab == "questions" and self._explore.answer:
+            self.export_answer()
+        else:
+            return False
+        return True
+
+    def export_answer(self) -> None:
+        """Ask where to, and write the answer there."""
+        suggested = free_name((self.export_folder or Path.home()) / "noiseloom-answer.png")
+        name, _ = QFileDialog.getSaveFileName(self, "Export the answer", str(suggested), "Labelled figure (*.png)")
+        if name:
+            path = Path(name)
+            self.export_folder = path.parent
+            path = path if path.suffix.lower() == ".png" else free_name(path.with_suffix(".png"))
+            self._explore.export(path, self.export_scale)
+
+    def copy_shown(self) -> None:
+        if self.copy_button.isEnabled():
+            self.copy_button.copy()
+
+    def _picture(self) -> Pixels | None:
+        """What the tab shows, for the clipboard."""
+        tab = self._explore.settings.tab
+        if tab == "questions":
+            return self._explore.figure
+        images = (self.forward.large if tab == "forward" else self.schedules.table.grid).images()
+        return grid(images, 6, scale=8 if tab == "forward" else COPY_SCALE) if len(images) else None
+
+    def _take_another(self) -> None:
+        self._explore.change(example=(self._explore.settings.example + 1) % 10_000, picture=None)
+
+    def _choose_picture(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self, "A picture to put noise on", "", "Pictures (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
+        )
+        if name:
+            self._explore.use_picture(Path(name))
+
+    def _try(self, index: int) -> None:
+        self._explore.try_out(index)
+        self.pageRequested.emit("generate")
+
+    # ---- what is shown
+
+    def _show_tab(self, tab: str) -> None:
+        self.tabs.set_value(tab)
+        self.subtitle.set_text(SUBTITLES[tab])
+        self.views.setCurrentIndex([key for key, _ in TABS].index(tab))
+        self.image_section.setVisible(tab != "questions")
+        self.process_section.setVisible(tab != "questions")
+        self.schedule.setVisible(tab == "forward")
+        self.export.setVisible(tab == "schedules")
+        self.save_answer.setVisible(tab == "questions")
+        self._show_taking()
+        self.question_section.setVisible(tab == "questions")
+
+    def _show_settings(self) -> None:
+        settings = self._explore.settings
+        self.timesteps.set_value(settings.timesteps)
+        self._show_tab(settings.tab)
+
+    def _show_noise(self) -> None:
+        explore = self._explore
+        if not explore.noisings:
+            return
+        chosen = next(n for n in explore.noisings if n.schedule == self.schedule.value())
+        self.forward.show_film(chosen.film, chosen.times, chosen.alpha_bar, explore.what)
+        self.forward.show_strip(chosen.strip, chosen.strip_times)
+        self.schedules.show_all(explore.noisings)
+        self.export.setEnabled(True)
+        self._show_taking()
+
+    def _show_taking(self) -> None:
+        """What can be taken away now."""
+        answered = self._explore.answer is not None
+        self.save_answer.setEnabled(answered)
+        asking = self._explore.settings.tab == "questions"
+        self.copy_button.setEnabled(answered if asking else bool(self._explore.noisings))
+
+    def _show_question(self) -> None:
+        explore = self._explore
+        self._show_taking()
+        for name, button in self.ask_buttons.items():
+            button.setChecked(name == explore.question)
+        if explore.busy:
+            progress = explore.progress
+            share = f" · {progress.done} of {progress.total}" if progress and progress.total else ""
+            self.questions.show_busy(QUESTIONS[explore.question], f"{progress.what.strip() if progress else ''}{share}")
+        elif explore.answer:
+            rows = [(r.label, r.images, r.verdict, r.request is not None) for r in explore.answer.rows]
+            self.questions.show_answer(explore.answer.question, rows)
+        else:
+            self.questions.show_nothing()
+
+
+class ForwardView(QWidget):
+    """One image with a slider into noise, its numbers, and six moments of the way in a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._film: Pixels = np.zeros((0, 1, 1), np.uint8)
+        self._times = np.zeros(0, np.int64)
+        self._alpha_bar = np.zeros(0)
+        self.large = ImageGrid("The image at step t", margin=12)
+        self.large.set_empty_text("Preparing an image…")
+        self.strip = ImageGrid("Six moments of the way into noise", margin=12, gap=44)
+        self.strip.setFixedHeight(STRIP_HEIGHT)
+        self.slider = Slider("Step t")
+        self.slider.setToolTip("How far the image has gone into the noise, from step 0 to the last")
+        self.numbers = {
+            "t": _Number("Step t", "of the way into noise"),
+            "image": _Number("√ᾱ", "what the image is multiplied with"),
+            "noise": _Number("√(1 − ᾱ)", "what the noise is multiplied with"),
+            "snr": _Number("Signal to noise", "ᾱ / (1 − ᾱ)"),
+        }
+        self.what = Label("", "muted")
+        formula = Label("xₜ = √ᾱ · x₀ + √(1 − ᾱ) · ε", "strong")
+        formula.setToolTip("x₀ is the image, ε the noise, drawn once from a normal distribution")
+        card = Card()
+        column = QVBoxLayout(card)
+        column.setContentsMargins(14, Space.M, 14, Space.M)
+        column.setSpacing(Space.M)
+        column.addWidget(formula)
+        for number in self.numbers.values():
+            column.addWidget(number)
+        column.addStretch(1)
+        column.addWidget(self.what)
+        card.setFixedWidth(220)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(Space.M)
+        line = row(self.large, card, spacing=Space.M)
+        line.setStretch(0, 1)
+        outer.addLayout(line, 1)
+        ends = row(Label("image", "small"), self.slider, Label("noise", "small"))
+        ends.setStretch(1, 1)
+        outer.addLayout(ends)
+        outer.addWidget(self.strip)
+        self.slider.setEnabled(False)
+        self.slider.valueChanged.connect(self._show)
+        self.strip.cellClicked.connect(self._go_to)
+        self._strip_times = np.zeros(0, np.int64)
+
+    def show_film(self, film: Pixels, times: np.ndarray, alpha_bar: np.ndarray, what: str) -> None:
+        """The way of one image; the slider stays where it is in it."""
+        fresh = not len(self._film)
+        self._film, self._times, self._alpha_bar = film, times, alpha_bar
+        self.slider.setEnabled(True)
+        self.slider.setRange(0, len(film) - 1)
+        self.what.setText(f"The image is {what}.")
+        if fresh:
+            self.slider.setValue(len(film) * 3 // 10)
+        self._show()
+
+    def show_strip(self, strip: Pixels, times: np.ndarray) -> None:
+        """Some moments of it; a click goes there."""
+        self._strip_times = times
+        self.strip.set_images(strip, len(strip))
+        self.strip.set_captions([Caption(f"t = {t:,}") for t in times], keep_room=True)
+
+    def _go_to(self, index: int) -> None:
+        self.slider.setValue(int(np.abs(self._times - self._strip_times[index]).argmin()))
+
+    def _show(self) -> None:
+        at = self.slider.value()
+        t = int(self._times[at])
+        alpha_bar = float(self._alpha_bar[t])
+        self.large.set_images(self._film[at : at + 1], 1)
+        self.numbers["t"].set_value(f"{t:,} of {len(self._alpha_bar):,}")
+        self.numbers["image"].set_value(f"{alpha_bar**0.5:.3f}")
+        self.numbers["noise"].set_value(f"{(1 - alpha_bar) ** 0.5:.3f}")
+        self.numbers["snr"].set_value(short(alpha_bar / (1 - alpha_bar)))
+        self.slider.setAccessibleDescription(f"step {t}")
+
+
+class _Number(QWidget):
+    """A number under its name."""
+
+    def __init__(self, name: str, tip: str) -> None:
+        super().__init__()
+        self.setToolTip(f"{name}: {tip}")
+        self._name, self._value = name, Label("–", "number")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(Label(name, "small"))
+        column.addWidget(self._value)
+
+    def set_value(self, value: str) -> None:
+        self._value.setText(value)
+        self.setAccessibleName(f"{self._name}: {value}")
+
+    def value(self) -> str:
+        return self._value.text()
+
+
+class ScheduleView(QWidget):
+    """Beta, alpha-bar and log-SNR of all schedules, and a table of what each makes of the image, and of its SNR."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plots = SchedulePlots()
+        self.table = HeadedGrid("The image at six steps of every schedule, with its signal-to-noise ratio", gap=28)
+        self.table.setMinimumHeight(LEAST_TABLE)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(Space.M)
+        outer.addWidget(self.plots, 4)
+        card = Card()
+        column = QVBoxLayout(card)
+        column.setContentsMargins(14, Space.M, 14, Space.M)
+        column.setSpacing(Space.XS)
+        legend = row(spacing=Space.S)
+        for name in NAMES:
+            legend.addWidget(self.plots.key(name))
+            legend.addWidget(Label(SCHEDULES[name], "strong"))
+            legend.addSpacing(Space.S)
+        legend.addStretch(1)
+        said = ElidedLabel("Under each image: signal to noise, ᾱ/(1 − ᾱ)", "muted")
+        legend.addWidget(said, 10)
+        column.addLayout(legend)
+        column.addWidget(self.table, 1)
+        outer.addWidget(card, 5)
+
+    def show_all(self, noisings: "Sequence[Noising]") -> None:
+        """All schedules, as `forward.Noising` each."""
+        self.plots.show_all(noisings)
+        times = noisings[0].strip_times
+        self.table.set_heads([Head(SCHEDULES[n.schedule]) for n in noisings], [Head(f"t = {t:,}") for t in times])
+        self.table.grid.set_images(np.concatenate([noising.strip for noising in noisings]), len(times))
+        self.table.grid.set_captions([Caption(short(float(n.snr[t]))) for n in noisings for t in times], keep_room=True)
+
+
+class AnswerView(QWidget):
+    """The answer to a question: a row per setting, with its images and what the judge made of them.
+
+    Signal: `tryRequested(index)`, to go on from a row on the Generate page.
+    """
+
+    tryRequested = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title, self.status = Label("", "title"), Label("", "muted")
+        self.stop = Button("Stop", "stop-fill", tip="Leave the question unanswered")
+        self.empty = Label("Choose a question on the right.", "muted")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._rows = QWidget()
+        self._column = QVBoxLayout(self._rows)
+        self._column.setContentsMargins(0, 0, Space.S, 0)
+        self._column.setSpacing(Space.S)
+        scroll = QScrollArea()
+        scroll.setAccessibleName("The answer")
+        scroll.setWidget(self._rows)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        for transparent in (scroll.viewport(), self._rows):
+            transparent.setAutoFillBackground(False)
+        self._scroll = scroll
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.M)
+        column.addLayout(row(self.title, self.status, 1, self.stop))
+        column.addWidget(self.empty, 1)
+        column.addWidget(scroll, 1)
+
+    def show_nothing(self) -> None:
+        self._show("", "", busy=False)
+
+    def show_busy(self, question: str, status: str) -> None:
+        self._show(question, status or "Preparing…", busy=True)
+        self.empty.setText("Drawing a hundred digits for every row…")
+
+    def show_answer(self, question: str, rows: Sequence[tuple[str, Pixels, str, bool]]) -> None:
+        """Rows of (label, images, verdict, whether it can be tried out)."""
+        self._show(question, "", busy=False)
+        self._clear()
+        for index, (label, images, verdict, can_try) in enumerate(rows):
+            self._column.addWidget(self._row(index, label, images, verdict, can_try))
+        self._column.addStretch(1)
+        self.empty.hide()
+        self._scroll.show()
+
+    def _show(self, question: str, status: str, *, busy: bool) -> None:
+        self.title.setText(question)
+        self.status.setText(status)
+        self.stop.setVisible(busy)
+        self.empty.setText("Choose a question on the right.")
+        self.empty.show()
+        self._scroll.hide()
+
+    def _clear(self) -> None:
+        while (item := self._column.takeAt(0)) is not None:
+            if widget := item.widget():
+                widget.hide()
+                widget.deleteLater()
+
+    def _row(self, index: int, label: str, images: Pixels, verdict: str, can_try: bool) -> QWidget:
+        card = Card()
+        card.setFixedHeight(ROW_HEIGHT)
+        name, said = Label(label, "title"), Label(verdict, "muted")
+        said.setToolTip(VERDICT_TIP if "right" in verdict else "")
+        name.setWordWrap(True)
+        name.setFixedWidth(LABEL_WIDTH)
+        said.setWordWrap(True)
+        said.setFixedWidth(VERDICT_WIDTH)
+        grid = ImageGrid(f"Images of {label}", margin=6, gap=4)
+        grid.set_images(images, len(images))
+        line = row(name, grid, said, spacing=Space.M)
+        line.setStretch(1, 1)
+        line.setContentsMargins(14, Space.S, 14, Space.S)
+        if can_try:
+            button = Button("Try it", tip="Draw with this setting on the Generate page", name=f"Try {label}")
+            button.clicked.connect(partial(self.tryRequested.emit, index))
+            line.addWidget(button)
+        card.setLayout(line)
+        return card
+
+
+def short(number: float) -> str:
+    """A ratio over many orders of magnitude: 9,999, 12.3, 0.0045, 4·10⁻⁵."""
+    if number >= 100:
+        return f"{number:,.0f}"
+    if 0 < number < 1e-4:
+        digits, power = f"{number:.0e}".split("e")
+        return f"{digits}·10{str(int(power)).translate(RAISED)}"
+    return f"{number:.3g}"

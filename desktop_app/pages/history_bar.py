@@ -1,0 +1,69 @@
+"""The foot of the window: what was made before, on whichever page."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtGui import QDrag, QPixmap
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from desktop_app.theme.controller import Space
+from desktop_app.viewmodels.session import Session
+from desktop_app.widgets.images.history_strip import HistoryStrip, HistoryView, thumbnail
+from desktop_app.widgets.images.qimage import to_qimage
+from ml.errors import NoiseloomError
+
+
+class HistoryBar(QWidget):
+    """A click on a picture leads back to it; dragged out of the window it is a file, at the scale that is asked for.
+
+    Out of sight until there are two.
+    """
+
+    def __init__(self, session: Session, scale: Callable[[], int]) -> None:
+        super().__init__()
+        self._session, self._history, self._scale = session, session.history, scale
+        self._page = "generate"
+        self.setProperty("kind", "history")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.strip = HistoryStrip()
+        self.view = HistoryView(self.strip)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(Space.L, Space.XS, Space.L, Space.XS)
+        column.addWidget(self.view)
+        self._history.changed.connect(self._show)
+        self.strip.cellClicked.connect(self._history.go_back)
+        self.strip.dragged.connect(self._drag_out)
+        for signal in (session.generate.begun, session.draw.finished, session.compare.begun, session.compare.changed):
+            signal.connect(self._show)
+        for signal in (session.interpolate.changed, session.race.begun):
+            signal.connect(self._mark)
+        self._show()
+
+    def set_page(self, page: str) -> None:
+        """The page in front, whose result is marked."""
+        self._page = page
+        self._show()
+
+    def _show(self) -> None:
+        pictures = [thumbnail(result.images) for result in self._history.results]
+        self.strip.set_history(pictures, self._history.place(self._page))
+        self.view.fit()
+        self.setVisible(len(pictures) > 1)
+
+    def _mark(self) -> None:
+        """What is shown may be another one: cheap enough for every move of a hand."""
+        self.strip.set_selected(self._history.place(self._page))
+
+    def _drag_out(self, index: int) -> None:
+        """Let a picture be dropped elsewhere, as a PNG with its request."""
+        result = self._history.results[index]
+        try:
+            path = result.lend(self._scale())
+        except NoiseloomError as error:
+            self._session.tell_failed(error)
+            return
+        data, drag = QMimeData(), QDrag(self.strip)
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        drag.setMimeData(data)
+        drag.setPixmap(QPixmap.fromImage(to_qimage(thumbnail(result.images))))
+        drag.exec(Qt.DropAction.CopyAction)

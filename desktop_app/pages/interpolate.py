@@ -1,0 +1,382 @@
+"""The Interpolate page: a pad between four corners, a path through stops, ten classes, and a walk to take away."""
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop_app.pages.base import Page
+from desktop_app.pages.draw import PICTURES
+from desktop_app.theme.controller import Space, theme
+from desktop_app.theme.icons import icon
+from desktop_app.viewmodels import Session
+from desktop_app.viewmodels.interpolate import MAP
+from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, row
+from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
+from desktop_app.widgets.controls.waypoint_editor import StopEditor
+from desktop_app.widgets.images.copy_button import CopyButton
+from desktop_app.widgets.images.image_grid import Caption, ImageGrid
+from desktop_app.widgets.images.interpolation_pad import Pad
+from ml.config import NO_LABEL
+from ml.events import Pixels
+from ml.imaging.pixels import grid
+from ml.system.files import free_name
+
+MODES = (("pad", "Four corners"), ("path", "Path"), ("classes", "Ten classes"))
+MODE_TIPS = (
+    "Between four images, each with its noise and its digit",
+    "Through any number of images, one after another",
+    "Between digits, from one noise",
+)
+MIXINGS = (("slerp", "slerp"), ("lerp", "lerp"))
+MIXING_TIPS = (
+    "Around the sphere on which noise lies: every image in between is as good",
+    "Straight through: in between the noise is too weak, and the images fade",
+)
+CORNERS = ("Upper left", "Upper right", "Lower left", "Lower right")
+FORMATS = (
+    (".mp4", "Film of the walk (MP4)"),
+    (".gif", "Film of the walk (GIF)"),
+    (".webp", "Film of the walk (WebP)"),
+    (".apng", "Film of the walk (APNG)"),
+    (".png", "Strip of the walk (PNG)"),
+    (".npz", "Arrays (NPZ)"),
+)
+IMAGE = "Image at this place (PNG)"
+FOOT_HEIGHT, STRIP_HEIGHT, FILM_MS, COPY_SCALE = 38, 96, 120, 8
+
+
+class InterpolatePanel(Page):
+    """Binds the widgets of the page to `session.interpolate`."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Interpolate")
+        self._session, self._interpolate = session, session.interpolate
+        self.mode = Segmented(MODES, name="Between", tips=MODE_TIPS)
+        self.pad = Pad()
+        self.sliders = [SliderRow(f"Digit {k}", 0, 1, 0, step=0.01, decimals=2, tip=f"How much of a {k} there is in it")
+                        for k in range(10)]  # fmt: skip
+        self.image = ImageGrid("The image at this place", margin=14)
+        self.image.set_empty_text("Drawing…")
+        self.stops = ImageGrid("The stops of the path", margin=14)
+        self.strip = ImageGrid("The walk", margin=10, gap=4)
+        self.strip.setToolTip("Click an image of the walk to see it large")
+        self.strip.set_empty_text("The walk appears here")
+        self.strip.setFixedHeight(STRIP_HEIGHT)
+        self.said = ElidedLabel("", "muted")
+        self.play = Button(
+            "Play the walk", "play-fill", tip="Show the images of the walk one after another, again and again (Space)"
+        )
+        self.play.setCheckable(True)
+        self._film = QTimer(self, interval=FILM_MS)
+        self._at = self._stop = 0  # of the walk, of the path
+        self._shown: object = None  # settings, but for the place, and models
+        self._make_settings()
+        self._arrange()
+        self._connect()
+        self._show_settings()
+
+    def _make_settings(self) -> None:
+        self.model = ChoiceRow("Model", tip="The network that draws; it has to know classes")
+        self.mixing = Segmented(MIXINGS, name="Mix noise by", tips=MIXING_TIPS)
+        labels = [(str(NO_LABEL), "any digit"), *((str(d), str(d)) for d in range(10))]
+        self.labels = [ChoiceRow(name, labels, tip="The digit of this corner") for name in CORNERS]
+        self.dice = [
+            Button(kind="tool", name=f"{name}: other noise", tip="Other noise for this corner") for name in CORNERS
+        ]
+        self.pictures = [
+            Button(kind="tool", name=f"{name}: a picture", tip="Begin this corner from a picture, through its noise")
+            for name in CORNERS
+        ]
+        for index, (die, picture) in enumerate(zip(self.dice, self.pictures, strict=True)):
+            die.set_icon("dice-five")
+            picture.setMenu(self._picture_menu(index))
+        self.place = [
+            SliderRow(name, 0, 1, 0.5, step=0.01, decimals=2, tip=f"The place on the pad, {name.lower()}")
+            for name in ("Left to right", "Top to bottom")
+        ]
+        self.place_section = Section("Place")
+        for slider in self.place:
+            self.place_section.add(slider)
+        self.corner_section, self.mix_section = Section("Corners"), Section("Noise")
+        for choice, picture, die in zip(self.labels, self.pictures, self.dice, strict=True):
+            holder = QWidget()
+            line = row(choice, picture, die, spacing=Space.XS)
+            line.setStretch(0, 1)
+            holder.setLayout(line)
+            self.corner_section.add(holder)
+        self.stop = StopEditor(self._picture_menu(None))
+        self.stop_section = Section("Stops")
+        self.stop_section.add(self.stop)
+        self.new = Button("All other noise", "dice-five", tip="Begin anew from other noise")
+        self.export_button = Button("Export…", "export", tip="Save the walk, or the image at this place (Ctrl+E)")
+        self.copy_button = CopyButton(self._picture, "Copy the large image (Ctrl+Shift+C)")
+
+    def _picture_menu(self, corner: int | None) -> QMenu:
+        """What a corner can begin from beside noise, or with None the chosen stop."""
+        interpolate, menu = self._interpolate, QMenu(self)
+
+        def at() -> int:
+            return self._stop if corner is None else corner
+
+        menu.addAction("A real digit", lambda: interpolate.use_example(at()))
+        drawing = menu.addAction("My drawing", lambda: interpolate.use_drawing(at()))
+        menu.addAction("A picture from a file…", lambda: self._open(at()))
+        menu.addSeparator()
+        clear = menu.addAction("Noise again", lambda: interpolate.clear_picture(at()))
+
+        def allow() -> None:
+            drawing.setEnabled(not self._session.draw.empty)
+            clear.setEnabled(bool(interpolate.points[at()].picture))
+
+        menu.aboutToShow.connect(allow)
+        return menu
+
+    def _open(self, index: int) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "A picture to begin from", "", PICTURES)
+        if name:
+            self._interpolate.use_file(index, Path(name))
+
+    def _arrange(self) -> None:
+        self.add_header(Label("Interpolate", "heading"), self.said, self.mode)
+        mixture = Card()
+        column = QVBoxLayout(mixture)
+        column.setContentsMargins(14, Space.M, 14, Space.M)
+        column.setSpacing(Space.XS)
+        for slider in self.sliders:
+            column.addWidget(slider)
+        column.addStretch(1)
+        self.places = QStackedWidget()
+        for place in (self.pad, self.stops, mixture):
+            self.places.addWidget(place)
+        middle = row(self.places, self.image, spacing=Space.M)
+        middle.setStretch(0, 1)
+        middle.setStretch(1, 1)
+        self.body.addLayout(middle, 1)
+        self.body.addWidget(self.strip)
+        first = Section("Drawn by")
+        first.add(self.model)
+        self.mix_row = QWidget()
+        self.mix_row.setLayout(row(Label("Mixed by", "muted"), 1, self.mixing))
+        self.mix_section.add(self.mix_row)
+        self.mix_section.add(self.new)
+        for section in (first, self.place_section, self.corner_section, self.stop_section, self.mix_section):
+            self.side.addWidget(section)
+        self.side.addStretch(1)
+        for button in (self.play, self.export_button, self.copy_button):
+            button.setFixedHeight(FOOT_HEIGHT)
+        self.foot.addWidget(self.play)
+        taking = row(self.export_button, self.copy_button)
+        taking.setStretch(0, 1)
+        self.foot.addLayout(taking)
+        menu = QMenu(self)
+        menu.setAccessibleName("Export")
+        self._walks = [menu.addAction(text, partial(self.export, suffix)) for suffix, text in FORMATS]
+        self._image = menu.addAction(IMAGE, self.export_image)
+        self.export_button.setMenu(menu)
+
+    def _connect(self) -> None:
+        interpolate = self._interpolate
+        self.mode.valueChanged.connect(lambda mode: interpolate.change(mode=mode))
+        self.pad.moved.connect(lambda x, y: interpolate.change(place=(x, y)))
+        for slider in self.place:
+            slider.valueChanged.connect(lambda _: interpolate.change(place=tuple(s.value() for s in self.place)))
+        for digit, slider in enumerate(self.sliders):
+            slider.valueChanged.connect(partial(interpolate.set_share, digit))
+        self.model.valueChanged.connect(lambda name: interpolate.change(model=name))
+        self.mixing.valueChanged.connect(lambda how: interpolate.change(mixing=how))
+        for index, (label, die) in enumerate(zip(self.labels, self.dice, strict=True)):
+            label.valueChanged.connect(lambda value, index=index: interpolate.set_corner(index, label=int(value)))
+            die.clicked.connect(lambda _checked=False, index=index: interpolate.new_noise(index))
+        self.new.clicked.connect(interpolate.new_seeds)
+        self.stops.cellClicked.connect(self._choose_stop)
+        self.strip.cellClicked.connect(self._show_frame)
+        self.stop.label.valueChanged.connect(lambda value: interpolate.set_corner(self._stop, label=int(value)))
+        self.stop.die.clicked.connect(lambda: interpolate.new_noise(self._stop))
+        self.stop.add.clicked.connect(self._add_stop)
+        self.stop.remove.clicked.connect(lambda: interpolate.remove_stop(self._stop))
+        self.stop.closed.toggled.connect(lambda on: interpolate.change(closed=on))
+        self.play.toggled.connect(self._play)
+        self._film.timeout.connect(self._next_frame)
+        interpolate.changed.connect(self._show_settings)
+        interpolate.drawn.connect(self._show_image)
+        interpolate.mapped.connect(self._show_map)
+        interpolate.exported.connect(self._session.tell_saved)
+        self._session.ready.connect(self._show_settings)
+
+    # ---- actions
+
+    def look(self) -> None:
+        """The page is being looked at: what it shows has to be drawn."""
+        self._interpolate.look()
+
+    def export_shown(self) -> bool:
+        if self._interpolate.settings.mode == "classes":
+            self.export_image()
+        else:
+            self.export(FORMATS[0][0])
+        return True
+
+    def export(self, suffix: str) -> None:
+        """Ask where to, and write the walk there."""
+        path = self._ask("walk", suffix, dict(FORMATS)[suffix]) if self._interpolate.loop is not None else None
+        if path:
+            self._interpolate.export(path, self.export_scale)
+
+    def export_image(self) -> None:
+        """Ask where to, and write the image at this place there."""
+        path = self._ask("image", ".png", IMAGE) if self._interpolate.shown else None
+        if path:
+            self._interpolate.export_image(path, self.export_scale)
+
+    def _ask(self, what: str, suffix: str, words: str) -> Path | None:
+        suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-{what}{suffix}")
+        name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), f"{words} (*{suffix})")
+        if not name:
+            return None
+        self.export_folder = Path(name).parent
+        return Path(name) if name.lower().endswith(suffix) else free_name(Path(name).with_suffix(suffix))
+
+    def copy_shown(self) -> None:
+        self.copy_button.copy()
+
+    def _picture(self) -> Pixels | None:
+        images = self.image.images()
+        return grid(images, 1, scale=COPY_SCALE) if len(images) else None
+
+    def _choose_stop(self, index: int) -> None:
+        self._stop = index
+        self.play.setChecked(False)
+        self._show_settings()
+        self._show_image()
+
+    def _add_stop(self) -> None:
+        self._interpolate.add_stop(self._stop)
+        self._choose_stop(self._stop + 1)
+
+    def _show_frame(self, index: int) -> None:
+        """An image of the walk, large."""
+        loop = self._interpolate.loop
+        if loop is not None:
+            self._at = index % len(loop.images)
+            self.image.set_images(loop.images[self._at : self._at + 1], 1)
+            self.strip.set_selected(self._at)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keys that nothing on the page wanted: Space plays, the arrows go through the walk."""
+        walking = self._interpolate.settings.mode != "classes" and self._interpolate.loop is not None
+        if walking and event.key() == Qt.Key.Key_Space:
+            self.play.toggle()
+        elif walking and event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            self.play.setChecked(False)
+            self._show_frame(self._at + (1 if event.key() == Qt.Key.Key_Right else -1))
+        else:
+            super().keyPressEvent(event)
+
+    def _play(self, playing: bool) -> None:
+        self.play.setText("Stop the walk" if playing else "Play the walk")
+        self.play.set_icon("pause-fill" if playing else "play-fill")
+        if playing:
+            self._interpolate.keep_walk()
+            self._film.start()
+        else:
+            self._film.stop()
+            self.strip.set_selected(None)
+            self._show_image()
+
+    def _next_frame(self) -> None:
+        if self.isVisible():
+            self._show_frame(self._at + 1)
+
+    # ---- what is shown
+
+    def _show_settings(self) -> None:
+        settings = self._interpolate.settings
+        self.pad.set_place(*settings.place)
+        for slider, share in zip(self.place, settings.place, strict=True):
+            slider.set_value(share)
+        shown = settings.model_copy(update={"place": ()}), self._interpolate.models
+        if shown != self._shown:  # more than the place, which moves many times a second
+            self._shown = shown
+            self._show_all_settings()
+        if self.isVisible():
+            self._interpolate.look()
+
+    def _show_all_settings(self) -> None:
+        interpolate, settings = self._interpolate, self._interpolate.settings
+        self.mode.set_value(settings.mode)
+        self.places.setCurrentIndex([key for key, _ in MODES].index(settings.mode))
+        for widget in (self.place_section, self.corner_section):
+            widget.setVisible(settings.mode == "pad")
+        self.stop_section.setVisible(settings.mode == "path")
+        walks = settings.mode != "classes"
+        for widget in (self.mix_row, self.strip, self.play):
+            widget.setVisible(walks)
+        if not walks:
+            self.play.setChecked(False)
+        for action in self._walks:
+            action.setVisible(walks)
+        self._image.setVisible(settings.mode != "path")
+        self.mixing.set_value(settings.mixing)
+        names = interpolate.models
+        self.model.set_choices([(name, name) for name in names or [settings.model]], settings.model)
+        for choice, picture, corner in zip(self.labels, self.pictures, settings.corners, strict=True):
+            choice.set_value(str(corner.label))
+            picture.setIcon(icon("image", "accent" if corner.picture else "muted"))
+        for slider, share in zip(self.sliders, settings.shares, strict=True):
+            slider.set_value(share)
+        self._show_stops()
+        self.said.set_text(self._saying())
+        self._show_image()
+
+    def _saying(self) -> str:
+        settings = self._interpolate.settings
+        if settings.mode == "path":
+            return "From one stop to the next, through the noise between them."
+        if settings.mode == "pad" and any(corner.picture for corner in settings.corners):
+            return "The pictures were led back into the noise they would come from; between those lie all the others."
+        if settings.mode == "pad":
+            return "Between two noises lies another one, and so another digit."
+        total = sum(settings.shares)
+        parts = [
+            f"{share / total:.0%} of a {digit}" for digit, share in enumerate(settings.shares) if share > 0 and total
+        ]
+        return f"One noise, and a class that is {', '.join(parts)}." if parts else "One noise, and all classes alike."
+
+    def _show_stops(self) -> None:
+        """The stops with their images, and the chosen one's settings."""
+        stops, images = self._interpolate.settings.stops, self._interpolate.stop_images
+        self._stop = min(self._stop, len(stops) - 1)
+        self.stop.show_stop(self._stop, stops, self._interpolate.settings.closed)
+        if images is not None and len(images) == len(stops):
+            self.stops.set_images(images)
+            self.stops.set_captions([Caption(f"stop {k + 1}") for k in range(len(stops))], keep_room=True)
+            self.stops.set_selected(self._stop)
+
+    def _show_image(self) -> None:
+        interpolate, image = self._interpolate, self._interpolate.image
+        if interpolate.settings.mode == "path":
+            images = interpolate.stop_images
+            image = images[self._stop : self._stop + 1] if images is not None and self._stop < len(images) else None
+        if image is not None and not self._film.isActive():
+            self.image.set_images(image, 1)
+            self.strip.set_selected(None)
+        self.copy_button.setEnabled(len(self.image.images()) > 0)
+
+    def _show_map(self) -> None:
+        self._show_stops()
+        interpolate = self._interpolate
+        if interpolate.map is not None:
+            self.pad.set_picture(grid(interpolate.map, MAP, gap=0, scale=4))
+        self.strip.set_images(interpolate.loop.images if interpolate.loop else None)
+        if not self._film.isActive():
+            self._show_image()
+        ready = interpolate.loop is not None
+        self.play.setEnabled(ready)
+        if theme().reduced_motion:
+            self.play.setChecked(False)
+
+    def hideEvent(self, event: object) -> None:
+        self.play.setChecked(False)

@@ -1,0 +1,142 @@
+"""Saving a page as a lesson: a title, a question, an answer if there is one, and what a student shall not see."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop_app.lesson_file import SUFFIX, Lesson
+from desktop_app.pages.base import Page
+from desktop_app.theme.controller import Space
+from desktop_app.viewmodels import Session
+from desktop_app.widgets.controls.basics import Button, Check, Label, row
+from ml.errors import BadRequest
+from ml.system.files import free_name
+
+WIDTH, LINES_HEIGHT, LIST_HEIGHT = 460, 64, 168
+
+
+class LessonDialog(QDialog):
+    """Asks for a lesson's words, and then for its file."""
+
+    def __init__(self, parent: QWidget, session: Session, key: str, page: Page) -> None:
+        super().__init__(parent)
+        self._session, self._key, self._page = session, key, page
+        self.setWindowTitle("Save as a lesson")
+        self.setFixedWidth(WIDTH)
+        self.title = QLineEdit()
+        self.question, self.answer = QPlainTextEdit(), QPlainTextEdit()
+        self.hide_boxes: dict[str, Check] = {}  # by the name of a control or of a group
+        self.problem = Label("", "problem")
+        self.problem.setWordWrap(True)
+        self.save_button = Button("Save…", "floppy-disk", kind="primary", tip="Choose where the lesson's file goes")
+        self.cancel = Button("Cancel", tip="Save nothing")
+        self._arrange()
+        self.save_button.clicked.connect(self._save)
+        self.cancel.clicked.connect(self.reject)
+
+    def _arrange(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.L)
+        column.setSpacing(Space.S)
+        column.addWidget(Label("Save as a lesson", "heading"))
+        said = (
+            f"Whoever opens it finds the page {self._page.accessibleName()} as it is now, with your question above it."
+        )
+        intro = Label(said, "muted")
+        intro.setWordWrap(True)
+        column.addWidget(intro)
+        fields = (
+            ("Title", self.title, "What the lesson is called"),
+            ("Question", self.question, "What the student is to find out"),
+            ("Answer, if you like", self.answer, "Shown when the student asks for it"),
+        )
+        for name, field, tip in fields:
+            label = Label(name, "muted")
+            label.setBuddy(field)
+            field.setAccessibleName(name)
+            field.setToolTip(tip)
+            column.addSpacing(Space.XS)
+            column.addWidget(label)
+            column.addWidget(field)
+        for edit in (self.question, self.answer):
+            edit.setFixedHeight(LINES_HEIGHT)
+            edit.setTabChangesFocus(True)
+        column.addSpacing(Space.S)
+        column.addWidget(Label("Hide from the student", "muted"))
+        column.addWidget(self._make_list())
+        column.addWidget(self.problem)
+        self.problem.hide()
+        column.addSpacing(Space.L)
+        column.addLayout(row(1, self.cancel, self.save_button))
+
+    def _make_list(self) -> QScrollArea:
+        """A box for every group of controls, and below it one for each of them."""
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(Space.M, Space.S, Space.M, Space.S)
+        column.setSpacing(Space.XS)
+        for group, names in self._page.controls().items():
+            whole = self._box(group, f"No control under “{group}” is shown in the lesson") if group else None
+            if whole:
+                column.addWidget(whole)
+            for name in names:
+                box = self._box(name, f"“{name}” is not shown in the lesson")
+                if whole:
+                    whole.toggled.connect(box.setDisabled)
+                column.addLayout(_indented(box, Space.XL if whole else 0))
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setProperty("kind", "list")
+        scroll.setAccessibleName("Hide from the student")
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        scroll.setFixedHeight(min(LIST_HEIGHT, content.sizeHint().height() + 2))
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        for transparent in (scroll.viewport(), content):
+            transparent.setAutoFillBackground(False)
+        return scroll
+
+    def _box(self, name: str, tip: str) -> Check:
+        """The box of a name; what has the same name elsewhere on the page goes with it."""
+        return self.hide_boxes.setdefault(name, Check(name, tip))
+
+    def lesson(self) -> Lesson:
+        """What the words and boxes say; raises BadRequest."""
+        title, question = self.title.text().strip(), self.question.toPlainText().strip()
+        if not title or not question:
+            raise BadRequest("A lesson needs a title and a question.")
+        hidden = tuple(name for name, box in self.hide_boxes.items() if box.isChecked() and box.isEnabled())
+        return self._session.lessons.describe(self._key, title, question, self.answer.toPlainText(), hidden)
+
+    def _save(self) -> None:
+        try:
+            lesson = self.lesson()
+        except BadRequest as error:
+            self.problem.setText(error.message)
+            self.problem.show()
+            return
+        plain = "".join(letter if letter.isalnum() else "-" for letter in lesson.title.lower()).strip("-")[:40]
+        suggested = free_name((self._page.export_folder or Path.home()) / f"{plain or 'lesson'}{SUFFIX}")
+        name, _ = QFileDialog.getSaveFileName(self, "Save the lesson", str(suggested), f"Lesson (*{SUFFIX})")
+        if name:
+            path = Path(name)
+            self._page.export_folder = path.parent
+            target = path if path.suffix.lower() == SUFFIX else free_name(path.with_name(path.name + SUFFIX))
+            self._session.lessons.save(target, lesson)
+            self.accept()
+
+
+def _indented(box: Check, by: int) -> QHBoxLayout:
+    line = row(box, 1)
+    line.setContentsMargins(by, 0, 0, 0)
+    return line

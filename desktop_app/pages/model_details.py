@@ -1,0 +1,251 @@
+"""The card of the chosen model in full: what it is, how it was trained, how it draws, how well."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+
+from desktop_app.pages.sampling_settings import SAMPLERS
+from desktop_app.text.display_names import (
+    NETWORKS,
+    SCHEDULES,
+    TARGETS,
+    count,
+    data_title,
+    duration,
+    megabytes,
+    millions,
+)
+from desktop_app.text.scores import groups, measured_on
+from desktop_app.theme.controller import Space
+from desktop_app.viewmodels.models import Models
+from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
+from desktop_app.widgets.controls.rows import Section, Segmented
+from desktop_app.widgets.images.image_grid import ImageGrid
+
+if TYPE_CHECKING:
+    from ml.registry.model_cards import ModelCard
+
+COUNTS = (("100", "100"), ("300", "300"), ("1000", "1,000"))
+COUNT_TIPS = ("Quick, and rough", "In between", "What the bundled models were scored on")
+PREVIEW_HEIGHT, PREVIEW_COLUMNS = 112, 5
+NAME_WIDTH = 86
+SLOTS = 1000  # resolution of the progress bar
+_QUOTED = re.compile("`([^`]*)`")
+NONE_CHOSEN = "The card of the model that you choose appears here."
+UNREADABLE = "The judge reads grey digits of 28 × 28 pixels, which this model does not draw."
+
+
+class ModelDetails(QWidget):
+    """Shows a card; the buttons `draw`, `rename`, `export` and `delete` are for the foot of the column."""
+
+    def __init__(self, library: Models) -> None:
+        super().__init__()
+        self._library = library
+        self._card: ModelCard | None = None
+        self._shows: object = ()
+        self.preview = ImageGrid("What the chosen model draws", margin=6, gap=3)
+        self.preview.setFixedHeight(PREVIEW_HEIGHT)
+        self.title, self.about = Label("", "title"), Label("", "small")
+        self.title.setWordWrap(True)
+        self.about.setWordWrap(True)
+        self.training, self.sampling, self.scores = Section("Training"), Section("Draws with"), Section("Scores")
+        self.count = Segmented(COUNTS, str(library.settings.count), name="Digits to score", tips=COUNT_TIPS)
+        self.evaluate = Button(
+            "Score it", "gauge", tip="Draw digits with it, and let the judge compare them with MNIST"
+        )
+        self.stop = Button("Stop", "stop-fill", tip="Leave the model unscored")
+        self.progress, self.bar = Label("", "small"), QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Progress of scoring")
+        self.draw = Button("Draw with it", "image", kind="primary", tip="Draw with this model on the Generate page")
+        self.rename = Button("Rename", tip="Give a model of your own another name")
+        self.export = Button("Export…", tip="Copy the model and its card to a file")
+        self.delete = Button("Delete", tip="Move a model of your own to the trash, from which it can be taken back")
+        self._arrange()
+        self.count.valueChanged.connect(lambda value: library.change(count=int(value)))
+        self.evaluate.clicked.connect(library.evaluate)
+        self.evaluate.clicked.connect(lambda: QTimer.singleShot(0, self, self._scroll_to_progress))
+        self.stop.clicked.connect(library.stop)
+        library.busy_changed.connect(self._show_busy)
+        self.show_card(None)
+
+    def _arrange(self) -> None:
+        self._figures = QVBoxLayout()
+        self._figures.setSpacing(Space.XS)
+        self._count_row = QWidget()
+        self._count_row.setLayout(row(Label("Digits", "muted"), 1, self.count))
+        self.scores.body_layout.addLayout(self._figures)
+        for widget in (self._count_row, self.progress, self.bar, self.evaluate, self.stop):
+            self.scores.add(widget)
+        words = QVBoxLayout()
+        words.setSpacing(Space.XS)
+        words.addWidget(self.title)
+        words.addWidget(self.about)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.L)
+        column.addWidget(self.preview)
+        column.addLayout(words)
+        for section in (self.scores, self.training, self.sampling):
+            column.addWidget(section)
+
+    def show_card(self, card: "ModelCard | None") -> None:
+        """Show a model; None while there is none. What is shown already is left as it is."""
+        library = self._library
+        of_it = (library.preview(card) is not None, library.measured(card)) if card else ()
+        shows = card, of_it, library.settings.count
+        if shows == self._shows:
+            return
+        self._card, self._shows = card, shows
+        for widget in (self.preview, self.training, self.sampling, self.scores):
+            widget.setVisible(card is not None)
+        for button in (self.draw, self.rename, self.export, self.delete):
+            button.setEnabled(card is not None)
+        self.title.setText(title_of(card) if card else "")
+        self.title.setVisible(card is not None)
+        self.about.setText(
+            _QUOTED.sub("“\\1”", card.about) if card else "The card of the model that you choose appears here."
+        )
+        self.about.setVisible(bool(self.about.text()))
+        if card is None:
+            return
+        draws, images = library.draws(card), library.preview(card)
+        self.preview.setVisible(draws)
+        self.preview.set_empty_text("Drawing…")
+        self.preview.set_images(images, PREVIEW_COLUMNS)
+        self.draw.setVisible(draws)
+        for button in (self.rename, self.delete):
+            button.setEnabled(not card.bundled)
+        self._fill(self.training.body_layout, training_of(card))
+        self._fill(self.sampling.body_layout, sampling_of(card))
+        self.sampling.setVisible(draws)
+        self.count.set_value(str(library.settings.count))
+        self._show_scores(card)
+        self._show_busy()
+
+    def _show_scores(self, card: "ModelCard") -> None:
+        _clear(self._figures)
+        measured = self._library.measured(card)
+        if measured:
+            self._figures.addWidget(Label("Just now", "strong"))
+            self._add_scores(measured)
+            self._figures.addSpacing(Space.S)
+            self._figures.addWidget(Label("In its card", "strong"))
+        self._add_scores(card.scores)
+        if not card.scores and self._library.can_score(card):
+            self._figures.addWidget(_wrapped("Not scored yet."))
+        if self._library.draws(card) and not self._library.can_score(card):
+            self._figures.addWidget(_wrapped(UNREADABLE))
+        self.scores.setVisible(self._figures.count() > 0)
+
+    def _add_scores(self, scores: dict[str, Any]) -> None:
+        for group in groups(scores):
+            if group.title:
+                self._figures.addSpacing(Space.XS)
+                self._figures.addWidget(Label(group.title[:1].upper() + group.title[1:], "strong"))
+            for score in group.scores:
+                self._figures.addWidget(Fact(score.name, score.value, score.meaning))
+        if what := measured_on(scores):
+            self._figures.addWidget(_wrapped(f"Measured on {what}."))
+
+    def _show_busy(self) -> None:
+        """Whether this model is being scored, or could be."""
+        card, library = self._card, self._library
+        if card is None:
+            return
+        can, scoring = library.can_score(card), library.is_scoring(card)
+        self._count_row.setVisible(can and not scoring)
+        self.evaluate.setVisible(can and not scoring)
+        self.evaluate.setEnabled(not library.busy)
+        self.evaluate.setText("Score it again" if card.scores else "Score it")
+        for widget in (self.progress, self.bar, self.stop):
+            widget.setVisible(scoring)
+        for button in (self.rename, self.delete):
+            button.setEnabled(not card.bundled and not library.busy)
+        if scoring:
+            progress, share = library.progress, library.doing[1]
+            far = f" · {progress.done:,} of {progress.total:,}" if progress and progress.total else ""
+            self.progress.setText(f"{progress.what if progress else 'Waiting for its turn'}{far}")
+            self.bar.setRange(0, SLOTS)
+            self.bar.setValue(round(SLOTS * (share or 0)))
+
+    def _scroll_to_progress(self) -> None:
+        around = self.parentWidget()
+        while around is not None and not isinstance(around, QScrollArea):
+            around = around.parentWidget()
+        if around is not None and self.stop.isVisible():
+            around.ensureWidgetVisible(self.stop)
+
+    @staticmethod
+    def _fill(layout: QVBoxLayout, facts: list[tuple[str, str]]) -> None:
+        _clear(layout)
+        layout.setSpacing(Space.XS)
+        for name, value in facts:
+            layout.addWidget(Fact(name, value))
+
+
+class Fact(QWidget):
+    """A name, and what there is to say of it."""
+
+    def __init__(self, name: str, value: str, meaning: str = "") -> None:
+        super().__init__()
+        self.setAccessibleName(f"{name}: {value}")
+        self.setToolTip(meaning)
+        title = ElidedLabel(name, "muted")
+        said = ElidedLabel(value)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(Space.S)
+        line.addWidget(title)
+        line.addStretch(1)
+        line.addWidget(said)
+
+
+def title_of(card: "ModelCard") -> str:
+    """A person's own models are called as the person called them."""
+    return card.title if card.bundled and card.title else card.name
+
+
+def training_of(card: "ModelCard") -> list[tuple[str, str]]:
+    """What a model is and learnt from."""
+    header, config = card.header, card.header.model
+    facts = [
+        ("Name", card.name),
+        ("Network", NETWORKS.get(config.network, config.network)),
+        ("Predicts", TARGETS[config.prediction] if Models.draws(card) else ""),
+        ("Noise schedule", SCHEDULES[config.schedule] if Models.draws(card) else ""),
+        ("Parameters", millions(card.parameters)),
+        ("Images", f"{config.image_size} × {config.image_size}, {'grey' if config.channels == 1 else 'colour'}"),
+        ("Learnt from", data_title(header.data)),
+        ("Taught by", header.teacher),
+        ("For", count(header.steps, "step") if header.steps else ""),
+        ("In", f"{duration(header.seconds)} ({header.device})" if header.seconds else ""),
+        ("File", megabytes(card.size)),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def sampling_of(card: "ModelCard") -> list[tuple[str, str]]:
+    """The settings that a model draws with unless told otherwise."""
+    defaults = card.header.defaults
+    guided = card.header.model.num_classes and defaults.guidance != 1
+    return [
+        ("Sampler", dict(SAMPLERS)[defaults.sampler]),
+        ("Steps", f"{defaults.steps:,}"),
+        ("Guidance", f"{defaults.guidance:g}" if guided else "off"),
+    ]
+
+
+def _wrapped(text: str) -> Label:
+    label = Label(text, "small")
+    label.setWordWrap(True)
+    return label
+
+
+def _clear(layout: QVBoxLayout) -> None:
+    while (item := layout.takeAt(0)) is not None:
+        if widget := item.widget():
+            widget.hide()
+            widget.deleteLater()

@@ -1,0 +1,205 @@
+"""The Models page: every model with what it draws, its card in full, and what can be done with it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFileDialog,
+    QInputDialog,
+    QMenu,
+)
+
+from desktop_app.pages.base import Page
+from desktop_app.pages.model_details import ModelDetails, title_of
+from desktop_app.tasks.models import Fits
+from desktop_app.text.display_names import data_title, duration, megabytes, millions
+from desktop_app.text.scores import headline
+from desktop_app.theme.controller import Space
+from desktop_app.viewmodels import Session
+from desktop_app.viewmodels.notification import Message
+from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
+from desktop_app.widgets.images.model_tile import ModelTile, TilePlate
+
+if TYPE_CHECKING:
+    from ml.registry.model_cards import ModelCard
+
+FILES = "Models (*.safetensors *.pt *.pth *.ckpt *.bin)"
+INSTEAD = {
+    "judge": "It reads digits and draws none",
+    "clip": "It compares pictures with words",
+    "autoencoder": "It packs pictures for others to draw in",
+}
+DRAWING_SOON = "Drawing…"
+
+
+class ModelsPanel(Page):
+    """Binds the widgets of the page to `session.library`."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Models")
+        self._session, self._library = session, session.library
+        self.subtitle = ElidedLabel("", "muted")
+        self.import_button = Button("Import…", "download-simple", tip="Take a model from a file in among yours")
+        self.trash_button = Button("Trash", "trash", tip="What you threw away: take it back, or delete it for good")
+        self.trash_menu = QMenu(self.trash_button)
+        self.trash_menu.setAccessibleName("Trash")
+        self.empty = Label("The models appear here in a moment.", "muted")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.tiles: dict[str, ModelTile] = {}
+        self._on_tiles: dict[str, ModelCard] = {}  # what they show
+        self._group = QButtonGroup(self)
+        self.list = TilePlate("All models")
+        self.details = ModelDetails(self._library)
+        self._arrange()
+        self._connect()
+        self._show_list()
+
+    def _arrange(self) -> None:
+        self.add_header(Label("Models", "heading"), self.subtitle, self.trash_button, self.import_button)
+        self.body.addWidget(self.empty, 1)
+        self.body.addWidget(self.list, 1)
+        self.side.addWidget(self.details)
+        self.side.addStretch(1)
+        self.foot.addWidget(self.details.draw)
+        self.foot.addLayout(row(self.details.rename, self.details.export, self.details.delete, spacing=Space.XS))
+
+    def _connect(self) -> None:
+        library, details = self._library, self.details
+        self.import_button.clicked.connect(self._import)
+        self.trash_button.clicked.connect(self._open_trash)
+        details.draw.clicked.connect(self._draw)
+        details.rename.clicked.connect(self._rename)
+        details.export.clicked.connect(self._export)
+        details.delete.clicked.connect(library.delete)
+        self._session.ready.connect(self._show_list)
+        library.changed.connect(self._on_changed)
+        library.previewed.connect(self._show_preview)
+        library.kind_wanted.connect(self._ask_kind)
+        library.data_wanted.connect(self._ask_data)
+        library.told.connect(lambda *parts: self._session.tell(Message(*parts)))
+
+    # ---- actions
+
+    def look(self) -> None:
+        """The page is being looked at: what the models draw has to be drawn."""
+        self._library.look()
+
+    def _choose(self, name: str) -> None:
+        self._library.change(chosen=name)
+
+    def _draw(self) -> None:
+        self._library.draw()
+        self.pageRequested.emit("generate")
+
+    def _rename(self) -> None:
+        card = self._library.card
+        if card is None:
+            return
+        name, done = QInputDialog.getText(self, "Rename", f"Another name for {card.name}:", text=card.name)
+        if done:
+            self._library.rename(name)
+
+    def _import(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "A model to import", "", FILES)
+        if name:
+            self._library.import_file(Path(name))
+
+    def _ask_kind(self, fits: Fits) -> None:
+        """Weights alone do not say what they mean where several networks have the same form."""
+        question = f"{fits.path.name} holds plain weights that fit several networks.\nWhich was it trained as?"
+        kind, done = QInputDialog.getItem(self, "Import", question, list(fits.kinds), 0, False)
+        if done:
+            self._library.import_file(fits.path, kind)
+
+    def _export(self) -> None:
+        card = self._library.card
+        if card is None:
+            return
+        folder = self.export_folder or Path.home()
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Export the model", str(folder / f"{card.name}.safetensors"), "Models (*.safetensors)"
+        )
+        if name:
+            self.export_folder = Path(name).parent
+            self._library.export(Path(name))
+
+    def _ask_data(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "The folder that holds MNIST")
+        if folder:
+            self._session.train.use_data_root(Path(folder))
+            self._library.evaluate()
+
+    def _open_trash(self) -> None:
+        self.trash_menu.clear()
+        for item in self._library.trash:
+            action = self.trash_menu.addAction(f"Take back {item.name}")
+            action.triggered.connect(lambda _checked=False, item=item: self._library.restore(item))
+        self.trash_menu.addSeparator()
+        self.trash_menu.addAction("Delete all of it for good…").triggered.connect(self._library.ask_to_empty_trash)
+        self.trash_menu.popup(self.trash_button.mapToGlobal(self.trash_button.rect().bottomLeft()))
+
+    # ---- what is shown
+
+    def _show_list(self) -> None:
+        """All models, with new tiles for those that are not what they were; the focus stays where it was."""
+        cards = self._library.cards
+        focused = next((name for name, tile in self.tiles.items() if tile.hasFocus()), None)
+        kept = {card.name: self.tiles[card.name] for card in cards if self._on_tiles.get(card.name) == card}
+        for name in self.tiles.keys() - kept.keys():
+            self._group.removeButton(self.tiles[name])
+        self.tiles = {card.name: kept.get(card.name) or self._tile(card) for card in cards}
+        self._on_tiles = {card.name: card for card in cards}
+        self.list.set_tiles(list(self.tiles.values()))
+        self.empty.setVisible(not cards)
+        self.list.setVisible(bool(cards))
+        own = [card for card in cards if not card.bundled]
+        size = megabytes(sum(card.size for card in cards))
+        whose = f"{len(own)} of your own" if own else "none of your own yet"
+        self.subtitle.set_text(f"{len(cards) - len(own)} come with Noiseloom, {whose} · {size}" if cards else "")
+        thrown = len(self._library.trash)
+        self.trash_button.setText(f"Trash · {thrown}")
+        self.trash_button.setVisible(thrown > 0)
+        self._show_chosen()
+        if focused is not None and self._library.card:
+            self.tiles[self._library.card.name].setFocus()
+
+    def _tile(self, card: "ModelCard") -> ModelTile:
+        header = card.header
+        data = data_title(header.data).removeprefix("Images in ") or "Unknown data"
+        learnt = (data, duration(header.seconds) if header.seconds else "")
+        facts = [part for part in (*learnt, f"{millions(card.parameters)} weights") if part]
+        lines = " · ".join(facts), headline(card.scores) or self._unscored(card)
+        whose = f"{'bundled' if card.bundled else 'yours'} · {megabytes(card.size)}"
+        tile = ModelTile(title_of(card), whose, lines)
+        tile.toggled.connect(lambda on, name=card.name: self._choose(name) if on else None)
+        tile.show_preview(self._library.preview(card), INSTEAD.get(header.model.network, DRAWING_SOON))
+        self._group.addButton(tile)
+        return tile
+
+    def _unscored(self, card: "ModelCard") -> str:
+        """What stands in the place of scores."""
+        if self._library.can_score(card):
+            return "Not scored yet"
+        return f"{card.about.split('. ')[0].split(' (')[0].rstrip('.')}." if card.about else ""
+
+    def _show_preview(self, name: str) -> None:
+        card, tile = self._session.card(name), self.tiles.get(name)
+        if card and tile:
+            tile.show_preview(self._library.preview(card), DRAWING_SOON)
+        if card and card is self._library.card:
+            self.details.show_card(card)
+
+    def _on_changed(self) -> None:
+        self._show_chosen()
+        if tile := self.tiles.get(self._library.settings.chosen):
+            self.list.ensureWidgetVisible(tile)
+
+    def _show_chosen(self) -> None:
+        card = self._library.card
+        for name, tile in self.tiles.items():
+            with QSignalBlocker(tile):
+                tile.setChecked(card is not None and name == card.name)
+        if card or not self._library.cards:
+            self.details.show_card(card)

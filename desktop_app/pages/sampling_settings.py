@@ -1,0 +1,191 @@
+"""The settings of drawing: model, sampler and their numbers."""
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+
+from desktop_app.settings import MAX_COLUMNS
+from desktop_app.theme.controller import Space
+from desktop_app.viewmodels import Session
+from desktop_app.widgets.controls.basics import Button
+from desktop_app.widgets.controls.rows import ChoiceRow, Section, SliderRow
+from ml.config import CLIP_MODEL, SampleSettings
+from ml.experiments import axes
+
+SAMPLERS = tuple(axes.SAMPLERS.items())
+OWN_FILE = "file"
+CLIPS = ((CLIP_MODEL, "Digit CLIP"), ("ViT-B-32", "OpenAI ViT-B/32, downloaded"), (OWN_FILE, "ViT-B/32 from a file…"))
+SPACINGS = tuple(axes.SPACINGS.items())
+ROWS = (1, 2, 3, 5, 10)
+MANY = 1000.0  # a guidance interval that reaches this far up has no upper end ...
+STARTS = (("pure", "Pure noise"), ("first", "First σ"))
+PURE_NOISE = 1000.0  # sigma/alpha; nothing of an image is left to be seen
+NO_END = SampleSettings().guidance_to  # ... which is said so
+
+
+class SamplingSettings(QWidget):
+    """Every control of a `SampleRequest` but prompt and seed."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session, self._generate = session, session.generate
+        self._make_rows()
+        self.advanced = Section("Advanced", collapsible=True, expanded=False)
+        self.reset = Button("Back to defaults", kind="link", tip="The settings that suit this model best")
+        self._arrange()
+        self._connect()
+        self.show_settings()
+
+    def _make_rows(self) -> None:
+        self.model = ChoiceRow("Model", tip="The network that removes the noise: a bundled one, or one you trained")
+        self.sampler = ChoiceRow(
+            "Sampler", SAMPLERS, tip="The rule by which each step goes from noise towards an image"
+        )
+        self.steps = SliderRow(
+            "Steps", 1, 1000, 10, slider_max=50, tip="How many times the network looks; more is slower and smoother"
+        )
+        self.guidance = SliderRow(
+            "Guidance w", 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
+            tip="How strongly the class is followed: 1 is off, more gives clearer and less varied digits",
+        )  # fmt: skip
+        self.clip_scale = SliderRow(
+            "CLIP's pull",
+            0,
+            20,
+            5,
+            step=0.5,
+            decimals=1,
+            tip="How strongly the words pull at every step; 0 is not at all",
+        )
+        self.clip = ChoiceRow("Steered by", tip="The CLIP that compares every step with the words")
+        self.repeats = SliderRow(
+            "Retakes", 0, 5, 2, tip="How often a step is taken back and taken anew, so that the words get more of a say"
+        )
+        self.eta = SliderRow(
+            "Noise η",
+            0,
+            1,
+            0,
+            step=0.05,
+            decimals=2,
+            tip="Fresh noise added at every step of DDIM: 0 none, 1 as in DDPM",
+        )
+        self.grid = ChoiceRow("Grid", tip="Columns × rows; each row is the prompt again, from other noise")
+        self.spacing = ChoiceRow("Spacing", SPACINGS, tip="Where the steps lie between noise and image")
+        self.start = ChoiceRow(
+            "Begin at", STARTS, tip="Pure noise spends one step on where digits are at all, and goes on at the first σ"
+        )
+        self.sigma_max = SliderRow(
+            "First σ", 1, 1000, 40, decimals=1, logarithmic=True, tip="The noise level from which the steps are spread"
+        )
+        self.guide_from = SliderRow(
+            "Guide from σ",
+            0,
+            10,
+            0,
+            step=0.05,
+            decimals=2,
+            tip="Below this noise level the class is not pushed any more",
+        )
+        self.guide_to = SliderRow(
+            "Guide to σ", 0.1, MANY, MANY, decimals=1, logarithmic=True,
+            tip="Above this noise level the class is not pushed yet; 1000 is no limit",
+        )  # fmt: skip
+
+    def _arrange(self) -> None:
+        main = Section("Sampling")
+        room = self.reset.sizePolicy()
+        room.setRetainSizeWhenHidden(True)
+        self.reset.setSizePolicy(room)
+        main.set_corner(self.reset)
+        for widget in (
+            self.model,
+            self.sampler,
+            self.steps,
+            self.guidance,
+            self.clip,
+            self.clip_scale,
+            self.repeats,
+            self.eta,
+            self.grid,
+        ):
+            main.add(widget)
+        for widget in (self.spacing, self.start, self.sigma_max, self.guide_from, self.guide_to):
+            self.advanced.add(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.M)
+        column.addWidget(main)
+        column.addWidget(self.advanced)
+
+    def _connect(self) -> None:
+        generate = self._generate
+        self.model.valueChanged.connect(lambda name: generate.use_model(name, live=True))
+        self.sampler.valueChanged.connect(lambda name: generate.change(sampler=name))
+        self.steps.valueChanged.connect(lambda value: generate.change(steps=round(value)))
+        self.guidance.valueChanged.connect(lambda value: generate.change(guidance=value))
+        self.clip_scale.valueChanged.connect(lambda value: generate.change(clip_scale=value))
+        self.clip.valueChanged.connect(self._use_clip)
+        self.repeats.valueChanged.connect(lambda value: generate.change(repeats=round(value)))
+        self.eta.valueChanged.connect(lambda value: generate.change(eta=value))
+        self.grid.valueChanged.connect(lambda rows: generate.change(rows=int(rows)))
+        self.spacing.valueChanged.connect(lambda name: generate.change(spacing=name))
+        self.start.valueChanged.connect(lambda key: generate.change(sigma_lead=PURE_NOISE if key == "pure" else 0.0))
+        self.sigma_max.valueChanged.connect(lambda value: generate.change(sigma_max=value))
+        self.guide_from.valueChanged.connect(lambda value: generate.change(guidance_from=value))
+        self.guide_to.valueChanged.connect(lambda value: generate.change(guidance_to=value if value < MANY else NO_END))
+        self.reset.clicked.connect(generate.reset)
+        generate.changed.connect(self.show_settings)
+        self._session.ready.connect(self.show_settings)
+
+    def show_settings(self) -> None:
+        """Have every control show what is set."""
+        settings = self._generate.settings
+        models = [(card.name, card.name) for card in self._session.drawing_models]
+        if settings.model not in dict(models):
+            models.append((settings.model, settings.model))
+        self.model.set_choices(models, settings.model)
+        self.sampler.set_value(settings.sampler)
+        self.steps.set_value(settings.steps)
+        self.guidance.set_value(settings.guidance)
+        self.guidance.setEnabled(self._generate.classes > 0)
+        by_words = settings.route == "clip"
+        self.guidance.setVisible(not by_words)
+        for row in (self.guide_from, self.guide_to):
+            row.setVisible(not by_words)
+        self.clip.setVisible(by_words)
+        known = settings.clip in dict(CLIPS)
+        self.clip.set_choices(CLIPS if known else (*CLIPS, (settings.clip, Path(settings.clip).name)), settings.clip)
+        self.clip_scale.setVisible(by_words)
+        self.repeats.setVisible(by_words)
+        self.clip_scale.set_value(settings.clip_scale)
+        self.repeats.set_value(settings.repeats)
+        self.eta.set_value(settings.eta)
+        self.eta.setEnabled(settings.sampler == "ddim")
+        self.spacing.set_value(settings.spacing)
+        self.start.set_value("pure" if settings.sigma_lead > settings.sigma_max else "first")
+        self.start.setEnabled(settings.spacing == "karras")
+        self.sigma_max.set_value(settings.sigma_max)
+        self.guide_from.set_value(settings.guidance_from)
+        self.guide_to.set_value(min(settings.guidance_to, MANY))
+        self.reset.setVisible(not self._generate.at_defaults)
+        self._show_grid()
+
+    def _use_clip(self, name: str) -> None:
+        if name == OWN_FILE:
+            chosen, _ = QFileDialog.getOpenFileName(
+                self, "Weights of ViT-B/32", "", "Weights (*.safetensors *.pt *.bin)"
+            )
+            name = chosen or self._generate.settings.clip
+        self._generate.use_clip(name)
+        self.show_settings()
+
+    def _show_grid(self) -> None:
+        columns = len(self._generate.row())
+        self.grid.setEnabled(0 < columns <= MAX_COLUMNS)
+        if columns > MAX_COLUMNS:
+            self.grid.set_choices([("1", f"{columns} digits")], "1")
+            return
+        rows = sorted({*ROWS, self._generate.settings.rows})
+        across = columns or "–"  # a prompt that is not understood has no columns
+        self.grid.set_choices([(str(n), f"{across} × {n}") for n in rows], str(self._generate.settings.rows))

@@ -1,0 +1,355 @@
+"""The Train page: start a run, watch it learn, draw with it."""
+
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
+
+from desktop_app.pages.base import Page
+from desktop_app.pages.train_setup import TrainSetup
+from desktop_app.text.display_names import NETWORKS, TARGETS, count, data_title, duration, millions, preset_title
+from desktop_app.theme.controller import FIELD_HEIGHT, Space, theme
+from desktop_app.viewmodels import Session
+from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
+from desktop_app.widgets.controls.rows import Section, Segmented, StatCard
+from desktop_app.widgets.images.preview_strip import PreviewStrip
+from desktop_app.widgets.images.preview_timeline import TimeMachine
+from desktop_app.widgets.plots.loss_by_noise_map import NoiseMap
+from desktop_app.widgets.plots.loss_plot import LossPlot
+from ml.events import Preview, TrainStep, Validated
+from ml.tracking.metrics_table import curve
+
+LOOKS = (("noise", "Loss by noise"), ("past", "Time machine"))
+LOOK_TIPS = (
+    "Where the run learns: the loss at every amount of noise",
+    "How one digit came out of one noise, at every preview so far; click a preview to choose the digit",
+)
+NOTHING = "–"
+
+
+class TrainPanel(Page):
+    """Binds the widgets of the page to `session.train`."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Train")
+        self._session, self._train = session, session.train
+        self.title, self.subtitle = ElidedLabel("", "heading"), ElidedLabel("", "muted")
+        self.start_button = Button("Start", "play-fill", kind="primary", tip="Train a new model")
+        self.pause_button = Button("Pause", "pause-fill", tip="Hold; everything is saved")
+        self.save_button = Button("Save now", "floppy-disk", tip="Write the model to disk and go on")
+        self.stop_button = Button("Stop and keep", "stop-fill", kind="warm", tip="End here and keep the model")
+        self.stats = {
+            "step": StatCard("Step", tip="How many batches the model has learnt from"),
+            "loss": StatCard(
+                "Loss", tip="How far its guesses are off, smoothed over the last steps: a mean squared error"
+            ),
+            "rate": StatCard("Images / s", tip="How quickly this machine learns"),
+            "lr": StatCard("Learning rate", tip="How large a step the weights take along the gradient"),
+            "norm": StatCard("Gradient", tip="The gradient's length: how strongly a batch pulls at the weights"),
+            "left": StatCard("Time left", tip="Measured on this device, from the run so far"),
+        }
+        self.plot = LossPlot()
+        self.noise_map = NoiseMap()
+        self.previews = PreviewStrip()
+        self.time_machine = TimeMachine()
+        self.looking = Segmented(LOOKS, name="Below", tips=LOOK_TIPS)
+        self.below = QStackedWidget()
+        self.runs = Section("Runs")
+        self._run_rows: dict[str, RunRow] = {}
+        self.unfinished = Section("Go on with")
+        self.setup = TrainSetup(self._train)
+        self.draw_button = Button("Generate with this run", "image", tip="Draw digits with what it has learnt so far")
+        self._arrange()
+        self._connect()
+        self._show_state()
+        self._show_unfinished()
+        self._show_earlier()
+
+    def _arrange(self) -> None:
+        buttons = (self.start_button, self.pause_button, self.save_button, self.stop_button)
+        for button in buttons:
+            button.setFixedHeight(FIELD_HEIGHT)
+            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.add_header(self.title, self.subtitle, *buttons)
+        self.body.addLayout(row(*self.stats.values(), spacing=Space.S))
+        self.body.addWidget(self.plot, 1)
+        for widget in (self.noise_map, self.time_machine):
+            self.below.addWidget(widget)
+        self.below.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.body.addLayout(row(self.looking, 1))
+        self.body.addWidget(self.below)
+        previews = Section("Previews from one noise")
+        previews.add(self.previews)
+        for widget in (previews, self.runs, self.unfinished, self.setup):
+            self.side.addWidget(widget)
+        self.side.addStretch(1)
+        self.foot.addWidget(self.draw_button)
+
+    def _connect(self) -> None:
+        train = self._train
+        self.start_button.clicked.connect(train.start)
+        self.pause_button.clicked.connect(self._pause_or_resume)
+        self.save_button.clicked.connect(train.save_now)
+        self.stop_button.clicked.connect(train.stop)
+        self.draw_button.clicked.connect(self._draw)
+        self.plot.export.told = lambda: train.told(self.plot.shown())
+        self.noise_map.export.told = lambda: train.told([train.looked_at], by_noise=True)
+        for button in (self.plot.export, self.noise_map.export):
+            button.saved.connect(self._session.tell_saved)
+            button.failed.connect(self._session.tell_failed)
+        train.state_changed.connect(self._show_state)
+        train.changed.connect(self._show_unfinished)
+        train.changed.connect(self._show_state)
+        train.changed.connect(self._show_earlier)
+        train.validated.connect(self._add_validated)
+        train.begun.connect(self._begin)
+        train.stepped.connect(self._add_step)
+        train.previewed.connect(self._add_preview)
+        train.remembered.connect(self._show_remembered)
+        train.overlaid.connect(self._overlay)
+        train.asked_for_map.connect(lambda: self._look_at("noise"))
+        train.renamed.connect(self._rename)
+        train.gone.connect(self._remove)
+        self.looking.valueChanged.connect(self._look_at)
+        self.previews.slider.valueChanged.connect(self.time_machine.slider.setValue)
+        self.time_machine.moved.connect(self.previews.slider.setValue)
+        self.previews.cellClicked.connect(self._look_at_digit)
+
+    def _pause_or_resume(self) -> None:
+        if self._train.state == "running":
+            self._train.pause()
+        else:
+            self._train.resume()
+
+    def _draw(self) -> None:
+        self._train.draw()
+        self.pageRequested.emit("generate")
+
+    # ---- what is shown
+
+    def _show_state(self) -> None:
+        train = self._train
+        self.title.set_text(self._headline())
+        self.subtitle.set_text(self._subline())
+        self.start_button.setVisible(not train.active)
+        self.start_button.setEnabled(not train.contradiction)
+        self.start_button.setToolTip(train.contradiction or "Train a new model")
+        for button in (self.pause_button, self.save_button, self.stop_button):
+            button.setVisible(train.active)
+        held = train.state in ("pausing", "paused")
+        self.pause_button.setText("Resume" if held else "Pause")
+        self.pause_button.set_icon("play-fill" if held else "pause-fill")
+        self.pause_button.setEnabled(train.state in ("running", "pausing", "paused"))
+        self.save_button.setEnabled(train.state == "running")
+        self.stop_button.setEnabled(train.active and train.state != "stopping")
+        self.draw_button.setEnabled(train.can_draw)
+        self.unfinished.setVisible(bool(train.unfinished) and not train.active)
+        self.runs.setVisible(bool(self._run_rows))
+        if not train.active:
+            self.stats["left"].set_value(NOTHING)
+        if train.state == "starting" and train.last is None:
+            self._clear_numbers()
+
+    def _clear_numbers(self) -> None:
+        self.plot.set_verdict("")
+        self.noise_map.clear()
+        self.previews.clear()
+        self.time_machine.set_previews([])
+        for card in self.stats.values():
+            card.set_value(NOTHING)
+
+    def _headline(self) -> str:
+        return preset_title(self._train.name) if self._train.name else "Train your own model"
+
+    def _subline(self) -> str:
+        train = self._train
+        end = train.finished
+        match train.state:
+            case "idle" | "done" | "failed" if train.contradiction:
+                return train.contradiction
+            case "idle":
+                return "Watch a network learn to draw digits, from nothing, on this machine."
+            case "starting":
+                return f"{train.status or 'Starting'}…"
+            case "pausing" | "stopping":
+                return "Saving…"
+            case "paused" if train.stuck:
+                return "Waiting for a place to write."
+            case "paused":
+                return f"Paused at step {train.last.step:,}; all is saved." if train.last else "Paused."
+            case "failed":
+                return "The run could not go on. Change the set-up, or start again."
+            case "done" if end:
+                how = "Finished" if end.completed else "Stopped and kept"
+                return f"{how}: {count(end.step, 'step')} in {duration(end.seconds)}."
+        return self._what_it_is()
+
+    def _what_it_is(self) -> str:
+        run = self._train.run
+        if run is None:
+            return ""
+        model = run.config.model
+        network = f"{NETWORKS[model.network]} of {millions(run.parameters)} weights"
+        return f"{data_title(run.config.data)} · {network} · learns {TARGETS[model.prediction]}"
+
+    def _begin(self, name: str) -> None:
+        before = self._train.before
+        self.plot.set_run(name, *(np.empty((3, 0)) if before is None else before))
+        by_noise = self._train.before_by_noise
+        if by_noise is not None and by_noise.size:
+            self.noise_map.set_table(by_noise)
+        self._row(name).set_shown()
+
+    def _row(self, name: str, folder: Path | None = None) -> "RunRow":
+        if name not in self._run_rows:
+            self._run_rows[name] = RunRow(name, self.plot, folder)
+            self._run_rows[name].opened.connect(self._train.look_back)
+            self.runs.add(self._run_rows[name])
+            self.runs.show()
+        return self._run_rows[name]
+
+    def _show_earlier(self) -> None:
+        """A row for each run of before, whose curve is read when it is asked for."""
+        for folder in self._train.curves:
+            self._row(folder.name, folder)
+
+    def _overlay(self, folders: list[Path]) -> None:
+        for folder in folders:
+            self._row(folder.name, folder).button.setChecked(True)
+
+    def _remove(self, name: str) -> None:
+        if row := self._run_rows.pop(name, None):
+            row.hide()
+            row.deleteLater()
+        self.plot.remove_run(name)
+        if not self._train.name:
+            self._clear_numbers()
+        self.runs.setVisible(bool(self._run_rows))
+
+    def _rename(self, old: str, new: str) -> None:
+        if old in self._run_rows:
+            self._run_rows[new] = self._run_rows.pop(old)
+            self.plot.rename_run(old, new)
+            self._run_rows[new].rename(new)
+
+    def _add_step(self, event: TrainStep) -> None:
+        name = self._train.name
+        self.plot.append(name, event.step, event.loss, event.smooth_loss)
+        if event.by_noise:
+            self.noise_map.append(event.step, event.by_noise)
+            self.plot.set_verdict(self._train.verdict())
+        self.stats["step"].set_label(f"Step of {event.total_steps:,}" if event.total_steps else "Step")
+        self.stats["step"].set_value(f"{event.step:,}")
+        self.stats["loss"].set_value(f"{event.smooth_loss:.4f}")
+        self.stats["rate"].set_value(f"{event.images_per_s:,.0f}")
+        self.stats["lr"].set_value(f"{event.lr:.2g}".replace("e-0", "e-"))
+        self.stats["norm"].set_value(f"{event.grad_norm:.3g}")
+        self.stats["left"].set_value(duration(event.remaining_s))
+        self._row(name).set_loss(event.smooth_loss)
+
+    def _add_validated(self, event: Validated) -> None:
+        self.plot.add_held_out(self._train.name, event.step, event.loss)
+
+    def _add_preview(self, event: Preview) -> None:
+        self.previews.add(event.step, event.images)
+        self.time_machine.add(event)
+
+    def _show_remembered(self) -> None:
+        self.previews.clear()
+        for preview in self._train.previews:
+            self.previews.add(preview.step, preview.images)
+        self.time_machine.set_previews(self._train.previews)
+        by_noise = self._train.by_noise
+        if by_noise is not None:
+            self.noise_map.set_table(by_noise)
+
+    def _look_at(self, what: str) -> None:
+        self.looking.set_value(what)
+        self.below.setCurrentWidget(self.noise_map if what == "noise" else self.time_machine)
+
+    def _look_at_digit(self, index: int) -> None:
+        """The way of one of the previews' images, in the time machine."""
+        self.time_machine.set_digit(index)
+        self._look_at("past")
+
+    def _show_unfinished(self) -> None:
+        layout = self.unfinished.body_layout
+        while (item := layout.takeAt(0)) is not None:
+            if widget := item.widget():
+                widget.hide()
+                widget.deleteLater()
+        for run in self._train.unfinished[:3]:
+            text = f"{preset_title(run.name)} · {run.progress:.0%} done"
+            button = Button(text, "arrow-clockwise", tip=f"Go on at step {run.step:,}")
+            button.clicked.connect(lambda _checked=False, run=run: self._train.go_on(run))
+            self.unfinished.add(button)
+
+
+class RunRow(QWidget):
+    """A run in the list beside the plot: its colour, name and loss; a click hides and shows its curve.
+
+    That of an earlier run is read from its `folder` at the first click; `opened(folder)` follows.
+    """
+
+    opened = Signal(Path)
+
+    def __init__(self, name: str, plot: LossPlot, folder: Path | None = None) -> None:
+        super().__init__()
+        self._name, self._plot, self._folder = name, plot, folder
+        self.button = Button(preset_title(name), kind="flat", tip="Hide or show its curve")
+        self.button.setCheckable(True)
+        self.button.setChecked(folder is None)
+        self._dot = _Dot(plot, name)
+        self._dot.setEnabled(folder is None)
+        self._loss = Label("", "small")
+        line = row(self._dot, self.button, 1, self._loss)
+        self.setLayout(line)
+        self.button.toggled.connect(self._toggled)
+
+    def rename(self, name: str) -> None:
+        """The run is called otherwise, and is where its name says."""
+        self._name = self._dot.run = name
+        self._folder = self._folder and self._folder.with_name(name)
+        self.button.setText(preset_title(name))
+        self.button.setAccessibleName(self.button.text())
+
+    def set_loss(self, loss: float) -> None:
+        """Its smoothed loss of now."""
+        self._loss.setText(f"loss {loss:.4f}")
+
+    def set_shown(self) -> None:
+        """An earlier run is gone on with, so its curve is there and to be seen."""
+        if self._folder is not None:
+            self._folder = None
+            self.button.setChecked(True)
+
+    def _toggled(self, shown: bool) -> None:
+        if self._folder is not None:
+            values = curve(self._folder)
+            self._plot.set_run(self._name, *values)
+            if values.shape[1]:
+                self.set_loss(float(values[2, -1]))
+            self.opened.emit(self._folder)
+            self._folder = None
+        self._plot.set_visible(self._name, shown)
+        self._dot.setEnabled(shown)
+
+
+class _Dot(QWidget):
+    """A spot in the colour of a run; hollow while its curve is hidden."""
+
+    def __init__(self, plot: LossPlot, name: str) -> None:
+        super().__init__()
+        self._plot, self.run = plot, name
+        self.setFixedSize(10, 10)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        known = self._plot.has_run(self.run)
+        color = self._plot.color_of(self.run) if known else theme().colors.color("faint")
+        painter.setPen(color)
+        painter.setBrush(color if self.isEnabled() else Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(QRectF(self.rect()).adjusted(1, 1, -1, -1))

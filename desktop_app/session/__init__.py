@@ -1,5 +1,0 @@
-"""The view-model: what the app knows and can do, without a widget or a tensor in it."""
-
-from desktop_app.session.session import Session
-
-__all__ = ["Session"]

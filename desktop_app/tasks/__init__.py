@@ -1,0 +1,1 @@
+"""Generators that the compute thread runs, one file per page."""

@@ -1,0 +1,1 @@
+"""Words, numbers and formulas on the screen."""

@@ -1,0 +1,270 @@
+"""The Compare page without its widgets: two axes, and the cells of what they gave."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import ValidationError
+from PySide6.QtCore import Signal
+
+from desktop_app.settings import CompareSettings
+from desktop_app.tasks import sampling
+from desktop_app.viewmodels.history import Result
+from desktop_app.viewmodels.job_runner import Activity
+from ml.config import NO_LABEL, SampleRequest
+from ml.errors import BadRequest
+from ml.events import Progress
+from ml.experiments.axes import Axis, parse
+from ml.experiments.cells import Cell, drawn
+from ml.experiments.comparison_figure import axes_of, save
+from ml.export.metadata import Stamp
+from ml.text import prompt_parser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.Image import Image
+
+    from desktop_app.viewmodels.session import Session
+
+Side = Literal["rows", "columns"]
+MAX_EACH = 100  # images in a cell
+VALUES = {  # of the settings that are offered, something worth seeing
+    "steps": "1, 2, 4, 10",
+    "guidance": "1, 1.5, 3, 7.5",
+    "sampler": "dpm++, heun, ddim, ddpm",
+    "model": "digits, student",
+    "label": "0-4",
+    "seed": "1-4",
+    "eta": "0, 0.5, 1",
+    "clipping": "none, static, dynamic",
+    "spacing": "karras, uniform, trailing",
+    "guidance_rescale": "0, 0.5, 1",
+    "sigma_max": "3, 12, 40, 80",
+}
+
+
+class Compare(Activity):
+    """Observable state of the page. A comparison replaces the one that is going on."""
+
+    changed = Signal()  # settings
+    begun = Signal()  # a new comparison, empty so far
+    filled = Signal()  # one more cell is there
+    chosen_changed = Signal()
+
+    def __init__(self, session: "Session", settings: CompareSettings) -> None:
+        super().__init__(session)
+        self.settings = settings
+        self.rows: Axis | None = None  # of the comparison that is shown
+        self.columns: Axis | None = None
+        self.cells: list[Cell] = []
+        self._asked = settings  # that the cells are of
+        self.chosen: Cell | None = None
+        self.before: Cell | None = None  # chosen before it
+        self.progress: Progress | None = None
+
+    # ---- settings
+
+    def change(self, **changes: object) -> None:
+        new = self.settings.with_changes(**changes)
+        if new != self.settings:
+            self.settings = new
+            self.changed.emit()
+
+    def set_field(self, side: Side, field: str) -> None:
+        """Put a setting on an axis; where the other one has it, they change places."""
+        other: Side = "columns" if side == "rows" else "rows"
+        swapped = {other: getattr(self.settings, side)} if field and getattr(self.settings, other) == field else {}
+        self.change(**{side: field, **swapped})
+
+    def values(self, field: str) -> str:
+        """The values of a setting, as they are typed."""
+        return self.settings.values.get(field, VALUES.get(field, ""))
+
+    def set_values(self, field: str, text: str) -> None:
+        self.change(values=self.settings.values | {field: text})
+
+    def replace_model(self, old: str, new: str) -> None:
+        """Another model takes the place of one, whose earlier steps go with it, wherever it is compared."""
+        names = [name.strip() for name in self.values("model").split(",")]
+        stand_ins = {name: new + name.removeprefix(old) for name in names if name.partition("@")[0] == old}
+        if stand_ins:
+            kept = dict.fromkeys(stand_ins.get(name, name) for name in names)
+            self.set_values("model", ", ".join(kept))
+        lanes = [lane.with_changes(model=new if lane.model == old else lane.model) for lane in self.settings.lanes]
+        model = new if self.settings.model == old else self.settings.model
+        self.change(model=model, lanes=[lane.model_dump() for lane in lanes])
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The settings that are on an axis."""
+        return tuple(field for field in (self.settings.rows, self.settings.columns) if field)
+
+    @property
+    def models(self) -> list[str]:
+        return [card.name for card in self._session.drawing_models]
+
+    @property
+    def comparable_models(self) -> list[str]:
+        """The models, and what own runs were at earlier steps: RUN@STEP."""
+        return [*self.models, *self._session.past_models]
+
+    def axis(self, side: Side) -> Axis | None:
+        """The axis that the settings ask for; raises BadRequest."""
+        field = getattr(self.settings, side)
+        return parse(field, self.values(field)) if field else None
+
+    def labels(self) -> tuple[int, ...]:
+        """What is drawn in every cell; raises BadRequest."""
+        if "label" in self.fields:
+            return (NO_LABEL,) * self.settings.each  # which ones, the axis says
+        return self.digits()
+
+    def digits(self) -> tuple[int, ...]:
+        """The digits that are asked for; raises BadRequest."""
+        labels = prompt_parser.understand(self.settings.digits).labels
+        if len(labels) > MAX_EACH:
+            raise BadRequest(f"{len(labels)} digits are too many.", f"Compare {MAX_EACH} at most.")
+        return labels
+
+    def trouble(self, what: Literal["rows", "columns", "digits"]) -> str:
+        """Why the values cannot be taken, or nothing."""
+        if what == "rows" and not self.fields:
+            return "Choose what changes along the rows or the columns."
+        try:
+            self.labels() if what == "digits" else self.axis(what)
+        except BadRequest as error:
+            return str(error)
+        return ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the settings can be compared."""
+        return not any(self.trouble(what) for what in ("rows", "columns", "digits"))
+
+    # ---- comparing
+
+    @property
+    def doing(self) -> tuple[str, float | None]:
+        """How far the comparison is."""
+        at = self.progress
+        if not at or not at.total:
+            return "Comparing", None
+        return f"Comparing, cell {at.done + 1} of {at.total}", at.done / at.total
+
+    def compare(self) -> None:
+        """Draw every cell, in place of the comparison that is going on."""
+        if self._session.closing or not self.ready:
+            return
+        self.stop()
+        self.rows, self.columns = self.axis("rows"), self.axis("columns")
+        self.cells, self.progress, self._asked = [], None, self.settings
+        base = SampleRequest(model=self.settings.model, labels=self.labels(), seed=self.settings.seed)
+        self._ask(partial(sampling.comparing, base, self.rows, self.columns))
+        self._choose(None, None)
+        self.begun.emit()
+        self.busy_changed.emit()
+
+    def _end(self) -> None:
+        if not self.cells:
+            self.rows = self.columns = None
+            self.begun.emit()
+        else:
+            self._keep()
+        super()._end()
+
+    def _keep(self) -> None:
+        """Add the comparison, as far as it came, to the history."""
+        settings, rows, columns, cells = self._asked, self.rows, self.columns, self.cells
+
+        def back() -> None:
+            self.stop()
+            self.change(**settings.model_dump() | {"mode": "grid"})
+            self.rows, self.columns, self.cells = rows, columns, cells
+            self._choose(None, None)
+            self.begun.emit()
+
+        def lend(scale: int) -> Path:
+            write = partial(save, rows=rows, columns=columns, cells=cells, scale=scale)
+            return self._session.files.lend_by("comparison", write)
+
+        alike = [cell.images[0] for cell in cells if cell.images.shape == cells[0].images.shape]
+        shown = lambda: self.cells is cells and self.settings.mode == "grid"  # noqa: E731
+        self._session.history.add(Result("compare", np.stack(alike), shown, back, lend))
+
+    def _hear(self, event: object) -> None:
+        if isinstance(event, Progress):
+            self.progress = event
+            self.busy_changed.emit()
+        elif isinstance(event, Cell):
+            self.cells.append(event)
+            self.filled.emit()
+
+    # ---- what is there
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the comparison that is shown."""
+        return len(self.rows.values) if self.rows else 1, len(self.columns.values) if self.columns else 1
+
+    def index(self, cell: Cell) -> int:
+        """The place of a cell, row by row."""
+        return cell.row * self.shape[1] + cell.column
+
+    def cell_at(self, index: int) -> Cell | None:
+        """The cell of a place, once it is drawn."""
+        return next((cell for cell in self.cells if self.index(cell) == index), None)
+
+    def name(self, cell: Cell) -> str:
+        """A cell as a person calls it: `4 steps, w = 3`."""
+        axes = ((self.rows, cell.row), (self.columns, cell.column))
+        return ", ".join(axis.names[k] for axis, k in axes if axis)
+
+    def choose(self, index: int) -> None:
+        """Look at a cell, and at the one chosen before it; at none where it is the one."""
+        cell = self.cell_at(index)
+        if cell is self.chosen:
+            self._choose(None, None)
+        elif cell is not None:
+            self._choose(cell, self.chosen)
+
+    def _choose(self, chosen: Cell | None, before: Cell | None) -> None:
+        self.chosen, self.before = chosen, before
+        self.chosen_changed.emit()
+
+    def take_up(self) -> None:
+        """Set up the Generate page as the chosen cell was drawn."""
+        if self.chosen:
+            self._session.generate.take_up(self.chosen.request)
+
+    def figure(self) -> "Callable[[int], Image]":
+        """Draws the comparison as it is now as a picture for a report, at a scale, in any thread."""
+        return partial(drawn, self.rows, self.columns, tuple(self.cells))
+
+    def export(self, path: Path, scale: int = 4) -> None:
+        """Write the comparison as a labelled figure, which can be proved."""
+        write = partial(save, path, self.rows, self.columns, tuple(self.cells), scale)
+        self._session.files.write_by(path, lambda _: write(), self._session.tell_saved)
+
+    def take_up_figure(self, stamp: Stamp) -> bool:
+        """Compare again what a figure shows; whether the page can say it. Raises BadFile."""
+        rows, columns = axes_of(stamp.comparison) if stamp.comparison else (None, None)
+        axes = [axis for axis in (rows, columns) if axis]
+        request = stamp.request
+        own: dict[str, object] = {"mode": "grid", "model": request.model, "seed": request.seed}
+        own |= {"rows": rows.field if rows else "", "columns": columns.field if columns else ""}
+        own["values"] = self.settings.values | {axis.field: ", ".join(map(str, axis.values)) for axis in axes}
+        if any(axis.field == "label" for axis in axes):
+            own["each"] = len(request.labels)
+        elif NO_LABEL not in request.labels:
+            own["digits"] = ", ".join(map(str, request.labels))
+        if not axes or any(axis.field not in VALUES for axis in axes):
+            return False
+        try:
+            self.change(**own)
+        except ValidationError:
+            return False
+        if self.ready:
+            self.compare()
+        return self.busy

@@ -1,0 +1,387 @@
+"""The Interpolate page without its widgets: four corners, a path or ten classes, and what lies between them."""
+
+import random
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from desktop_app.settings import MAX_STOPS, InterpolateSettings
+from desktop_app.tasks import sampling
+from desktop_app.tasks.sampling import Opened
+from desktop_app.viewmodels.draw import SIDE
+from desktop_app.viewmodels.history import Result
+from desktop_app.viewmodels.live_preview import Sketches
+from desktop_app.worker.lane import Job, Work
+from ml.config import NO_LABEL, Corner, SampleRequest
+from ml.events import Pixels, Sampled
+from ml.export.files import Layout
+from ml.export.mp4 import FILMS
+from ml.generation import interpolation_weights
+from ml.imaging.embedded_png import THERE_AND_BACK, to_text
+from ml.imaging.pixels import walk
+
+if TYPE_CHECKING:
+    from desktop_app.viewmodels.session import Session
+
+MAP = 5  # images across the pad
+LOOP = 24  # images of the walk through the four corners
+LEG = 6  # images of a path from one stop to the next
+FRAME_MS = 100  # of what is exported
+REST_MS = 160  # after the last move, before the full model draws
+KEEP_MS = 1200  # that an image has to stay as it is to be one to go back to
+CLOCKWISE = (0, 1, 3, 2)  # the corners, from the upper left
+CLASSES = 10
+Points = Literal["corners", "stops"]
+
+
+class Interpolate(QObject):
+    """Observable state of the page. Nothing is drawn before the page is first looked at."""
+
+    changed = Signal()  # corners, place, mixture
+    drawn = Signal()  # the image of the place
+    mapped = Signal()  # the images of the whole pad, and of the walk
+    sampled = Signal(object)  # Sampled: an image, or a walk
+    exported = Signal(object)  # Path
+
+    def __init__(self, session: "Session", settings: InterpolateSettings) -> None:
+        super().__init__(session)
+        self._session = session
+        self.settings = settings
+        self.shown: Sampled | None = None  # the image of the place
+        self.quick = False  # the image is a sketch, drawn while a hand moves
+        self.map: Pixels | None = None  # (MAP * MAP, H, W[, 3]), row by row
+        self.loop: Sampled | None = None
+        self._looking = False
+        self._job: Job | None = None
+        self._drawing: SampleRequest | None = None
+        self._sketches = Sketches(session, self)
+        self._sketches.drawn.connect(self._on_sketched)
+        self._then_export: tuple[Path, int] | None = None  # the image of the place, once it is no sketch
+        self._maps: list[Job] = []
+        self._mapped: tuple[Any, ...] = ()
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest.timeout.connect(self._draw_well)
+        self._touched = False  # something was changed since the history had the image
+        self._settled = QTimer(self, singleShot=True, interval=KEEP_MS)
+        self._settled.timeout.connect(self._keep_what_rests)
+
+    # ---- settings
+
+    def change(self, **changes: object) -> None:
+        """Change corners, place or mixture; what is shown follows."""
+        new = self.settings.with_changes(**changes)
+        if new == self.settings:
+            return
+        self.settings, self._touched = new, True
+        self._settled.stop()
+        if self._looking:
+            self._draw_quickly()  # first: while the screen follows, it is being drawn
+        self.changed.emit()
+        if self._looking:
+            self._draw_maps()
+
+    @property
+    def image(self) -> Pixels | None:
+        """The image of the place, (1, H, W[, 3])."""
+        return self.shown.images if self.shown else None
+
+    @property
+    def points(self) -> tuple[Corner, ...]:
+        """The corners of the pad, or the stops of the path."""
+        return getattr(self.settings, self._points)
+
+    @property
+    def _points(self) -> Points:
+        return "stops" if self.settings.mode == "path" else "corners"
+
+    def set_corner(self, index: int, which: Points | None = None, **changes: object) -> None:
+        """Another seed, label or picture for one of the corners, or of the stops."""
+        which = which or self._points
+        points = list(getattr(self.settings, which))
+        if index < len(points):
+            points[index] = points[index].with_changes(**changes)
+            self.change(**{which: [point.model_dump() for point in points]})
+
+    def add_stop(self, after: int) -> None:
+        """One more stop of the path, of another noise and digit, behind one of them."""
+        stops = [stop.model_dump() for stop in self.settings.stops]
+        if len(stops) < MAX_STOPS:
+            stops.insert(after + 1, {"seed": random.randrange(10_000), "label": random.randrange(10)})
+            self.change(stops=stops)
+
+    def remove_stop(self, index: int) -> None:
+        """One stop less; a path has two at least."""
+        stops = [stop.model_dump() for stop in self.settings.stops]
+        if len(stops) > 2:
+            del stops[index]
+            self.change(stops=stops)
+
+    def new_noise(self, index: int) -> None:
+        """Other noise for one corner, in place of its picture if it has one."""
+        self.set_corner(index, seed=random.randrange(10_000), picture="")
+
+    def new_seeds(self) -> None:
+        """Other noise for every corner or stop, or for the mixture of classes."""
+        new = [point.model_dump() | {"seed": random.randrange(10_000), "picture": ""} for point in self.points]
+        self.change(**({"seed": random.randrange(10_000)} if self.settings.mode == "classes" else {self._points: new}))
+
+    def use_digit(self, index: int, request: SampleRequest, image: Pixels) -> None:
+        """A drawn digit as a corner: by its seed where noise and a class are all it came from, else by its picture."""
+        plain = not (request.parent or request.corners or request.source) and request.route == "class"
+        label = request.labels[0]
+        self.change(mode="pad")
+        if plain and request.model == self.settings.model:
+            self.set_corner(index, seed=request.seed, label=label, picture="")
+        elif image.shape == (SIDE, SIDE):
+            self._open(index, partial(sampling.looking_at, image))
+
+    def use_example(self, index: int) -> None:
+        """A real digit as a corner: another one of its class, or of any."""
+        label = self.points[index].label
+        digit = random.randrange(10) if label == NO_LABEL else label
+        root = self._session.train.data_root
+        self._open(index, partial(sampling.example, digit, random.randrange(10_000), root))
+
+    def use_drawing(self, index: int) -> None:
+        """What is on the Draw page as a corner."""
+        self._open(index, partial(sampling.looking_at, self._session.draw.drawing.copy()))
+
+    def use_file(self, index: int, path: Path) -> None:
+        """A picture from a file as a corner."""
+        self._open(index, partial(sampling.opening, path))
+
+    def _open(self, index: int, task: Work) -> None:
+        self._session.submit(task, partial(self._on_opened, index, self._points))
+
+    def _on_opened(self, index: int, which: Points, event: object) -> None:
+        if isinstance(event, Opened):
+            self.set_corner(index, which, picture=to_text(event.image), label=event.label)
+
+    def clear_picture(self, index: int) -> None:
+        """Back to the noise of a corner's seed."""
+        self.set_corner(index, picture="")
+
+    def set_share(self, digit: int, share: float) -> None:
+        """How much of a class is in the mixture, from 0 to 1."""
+        shares = list(self.settings.shares)
+        shares[digit] = share
+        self.change(shares=shares)
+
+    def take_up(self, request: SampleRequest) -> bool:
+        """The corners of a request, as far as the page has such; whether it then asks for just this request."""
+        if not request.corners or request.parent or request.model not in self.models:
+            return False
+        points = [corner.model_dump() for corner in request.corners]
+        first, count = request.weights[0], len(points)
+        own: dict[str, object] = {"model": request.model, "mixing": request.mixing}
+        closed = len(request.weights) == count * LEG
+        mixture = tuple((corner.label, corner.seed, corner.picture) for corner in request.corners)
+        if mixture == tuple((digit, request.corners[0].seed, "") for digit in range(CLASSES)) and max(first) <= 1:
+            own |= {"mode": "classes", "seed": request.corners[0].seed, "shares": first}
+        elif request.weights == self._way(count, closed) and count <= MAX_STOPS:
+            own |= {"mode": "path", "stops": points, "closed": closed}
+        elif count == len(CLOCKWISE):
+            own |= {"mode": "pad", "corners": points}
+            if len(request.weights) == 1:
+                own["place"] = (min(first[1] + first[3], 1.0), min(first[2] + first[3], 1.0))
+        else:
+            return False
+        self.change(**own)
+        return request.unhashed in (self.here(), self.walk())
+
+    @property
+    def models(self) -> list[str]:
+        """The models whose classes can be mixed."""
+        cards = self._session.drawing_models
+        return [card.name for card in cards if card.header.model.num_classes and not card.header.model.reader]
+
+    # ---- drawing
+
+    def look(self) -> None:
+        """The page is looked at: draw what it shows."""
+        if not self._looking and self._session.models:
+            self._looking = True
+            self._draw_well()
+            self._draw_maps()
+
+    def request(self, weights: tuple[tuple[float, ...], ...], corners: tuple[Corner, ...]) -> SampleRequest | None:
+        """Images between corners, by the chosen model at its own settings; None where there is no such model."""
+        card = self._session.card(self.settings.model)
+        if card is None:
+            return None
+        own = {"model": card.name, "labels": (NO_LABEL,) * len(weights), "mixing": self.settings.mixing}
+        if any(corner.picture for corner in corners):
+            own |= dict(THERE_AND_BACK)
+        places = {"corners": [corner.model_dump() for corner in corners], "weights": weights}
+        return SampleRequest.model_validate(card.header.defaults.model_dump() | own | places)
+
+    def here(self) -> SampleRequest | None:
+        """The image of the place: on the pad, or in the mixture of classes; a path has none."""
+        settings = self.settings
+        if settings.mode == "path":
+            return None
+        if settings.mode == "pad":
+            return self.request((interpolation_weights.place(*settings.place),), settings.corners)
+        shares = settings.shares if sum(settings.shares) > 0 else (1.0,) * len(settings.shares)
+        corners = tuple(Corner(seed=settings.seed, label=digit) for digit in range(len(shares)))
+        return self.request((tuple(shares),), corners)
+
+    def walk(self) -> SampleRequest | None:
+        """The walk around the pad's corners, or through the stops of the path; there is none between classes."""
+        settings = self.settings
+        if settings.mode == "classes":
+            return None
+        stops = len(settings.stops)
+        path = settings.mode == "path"
+        way = self._way(stops, settings.closed) if path else interpolation_weights.path(CLOCKWISE, LOOP, loop=True)
+        return self.request(way, self.points)
+
+    @staticmethod
+    def _way(stops: int, closed: bool) -> interpolation_weights.Weights:
+        """Through so many stops, each of them with an image of its own."""
+        return interpolation_weights.path(range(stops), stops * LEG if closed else (stops - 1) * LEG + 1, loop=closed)
+
+    @property
+    def stop_images(self) -> Pixels | None:
+        """The images of the stops, once the walk through them is drawn."""
+        drawn = self.loop
+        return None if drawn is None or self.settings.mode != "path" else drawn.images[::LEG]
+
+    def _draw_quickly(self) -> None:
+        """A sketch, by the student where there is one; the model's own image once nothing moves any more."""
+        request = self.here()
+        if request is not None:
+            self._rest.start()
+            self._stop_job()
+            self._sketches.ask(self._quickly(request))
+
+    def _quickly(self, request: SampleRequest) -> SampleRequest:
+        return self._sketches.by_student(request) or request
+
+    def _on_sketched(self, sketch: Sampled) -> None:
+        self.shown, self.quick = sketch, True
+        self.drawn.emit()
+
+    def _draw_well(self) -> None:
+        """Draw the image of the place, in place of what is being drawn."""
+        request = self.here()
+        if request is not None and not self._session.closing:
+            self._stop_job()
+            self._sketches.rest()
+            self._job = self._session.submit(partial(sampling.sketching, request), partial(self._on_drawn, request))
+            self._drawing = request
+
+    def _stop_job(self) -> None:
+        if self._job:
+            self._job.control.cancel()
+        self._job = self._drawing = None
+
+    def _on_drawn(self, request: SampleRequest, event: object) -> None:
+        if isinstance(event, Sampled) and request is self._drawing:
+            self._job = self._drawing = None
+            self._sketches.forget()
+            self.shown, self.quick = event, False
+            self._sketches.warm_up(self._quickly(request))
+            self._settled.start()
+            self.drawn.emit()
+            self.sampled.emit(event)
+            if self._then_export is not None:
+                self.export_image(*self._then_export)
+                self._then_export = None
+
+    def _draw_maps(self) -> None:
+        """The whole pad, and the walk around its corners; in the background of the image under the hand."""
+        settings = self.settings
+        wanted = (settings.mode, self.points, settings.closed, settings.mixing, settings.model)
+        if settings.mode == "classes" or wanted == self._mapped:
+            return
+        if self._mapped and (self._mapped[0] != settings.mode or len(self._mapped[1]) != len(self.points)):
+            self.loop = None  # it is another walk altogether
+            self.mapped.emit()
+        self._mapped = wanted
+        for job in self._maps:
+            job.control.cancel()
+        self._maps = []
+        over = self.request(interpolation_weights.pad(MAP, MAP), settings.corners) if settings.mode == "pad" else None
+        for request, handler in ((over, self._on_map), (self.walk(), self._on_loop)):
+            if request is not None and not self._session.closing:
+                task, answer = partial(sampling.sketching, request), partial(handler, wanted)
+                self._maps.append(self._session.submit(task, answer))
+
+    def _on_map(self, wanted: tuple[object, ...], event: object) -> None:
+        if isinstance(event, Sampled) and wanted == self._mapped:
+            self.map = event.images
+            self.mapped.emit()
+
+    def _on_loop(self, wanted: tuple[object, ...], event: object) -> None:
+        if isinstance(event, Sampled) and wanted == self._mapped:
+            self.loop = event
+            self._settled.start()
+            self.mapped.emit()
+            self.sampled.emit(event)
+
+    # ---- going back
+
+    def _keep_what_rests(self) -> None:
+        """Add the image of the place to the history, or on a path the walk, once nothing changes any more."""
+        path = self.settings.mode == "path"
+        drawn, wanted = (self.loop, self.walk()) if path else (self.shown, self.here())
+        if self._touched and drawn is not None and wanted is not None and drawn.request.unhashed == wanted:
+            self._touched = False
+            self._keep(drawn)
+
+    def keep_walk(self) -> None:
+        """Add the walk to the history: somebody has looked at it."""
+        walk, wanted = self.loop, self.walk()
+        if walk is None or walk.request.unhashed != wanted:
+            return
+        if not any(result.images is walk.images for result in self._session.history.results):
+            self._keep(walk)
+
+    def _keep(self, drawn: Sampled) -> None:
+        settings, shown, loop, over = self.settings, self.shown, self.loop, self.map
+
+        def back() -> None:
+            for timer in (self._rest, self._settled):
+                timer.stop()
+            self._stop_job()
+            self._sketches.forget()
+            self.settings, self._touched, self._mapped = settings, False, ()
+            self.shown, self.quick, self.loop, self.map = shown, False, loop, over
+            self.changed.emit()
+            self.drawn.emit()
+            self.mapped.emit()
+            self._draw_maps()
+
+        def lend(scale: int) -> Path:
+            layout = Layout(columns=min(len(drawn.images), 2 * LEG), scale=scale, gap=0 if drawn is shown else 2)
+            return self._session.files.lend(drawn.images, drawn.request, layout)
+
+        whole = drawn is shown or settings.mode == "path"  # not a walk beside the image of the place
+        is_shown = lambda: whole and self.settings == settings  # noqa: E731
+        self._session.history.add(Result("interpolate", drawn.images, is_shown, back, lend))
+
+    # ---- taking it away
+
+    def export_image(self, path: Path, scale: int = 4) -> None:
+        """Write the image of the place, as the model itself draws it."""
+        if self.quick:
+            self._then_export = path, scale
+        elif self.shown is not None:
+            layout = Layout(columns=1, scale=scale, gap=0)
+            write = self._session.files.write
+            write(path, self.shown.images, self.shown.request, layout, then=self.exported.emit)
+
+    def export(self, path: Path, scale: int = 4) -> None:
+        """Write the walk as a film, or as a strip, by the ending of `path`."""
+        if self.loop is None:
+            return
+        is_film = path.suffix.lower() in FILMS
+        kind, columns = ("walk", 1) if is_film else ("images", 2 * LEG)
+        even = {"first_ms": FRAME_MS, "frame_ms": FRAME_MS, "last_ms": FRAME_MS}
+        layout = Layout.model_validate({"columns": columns, "scale": scale, "kind": kind, **even})
+        pictures = walk(self.loop.images) if is_film else ()
+        write = self._session.files.write
+        write(path, self.loop.images, self.loop.request, layout, pictures, then=self.exported.emit)

@@ -1,0 +1,52 @@
+"""The settings of the Train page with which a run was trained: the nearest preset, and what was set otherwise."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from desktop_app.settings import TrainSettings
+from ml.config import TrainConfig
+from ml.registry import presets
+from ml.training.overrides import BUDGETS
+
+APART = ("name", "note", "version", "data", "preview_every_s", "save_every_s", *BUDGETS)  # no part of a recipe
+BY_DATA = ("model.image_size", "model.channels", "model.num_classes", "model.attention")  # where a preset is silent
+Leaves = dict[str, Any]
+
+
+def settings_of(config: TrainConfig, names: list[str]) -> tuple[TrainSettings, list[str]]:
+    """The set-up of a run, from the nearest of these presets, and the names of what the page cannot set."""
+
+    def apart(name: str) -> tuple[int, bool]:
+        return len(_unlike(presets.load(name), config)), not config.name.startswith(name)
+
+    nearest = min(names, key=apart)
+    preset = presets.load(nearest)
+    unlike = _unlike(preset, config)
+    own = {key: value for key, value in unlike.items() if isinstance(value, str | float | int)}
+    minutes = config.minutes if config.minutes != preset.minutes else None
+    for budget in ("steps", "epochs"):
+        value = getattr(config, budget)
+        if value is not None and value != getattr(preset, budget):
+            own[budget] = value
+    settings = TrainSettings(preset=nearest, data=config.data, minutes=minutes, own=own)
+    return settings, [key for key in unlike if key not in own]
+
+
+def _unlike(preset: TrainConfig, config: TrainConfig) -> Leaves:
+    """What a run has unlike a preset, by dotted names; what the preset leaves to the data is no difference."""
+    theirs = dict(_leaves(config.model_dump(mode="json")))
+    default = dict(_leaves(preset.model_dump(mode="json")))
+    named = dict(_leaves(preset.model_dump(mode="json", exclude_unset=True)))
+    open_ones = {key for key in BY_DATA if key not in named}
+    return {
+        key: value for key, value in theirs.items()
+        if key in default and value != default[key] and key not in open_ones and key not in APART
+    }  # fmt: skip
+
+
+def _leaves(values: dict[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{group}{name}.")
+        else:
+            yield f"{group}{name}", value

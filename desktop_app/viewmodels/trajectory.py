@@ -1,0 +1,78 @@
+"""What one request gave so far: every step on the way, the images, and what is known of them."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.tasks.sampling import Judged, Nearest, Rayed
+from ml.config import SampleRequest
+from ml.events import Frame, Pixels, Sampled
+
+View = Literal["noisy", "clean", "noise", "all", "xray"]
+THREE = ("noisy xₜ", "clean x₀", "noise ε")  # what is shown of one digit in the view "all"
+PULL = ("noise ε, told the class", "noise ε, told nothing", "their difference")  # and in the view "xray"
+
+
+@dataclass(eq=False)
+class Trajectory:
+    """Grows while it is drawn; `columns` of its grid, `live` where nobody pressed a button for it."""
+
+    request: SampleRequest | None = None
+    columns: int = 10
+    live: bool = False
+    kept: bool = False  # in the history
+    frames: list[Frame] = field(default_factory=list)
+    sampled: Sampled | None = None
+    verdict: Judged | None = None
+    decision: NDArray[np.float32] | None = None  # (steps + 1, N, classes): what the judge reads in the clean guesses
+    nearest: dict[int, Nearest | None] = field(default_factory=dict)  # by image; None: it is being looked for
+    unlikened: bool = False  # there are no training images to look among
+    rays: dict[int, Rayed | None] = field(default_factory=dict)  # by image; None: it is being looked into
+
+    @property
+    def steps(self) -> int:
+        """How many there will be."""
+        if self.frames:
+            return self.frames[0].steps
+        return self.request.steps if self.request else 0
+
+    def shown(self, step: int, view: View) -> Pixels | None:
+        """The images at a step that was computed: as noisy as they are, as the model sees them clean, or the noise.
+
+        Of the noise, that of the step before where a finished image has none any more.
+        """
+        if not 0 <= step < len(self.frames):
+            return None
+        if view == "noise":
+            known = [frame.eps for frame in self.frames[: step + 1] if frame.eps is not None]
+            return known[-1] if known else self.frames[step].x_t
+        return self.frames[step].x0_hat if view == "clean" else self.frames[step].x_t
+
+    def three(self, index: int, step: int) -> Pixels | None:
+        """One digit at a step as THREE: (3, H, W[, 3])."""
+        parts = [self.shown(step, view) for view in ("noisy", "clean", "noise")]
+        found = [images[index] for images in parts if images is not None and index < len(images)]
+        return np.stack(found) if len(found) == len(THREE) else None
+
+    def similarity(self, index: int, step: int) -> float | None:
+        """How well CLIP finds that a digit fits the prompt at a step; None where it does not steer."""
+        known = self.frames[step].similarity if 0 <= step < len(self.frames) else None
+        return None if known is None else float(known[index])
+
+    def strip_steps(self, count: int) -> list[int]:
+        """Up to `count` of the steps computed so far, evenly from the first to the last."""
+        last = len(self.frames) - 1
+        return sorted({round(i * last / max(count - 1, 1)) for i in range(count)}) if self.frames else []
+
+    def strip(self, index: int, view: View, count: int) -> Pixels | None:
+        """The way of one digit in pictures from noise to image, one for each of `strip_steps`."""
+        shown = [self.shown(step, view) for step in self.strip_steps(count)]
+        return np.stack([images[index] for images in shown if images is not None]) if shown else None
+
+    @property
+    def guided(self) -> bool:
+        """Whether a class or words guide it, so that there is something to look into."""
+        asked = self.request
+        return asked is not None and asked.route != "clip" and (asked.route == "text" or max(asked.labels) >= 0)

@@ -1,0 +1,1 @@
+"""Buttons, rows, lists, fields and menus."""

@@ -1,0 +1,229 @@
+"""What to generate: a line of text, a seed with a die, the button, and what the text was understood as."""
+
+import random
+from collections.abc import Collection
+
+from PySide6.QtCore import QEvent, QObject, QRegularExpression, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QRegularExpressionValidator, QResizeEvent
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from desktop_app.theme.controller import FIELD_HEIGHT, Space, Type, ui_font
+from desktop_app.theme.icons import icon
+from desktop_app.widgets.controls.basics import Button, Label, restyle, row
+from desktop_app.widgets.controls.rows import Segmented
+
+CHIP_GAP = 3
+MAX_SEED = 2**53 - 1  # what a SampleRequest accepts
+BUTTON_WIDTH, ANYWAY_WIDTH = 104, 132
+READING_HEIGHT = 32  # two lines: an error takes more than one in a narrow window
+ROUTES = (("class", "labels"), ("text", "words"), ("clip", "CLIP"))
+ROUTE_TIPS = (
+    "The digits in the prompt become labels that the model was trained with",
+    "Words that the model has learnt to read, such as a bold slanted seven",
+    "Words that the model itself does not read: CLIP compares every step with them and steers",
+)
+EXAMPLES = {
+    "class": "What to draw: 7, seven, 2026, 0-9, two or five",
+    "text": "What to draw: a bold slanted seven, two or five, 2026",
+    "clip": "What to draw: a bold seven, a thin 3 leaning to the left",
+}
+CHIPS = (*((str(digit), str(digit)) for digit in range(10)), ("0–9", "0-9"))
+
+
+class SeedBox(QFrame):
+    """A seed to type, and a die that throws a new one. Emits `seedChanged(int)` when a person changed it."""
+
+    seedChanged = Signal(object)  # a seed needs more bits than Qt's int has
+
+    def __init__(self, seed: int = 2026) -> None:
+        super().__init__()
+        self.setProperty("kind", "field")
+        self.setFixedHeight(FIELD_HEIGHT)
+        self.setAccessibleName("Seed")
+        self.setToolTip("The seed decides all the noise: the same seed gives the same images")
+        self._seed = seed
+        self.die = Button(kind="tool", name="New random seed", tip="New random seed")
+        self.die.setIcon(icon("dice-five"))
+        self.die.setIconSize(QSize(18, 18))
+        self.edit = QLineEdit()
+        self.edit.setProperty("kind", "bare")
+        self.edit.setAccessibleName("Seed")
+        self.edit.setValidator(QRegularExpressionValidator(QRegularExpression(r"\d{1,16}")))
+        self.edit.installEventFilter(self)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(Space.XS)
+        line.addWidget(self.die)
+        line.addWidget(Label("Seed", "muted"))
+        line.addWidget(self.edit)
+        line.addStretch(1)
+        self.die.clicked.connect(lambda: self._take(random.randrange(10_000)))
+        self.edit.editingFinished.connect(self.take_typed)
+        self.set_seed(seed)
+
+    def seed(self) -> int:
+        return self._seed
+
+    def set_seed(self, seed: int) -> None:
+        """Show a seed without emitting."""
+        self._seed = seed
+        self.edit.setText(str(seed))
+        metrics = QFontMetrics(ui_font(Type.BODY, QFont.Weight.DemiBold))
+        self.edit.setFixedWidth(min(150, max(44, metrics.horizontalAdvance(str(seed)) + 10)))
+
+    def take_typed(self) -> None:
+        """Let the number in the box be the seed, also while it is still being typed."""
+        self._take(min(int(self.edit.text() or self._seed), MAX_SEED))
+
+    def _take(self, seed: int) -> None:
+        changed = seed != self._seed
+        self.set_seed(seed)
+        if changed:
+            self.seedChanged.emit(seed)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            restyle(self, active="true" if event.type() == QEvent.Type.FocusIn else "false")
+        return super().eventFilter(watched, event)
+
+
+class PromptBar(QWidget):
+    """Prompt, seed and Generate over chips and the reading.
+
+    A chip replaces the prompt, or with Shift or Ctrl adds to it, and submits it. While busy the button stops the work.
+    Signals: `textChanged(str)` for every change, `submitted()` by Enter, the button or a chip, `seedChanged(int)`,
+    `stopRequested()`, `routeChanged(str)`.
+    """
+
+    textChanged = Signal(str)
+    submitted = Signal()
+    seedChanged = Signal(object)
+    stopRequested = Signal()
+    routeChanged = Signal(str)
+
+    def __init__(self, text: str = "0-9", seed: int = 2026) -> None:
+        super().__init__()
+        self._busy, self._able, self._action = False, True, "Generate"
+        self._full_reading = ""
+        self.edit = QLineEdit(text)
+        self.edit.setProperty("kind", "prompt")
+        self.edit.setPlaceholderText(EXAMPLES["class"])
+        self.edit.setAccessibleName("Prompt")
+        self.edit.setToolTip("What to draw: one row of the grid; Enter draws it")
+        self.edit.setMaxLength(500)
+        self.edit.setFixedHeight(FIELD_HEIGHT)
+        self.seed_box = SeedBox(seed)
+        self.button = Button("Generate", kind="primary", tip="Generate (Ctrl+Enter)")
+        self.button.setFixedSize(BUTTON_WIDTH, FIELD_HEIGHT)
+        self.chips = [self._chip(text, prompt) for text, prompt in CHIPS]
+        self._lead, self._reading = Label("", "small"), Label("", "strong")
+        self._reading.setWordWrap(True)
+        self._reading.setFixedHeight(READING_HEIGHT)
+        self._reading.setMinimumWidth(1)  # it shows what fits, and never widens the window
+        self._column = column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.S)
+        top = row(self.edit, self.seed_box, self.button)
+        top.setStretch(0, 1)
+        column.addLayout(top)
+        below = row(*self.chips, spacing=CHIP_GAP)
+        below.addSpacing(Space.XS)
+        below.addWidget(self._lead)
+        below.addWidget(self._reading, 1)
+        self.route = Segmented(ROUTES, name="The prompt is", tips=ROUTE_TIPS)
+        self.route.valueChanged.connect(self.routeChanged)
+        below.addWidget(self.route)
+        column.addLayout(below)
+        self.edit.textChanged.connect(self.textChanged)
+        self.edit.returnPressed.connect(self._submit)
+        self.button.clicked.connect(self._pressed)
+        self.seed_box.seedChanged.connect(self.seedChanged)
+
+    def _chip(self, text: str, prompt: str) -> Button:
+        button = Button(text, kind="chip", name=f"Digit {text}", tip=f"Draw {text}; with Shift, add it to the prompt")
+        button.setFixedSize(23 if len(text) == 1 else 36, 24)
+        button.clicked.connect(lambda: self._chip_clicked(prompt))
+        return button
+
+    def _chip_clicked(self, prompt: str) -> None:
+        adding = QApplication.keyboardModifiers() & (
+            Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
+        )
+        present = self.edit.text().strip()
+        self.edit.setText(f"{present}, {prompt}" if adding and present else prompt)
+        self._submit()
+
+    def text(self) -> str:
+        return self.edit.text()
+
+    def set_text(self, text: str) -> None:
+        self.edit.setText(text)
+
+    def seed(self) -> int:
+        return self.seed_box.seed()
+
+    def set_seed(self, seed: int) -> None:
+        self.seed_box.set_seed(seed)
+
+    def set_route(self, route: str, possible: Collection[str]) -> None:
+        """Show which way the prompt takes, of those that are possible; where there is but one, nothing to choose."""
+        self.route.set_value(route)
+        self.route.setVisible(len(possible) > 1)
+        for key, _ in ROUTES:
+            self.route.button(key).setVisible(key in possible or key == route)
+        for chip in self.chips:
+            chip.setVisible(route == "class")
+        self.edit.setPlaceholderText(EXAMPLES[route])
+
+    def set_reading(self, reading: str, *, error: bool = False) -> None:
+        """Show what the prompt was understood as, or with `error` why it was not, or what to doubt in it."""
+        self._lead.setText("" if error or not reading else "Draws")
+        self._lead.setVisible(bool(self._lead.text()))
+        self._full_reading = reading
+        restyle(self._reading, kind="problem" if error else "strong")
+        self.edit.setAccessibleDescription(reading)
+        self._fit_reading()
+
+    def reading(self) -> str:
+        return self._full_reading
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._column.activate()  # the label has its new width before it is filled
+        self._fit_reading()
+
+    def _fit_reading(self) -> None:
+        """As many words as two lines hold; the tooltip has them all."""
+        words, shown = self._full_reading.split(), self._full_reading
+        self._reading.setText(shown)
+        while len(words) > 1 and self._reading.heightForWidth(self._reading.width()) > READING_HEIGHT:
+            words.pop()
+            shown = " ".join(words) + " …"
+            self._reading.setText(shown)
+        self._reading.setToolTip(self._full_reading)
+
+    def set_can_generate(self, able: bool, why_not: str = "", *, anyway: bool = False) -> None:
+        """Whether there is something to generate, and `anyway` where that is in doubt; work can always be stopped."""
+        self._able = able
+        self._action = "Draw anyway" if anyway else "Generate"
+        self.button.setFixedWidth(ANYWAY_WIDTH if anyway else BUTTON_WIDTH)
+        self.button.setToolTip("Generate (Ctrl+Enter)" if able else why_not)
+        self.set_busy(self._busy)
+
+    def set_busy(self, busy: bool) -> None:
+        """Turn the button into Stop and back."""
+        self._busy = busy
+        self.button.setText("Stop" if busy else self._action)
+        self.button.setAccessibleName(self.button.text())
+        self.button.set_kind("warm" if busy else "primary")
+        self.button.setEnabled(busy or self._able)
+
+    def _pressed(self) -> None:
+        if self._busy:
+            self.stopRequested.emit()
+        else:
+            self._submit()
+
+    def _submit(self) -> None:
+        if self._able:
+            self.submitted.emit()

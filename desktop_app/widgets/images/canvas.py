@@ -1,0 +1,128 @@
+"""A small canvas to draw digits on with a soft pen, and ten bars for what they are taken for."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from desktop_app.theme.controller import Type, theme, ui_font
+from desktop_app.widgets.controls.basics import paint_stage, square_in
+
+Pixels = NDArray[np.uint8]
+MARK_ALPHA = 110
+BAR_HEIGHT, MARGIN = 16, 14
+
+
+class Canvas(QWidget):
+    """Shows a drawing and its mark; `begun()`, then `touched(x, y)` in the drawing's pixels while a button is down."""
+
+    begun = Signal()
+    touched = Signal(float, float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawing: Pixels = np.zeros((28, 28), np.uint8)
+        self._mask: Pixels = np.zeros((28, 28), np.uint8)
+        self._last: QPointF | None = None
+        self.hint = "Draw a digit here"
+        self.setAccessibleName("Canvas")
+        self.setToolTip("Draw with the mouse or a pen")
+        self.setMinimumSize(200, 200)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def set_drawing(self, drawing: Pixels, mask: Pixels) -> None:
+        """Both (H, W)."""
+        self._drawing, self._mask = drawing, mask
+        self.update()
+
+    def square(self) -> QRectF:
+        """Where the drawing lies in the widget."""
+        return square_in(self.rect(), MARGIN)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        area, colors = self.square(), theme().colors
+        paint_stage(painter, self.rect())
+        height, width = self._drawing.shape
+        picture = QImage(
+            np.ascontiguousarray(self._drawing).data, width, height, width, QImage.Format.Format_Grayscale8
+        )
+        painter.drawImage(area, picture)
+        if self._mask.any():
+            shade = QColor(colors.stage_accent)
+            marked = np.zeros((height, width, 4), np.uint8)
+            marked[self._mask > 0] = (shade.red(), shade.green(), shade.blue(), MARK_ALPHA)
+            painter.drawImage(area, QImage(marked.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy())
+        painter.setPen(QPen(colors.color("stage_text"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(area)
+        if not self._drawing.any():
+            painter.setPen(colors.color("stage_text"))
+            painter.setFont(ui_font(Type.BODY))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self.hint)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.begun.emit()
+            self._last = None
+            self._touch(event.position())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._touch(event.position())
+
+    def _touch(self, position: QPointF) -> None:
+        """Touch everything between here and where the pen was last, so that a quick stroke has no gaps."""
+        area = self.square()
+        scale = self._drawing.shape[1] / area.width()
+        here = QPointF((position.x() - area.left()) * scale, (position.y() - area.top()) * scale)
+        before = self._last or here
+        away = here - before
+        dabs = max(1, round(2 * np.hypot(away.x(), away.y())))
+        for k in range(1, dabs + 1):
+            at = before + away * (k / dabs)
+            self.touched.emit(at.x(), at.y())
+        self._last = here
+
+
+class Bars(QWidget):
+    """A bar for each class, the longest in the accent colour."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self._names, self._shares = list(names), np.zeros(len(names))
+        self.setFixedHeight(BAR_HEIGHT * len(self._names))
+        self.setAccessibleName("Which digit it is")
+
+    def set_shares(self, shares: NDArray[np.floating] | None) -> None:
+        """A share for each, in [0, 1]; None for none."""
+        self._shares = np.zeros(len(self._names)) if shares is None else np.asarray(shares, float)
+        best = int(self._shares.argmax())
+        self.setAccessibleDescription("" if shares is None else f"{self._names[best]}: {self._shares[best]:.0%}")
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(ui_font(Type.SMALL))
+        colors, best = theme().colors, int(self._shares.argmax())
+        for index, (name, share) in enumerate(zip(self._names, self._shares, strict=True)):
+            top = index * BAR_HEIGHT
+            painter.setPen(colors.color("text" if share and index == best else "muted"))
+            painter.drawText(QRectF(0, top, 16, BAR_HEIGHT), Qt.AlignmentFlag.AlignVCenter, name)
+            room = QRectF(22, top + 4, self.width() - 64, BAR_HEIGHT - 8)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colors.color("control"))
+            painter.drawRoundedRect(room, 4, 4)
+            if share > 0.002:
+                painter.setBrush(colors.color("accent" if index == best else "border_strong"))
+                painter.drawRoundedRect(
+                    QRectF(room.left(), room.top(), max(room.width() * share, 4), room.height()), 4, 4
+                )
+            painter.setPen(colors.color("muted"))
+            words = f"{share:.0%}" if self._shares.any() else ""
+            painter.drawText(QRectF(self.width() - 38, top, 38, BAR_HEIGHT), Qt.AlignmentFlag.AlignRight, words)

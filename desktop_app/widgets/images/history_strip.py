@@ -1,0 +1,110 @@
+"""The history: a small picture of everything that was drawn, to go back to."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QApplication, QFrame, QScrollArea
+
+from desktop_app.widgets.images.image_grid import ImageGrid, Pixels
+from ml.imaging.pixels import grid
+
+SIDE, HEIGHT, MARGIN, GAP = 60, 54, 4, 6
+BAR = 12  # height of the scroll bar
+CORNER = 2  # images across and down that stand for all
+
+
+def thumbnail(images: Pixels) -> Pixels:
+    """Images (N, H, W[, 3]) as one small picture, (SIDE, SIDE, 3): the only one, or four of them."""
+    from PIL import Image  # not at the start, when nothing is drawn yet
+
+    count = 1 if len(images) < CORNER**2 else CORNER**2
+    chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
+    whole = Image.fromarray(grid(images[chosen], 1 if count == 1 else CORNER, gap=2)).convert("RGB")
+    return np.array(whole.resize((SIDE, SIDE), Image.Resampling.BOX))
+
+
+class HistoryStrip(ImageGrid):
+    """Thumbnails in a row, the latest at the right. Out of sight until there are two.
+
+    `cellClicked(index)`, and `dragged(index)` where one is pulled away.
+    """
+
+    dragged = Signal(int)
+    moved = Signal(int)  # the keyboard's place
+
+    def __init__(self) -> None:
+        super().__init__("What was drawn before", framed=False, margin=MARGIN, gap=GAP, leading=True)
+        self.setFixedHeight(HEIGHT)
+        self.setToolTip("What was drawn before: click to go back to it, with its settings, or drag it out as a file")
+        self._pressed: QPoint | None = None
+        self.set_history([], None)
+
+    def set_history(self, thumbnails: Sequence[Pixels], shown: int | None) -> None:
+        """Show what there is; `shown` is on the screen now."""
+        self.setVisible(len(thumbnails) > 1)
+        self.setFixedWidth(2 * MARGIN + len(thumbnails) * (HEIGHT - 2 * MARGIN + GAP))
+        self.set_images(np.stack(thumbnails) if thumbnails else None, max(len(thumbnails), 1))
+        self.set_selected(shown)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        self.moved.emit(self._current)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._pressed = event.position().toPoint()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        if self._pressed is None or not event.buttons() & Qt.MouseButton.LeftButton:
+            return
+        index = self.cell_at(self._pressed)
+        way = (event.position().toPoint() - self._pressed).manhattanLength()
+        if index >= 0 and way >= QApplication.startDragDistance():
+            self._pressed = None
+            self.dragged.emit(index)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """A click counts when it is over: until then it may become a drag."""
+        if self._pressed is not None:
+            self._pressed = None
+            super().mousePressEvent(event)
+
+
+class HistoryView(QScrollArea):
+    """The strip, as much of it as there is room for; new pictures come into sight, the wheel goes back to the old."""
+
+    def __init__(self, strip: HistoryStrip) -> None:
+        super().__init__()
+        self._strip = strip
+        self.setAccessibleName("History")
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(strip)
+        strip.moved.connect(self._show)
+        self.horizontalScrollBar().rangeChanged.connect(self._follow)
+        self.fit()
+
+    def fit(self) -> None:
+        """Be as high as what there is, or out of sight."""
+        self.setVisible(not self._strip.isHidden())
+        self.setFixedHeight(HEIGHT + (BAR if self._strip.width() > self.width() else 0))
+
+    def _follow(self, _low: int, high: int) -> None:
+        self.horizontalScrollBar().setValue(high)
+
+    def _show(self, index: int) -> None:
+        middle = self._strip.cell_rect(index).center().toPoint()
+        self.ensureVisible(middle.x(), middle.y(), HEIGHT, 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        way = event.angleDelta().y() or event.angleDelta().x()
+        bar = self.horizontalScrollBar()
+        bar.setValue(bar.value() - way)
+        event.accept()

@@ -1,0 +1,85 @@
+"""The training time machine: how one digit came out of one noise, at every preview of a run."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QVBoxLayout
+
+from desktop_app.theme.controller import Space
+from desktop_app.widgets.controls.basics import Card, Label, Slider, row
+from desktop_app.widgets.images.image_grid import ImageGrid
+from ml.config import NO_LABEL
+from ml.events import Preview
+
+STRIP_HEIGHT = 76
+
+
+class TimeMachine(Card):
+    """A slider over a run's previews, and the whole denoising of one of their digits under it.
+
+    New previews are followed as long as the slider stands on the newest. `moved(index)`: another preview is shown.
+    """
+
+    moved = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Training time machine")
+        self._previews: list[Preview] = []
+        self._digit = 0
+        self.title = Label("", "small")
+        self.title.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.slider = Slider("Preview to look back to")
+        self.slider.setToolTip("Back to an earlier preview: the same noise, a younger network")
+        self.strip = ImageGrid("Its way from noise to image", framed=False, margin=0, gap=4)
+        self.strip.setFixedHeight(STRIP_HEIGHT)
+        self.strip.setToolTip("One digit out of the noise, step by step, by the network as it was at that preview")
+        self.strip.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 10, 14, 10)
+        column.setSpacing(Space.XS)
+        line = row(self.slider, self.title, spacing=Space.M)
+        line.setStretch(0, 1)
+        column.addWidget(self.strip, 1)
+        column.addLayout(line)
+        self.slider.valueChanged.connect(self._show)
+        self.set_previews([])
+
+    def set_previews(self, previews: list[Preview]) -> None:
+        """Show another run's previews, at the newest."""
+        self._previews = list(previews)
+        self.slider.setRange(0, max(len(previews) - 1, 0))
+        self.slider.setValue(max(len(previews) - 1, 0))
+        self._show()
+
+    def add(self, preview: Preview) -> None:
+        """A new preview of the run that is shown."""
+        follow = self.slider.value() >= len(self._previews) - 1
+        self._previews.append(preview)
+        self.slider.setRange(0, len(self._previews) - 1)
+        if follow:
+            self.slider.setValue(len(self._previews) - 1)
+        self._show()
+
+    def set_digit(self, index: int) -> None:
+        """Which of a preview's images the strip is of."""
+        self._digit = index
+        self._show()
+
+    def shown(self) -> Preview | None:
+        """The preview that the slider stands on."""
+        return self._previews[self.slider.value()] if self._previews else None
+
+    def _show(self) -> None:
+        preview = self.shown()
+        self.slider.setEnabled(len(self._previews) > 1)
+        if preview is None:
+            self.strip.set_empty_text("While a model learns, its ways from noise to image are kept here")
+            self.strip.set_images(None)
+            self.title.setText("")
+            return
+        digit = min(self._digit, len(preview.labels) - 1)
+        self.strip.set_images(preview.film[:, digit], len(preview.film))
+        label = preview.labels[digit]
+        what = f"image {digit + 1}" if label == NO_LABEL else f"a {label}"
+        self.title.setText(f"{what} after {preview.step:,} steps")
+        self.slider.setAccessibleDescription(self.title.text())
+        self.moved.emit(self.slider.value())

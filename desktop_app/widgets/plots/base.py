@@ -1,0 +1,48 @@
+"""A plot that looks like the card on which it is, and has nothing to click on.
+
+Importing this module imports pyqtgraph: do it after the window is there.
+"""
+
+from collections.abc import Mapping
+
+import pyqtgraph as pg
+from PySide6.QtWidgets import QMenu
+
+from desktop_app.theme.controller import Type, theme, ui_font
+
+SIDES = ("left", "bottom")
+
+
+class QuietPlot(pg.PlotWidget):
+    """pyqtgraph's plot without a frame, a ground of its own, a menu, buttons and the mouse; with lines across."""
+
+    def __init__(
+        self, name: str, left_width: int, text_offset: int, axes: Mapping[str, pg.AxisItem] | None = None
+    ) -> None:
+        item = pg.PlotItem(enableMenu=False, axisItems=dict(axes or {}))
+        super().__init__(plotItem=item)
+        menu: QMenu = item.ctrlMenu  # type: ignore[assignment]  # which is made all the same, and is nobody's child
+        self.destroyed.connect(menu.deleteLater)
+        self.setAccessibleName(name)
+        self.setBackground(None)
+        self.setFrameShape(self.Shape.NoFrame)
+        self.hideButtons()
+        self.setMouseEnabled(False, False)
+        self.showGrid(y=True, alpha=1.0)
+        for side in SIDES:
+            axis = self.getAxis(side)
+            axis.enableAutoSIPrefix(False)
+            axis.setZValue(-1000)  # grid lines lie under the curves
+            axis.setStyle(tickLength=0, tickTextOffset=text_offset, maxTickLevel=0)
+        self.getAxis("left").setWidth(left_width)
+
+    def restyle(self) -> None:
+        """The axes in the colours of the theme."""
+        colors = theme().colors
+        for side in SIDES:
+            axis = self.getAxis(side)
+            axis.setPen(pg.mkPen(None))
+            axis.setTickPen(pg.mkPen(colors.color("border"), width=1))
+            axis.setTextPen(pg.mkPen(colors.color("muted")))
+            axis.setTickFont(ui_font(Type.CAPTION))
+            axis.label.setFont(ui_font(Type.CAPTION))

@@ -1,0 +1,64 @@
+"""The card of a lesson that is on: its question, the answer on a click, and the way out."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout
+
+from desktop_app.lesson_file import Lesson
+from desktop_app.theme.controller import Space
+from desktop_app.widgets.controls.basics import Button, Card, Label, Mark
+
+
+class LessonCard(Card):
+    """Hidden until `show_lesson` gets a lesson. Signal: `left`."""
+
+    left = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("lesson")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.title, self.question, self.answer = Label("", "title"), Label(""), Label("", "muted")
+        for label in (self.title, self.question, self.answer):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.reveal = Button(
+            "Show the answer", "lightbulb", tip="First look for it yourself: the answer is a click away"
+        )
+        self.reveal.setCheckable(True)
+        self.leave = Button("Leave the lesson", tip="Your own settings and all controls come back")
+        words = QVBoxLayout()
+        words.setSpacing(Space.XS)
+        for label in (self.title, self.question, self.answer):
+            words.addWidget(label)
+        words.addStretch(1)
+        buttons = QVBoxLayout()
+        buttons.setSpacing(Space.XS)
+        for button in (self.reveal, self.leave):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(14, Space.M, Space.M, Space.M)
+        line.setSpacing(Space.M)
+        line.addWidget(Mark("graduation-cap", "accent"), 0, Qt.AlignmentFlag.AlignTop)
+        line.addLayout(words, 1)
+        line.addLayout(buttons)
+        self.reveal.toggled.connect(self._show_answer)
+        self.leave.clicked.connect(self.left)
+        self.hide()
+
+    def show_lesson(self, lesson: Lesson | None) -> None:
+        """Show a lesson, its answer hidden again; None hides the card."""
+        self.setVisible(lesson is not None)
+        if lesson:
+            self.title.setText(lesson.title)
+            self.question.setText(lesson.question)
+            self.answer.setText(lesson.answer)
+            self.reveal.setVisible(bool(lesson.answer))
+            self.reveal.setChecked(False)
+            self._show_answer(False)
+            self.setAccessibleName(f"Lesson: {lesson.title}")
+            self.setAccessibleDescription(lesson.question)
+
+    def _show_answer(self, shown: bool) -> None:
+        self.answer.setVisible(shown)
+        self.reveal.setText("Hide the answer" if shown else "Show the answer")
+        self.reveal.setAccessibleName(self.reveal.text())

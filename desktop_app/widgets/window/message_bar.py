@@ -1,0 +1,131 @@
+"""The one place for messages: what happened, what to do, a button for the usual remedy."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QFontDatabase, QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout
+
+from desktop_app.theme.controller import Space
+from desktop_app.theme.icons import icon
+from desktop_app.widgets.controls.basics import Button, Card, Label, Mark, restyle
+
+Tone = Literal["error", "warning", "info", "success"]
+Action = tuple[str, str]  # key, text
+ICONS = {
+    "error": ("warning-circle-fill", "error"),
+    "warning": ("warning-fill", "warning"),
+    "info": ("info-fill", "accent"),
+    "success": ("check-circle-fill", "ok"),
+}
+
+
+class MessageBar(Card):
+    """Hidden until `show_message`; takes its own room at the top of a page and never blocks.
+
+    Signals: `actionTriggered(key)` for a remedy's button, `dismissed()`.
+    """
+
+    actionTriggered = Signal(str)
+    dismissed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("message")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self._report = ""
+        self._mark = Mark()
+        self._title, self._text = Label(kind="title"), Label(kind="muted")
+        for label in (self._title, self._text):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._details_button = Button("Details", kind="flat", tip="What a developer would want to know")
+        self._details_button.setCheckable(True)
+        self._close = Button(kind="tool", name="Dismiss", tip="Dismiss")
+        self._close.setIcon(icon("x-bold", "muted"))
+        self._close.setIconSize(QSize(12, 12))
+        self._actions = QHBoxLayout()
+        self._actions.setSpacing(Space.S)
+        self._details = QPlainTextEdit()
+        self._details.setReadOnly(True)
+        self._details.setAccessibleName("Details")
+        self._details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self._details.setFixedHeight(132)
+        self._copy = Button("Copy report", "copy", tip="Copy the message and its details")
+        self._arrange()
+        self._close.clicked.connect(self.dismiss)
+        self._details_button.toggled.connect(self._show_details)
+        self._copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._report))
+        self.hide()
+
+    def _arrange(self) -> None:
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(self._title)
+        words.addWidget(self._text)
+        line = QHBoxLayout()
+        line.setSpacing(Space.S)
+        line.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
+        line.addLayout(words, 1)
+        line.addLayout(self._actions)
+        line.addWidget(self._details_button)
+        line.addWidget(self._close)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 10, 8, 10)
+        column.setSpacing(Space.S)
+        column.addLayout(line)
+        column.addWidget(self._details)
+        column.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def show_message(
+        self, tone: Tone, title: str, what_to_do: str = "", *, actions: Sequence[Action] = (), details: str = ""
+    ) -> None:
+        """Say what happened and what to do; replaces the message before."""
+        name, role = ICONS[tone]
+        self._mark.set_icon(name, role)
+        self._title.setText(title)
+        self._text.setText(what_to_do)
+        self._text.setVisible(bool(what_to_do))
+        self._set_actions(actions)
+        self._report = "\n".join(part for part in (title, what_to_do, "", details) if part or details).strip()
+        self._details.setPlainText(details)
+        self._details_button.setVisible(bool(details))
+        self._details_button.setChecked(False)
+        self._show_details(False)
+        self.setAccessibleName(f"{tone}: {title}")
+        self.setAccessibleDescription(what_to_do)
+        restyle(self, tone=tone)
+        self.show()
+        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
+
+    def dismiss(self) -> None:
+        """Hide the message."""
+        if not self.isHidden():
+            self.hide()
+            self.dismissed.emit()
+
+    def title(self) -> str:
+        return self._title.text()
+
+    def report(self) -> str:
+        """The whole message as text, with its details."""
+        return self._report
+
+    def action_buttons(self) -> list[Button]:
+        items = (self._actions.itemAt(index) for index in range(self._actions.count()))
+        return [widget for item in items if item and isinstance(widget := item.widget(), Button)]
+
+    def _set_actions(self, actions: Sequence[Action]) -> None:
+        for old in self.action_buttons():
+            self._actions.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        for key, text in actions:
+            button = Button(text)
+            button.clicked.connect(lambda _checked=False, key=key: self.actionTriggered.emit(key))
+            self._actions.addWidget(button)
+
+    def _show_details(self, shown: bool) -> None:
+        self._details.setVisible(shown)
+        self._copy.setVisible(shown)
+        self._details_button.setText("Hide details" if shown else "Details")

@@ -1,0 +1,106 @@
+"""The commands that answer with a figure: `experiment` and `compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ml.cli.console import Line, interrupted, interruptible
+from ml.config import NO_LABEL, DeviceName, SampleRequest, SamplerName
+from ml.errors import BadRequest
+from ml.experiments import comparison_figure
+from ml.experiments.axes import Axis, parse
+from ml.experiments.cells import Cell, result, title
+from ml.export import files as exports
+from ml.system.files import check_writable
+from ml.text.prompt_parser import parse_labels
+from ml.training.overrides import checked
+
+Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
+MAX_CLASSES = 1000
+Figure = Annotated[Path, typer.Option(help="The figure to write, a .png.")]
+
+
+def experiment(
+    name: Annotated[str, typer.Argument(help="Its name, such as steps; a wrong one names all.")],
+    out: Figure,
+    seed: Annotated[int, typer.Option(min=0)] = 2026,
+    device: Device = "auto",
+) -> int:
+    """Answer a classic question about diffusion with a figure."""
+    _check(out)
+    from ml.experiments.questions import Answer, answer, save
+
+    with interruptible() as control, Line() as line:
+        for event in answer(name, seed, device, control):
+            if isinstance(event, Answer):
+                save(out, event)
+                print(f"{event.question}  {out}")
+                for row in event.rows:
+                    print(f"  {row.label:<24}{row.verdict}")
+                return 0
+            line.show(f"{event.what} {event.done}/{event.total}")
+    return interrupted()
+
+
+def compare(
+    out: Figure,
+    rows: Annotated[str | None, typer.Option(help="What changes from row to row: steps=1,2,4,10 ...")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="... and along the columns: guidance=1,1.5,3, model=digits,runs/mine, seed=1-4 ..."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="A model's name, run folder or file.")] = "digits",
+    labels: Annotated[str | None, typer.Option(help="Which digits in every cell: 0-9,3,3 ...; all by default.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=100, help="How many of each, or of a cell's digit.")] = 1,
+    sampler: Annotated[SamplerName | None, typer.Option(help="The model's own default if not given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="The model's own default if not given.")] = None,
+    eta: Annotated[float | None, typer.Option(help="The model's own default if not given.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="The model's own default if not given.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise that all cells begin in.")] = 2026,
+    device: Device = "auto",
+) -> int:
+    """Compare settings on one noise: a figure with a cell for every combination."""
+    _check(out)
+    down, along = _axis("--rows", rows), _axis("--columns", columns)
+    fields = [axis.field for axis in (down, along) if axis]
+    given = {"sampler": sampler, "steps": steps, "eta": eta, "guidance": guidance}
+    given = {name: value for name, value in given.items() if value is not None}
+    twice = [name for name in (*given, *(["label"] if labels else [])) if name in fields]
+    if twice:
+        raise BadRequest(f"The {twice[0]} is given, and on an axis too.", "Leave one of them out.")
+    once = (NO_LABEL,) if "label" in fields else parse_labels(labels or "0-9", MAX_CLASSES)  # the axis says which
+    base = checked(SampleRequest, given | {"model": model, "seed": seed, "labels": once * count})
+    from ml.experiments.comparison import compare as comparing
+
+    cells: list[Cell] = []
+    with interruptible() as control, Line() as line:
+        for event in comparing(base, down, along, device, control):
+            if isinstance(event, Cell):
+                cells.append(event)
+            else:
+                line.show(f"{event.what} {event.done}/{event.total}")
+        if control.cancelled:
+            return interrupted()
+    comparison_figure.save(out, down, along, cells)
+    print(f"{title(down, along)}: {len(cells)} cells of {len(base.labels)} images, seed {seed}  {out}")
+    for cell in cells:
+        names = [axis.names[k] for axis, k in ((down, cell.row), (along, cell.column)) if axis]
+        print(f"  {', '.join(names):<32}{result([cell])}")
+    return 0
+
+
+def _check(out: Path) -> None:
+    if exports.suffix_of(out) != ".png":
+        raise BadRequest("A figure is a PNG.", "Give a name that ends in .png.")
+    check_writable(out)
+
+
+def _axis(option: str, text: str | None) -> Axis | None:
+    """`steps=1,2,4` as an axis."""
+    if text is None:
+        return None
+    field, equals, values = text.partition("=")
+    if not equals:
+        raise BadRequest(f"{option} {text}: there is no '='.", f"Write {option} steps=1,2,4,10, for example.")
+    return parse(field.strip(), values)

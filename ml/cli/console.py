@@ -1,0 +1,130 @@
+"""What the command line says and how it ends: one progress line, one line per error, and a Ctrl-C that saves."""
+
+import os
+import shlex
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+from ml.control import RunControl
+from ml.distributed import torchrun
+from ml.errors import CannotWrite, Diverged, FailedElsewhere, LostProcess, NoiseloomError
+from ml.events import WriteFailed
+from ml.system.paths import COMMAND
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+class Line:
+    """One line on standard error that is written over; where that is no terminal, a line every ten seconds."""
+
+    def __init__(self, every_s: float = 10.0) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._every_s = 0.1 if self._terminal else every_s
+        self._shown = 0.0 if self._terminal else time.monotonic()  # short work needs no log
+        self._width = 0
+
+    def show(self, text: str) -> None:
+        """Say how far the work is; most calls are skipped."""
+        now = time.monotonic()
+        if now - self._shown < self._every_s:
+            return
+        self._shown = now
+        if self._terminal:
+            print(f"\r{text.ljust(self._width)}", end="", file=sys.stderr, flush=True)
+            self._width = len(text)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def note(self, text: str) -> None:
+        """Say something that stays."""
+        print(f"\r{text.ljust(self._width)}", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._width:
+            print(f"\r{' ' * self._width}\r", end="", file=sys.stderr, flush=True)
+
+
+def resuming(folder: Path) -> str:
+    """The command that goes on with the run in a folder."""
+    return f"{COMMAND} train --resume --run-dir {shlex.quote(str(folder))}"
+
+
+def where_else(failed: WriteFailed, folder: Path, line: Line) -> Path:
+    """Ask the person where a run that cannot write shall go on; raises CannotWrite where nobody is there to answer."""
+    if torchrun.launched() or not sys.stdin.isatty():
+        kept = f"The checkpoint of step {failed.saved_step} is whole. Go on with: {resuming(folder)}"
+        raise CannotWrite(failed.message, f"{kept}, or elsewhere, with --to NEW_FOLDER added.")
+    line.note(f"{failed.message} The run waits at step {failed.step}.")
+    try:
+        answer = input("Another folder to go on in, or Enter to try this one again: ").strip()
+    except EOFError:  # nobody is there any more
+        answer = ""
+    return Path(os.path.expanduser(answer)) if answer else folder
+
+
+@contextmanager
+def interruptible() -> Iterator[RunControl]:
+    """A control that Ctrl-C or a `kill` cancels, so that work ends after a step and saves; a second one is hard."""
+    control = RunControl()
+
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        control.cancel()
+        put_back()
+        print("\nStopping and saving; press Ctrl-C again to leave at once.", file=sys.stderr, flush=True)
+
+    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield control
+    finally:
+        put_back()
+
+
+def guarded(command: Callable[[], int], *, debug: bool) -> int:
+    """The exit code of `command`; whatever it raises becomes one line on standard error."""
+    try:
+        return command()
+    except KeyboardInterrupt:
+        return _say("Interrupted.", INTERRUPTED)
+    except BrokenPipeError:  # `... | head`: nobody reads on, and flushing at exit would only complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        if isinstance(error, NoiseloomError):
+            unforeseen = isinstance(error, Diverged | FailedElsewhere | LostProcess)
+            return _say(str(error), FAILED if unforeseen else BAD_INPUT)
+        usage = getattr(error, "format_message", None)  # typer's usage errors share no public class
+        if usage:
+            said = usage().replace("Value error, ", "").rstrip(".")
+            context = getattr(error, "ctx", None)
+            return _say(f"{said}. See: {context.command_path if context else COMMAND} --help", BAD_INPUT)
+        hint = "" if debug else " Add --debug to see where."
+        return _say(f"Unexpected failure: {type(error).__name__}: {error}.{hint}", FAILED)
+
+
+def _say(text: str, code: int) -> int:
+    print(" ".join(text.split()), file=sys.stderr)
+    return code
+
+
+def interrupted() -> int:
+    """Say that nothing came of it; the exit code."""
+    print("Interrupted; nothing was written.", file=sys.stderr)
+    return INTERRUPTED

@@ -1,0 +1,99 @@
+"""The commands that begin with a picture of one's own: `redraw` and `recognise`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ml.cli.compare import Device
+from ml.cli.console import Line, interrupted, interruptible
+from ml.config import MODELS, NO_LABEL
+from ml.events import Frame, Sampled
+from ml.export import files as exports
+from ml.export.metadata import Layout
+from ml.imaging import embedded_png
+from ml.imaging.pixels import film
+from ml.system.files import check_writable
+
+Picture = Annotated[Path, typer.Argument(help="A picture of a digit: PNG, JPEG, GIF, BMP or WebP.")]
+Model = Annotated[str, typer.Option(help="A model's name, run folder or file; one that draws by class.")]
+COLUMNS = 10
+
+
+def redraw(
+    picture: Picture,
+    out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}.")],
+    vary_from: Annotated[float, typer.Option(min=0.05, help="Noise sigma/alpha over it: the more, the freer.")] = 1,
+    complete: Annotated[Path | None, typer.Option(help="A mask: what is white in it is drawn anew instead.")] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Through its noise, and out again as every class.")
+    ] = False,
+    label: Annotated[int, typer.Option(min=NO_LABEL, help="The class it shall become; -1: as it comes.")] = NO_LABEL,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many answers.")] = 9,
+    seed: Annotated[int, typer.Option(min=0)] = 2026,
+    model: Model = MODELS["class"],
+    device: Device = "auto",
+) -> int:
+    """Vary a picture (SDEdit), complete it (RePaint), or rebuild it as every class (DDIM inversion)."""
+    suffix = exports.suffix_of(out)
+    check_writable(out)
+    from ml import data
+    from ml.generation import pipeline
+    from ml.registry import model_cards
+    from ml.registry.checkpoint import load_header
+
+    header = load_header(model_cards.find(model))
+    side = header.model.image_size
+    drawing = embedded_png.as_drawing(picture, side)
+    if rebuild:
+        request = embedded_png.rebuilt(model, header.defaults, drawing, header.model.num_classes)
+    else:
+        mask = data.picture(complete, side) if complete else None
+        request = embedded_png.redrawn(model, header.defaults, drawing, (label,) * count, mask, vary_from)
+        request = request.with_changes(seed=seed)
+    frames: list[Frame] = []
+    with interruptible() as control, Line() as line:
+        for event in pipeline.sample(request, device=device, control=control):
+            if isinstance(event, Frame):
+                frames.append(event)
+                line.show(f"step {event.step}/{event.steps}")
+            elif isinstance(event, Sampled):
+                is_film = suffix in exports.FILMS
+                layout = Layout(columns=COLUMNS, kind="x_t" if is_film else "images")
+                pictures = film(frames, len(event.images)) if is_film else ()
+                exports.save(out, event.images, event.request, layout, pictures)
+                print(f"{out}: {len(event.images)} images in {event.seconds:.1f} s, seed {request.seed}")
+                return 0
+    return interrupted()
+
+
+def recognise(
+    picture: Picture,
+    model: Model = MODELS["class"],
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> int:
+    """Have a diffusion model say which of its classes a picture shows: the one whose denoiser explains it best."""
+    import torch
+
+    from ml.evaluation.diffusion_classifier import recognise as recognising
+    from ml.events import Progress
+    from ml.generation import pipeline
+
+    loaded = pipeline.load(model, device)
+    drawing = embedded_png.as_drawing(picture, loaded.config.image_size)
+    x0 = torch.from_numpy(drawing)[None, None].float() / 127.5 - 1
+    with interruptible() as control, Line() as line:
+        for event in recognising(loaded, x0, control=control):
+            if isinstance(event, Progress):
+                line.show(f"{event.what} {event.done}/{event.total}")
+                continue
+            shares = {str(label): round(share, 4) for label, share in enumerate(event[0].tolist())}
+            if as_json:
+                print(json.dumps(shares))
+            else:
+                ranked = sorted(shares.items(), key=lambda entry: -entry[1])
+                print("\n".join(f"{label}  {share:.1%}" for label, share in ranked))
+            return 0
+    return interrupted()

@@ -1,0 +1,99 @@
+"""Guidance wraps a denoiser and gives a denoiser; samplers do not know."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ml.config import SampleSettings
+from ml.diffusion.denoiser import Denoiser, NetworkDenoiser
+from ml.diffusion.schedules import Level
+from ml.system.device import one_thread
+
+STEER_FROM, STEER_TO = 0.1, 15.0  # sigma/alpha between which CLIP's gradient is taken
+
+
+def conditional(model: NetworkDenoiser, labels: Tensor) -> Denoiser:
+    """The model's estimate for these labels (B,), without guidance."""
+    return lambda x_t, level: model(x_t, level, labels)
+
+
+def classifier_free(model: NetworkDenoiser, labels: Tensor, null: Tensor | int, settings: SampleSettings) -> Denoiser:
+    """Classifier-free guidance (Ho & Salimans 2022): u + w (c - u), both branches in one batched forward.
+
+    Applied to x0_hat, which is the same as to eps since both are affine in each other at one x_t. At w = 1, as outside
+    the interval of noise levels, only the conditional branch runs (see `SampleSettings.w_at`), and at w = 0 the other.
+    """
+    if settings.guidance == 1:
+        return conditional(model, labels)
+    nothing = torch.as_tensor(null, device=labels.device).expand_as(labels)
+    both = torch.cat([labels, nothing])
+
+    def denoise(x_t: Tensor, level: Level) -> Tensor:
+        w = settings.w_at(level.ratio)
+        if w in (0, 1):
+            return model(x_t, level, labels if w else nothing)
+        cond, uncond = model(torch.cat([x_t, x_t]), level, both).chunk(2)
+        guided = uncond + w * (cond - uncond)
+        return rescaled(guided, cond, settings.guidance_rescale) if settings.guidance_rescale else guided
+
+    return denoise
+
+
+def clip_guided(denoise: Denoiser, log_probability: Callable[[Tensor], Tensor], scale: float) -> Denoiser:
+    """Steer with the gradient of log p(text | x0_hat), taken through the network (Dhariwal & Nichol 2021, algorithm 2).
+
+    E[x0 | x_t, text] = x0_hat + (sigma^2 / alpha) grad log p: Tweedie's formula for the score with the text, whose
+    classifier sees the estimate (Bansal et al. 2023) and is trusted `scale` times as much. Where an estimate is hardly
+    more than the mean of all images, or is finished, it steers nothing.
+    """
+
+    def steered(x_t: Tensor, level: Level) -> Tensor:
+        if not STEER_FROM <= level.ratio <= STEER_TO or not scale:
+            return denoise(x_t, level)
+        with torch.enable_grad():
+            x = x_t.detach().requires_grad_()
+            x0 = denoise(x, level)
+            (gradient,) = torch.autograd.grad(log_probability(x0).sum(), x)
+        return x0.detach() + scale * level.sigma**2 / level.alpha * gradient
+
+    return steered
+
+
+def completing(denoise: Denoiser, known: Tensor, mask: Tensor) -> Denoiser:
+    """Keep what is known of the clean image, and complete it where mask (1, 1, H, W) is 1 (Lugmayr et al. 2022, eq. 8).
+
+    known (1, C, H, W). With a sampler that takes steps back and anew (`repeats`), the two parts grow together: RePaint.
+    """
+    return lambda x_t, level: mask * denoise(x_t, level) + (1 - mask) * known
+
+
+def rescaled(guided: Tensor, cond: Tensor, phi: float) -> Tensor:
+    """Guidance rescale (Lin et al. 2024, eq. 15, 16): a share phi in [0, 1] of `guided` gets the contrast of `cond`."""
+    factor = _contrasts(cond) / _contrasts(guided)
+    return guided * (1 - phi + phi * factor)
+
+
+def _contrasts(x: Tensor) -> Tensor:
+    """The standard deviation of each image, (B, 1, 1, 1); summed in the same order however many there are."""
+    with one_thread():
+        return torch.stack([image.std() for image in x]).view(-1, 1, 1, 1)
+
+
+def clipped(denoise: Denoiser) -> Denoiser:
+    """Clamp x0_hat to [-1, 1], the range of the data (Ho et al. 2020, their released sampler)."""
+    return lambda x_t, level: denoise(x_t, level).clamp(-1, 1)
+
+
+def thresholded(denoise: Denoiser, percentile: float = 0.995) -> Denoiser:
+    """Dynamic thresholding (Saharia et al. 2022): clamp to s, and divide by s.
+
+    s is the image's own `percentile` of |x0_hat|, at least 1.
+    """
+
+    def bounded(x_t: Tensor, level: Level) -> Tensor:
+        x0 = denoise(x_t, level)
+        s = x0.abs().flatten(1).quantile(percentile, dim=1).clamp(min=1).view(-1, 1, 1, 1)
+        return x0.clamp(-s, s) / s
+
+    return bounded

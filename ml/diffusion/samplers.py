@@ -1,0 +1,217 @@
+"""Samplers: each a short loop over an explicit grid of noise levels, yielding every step.
+
+All take a denoiser, x at the first level (B, C, H, W), the grid (noisiest first, CLEAN last) and a source of fresh
+noise, and yield a `DenoiseStep` per level: `steps + 1` of them, the last one clean.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ml.config import SampleSettings
+from ml.diffusion.denoiser import Denoiser, to_eps
+from ml.diffusion.guidance import clipped, thresholded
+from ml.diffusion.schedules import Level
+
+Variance = Literal["posterior", "beta"]  # of the noise that DDPM adds
+Noise = Callable[[], Tensor]  # fresh standard normal noise, (B, C, H, W)
+
+
+REPEAT_FROM, REPEAT_TO = 0.3, 15.0  # sigma/alpha; above there is nothing to decide yet, below nothing any more
+
+
+class DenoiseStep(NamedTuple):
+    """Where the reverse process stands: x_t at `level`, and the clean image the model sees in it."""
+
+    step: int
+    level: Level
+    x_t: Tensor
+    x0_hat: Tensor
+
+
+class SeededNoise:
+    """Noise in which every image has a generator of its own, so that it does not depend on its batch."""
+
+    def __init__(self, seeds: list[int], shape: tuple[int, ...], device: torch.device) -> None:
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._shape, self._device = shape, device
+
+    def going_on(self, earlier: "SeededNoise", same: list[bool]) -> None:
+        """Those images that are the `same` go on with the noise of `earlier`, where it stands."""
+        pairs = zip(self._generators, earlier._generators, same, strict=True)
+        self._generators = [theirs if kept else ours for ours, theirs, kept in pairs]
+
+    def __call__(self) -> Tensor:
+        return torch.stack([torch.randn(self._shape, generator=g) for g in self._generators]).to(self._device)
+
+
+def ddim_step(
+    x_t: Tensor, x0: Tensor, now: Level, then: Level, noise: Noise, eta: float, variance: Variance = "posterior"
+) -> Tensor:
+    """Song et al. 2021, eq. 12 and 16, on any path: eta = 0 is DDIM, eta = 1 DDPM with posterior variance.
+
+    `variance="beta"` has DDPM's mean and the larger of its two variances (Ho et al. 2020, section 3.2).
+    """
+    if then.sigma == 0:
+        return then.alpha * x0
+    added = max(now.sigma**2 - (now.alpha / then.alpha * then.sigma) ** 2, 0.0)  # variance of q(x_t | x_s)
+    u = eta * math.sqrt(added) * then.sigma / now.sigma
+    x = then.alpha * x0 + math.sqrt(max(then.sigma**2 - u**2, 0.0)) * to_eps(x0, x_t, now)
+    spread = math.sqrt(added) if variance == "beta" else u
+    return x + spread * noise() if spread > 0 else x
+
+
+def noise_again(x: Tensor, now: Level, then: Level, noise: Noise) -> Tensor:
+    """The forward process from one noise level to a higher one: q(x_then | x_now)."""
+    keep = then.alpha / now.alpha
+    return keep * x + math.sqrt(max(then.sigma**2 - (keep * now.sigma) ** 2, 0.0)) * noise()
+
+
+def times_again(now: Level, then: Level, repeats: int) -> int:
+    """How often the step from `now` to `then` is repeated."""
+    return repeats if REPEAT_FROM <= now.ratio <= REPEAT_TO and then.sigma > 0 else 0
+
+
+@torch.no_grad()
+def ddim(
+    denoise: Denoiser,
+    x: Tensor,
+    grid: list[Level],
+    noise: Noise,
+    eta: float = 0.0,
+    variance: Variance = "posterior",
+    repeats: int = 0,
+) -> Iterator[DenoiseStep]:
+    """DDIM (Song et al. 2021) for eta in [0, 1]; over a strided grid, eta = 1 is strided DDPM.
+
+    On the flow path eta = 0 is Euler's method: x_s = x_t + (s - t) u. With `repeats`, each step between REPEAT_FROM and
+    REPEAT_TO is so often taken back, by noise, and taken anew (RePaint, Lugmayr et al. 2022): guidance gets more of a
+    say. A `DenoiseStep` is the last of them.
+    """
+    for step, (now, then) in enumerate(pairwise(grid)):
+        for _ in range(times_again(now, then, repeats)):
+            x = noise_again(ddim_step(x, denoise(x, now), now, then, noise, eta, variance), then, now, noise)
+        x0 = denoise(x, now)
+        yield DenoiseStep(step, now, x, x0)
+        x = ddim_step(x, x0, now, then, noise, eta, variance)
+    yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
+
+
+# Where there are few steps, one that is longer than the one before it is first order, too: what comes would be
+# guessed far beyond what is known.
+FEW, LEAST_R = 10, 1.0
+
+
+@torch.no_grad()
+def dpm_solver_2m(
+    denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise, earlier: DenoiseStep | None = None
+) -> Iterator[DenoiseStep]:
+    """DPM-Solver++(2M), Lu et al. 2022b, algorithm 2: DDIM over x0 extrapolated from the last two estimates.
+
+    `earlier` is the step that led to x, where it goes on with a trajectory.
+    """
+    before = (earlier.level, earlier.x0_hat) if earlier else None
+    few = len(grid) + (earlier.step + 1 if earlier else 0) <= FEW  # those of the whole trajectory
+    for step, (now, then) in enumerate(pairwise(grid)):
+        x0 = denoise(x, now)
+        yield DenoiseStep(step, now, x, x0)
+        extrapolated = x0
+        if before is not None and then.sigma > 0:  # the last step goes to infinite lambda: first order
+            h_before = now.log_snr_half - before[0].log_snr_half
+            r = h_before / (then.log_snr_half - now.log_snr_half)
+            if r >= LEAST_R or not few:
+                extrapolated = x0 + (x0 - before[1]) / (2 * r)
+        before = (now, x0)
+        x = ddim_step(x, extrapolated, now, then, noise, eta=0.0)
+    yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
+
+
+@torch.no_grad()
+def heun(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Iterator[DenoiseStep]:
+    """Heun's second-order method (Karras et al. 2022, algorithm 1) on y = x / alpha: dy/dr = (y - x0) / r.
+
+    r = sigma / alpha. Two network calls per step, one in the last.
+    """
+    for step, (now, then) in enumerate(pairwise(grid)):
+        x0 = denoise(x, now)
+        yield DenoiseStep(step, now, x, x0)
+        euler = ddim_step(x, x0, now, then, noise, eta=0.0)
+        if then.sigma > 0 and now.alpha > 0:  # y is infinite in pure noise
+            slope = (to_eps(x0, x, now) + to_eps(denoise(euler, then), euler, then)) / 2
+            x = then.alpha * (x / now.alpha + (then.ratio - now.ratio) * slope)
+        else:
+            x = euler
+    yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
+
+
+@torch.no_grad()
+def consistency(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Iterator[DenoiseStep]:
+    """Multistep consistency sampling (Song et al. 2023, algorithm 1): the clean image, fresh noise, the clean image.
+
+    Made for students, whose first estimate is an image already; others are blurred, since theirs is a mean.
+    """
+    for step, (now, then) in enumerate(pairwise(grid)):
+        x0 = denoise(x, now)
+        yield DenoiseStep(step, now, x, x0)
+        x = then.alpha * x0 + (then.sigma * noise() if then.sigma > 0 else 0.0)
+    yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
+
+
+@torch.no_grad()
+def ddim_inversion(denoise: Denoiser, x0: Tensor, grid: list[Level], refinements: int = 3) -> Tensor:
+    """From images back to the noise that DDIM (eta = 0) over `grid` turns into them (Song et al. 2021, section 4.3).
+
+    DDIM's own step is solved for x_t by fixed-point iteration (Pan et al. 2023): x_t at the higher level depends on
+    the estimate there. x0 and the result (B, C, H, W).
+    """
+    x = grid[-2].alpha * x0
+    for then, now in pairwise(reversed(grid[:-1])):
+        noisier = x
+        for _ in range(1 + refinements):
+            estimate = denoise(noisier, now)
+            noisier = now.alpha * estimate + now.sigma * to_eps(estimate, x, then)
+        x = noisier
+    return x
+
+
+def run_sampler(
+    settings: SampleSettings,
+    denoise: Denoiser,
+    x: Tensor,
+    grid: list[Level],
+    noise: Noise,
+    earlier: DenoiseStep | None = None,
+) -> Iterator[DenoiseStep]:
+    """The sampler that the settings name; `earlier` is the step before x, where a trajectory is gone on with."""
+    denoise = _bounded(denoise, settings)
+    if settings.sampler == "dpm++":
+        return dpm_solver_2m(denoise, x, grid, noise, earlier)
+    if settings.sampler == "heun":
+        return heun(denoise, x, grid, noise)
+    if settings.sampler == "student":
+        return consistency(denoise, x, grid, noise)
+    if settings.sampler == "ddim":
+        return ddim(denoise, x, grid, noise, settings.eta, repeats=settings.repeats)
+    if settings.sampler == "euler":
+        return ddim(denoise, x, grid, noise, repeats=settings.repeats)
+    return ddim(denoise, x, grid, noise, 1.0, settings.variance, settings.repeats)
+
+
+def _bounded(denoise: Denoiser, settings: SampleSettings) -> Denoiser:
+    if settings.clipping == "dynamic":
+        return thresholded(denoise)
+    return clipped(denoise) if settings.clipping == "static" or settings.sampler == "ddpm-clip" else denoise
+
+
+def network_calls(settings: SampleSettings, grid: list[Level]) -> int:
+    """Network calls per image over `grid`; a guided pair counts as one."""
+    steps = len(grid) - 1
+    if settings.sampler == "heun":
+        return 2 * steps - 1
+    if settings.sampler in ("dpm++", "student"):
+        return steps
+    return steps + sum(times_again(now, then, settings.repeats) for now, then in pairwise(grid))

@@ -1,0 +1,1 @@
+"""torchrun's environment and the few collectives."""

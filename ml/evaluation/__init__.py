@@ -1,0 +1,1 @@
+"""Scores of images and models, and probes that look inside."""

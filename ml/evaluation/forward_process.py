@@ -1,0 +1,77 @@
+"""The forward process for looking at: an image at every noise level of every schedule, and the schedules themselves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml import data
+from ml.data import at_hand, picture, synthetic_digits
+from ml.diffusion.samplers import SeededNoise
+from ml.diffusion.schedules import DiscreteSchedule, make_schedule, q_sample
+from ml.events import Pixels
+from ml.imaging.pixels import to_uint8
+
+Numbers = NDArray[np.float64]
+VarianceName = Literal["linear", "cosine", "sigmoid"]
+SCHEDULES: tuple[VarianceName, ...] = ("linear", "cosine", "sigmoid")
+TIMES = (0, 100, 250, 500, 750, 999)  # of 1,000, that are shown in a row
+FILM = 101  # noise levels of the film
+SIDE = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Noising:
+    """One image on its way into noise by one schedule of T steps; the numbers are those of Nichol & Dhariwal 2021."""
+
+    schedule: VarianceName
+    beta: Numbers  # (T,)
+    alpha_bar: Numbers  # (T,)
+    times: NDArray[np.int64]  # (FILM,): the steps that the film shows
+    film: Pixels  # (FILM, H, W): q(x_t | x_0) at those, all with the same noise
+    strip_times: NDArray[np.int64]  # (len(TIMES),): TIMES in proportion to T
+    strip: Pixels
+
+    @property
+    def snr(self) -> Numbers:
+        """alpha_bar / (1 - alpha_bar), (T,)."""
+        return self.alpha_bar / (1 - self.alpha_bar)
+
+
+def noisings(x0: Pixels, timesteps: int = 1000, seed: int = 0) -> tuple[Noising, ...]:
+    """An image (H, W), grey, noised by every schedule with the same noise."""
+    import torch
+
+    clean = torch.from_numpy(x0)[None, None].float() / 127.5 - 1
+    eps = SeededNoise([seed], (1, *x0.shape), clean.device)()
+    times = np.linspace(0, timesteps - 1, FILM).round().astype(np.int64)
+    strip_times = (np.array(TIMES) / 999 * (timesteps - 1)).round().astype(np.int64)
+    found = []
+    for name in SCHEDULES:
+        schedule = make_schedule(name, timesteps)
+        assert isinstance(schedule, DiscreteSchedule)
+
+        def shown(at: NDArray[np.int64], schedule: DiscreteSchedule = schedule) -> Pixels:
+            levels = schedule.levels(at.tolist())[:-1]
+            return np.concatenate([to_uint8(q_sample(clean, eps, level.alpha, level.sigma)) for level in levels])
+
+        beta, alpha_bar = np.asarray(schedule.beta), np.asarray(schedule.alpha_bar)
+        found.append(Noising(name, beta, alpha_bar, times, shown(times), strip_times, shown(strip_times)))
+    return tuple(found)
+
+
+def example(digit: int, number: int, root: Path | None = None, file: Path | None = None) -> tuple[Pixels, str]:
+    """An image (SIDE, SIDE) to put noise on, and what it is: from `file`, or a digit of MNIST or a drawn one.
+
+    `number` tells the examples of a digit apart. Nothing is downloaded. Raises BadFile.
+    """
+    if file is not None:
+        return picture(file, SIDE), file.name
+    if at_hand("mnist", root):
+        found = data.load("mnist", root, "test")
+        of_digit = (found.labels == digit).nonzero().flatten()
+        return found.images[of_digit[number % len(of_digit)], 0].numpy(), f"a {digit} of MNIST"
+    drawn = synthetic_digits.digits(digit + 1, number)
+    return drawn.images[digit, 0].numpy(), f"a drawn {digit}"

@@ -1,0 +1,1 @@
+"""Comparison grids, the race, classic questions, and their figures."""

@@ -1,0 +1,124 @@
+"""Comparisons on one noise: a grid of settings by settings, each cell drawn, timed and judged."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from ml.config import DRAWING, NO_LABEL, DeviceName, SampleRequest
+from ml.control import RunControl
+from ml.diffusion.schedules import grid_of, schedule_of
+from ml.errors import BadRequest
+from ml.evaluation.judge import Judge, reads
+from ml.events import Progress, Sampled
+from ml.experiments import axes
+from ml.experiments.axes import Axis, Value
+from ml.experiments.cells import Cell
+from ml.export.metadata import MAX_CELLS
+from ml.generation import pipeline
+from ml.generation.denoising import check
+from ml.registry.checkpoint import load_header
+from ml.registry.model_cards import filled_in, find
+
+SUITED = {  # the samplers that pay heed to a setting, the first of them where nobody names one
+    "eta": ("ddim",),
+    "variance": ("ddpm", "ddpm-clip"),
+    "repeats": ("ddim", "euler", "ddpm", "ddpm-clip"),
+}
+
+
+def requests(base: SampleRequest, rows: Axis | None, columns: Axis | None) -> list[list[SampleRequest]]:
+    """The request of every cell, `[row][column]`, all from the seed of `base`.
+
+    What nobody set, in `base` or on an axis, is as the cell's model likes it; a model without classes is asked for
+    none. Raises BadRequest for what cannot be combined.
+    """
+    given = [axis for axis in (rows, columns) if axis]
+    if not given:
+        raise BadRequest("There is nothing to compare.", "Choose what changes along the rows, or along the columns.")
+    if rows and columns and rows.field == columns.field:
+        raise BadRequest(f"Rows and columns are both of {rows.field}.", "Choose another setting for one of them.")
+    if len(rows.values if rows else "1") * len(columns.values if columns else "1") > MAX_CELLS:
+        raise BadRequest(f"That is more than {MAX_CELLS} cells.", "Compare fewer values.")
+    suited = _suited(base, [axis.field for axis in given])
+    return [[_request(suited, given, place) for place in line] for line in _places(rows, columns)]
+
+
+def _places(rows: Axis | None, columns: Axis | None) -> list[list[tuple[Value, ...]]]:
+    """The values of every cell, in the order of the axes that there are."""
+    down, along = ([(value,) for value in axis.values] if axis else [()] for axis in (rows, columns))
+    return [[(*first, *second) for second in along] for first in down]
+
+
+def _suited(base: SampleRequest, fields: Sequence[str]) -> SampleRequest:
+    """With a sampler that the settings on the axes mean something to."""
+    if "sampler" in fields:
+        return base
+    for field in fields:
+        samplers = SUITED.get(field)
+        if samplers and "sampler" not in base.model_fields_set:
+            base = base.with_changes(sampler=samplers[0])
+        elif samplers and base.sampler not in samplers:
+            raise BadRequest(
+                f"{axes.TITLES[field]} changes nothing with the sampler {base.sampler}.",
+                f"Choose {' or '.join(samplers)}.",
+            )
+    return base
+
+
+def _request(base: SampleRequest, given: Sequence[Axis], values: Sequence[Value]) -> SampleRequest:
+    changes: dict[str, object] = {axis.field: value for axis, value in zip(given, values, strict=True)}
+    if "label" in changes:
+        changes["labels"] = (changes.pop("label"),) * len(base.labels)
+    request = base.with_changes(**changes, model_hash="")
+    header = load_header(find(request.model))
+    if header.model.network not in DRAWING:
+        raise BadRequest(f"{request.model!r} is no diffusion model.", "Choose models that draw.")
+    if not header.model.num_classes and "labels" not in changes:
+        request = request.with_changes(labels=(NO_LABEL,) * len(base.labels))
+    request = filled_in(request)
+    check(request, header.model)
+    grid_of(schedule_of(header.model), request)  # raises for steps that the model does not have
+    return request
+
+
+def compare(
+    base: SampleRequest,
+    rows: Axis | None,
+    columns: Axis | None,
+    device: DeviceName = "auto",
+    control: RunControl | None = None,
+) -> Iterator[Progress | Cell]:
+    """Draw every cell, row by row: `Progress`, then its `Cell`; stops quietly when cancelled.
+
+    Raises BadRequest before anything is drawn; BadFile, NoDevice.
+    """
+    control = control or RunControl()
+    wanted = requests(base, rows, columns)
+    _warm_up({request.model for line in wanted for request in line}, device)
+    places = list(product(range(len(wanted)), range(len(wanted[0]))))
+    for done, (row, column) in enumerate(places):
+        yield Progress("Comparing", done, len(places))
+        for event in pipeline.sample(wanted[row][column], device=device, control=control, frames=False):
+            if isinstance(event, Sampled):
+                yield judged(row, column, event, device)
+            elif isinstance(event, Progress):
+                yield event
+        if control.cancelled:
+            return
+
+
+def _warm_up(models: set[str], device: DeviceName) -> None:
+    """A first network call takes longer than all that follow, which is not to be held against a cell."""
+    for model in models:
+        for _ in pipeline.sample(SampleRequest(model=model, steps=1), device=device, frames=False):
+            pass
+
+
+def judged(row: int, column: int, sampled: Sampled, device: DeviceName = "auto") -> Cell:
+    """A cell of what was drawn, with the judge's verdict where it can read such images."""
+    request, images = sampled.request, sampled.images
+    if not reads(load_header(find(request.model)).data, images):
+        return Cell(row, column, request, images, sampled.seconds)
+    verdict = Judge.bundled(device).judge(images)
+    asked = NO_LABEL not in request.labels
+    right = float((verdict.labels == request.labels).mean()) if asked else None
+    return Cell(row, column, request, images, sampled.seconds, right, float(verdict.confidence.mean()))

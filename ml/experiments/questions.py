@@ -1,0 +1,181 @@
+"""Classic questions about diffusion, each answered by a figure: a row per setting, all from the same noise."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ml.config import MODELS, NO_LABEL, DeviceName, Route, SampleRequest
+from ml.control import RunControl
+from ml.data import synthetic_digits
+from ml.diffusion.samplers import SeededNoise
+from ml.diffusion.schedules import DiscreteSchedule, make_schedule, q_sample
+from ml.errors import BadRequest
+from ml.evaluation.judge import Judge
+from ml.events import Pixels, Progress, Sampled
+from ml.experiments import axes
+from ml.export.metadata import Layout, Stamp, seal
+from ml.export.verify import Proof, judged
+from ml.generation import pipeline
+from ml.imaging import figure as figures
+from ml.imaging.figure import Head, Panel
+from ml.imaging.pixels import to_uint8
+from ml.imaging.png import write_png
+from ml.registry.model_cards import filled_in
+from ml.system.files import atomic
+from ml.text import captions
+
+SHOWN = 10  # images in a row
+JUDGED = 100  # images that a row's percentage is of
+TIMES = (0, 100, 250, 500, 750, 999)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, and by the name of each row what is set differently there."""
+
+    question: str
+    rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    route: Route = "class"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Images (N, H, W) of one setting, and what the judge made of them."""
+
+    label: str
+    images: Pixels
+    verdict: str = ""
+    request: SampleRequest | None = None  # that drew them, and more of their kind
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to the experiment `name`, from the noise of a seed."""
+
+    name: str
+    seed: int
+    question: str
+    rows: tuple[Row, ...]
+
+
+DDIM, DDPM = {"sampler": "ddim"}, {"sampler": "ddpm"}
+ADRIFT = DDIM | {"steps": 20, "guidance": 15, "guidance_to": 1e4}
+EXPERIMENTS: Mapping[str, Experiment] = {
+    "schedule": Experiment("Linear or cosine?"),
+    "steps": Experiment(
+        "How many steps does DDIM need?",
+        {f"{n} step{'s' * (n > 1)}": DDIM | {"steps": n} for n in (1, 2, 4, 7, 10, 20, 50)},
+    ),
+    "eta": Experiment(
+        "What does eta do?", {f"eta {eta}": DDIM | {"steps": 20, "eta": eta} for eta in (0, 0.25, 0.5, 0.75, 1)}
+    ),
+    "guidance": Experiment("Guidance 1, 3 or 7.5?", {f"w = {w}": {"guidance": w} for w in (1, 1.5, 3, 7.5)}),
+    "chain": Experiment(
+        "What if T = 20?", {f"T = {n}": DDPM | {"steps": n, "spacing": "uniform"} for n in (10, 20, 50, 200)}
+    ),
+    "clipping": Experiment(
+        "What does clipping repair?",
+        {
+            "w = 15": ADRIFT,
+            "w = 15, clipped": ADRIFT | {"clipping": "static"},
+            "w = 1.5": DDIM | {"steps": 20},
+        },
+    ),
+    "samplers": Experiment(
+        "Which sampler, in ten steps?",
+        {axes.SAMPLERS[key]: {"sampler": key} for key in ("dpm++", "heun", "ddim", "ddpm", "ddpm-clip")},
+    ),
+    "student": Experiment(
+        "What does a few-step student lose?",
+        {"ten steps": {}} | {f"student, {n} step{'s' * (n > 1)}": {"model": "student", "steps": n} for n in (1, 2, 4)},
+    ),
+    "words": Experiment(
+        "Which digits does CLIP guidance get right?", {f"“{word}”": {"prompt": word} for word in captions.WORDS}, "clip"
+    ),
+}
+
+
+def answer(
+    name: str, seed: int = 2026, device: DeviceName = "auto", control: RunControl | None = None
+) -> Iterator[Progress | Answer]:
+    """Answer one of EXPERIMENTS: `Progress`, then the `Answer` unless cancelled.
+
+    Raises BadRequest, BadFile, NoDevice.
+    """
+    if name not in EXPERIMENTS:
+        raise BadRequest(f"There is no experiment {name!r}.", f"Use one of: {', '.join(EXPERIMENTS)}.")
+    asked = EXPERIMENTS[name]
+    if name == "schedule":
+        yield Answer(name, seed, asked.question, tuple(_noised(seed)))
+        return
+    rows: list[Row] = []
+    for done, (label, changes) in enumerate(asked.rows.items()):
+        yield Progress(f"{label} ", done, len(asked.rows))
+        request = _request(asked.route, changes, seed)
+        *_, last = [None, *pipeline.sample(request, device=device, control=control, frames=False)]
+        if not isinstance(last, Sampled):
+            return
+        rows.append(Row(label, last.images[:SHOWN], _verdict(last, Judge.bundled(device)), last.request))
+    yield Answer(name, seed, asked.question, tuple(rows))
+
+
+def _verdict(sampled: Sampled, judge: Judge) -> str:
+    """How many are what was asked for, and how much the pixels of one digit differ, as a share of their contrast."""
+    asked, images = sampled.request, sampled.images / 255
+    named = asked.labels if asked.route == "class" else (captions.WORDS.index(asked.prompt),) * len(asked.labels)
+    wanted = np.array(named)
+    right = (judge.judge(sampled.images).labels == wanted).mean()
+    same = [images[wanted == digit] for digit in np.unique(wanted)]
+    variety = np.mean([each.std(axis=0).mean() / max(each.std(), 1e-6) for each in same])
+    return f"{right:.0%} right, variety {variety:.2f}"
+
+
+def _request(route: Route, changes: Mapping[str, Any], seed: int) -> SampleRequest:
+    labels = tuple(k % SHOWN for k in range(JUDGED)) if route == "class" else (NO_LABEL,) * JUDGED
+    asked = {"model": MODELS[route], "route": route, "labels": labels, "seed": seed}
+    return filled_in(SampleRequest.model_validate(asked | dict(changes)))
+
+
+def _noised(seed: int) -> Iterator[Row]:
+    """One digit at several times of both schedules, with the same noise, and where noise begins to outweigh it."""
+    x0 = synthetic_digits.digits(1, seed).images.float() / 127.5 - 1
+    eps = SeededNoise([seed], (1, 28, 28), x0.device)()
+    for name in ("linear", "cosine"):
+        schedule = make_schedule(name)
+        assert isinstance(schedule, DiscreteSchedule)
+        noisy = [q_sample(x0, eps, level.alpha, level.sigma) for level in schedule.levels(list(TIMES))[:-1]]
+        half = int(np.searchsorted(-schedule.alpha_bar, -0.5))
+        yield Row(f"{name}, 1,000 steps", np.concatenate([to_uint8(x_t) for x_t in noisy]), f"half noise at {half}")
+
+
+def figure(found: Answer, scale: int = figures.SCALE) -> Image.Image:
+    """An answer as a picture for a report: the question, and the rows with their names and verdicts."""
+    rows = [Head(row.label, row.verdict) for row in found.rows]
+    panels = [[Panel(row.images, SHOWN)] for row in found.rows]
+    return figures.figure(found.question, rows, [Head("")], panels, scale=scale)
+
+
+def save(path: Path | str, found: Answer, scale: int = figures.SCALE) -> None:
+    """Write an answer as a figure, a PNG that says whose answer it is; raises CannotWrite."""
+    picture = np.asarray(figure(found, scale))
+    own = SampleRequest(seed=found.seed)
+    stamp = seal(own, Layout(columns=1, scale=scale), picture, experiment=found.name)
+    with atomic(path) as temporary:
+        write_png(temporary, picture, stamp)
+
+
+def prove(stamp: Stamp, shown: Pixels, device: DeviceName = "auto", control: RunControl | None = None) -> Proof | None:
+    """Answer a figure's question anew, and compare; None where it was stopped. Raises as `answer` does."""
+    for event in answer(stamp.experiment, stamp.request.seed, device, control):
+        if isinstance(event, Answer):
+            return proved(event, shown, stamp)
+    return None
+
+
+def proved(found: Answer, shown: Pixels, stamp: Stamp) -> Proof:
+    """Whether a figure shows an answer."""
+    return judged(stamp, shown, np.asarray(figure(found, stamp.layout.scale)))

@@ -1,0 +1,76 @@
+"""A race: several settings denoise one noise in lockstep."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ml.config import DeviceName, SampleRequest
+from ml.control import RunControl
+from ml.errors import BadRequest
+from ml.events import Frame, Sampled, SampleEvent
+from ml.generation import pipeline
+from ml.generation.denoising import BATCH
+from ml.generation.loaded_model import load
+
+LANES = (2, 4)  # at least, at most
+
+
+class Lap(NamedTuple):
+    """What the lane of that number says."""
+
+    lane: int
+    event: SampleEvent
+
+
+@dataclass
+class _Runner:
+    """A lane on its way; `next_share` is how much of the way its next event stands for, `seconds` is its own time."""
+
+    lane: int
+    events: Iterator[SampleEvent]
+    next_share: float = 0.0
+    seconds: float = 0.0
+
+    def advance(self) -> SampleEvent | None:
+        began = time.perf_counter()
+        event = next(self.events, None)
+        self.seconds += time.perf_counter() - began
+        if isinstance(event, Frame):
+            self.next_share = (event.step + 1) / event.steps  # above 1 once only `Sampled` is to come
+        return replace(event, seconds=self.seconds) if isinstance(event, Sampled) else event
+
+
+def race(
+    requests: Sequence[SampleRequest], device: DeviceName = "auto", control: RunControl | None = None
+) -> Iterator[Lap]:
+    """Drive two to four requests so that all stand at about the same share of their way: every `Frame`, then `Sampled`.
+
+    No lane goes further than the next step of the one that is furthest behind, and the first `Sampled` comes when all
+    have arrived; its `seconds` are what the lane took by itself. Stops quietly when cancelled.
+    Raises BadRequest, BadFile, NoDevice.
+    """
+    _check(requests)
+    for request in requests:
+        load(request.model, device)  # now, so that it counts for no lane
+    control = control or RunControl()
+    running = [
+        _Runner(lane, pipeline.sample(request, device=device, control=control)) for lane, request in enumerate(requests)
+    ]
+    while running and not control.cancelled:
+        last = min(running, key=lambda runner: runner.next_share)
+        event = last.advance()
+        if event is None:
+            running.remove(last)
+        else:
+            yield Lap(last.lane, event)
+
+
+def _check(requests: Sequence[SampleRequest]) -> None:
+    least, most = LANES
+    if not least <= len(requests) <= most:
+        raise BadRequest(f"{len(requests)} cannot race.", f"Let {least} to {most} settings race.")
+    if len({(request.seed, len(request.labels)) for request in requests}) > 1:
+        raise BadRequest("A race begins in one noise.", "Give all lanes one seed, and as many digits.")
+    if len(requests[0].labels) > BATCH:
+        raise BadRequest(f"{len(requests[0].labels)} digits are too many for a race.", f"Race {BATCH}.")

@@ -1,0 +1,1 @@
+"""Files of images: one file per format, and the metadata inside."""

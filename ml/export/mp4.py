@@ -1,0 +1,144 @@
+"""Films: GIF, lossless WebP and APNG through Pillow, and MP4 (H.264, through PyAV), which every player knows.
+
+The stamp is the comment of a GIF or MP4, a text chunk of an APNG, the EXIF image description of a WebP.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from math import gcd
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ml.events import Pixels
+from ml.export.metadata import MAX_PIXELS, Watch
+from ml.system.preload import load_libraries
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+
+PictureOf = Callable[[int], Pixels]  # makes a picture when it is its turn: a long film does not fit into memory
+FILMS = (".gif", ".webp", ".apng", ".mp4")
+MAX_SIDE = {".gif": 65_535, ".webp": 16_383, ".mp4": 4096}  # what the formats, or their usual players, can hold
+MAX_FILM_PIXELS = 4_000_000_000  # of all pictures of a film, read: some seconds of decoding
+_DECODERS = ("h264", "mpeg4")  # of ours, and none of the hundreds that FFmpeg has beside
+LEAST_MS = 20  # between two pictures of an MP4
+_H264 = ("libx264", "libopenh264", "h264_videotoolbox")
+_QUALITY = {"libx264": {"crf": "14", "preset": "fast", "profile": "main"}}
+_BIT_RATE = 8_000_000  # of encoders that know no quality
+
+
+def times_of(count: int, first_ms: int, frame_ms: int, last_ms: int) -> list[int]:
+    """How long each of `count` pictures is shown, in milliseconds."""
+    times = [frame_ms] * count
+    times[0], times[-1] = first_ms, last_ms
+    return times
+
+
+def write_film(path: Path, suffix: str, picture: PictureOf, times: Sequence[int], stamp: str, watch: Watch) -> None:
+    """Write a picture for each of `times` (ms), in the format that `suffix` names. Raises OSError."""
+    if suffix == ".mp4":
+        _write_mp4(path, picture, times, stamp, watch)
+    else:
+        from ml.export import animation  # not at the start of a window, which needs no Pillow
+
+        animation.write(path, suffix, picture, times, stamp, watch)
+
+
+# ---- MP4
+
+
+@cache
+def mp4_encoder() -> tuple[str, str]:
+    """The encoder for MP4, and why it is not H.264, empty where it is."""
+    load_libraries("av")
+    import av
+
+    found = next((name for name in _H264 if name in av.codecs_available), "")
+    if found:
+        return found, ""
+    return "mpeg4", "This PyAV has no H.264 encoder: MP4 films are MPEG-4 part 2, which browsers do not play."
+
+
+def _write_mp4(path: Path, picture: PictureOf, times: Sequence[int], stamp: str, watch: Watch) -> None:
+    """A film of even pace, in which pictures that rest are repeated: players heed that more than long times."""
+    encoder, _ = mp4_encoder()
+    import av
+
+    tick = max(gcd(*times), LEAST_MS)
+    with _as_os_error(), av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        container.metadata["comment"] = stamp
+        stream: Any = container.add_stream(encoder, rate=round(1000 / tick), options=_QUALITY.get(encoder, {}))
+        stream.pix_fmt = "yuv420p"
+        if encoder not in _QUALITY:
+            stream.bit_rate = _BIT_RATE
+        stream.height, stream.width = _even(picture(0)).shape[:2]
+        for done, shown_ms in enumerate(times):
+            even = _even(picture(done))
+            for _ in range(max(1, round(shown_ms / tick))):
+                watch(done, len(times))
+                frame = av.VideoFrame.from_ndarray(even, format="gray" if even.ndim == 2 else "rgb24")
+                container.mux(stream.encode(frame))
+        for packet in stream.codec_context.encode_lazy(None):  # dozens of pictures wait to be compared with later ones
+            watch(len(times), len(times))
+            packet.stream = stream
+            container.mux(packet)
+
+
+def _even(picture: Pixels) -> Pixels:
+    """With a black row or column more where a side is odd: H.264 has a value of colour for every two."""
+    edges = [(0, side % 2) for side in picture.shape[:2]]
+    return np.pad(picture, [*edges, (0, 0)][: picture.ndim])
+
+
+def mp4_text(path: Path) -> str:
+    """The comment of an MP4, after its pictures proved to be whole. Raises OSError, MemoryError, ValueError."""
+    last_of_mp4(path)
+    with _opened_mp4(path) as container:
+        return container.metadata.get("comment", "")
+
+
+def last_of_mp4(path: Path) -> Pixels:
+    """The last picture of an MP4, (H, W, 3), with the sides it has there: even ones. Raises as `mp4_text` does."""
+    last: VideoFrame | None = None
+    with _opened_mp4(path) as container:
+        if not container.streams.video:
+            raise ValueError("no pictures in it")
+        size = container.streams.video[0]
+        if size.width * size.height > MAX_PIXELS:
+            raise MemoryError(f"{size.width} x {size.height}")
+        if size.codec_context.codec.name not in _DECODERS:
+            raise ValueError(f"{size.codec_context.codec.name} in it")
+        left = MAX_FILM_PIXELS
+        for frame in container.decode(video=0):
+            left -= frame.width * frame.height
+            if left < 0 or frame.width * frame.height > MAX_PIXELS:
+                raise MemoryError("an endless film")
+            last = frame
+        if last is None:
+            raise ValueError("not one picture in it")
+        return last.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+
+
+@contextmanager
+def _opened_mp4(path: Path) -> "Iterator[InputContainer]":
+    """Opened as a file and as an MP4 only: a name that looks like an address is never fetched."""
+    load_libraries("av")
+    import av
+
+    with _as_os_error(), path.open("rb") as file, av.open(file, format="mp4") as container:
+        yield cast("InputContainer", container)
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """Errors of FFmpeg with the reason that the system gave, where it gave one."""
+    from av.error import FFmpegError
+
+    try:
+        yield
+    except FFmpegError as error:
+        raise OSError(error.errno, error.strerror) from error

@@ -1,0 +1,117 @@
+"""The digit CLIP at work: how well images fit a text, and whether a text is about digits at all."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ml.config import CLIP_MODEL, DeviceName
+from ml.errors import BadFile
+from ml.events import Progress
+from ml.models.digit_clip import DigitClip
+from ml.registry import model_cards
+from ml.registry.checkpoint import fit, load_model
+from ml.system.device import one_thread, pick
+from ml.text import captions, tokenizer
+
+SAME = 0.9  # similarity from which two texts mean the same
+TOGETHER = 8  # images that the digit CLIP steers at a time
+FAMILIAR = 0.45  # similarity to one of the ten digits below which a text with unknown words is about something else
+
+
+class Clip(Protocol):
+    """A network for which images and texts are unit vectors of one space."""
+
+    def image(self, x: Tensor) -> Tensor: ...
+    def sentences(self, texts: Sequence[str]) -> Tensor: ...
+    @property
+    def scale(self) -> Tensor: ...
+
+
+class Matcher:
+    """How well images fit one text, against other things that could be said of digits.
+
+    `together` is how many images are steered at a time on a CPU, one of them or many.
+    """
+
+    def __init__(self, clip: Clip, wanted: str, others: Sequence[str], together: int = 1) -> None:
+        self.clip, self.together = clip, together
+        with torch.no_grad(), one_thread():  # however many there are, the texts are the same to the bit
+            self.texts = clip.sentences([wanted, *others])
+
+    def similarity(self, x0: Tensor) -> Tensor:
+        """Cosine between images (B, C, H, W) in [-1, 1] and the text: (B,)."""
+        return self.clip.image(x0) @ self.texts[0]
+
+    def log_probability(self, x0: Tensor) -> Tensor:
+        """log p(text | image) where it could also be one of the others: (B,)."""
+        logits = self.clip.scale * self.clip.image(x0) @ self.texts.T
+        return logits.log_softmax(dim=1)[:, 0]
+
+
+def obtain(name: str) -> Iterator[Progress]:
+    """Download the CLIP of that name if it has to be; raises DataUnavailable, CannotWrite."""
+    if name != CLIP_MODEL:
+        from ml.models import openai_clip
+
+        if name == openai_clip.NAME:
+            yield from openai_clip.obtain()
+
+
+def matcher(wanted: str, name: str = CLIP_MODEL, device: DeviceName = "auto") -> Matcher:
+    """The CLIP of that name looking for a text, which excludes the ten digits that it is not about.
+
+    Raises BadFile, NoDevice.
+    """
+    if name == CLIP_MODEL:
+        return Matcher(_load(device), wanted, _unlike(wanted, _load(device)), TOGETHER)
+    named = _digits_in(wanted)
+    others = [word for digit, word in enumerate(captions.WORDS) if digit not in named]
+    return Matcher(_load_openai(name, device), wanted, others)
+
+
+@torch.no_grad()
+def _unlike(wanted: str, clip: Clip) -> list[str]:
+    """The digits' words that mean something else than the text."""
+    texts = clip.sentences([wanted, *captions.WORDS])
+    return [word for word, same in zip(captions.WORDS, texts[1:] @ texts[0], strict=True) if same < SAME]
+
+
+def _digits_in(wanted: str) -> set[int]:
+    """The digits that a text names, by word or numeral."""
+    words = set(re.findall(r"[a-z]+|\d", wanted.casefold()))
+    return {digit for digit, word in enumerate(captions.WORDS) if words & {word, str(digit)}}
+
+
+def is_about_digits(asked: str, device: DeviceName = "cpu") -> bool:
+    """Whether a model of digits can know what the text is about: every word is known, or it means a digit."""
+    numbers = tokenizer.encode(asked)
+    if numbers and tokenizer.UNKNOWN not in numbers:
+        return True
+    clip = _load(device)
+    with torch.no_grad():
+        digits = clip.text(tokenizer.tokens(list(captions.WORDS)))
+        return float((clip.text(tokenizer.rows([numbers])) @ digits.T).max()) >= FAMILIAR
+
+
+@lru_cache(maxsize=4)
+def _load(device: DeviceName) -> DigitClip:
+    path = model_cards.bundled_folder() / f"{CLIP_MODEL}.safetensors"
+    header, weights = load_model(path)
+    if header.model.network != "clip" or header.model.vocabulary != tokenizer.vocabulary_size():
+        raise BadFile(f"{path} is not the digit CLIP of this version.", "Install Noiseloom again.")
+    clip = DigitClip(header.model)
+    fit(clip, weights, str(path))
+    return clip.to(pick(device).torch_device).eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=1)
+def _load_openai(name: str, device: DeviceName) -> Clip:
+    from ml.models import openai_clip
+
+    path = openai_clip.place() if name == openai_clip.NAME else Path(name).expanduser()
+    return openai_clip.load(path).to(pick(device).torch_device)

@@ -1,0 +1,89 @@
+"""A diffusion model ready to sample, loaded once."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ml.config import DRAWING, DeviceName, ModelConfig
+from ml.diffusion.denoiser import NetworkDenoiser
+from ml.errors import BadRequest
+from ml.models import build
+from ml.models.autoencoder import LatentModel
+from ml.models.exact import exact
+from ml.models.interruptible import stoppable
+from ml.models.optimized import quick
+from ml.registry import model_cards
+from ml.registry.checkpoint import ModelHeader, file_hash, fit, load_model
+from ml.system.device import pick, tune
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A diffusion model ready to sample; `hurried` where it draws by the quick form of its network."""
+
+    name: str
+    header: ModelHeader
+    network: torch.nn.Module
+    device: torch.device
+    hash: str
+    hurried: bool = False
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.header.model
+
+    @cached_property
+    def exact(self) -> torch.nn.Module:
+        """The network, computing each image to the bit as if it were alone."""
+        return exact(self.network, self.device)
+
+    @property
+    def denoiser(self) -> NetworkDenoiser:
+        """What samplers draw with."""
+        return NetworkDenoiser(quick(self.network) if self.hurried else self.exact, self.config.prediction)
+
+    def pixels(self, x: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [-1, 1] from what the network works on: themselves, or latents to be decoded."""
+        return self.exact.codec.decode(x) if isinstance(self.exact, LatentModel) else x
+
+
+def load(name: str, device: DeviceName = "auto") -> LoadedModel:
+    """The model of that name (see `library.find`), on that device; loaded once while its file does not change."""
+    path = model_cards.find(name)
+    return _load(name, path, path.stat().st_mtime_ns, device)
+
+
+@lru_cache(maxsize=4)
+def hurried(model: LoadedModel) -> LoadedModel:
+    """The same model, drawing by the quick form of its network: alike, not the same to the bit.
+
+    See `ml.models.optimized`.
+    """
+    return replace(model, hurried=True)
+
+
+@lru_cache(maxsize=4)
+def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedModel:
+    where = pick(device).torch_device
+    tune(where)
+    header, weights, digest = _read(path)
+    if header.model.network not in DRAWING:
+        raise BadRequest(
+            f"{name!r} is no diffusion model: it reads images and does not draw them.", "Choose a diffusion model."
+        )
+    network = build(header.model)
+    fit(network, weights, str(path))
+    network = network.to(where).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    return LoadedModel(name, header, stoppable(network, where), where, digest)
+
+
+def _read(path: Path) -> tuple[ModelHeader, dict[str, Tensor], str]:
+    """A model file's header, weights and hash, all of one file, though a run may be replacing it with its next."""
+    while True:
+        digest = file_hash(path)
+        header, weights = load_model(path)
+        if file_hash(path) == digest:
+            return header, weights, digest

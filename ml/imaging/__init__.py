@@ -1,0 +1,1 @@
+"""Pixels, PNG, safe opening, labelled figures. No torch."""

@@ -1,0 +1,206 @@
+"""Models and training states as safetensors files whose header carries their validated description."""
+
+import hashlib
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ml.config import Description, ModelConfig, Name, SampleSettings, TrainConfig, parse
+from ml.errors import BadFile
+from ml.models import build
+from ml.system.files import MAX_TEXT, atomic
+from ml.system.paths import COMMAND
+
+KEY = "noiseloom"
+MODEL_FILE = "model.safetensors"
+STATE_FILE = "checkpoint.safetensors"
+SNAPSHOTS = "snapshots"  # the folder of a run's models at doubling steps
+
+
+class ModelHeader(Description):
+    """What a model file says about itself."""
+
+    version: Literal[1] = 1
+    name: Name = "model"
+    model: ModelConfig
+    defaults: SampleSettings = SampleSettings()
+    data: Name = ""
+    teacher: Name = Field(default="", description="the model that a few-step student was distilled from")
+    device: Name = ""
+    steps: int = Field(default=0, ge=0, lt=2**53)
+    images: int = Field(default=0, ge=0, lt=2**53)
+    seconds: float = Field(default=0.0, ge=0)
+
+
+class StateHeader(Description):
+    """Where a training run stands."""
+
+    version: Literal[1] = 1
+    config: TrainConfig
+    step: int = Field(ge=0, lt=2**53)
+    images: int = Field(ge=0, lt=2**53)
+    elapsed_s: float = Field(ge=0)
+    smooth_loss: float | None = None
+    scale: float | None = Field(default=None, description="the loss of knowing nothing, by which an explosion is told")
+    since_row: tuple[float, ...] = Field(default=(), description="losses since the last row of the run's table")
+    slowed: int = Field(
+        default=0, ge=0, le=100, description="times that it diverged and went on with a lower learning rate"
+    )
+    parts: int = Field(default=1, ge=1, le=8192, description="that a batch is worked through in, to fit into memory")
+    progress: float = Field(default=0.0, ge=0, description="share of the budget that is used up; 1 and more: all of it")
+
+
+def save(path: Path, tensors: dict[str, Tensor], header: Description) -> None:
+    """Write tensors and their description; the file is whole or not there. Raises CannotWrite."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic(path) as temporary:
+        try:
+            save_file(plain, temporary, metadata={KEY: header.model_dump_json()})
+        except SafetensorError as error:  # it wraps the system's own error in its text
+            raise OSError(_errno_of(error), str(error)) from error
+
+
+def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights in half precision, for a file of half the size; those a half cannot hold stay as they are."""
+    most = torch.finfo(torch.float16).max
+    return {
+        name: tensor.half() if tensor.is_floating_point() and not (tensor.abs() > most).any() else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def load_model(path: Path) -> tuple[ModelHeader, dict[str, Tensor]]:
+    """A model file's header and the weights of the network it describes; raises BadFile saying what is wrong."""
+    text, tensors = _read(path)
+    header = parse(ModelHeader, text, str(path))
+    agree(expected(header.model, str(path)), tensors, str(path))
+    return header, tensors
+
+
+def expected(config: ModelConfig, source: str) -> dict[str, Tensor]:
+    """The weights of a network, without memory: whatever size a description claims. Raises BadFile."""
+    try:
+        with torch.device("meta"):
+            return build(config).state_dict()
+    except Exception as error:  # each network has its own sizes that cannot be, and open_clip's have theirs
+        raise BadFile(
+            f"{source} describes a network that cannot be built ({error}).", "Use a model from Noiseloom."
+        ) from error
+
+
+def load_header(path: Path) -> ModelHeader:
+    """A model file's header alone, without reading its weights; raises BadFile."""
+    return parse(ModelHeader, _read(path, weights=False)[0], str(path))
+
+
+def load_state(path: Path) -> tuple[StateHeader, dict[str, Tensor]]:
+    """A training state's header and tensors; raises BadFile."""
+    text, tensors = _read(path)
+    return parse(StateHeader, text, str(path)), tensors
+
+
+def load_state_header(path: Path) -> StateHeader:
+    """A training state's header alone, without reading its tensors; raises BadFile."""
+    return parse(StateHeader, _read(path, weights=False)[0], str(path))
+
+
+def fit(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Put weights into a network; raises BadFile as `agree` does."""
+    agree(network.state_dict(), weights, source)
+    network.load_state_dict(weights)
+
+
+def agree(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:
+    """Raises BadFile naming the first tensor that is not as expected, and how it is."""
+    for name in sorted(expected.keys() | found.keys()):
+        want, have = shape_of(expected.get(name)), shape_of(found.get(name))
+        if want != have:
+            raise BadFile(
+                f"{source} does not fit its own description: {name}: expected {want}, found {have}.",
+                "Use the file as it was saved, or train the model again.",
+            )
+
+
+def shape_of(tensor: Tensor | None) -> str:
+    """Shape and, where it holds anything but real numbers of some precision, type."""
+    if tensor is None:
+        return "nothing of that name"
+    kind = "" if tensor.is_floating_point() else f" of {str(tensor.dtype).removeprefix('torch.')}"
+    return f"{tuple(tensor.shape)}{kind}"
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describes_itself(path: Path) -> bool:
+    """Whether a safetensors file says what it holds, as Noiseloom's do; raises BadFile where it is no such file."""
+    with _opened(path) as file:
+        return KEY in (file.metadata() or {})
+
+
+def count_parameters(path: Path) -> int:
+    """How many numbers a safetensors file holds, by its header alone; raises BadFile."""
+    with _opened(path) as file:
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+
+
+def _read(path: Path, weights: bool = True) -> tuple[str, dict[str, Tensor]]:
+    with _opened(path) as file:
+        text = (file.metadata() or {}).get(KEY)
+        if text is None:
+            raise BadFile(f"{path} was not written by Noiseloom: it has no description.", "Use a model from Noiseloom.")
+        if len(text) > MAX_TEXT:
+            raise BadFile(f"{path} describes itself in {len(text)} bytes; that is too much.", "Use another model.")
+        return text, {name: file.get_tensor(name) for name in file.keys()} if weights else {}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[safe_open]:
+    if not os.path.isfile(path):  # False for any path; pathlib raises for one that is too long or closed to us
+        raise BadFile(f"There is no file {path}.", f"Check the path, or see `{COMMAND} models`.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadFile(
+            f"{path} is damaged or not a model file.", "Choose a .safetensors file of a model, or train again."
+        ) from error
+
+
+def _errno_of(error: SafetensorError) -> int:
+    """The system's error number that safetensors prints as '(os error 28)', or 0."""
+    _, _, tail = str(error).partition("os error ")
+    digits = tail.split(")")[0].strip()
+    return int(digits) if digits.isdigit() else 0
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """An optimiser's state as named tensors; its settings come from the run's configuration instead."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{prefix}{index}.{key}": torch.as_tensor(value)
+        for index, entry in state.items()
+        for key, value in entry.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str) -> None:
+    """Inverse of `optimizer_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(prefix):
+            index, key = name.removeprefix(prefix).split(".", 1)
+            state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

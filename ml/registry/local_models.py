@@ -1,0 +1,167 @@
+"""What a person does with models: rename, import, export, throw away, and keep the scores of one's own."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ml.config import Description
+from ml.errors import BadRequest
+from ml.evaluation.metrics import Report
+from ml.registry import import_weights, model_cards
+from ml.registry.checkpoint import MODEL_FILE, ModelHeader, describes_itself, load_model, save
+from ml.registry.import_weights import Kind
+from ml.registry.model_cards import ModelCard, Scores
+from ml.system import paths, trash
+from ml.system.files import atomic, free_name, make_folder, move
+from ml.system.folder_lock import is_held
+from ml.system.trash import Trashed
+
+LONGEST = 50  # characters of a name
+_NAME = re.compile(rf"\w[\w .()+-]{{0,{LONGEST - 1}}}")
+_STEM = Path(MODEL_FILE).stem  # a file of that name is called after its folder
+
+
+class Choices(Description):
+    """The names of the networks that foreign weights fit, which differ in what their output means."""
+
+    kinds: tuple[str, ...]
+
+
+def check_name(name: str) -> str:
+    """A name that a model may have, without blanks around it; raises BadRequest saying what is wrong with it."""
+    name = name.strip()
+    if not _NAME.fullmatch(name) or ".." in name or name.endswith("."):
+        raise BadRequest(
+            f"{name[:LONGEST]!r} is no name for a model.",
+            f"Use up to {LONGEST} letters, digits, blanks and . ( ) + - _, beginning with a letter or digit.",
+        )
+    if paths.is_bundled(name) or name.casefold() == _STEM:
+        raise BadRequest(f"The name {name!r} belongs to Noiseloom.", "Choose another name.")
+    return name
+
+
+def rename(card: ModelCard, name: str) -> str:
+    """Give a model of one's own another name, a run with its whole folder; returns the name.
+
+    Raises BadRequest for a bundled model and for a name that cannot be used, CannotWrite.
+    """
+    _check_own(card)
+    name = check_name(name)
+    if name == card.name:
+        return name
+    if name.casefold() != card.name.casefold() and paths.is_taken(name):
+        raise BadRequest(f"There is a model called {name!r} already.", "Choose another name.")
+    for thing in _things(card):
+        move(thing, thing.with_name(name + ("" if thing.is_dir() else thing.suffix)))
+    return name
+
+
+def export_model(card: ModelCard, path: Path) -> Path:
+    """Copy a model to `path`, with its card as a .json beside it: both or neither. Returns where it is.
+
+    Raises BadRequest, CannotWrite.
+    """
+    if path.suffix != ".safetensors":  # nobody was asked whether a file of the whole name may be replaced
+        path = free_name(path.with_name(f"{path.name}.safetensors"))
+    beside = path.with_suffix(".json")
+    if beside.exists() and not path.exists():
+        raise BadRequest(f"{beside.name} is in that folder already, where the model's card goes.", "Use another name.")
+    if path.exists() and path.samefile(card.path):
+        raise BadRequest("That is the model itself.", "Choose another folder or name.")
+    with atomic(path) as model, atomic(beside) as text:
+        shutil.copyfile(card.path, model)
+        text.write_text(_scores_of(card).model_dump_json(indent=1), encoding="utf-8")
+    return path
+
+
+def import_model(path: Path, kind: str = "") -> str | Choices:
+    """Take a model file in among one's own; returns its name.
+
+    Weights without a description are taken where they fit a network that is known here; where they fit several, these
+    are returned as `Choices`, of which `kind` names one. Raises BadFile, BadRequest, CannotWrite.
+    """
+    name = paths.free_model_name(_name_from(path))
+    target = make_folder(paths.user_models()) / f"{name}.safetensors"
+    if path.suffix.lower() not in import_weights.PICKLES and describes_itself(path):
+        load_model(path)  # it is whole, and fits its own description
+        with atomic(target) as temporary:
+            shutil.copyfile(path, temporary)
+        if found := model_cards.card(path):  # with its own card, where that lies beside it
+            _write_card(target, _scores_of(found))
+        return name
+    tensors = import_weights.plain_tensors(path)
+    kinds = import_weights.fitting(tensors, path.name)
+    chosen = next((one for one in kinds if one.name == kind), kinds[0] if len(kinds) == 1 else None)
+    if chosen is None:
+        return Choices(kinds=tuple(one.name for one in kinds))
+    _write_foreign(target, tensors, chosen, path.name)
+    return name
+
+
+def delete(card: ModelCard) -> Trashed:
+    """Move a model of one's own to the trash, a run with its whole folder. Raises BadRequest, CannotWrite."""
+    _check_own(card)
+    trash.empty(trash.KEPT_DAYS * trash.DAY_S)
+    return trash.throw(card.name, _things(card))
+
+
+def scores_of(report: Report, seed: int) -> dict[str, Any]:
+    """A report in the form that cards have."""
+    measured = report.model_dump(include={"accuracy", "confidence", "frechet_ratio", "precision", "recall"})
+    rounded = {key: round(value, 4) for key, value in measured.items() if value is not None}
+    whole = {"images": report.images, "network_calls": report.network_calls}
+    return whole | {f"seed {seed}": rounded | {"memorised": report.memorised}}
+
+
+def keep_scores(card: ModelCard, scores: dict[str, Any]) -> None:
+    """Write what was measured into the card of a model of one's own, beside what is there. Raises CannotWrite."""
+    now = model_cards.card(card.path) or card
+    before = now.scores if now.scores.get("images") == scores["images"] else {}  # others cannot be compared with
+    _write_card(card.path, _scores_of(now).with_changes(scores=before | scores))
+
+
+def is_run(card: ModelCard) -> bool:
+    """Whether a model lies in the folder of the run that trained it."""
+    return card.path.name == MODEL_FILE
+
+
+def _check_own(card: ModelCard) -> None:
+    if is_run(card) and is_held(card.path.parent):
+        raise BadRequest(f"{card.name} is being trained.", "Stop the training first, or wait until it has ended.")
+    if card.bundled:
+        raise BadRequest(
+            f"{card.name!r} comes with Noiseloom and stays as it is.", "Export it, and import the copy: that is yours."
+        )
+
+
+def _things(card: ModelCard) -> list[Path]:
+    """What has to be moved with a model."""
+    if is_run(card):
+        return [card.path.parent]
+    sidecar = card.path.with_suffix(".json")
+    return [card.path, sidecar] if sidecar.is_file() else [card.path]
+
+
+def _name_from(path: Path) -> str:
+    """A name that a model may have, as near as can be to that of its file, or of its run."""
+    stem = path.parent.name if path.name == MODEL_FILE else path.stem
+    name = re.sub(r"\.\.+|[^\w .()+-]", "-", stem).strip(" .()+-")[: LONGEST - 5].strip(" .")
+    return name if _NAME.fullmatch(name) and name.casefold() != _STEM else "imported"
+
+
+def _scores_of(card: ModelCard) -> Scores:
+    return Scores(title=card.title, about=card.about, scores=card.scores)
+
+
+def _write_card(model: Path, scores: Scores) -> None:
+    with atomic(model.with_suffix(".json")) as temporary:
+        temporary.write_text(scores.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _write_foreign(target: Path, tensors: dict[str, Tensor], kind: Kind, source: str) -> None:
+    about = f"Plain weights from {source}, which fit the network of {kind.name} and are drawn with as it is."
+    save(target, tensors, ModelHeader(name=target.stem, model=kind.model, defaults=kind.defaults))
+    _write_card(target, Scores(about=about))

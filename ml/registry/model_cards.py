@@ -1,0 +1,104 @@
+"""Bundled models, the person's own, and training runs: found by name, described by cards."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from ml.config import Description, SampleRequest, for_route, parse
+from ml.errors import BadFile, BadRequest
+from ml.registry.checkpoint import MODEL_FILE, SNAPSHOTS, ModelHeader, count_parameters, load_header
+from ml.system import paths
+from ml.system.files import modified, read_short
+
+
+class Scores(Description):
+    """A card's sidecar, NAME.json: what was measured, and anything a person should know."""
+
+    title: str = Field(default="", max_length=200)
+    about: str = Field(default="", max_length=10_000)
+    scores: dict[str, Any] = Field(default_factory=dict, max_length=200)
+
+
+class ModelCard(Description):
+    """What a person sees of a model before using it."""
+
+    name: str
+    path: Path
+    bundled: bool
+    header: ModelHeader
+    parameters: int
+    size: int = Field(description="of the file, in bytes")
+    title: str = ""
+    about: str = ""
+    scores: dict[str, Any] = Field(default_factory=dict)
+
+
+def bundled_folder() -> Path:
+    """Where the models that ship with the program are."""
+    return paths.resources() / "models"
+
+
+def find(name: str) -> Path:
+    """The .safetensors file of a model by name, run name, run folder or path; raises BadRequest.
+
+    RUN@STEP is what a run's model was at that step; see `snapshots`.
+    """
+    run, at, step = name.rpartition("@")
+    if at and step.isdecimal():
+        for path in snapshots(run):
+            if int(path.stem) == int(step):
+                return path
+    asked = Path(os.path.expanduser(name))  # leaves ~nobody as it is, where pathlib raises
+    candidates = (
+        lambda: asked,
+        lambda: asked / MODEL_FILE,
+        lambda: bundled_folder() / f"{name}.safetensors",
+        lambda: paths.user_models() / f"{name}.safetensors",
+        lambda: paths.user_runs() / name / MODEL_FILE,
+    )
+    for candidate in candidates:
+        if os.path.isfile(path := candidate()):  # False for any text; pathlib raises for one that is too long
+            return path
+    known = ", ".join(card.name for card in cards())
+    raise BadRequest(f"There is no model {name[:100]!r}.", f"Use one of: {known}; or the path of a .safetensors file.")
+
+
+def filled_in(request: SampleRequest) -> SampleRequest:
+    """The request with its model's own settings where nobody set any; raises BadRequest, BadFile."""
+    own = for_route(load_header(find(request.model)).defaults, request.route)
+    return request.with_changes(**own.model_dump() | request.model_dump(exclude_unset=True))
+
+
+def snapshots(run: str) -> list[Path]:
+    """The models that a run was at doubling steps, by its name or folder, earliest first."""
+    for folder in (paths.user_runs() / run, Path(os.path.expanduser(run))):
+        with suppress(OSError, ValueError):  # no name of any folder
+            if found := sorted(path for path in (folder / SNAPSHOTS).glob("*.safetensors") if path.stem.isdecimal()):
+                return found
+    return []
+
+
+def cards() -> list[ModelCard]:
+    """Every model that can be read: bundled ones first, then the person's own and the runs, newest first."""
+    own = [*paths.user_models().glob("*.safetensors"), *paths.user_runs().glob(f"*/{MODEL_FILE}")]
+    own.sort(key=modified, reverse=True)
+    found = [card(path) for path in [*sorted(bundled_folder().glob("*.safetensors")), *own]]
+    return [entry for entry in found if entry is not None]
+
+
+def card(path: Path) -> ModelCard | None:
+    """The card of one model file; None where it cannot be read (a half-copied file must not hide the others)."""
+    name = path.parent.name if path.name == MODEL_FILE else path.stem
+    sidecar = path.with_suffix(".json")
+    try:
+        header = load_header(path)
+        parameters, size = count_parameters(path), path.stat().st_size
+        extra = parse(Scores, read_short(sidecar), str(sidecar)) if sidecar.is_file() else Scores()
+    except (BadFile, OSError):
+        return None
+    bundled = path.parent == bundled_folder()
+    seen = {"name": name, "path": path, "bundled": bundled, "parameters": parameters, "size": size}
+    return ModelCard.model_validate({**seen, "header": header, **extra.model_dump()})

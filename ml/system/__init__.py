@@ -1,0 +1,1 @@
+"""The machine: paths, files, downloads, locks, trash, device."""

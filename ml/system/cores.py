@@ -1,0 +1,60 @@
+"""Work shared out among the processor's cores, each part computed by one of them alone."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TypeVar
+
+import torch
+
+from ml.control import RunControl, current_control, heeding
+from ml.system.device import one_thread, tune
+
+CORES = torch.get_num_threads()
+PATIENCE_S = 10.0  # for a thread to begin
+
+T = TypeVar("T")
+
+
+def on_cores(parts: Sequence[Callable[[], T]]) -> list[T]:
+    """What each part returns; this thread computes too. Raises what a part raises."""
+    own, others = parts[::CORES], [part for number, part in enumerate(parts) if number % CORES]
+    control = current_control()
+    futures = [_workers().submit(_heeding, control, part) for part in others]
+    try:
+        with one_thread():
+            done = iter([part() for part in own])
+        elsewhere = iter([future.result() for future in futures])
+    finally:
+        for future in futures:
+            future.cancel()
+    return [next(elsewhere if number % CORES else done) for number in range(len(parts))]
+
+
+def _heeding(control: RunControl | None, part: Callable[[], T]) -> T:
+    if control is None:
+        return part()
+    with heeding(control):
+        return part()
+
+
+@lru_cache(maxsize=1)
+def _workers() -> ThreadPoolExecutor:
+    """A thread for each core but one, which computes alone."""
+    all_there = threading.Barrier(CORES - 1, timeout=PATIENCE_S)
+
+    def begin(_number: int) -> None:
+        torch.get_num_threads()  # a thread takes over everybody's number at its first look, whatever it was told before
+        torch.set_num_threads(1)
+        torch.set_grad_enabled(False)
+        tune(torch.device("cpu"))
+        all_there.wait()
+
+    before = torch.get_num_threads()
+    workers = ThreadPoolExecutor(CORES - 1, "drawing on core")
+    try:
+        list(workers.map(begin, range(CORES - 1)))
+    finally:
+        torch.set_num_threads(before)  # which they have changed for every thread that is yet to come
+    return workers

@@ -1,0 +1,91 @@
+"""Where things live: what ships with the program, and what belongs to the person."""
+
+import os
+import sys
+from functools import lru_cache
+from itertools import chain, count
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+PACKAGED = bool(getattr(sys, "frozen", False))  # there is no Python beside a packaged program
+COMMAND = "noiseloom ml" if PACKAGED else "python -m ml"
+HOME_VARIABLE = "NOISELOOM_HOME"  # overrides the person's folder, for tests and portable installations
+
+DOWNLOADS_VARIABLE = "NOISELOOM_DOWNLOADS"  # another place for what is downloaded and large
+_downloads: list[Path] = []  # the folder of this process, where it was told one
+
+
+@lru_cache(maxsize=1)
+def resources() -> Path:
+    """The folder of bundled models, presets and icons: in a checkout, `resources/` beside `ml/`."""
+    return Path(__file__).resolve().parents[2] / "resources"
+
+
+def user_data() -> Path:
+    """The person's own folder; it need not exist yet."""
+    home = os.environ.get(HOME_VARIABLE)
+    return Path(home).expanduser().absolute() if home else user_data_path("noiseloom", appauthor=False)
+
+
+def user_runs() -> Path:
+    """Training runs, one folder each."""
+    return user_data() / "runs"
+
+
+def user_models() -> Path:
+    """Models the person keeps, as .safetensors files."""
+    return user_data() / "models"
+
+
+def use_downloads(folder: Path | None) -> None:
+    """Keep downloads of this process in `folder`, whatever the environment says; None: where they go by themselves."""
+    _downloads[:] = [folder] if folder else []
+
+
+def chosen_downloads() -> Path | None:
+    """What `use_downloads` was told."""
+    return _downloads[0] if _downloads else None
+
+
+def downloads() -> Path:
+    """Weights that were fetched from the net: large, and to be had again."""
+    return chosen_downloads() or usual_downloads()
+
+
+def usual_downloads() -> Path:
+    """Where downloads are kept unless the process was told otherwise."""
+    chosen = os.environ.get(DOWNLOADS_VARIABLE)
+    return Path(chosen).expanduser().absolute() if chosen else user_data() / "downloads"
+
+
+def user_datasets() -> Path:
+    """Downloaded data sets."""
+    return user_data() / "datasets"
+
+
+def trash() -> Path:
+    """What was thrown away and can be taken back."""
+    return user_data() / "trash"
+
+
+def new_run(name: str) -> Path:
+    """A folder for a run of that name, or of name-2, name-3, ...: one that no other model has."""
+    return user_runs() / free_model_name(name)
+
+
+def is_bundled(name: str) -> bool:
+    """Whether a model that ships with the program has that name."""
+    return name.casefold() in {path.stem for path in (resources() / "models").glob("*.safetensors")}
+
+
+def is_taken(name: str) -> bool:
+    """Whether a model or run has that name."""
+    own = (user_models() / f"{name}.safetensors", user_runs() / name)
+    return is_bundled(name) or any(path.exists() for path in own)
+
+
+def free_model_name(name: str) -> str:
+    """That name, or the first of name-2, name-3, ... that no model or run has."""
+    names = chain([name], (f"{name}-{n}" for n in count(2)))
+    return next(one for one in names if not is_taken(one))

@@ -1,0 +1,99 @@
+"""Things a person threw away: kept for thirty days in their own folder, each with the place it came from.
+
+What lay at `models/NAME.safetensors` or `runs/NAME` of the person's folder lies in the trash under the same path,
+in a folder of its own.
+"""
+
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.errors import BadRequest
+from ml.system import paths
+from ml.system.files import make_folder, move
+
+KEPT_DAYS = 30
+DAY_S = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Trashed:
+    """One thing in the trash; `when` in seconds, as `time.time` counts them."""
+
+    folder: Path
+    name: str
+    when: float
+
+
+def throw(name: str, things: Sequence[Path]) -> Trashed:
+    """Move files or folders, each two levels down in the person's folder, to the trash; raises CannotWrite.
+
+    All of them, or none.
+    """
+    folder = make_folder(paths.trash() / f"{time.time_ns()}-{secrets.token_hex(4)}")
+    targets = [folder / thing.relative_to(paths.user_data()) for thing in things]
+    _move_all(things, targets)
+    return Trashed(folder, name, time.time())
+
+
+def restore(trashed: Trashed) -> str:
+    """Put a thing back where it came from, under another name if that is taken by now; returns its name.
+
+    Raises CannotWrite, and BadRequest for what is no longer in the trash.
+    """
+    things = _things(trashed.folder)
+    if not things:
+        raise BadRequest(f"{trashed.name} is no longer in the trash.", "Import it again, if you have a copy.")
+    name = paths.free_model_name(trashed.name)
+    homes = [paths.user_data() / thing.parent.name for thing in things]
+    _move_all(things, [home / (name + _ending(thing)) for home, thing in zip(homes, things, strict=True)])
+    _remove(trashed.folder)
+    return name
+
+
+def items() -> list[Trashed]:
+    """What is in the trash, the latest first."""
+    found: list[Trashed] = []
+    for folder in paths.trash().glob("*"):
+        with suppress(OSError):  # it is being taken back or deleted at this moment
+            if things := _things(folder):
+                name = things[0].name.removesuffix(_ending(things[0]))
+                found.append(Trashed(folder, name, folder.stat().st_mtime))
+    return sorted(found, key=lambda item: item.when, reverse=True)
+
+
+def empty(older_than_s: float = 0.0) -> int:
+    """Delete for good what has been in the trash for that long; returns how many things that were."""
+    old = [item for item in items() if time.time() - item.when >= older_than_s]
+    for item in old:
+        _remove(item.folder)
+    return len(old)
+
+
+def _things(folder: Path) -> list[Path]:
+    """The files and folders of one thing; the model before its card."""
+    return sorted(folder.glob("*/*"), key=lambda path: path.suffix, reverse=True)
+
+
+def _ending(thing: Path) -> str:
+    return "" if thing.is_dir() else thing.suffix
+
+
+def _move_all(sources: Sequence[Path], targets: Sequence[Path]) -> None:
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for source, target in zip(sources, targets, strict=True):
+            move(source, target)
+            moved.append((source, target))
+    except BaseException:
+        for source, target in moved:
+            move(target, source)
+        raise
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # what cannot be deleted today is tried again the next time

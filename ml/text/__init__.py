@@ -1,0 +1,1 @@
+"""Captions, tokenizer and prompt parser."""

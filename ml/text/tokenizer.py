@@ -1,0 +1,59 @@
+"""Texts as the digit CLIP reads them: open_clip's tokens, of which those that captions are made of have a number."""
+
+import re
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ml.text import captions
+
+CONTEXT = 20  # tokens
+_WORD = re.compile(r"[^\W_]+")  # hyphens and commas only part words
+PAD, UNKNOWN, START = 0, 1, 2  # the end has the highest number, where CLIP's text tower looks for it
+
+
+def _pieces(text: str) -> list[int]:
+    """open_clip's tokens of a text, without those of its start and end."""
+    from ml.system.torchvision_compat import open_clip  # takes seconds to import
+
+    enough = 4 * len(text.encode()) + 2  # a token is a byte at least, and normalising makes more bytes of some
+    row: list[int] = open_clip.tokenize(text, enough)[0].tolist()
+    return row[1 : row.index(max(row))]  # the end has the highest number
+
+
+@cache
+def vocabulary() -> dict[int, int]:
+    """The number of each of open_clip's tokens that occur in captions."""
+    known = {token for text in captions.words() for token in _pieces(text)}
+    return {token: number for number, token in enumerate(sorted(known), start=START + 1)}
+
+
+def vocabulary_size() -> int:
+    """How many numbers there are."""
+    return len(vocabulary()) + START + 2
+
+
+@cache
+def encode(text: str) -> tuple[int, ...]:
+    """The numbers of a text's tokens; a word of which any part has none is one UNKNOWN."""
+    numbers: list[int] = []
+    for word in _WORD.findall(text.casefold()):
+        tokens = [vocabulary().get(token, UNKNOWN) for token in _pieces(word)]
+        numbers += [UNKNOWN] if UNKNOWN in tokens else tokens
+    return tuple(numbers)
+
+
+def tokens(texts: list[str]) -> Tensor:
+    """int64 (N, CONTEXT): start, the text's numbers, end, and nothing."""
+    return rows([encode(text) for text in texts])
+
+
+def rows(encoded: list[tuple[int, ...]]) -> Tensor:
+    """int64 (N, CONTEXT) of texts that are numbers already; what does not fit is left out at the end."""
+    end = vocabulary_size() - 1
+    table = torch.full((len(encoded), CONTEXT), PAD, dtype=torch.int64)
+    for row, numbers in enumerate(encoded):
+        line = [START, *numbers[: CONTEXT - 2], end]
+        table[row, : len(line)] = torch.tensor(line)
+    return table

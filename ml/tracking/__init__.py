@@ -1,0 +1,1 @@
+"""A run's folder on disk: metrics, previews, loggers. No torch."""

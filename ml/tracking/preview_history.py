@@ -1,0 +1,58 @@
+"""A run's time machine: at every preview the whole way out of one noise, kept with the run as a picture.
+
+`previews/00001200.png` has a row for each step of the denoising and a column for each image.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ml.events import Preview
+from ml.export.metadata import opened
+from ml.imaging.png import write_png
+from ml.system.files import atomic, make_folder
+
+FOLDER = "previews"
+MOST = 128  # pictures of a run; beyond it every other one goes
+MAX_PIXELS = 16_000_000
+
+
+def keep(run: Path, preview: Preview) -> None:
+    """Write a preview, and thin out those of a long run; raises CannotWrite."""
+    folder = make_folder(run / FOLDER)
+    steps, count, height, width = preview.film.shape[:4]
+    rows = preview.film.swapaxes(1, 2).reshape(steps * height, count * width, *preview.film.shape[4:])
+    with atomic(folder / f"{preview.step:08d}.png") as temporary:
+        write_png(temporary, rows)
+    kept = _files(run)
+    if len(kept) > MOST:
+        for file in kept[1:-1:2]:
+            file.unlink(missing_ok=True)
+
+
+def remembered(run: Path, labels: tuple[int, ...], side: int) -> list[Preview]:
+    """The previews of a run, oldest first; those that cannot be read are left out."""
+    found: list[Preview] = []
+    for file in _files(run):
+        try:
+            with opened(file, ("PNG",)) as image:
+                width, height = image.size
+                if width * height > MAX_PIXELS or width != side * len(labels) or height % side:
+                    continue
+                rows = np.array(image.convert("L" if image.mode == "L" else "RGB"))
+        except (OSError, ValueError, SyntaxError, MemoryError):
+            continue
+        film = rows.reshape(-1, side, len(labels), side, *rows.shape[2:]).swapaxes(1, 2)
+        found.append(Preview(int(file.stem), film[-1].copy(), labels, film))
+    return found
+
+
+def forget_after(run: Path, step: int) -> None:
+    """Take out what a run that was cut off drew after its last checkpoint."""
+    for file in _files(run):
+        if int(file.stem) > step:
+            file.unlink(missing_ok=True)
+
+
+def _files(run: Path) -> list[Path]:
+    return sorted(file for file in (run / FOLDER).glob("*.png") if file.stem.isdecimal())

@@ -1,0 +1,48 @@
+"""Training runs on disk: which of them were cut short, and the curves of all of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.config import TrainConfig
+from ml.errors import BadFile
+from ml.registry.checkpoint import STATE_FILE, load_state_header
+from ml.system import paths
+from ml.system.files import modified
+from ml.system.folder_lock import is_held
+from ml.tracking.metrics_table import LOSS_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedRun:
+    """A run whose budget is not used up; `progress` from 0 to 1."""
+
+    name: str
+    folder: Path
+    config: TrainConfig
+    step: int
+    progress: float
+
+
+def with_curves(most: int = 12) -> list[Path]:
+    """The folders of the latest runs that have a table of losses, the newest first."""
+    tables = list(paths.user_runs().glob(f"*/{LOSS_FILE}"))
+    return [table.parent for table in sorted(tables, key=modified, reverse=True)[:most]]
+
+
+def unfinished(elsewhere: Iterable[Path] = ()) -> list[UnfinishedRun]:
+    """The person's runs that can be gone on with, the latest first; not unreadable ones and those being trained.
+
+    `elsewhere` are folders outside of the person's own to which runs have moved, in whose place they stand.
+    """
+    states = {*paths.user_runs().glob(f"*/{STATE_FILE}"), *(folder / STATE_FILE for folder in elsewhere)}
+    found: dict[str, UnfinishedRun] = {}
+    for path in sorted(states, key=modified, reverse=True):
+        name = path.parent.name
+        try:
+            state = load_state_header(path)
+        except (BadFile, OSError):
+            continue
+        if name not in found and state.progress < 1 and not is_held(path.parent):
+            found[name] = UnfinishedRun(name, path.parent, state.config, state.step, state.progress)
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""The trainer, the state of a run, its optimizers, losses and objectives."""

@@ -1,0 +1,131 @@
+"""What a training step minimises."""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ml.config import TrainConfig
+from ml.diffusion.denoiser import TIME_SCALE, Preconditioning, network_input, target
+from ml.diffusion.schedules import Levels, Schedule, q_sample
+from ml.models.autoencoder import Autoencoder
+
+MIN_SNR_GAMMA = 5.0
+SCALE_MEMORY = 0.01  # share that a batch has in what is known of the latents' spread
+
+
+class Noised(NamedTuple):
+    """A batch as a diffusion model is asked about it; every field has B entries."""
+
+    shown: Tensor  # what the network sees of x_t, (B, C, H, W)
+    time: Tensor  # (B,)
+    labels: Tensor  # (B,), or tokens (B, length)
+    wanted: Tensor  # what it should answer, (B, C, H, W)
+    weight: Tensor  # of the loss, (B,)
+    noise: Tensor  # how noisy x_t is, from 0 to 1: the angle between image and noise, (B,)
+
+
+def noised(
+    x0: Tensor,
+    labels: Tensor,
+    schedule: Schedule,
+    config: TrainConfig,
+    rng: torch.Generator,
+    null: Tensor | None = None,
+) -> Noised:
+    """Draw noise, noise levels and label dropout for classifier-free guidance (Ho & Salimans 2022).
+
+    x0 (B, C, H, W) in [-1, 1]; labels (B,), or tokens (B, length) with `null` (length,).
+    """
+    count, device = len(x0), x0.device
+    levels = schedule.draw(count, rng, config.time_mean, config.time_std, config.time_uniform)
+    eps = torch.randn(x0.shape, generator=rng, device=device)
+    dropped = torch.rand(count, generator=rng, device=device) < config.label_dropout
+    if null is None:
+        null = torch.tensor(config.model.num_classes, device=device)
+        labels = labels if config.model.num_classes else torch.zeros_like(labels)
+    labels = torch.where(dropped.view(-1, *(1,) * null.ndim), null, labels)
+    x_t = q_sample(x0, eps, levels.alpha, levels.sigma)
+    prediction = config.model.prediction
+    return Noised(
+        network_input(prediction, x_t, levels.alpha, levels.sigma),
+        levels.t * TIME_SCALE,
+        labels,
+        target(prediction, x0, eps, levels.alpha, levels.sigma),
+        loss_weight(levels, config),
+        (torch.atan2(levels.sigma, levels.alpha) * (2 / math.pi)).flatten(),
+    )
+
+
+def diffusion_loss(network: nn.Module, batch: Noised, config: TrainConfig) -> Tensor:
+    """L_simple (Ho et al. 2020, eq. 14) for the model's target, or Huber's loss: that of each image, (B,)."""
+    output = network(batch.shown, batch.time, batch.labels).float()
+    squared = (output - batch.wanted).square()
+    each = F.huber_loss(output, batch.wanted, reduction="none") if config.loss == "huber" else squared
+    return each.mean(dim=(1, 2, 3)) * batch.weight
+
+
+def loss_weight(levels: Levels, config: TrainConfig) -> Tensor:
+    """Min-SNR-gamma weighting (Hang et al. 2023) for the model's target, or ones: (B,)."""
+    if config.weighting == "none":
+        return torch.ones_like(levels.t)
+    snr = (levels.alpha / levels.sigma).square().flatten()
+    capped = snr.clamp(max=MIN_SNR_GAMMA)
+    per_target = {
+        "eps": snr,
+        "x0": torch.ones_like(snr),
+        "v": snr + 1,
+        "flow": (1 + snr.sqrt()).square(),
+        "edm": Preconditioning.at(levels.alpha.flatten(), levels.sigma.flatten()).out ** -2,
+    }
+    return capped / per_target[config.model.prediction]
+
+
+def classifier_loss(network: nn.Module, x0: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy with label smoothing 0.05 (Szegedy et al. 2016): that of each image, (B,)."""
+    return F.cross_entropy(network(x0).float(), labels, label_smoothing=0.05, reduction="none")
+
+
+def distort(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Random rotation up to 12 degrees, scaling up to 12 %, shear up to 0.15 and shift up to 2 pixels: (B, C, H, W)."""
+    count, side = len(x), x.shape[-1]
+    angle, size_x, size_y, shear, dx, dy = (torch.rand(6, count, generator=rng, device=x.device) * 2 - 1).unbind()
+    angle, shear = angle * math.radians(12), shear * 0.15
+    size_x, size_y = 1 + 0.12 * size_x, 1 + 0.12 * size_y
+    cos, sin = angle.cos(), angle.sin()
+    rows = [cos * size_x, (shear - sin) * size_y, dx * 4 / side, sin * size_x, cos * size_y, dy * 4 / side]
+    matrix = torch.stack(rows, dim=1).view(count, 2, 3)
+    where = F.affine_grid(matrix, list(x.shape), align_corners=False)
+    return F.grid_sample(x + 1, where, align_corners=False) - 1  # outside the image there is paper, -1
+
+
+def autoencoder_loss(network: Autoencoder, x0: Tensor, noise: Tensor, config: TrainConfig) -> Tensor:
+    """Squared error of the reconstruction and KL(q(z | x) || N(0, 1)) per pixel (Kingma & Welling 2014, eq. 10).
+
+    x0 (B, C, H, W) in [-1, 1]; noise, standard normal, as z (B, latent, h, w).
+    While the network trains, its `scale` follows the spread of the latents' means.
+    """
+    mean, log_variance = network.posterior(x0)
+    log_variance = log_variance.float().clamp(-20, 10)
+    z = mean + torch.exp(log_variance / 2) * noise
+    kl = 0.5 * (mean.float().square() + log_variance.exp() - 1 - log_variance).sum(dim=(1, 2, 3)).mean()
+    if network.training:
+        spread = mean.detach().float().std().clamp(min=1e-6)
+        network.scale.lerp_(1 / spread, SCALE_MEMORY)
+    return F.mse_loss(network.reconstruct(z).float(), x0) + config.kl_weight * kl / x0[0].numel()
+
+
+def contrastive_loss(similarity: Tensor, truth: Tensor, absent: Tensor) -> Tensor:
+    """CLIP's symmetric cross-entropy (Radford et al. 2021), with every caption that is true of an image as a positive.
+
+    similarity (images, captions), scaled; truth likewise, bool, with a true image for every caption and the reverse.
+    absent (images, texts): similarities, scaled, to texts that are true of no image.
+    """
+    each_image = torch.cat([similarity, absent], dim=1).log_softmax(dim=1)[:, : truth.shape[1]]
+    each_caption = similarity.log_softmax(dim=0)
+    positives = truth.float()
+    image_loss = -(each_image * positives).sum(dim=1) / positives.sum(dim=1)
+    caption_loss = -(each_caption * positives).sum(dim=0) / positives.sum(dim=0)
+    return (image_loss.mean() + caption_loss.mean()) / 2

@@ -1,0 +1,1 @@
+"""What a run minimizes: one objective per file."""

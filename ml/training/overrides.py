@@ -1,0 +1,109 @@
+"""Settings a person typed, put into descriptions: presets with changes, one complaint at a time."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from ml.config import Description, TrainConfig, parse
+from ml.errors import BadFile, BadRequest
+from ml.registry import presets
+from ml.system.files import read_short
+
+BUDGETS = ("steps", "epochs", "minutes")
+D = TypeVar("D", bound=Description)
+
+
+def checked(kind: type[D], values: dict[str, Any]) -> D:
+    """A description of these values; raises BadRequest naming the first that is wrong."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        said = first["msg"].removeprefix("Value error, ")
+        raise BadRequest(f"{where}: {said}.", "Correct that value.") from error
+
+
+def changed(config: TrainConfig, changes: Iterable[tuple[str, Any]]) -> TrainConfig:
+    """The configuration with fields replaced, dotted where nested; one budget replaces another. Raises BadRequest.
+
+    What nobody set stays unset, for the data to decide (see `ml.training.config_from_data`).
+    """
+    values, all_values = config.model_dump(mode="json", exclude_unset=True), config.model_dump(mode="json")
+    for key, value in changes:
+        *groups, name = key.split(".")
+        place: Any = values
+        known: Any = all_values
+        for group in groups:
+            place = place.setdefault(group, {}) if isinstance(place, dict) else None
+            known = known.get(group) if isinstance(known, dict) else None
+        if not isinstance(place, dict) or not isinstance(known, dict) or name not in known:
+            names = ", ".join(known if isinstance(known, dict) else all_values)
+            raise BadRequest(f"There is no setting {key!r}.", f"Use one of: {names}.")
+        if key in BUDGETS:
+            values |= dict.fromkeys(BUDGETS)
+        place[name] = value
+    return checked(TrainConfig, values)
+
+
+def setting(config: TrainConfig, key: str) -> Any:
+    """The value of a setting by its name, dotted where nested."""
+    value: Any = config
+    for name in key.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """`model.widths=[32,64]` -> ("model.widths", [32, 64]); a value that is no JSON is a text."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise BadRequest(f"--set {text}: there is no '='.", "Write --set key=value, for example --set lr=0.001.")
+    try:
+        return key.strip(), json.loads(value)
+    except (ValueError, RecursionError):
+        return key.strip(), value
+
+
+def read_config(path: Path) -> TrainConfig:
+    """A training configuration from a JSON file; raises BadFile."""
+    try:
+        return parse(TrainConfig, read_short(path), str(path))
+    except OSError as error:
+        raise BadFile(f"Cannot read {path}: {error.strerror or error}.", "Check the path.") from error
+
+
+def starting_point(preset: str | None, config: Path | None, run_dir: Path | None) -> TrainConfig:
+    """The configuration before changes: of the preset, the file, or the run that goes on."""
+    if preset is not None and config is not None:
+        raise BadRequest("Both --preset and --config were given.", "Give one of them.")
+    if preset is not None:
+        return presets.load(preset)
+    if config is not None:
+        return read_config(config)
+    if run_dir is not None:
+        return recorded(run_dir)
+    raise BadRequest(
+        "There is nothing to train.", f"Give --config FILE.json or --preset: {', '.join(presets.names())}."
+    )
+
+
+def recorded(run_dir: Path) -> TrainConfig:
+    """What the run in a folder was started with; raises BadFile."""
+    from ml.training.trainer import CONFIG_FILE  # brings torch, which typing errors need not wait for
+
+    return read_config(run_dir / CONFIG_FILE)
+
+
+def refuse_other_settings(wanted: TrainConfig, run_dir: Path) -> None:
+    """A run goes on with its own settings, raise BadRequest for others; only the budget may be another."""
+    theirs = recorded(run_dir).model_dump()
+    other = [name for name, value in wanted.model_dump().items() if name not in BUDGETS and theirs[name] != value]
+    if other:
+        raise BadRequest(
+            f"The run in {run_dir} was started with {other[0]} = {theirs[other[0]]!r}; that cannot be changed.",
+            "Leave it out to go on, or start a new run without --resume.",
+        )

@@ -1,0 +1,60 @@
+"""How long a training run would take on this device, measured by a few of its steps."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from ml import data
+from ml.config import DeviceName, TrainConfig
+from ml.control import stop_here
+from ml.events import Estimate
+from ml.system.device import pick
+from ml.training.config_from_data import fitted
+from ml.training.run import Run
+from ml.training.trainer import parts_of, with_parts
+
+IMAGES = 64  # random ones: what they show does not matter to the clock
+PATIENCE_S = 2.0
+FEW = 4  # images in the first, small batch
+STEPS = 5
+MNIST = 60_000  # images of an epoch, where the data are not known
+
+
+def estimate(config: TrainConfig, device: DeviceName = "auto", images: int = MNIST) -> Estimate:
+    """Train for some steps on noise, for about PATIENCE_S; raises BadRequest, BadFile, NoDevice.
+
+    `images` is the size of the data set, which a budget in epochs is about.
+    """
+    model = config.model
+    pixels = torch.randint(0, 256, (IMAGES, model.channels, model.image_size, model.image_size), dtype=torch.uint8)
+    classes = tuple(map(str, range(max(model.num_classes, 1))))
+    dataset = data.Dataset(config.data, pixels, torch.arange(IMAGES) % len(classes), classes)
+    config = fitted(config, dataset, device)
+    built_on = parts_of(config)
+    config = with_parts(config, built_on)
+    weights = {name: tensors for name, (_, tensors) in built_on.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        few = config.with_changes(batch_size=min(FEW, config.batch_size))
+        rate = _rate(Run(few, Path(folder), pick(device), dataset, weights), 1)
+        if STEPS * config.batch_size / rate < PATIENCE_S:
+            rate = _rate(Run(config, Path(folder), pick(device), dataset, weights), STEPS)
+    return Estimate(rate, _budget(config, images) / rate if config.minutes is None else 60 * config.minutes)
+
+
+def _rate(run: Run, steps: int) -> float:
+    """Images per second, after a first step that finds its memory."""
+    run.advance()
+    run.report()
+    began = time.perf_counter()
+    for _ in range(steps):
+        stop_here()
+        run.advance()
+    run.report()  # waits for the device
+    return steps * run.config.batch_size / (time.perf_counter() - began)
+
+
+def _budget(config: TrainConfig, images: int) -> float:
+    """Images that the whole run learns from."""
+    return config.batch_size * config.steps if config.steps else images * (config.epochs or 0)

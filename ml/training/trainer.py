@@ -1,0 +1,329 @@
+"""Training as a generator of events: the same loop for diffusion models and for the judge.
+
+A run's folder holds `config.json`, `checkpoint.safetensors` (to resume exactly), `model.safetensors` (averaged weights,
+to sample from), `snapshots/` of the model at doubling steps, `previews/`, tables (`loss.csv`, ...) and TensorBoard's
+files. Closing the generator, or cancelling, saves before it ends.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ml import data
+from ml.config import DeviceName, TrackerName, TrainConfig
+from ml.control import RunControl, Stopped
+from ml.distributed import helpers
+from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable, Diverged, FailedElsewhere, LostProcess
+from ml.events import (
+    BatchSplit,
+    CheckpointSaved,
+    Paused,
+    Progress,
+    Resumed,
+    RunFinished,
+    RunStarted,
+    SteppedBack,
+    TrainEvent,
+    WriteFailed,
+)
+from ml.registry import model_cards
+from ml.registry.checkpoint import MODEL_FILE, STATE_FILE, ModelHeader, load_model
+from ml.system.device import pick
+from ml.system.files import refusal
+from ml.tracking import preview_history
+from ml.tracking.loggers import Followers
+from ml.training.config_from_data import fitted, form_for
+from ml.training.overrides import read_config
+from ml.training.run import CONFIG_FILE, HELD_OUT_SEED, Run
+
+REPORT_EVERY_S = 0.1
+PREVIEW_PATIENCE = 10  # times as long as a preview takes passes before the next
+HELD_OUT = 256  # images not trained on that the averaged weights are tried on ...
+MOST_RETURNS = 3  # to the last checkpoint, of a run that diverges
+HELD_OUT_PATIENCE = 50  # ... after at least so many times as long as that takes
+
+
+def train(
+    config: TrainConfig,
+    run_dir: Path,
+    *,
+    device: DeviceName = "auto",
+    data_root: Path | None = None,
+    resume: bool = False,
+    move_to: Path | None = None,
+    control: RunControl | None = None,
+    track: Sequence[TrackerName] = (),
+) -> Iterator[TrainEvent]:
+    """Train until the budget is used up or `control` cancels; everything is saved either way.
+
+    A run that is resumed goes on in the folder `move_to`, where that is given; the one it was in stays as it is.
+    What `config` leaves unset of the image's size, channels and classes follows from the data.
+    While paused, `Paused` is yielded at every call: whoever drives the generator chooses how long to wait in between.
+    Cancelled while the data are still being read, it ends without `RunFinished`: nothing was begun.
+    Raises BadRequest, BadFile, DataUnavailable, CannotWrite, NoDevice, Diverged.
+    """
+    control = control or RunControl()
+    if resume:
+        config = _recorded(run_dir, config)
+    else:
+        _refuse_another(run_dir)
+    helpers.check(config)
+    dataset = yield from _dataset(config, data_root, control)
+    if dataset is None:
+        return
+    config = fitted(config, dataset, device)
+    built_on = {} if resume else parts_of(config)
+    config = with_parts(config, built_on)
+    held_out = yield from _held_out(config, data_root, control)
+    if control.cancelled:
+        return
+    weights = {name: tensors for name, (_, tensors) in built_on.items()}
+    run = Run(config, run_dir, pick(device), dataset, weights, held_out)
+    if not move_to:
+        run.place.hold()
+    try:
+        helpers.enlist(run, dataset, weights)
+        yield from _train(run, control, resume, move_to, track)
+    finally:
+        run.place.let_go()
+
+
+def _train(
+    run: Run, control: RunControl, resume: bool, move_to: Path | None, track: Sequence[TrackerName]
+) -> Generator[TrainEvent]:
+    """The training in a folder that is held, or in a new one that will be."""
+    if resume:
+        run.restore()
+    else:
+        _refuse_another(run.folder)
+    if move_to:
+        run.place.move_to(move_to)
+    run.place.forget_after(run.step)
+    run.share()
+    with Followers(run.folder, run.config, run.step, track) as followers, closing(_loop(run, control)) as events:
+        yield RunStarted(run.config, run.folder, run.device.reason, run.parameters, run.step, run.total_steps)
+        for event in events:
+            followers.tell(event)
+            yield event
+
+
+Parts = dict[str, tuple[ModelHeader, dict[str, Tensor]]]
+
+
+def parts_of(config: TrainConfig) -> Parts:
+    """The models that a model builds on and leaves as they are, by what they are to it; raises BadRequest, BadFile."""
+    wanted = {"codec": (config.codec_from, "autoencoder"), "reader": (config.reader_from, "clip")}
+    found: Parts = {}
+    for name, (source, network) in wanted.items():
+        if not source:
+            continue
+        header, weights = load_model(model_cards.find(source))
+        if header.model.network != network or header.model.image_size != config.model.image_size:
+            raise BadRequest(
+                f"{source!r} is no {network} for images of {config.model.image_size} pixels.",
+                f"Train one on the same data first, and name it in {name}_from.",
+            )
+        found[name] = (header, weights)
+    return found
+
+
+def with_parts(config: TrainConfig, built_on: Parts) -> TrainConfig:
+    """The configuration whose model knows what it is built on."""
+    own = {name: header.model.model_dump() for name, (header, _) in built_on.items()}
+    return config.with_changes(model=config.model.model_dump() | own) if own else config
+
+
+def _refuse_another(run_dir: Path) -> None:
+    if os.path.exists(run_dir / STATE_FILE):  # False for any path; pathlib raises for one that is too long
+        raise BadRequest(f"{run_dir} already holds a run.", "Resume it (--resume), or choose another folder.")
+
+
+def _recorded(run_dir: Path, asked: TrainConfig) -> TrainConfig:
+    """The configuration that the run was started with, with the budget that is asked for now."""
+    if not all(os.path.isfile(run_dir / name) for name in (CONFIG_FILE, STATE_FILE)):
+        raise BadFile(
+            f"{run_dir} holds no run to resume.", "Start one there without --resume, or choose another folder."
+        )
+    recorded = read_config(run_dir / CONFIG_FILE)
+    return recorded.with_changes(steps=asked.steps, epochs=asked.epochs, minutes=asked.minutes)
+
+
+def _dataset(
+    config: TrainConfig, root: Path | None, control: RunControl
+) -> Generator[Progress, None, data.Dataset | None]:
+    """What to train on; None where `control` cancels before all of it is read."""
+    with closing(data.loading(config.data, root, "train", form_for(config.model))) as loading:
+        while not control.cancelled:
+            try:
+                progress = next(loading)
+            except StopIteration as finished:
+                return finished.value
+            yield progress
+    return None
+
+
+def _held_out(
+    config: TrainConfig, root: Path | None, control: RunControl
+) -> Generator[Progress, None, data.Dataset | None]:
+    """Some images that are not trained on; None where there are none to be had, which stops no training."""
+    if config.teacher_from:
+        return None  # a student learns from its teacher, and its loss says nothing of images
+    try:
+        with closing(data.loading(config.data, root, "test", form_for(config.model))) as loading:
+            while not control.cancelled:
+                try:
+                    yield next(loading)
+                except StopIteration as finished:
+                    return _some(finished.value, config)
+    except (BadFile, BadRequest, DataUnavailable):
+        pass
+    return None
+
+
+def _some(dataset: data.Dataset, config: TrainConfig) -> data.Dataset | None:
+    """HELD_OUT of a data set's images, drawn at random, if they are like those the model is trained on."""
+    _, channels, side, _ = dataset.images.shape
+    if (channels, side) != (config.model.channels, config.model.image_size):
+        return None
+    some = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(HELD_OUT_SEED))[:HELD_OUT]
+    return replace(dataset, images=dataset.images[some], labels=dataset.labels[some])
+
+
+def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
+    """A run to its end, through whatever can be got over."""
+    try:
+        yield from _writing(run, control, run.begin)
+        while True:
+            try:
+                yield from _steps(run, control)
+                break
+            except Diverged as error:
+                yield from _step_back(run, control, error)
+    except (Diverged, CannotWrite, KeyboardInterrupt):
+        raise  # weights that are no numbers, cannot be written, or are from the middle of a step
+    except BaseException as error:
+        if not run.stuck:
+            run.save()
+        if isinstance(error, LostProcess | FailedElsewhere):
+            kept = f"The checkpoint of step {run.saved_step} in {run.folder} is whole"
+            advice = f"{kept}: go on with --resume, in as many processes as you like."
+            raise type(error)(error.message, advice) from error
+        raise
+    if run.draws and not control.cancelled:
+        yield from _preview(run, control)
+    yield CheckpointSaved(run.step, run.folder)
+    yield RunFinished(run.step, run.elapsed_s, run.folder / MODEL_FILE, run.progress >= 1)
+
+
+def _steps(run: Run, control: RunControl) -> Generator[TrainEvent]:
+    """The steps that are left, with what is due in between, and all of it saved; raises Diverged, CannotWrite."""
+    with suppress(Stopped):  # in the middle of a step, a preview, ..., which then has not been
+        yield from _steps_to_the_end(run, control)
+    if run.has_news:
+        yield run.report()
+    yield from _writing(run, control, run.save)
+
+
+def _steps_to_the_end(run: Run, control: RunControl) -> Generator[TrainEvent]:
+    """The steps that are left, with what is due in between."""
+    clock = time.perf_counter
+    last_report, last_save, next_preview, next_look = -math.inf, clock(), -math.inf, -math.inf
+    while not control.cancelled and run.progress < 1:
+        if control.paused:
+            yield from _pause(run, control)
+            continue
+        parts = run.parts
+        run.advance()
+        if run.leaving:
+            control.cancel()
+        if run.parts != parts:
+            yield BatchSplit(run.step, run.parts)
+        if run.snapshot_due:
+            yield from _writing(run, control, run.snapshot)
+        if run.elapsed_s - last_report >= REPORT_EVERY_S or run.progress >= 1:
+            last_report = run.elapsed_s
+            yield run.report()
+            yield from _writing(run, control, run.place.write)
+        command = control.take()
+        if command == "save" or clock() - last_save >= run.config.save_every_s:
+            last_save = clock()
+            yield from _writing(run, control, run.save)
+            yield CheckpointSaved(run.step, run.folder)
+        if run.can_validate and run.elapsed_s >= next_look:
+            began = clock()
+            validated = run.validate()
+            next_look = run.elapsed_s + max(run.config.preview_every_s, HELD_OUT_PATIENCE * (clock() - began))
+            yield validated
+        if run.draws and (command == "preview" or run.elapsed_s >= next_preview):
+            began = clock()
+            yield from _preview(run, control)
+            next_preview = run.elapsed_s + max(run.config.preview_every_s, PREVIEW_PATIENCE * (clock() - began))
+
+
+def _pause(run: Run, control: RunControl) -> Generator[TrainEvent]:
+    """Hold until `control` says otherwise, with everything told and saved."""
+    if run.has_news:
+        yield run.report()
+    yield from _writing(run, control, run.save)
+    yield CheckpointSaved(run.step, run.folder)
+    while control.paused:
+        yield Paused(run.step)
+    if not control.cancelled:
+        yield Resumed(run.step, run.folder)
+
+
+def _preview(run: Run, control: RunControl) -> Generator[TrainEvent]:
+    preview = run.preview()
+    yield preview
+    yield from _writing(run, control, lambda: preview_history.keep(run.folder, preview))
+
+
+def _writing(run: Run, control: RunControl, write: Callable[[], None]) -> Generator[TrainEvent]:
+    """Have `write` write to the run's folder. While it cannot, pause until it shall try again, or knows where else to.
+
+    Raises CannotWrite where that is cancelled.
+    """
+    place: Path | None = None
+    while True:
+        try:
+            if place:
+                run.place.move_to(place)
+                run.save()
+            write()
+            break
+        except (BadRequest, CannotWrite, OSError) as error:
+            said = (refusal(f"write in {run.folder}", error) if isinstance(error, OSError) else error).message
+            if control.cancelled:
+                kept = f"The checkpoint of step {run.saved_step} is whole; what was learnt after it is lost."
+                raise CannotWrite(said, kept) from error
+            failed = WriteFailed(run.step, run.saved_step, said)
+        run.stuck = True
+        control.pause()
+        yield failed
+        while control.paused:
+            yield Paused(run.step)
+        place = control.take_folder() or run.folder
+    run.stuck = False
+    if place:
+        yield Resumed(run.step, run.folder)
+
+
+def _step_back(run: Run, control: RunControl, error: Diverged) -> Generator[TrainEvent]:
+    """Back to the last checkpoint with a lower learning rate; raises Diverged where that has not helped before."""
+    if run.slowed < MOST_RETURNS:
+        with suppress(BadFile):  # the checkpoint has gone
+            run.step_back()
+            yield from _writing(run, control, lambda: run.place.forget_after(run.step))
+            yield SteppedBack(run.step, error.message, run.lr, run.slowed)
+            return
+    tried = f"Going back and slowing down, {run.slowed} times, to {run.lr:g}, has not helped. " if run.slowed else ""
+    saved = f"The checkpoint of step {run.saved_step} in {run.folder} is kept."
+    advice = f"Start again with a lower learning rate than {run.lr:g}, or look whether the images are sound."
+    raise Diverged(error.message, f"{tried}{advice} {saved}") from error

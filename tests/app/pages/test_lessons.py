@@ -1,0 +1,225 @@
+"""Lessons: opened with what they hide, left without a trace, saved and opened again, and refused where they are bad."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from desktop_app import lesson_file as lessons
+from desktop_app.lesson_file import Lesson
+from desktop_app.pages.explore import ExplorePanel
+from desktop_app.settings import AppSettings, load_settings
+from desktop_app.widgets.controls.rows import Section
+from desktop_app.window.main_window import MainWindow
+from tests.app.conftest import Opener, leave
+from tests.patience import WAIT_MS
+
+GOOD: dict[str, Any] = {
+    "version": 1,
+    "title": "How few?",
+    "question": "How few steps will do?\nLook at the 8.",
+    "answer": "Six.",
+    "page": "generate",
+    "hidden": ["Advanced"],
+    "generate": {"model": "tiny", "steps": 2, "prompt": "38", "rows": 1},
+}
+
+
+def lesson_file(folder: Path, **changes: object) -> Path:
+    path = folder / f"mine{lessons.SUFFIX}"
+    path.write_text(json.dumps(GOOD | changes), encoding="utf-8")
+    return path
+
+
+def open_lesson(window: MainWindow, qtbot: QtBot, path: Path) -> Lesson:
+    with qtbot.waitSignal(window.session.lessons.changed, timeout=WAIT_MS):
+        window.open_file(path)
+    lesson = window.session.lessons.lesson
+    assert lesson is not None
+    return lesson
+
+
+def section(window: MainWindow, page: str, title: str) -> Section:
+    return next(found for found in window.page(page).findChildren(Section) if found.title == title)
+
+
+def test_a_lesson_sets_the_page_up_and_leaving_it_brings_everything_back(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    generate, card = window.session.generate, window.lesson_card
+    own = generate.settings
+    advanced = section(window, "generate", "Advanced")
+    open_lesson(window, qtbot, lesson_file(tmp_path))
+    assert card.isVisible() and card.question.text() == GOOD["question"] and not card.answer.isVisible()
+    card.reveal.click()
+    assert card.answer.isVisible() and card.answer.text() == "Six."
+    assert not advanced.isVisible() and section(window, "generate", "Sampling").isVisible()
+    qtbot.waitUntil(lambda: generate.sampled is not None and not generate.busy, timeout=WAIT_MS)
+    assert generate.request is not None and (generate.request.steps, generate.request.labels) == (2, (3, 8))
+    generate.change(steps=3, live=False)
+    for _ in range(3):
+        generate.undo()
+    assert generate.settings.steps == 2  # Ctrl+Z does not lead out of the lesson
+    card.leave.click()
+    assert generate.settings == own and advanced.isVisible() and not card.isVisible()
+    qtbot.waitUntil(lambda: not generate.busy, timeout=WAIT_MS)
+
+
+@pytest.mark.parametrize("path", lessons.bundled(), ids=lambda path: path.stem)
+def test_the_lessons_that_ship_open(window: MainWindow, qtbot: QtBot, path: Path) -> None:
+    lesson = open_lesson(window, qtbot, path)
+    assert window.rail.page() == lesson.page and lesson.answer
+    assert window.session.lessons._owners[lesson.page].settings == lesson.settings
+    groups = {found.title for found in window.page(lesson.page).findChildren(Section)}
+    assert set(lesson.hidden) <= groups
+    assert not set(window.page(lesson.page).controls()) & set(lesson.hidden)
+    generate = window.session.generate
+    qtbot.waitUntil(lambda: not generate.busy, timeout=WAIT_MS)
+    if lesson.page == "generate":
+        assert generate.sampled is not None and generate.sampled.request.model == generate.settings.model != "tiny"
+
+
+def test_the_explore_page_lists_the_lessons(window: MainWindow, qtbot: QtBot) -> None:
+    window.rail.set_page("explore")
+    panel = window.page("explore")
+    assert isinstance(panel, ExplorePanel)
+    assert len(panel.lesson_buttons) == len(lessons.bundled()) >= 4
+    with qtbot.waitSignal(window.session.lessons.changed, timeout=WAIT_MS):
+        panel.lesson_buttons[1].click()
+    assert window.rail.page() == "compare" and window.session.compare.settings.rows == "guidance"
+
+
+def test_what_a_lesson_hides_stays_hidden_when_the_page_would_show_it(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    path = lesson_file(tmp_path, page="explore", explore={"digit": 5}, hidden=["Questions", "Image"])
+    open_lesson(window, qtbot, path)
+    explore, questions = window.session.explore, section(window, "explore", "Questions")
+    explore.change(tab="questions")
+    assert not questions.isVisible()
+    window.session.lessons.leave()
+    assert explore.settings.tab == "forward" and section(window, "explore", "Image").isVisible()
+    explore.change(tab="questions")
+    assert questions.isVisible()
+
+
+def test_one_lesson_after_another_keeps_the_persons_own_settings(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    generate, draw = window.session.generate.settings, window.session.draw.settings
+    open_lesson(window, qtbot, lesson_file(tmp_path))
+    open_lesson(window, qtbot, lesson_file(tmp_path, page="draw", draw={"pen": 3.0}, hidden=["What it is"]))
+    assert window.session.generate.settings == generate and window.session.draw.settings.pen == 3.0
+    assert section(window, "generate", "Advanced").isVisibleTo(window.generate)
+    window.session.lessons.leave()
+    assert window.session.draw.settings == draw
+
+
+def test_closing_in_a_lesson_remembers_the_persons_own_settings(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    own = window.session.generate.settings
+    open_lesson(window, qtbot, lesson_file(tmp_path))
+    leave(window, qtbot)
+    assert load_settings().generate == own
+
+
+def test_a_lesson_is_opened_by_the_command_line(
+    home: Path, qtbot: QtBot, settings: AppSettings, tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from desktop_app import __main__, app
+
+    made: list[MainWindow] = []
+    open_window = app.open_window
+    monkeypatch.setattr(app, "open_window", lambda _remembered, file: made.append(open_window(settings, file)))
+    monkeypatch.setattr(app, "run", lambda _app, _window: 0)
+    monkeypatch.setattr("sys.argv", ["noiseloom"])
+    __main__.main([str(lesson_file(tmp_path))])
+    (window,) = made
+    qtbot.waitUntil(lambda: window.session.lessons.lesson is not None, timeout=WAIT_MS)
+    assert window.lesson_card.isVisible() and window.messages.isHidden()
+    leave(window, qtbot)
+    window.deleteLater()
+
+
+def test_a_page_is_saved_as_a_lesson_and_opened_again(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare = window.session.compare
+    window.rail.set_page("compare")
+    compare.change(rows="eta", columns="", seed=11)
+    taught = compare.settings
+    dialog = window.save_lesson()
+    assert {"What is compared", "Rows", "Columns", "In common", "Model"} <= set(dialog.hide_boxes)
+    dialog.save_button.click()
+    assert dialog.isVisible() and "title" in dialog.problem.text()
+    dialog.title.setText("What is eta?")
+    dialog.question.setPlainText("What does <b>eta</b> do?")
+    dialog.hide_boxes["In common"].setChecked(True)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "eta"), ""))
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+        dialog.save_button.click()
+    path = tmp_path / f"eta{lessons.SUFFIX}"
+    assert window.messages.title() == f"Saved {path.name}" and path.stat().st_size < 2000
+    assert "generate" not in json.loads(path.read_text(encoding="utf-8"))
+    compare.change(rows="steps", seed=1)
+    lesson = open_lesson(window, qtbot, path)
+    assert compare.settings == taught and lesson.hidden == ("In common",) and not lesson.answer
+    assert (
+        window.lesson_card.question.text() == "What does <b>eta</b> do?" and not window.lesson_card.reveal.isVisible()
+    )
+
+
+def test_single_controls_stay_hidden_in_a_lesson_whatever_the_page_shows(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    sampling = window.generate.sampling
+    dialog = window.save_lesson()
+    assert dialog.hide_boxes["Steps"].isEnabled() and {"Sampler", "Guidance w", "Show"} <= set(dialog.hide_boxes)
+    dialog.title.setText("Blind")
+    dialog.question.setPlainText("How many steps were these?")
+    dialog.hide_boxes["Steps"].setChecked(True)
+    dialog.hide_boxes["Advanced"].setChecked(True)
+    lesson = dialog.lesson()
+    dialog.reject()
+    assert set(lesson.hidden) == {"Steps", "Advanced"}
+    path = tmp_path / f"blind{lessons.SUFFIX}"
+    lessons.write(path, lesson)
+    open_lesson(window, qtbot, path)
+    assert not sampling.steps.isVisible() and sampling.guidance.isVisible()
+    sampling.steps.setVisible(True)  # as a page does whenever its settings change
+    assert not sampling.steps.isVisible()
+    window.lesson_card.leave.click()
+    assert sampling.steps.isVisible() and section(window, "generate", "Advanced").isVisible()
+    qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
+
+
+BAD: dict[str, tuple[object, str]] = {  # every kind is in session/test_lessons.py
+    "cut short": ('{"version": 1, "tit', "damaged"),
+    "a model that is not here": ({"generate": {"model": "theirs"}}, "theirs"),
+    "a lane": ({"page": "compare", "compare": {"mode": "race", "lanes": [{"model": "x"}, {"model": "y"}]}}, "model x"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_lesson_is_refused_in_one_message_and_changes_nothing(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, name: str
+) -> None:
+    content, said = BAD[name]
+    path = tmp_path / f"bad{lessons.SUFFIX}"
+    path.write_text(content if isinstance(content, str) else json.dumps({**GOOD, **dict(content)}), encoding="utf-8")  # type: ignore[call-overload]
+    before = window.remember()
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+        window.open_file(path)
+    assert told.args and told.args[0].tone == "error" and said in told.args[0].title and not told.args[0].details
+    assert window.remember() == before and window.session.lessons.lesson is None and not window.lesson_card.isVisible()
+    qtbot.waitUntil(lambda: not window.session.files.busy, timeout=WAIT_MS)
+
+
+def test_a_lesson_that_is_gone_is_told_of(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+        window.open_file(tmp_path / f"none{lessons.SUFFIX}")
+    assert told.args and "Cannot read" in told.args[0].title

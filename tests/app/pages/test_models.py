@@ -1,0 +1,412 @@
+"""The Models page: cards of all models, drawing and scoring with them, and files that come, go and come back."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop_app.pages.model_details import Fact
+from desktop_app.pages.models import ModelsPanel
+from desktop_app.settings import AppSettings, load_settings
+from desktop_app.tasks import models as model_work
+from desktop_app.tasks.models import Previewed
+from desktop_app.text.scores import groups, headline, measured_on
+from desktop_app.viewmodels.models import Models
+from desktop_app.widgets.controls.basics import Button
+from desktop_app.window.main_window import MainWindow
+from ml.control import RunControl
+from ml.events import Progress
+from ml.registry.checkpoint import MODEL_FILE, load_model
+from ml.registry.model_cards import ModelCard
+from tests.app.conftest import Opener, leave
+from tests.app.viewmodels.by_hand import taken_over
+from tests.patience import WAIT_MS
+
+
+def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
+    qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Models are drawn with for their previews, as in the program; without it they are black, which is quicker."""
+
+
+@pytest.fixture
+def panel(window: MainWindow, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelsPanel]:
+    """The page, with `tiny` chosen."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(model_work, "previewing", black)
+    window.show()
+    window.rail.set_page("models")
+    panel = window.page("models")
+    assert isinstance(panel, ModelsPanel)
+    window.session.library.change(chosen="tiny")
+    yield panel
+    window.session.library.stop()
+
+
+@pytest.fixture
+def library(panel: ModelsPanel, window: MainWindow) -> Models:
+    return window.session.library
+
+
+def black(_card: ModelCard, count: int, _control: RunControl) -> Iterator[object]:
+    yield Previewed(np.zeros((count, 28, 28), np.uint8))
+
+
+def shown_facts(panel: ModelsPanel) -> list[Fact]:
+    QApplication.processEvents()  # what is new in a layout is shown by the next event
+    return [fact for fact in panel.details.findChildren(Fact) if not fact.isHidden()]
+
+
+def facts(panel: ModelsPanel) -> dict[str, str]:
+    """What the details say, by name."""
+    return dict(fact.accessibleName().split(": ", 1) for fact in shown_facts(panel))
+
+
+def own(window: MainWindow) -> set[str]:
+    return {card.name for card in window.session.models if not card.bundled}
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, dialog: type, name: str, answer: object) -> None:
+    monkeypatch.setattr(dialog, name, lambda *_, **__: (answer, True) if dialog is QInputDialog else (str(answer), ""))
+
+
+def press(window: MainWindow, text: str) -> None:
+    next(button for button in window.messages.action_buttons() if button.text() == text).click()
+
+
+# ---- the list
+
+
+def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPanel, window: MainWindow) -> None:
+    assert set(panel.tiles) == {card.name for card in window.session.models} >= {"tiny", "digits", "judge", "colour"}
+    assert list(panel.tiles)[:2] == ["tiny", "digits"] and list(panel.tiles)[-1] == "judge"
+    digits = panel.tiles["digits"]
+    said = digits.accessibleName()
+    assert "Digits, bundled" in said and "MNIST" in said and "weights" in said and "% right" in said
+    assert "1 of your own" in panel.subtitle.full_text() and panel.tiles["tiny"].isChecked()
+    assert "reads digits" in panel.tiles["judge"].strip.accessibleName()
+
+
+@pytest.mark.usefixtures("drawn")
+def test_what_a_model_draws_appears_and_stays_for_the_session(
+    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot
+) -> None:
+    drawing = {card.name for card in window.session.drawing_models}
+    until(qtbot, lambda: all(library.preview(card) is not None for card in window.session.drawing_models))
+    for name in drawing:
+        assert len(panel.tiles[name].strip.images()) == 10
+    assert panel.tiles["colour"].strip.images().ndim == 4
+    before = panel.tiles["tiny"].strip.images()
+    assert np.array_equal(panel.details.preview.images(), before)
+    window.rail.set_page("generate")
+    window.rail.set_page("models")
+    with qtbot.waitSignal(window.session.ready, timeout=WAIT_MS):
+        window.session.look_again()
+    assert panel.tiles["tiny"].strip.images() is before
+
+
+def test_a_look_at_the_models_makes_new_only_what_is_new(panel: ModelsPanel, window: MainWindow, qtbot: QtBot) -> None:
+    def look_again() -> list[str]:
+        with qtbot.waitSignal(window.session.ready, timeout=WAIT_MS):
+            window.session.look_again()
+        QApplication.processEvents()
+        return sorted(panel.tiles, key=lambda name: panel.tiles[name].pos().toTuple()[::-1])  # by where they are seen
+
+    before, said = dict(panel.tiles), shown_facts(panel)
+    tiny = next(card.path for card in window.session.models if card.name == "tiny")
+    shutil.copy(tiny, another := tiny.with_stem("another"))
+    assert look_again() == list(panel.tiles) and panel.tiles.keys() - before.keys() == {"another"}
+    assert all(panel.tiles[name] is tile for name, tile in before.items()) and shown_facts(panel) == said
+    another.unlink()
+    assert look_again() == list(panel.tiles) and panel.tiles == before
+
+
+def test_choosing_a_model_shows_its_card(panel: ModelsPanel) -> None:
+    panel.tiles["digits"].click()
+    details = panel.details
+    assert details.title.text() == "Digits" and "class-conditional U-Net" in details.about.text()
+    said = facts(panel)
+    assert said["Sampler"] == "DPM-Solver++ 2M" and said["Steps"] == "10" and said["Learnt from"] == "MNIST"
+    assert said["Right digit"] == "99.7–100%" and said["Distance to real"].endswith("×") and said["Copies"] == "0"
+    assert not details.rename.isEnabled() and not details.delete.isEnabled() and details.export.isEnabled()
+    panel.tiles["judge"].click()
+    assert details.draw.isHidden() and details.evaluate.isHidden() and facts(panel)["Read right"] == "99.7%"
+    panel.tiles["colour"].click()
+    assert details.draw.isVisible() and details.evaluate.isHidden()
+
+
+def test_arrow_keys_move_between_the_models(panel: ModelsPanel, library: Models, qtbot: QtBot) -> None:
+    first, second = list(panel.tiles)[:2]
+    panel.tiles[first].setFocus()
+    qtbot.keyClick(panel.tiles[first], Qt.Key.Key_Right)
+    assert library.settings.chosen == second and panel.tiles[second].hasFocus()
+    qtbot.keyClick(panel.tiles[second], Qt.Key.Key_Down)
+    below = library.settings.chosen
+    assert below not in (first, second) and panel.tiles[below].y() > panel.tiles[second].y()
+    qtbot.keyClick(panel.tiles[below], Qt.Key.Key_Tab)
+    focused = QApplication.focusWidget()
+    assert focused is not None and focused not in panel.tiles.values()
+
+
+def test_everything_has_a_name_and_every_button_a_word(panel: ModelsPanel, library: Models) -> None:
+    for name in ("digits", "tiny", "judge"):
+        library.change(chosen=name)
+        for part in panel.findChildren(QWidget):
+            if part.focusPolicy() != Qt.FocusPolicy.NoFocus and part.isVisible():
+                assert part.accessibleName(), part
+        for button in panel.findChildren(Button):
+            assert button.toolTip(), button.text()
+
+
+@pytest.mark.parametrize("size", [(1024, 700), (1920, 1080)])
+def test_nothing_is_cut_off(panel: ModelsPanel, window: MainWindow, qtbot: QtBot, size: tuple[int, int]) -> None:
+    window.resize(*size)
+    until(qtbot, lambda: len({tile.x() for tile in panel.tiles.values()}) == (2 if size[0] == 1024 else 4))
+    for button in (panel.import_button, panel.details.draw, panel.details.rename, panel.details.export):
+        assert button.width() >= button.sizeHint().width(), button.text()
+    for tile in panel.tiles.values():
+        layout = tile.layout()
+        assert layout is not None and tile.height() >= layout.minimumSize().height()
+
+
+def test_the_chosen_model_is_remembered(panel: ModelsPanel, window: MainWindow, qtbot: QtBot) -> None:
+    panel.tiles["student"].click()
+    leave(window, qtbot)
+    assert load_settings().models.chosen == "student" and load_settings().page == "models"
+
+
+# ---- drawing and scoring
+
+
+def test_a_model_is_drawn_with(panel: ModelsPanel, window: MainWindow, qtbot: QtBot) -> None:
+    panel.tiles["student"].click()
+    panel.details.draw.click()
+    assert window.rail.page() == "generate"
+    generate = window.session.generate
+    until(qtbot, lambda: not generate.busy and generate.request and generate.request.model == "student")
+    assert generate.settings.sampler == "student"
+
+
+def test_the_digits_model_is_scored(
+    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, mnist_root: Path
+) -> None:
+    window.session.train.use_data_root(mnist_root)
+    panel.tiles["digits"].click()
+    panel.details.count.button("100").click()
+    panel.details.evaluate.click()
+    assert library.busy and panel.details.stop.isVisible() and "Scoring digits" in window.status.job_text()
+    until(qtbot, lambda: not library.busy)
+    card = library.card
+    assert card is not None
+    scores = library.measured(card)
+    assert scores["images"] == 100 and scores["seed 2026"]["accuracy"] >= 0.97, window.messages.title()
+    assert 0.3 < scores["seed 2026"]["frechet_ratio"] < 3 and scores["seed 2026"]["memorised"] == 0
+
+    def figures() -> list[str]:
+        facts = panel.details.scores.findChildren(Fact)
+        return [fact.accessibleName() for fact in facts if not fact.isHidden()]
+
+    until(qtbot, lambda: [name.split(":")[0] for name in figures()].count("Right digit") == 2)  # just now, and its card
+    assert "seed 77" in card.scores  # which is left as it was
+
+
+def test_the_scores_of_an_own_model_are_kept(
+    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, mnist_root: Path, home: Path
+) -> None:
+    window.session.train.use_data_root(mnist_root)
+    assert "Not scored yet" in panel.tiles["tiny"].accessibleName()
+    library.change(count=100)
+    library.evaluate()
+    until(qtbot, lambda: library.card and library.card.scores)
+    assert (home / "models" / "tiny.json").is_file() and not library.busy
+    assert "% right" in panel.tiles["tiny"].accessibleName() and "Right digit" in facts(panel)
+
+
+def test_scoring_says_how_far_it_is_and_can_be_stopped(
+    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until(qtbot, lambda: not window.session._jobs)
+    hand = taken_over(window.session, monkeypatch)
+    panel.tiles["digits"].click()
+    panel.details.evaluate.click()
+    job = hand.job("scoring")
+    hand.give(job, Progress("Drawing", 3, 10))
+    assert panel.details.progress.text().startswith("Drawing")
+    window.stop()
+    assert job.control.cancelled and not library.busy and panel.details.evaluate.isVisible()
+    assert library.card and not library.measured(library.card)
+
+
+def test_without_mnist_one_is_asked_for_it(
+    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    window.session.train.use_data_root(tmp_path)
+    library.evaluate()
+    until(qtbot, lambda: not window.messages.isHidden() and not library.busy)
+    assert "not on this machine" in window.messages.title()
+    asked: list[str] = []
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *words: asked.append(words[1]) or "")
+    press(window, "Choose a folder…")
+    assert asked == ["The folder that holds MNIST"]
+
+
+# ---- files
+
+
+def test_a_model_is_renamed_and_followed(
+    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, QInputDialog, "getText", "my first")
+    panel.details.rename.click()
+    until(qtbot, lambda: own(window) == {"my first"})
+    assert library.settings.chosen == "my first" and panel.details.title.text() == "my first"
+    assert window.session.generate.settings.model == "my first" and panel.tiles["my first"].isChecked()
+    answering(monkeypatch, QInputDialog, "getText", "../away")
+    panel.details.rename.click()
+    until(qtbot, lambda: not window.messages.isHidden())
+    assert "no name" in window.messages.title() and own(window) == {"my first"}
+
+
+def test_a_deleted_model_comes_back_with_undo_and_from_the_trash(
+    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot
+) -> None:
+    for way in ("undo", "trash"):
+        panel.details.delete.click()
+        until(qtbot, lambda: own(window) == set())
+        assert "tiny is in the trash" in window.messages.title() and panel.trash_button.isVisible()
+        assert library.settings.chosen == "digits" and window.session.generate.settings.model == "digits"
+        if way == "undo":
+            press(window, "Undo")
+        else:
+            panel.trash_button.click()
+            panel.trash_menu.actions()[0].trigger()
+            panel.trash_menu.close()
+        until(qtbot, lambda: own(window) == {"tiny"})
+        assert library.settings.chosen == "tiny" and not panel.trash_button.isVisible()
+
+
+def test_the_trash_is_emptied_on_request(panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot) -> None:
+    panel.details.delete.click()
+    until(qtbot, lambda: own(window) == set())
+    for answer in ("Keep", "Delete for good"):
+        panel.trash_button.click()
+        panel.trash_menu.actions()[-1].trigger()
+        panel.trash_menu.close()
+        assert window.messages.title() == "Delete 1 model from the trash?" and "tiny" in window.messages.report()
+        assert [item.name for item in library.trash] == ["tiny"]
+        press(window, answer)
+        assert window.messages.isHidden() and panel.trash_button.isVisible()
+    until(qtbot, lambda: not panel.trash_button.isVisible())
+    assert library.trash == []
+
+
+def test_the_run_that_is_training_stays_and_goes_whole_once_it_has_ended(
+    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, home: Path
+) -> None:
+    train, run = window.session.train, home / "runs" / "mine"
+    run.mkdir(parents=True)
+    shutil.copy(home / "models" / "tiny.safetensors", run / MODEL_FILE)
+    window.session.look_again()
+    until(qtbot, lambda: window.session.card("mine"))
+    library.change(chosen="mine")
+    train._asked, train.state = (train.config(), run), "running"
+    panel.details.delete.click()
+    assert "being trained" in window.messages.title()
+    library.rename("other")
+    until(qtbot, lambda: window.session.at_rest)
+    assert (run / MODEL_FILE).is_file()
+    train.state = "done"
+    panel.details.delete.click()
+    until(qtbot, lambda: window.session.card("mine") is None)
+    assert not run.exists() and [item.name for item in library.trash] == ["mine"]
+
+
+def test_a_model_is_exported_and_imported(
+    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    answering(monkeypatch, QFileDialog, "getSaveFileName", tmp_path / "copy.safetensors")
+    panel.details.export.click()
+    until(qtbot, lambda: (tmp_path / "copy.json").is_file() and not window.messages.isHidden())
+    assert "Saved copy.safetensors" in window.messages.title()
+    answering(monkeypatch, QFileDialog, "getOpenFileName", tmp_path / "copy.safetensors")
+    panel.import_button.click()
+    until(qtbot, lambda: own(window) == {"tiny", "copy"})
+    assert library.settings.chosen == "copy" and panel.tiles["copy"].isChecked()
+    until(qtbot, lambda: library.card and library.preview(library.card) is not None)
+
+
+def test_foreign_weights_are_asked_about_taken_or_refused(
+    panel: ModelsPanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness = tmp_path / "witness"
+
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str, str]]:
+            return (open, (str(witness), "w"))
+
+    torch.save({"weight": Evil()}, tmp_path / "evil.pt")
+    answering(monkeypatch, QFileDialog, "getOpenFileName", tmp_path / "evil.pt")
+    panel.import_button.click()
+    until(qtbot, lambda: not window.messages.isHidden())
+    assert "more than plain weights" in window.messages.title() and not witness.exists()
+    card = window.session.card("shuffle-flow")
+    assert card is not None
+    torch.save(load_model(card.path)[1], tmp_path / "theirs.pt")
+    answering(monkeypatch, QFileDialog, "getOpenFileName", tmp_path / "theirs.pt")
+    asked: list[list[str]] = []
+
+    def choose(*words: object) -> tuple[str, bool]:
+        kinds = next(word for word in words if isinstance(word, list))
+        asked.append(kinds)
+        return "shuffle-flow", True
+
+    monkeypatch.setattr(QInputDialog, "getItem", choose)
+    panel.import_button.click()
+    until(qtbot, lambda: own(window) == {"tiny", "theirs"})
+    assert asked == [["shuffle-flow", "shuffle"]]
+    assert window.session.card("theirs").header.model == card.header.model  # type: ignore[union-attr]
+
+
+def test_before_the_models_are_known_the_page_says_so(opened: Opener, settings: AppSettings, qtbot: QtBot) -> None:
+    window = opened(settings.with_changes(page="models"))
+    panel = window.page("models")
+    assert isinstance(panel, ModelsPanel) and panel.empty.isVisibleTo(panel)
+    assert not panel.details.draw.isEnabled() and "appears here" in panel.details.about.text()
+    until(qtbot, lambda: panel.tiles)
+    assert not panel.empty.isVisibleTo(panel)
+
+
+def test_a_lost_choice_falls_back(opened: Opener, settings: AppSettings, qtbot: QtBot, home: Path) -> None:
+    shutil.copy(home / "models" / "tiny.safetensors", home / "models" / "gone.safetensors")
+    (home / "models" / "gone.safetensors").unlink()
+    models = settings.models.with_changes(chosen="gone")
+    window = opened(settings.with_changes(models=models, page="models"))
+    until(qtbot, lambda: window.session.models)
+    assert window.session.library.settings.chosen == "digits"
+
+
+# ---- words
+
+
+def test_scores_are_said_in_plain_words() -> None:
+    two = {"accuracy": 0.996, "frechet_ratio": 1.07}, {"accuracy": 1.0, "frechet_ratio": 33.6}
+    scores = {"images": 1000, "network_calls": 10, "seed 1": two[0], "seed 2": two[1], "by words": {"bold": 0.5}}
+    assert headline(scores) == "99.6–100% right · distance 1.1–34 ×"
+    assert measured_on(scores) == "1,000 images, 10 steps each"
+    assert [(group.title, len(group.scores)) for group in groups(scores)] == [("over 2 seeds", 2), ("by words", 1)]
+    assert headline({}) == measured_on({}) == "" and groups({}) == []
+    assert headline({"test_accuracy": 0.9967}) == "99.7% read right"
+    odd = groups({"made": "by hand", "seed 1": "x", "seed 2": {"accuracy": "high", "new_score": 12.5, "huge": 10**400}})
+    assert measured_on({"images": "many"}) == ""
+    assert [score.value for group in odd for score in group.scores] == ["12.5"]

@@ -1,0 +1,80 @@
+"""The Settings dialog: what it changes counts at once and is remembered, and forgetting can be taken back."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QFileDialog
+from pytestqt.qtbot import QtBot
+
+from desktop_app.pages.settings_dialog import SettingsDialog
+from desktop_app.settings import ExploreSettings, load_settings
+from desktop_app.theme.controller import theme
+from desktop_app.window.main_window import MainWindow
+from ml.models import openai_clip
+from ml.system import paths
+from tests.app.conftest import WAIT_MS, Opener, leave
+
+
+def test_the_look_changes_at_once_and_is_remembered(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
+    dialog = next(each for each in QApplication.topLevelWidgets() if isinstance(each, SettingsDialog))
+    dialog.theme.button("dark").click()
+    dialog.motion.button("play").click()
+    dialog.scale.button("8").click()
+    assert theme().dark and not theme().reduced_motion and window.generate.export_scale == 8
+    remembered = window.remember()
+    assert (remembered.theme, remembered.reduced_motion, remembered.export_scale) == ("dark", False, 8)
+    theme().set_mode("system")
+    dialog.close_button.click()
+    assert not dialog.isVisible()
+
+
+def test_folders_are_chosen_shown_and_reset(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Opener, qtbot: QtBot
+) -> None:
+    dialog = window.show_settings()
+    usual = paths.downloads()
+    assert dialog.downloads.path.full_text() == str(usual) and not dialog.downloads.reset.isVisible()
+    for row in (dialog.data, dialog.downloads, dialog.exports):
+        folder = tmp_path / row.accessibleName()
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, folder=folder: str(folder))
+        row.choose.click()
+        assert row.path.full_text() == str(folder) and row.reset.isVisible()
+    window.page("compare")
+    assert window.session.train.data_root == tmp_path / "Data sets"
+    assert openai_clip.place().parent == paths.downloads() == tmp_path / "Downloads"
+    assert {page.export_folder for page in window._made.values()} == {tmp_path / "Exports"}
+    leave(window, qtbot)
+    remembered = load_settings()
+    paths.use_downloads(None)
+    again = opened(remembered)
+    dialog = again.show_settings()
+    assert paths.downloads() == tmp_path / "Downloads" and dialog.exports.path.full_text() == str(tmp_path / "Exports")
+    for row in (dialog.data, dialog.downloads, dialog.exports):
+        row.reset.click()
+        assert not row.reset.isVisible()
+    assert paths.downloads() == usual and again.remember().data_root is None and again.remember().export_folder is None
+
+
+def test_a_folder_that_nobody_chooses_stays(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    dialog = window.show_settings()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+    dialog.data.choose.click()
+    assert window.session.train.data_root is None and "downloaded" in dialog.data.path.full_text()
+
+
+def test_forgetting_everything_can_be_taken_back(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    session = window.session
+    session.explore.change(digit=2, timesteps=500)
+    session.train.use_data_root(tmp_path)
+    before = window.remember()
+    window.show_settings().forget.click()
+    assert session.explore.settings == ExploreSettings() and session.train.data_root is None
+    assert session.generate.settings.model == "digits" and session.generate.settings.steps != 4
+    assert not theme().reduced_motion and (paths.user_models() / "tiny.safetensors").is_file()
+    qtbot.waitUntil(lambda: not session.generate.busy, timeout=WAIT_MS)
+    (undo,) = window.messages.action_buttons()
+    undo.click()
+    assert window.remember() == before
+    qtbot.waitUntil(lambda: not session.generate.busy, timeout=WAIT_MS)

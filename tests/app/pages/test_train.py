@@ -1,0 +1,432 @@
+"""The Train page with a real session and real runs: set-up, several runs in one plot, going on, failing, finishing."""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from desktop_app.pages.train import NOTHING, TrainPanel
+from desktop_app.pages.train_setup import CHOOSE, DOWNLOAD, FOLDER, describe
+from desktop_app.settings import AppSettings
+from desktop_app.text.display_names import DATA, duration
+from desktop_app.viewmodels import Session
+from desktop_app.viewmodels.train import Train
+from desktop_app.widgets.controls.rows import ChoiceRow
+from desktop_app.widgets.plots.loss_by_noise_map import reduced
+from ml import data
+from ml.events import Preview, RunStarted, TrainStep, Validated
+from ml.registry import presets
+from ml.registry.checkpoint import STATE_FILE, load_state_header
+from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE
+from ml.tracking.preview_history import MOST
+from tests.app.conftest import WAIT_MS
+
+SPACE = Qt.Key.Key_Space
+
+
+@pytest.fixture
+def panel(home: Path, settings: AppSettings, qtbot: QtBot) -> Iterator[TrainPanel]:
+    """The page on a session that knows its device, without the window around it."""
+    session = Session(settings)
+    panel = TrainPanel(session)
+    qtbot.addWidget(panel)
+    panel.resize(1208, 728)
+    panel.show()
+    with qtbot.waitSignal(session.ready, timeout=WAIT_MS):
+        session.start()
+    yield panel
+    with qtbot.waitSignal(session.closed, timeout=WAIT_MS):
+        session.close()
+
+
+def train_of(panel: TrainPanel) -> Train:
+    return panel.setup._train
+
+
+def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
+    qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
+
+
+def learn(panel: TrainPanel, qtbot: QtBot, steps: int = 5) -> str:
+    """Start a run by its button, let it make some steps, and keep it; its name."""
+    train = train_of(panel)
+    panel.start_button.click()
+    until(qtbot, lambda: train.last and train.last.step >= steps)
+    panel.stop_button.click()
+    until(qtbot, lambda: not train.active and train.unfinished and train.unfinished[0].name == train.name)
+    assert train.state == "done"
+    return train.name
+
+
+def pick(row: ChoiceRow, key: str) -> None:
+    """Choose as a person does: only then `valueChanged` comes."""
+    row.combo.setCurrentIndex(row.combo.findData(key))
+    row.combo.activated.emit(row.combo.currentIndex())
+
+
+def test_before_the_first_run_there_is_one_thing_to_do(panel: TrainPanel) -> None:
+    assert panel.title.full_text() == "Train your own model" and panel.subtitle.full_text()
+    shown = [b for b in (panel.start_button, panel.pause_button, panel.save_button, panel.stop_button) if b.isVisible()]
+    assert shown == [panel.start_button] and panel.start_button.isEnabled()
+    assert not panel.draw_button.isEnabled() and panel.runs.isHidden() and panel.unfinished.isHidden()
+    assert {card.value() for card in panel.stats.values()} == {NOTHING}
+
+
+def test_a_preset_brings_its_words_and_its_time(panel: TrainPanel) -> None:
+    setup, train = panel.setup, train_of(panel)
+    pick(setup.preset, "textbook")
+    config = presets.load("textbook")
+    assert setup.note.text().startswith(config.note) and setup.minutes.value() == config.minutes
+    assert "32, 64, 128" in setup.facts.text()
+    shown = [choice.combo.currentText() for choice in setup.recipe.choices.values()]
+    assert shown[:3] == ["Textbook U-Net", "noise ε", "linear"] and shown[5] == "AdamW"
+    assert (setup.recipe.lr.value(), setup.recipe.batch.value()) == (0.001, 64)
+    setup.minutes.box.setValue(2)
+    assert train.config().minutes == 2
+    pick(setup.preset, "v-cosine")
+    assert setup.minutes.value() == train.config().minutes == presets.load("v-cosine").minutes
+    pick(setup.preset, "toy")
+    assert setup.minutes.isHidden() and "50 times through the data" in setup.note.text()
+    pick(setup.preset, "v-cosine")
+    assert not setup.minutes.isHidden()
+    assert "with attention" in setup.facts.text()
+
+
+@pytest.mark.parametrize("name", Train.preset_names())
+def test_every_preset_is_described_in_plain_words(name: str) -> None:
+    lines = describe(presets.load(name)).splitlines()
+    assert len(lines) == 2 and not any("_" in line or "None" in line for line in lines)
+
+
+def test_a_recipe_can_be_changed_and_what_cannot_be_trained_is_said(panel: TrainPanel) -> None:
+    setup, train = panel.setup, train_of(panel)
+    recipe = setup.recipe
+    pick(recipe.choices["model.prediction"], "v")
+    assert "velocity" in recipe.choices["model.prediction"].combo.currentText()
+    assert "variance-preserving" in panel.subtitle.full_text() and not panel.start_button.isEnabled()
+    train.start()
+    assert not train.active
+    pick(recipe.choices["model.schedule"], "cosine")
+    assert panel.start_button.isEnabled() and recipe.problem.isHidden()
+    recipe.lr.valueChanged.emit(0.002)
+    config = train.config()
+    assert (config.model.prediction, config.model.schedule, config.lr) == ("v", "cosine", 0.002)
+    assert "1,000 steps of noise" in setup.facts.text()
+    pick(recipe.choices["model.prediction"], "flow")  # the preset's own
+    assert set(train.settings.own) == {"model.schedule", "lr"}
+    pick(setup.preset, "textbook")
+    assert train.settings.own == {} and recipe.lr.value() == presets.load("textbook").lr
+
+
+def test_a_run_of_ones_own_recipe_is_trained(panel: TrainPanel, qtbot: QtBot) -> None:
+    train = train_of(panel)
+    for name, value in {"model.prediction": "x0", "model.schedule": "sigmoid", "weighting": "min-snr"}.items():
+        pick(panel.setup.recipe.choices[name], str(value))
+    learn(panel, qtbot)
+    run = train.run
+    assert run and (run.config.model.prediction, run.config.model.schedule) == ("x0", "sigmoid")
+
+
+@pytest.mark.parametrize(("preset", "said"), [("1-minute", "images in that time"), ("toy", "on this device")])
+def test_the_speed_of_this_device_is_measured(panel: TrainPanel, qtbot: QtBot, preset: str, said: str) -> None:
+    pick(panel.setup.preset, preset)
+    qtbot.waitUntil(lambda: said in panel.setup.note.text(), timeout=WAIT_MS)
+    estimate = train_of(panel).estimate
+    assert estimate and estimate.images_per_s > 0
+    if preset == "toy":
+        config = presets.load(preset)
+        assert estimate.seconds == pytest.approx(60_000 * (config.epochs or 0) / estimate.images_per_s)
+
+
+def test_losses_by_noise_and_on_unseen_images_are_shown(panel: TrainPanel) -> None:
+    train = train_of(panel)
+    train._on_event(RunStarted(presets.load("1-minute"), Path("x"), "CPU", 1000, 0, None))
+    levels = tuple(0.1 * k for k in range(1, 11))
+    train._on_event(TrainStep(10, None, 0.4, 0.4, 1e-3, 1.0, 100.0, 1.0, 1.0, levels))
+    train._on_event(TrainStep(20, None, 0.4, 0.4, 1e-3, 1.0, 100.0, 1.0, 1.0, (math.nan, *levels[1:])))
+    table = panel.noise_map.map.table()
+    assert table.shape == (11, 2) and table[0].tolist() == [10, 20]
+    assert table[1].tolist() == [0.1, 0.1]  # what is not known is as it was
+    train._on_event(Validated(20, 0.37))
+    assert panel.plot._runs[train.name].looks == [(20, 0.37)]
+    panel.noise_map.map.mouseMoveEvent(moved(panel.noise_map.map.width() - 1, 1))
+    assert panel.noise_map.readout.text() == "step 20 · 90–100 % noise · 1"
+    panel.noise_map.clear()
+    assert np.isnan(panel.noise_map.map.range()).all()
+
+
+def moved(x: float, y: float) -> QMouseEvent:
+    none, at = Qt.MouseButton.NoButton, QPointF(x, y)
+    return QMouseEvent(QEvent.Type.MouseMove, at, at, none, none, Qt.KeyboardModifier.NoModifier)
+
+
+def test_a_long_map_keeps_its_means() -> None:
+    table = np.vstack([np.arange(1000.0), np.full((2, 1000), 0.5)])
+    table[1, ::2] = table[2, :10] = np.nan
+    small = reduced(table, 100)
+    assert small.shape == (3, 100) and np.allclose(small[1], 0.5) and small[0, -1] == pytest.approx(994.5)
+    assert np.isnan(small[2, 0]) and np.allclose(small[2, 1:], 0.5)
+
+
+def test_the_curve_of_an_earlier_run_is_laid_over_when_asked_for(panel: TrainPanel, tmp_path: Path) -> None:
+    rows = "".join(f"{step},1,0.9,{1 / step},0.1,1,9\n" for step in range(1, 51))
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / LOSS_FILE).write_text(f"{','.join(LOSS_COLUMNS)}\n{rows}")
+    train_of(panel).set_found((), (tmp_path / "old",))
+    row = panel._run_rows["old"]
+    assert not row.button.isChecked() and not panel.plot.has_run("old")
+    row.button.click()
+    assert panel.plot.values("old").shape == (3, 50) and row._loss.text() == "loss 0.0200"
+    row.button.click()
+    assert not panel.plot._runs["old"].visible
+
+
+def test_where_mnist_is_can_be_chosen_and_taken_back(
+    panel: TrainPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup, train = panel.setup, train_of(panel)
+    assert setup.source.isHidden()  # synthetic digits are nowhere
+    pick(setup.data, "mnist")
+    assert not setup.source.isHidden() and setup.source.value() == DOWNLOAD
+    answers = iter(["", str(tmp_path / "mine")])
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: next(answers))
+    pick(setup.source, CHOOSE)  # and cancel
+    assert setup.source.value() == DOWNLOAD and train.data_root is None
+    pick(setup.source, CHOOSE)
+    assert setup.source.value() == FOLDER and "mine" in setup.source.combo.currentText()
+    assert train.data_root == tmp_path / "mine"
+    pick(setup.source, DOWNLOAD)
+    assert train.data_root is None and setup.source.combo.findData(FOLDER) < 0
+
+
+def test_every_data_set_is_offered_in_words_and_those_that_are_downloaded_say_how_much(panel: TrainPanel) -> None:
+    setup, train = panel.setup, train_of(panel)
+    offered = {setup.data.combo.itemData(k): setup.data.combo.itemText(k) for k in range(setup.data.combo.count())}
+    assert offered == DATA | {CHOOSE: "A folder of images…"}
+    assert {*DATA, "folder:DIR"} == set(data.names())
+    for name in DATA:
+        pick(setup.data, name)
+        assert train.settings.data == name and setup.source.isHidden() == (name == "synthetic")
+        assert name == "synthetic" or "MB" in setup.source.combo.currentText()
+
+
+def test_a_folder_of_images_is_chosen_shown_and_learnt_in_colour(
+    panel: TrainPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    for k in range(12):
+        (tmp_path / "photos" / "ab"[k % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), (20 * k, 90, 255)).save(tmp_path / "photos" / "ab"[k % 2] / f"{k}.png")
+    setup, train = panel.setup, train_of(panel)
+    answers = iter(["", str(tmp_path / "photos")])
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: next(answers))
+    pick(setup.data, CHOOSE)  # and cancel
+    assert train.settings.data == setup.data.value() == "synthetic"
+    pick(setup.data, CHOOSE)
+    assert train.settings.data == setup.data.value() == f"folder:{tmp_path / 'photos'}"
+    assert setup.data.combo.currentText() == "Images in “photos”" and setup.source.isHidden()
+    panel.start_button.click()
+    until(qtbot, lambda: panel.previews.count() and train.last)
+    assert "Images in “photos” · U-Net of " in panel.subtitle.full_text()
+    assert panel.previews.grid.images().shape == (2, 16, 16, 3)
+    panel.previews.grid.grab()
+    panel.stop_button.click()
+    until(qtbot, lambda: train.state == "done")
+    pick(setup.data, "mnist")
+    assert setup.data.combo.findText("Images in “photos”") < 0
+
+
+def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPanel, qtbot: QtBot) -> None:
+    first, second = learn(panel, qtbot), learn(panel, qtbot)
+    assert (first, second) == ("1-minute", "1-minute-2") and panel.plot.runs() == [first, second]
+    assert panel.plot.color_of(first) != panel.plot.color_of(second)
+    assert panel.runs.isVisible()
+    button = panel._run_rows[first].button
+    button.setFocus()
+    qtbot.keyClick(button, SPACE)
+    assert not panel.plot._runs[first].visible and panel.plot._runs[second].visible
+
+    kept = panel.plot.values(first).copy()
+    run = next(run for run in train_of(panel).unfinished if run.name == first)
+    train_of(panel).go_on(run)
+    until(qtbot, lambda: train_of(panel).state == "running")
+    button.click()  # at once, when the run may have made no step yet
+    assert panel.plot._runs[first].visible
+    until(qtbot, lambda: panel.plot.values(first)[0, -1] > kept[0, -1])
+    steps, _, smooth = panel.plot.values(first)  # from its table, which has a row for each step
+    assert set(kept[0]) <= set(steps)
+    assert np.allclose(smooth[np.isin(steps, kept[0])], kept[2], rtol=1e-3)
+    assert panel.plot.runs() == [first, second] and panel.runs.body_layout.count() == 2
+    panel.stop_button.click()
+    until(qtbot, lambda: train_of(panel).state == "done")
+
+
+def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPanel, qtbot: QtBot) -> None:
+    train, name = train_of(panel), learn(panel, qtbot)
+    library, color = panel._session.library, panel.plot.color_of(name)
+    library.change(chosen=name)
+    with qtbot.waitSignal(panel._session.ready, timeout=WAIT_MS):
+        library.rename("mine")
+    assert train.name == "mine" and train.folder and train.folder.exists() and panel.title.full_text() == "Mine"
+    assert panel.plot.runs() == ["mine"] and panel.plot.color_of("mine") == color
+    assert list(panel._run_rows) == ["mine"] and panel._run_rows["mine"].button.text() == "Mine"
+    until(qtbot, lambda: library.card is not None and library.card.name == "mine")
+    with qtbot.waitSignal(panel._session.ready, timeout=WAIT_MS):
+        library.delete()
+    assert not panel.plot.runs() and not panel._run_rows and panel.runs.isHidden() and not train.can_draw
+    assert panel.title.full_text() == "Train your own model" and panel.stats["step"].value() == "–"
+
+
+def test_a_run_that_was_kept_is_gone_on_with_by_its_button(panel: TrainPanel, qtbot: QtBot) -> None:
+    train, name = train_of(panel), learn(panel, qtbot)
+    assert train.last is not None and panel.subtitle.full_text().startswith("Stopped and kept: ")
+    stood = train.unfinished[0].step
+    item = panel.unfinished.body_layout.itemAt(0)
+    button = item.widget() if item else None
+    assert button is not None and button.isVisible() and button.accessibleName().startswith("1 minute · ")
+    qtbot.keyClick(button, SPACE)
+    assert train.active and train.name == name and panel.unfinished.isHidden()
+    until(qtbot, lambda: train.last and train.last.step > stood)
+    assert train.run is not None and train.run.step == stood
+
+
+def test_save_now_writes_what_was_learnt_so_far(panel: TrainPanel, qtbot: QtBot) -> None:
+    train = train_of(panel)
+    panel.start_button.click()
+    until(qtbot, lambda: train.last and train.last.step >= 3)
+    setup = panel.setup
+    assert not any(row.isEnabled() for row in (setup.preset, setup.data, setup.source, setup.minutes))
+    assert "Synthetic digits · U-Net of " in panel.subtitle.full_text()
+    with qtbot.waitSignal(train.saved, timeout=WAIT_MS):
+        panel.save_button.click()
+    assert train.folder and load_state_header(train.folder / STATE_FILE).step >= 3
+    assert train.state == "running"
+
+
+@pytest.mark.parametrize(("steps", "said"), [(1, "1 step"), (3, "3 steps")])
+def test_a_whole_run_says_what_it_reached(panel: TrainPanel, qtbot: QtBot, steps: int, said: str) -> None:
+    train = train_of(panel)
+    train.set_own("steps", steps)
+    panel.start_button.click()
+    until(qtbot, lambda: train.state == "done")
+    assert train.finished is not None and train.finished.step == steps
+    assert panel.subtitle.full_text() == f"Finished: {said} in {duration(train.finished.seconds)}."
+    assert panel.stats["step"].value() == str(steps) and panel.stats["norm"].value() != NOTHING
+    assert panel.stats["left"].value() == NOTHING
+    assert panel.draw_button.isEnabled() and panel.start_button.isVisible() and not panel.pause_button.isVisible()
+    with qtbot.waitSignal(panel.pageRequested, timeout=WAIT_MS):
+        panel.draw_button.click()
+
+
+def test_a_page_that_is_opened_late_shows_the_run_that_goes_on(panel: TrainPanel, qtbot: QtBot) -> None:
+    train = train_of(panel)
+    panel.start_button.click()
+    until(qtbot, lambda: train.last)
+    late = TrainPanel(panel._session)
+    qtbot.addWidget(late)
+    late.show()
+    assert late.pause_button.isVisible() and late.title.full_text() == "1 minute"
+    until(qtbot, lambda: late.plot.runs() == ["1-minute"] and late.stats["loss"].value() != NOTHING)
+    assert late.runs.isVisible()
+
+
+def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_path: Path) -> None:
+    train = train_of(panel)
+    train.change(data="mnist")
+    train.use_data_root(tmp_path / "nothing")
+    panel.start_button.click()
+    until(qtbot, lambda: train.state == "failed")
+    assert "could not go on" in panel.subtitle.full_text()
+    assert panel.start_button.isVisible() and panel.setup.data.isEnabled() and not panel.draw_button.isEnabled()
+    pick(panel.setup.data, "synthetic")
+    until(qtbot, lambda: train._job is None)
+    learn(panel, qtbot)
+
+
+def test_the_curve_is_put_in_words(qtbot: QtBot) -> None:
+    train = Session(AppSettings()).train
+    assert train.verdict() == ""
+    for step in range(1, 1001):
+        loss = 1.0 if step <= 900 else 0.5
+        train._on_event(TrainStep(step, None, loss, loss, 1e-3, 1.0, 100.0, 1.0, 1.0))
+        assert step > 199 or train.verdict() == "the first steps"
+    assert train.verdict() == "still learning: 50% lower than 100 steps ago"
+
+
+def test_the_words_know_the_curve_of_before(qtbot: QtBot, tmp_path: Path) -> None:
+    train = Session(AppSettings()).train
+    rows = "".join(f"{step},1,0.9,0.8,0.1,1,9\n" for step in range(1, 901))
+    (tmp_path / LOSS_FILE).write_text(f"{','.join(LOSS_COLUMNS)}\n{rows}")
+    train._on_event(RunStarted(presets.load("1-minute"), tmp_path, "CPU", 1000, 900, None))
+    for step in range(901, 1001):
+        train._on_event(TrainStep(step, None, 0.45, 0.45, 1e-3, 1.0, 100.0, 1.0, 1.0))
+    assert train.before is not None and train.before[:, 0].tolist() == [1, 0.9, 0.8]
+    assert train.verdict() == "still learning: 50% lower than 100 steps ago"
+
+
+@pytest.mark.parametrize("content", ["", "step,seconds,loss,smooth_loss\n", "not a table\n1,2\n", None])
+def test_a_curve_of_before_that_is_not_there_is_done_without(
+    panel: TrainPanel, tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / LOSS_FILE).write_text(content)
+    train = train_of(panel)
+    train._on_event(RunStarted(presets.load("1-minute"), tmp_path, "CPU", 1000, 100, None))
+    train._on_event(TrainStep(101, None, 0.4, 0.4, 1e-3, 1.0, 100.0, 1.0, 1.0))
+    assert train.before is None and panel.plot.values(train.name)[0].tolist() == [101]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "0 s"), (14, "14 s"), (59.6, "1 min"), (180, "3 min"), (3599, "1 h"), (4800, "1 h 20 min"), (7200, "2 h")],
+)
+def test_times_are_said_as_a_person_says_them(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(panel: TrainPanel, qtbot: QtBot) -> None:
+    train, machine = train_of(panel), panel.time_machine
+    panel.start_button.click()
+    until(qtbot, lambda: train.previews)
+    assert train._job
+    train._job.control.post("preview")
+    until(qtbot, lambda: len(train.previews) >= 2)
+    panel.stop_button.click()
+    until(qtbot, lambda: not train.active)
+    assert len(train.previews) >= 2 and machine.shown() is train.previews[-1] and panel.previews.count() >= 2
+    panel.previews.cellClicked.emit(4)
+    assert panel.below.currentWidget() is machine and panel.looking.value() == "past"
+    assert np.array_equal(machine.strip.images(), train.previews[-1].film[:, 4])
+    machine.slider.setValue(0)
+    assert (
+        panel.previews.step() == train.previews[0].step and f"{train.previews[0].step:,} steps" in machine.title.text()
+    )
+    assert np.array_equal(machine.strip.images(), train.previews[0].film[:, 4])
+    kept = [preview.film.copy() for preview in train.previews]
+    panel.previews.slider.setValue(len(kept) - 1)
+    assert machine.slider.value() == len(kept) - 1
+    assert train.folder is not None
+    train.previews = []
+    with qtbot.waitSignal(train.remembered, timeout=WAIT_MS):
+        train.look_back(train.folder)  # as a click on a run of before does
+    assert all(np.array_equal(a.film, b) for a, b in zip(train.previews, kept, strict=True))
+    assert panel.previews.count() == len(kept)
+    panel.looking.button("noise").click()
+    assert panel.below.currentWidget() is panel.noise_map
+
+
+def test_of_very_many_previews_every_other_one_goes(panel: TrainPanel) -> None:
+    images = np.zeros((2, 28, 28), np.uint8)
+    for step in range(1, 3 * MOST):
+        panel._train._add_preview(Preview(step, images, (0, 1), images[None]))
+        assert len(panel._train.previews) <= MOST
+    kept = [preview.step for preview in panel._train.previews]
+    assert kept[0] == 1 and kept[-1] == 3 * MOST - 1 and kept == sorted(kept)
+    assert panel.previews.count() == len(kept) and panel.previews.step() == kept[-1]
+    assert panel.time_machine.shown() is panel._train.previews[-1]

@@ -1,0 +1,303 @@
+"""Compare's and the race's state: cells and lanes as they come, what is chosen, what is kept, and what is asked for."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from desktop_app.viewmodels.compare import MAX_EACH, Compare
+from desktop_app.viewmodels.race import Race
+from ml.config import NO_LABEL, SampleRequest
+from ml.events import Progress
+from ml.experiments.axes import Axis
+from ml.experiments.cells import Cell
+from ml.experiments.race import Lap
+from ml.export.metadata import AxisNote, CellNote, Comparison, Layout, Stamp
+from tests.app.viewmodels.by_hand import ByHand, frames, given, images, sampled
+
+SMALL: dict[str, Any] = {"digits": "38", "values": {"steps": "1, 2, 4", "guidance": "1, 3"}}
+LANES = [{"steps": 4}, {"sampler": "ddim", "steps": 2}, {"model": "student", "sampler": "student", "steps": 1}]
+
+
+@pytest.fixture
+def compare(hand: ByHand) -> Compare:
+    compare = hand.session.compare
+    compare.change(**SMALL)
+    return compare
+
+
+@pytest.fixture
+def race(hand: ByHand, compare: Compare) -> Race:
+    compare.change(mode="race", lanes=LANES)
+    return hand.session.race
+
+
+def cell(row: int, column: int, count: int = 2, shade: int = 0) -> Cell:
+    request = SampleRequest(labels=(3,) * count, seed=10 * row + column)
+    return Cell(row, column, request, images(count, shade), 0.5, 1.0)
+
+
+# ---- cells
+
+
+def test_a_comparison_asks_for_both_axes_on_one_noise(hand: ByHand, compare: Compare) -> None:
+    compare.change(seed=7)
+    compare.compare()
+    base, rows, columns = given(hand.job("comparing"))
+    assert rows == Axis("steps", (1, 2, 4)) and columns == Axis("guidance", (1.0, 3.0))
+    assert (base.model, base.labels, base.seed) == ("digits", (3, 8), 7) and compare.shape == (3, 2)
+
+
+def test_cells_are_heard_as_they_come_and_none_of_a_comparison_before(hand: ByHand, compare: Compare) -> None:
+    compare.compare()
+    old = hand.job("comparing")
+    hand.give(old, Progress("cell", 1, 6), cell(0, 0))
+    compare.compare()
+    new = hand.job("comparing")
+    assert old.control.cancelled and not compare.cells and compare.progress is None
+    assert len(hand.session.history.results) == 1  # what there was of the first
+    hand.end(old, cell(0, 1), Progress("cell", 1, 6))
+    assert not compare.cells and compare.busy and compare.doing == ("Comparing", None)
+    hand.give(new, Progress("cell", 2, 6), third := cell(1, 0))
+    assert compare.doing == ("Comparing, cell 3 of 6", 2 / 6)
+    assert compare.cell_at(2) is third and compare.cell_at(1) is None and compare.name(third) == "2 steps, w = 1"
+    compare.stop()
+    assert not compare.busy and compare.cells == [third] and len(hand.session.history.results) == 2
+
+
+def test_a_comparison_that_gives_nothing_leaves_no_axes(hand: ByHand, compare: Compare) -> None:
+    begun: list[None] = []
+    compare.compare()
+    compare.begun.connect(lambda: begun.append(None))
+    hand.end(hand.job("comparing"))
+    assert compare.rows is compare.columns is None and begun and not hand.session.history.results
+
+
+def test_two_cells_are_chosen_one_after_the_other(hand: ByHand, compare: Compare) -> None:
+    compare.compare()
+    first, second = cell(0, 0), cell(2, 1)
+    hand.end(hand.job("comparing"), first, second)
+    compare.choose(0)
+    compare.choose(1)  # which is not there
+    assert (compare.chosen, compare.before) == (first, None)
+    compare.choose(5)
+    assert (compare.chosen, compare.before) == (second, first)
+    compare.take_up()
+    assert given(hand.job("drawing"))[0].seed == second.request.seed != first.request.seed
+    compare.choose(5)
+    assert (compare.chosen, compare.before) == (None, None)
+
+
+def test_a_comparison_is_led_back_to_with_what_it_was_asked_with(hand: ByHand, compare: Compare) -> None:
+    compare.compare()
+    asked = compare.settings
+    compare.change(seed=99)  # while it is drawn
+    hand.end(hand.job("comparing"), first := cell(0, 0), cell(0, 1, shade=9))
+    compare.change(rows="eta", values={})
+    compare.compare()
+    hand.give(hand.job("comparing"), cell(0, 0))
+    compare.change(mode="race")
+    history = hand.session.history
+    assert np.array_equal(history.results[0].images, np.stack([images(1)[0], images(1, 9)[0]]))
+    history.go_back(0)
+    assert not compare.busy and compare.cells[0] is first and compare.settings == asked and compare.chosen is None
+    assert compare.rows == Axis("steps", (1, 2, 4)) and history.place("compare") == 0
+    compare.change(mode="race")
+    assert history.place("compare") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "trouble"),
+    [
+        ({"rows": "", "columns": ""}, {"rows": "Choose what changes"}),
+        ({"values": {"steps": "1, two"}}, {"rows": "“two”"}),
+        ({"values": {"guidance": "x"}}, {"columns": "“x”"}),
+        ({"digits": "banana"}, {"digits": "no digit"}),
+        ({"digits": "banana", "columns": "label"}, {}),  # which digits, the axis says
+    ],
+)
+def test_what_cannot_be_compared_says_where_it_is_wrong(
+    hand: ByHand, compare: Compare, changes: dict[str, Any], trouble: dict[str, str]
+) -> None:
+    compare.change(**changes)
+    for what in ("rows", "columns", "digits"):
+        said = compare.trouble(what)  # type: ignore[arg-type]
+        assert trouble[what] in said if what in trouble else not said
+    compare.compare()
+    assert compare.ready == (not trouble) == bool(hand.jobs)
+    compare.stop()
+
+
+def test_a_digit_on_an_axis_is_drawn_as_often_as_is_set(compare: Compare) -> None:
+    assert compare.labels() == (3, 8)
+    compare.change(columns="label", each=7)
+    assert compare.labels() == (NO_LABEL,) * 7
+    compare.change(columns="", digits="1" * MAX_EACH)
+    assert len(compare.labels()) == MAX_EACH and not compare.trouble("digits")
+    compare.change(digits="1" * (MAX_EACH + 1))
+    assert "more than" in compare.trouble("digits") or "too many" in compare.trouble("digits")
+
+
+def test_axes_change_places_and_values_stay_with_their_setting(compare: Compare) -> None:
+    compare.set_field("columns", "steps")
+    assert (compare.settings.rows, compare.settings.columns) == ("guidance", "steps")
+    compare.set_field("rows", "")
+    compare.set_field("columns", "")
+    assert compare.fields == ()
+    compare.set_field("rows", "seed")
+    assert compare.values("seed") == "1-4" and compare.values("steps") == "1, 2, 4"
+    compare.set_values("seed", "8")
+    assert compare.values("seed") == "8" and compare.values("steps") == "1, 2, 4"
+
+
+def test_a_model_of_another_name_takes_its_place_everywhere(compare: Compare) -> None:
+    compare.change(model="tiny", lanes=[{"model": "tiny"}, {"model": "digits"}])
+    compare.set_values("model", "tiny@8, digits, tinyish, tiny")
+    compare.replace_model("tiny", "digits")
+    assert compare.values("model") == "digits@8, digits, tinyish"  # once
+    assert compare.settings.model == "digits" and [lane.model for lane in compare.settings.lanes] == ["digits"] * 2
+    compare.replace_model("none", "other")
+    assert compare.settings.model == "digits" and compare.values("model") == "digits@8, digits, tinyish"
+
+
+def test_a_figure_is_compared_again_as_far_as_the_page_can_say_it(hand: ByHand, compare: Compare) -> None:
+    request = SampleRequest(model="student", labels=(3, 8, 1), seed=5)
+    note = CellNote(row=0, column=0, changes={}, seconds=1.0)
+
+    def figure(rows: AxisNote | None, columns: AxisNote | None = None) -> Stamp:
+        told = Comparison(rows=rows, columns=columns, cells=(note,))
+        return Stamp.model_validate(
+            {"request": request, "layout": Layout(), "comparison": told, "pixels": "0" * 64, "versions": {}}
+        )
+
+    steps, label = AxisNote(field="steps", values="2, 3"), AxisNote(field="label", values="4, 5")
+    assert compare.take_up_figure(figure(steps))
+    base, rows, columns = given(hand.job("comparing"))
+    assert rows == Axis("steps", (2, 3)) and columns is None
+    assert (base.model, base.seed, base.labels) == ("student", 5, (3, 8, 1)) and compare.settings.mode == "grid"
+    assert compare.take_up_figure(figure(label, steps))
+    base, rows, columns = given(hand.job("comparing"))
+    assert rows == Axis("label", (4, 5)) and columns == Axis("steps", (2, 3)) and len(base.labels) == 3
+    assert not compare.take_up_figure(figure(AxisNote(field="repeats", values="1")))  # which the page does not offer
+
+
+# ---- the race
+
+
+def lap(lane: int, event: object) -> Lap:
+    return Lap(lane, event)  # type: ignore[arg-type]
+
+
+def test_lanes_are_where_their_steps_are(hand: ByHand, race: Race) -> None:
+    race.start()
+    job = hand.job("racing")
+    (requests,) = given(job)
+    assert [(r.sampler, r.steps, r.model) for r in requests] == [
+        ("dpm++", 4, "digits"), ("ddim", 2, "digits"), ("student", 1, "student"),
+    ]  # fmt: skip
+    assert {(r.labels, r.seed) for r in requests} == {((3, 8), 2026)} and race.length == 4
+    assert [[race.step(lane, at) for at in range(5)] for lane in range(3)] == [
+        [0, 1, 2, 3, 4], [0, 0, 1, 1, 2], [0, 0, 0, 0, 1],
+    ]  # fmt: skip
+    moved: list[int] = []
+    race.moved.connect(moved.append)
+    way = [frames(request) for request in requests]
+    assert race.reached == -1 and race.doing == ("Racing", 0)
+    reached = []
+    for lane, step in ((0, 0), (1, 0), (2, 0), (0, 1), (0, 2), (1, 1), (0, 3), (0, 4), (1, 2), (2, 1)):
+        hand.give(job, lap(lane, way[lane][step]))
+        reached.append(race.reached)
+    assert reached == [-1, -1, 0, 1, 1, 2, 3, 3, 3, 4] and moved == [0, 1, 2, 3, 4]
+    assert race.doing == ("Racing", 1)
+    shown = race.shown(1, 3, clean=False)
+    assert shown is way[1][1].x_t and race.shown(1, 3, clean=True) is way[1][1].x0_hat
+    assert race.noise(0) == 1 and race.noise(3) == pytest.approx(0.25) and race.noise(4) == 0
+
+
+def test_the_fastest_is_known_once_all_have_finished_and_the_race_is_kept(hand: ByHand, race: Race) -> None:
+    race.start()
+    job = hand.job("racing")
+    (requests,) = given(job)
+    finished: list[int] = []
+    race.finished.connect(finished.append)
+    for lane, seconds in ((0, 3.0), (2, 2.0)):
+        hand.give(job, *(lap(lane, frame) for frame in frames(requests[lane])))
+        hand.give(job, lap(lane, sampled(requests[lane], seconds=seconds)))
+    assert race.fastest is None and race.standing(0, 4)[0] == "3.00 s"
+    hand.give(job, *(lap(1, frame) for frame in frames(requests[1])), lap(1, sampled(requests[1], seconds=1.0)))
+    assert race.fastest == 1 and race.standing(1, 4)[0] == "1.00 s · fastest"
+    assert race.standing(1, 2) == ("step 1 of 2", "")
+    hand.end(job, Cell(0, 1, requests[1], images(2), 1.0, 0.5))
+    assert finished == [0, 2, 1, 1] and race.standing(1, 4)[1] == "2 network calls · 50% right"
+    (kept,) = hand.session.history.results
+    assert kept.page == "compare" and len(kept.images) == 3 and kept.shown()
+
+
+def test_a_race_that_was_stopped_is_not_kept_and_says_nothing_more(hand: ByHand, race: Race) -> None:
+    race.start()
+    job = hand.job("racing")
+    (requests,) = given(job)
+    hand.give(job, *(lap(lane, frames(requests[lane])[0]) for lane in range(3)))
+    race.stop()
+    hand.end(job, lap(0, frames(requests[0])[1]))
+    assert not race.busy and len(race.frames[0]) == 1 and not hand.session.history.results
+    race.start()
+    old = hand.job("racing")
+    race.start()
+    hand.give(old, lap(0, frames(requests[0])[0]))
+    assert old.control.cancelled and race.frames == [[], [], []] and race.busy
+    race.stop()
+
+
+def test_lanes_of_other_settings_are_not_shown_beside_these(hand: ByHand, race: Race, compare: Compare) -> None:
+    race.start()
+    job = hand.job("racing")
+    compare.change(seed=5)
+    assert race.busy and race.requests  # the lanes are the same
+    race.set_lane(0, steps=5)
+    assert job.control.cancelled and not race.busy and not race.requests and not race.frames
+
+
+def test_a_race_is_led_back_to(hand: ByHand, race: Race, compare: Compare) -> None:
+    race.start()
+    asked, job = compare.settings, hand.job("racing")
+    compare.change(seed=9)
+    (requests,) = given(job)
+    for lane in range(3):
+        hand.give(job, *(lap(lane, frame) for frame in frames(requests[lane])), lap(lane, sampled(requests[lane])))
+    hand.end(job)
+    raced = race.frames
+    assert hand.session.history.place("compare") == 0
+    compare.change(mode="grid")
+    assert hand.session.history.place("compare") is None
+    compare.change(lanes=LANES[:2])
+    assert hand.session.history.place("compare") is None
+    hand.session.history.go_back(0)
+    assert race.frames is raced and compare.settings == asked and race.reached == 4
+    assert hand.session.history.place("compare") == 0
+
+
+def test_lanes_come_and_go_between_two_and_four(race: Race, compare: Compare) -> None:
+    race.add_lane()
+    race.add_lane()
+    assert len(compare.settings.lanes) == 4 == race.count and compare.settings.lanes[3] == compare.settings.lanes[2]
+    race.set_lane(3, model="digits")
+    assert (compare.settings.lanes[3].sampler, compare.settings.lanes[3].steps) == ("dpm++", 10)  # as that one likes it
+    race.set_lane(3, steps=7)
+    assert (compare.settings.lanes[3].sampler, compare.settings.lanes[3].steps) == ("dpm++", 7)
+    for _ in range(4):
+        race.remove_lane(0)
+    assert [lane.steps for lane in compare.settings.lanes] == [1, 7]
+    assert race.name(1) == ("DPM-Solver++ 2M", "7 steps, digits, w = 1.5")
+
+
+def test_a_race_of_a_figure_is_raced_again(hand: ByHand, race: Race, compare: Compare) -> None:
+    one = SampleRequest(model="student", sampler="student", steps=3, labels=(4, 2), seed=8)
+    race.take_up([one])
+    assert [lane.steps for lane in compare.settings.lanes] == [3, 3]  # a race has at least two lanes
+    (requests,) = given(hand.job("racing"))
+    assert {(r.labels, r.seed, r.model) for r in requests} == {((4, 2), 8, "student")}
+    compare.change(digits="banana")
+    race.stop()
+    race.start()
+    assert not race.busy

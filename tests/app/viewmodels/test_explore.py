@@ -1,0 +1,105 @@
+"""Explore's state: what is shown is what was asked for last."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from desktop_app.tasks.sampling import Answered, Noised
+from desktop_app.viewmodels.explore import Explore
+from ml.config import SampleRequest
+from ml.errors import BadFile
+from ml.events import Failed, Progress
+from ml.experiments.questions import Answer, Row
+from tests.app.viewmodels.by_hand import ByHand, given, images
+
+FIGURE = np.zeros((4, 4, 3), np.uint8)
+
+
+@pytest.fixture
+def explore(hand: ByHand) -> Explore:
+    return hand.session.explore
+
+
+def answer(*requests: SampleRequest) -> Answered:
+    rows = tuple(Row("a row", images(1), "", request) for request in requests)
+    return Answered(Answer("steps", 1, "How many?", rows), FIGURE)
+
+
+# ---- noise
+
+
+def test_noise_on_an_image_of_before_is_not_shown(hand: ByHand, explore: Explore) -> None:
+    explore.look()
+    old = hand.job("noising")
+    explore.look()
+    assert len(hand.jobs) == 1  # that is on its way
+    explore.change(digit=3)
+    new = hand.job("noising")
+    assert new is not old and given(new)[0].digit == 3
+    hand.end(old, Noised((), "a 7"))
+    assert explore.what == ""
+    hand.end(new, Noised((), "a 3"))
+    assert explore.what == "a 3"
+    explore.change(tab="schedules")
+    assert not hand.jobs  # all tabs show the same
+    explore.change(digit=7)
+    assert hand.jobs
+
+
+def test_a_picture_that_cannot_be_read_gives_way_to_a_digit(hand: ByHand, explore: Explore, tmp_path: Path) -> None:
+    explore.use_picture(tmp_path / "wrong.png")
+    hand.end(hand.job("noising"), Failed("file", "no picture", "", ""))
+    assert explore.settings.picture is None and given(hand.job("noising"))[0].picture is None
+
+
+def test_schedules_of_a_plot_are_shown_again(explore: Explore, tmp_path: Path) -> None:
+    said = explore.take_up({"digit": 4, "timesteps": 200})
+    assert (explore.settings.digit, explore.settings.timesteps, explore.settings.tab) == (4, 200, "schedules")
+    assert "200 steps" in said and "picture" not in said
+    said = explore.take_up({"timesteps": 300, "picture": str(tmp_path / "theirs.png")})
+    assert explore.settings.picture is None and "theirs.png" in said  # no file tells which others are opened
+    explore.use_picture(tmp_path / "mine.png")
+    explore.take_up({"timesteps": 400, "picture": str(tmp_path / "mine.png")})
+    assert explore.settings.picture == tmp_path / "mine.png"
+    with pytest.raises(BadFile):
+        explore.take_up({"timesteps": 5})
+
+
+# ---- questions
+
+
+def test_the_answer_to_a_question_that_was_left_is_not_heard(hand: ByHand, explore: Explore) -> None:
+    explore.ask("steps")
+    old = hand.job("experimenting")
+    assert given(old) == ("steps",)
+    hand.give(old, Progress("drawing", 1, 4))
+    assert explore.doing == ("Answering a question", 0.25)
+    explore.ask("eta")
+    new = hand.job("experimenting")
+    assert old.control.cancelled and explore.question == "eta" and explore.doing == ("Answering a question", None)
+    hand.end(old, Progress("drawing", 3, 4), answer())
+    assert explore.answer is None and explore.progress is None and explore.busy
+    hand.end(new, Progress("drawing", 4, 4), found := answer())
+    assert explore.answer is found.answer and explore.figure is FIGURE and not explore.busy
+    assert explore.question == "eta"
+    explore.stop()
+    assert explore.question == "eta"  # there is nothing to be stopped
+    explore.ask("steps")
+    assert explore.answer is None and explore.figure is None and explore.doing == ("Answering a question", None)
+    stopped = hand.job("experimenting")
+    explore.stop()
+    assert not explore.busy and explore.question == "" and stopped.control.cancelled
+    hand.end(stopped, answer())
+    assert explore.answer is None
+
+
+def test_a_row_of_the_answer_is_tried_out(hand: ByHand, explore: Explore) -> None:
+    explore.try_out(0)
+    assert not hand.jobs
+    explore.ask("steps")
+    first, second = SampleRequest(labels=(1,), steps=3), SampleRequest(labels=(2,), steps=4)
+    hand.end(hand.job("experimenting"), answer(first, second))
+    explore.try_out(1)
+    assert given(hand.job("drawing"))[0].steps == 4
+    assert hand.session.generate.settings.prompt == "2"

@@ -1,0 +1,182 @@
+"""Lessons' state: a lesson takes the page over and gives it back; one that is bad changes nothing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desktop_app import lesson_file as files
+from desktop_app.lesson_file import Lesson
+from desktop_app.settings import AppSettings, DrawSettings, GenerateSettings
+from ml.control import RunControl
+from ml.errors import BadFile, BadRequest
+from tests.app.viewmodels.by_hand import ByHand, given
+
+GOOD: dict[str, Any] = {
+    "version": 1,
+    "title": "How few?",
+    "question": "How few steps will do?\nLook at the 8.",
+    "answer": "Six.",
+    "page": "generate",
+    "hidden": ["Advanced"],
+    "generate": {"model": "digits", "steps": 2, "prompt": "38", "rows": 1},
+}
+BAD: dict[str, tuple[object, str]] = {
+    "a newer one": ({"version": 2, "title": 7}, "lesson of a newer"),
+    "out of range": ({"generate": {"steps": -1}}, "generate.steps"),
+    "not a number": ('{"version": 1, "title": "t", "generate": {"eta": NaN}}', ""),
+    "cut short": ('{"version": 1, "tit', "damaged"),
+    "random bytes": ("\x00\x01\x02", "damaged"),
+    "a list": ("[1]", "damaged"),
+    "nested deeply": ("[" * 100_000, "damaged"),
+    "too large": (" " * (files.MAX_BYTES + 1), "too large"),
+    "no settings": ({"page": "draw"}, "missing"),
+    "no page": ({"page": "../etc"}, "page"),
+    "a file of a model": ({"generate": {"model": "/etc/passwd"}}, "disk"),
+    "a share in a network": ({"generate": {"clip": "\\\\host\\share\\clip.pt"}}, "disk"),
+    "a picture": ({"page": "explore", "explore": {"picture": "secret.png"}}, "picture"),
+    "a folder of data": ({"page": "train", "train": {"data": "folder:photos"}}, "disk"),
+    "a preset": ({"page": "train", "train": {"preset": "none"}}, "preset"),
+    "a class": ({"page": "interpolate", "interpolate": {"corners": [{"label": 10}] * 4}}, "class"),
+    "a class of a stop": ({"page": "interpolate", "interpolate": {"stops": [{"label": 10}] * 2}}, "class"),
+    "an axis": ({"page": "compare", "compare": {"values": {"model": "runs/mine"}}}, "disk"),
+    "a wall of text": ({"question": "?\n" * 300}, "question"),
+}
+
+
+def lesson(**changes: object) -> Lesson:
+    return Lesson.model_validate(GOOD | changes)
+
+
+def write(folder: Path, content: object) -> Path:
+    path = folder / f"mine{files.SUFFIX}"
+    text = content if isinstance(content, str) else json.dumps({**GOOD, **dict(content)})  # type: ignore[call-overload]
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_lesson_is_refused_in_words(tmp_path: Path, name: str) -> None:
+    content, said = BAD[name]
+    with pytest.raises(BadFile) as refused:
+        list(files.reading(write(tmp_path, content), RunControl()))
+    assert said in refused.value.message and refused.value.what_to_do
+
+
+def test_a_lesson_as_large_as_it_may_be_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path, {})
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text + " " * (files.MAX_BYTES - len(text.encode())), encoding="utf-8")
+    assert files.read(path) == lesson()
+    with pytest.raises(BadFile, match="Cannot read none"):
+        files.read(tmp_path / f"none{files.SUFFIX}")
+
+
+def test_a_picture_in_a_corner_is_no_place_on_a_disk() -> None:
+    corners = [{"label": 1, "picture": "iVBOR/a+b=="}] * 4
+    found = lesson(page="interpolate", interpolate={"corners": corners})
+    assert found.model_names == {"digits"}
+
+
+def test_a_lesson_knows_the_models_it_draws_with() -> None:
+    lanes = [{"model": "student"}, {"model": "text"}]
+    assert lesson().model_names == {"digits"}
+    assert lesson(page="compare", compare={"model": "colour", "lanes": lanes}).model_names == {"colour"}
+    raced = lesson(page="compare", compare={"mode": "race", "model": "colour", "lanes": lanes})
+    assert raced.model_names == {"student", "text"}
+    assert lesson(page="draw", draw={}).model_names == set()
+
+
+def test_texts_of_a_lesson_are_tidied() -> None:
+    found = lesson(title="  How \n few? ", question="  Why?\n\n", answer="\n")
+    assert (found.title, found.question, found.answer) == ("How few?", "Why?", "")
+    assert lesson(question="\n".join("12345678")).question.count("\n") == 7
+
+
+def test_what_is_written_is_the_lessons_page_alone_and_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / f"out{files.SUFFIX}"
+    both = lesson(draw={"pen": 3.0})
+    files.write(path, both)
+    assert "draw" not in json.loads(path.read_text(encoding="utf-8"))
+    assert files.read(path) == lesson()
+
+
+# ---- on and off
+
+
+def test_a_lesson_takes_its_page_over_and_gives_it_back(hand: ByHand) -> None:
+    session, lessons = hand.session, hand.session.lessons
+    session.generate.change(seed=5, live=False)
+    own = session.generate.settings
+    changes: list[None] = []
+    lessons.changed.connect(lambda: changes.append(None))
+    lessons.begin(lesson())
+    assert session.generate.settings.steps == 2 and given(hand.job("drawing"))[0].labels == (3, 8)
+    assert lessons.own_settings()["generate"] == own and lessons.own_settings()["draw"] == session.draw.settings
+    session.generate.undo()
+    assert session.generate.settings.steps == 2  # taking back does not lead out of it
+    session.draw.change(pen=2.0)
+    lessons.leave()
+    assert session.generate.settings == own and lessons.lesson is None and len(changes) == 2
+    assert session.draw.settings.pen == 2.0 and lessons.own_settings()["generate"] == own
+    lessons.leave()
+    assert len(changes) == 2
+    session.generate.stop()
+
+
+def test_one_lesson_after_another_gives_each_page_back(hand: ByHand) -> None:
+    session, lessons = hand.session, hand.session.lessons
+    generate, draw = session.generate.settings, session.draw.settings
+    lessons.begin(lesson())
+    lessons.begin(lesson(generate={"model": "digits", "steps": 3}))
+    assert session.generate.settings.steps == 3 and lessons.own_settings()["generate"] == generate
+    lessons.begin(lesson(page="draw", draw={"pen": 3.0}))
+    assert session.generate.settings == generate and session.draw.settings.pen == 3.0
+    lessons.leave()
+    assert session.draw.settings == draw
+    session.generate.stop()
+
+
+def test_a_lesson_whose_model_is_not_here_is_only_told_of(hand: ByHand) -> None:
+    session, lessons = hand.session, hand.session.lessons
+    own = session.generate.settings
+    lessons.on_read(lesson(generate={"model": "theirs"}))
+    lessons.on_read("no lesson")
+    (told,) = hand.told
+    assert told.tone == "error" and "the model theirs, which is not here" in told.title and "How few?" in told.title
+    assert session.generate.settings == own and lessons.lesson is None and not hand.jobs
+    lanes = [{"model": "digits"}, {"model": "x"}]
+    lessons.begin(lesson(page="compare", compare={"mode": "race", "lanes": lanes}))
+    assert "the model x" in hand.told[1].title and lessons.lesson is None
+
+
+def test_what_a_lesson_was_begun_over_is_not_taken_back_into_it(hand: ByHand) -> None:
+    session = hand.session
+    session.compare.change(seed=4)
+    session.lessons.begin(lesson(page="compare", compare={"seed": 77}))
+    session.undo.back("compare")
+    assert session.compare.settings.seed == 77
+
+
+def test_other_settings_for_all_pages_end_the_lesson(hand: ByHand) -> None:
+    session, lessons = hand.session, hand.session.lessons
+    lessons.begin(lesson())
+    wanted = AppSettings(generate=GenerateSettings(steps=6), draw=DrawSettings(pen=3.5))
+    lessons.take_all(wanted)
+    assert lessons.lesson is None and session.generate.settings.steps == 6 and session.draw.settings.pen == 3.5
+    session.generate.stop()
+
+
+def test_a_page_is_described_as_it_is_and_written(hand: ByHand, tmp_path: Path) -> None:
+    session = hand.session
+    session.draw.change(pen=2.5)
+    made = session.lessons.describe("draw", "T", "Q?", "", ("What it is",))
+    assert (made.page, made.title, made.question, made.hidden) == ("draw", "T", "Q?", ("What it is",))
+    assert made.draw == session.draw.settings and made.generate is None
+    with pytest.raises(BadRequest):
+        session.lessons.describe("draw", "", "Q?", "", ())
+    path = tmp_path / f"out{files.SUFFIX}"
+    session.lessons.save(path, made)
+    given(hand.job("exporting"))[1](lambda _done, _total: None)
+    assert files.read(path) == made

@@ -1,0 +1,364 @@
+"""What the lanes do, without a lane: generators of events around the engine; settings, recipes and words."""
+
+import shutil
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from desktop_app.settings import AppSettings, GenerateSettings, load_settings, save_settings, settings_file
+from desktop_app.tasks import models, sampling
+from desktop_app.tasks.models import Copied, Named, Previewed, Scored, Thrown
+from desktop_app.tasks.sampling import Decided, Exported, Judged, Opened, Read, Ready, Recognised, Remembered
+from desktop_app.text import display_names
+from desktop_app.viewmodels import nearest_preset
+from ml.config import SampleRequest
+from ml.control import RunControl
+from ml.errors import DataUnavailable
+from ml.evaluation.judge import Judge
+from ml.evaluation.metrics import Report
+from ml.events import Frame, Preview, Progress, Sampled
+from ml.export import files
+from ml.export.metadata import Layout, Unstamped
+from ml.generation import pipeline
+from ml.registry import local_models, model_cards, presets
+from ml.registry.checkpoint import MODEL_FILE
+from ml.registry.model_cards import ModelCard
+from ml.system import paths, trash
+from tests.app.viewmodels.by_hand import images, sampled
+from tests.patience import WAIT_S
+
+FEW = SampleRequest(labels=(3, 8), steps=3)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def mine(home: Path) -> ModelCard:
+    """A copy of a bundled model, as one of one's own."""
+    folder = paths.user_models()
+    folder.mkdir(parents=True)
+    shutil.copy(model_cards.bundled_folder() / "digits.safetensors", folder / "mine.safetensors")
+    card = model_cards.card(folder / "mine.safetensors")
+    assert card is not None
+    return card
+
+
+# ---- drawing
+
+
+def test_the_decision_is_what_the_judge_reads_in_the_clean_guess_of_every_step() -> None:
+    events = list(sampling.drawing(FEW, RunControl()))
+    frames = [event for event in events if isinstance(event, Frame)]
+    done, judged, decided = events[len(frames) :]
+    assert isinstance(done, Sampled) and isinstance(judged, Judged) and isinstance(decided, Decided)
+    judge = Judge.bundled()
+    clean, noisy = (
+        np.stack([judge.judge(getattr(frame, view)).probabilities for frame in frames]) for view in ("x0_hat", "x_t")
+    )
+    assert decided.probabilities.shape == (4, 2, 10) and np.allclose(decided.probabilities, clean, atol=1e-3)
+    assert np.abs(clean - noisy).max() > 0.1
+    assert judged.labels.tolist() == [3, 8] and np.allclose(judged.confidence, clean[-1].max(axis=1), atol=1e-3)
+
+
+def test_a_drawing_that_is_stopped_while_it_is_judged_says_no_decision() -> None:
+    control = RunControl()
+    found: list[object] = []
+    for event in sampling.drawing(FEW, control):
+        found.append(event)
+        if isinstance(event, Judged):
+            control.cancel()
+    assert isinstance(found[-1], Judged)
+
+
+def test_how_a_sketch_is_drawn_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(pipeline, "sample", lambda request, **how: asked.append({"request": request, **how}) or ())
+    control = RunControl()
+    list(sampling.drawing(FEW, control))
+    list(sampling.sketching(FEW, control, quick=True))
+    list(sampling.sketching(FEW, control, frames=True))
+    expected = {"request": FEW, "control": control}
+    assert asked == [
+        expected,
+        expected | {"frames": False, "quick": True},
+        expected | {"frames": True, "quick": False},
+    ]
+
+
+def test_what_no_judge_can_read_is_not_judged() -> None:
+    request = FEW.with_changes(model="colour", labels=(1,), steps=2, sampler="ddim")
+    assert not [event for event in sampling.drawing(request, RunControl()) if isinstance(event, Judged | Decided)]
+
+
+def test_a_drawn_digit_is_recognised_by_all_classes() -> None:
+    *_, done = pipeline.sample(FEW, frames=False)
+    assert isinstance(done, Sampled)
+    events = list(sampling.recognising(done.images[0], "digits", RunControl()))
+    assert isinstance(events[0], Progress) and isinstance(events[-1], Recognised)
+    assert events[-1].probabilities.shape == (10,) and events[-1].probabilities.argmax() == 3
+
+
+# ---- looking around
+
+
+def test_a_look_around_finds_models_runs_and_what_they_were(mine: ModelCard) -> None:
+    run = paths.user_runs() / "old"
+    (run / "snapshots").mkdir(parents=True)
+    for path in (run / MODEL_FILE, run / "snapshots" / "0000008.safetensors"):
+        shutil.copy(mine.path, path)
+    progress, ready = sampling.warm_up((), RunControl())
+    assert isinstance(progress, Progress) and isinstance(ready, Ready) and ready.device
+    assert {"mine", "old", "digits"} <= {card.name for card in ready.models} and ready.past == ("old@8",)
+
+
+def test_a_run_that_was_looked_back_at_shows_its_previews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml.tracking import preview_history
+    from ml.tracking.metrics_table import CONFIG_FILE
+
+    config = presets.load("1-minute")
+    (tmp_path / CONFIG_FILE).write_text(config.model_dump_json(), encoding="utf-8")
+    kept = Preview(3, images(2), (0, 1), images(2)[None])
+    monkeypatch.setattr(preview_history, "remembered", lambda *asked: [kept] if asked[2] == 28 else [])
+    (found,) = sampling.looking_back(tmp_path, RunControl())
+    assert isinstance(found, Remembered) and found.folder == tmp_path and found.previews == (kept,)
+
+
+def test_a_training_that_is_stopped_before_it_begins_says_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml.training import trainer
+
+    events = [Progress("Reading", 0, 0), Progress("Reading", 1, 1), "begun"]
+    monkeypatch.setattr(trainer, "train", lambda *_, **__: iter(events))
+    control = RunControl()
+    found: list[object] = []
+    for event in sampling.training(presets.load("1-minute"), Path("x"), None, False, control):
+        found.append(event)
+        control.cancel()
+    assert found == events[:1]
+    assert list(sampling.training(presets.load("1-minute"), Path("x"), None, False, RunControl())) == events
+
+
+# ---- files
+
+
+def test_a_file_is_written_beside_the_lane_which_tells_how_far_it_is(tmp_path: Path) -> None:
+    written: list[str] = []
+    events = sampling.exporting(tmp_path / "a.txt", lambda watch: (watch(1, 2), written.append("a")), RunControl())
+    found = list(events)
+    assert found[0] == Progress("Writing a.txt", 0, 0) and found[-1] == Exported(tmp_path / "a.txt") and written
+    control = RunControl()
+
+    def wait_for_a_look(watch: Any) -> None:
+        watch(1, 2)
+        assert looked.wait(WAIT_S)
+
+    looked = threading.Event()
+    for event in sampling.exporting(tmp_path / "b.txt", wait_for_a_look, control):
+        if event == Progress("Writing b.txt", 1, 2):
+            looked.set()
+    assert looked.is_set()
+    with pytest.raises(ValueError, match="no room"):
+        list(
+            sampling.exporting(tmp_path / "a.txt", lambda _: (_ for _ in ()).throw(ValueError("no room")), RunControl())
+        )
+
+
+def test_a_file_that_is_stopped_is_not_said_to_be_there(tmp_path: Path) -> None:
+    control = RunControl()
+
+    def write(watch: Any) -> None:
+        watch(1, 2)
+        control.cancel()
+        watch(2, 2)
+        raise AssertionError("it goes on")
+
+    assert not [event for event in sampling.exporting(tmp_path / "a", write, control) if isinstance(event, Exported)]
+
+
+def test_a_file_of_ours_is_read_and_any_other_picture_is_one_to_draw_on(tmp_path: Path) -> None:
+    ours, other = tmp_path / "ours.png", tmp_path / "other.png"
+    done = sampled(FEW, 90, hashed="0" * 64)
+    files.save_png(ours, done.images, done.request, Layout(columns=2, scale=1))
+    *_, found = sampling.restoring(ours, True, RunControl())
+    assert isinstance(found, Read) and found.stamp.request == done.request and found.path == ours
+    from PIL import Image
+
+    Image.fromarray(np.pad(np.zeros((4, 12), np.uint8), 12, constant_values=255)).save(other)
+    *_, opened = sampling.restoring(other, True, RunControl())
+    assert isinstance(opened, Opened) and opened.image.shape == (28, 28) and opened.image[0, 0] == 0  # turned around
+    for path, as_drawing in ((other, False), (tmp_path / "x.txt", False)):
+        path.touch()
+        with pytest.raises(Unstamped):
+            list(sampling.restoring(path, as_drawing, RunControl()))
+
+
+def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[SampleRequest] = []
+    other = FEW.with_changes(seed=5)
+
+    def sample(request: SampleRequest, **_how: object) -> list[object]:
+        drawn.append(request)
+        return [sampled(request, 50)]
+
+    monkeypatch.setattr(pipeline, "sample", sample)
+    found: list[np.ndarray] = []
+    prove = lambda _suffix, _stamp, _pixels, draw: found.extend(map(draw, (FEW, other)))  # noqa: E731
+    monkeypatch.setattr("desktop_app.tasks.sampling.proof.prove", prove)
+    read = Read(Path("a.PNG"), SimpleNamespace(request=FEW), images(1))  # type: ignore[arg-type]
+    list(sampling.proving(read, shown := images(2, 9), RunControl()))
+    assert found[0] is shown and found[1][0, 0, 0] == 50 and drawn == [other]
+
+
+# ---- models
+
+
+def test_a_model_is_previewed_by_its_own_settings_unless_it_has_gone(mine: ModelCard) -> None:
+    (found,) = models.previewing(mine, 4, RunControl())
+    assert isinstance(found, Previewed) and Judge.bundled().judge(found.images).labels.tolist() == [0, 1, 2, 3]
+    mine.path.unlink()
+    assert list(models.previewing(mine, 4, RunControl())) == []
+
+
+def test_a_model_is_renamed_copied_thrown_away_and_taken_back(mine: ModelCard, tmp_path: Path) -> None:
+    control = RunControl()
+    assert list(models.renaming(mine, "other", control)) == [Named("other")]
+    card = model_cards.card(paths.user_models() / "other.safetensors")
+    assert card is not None and not mine.path.exists()
+    *_, copied = models.exporting(card, tmp_path / "copy.safetensors", control)
+    assert copied == Copied(tmp_path / "copy.safetensors")
+    (thrown,) = models.deleting(card, control)
+    assert isinstance(thrown, Thrown) and not card.path.exists() and [item.name for item in trash.items()] == ["other"]
+    assert list(models.restoring(thrown.trashed, control)) == [Named("other")] and card.path.exists()
+    *_, named = models.importing(tmp_path / "copy.safetensors", "", control)
+    assert named == Named("copy")
+    list(models.deleting(card, control))
+    assert list(models.emptying(3600.0, control)) == [] and trash.items()
+    assert list(models.emptying(0.0, control)) == [] and not trash.items()
+
+
+@pytest.mark.parametrize("bundled", [True, False])
+def test_scores_are_kept_beside_a_model_of_ones_own_alone(
+    mine: ModelCard, monkeypatch: pytest.MonkeyPatch, bundled: bool
+) -> None:
+    from ml import data
+    from ml.evaluation import metrics
+
+    report, asked, kept = Report.__new__(Report), [], []
+    monkeypatch.setattr(data, "at_hand", lambda *_: True)
+    monkeypatch.setattr(metrics, "evaluate_model", lambda *given, **_: asked.append(given) or iter(["part", report]))
+    monkeypatch.setattr(local_models, "scores_of", lambda _report, seed: {"seed": seed})
+    monkeypatch.setattr(local_models, "keep_scores", lambda card, scores: kept.append((card, scores)))
+    card = mine.model_copy(update={"bundled": bundled})
+    progress, part, scored = models.scoring(card, 100, Path("data"), RunControl())
+    ((request, root),) = asked
+    assert isinstance(progress, Progress) and part == "part" and scored == Scored({"seed": request.seed})
+    assert len(request.labels) == 100 and request.model == str(card.path) and root == Path("data")
+    assert kept == ([] if bundled else [(card, {"seed": request.seed})])
+    control = RunControl()
+    control.cancel()
+    assert len(list(models.scoring(card, 100, Path("data"), control))) == 1
+
+
+def test_without_mnist_nothing_is_scored(mine: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml import data
+
+    monkeypatch.setattr(data, "at_hand", lambda _name, _root, split: split == "train")
+    with pytest.raises(DataUnavailable):
+        list(models.scoring(mine, 100, None, RunControl()))
+
+
+# ---- settings
+
+
+def test_settings_come_back_as_they_were_left(home: Path) -> None:
+    left = AppSettings(generate=GenerateSettings(steps=7), page="draw", trouble="no part of it")
+    save_settings(left)
+    assert load_settings() == left.with_changes(trouble="")
+    assert not [path for path in home.iterdir() if path != settings_file()]
+
+
+def test_settings_that_cannot_be_read_are_put_aside(home: Path) -> None:
+    assert load_settings() == AppSettings()
+    home.mkdir()
+    for number in ("", "-2"):
+        settings_file().write_text("{torn")
+        found = load_settings()
+        assert f"settings-unread{number}.json" in found.trouble and found.with_changes(trouble="") == AppSettings()
+        assert not settings_file().exists() and (home / f"settings-unread{number}.json").read_text() == "{torn"
+
+
+def test_a_request_has_all_that_the_settings_say_but_rows() -> None:
+    settings = GenerateSettings(prompt="3", seed=5, rows=2, steps=7, guidance=2.0, model="student", route="text")
+    request = settings.request((3, 3))
+    assert (request.labels, request.prompt, request.seed, request.model) == ((3, 3), "3", 5, "student")
+    assert (request.steps, request.guidance, request.route) == (7, 2.0, "text")
+
+
+# ---- recipes
+
+
+def test_a_run_is_set_up_from_the_nearest_preset_and_what_it_has_otherwise() -> None:
+    names = ["1-minute", "standard"]
+    config = presets.load("standard").with_changes(name="mine", data="synthetic", lr=0.0123, minutes=3.5)
+    settings, unsaid = nearest_preset.settings_of(config, names)
+    assert (settings.preset, settings.data, settings.minutes, settings.own, unsaid) == (
+        "standard", "synthetic", 3.5, {"lr": 0.0123}, [],
+    )  # fmt: skip
+    for name in names:
+        plain, unsaid = nearest_preset.settings_of(presets.load(name).with_changes(name=f"{name}-2"), names)
+        assert (plain.preset, plain.minutes, plain.own, unsaid) == (name, None, {}, [])
+    budget = presets.load("standard").with_changes(minutes=None, steps=500)
+    assert nearest_preset.settings_of(budget, names)[0].own == {"steps": 500}
+    wide = presets.load("standard")
+    wide = wide.with_changes(model=wide.model.with_changes(widths=(8, 8)))
+    settings, unsaid = nearest_preset.settings_of(wide, names)
+    assert unsaid == ["model.widths"] and not settings.own
+
+
+def test_the_name_decides_between_presets_that_are_as_near() -> None:
+    config = presets.load("standard").with_changes(name="twin-2")
+    twin = presets.load("standard").with_changes(name="twin")
+    load = presets.load
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "load", lambda name: twin if name == "twin" else load(name))
+        assert nearest_preset.settings_of(config, ["standard", "twin"])[0].preset == "twin"
+
+
+# ---- words
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (display_names.duration(-3), "0 s"),
+        (display_names.duration(59.4), "59 s"),
+        (display_names.duration(60), "1 min"),
+        (display_names.duration(89), "1 min"),
+        (display_names.duration(3599), "1 h"),
+        (display_names.duration(4800), "1 h 20 min"),
+        (display_names.count(1, "step"), "1 step"),
+        (display_names.count(2400, "step"), "2,400 steps"),
+        (display_names.count(0, "step"), "0 steps"),
+        (display_names.millions(470_000), "470 k"),
+        (display_names.millions(949_999), "950 k"),
+        (display_names.millions(950_000), "0.9 M"),
+        (display_names.millions(1_230_000), "1.2 M"),
+        (display_names.megabytes(1_200_000), "1.2 MB"),
+        (display_names.megabytes(43_400_000), "43 MB"),
+        (display_names.megabytes(1_500_000_000), "1.5 GB"),
+        (display_names.preset_title("ddpm-attention"), "DDPM attention"),
+        (display_names.preset_title("1-minute"), "1 minute"),
+        (display_names.data_title("folder:/home/me/cats"), "Images in “cats”"),
+        (display_names.data_title("mnist"), "MNIST"),
+        (display_names.data_title("mine"), "mine"),
+    ],
+)
+def test_numbers_and_names_are_said_as_a_person_says_them(said: str, expected: str) -> None:
+    assert said == expected

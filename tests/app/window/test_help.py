@@ -1,0 +1,123 @@
+"""F1: every formula stands behind a control that exists, and is shown for what is pointed at or has the focus."""
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QCursor
+from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop_app.text.formulas import AXES, CONTROLS, FORMULAS, formula_of
+from desktop_app.widgets.controls.rows import ChoiceRow, Segmented
+from desktop_app.widgets.images.image_grid import ImageGrid
+from desktop_app.widgets.window.help_card import HelpCard
+from desktop_app.window.main_window import PAGES, MainWindow
+
+USED = (QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, ImageGrid)
+
+
+@pytest.fixture(autouse=True)
+def _pointer_away() -> None:
+    QCursor.setPos(QPoint(0, 0))
+
+
+def press_f1(window: MainWindow, qtbot: QtBot) -> HelpCard | None:
+    """The card that F1 brings up."""
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    return next((each for each in window.findChildren(HelpCard) if each.isVisible()), None)
+
+
+def controls(window: MainWindow) -> list[QWidget]:
+    return [control for key, _, _ in PAGES for control in window.page(key).findChildren(QWidget)]
+
+
+def test_every_formula_has_its_control(window: MainWindow) -> None:
+    found, names = set(), set()
+    for control in controls(window):
+        name = control.accessibleName()
+        names.add(name)
+        found.add(control.property("formula") or CONTROLS.get(name, ""))
+        if isinstance(control, ChoiceRow):
+            keys = [control.combo.itemData(index) for index in range(control.combo.count())]
+            found |= set(keys) if name in AXES else {f"{CONTROLS.get(name, '')}: {key}" for key in keys}
+        if isinstance(control, Segmented):
+            found |= {key for key in FORMULAS if key.startswith(f"{CONTROLS.get(name, '')}: ") and key.split(": ")[1]}
+    assert set(CONTROLS) | set(AXES) <= names
+    assert set(FORMULAS) <= found
+
+
+def test_every_control_says_in_a_sentence_what_it_does(window: MainWindow) -> None:
+    def sentence(widget: QWidget | None) -> str:
+        return "" if widget is None or widget.isWindow() else widget.toolTip() or sentence(widget.parentWidget())
+
+    pages = [window.page(key) for key in ("generate", "train", "compare")]
+    inside = [control for part in (*pages, window.rail, window.status) for control in part.findChildren(QWidget)]
+    used = [
+        control for control in inside if isinstance(control, USED) and control.focusPolicy() != Qt.FocusPolicy.NoFocus
+    ]
+    dumb = [f"{type(each).__name__} {each.accessibleName()}" for each in used if not sentence(each)]
+    assert len(used) > 100 and not dumb
+
+
+def test_the_names_of_settings_are_those_of_formulas() -> None:
+    settings = {key.split(": ")[0] for key in FORMULAS}
+    assert set(CONTROLS.values()) <= settings
+    assert all(
+        formula.text.strip() and len(max(formula.text.split("\n"), key=len)) < 56 for formula in FORMULAS.values()
+    )
+
+
+def test_f1_explains_what_has_the_focus(window: MainWindow, qtbot: QtBot) -> None:
+    row = window.generate.sampling.guidance
+    row.box.setFocus()
+    card = press_f1(window, qtbot)
+    assert card is not None and card.isVisible()
+    assert card.title.text() == "Guidance w" and card.sentence.text() == row.toolTip()
+    assert "w (ε̂(xₜ, c) − ε̂(xₜ, ∅))" in card.formula.text() and "Salimans 2022" in card.paper.text()
+    assert window.rect().contains(card.geometry())
+    qtbot.keyClick(row.box, Qt.Key.Key_Escape)
+    assert not window.findChildren(HelpCard) or not window.findChildren(HelpCard)[0].isVisible()
+    card = press_f1(window, qtbot)
+    assert card is not None
+    qtbot.mouseClick(row.label, Qt.MouseButton.LeftButton)
+    assert not any(each.isVisible() for each in window.findChildren(HelpCard))
+
+
+def test_f1_explains_what_is_under_the_pointer_first(window: MainWindow, qtbot: QtBot) -> None:
+    sampling = window.generate.sampling
+    sampling.guidance.box.setFocus()
+    QCursor.setPos(sampling.steps.label.mapToGlobal(QPoint(4, 4)))
+    card = press_f1(window, qtbot)
+    assert card is not None and card.title.text() == "Steps"
+    card.close()
+    QCursor.setPos(window.generate.copy_button.mapToGlobal(QPoint(4, 4)))  # which has no formula
+    card = press_f1(window, qtbot)
+    assert card is not None and card.title.text() == "Guidance w"
+    card.close()
+    window.setFocus()
+    card = press_f1(window, qtbot)
+    assert card is not None and card.title.text() == "Copy" and not card.formula.isVisible()
+    card.close()
+
+
+def test_the_formula_follows_what_is_chosen(window: MainWindow) -> None:
+    sampler = window.generate.sampling.sampler
+    texts = set()
+    for index in range(sampler.combo.count()):
+        sampler.combo.setCurrentIndex(index)
+        formula = formula_of(sampler)
+        assert formula is not None
+        texts.add(formula.text)
+    assert len(texts) == sampler.combo.count()
+    compare = window.page("compare")
+    rows = next(row for row in compare.findChildren(ChoiceRow) if row.accessibleName() == "Rows")
+    rows.set_value("guidance_rescale")
+    assert formula_of(rows) == FORMULAS["guidance_rescale"]
+    rows.set_value("model")
+    assert formula_of(rows) is None
+
+
+def test_each_button_of_several_has_its_own_formula(window: MainWindow) -> None:
+    draw = window.page("draw")
+    task = next(found for found in draw.findChildren(Segmented) if found.accessibleName() == "Do")
+    assert formula_of(task.button("rebuild")) == FORMULAS["task: rebuild"]
+    assert formula_of(task) == FORMULAS["task: vary"]

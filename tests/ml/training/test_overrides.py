@@ -1,0 +1,164 @@
+"""Settings that a person typed, presets that they begin from, and how long what they ask for would take."""
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from ml import data
+from ml.config import TrainConfig
+from ml.errors import BadFile, BadRequest
+from ml.registry import presets
+from ml.tracking.metrics_table import CONFIG_FILE
+from ml.training import throughput
+from ml.training.overrides import (
+    assignment,
+    changed,
+    read_config,
+    recorded,
+    refuse_other_settings,
+    setting,
+    starting_point,
+)
+from ml.training.run import Run
+from tests.support.tiny_model import tiny_config
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("lr=0.001", "lr", 0.001),
+        (" model.widths =[32,64]", "model.widths", [32, 64]),
+        ("name=a=b", "name", "a=b"),
+        ("data=mnist", "data", "mnist"),
+        ("augment=true", "augment", True),
+    ],
+)
+def test_an_assignment_is_a_name_and_a_value(text: str, key: str, value: object) -> None:
+    assert assignment(text) == (key, value)
+
+
+def test_an_assignment_without_a_value_is_refused() -> None:
+    with pytest.raises(BadRequest, match="there is no '='"):
+        assignment("lr")
+
+
+def test_one_budget_replaces_another() -> None:
+    config = tiny_config(steps=30)
+    for name, value in (("epochs", 2.0), ("minutes", 3.0), ("steps", 5)):
+        config = changed(config, [(name, value)])
+        assert {key: setting(config, key) for key in ("steps", "epochs", "minutes")} == {
+            **dict.fromkeys(("steps", "epochs", "minutes")),
+            name: value,
+        }
+
+
+def test_what_is_nested_is_changed_alone_and_the_given_configuration_not_at_all() -> None:
+    config = tiny_config()
+    other = changed(config, [("model.embedding", 32), ("lr", 0.01)])
+    assert (other.model.embedding, other.lr) == (32, 0.01)
+    assert other.model.widths == config.model.widths and config.model.embedding == 16
+    assert setting(other, "model.embedding") == 32
+
+
+@pytest.mark.parametrize("key", ["nosuch", "model.nosuch", "nosuch.lr", "lr.model", "model"])
+def test_a_setting_that_there_is_none_of_is_refused(key: str) -> None:
+    with pytest.raises(BadRequest):
+        changed(tiny_config(), [(key, 1)])
+
+
+def test_the_first_value_that_is_wrong_is_named_and_where() -> None:
+    with pytest.raises(BadRequest, match=r"model\.embedding: Input should be greater than or equal to 8"):
+        changed(tiny_config(), [("model.embedding", 1)])
+
+
+def test_a_run_begins_from_one_of_three(tmp_path: Path) -> None:
+    file, run = tmp_path / "c.json", tmp_path / "run"
+    run.mkdir()
+    file.write_text(tiny_config(name="file").model_dump_json())
+    (run / CONFIG_FILE).write_text(tiny_config(name="before").model_dump_json())
+    assert starting_point("1-minute", None, run) == presets.load("1-minute")
+    assert starting_point(None, file, run).name == "file"
+    assert starting_point(None, None, run).name == recorded(run).name == "before"
+    with pytest.raises(BadRequest, match="Both"):
+        starting_point("1-minute", file, None)
+    with pytest.raises(BadRequest, match="nothing to train") as error:
+        starting_point(None, None, None)
+    assert "1-minute" in error.value.what_to_do
+    with pytest.raises(BadFile, match="Cannot read"):
+        read_config(tmp_path / "none.json")
+
+
+def test_a_run_goes_on_with_its_own_settings_and_another_budget(tmp_path: Path) -> None:
+    (tmp_path / CONFIG_FILE).write_text(tiny_config().model_dump_json())
+    refuse_other_settings(tiny_config(steps=None, minutes=5.0), tmp_path)
+    with pytest.raises(BadRequest, match=r"started with lr = 0\.002"):
+        refuse_other_settings(tiny_config(lr=0.1), tmp_path)
+
+
+def test_presets_are_in_order_wherever_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(glob=lambda _: [Path("b.json"), Path("c.json"), Path("a.json")])
+    monkeypatch.setattr(presets, "folder", lambda: found)
+    assert presets.names() == ["a", "b", "c"]
+
+
+def test_presets_are_read_anew_once_they_have_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presets, "folder", lambda: tmp_path)
+    for number, name in enumerate(("later", "early")):
+        (tmp_path / f"{name}.json").write_text(tiny_config(name=name, seed=number).model_dump_json())
+    (tmp_path / "notes.txt").touch()
+    assert presets.names() == ["early", "later"]
+    assert presets.load("later").seed == 0
+    (tmp_path / "later.json").write_text(tiny_config(name="later", seed=7).model_dump_json())
+    os.utime(tmp_path / "later.json", ns=(1, 1))
+    assert presets.load("later").seed == 7
+    with pytest.raises(BadRequest, match="no preset 'nosuch'") as error:
+        presets.load("nosuch")
+    assert "early, later" in error.value.what_to_do
+
+
+@pytest.mark.parametrize(
+    ("changes", "seconds"),
+    [
+        ({"steps": 100}, 100 * 8 / 4),
+        ({"steps": None, "epochs": 0.5}, 0.5 * 1000 / 4),
+        ({"steps": None, "minutes": 2.0}, 120.0),
+    ],
+)
+def test_a_run_is_estimated_from_a_few_of_its_steps(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], seconds: float
+) -> None:
+    """Here a step takes as many seconds as a quarter of its images; the first one, which finds its memory, an hour."""
+    now, sizes, work = 0.0, list[int](), Run._backward
+
+    def take(run: Run, by_noise: object) -> torch.Tensor:
+        nonlocal now
+        now += run.config.batch_size / 4 if run.step else 3600
+        sizes.append(run.config.batch_size)
+        return work(run, by_noise)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Run, "_backward", take)
+    monkeypatch.setattr(throughput, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(throughput, "PATIENCE_S", 10.5)
+    found = throughput.estimate(tiny_config(batch_size=8, **changes), "cpu", images=1000)
+    assert found.images_per_s == pytest.approx(4) and found.seconds == pytest.approx(seconds)
+    assert sizes == [4, 4] + [8] * 6
+    monkeypatch.setattr(throughput, "PATIENCE_S", 9.5)  # for which five steps of eight are too many
+    sizes.clear()
+    throughput.estimate(tiny_config(batch_size=8, **changes), "cpu", images=1000)
+    assert sizes == [4, 4]
+
+
+def test_a_configuration_is_kept_as_text(tmp_path: Path) -> None:
+    config = tiny_config(seed=3)
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(config.model_dump(mode="json")))
+    assert read_config(path) == config == TrainConfig.model_validate(config.model_dump())
+
+
+def test_data_are_named_where_there_are_none_of_that_name() -> None:
+    with pytest.raises(BadRequest, match="no data set called 'nosuch'"):
+        data.load("nosuch")
