@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from desktop_app.settings import AppSettings
 from desktop_app.theme.controller import theme
-from desktop_app.viewmodels import Session
+from desktop_app.viewmodels.session import Session
 from desktop_app.window.main_window import MainWindow
 from desktop_app.worker.lane import failure
 from ml.system import paths

@@ -6,12 +6,12 @@ one readable sentence.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from ml.errors import BadFile
+from ml.errors import BadFile, BadRequest
 
 NO_LABEL = -1
 MAX_IMAGES = 100_000
@@ -306,3 +306,17 @@ class TrainConfig(Description):
         if len(given) != 1:
             raise ValueError(f"give exactly one of steps, epochs or minutes (found: {', '.join(given) or 'none'})")
         return self
+
+
+D = TypeVar("D", bound=Description)
+
+
+def checked(kind: type[D], values: dict[str, Any]) -> D:
+    """A description of these values; raises BadRequest naming the first that is wrong."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        said = first["msg"].removeprefix("Value error, ")
+        raise BadRequest(f"{where}: {said}.", "Correct that value.") from error

@@ -19,9 +19,9 @@ from ml.config import NO_LABEL, ModelConfig, SampleRequest
 from ml.export.metadata import digest
 from ml.generation.denoising import steps
 from ml.generation.loaded_model import LoadedModel, load
-from ml.generation.pipeline import to_uint8
+from ml.generation.requests import filled_in
+from ml.imaging.pixels import to_uint8
 from ml.models import build
-from ml.registry.model_cards import filled_in
 from ml.text import captions
 
 COUNT = 10

@@ -18,14 +18,14 @@ from ml.config import SampleRequest
 from ml.errors import BadFile
 from ml.events import RunFinished, Sampled
 from ml.experiments import comparison_figure
-from ml.export import files, plot_metadata
+from ml.export import files, metadata, plot_metadata
 from ml.generation import pipeline
 from ml.registry import model_cards, presets
-from ml.registry.checkpoint import KEY, MODEL_FILE, STATE_FILE, load_header, load_model, load_state
+from ml.registry.checkpoint import KEY, load_header, load_model, load_state
+from ml.registry.presets import read_config
+from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, STATE_FILE
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table, curve
 from ml.tracking.preview_history import remembered
-from ml.training.overrides import read_config
-from ml.training.run import CONFIG_FILE
 from ml.training.trainer import train
 from tests.support.tiny_model import few_digits
 
@@ -166,7 +166,7 @@ def test_a_picture_from_the_future_is_refused_in_one_line(
         "ml.export.metadata.Stamp.model_dump", lambda *_, **__: {"version": 2, "request": "of tomorrow"}
     )
     request = SampleRequest(labels=(1, 2))
-    files.save_png(old / "new.png", files.read_pixels(old / "digits.npz"), request, files.Layout())
+    files.save_png(old / "new.png", files.read_pixels(old / "digits.npz"), request, metadata.Layout())
     assert main(["verify", str(old / "new.png")]) == 2
     said = capsys.readouterr().err
     assert "written by a newer Noiseloom" in said and said.count("\n") == 1

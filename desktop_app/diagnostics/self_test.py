@@ -16,7 +16,8 @@ from PySide6.QtCore import QEventLoop, QObject, QTimer, Signal, SignalInstance
 from desktop_app.viewmodels.notification import Message
 from ml.config import DeviceName, SampleRequest
 from ml.events import Frame, Pixels, RunFinished, Sampled
-from ml.export.files import Layout, read_pixels, read_stamp, save
+from ml.export.files import read_pixels, read_stamp, save
+from ml.export.metadata import Layout
 from ml.imaging.pixels import film
 from ml.system import paths
 

@@ -2,7 +2,7 @@
 
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
-from desktop_app.theme.controller import Space
+from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.compare import VALUES, Compare, Side
 from desktop_app.widgets.controls.basics import Label
 from desktop_app.widgets.controls.check_list import Checks

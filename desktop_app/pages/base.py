@@ -7,7 +7,7 @@ from typing import TypeVar
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from desktop_app.theme.controller import SETTINGS_WIDTH, Space
+from desktop_app.theme.tokens import SETTINGS_WIDTH, Space
 from desktop_app.widgets.controls.basics import row
 from desktop_app.widgets.controls.hideable import Withholdable
 from desktop_app.widgets.controls.rows import Section, Segmented, SettingRow

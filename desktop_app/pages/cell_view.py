@@ -3,8 +3,8 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from desktop_app.theme.controller import Space
-from desktop_app.viewmodels import Session
+from desktop_app.theme.tokens import Space
+from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label
 from desktop_app.widgets.images.before_after import BeforeAfter
 from ml.experiments.cells import result

@@ -13,7 +13,7 @@ from desktop_app.pages.axis_editor import AxisEditor
 from desktop_app.pages.base import Page
 from desktop_app.pages.cell_view import CellView
 from desktop_app.pages.race_view import LaneEditor, RaceView
-from desktop_app.viewmodels import Session
+from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.prompt_bar import SeedBox
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow

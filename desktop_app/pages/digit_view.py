@@ -4,7 +4,7 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
-from desktop_app.theme.controller import Space
+from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.generate import Generate
 from desktop_app.viewmodels.trajectory import View
 from desktop_app.widgets.controls.basics import Button, Label, row

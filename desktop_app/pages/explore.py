@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QScrollArea, QStackedWidget, 
 from desktop_app import lesson_file
 from desktop_app.pages.base import Page
 from desktop_app.text.display_names import SCHEDULES
-from desktop_app.theme.controller import Space
-from desktop_app.viewmodels import Session
+from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.explore import QUESTIONS
+from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, Slider, row
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.images.copy_button import CopyButton

@@ -13,8 +13,7 @@ from desktop_app.pages.digit_view import DigitView, reading
 from desktop_app.pages.interpolate import CORNERS
 from desktop_app.pages.sampling_settings import SamplingSettings
 from desktop_app.theme.controller import theme
-from desktop_app.viewmodels import Session
-from desktop_app.viewmodels.draw import SIDE
+from desktop_app.viewmodels.session import Session
 from desktop_app.viewmodels.trajectory import PULL, THREE, View
 from desktop_app.widgets.controls.basics import Button, row
 from desktop_app.widgets.controls.export_menu import DIGITS, FORMATS, ExportMenu
@@ -24,6 +23,7 @@ from desktop_app.widgets.images.qimage import to_qimage
 from desktop_app.widgets.images.timeline import Timeline
 from ml.config import NO_LABEL
 from ml.events import Sampled
+from ml.generation.requests import SIDE
 from ml.imaging.pixels import grid
 from ml.system.files import free_name
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QDrag, QPixmap
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from desktop_app.theme.controller import Space
+from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.images.history_strip import HistoryStrip, HistoryView, thumbnail
 from desktop_app.widgets.images.qimage import to_qimage

@@ -9,10 +9,11 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QVBoxLayout, Q
 
 from desktop_app.pages.base import Page
 from desktop_app.pages.draw import PICTURES
-from desktop_app.theme.controller import Space, theme
+from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import icon
-from desktop_app.viewmodels import Session
+from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.interpolate import MAP
+from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.controls.waypoint_editor import StopEditor

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
 
 from desktop_app.lesson_file import SUFFIX, Lesson
 from desktop_app.pages.base import Page
-from desktop_app.theme.controller import Space
-from desktop_app.viewmodels import Session
+from desktop_app.theme.tokens import Space
+from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, Check, Label, row
 from ml.errors import BadRequest
 from ml.system.files import free_name

@@ -7,18 +7,10 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.pages.sampling_settings import SAMPLERS
-from desktop_app.text.display_names import (
-    NETWORKS,
-    SCHEDULES,
-    TARGETS,
-    count,
-    data_title,
-    duration,
-    megabytes,
-    millions,
-)
+from desktop_app.text.display_names import NETWORKS, SCHEDULES, TARGETS, data_title
+from desktop_app.text.formatting import count, duration, megabytes, millions
 from desktop_app.text.scores import groups, measured_on
-from desktop_app.theme.controller import Space
+from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.models import Models
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import Section, Segmented

@@ -14,11 +14,12 @@ from PySide6.QtWidgets import (
 from desktop_app.pages.base import Page
 from desktop_app.pages.model_details import ModelDetails, title_of
 from desktop_app.tasks.models import Fits
-from desktop_app.text.display_names import data_title, duration, megabytes, millions
+from desktop_app.text.display_names import data_title
+from desktop_app.text.formatting import duration, megabytes, millions
 from desktop_app.text.scores import headline
-from desktop_app.theme.controller import Space
-from desktop_app.viewmodels import Session
+from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.notification import Message
+from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.images.model_tile import ModelTile, TilePlate
 

@@ -3,9 +3,10 @@
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from desktop_app.pages.sampling_settings import SAMPLERS
-from desktop_app.theme.controller import Space, theme
-from desktop_app.viewmodels import Session
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.race import LEAST, MOST, Race
+from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.images.image_grid import ImageGrid

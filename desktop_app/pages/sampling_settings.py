@@ -5,8 +5,8 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from desktop_app.settings import MAX_COLUMNS
-from desktop_app.theme.controller import Space
-from desktop_app.viewmodels import Session
+from desktop_app.theme.tokens import Space
+from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, SliderRow
 from ml.config import CLIP_MODEL, SampleSettings

@@ -6,8 +6,9 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QFileDialog, QVBoxLayout, QWidget
 
-from desktop_app.theme.controller import Space, theme
-from desktop_app.viewmodels import Session
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Space
+from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.export_menu import SCALES
 from desktop_app.widgets.controls.rows import Section, Segmented

@@ -9,9 +9,11 @@ from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from desktop_app.pages.base import Page
 from desktop_app.pages.train_setup import TrainSetup
-from desktop_app.text.display_names import NETWORKS, TARGETS, count, data_title, duration, millions, preset_title
-from desktop_app.theme.controller import FIELD_HEIGHT, Space, theme
-from desktop_app.viewmodels import Session
+from desktop_app.text.display_names import NETWORKS, TARGETS, data_title, preset_title
+from desktop_app.text.formatting import count, duration, millions
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import FIELD_HEIGHT, Space
+from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import Section, Segmented, StatCard
 from desktop_app.widgets.images.preview_strip import PreviewStrip

@@ -15,12 +15,11 @@ from desktop_app.text.display_names import (
     RATES,
     SCHEDULES,
     TARGETS,
-    count,
     data_title,
-    duration,
     preset_title,
 )
-from desktop_app.theme.controller import Space
+from desktop_app.text.formatting import count, duration
+from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.basics import Label
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, SliderRow

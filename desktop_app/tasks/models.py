@@ -76,6 +76,7 @@ def scoring(card: "ModelCard", count: int, data_root: Path | None, control: RunC
     """Have the judge score a model, and keep that beside it if it is the person's own."""
     yield Progress("Reading MNIST", 0, 0)
     from ml import data
+    from ml.evaluation import metrics
     from ml.evaluation.metrics import Report, evaluate_model, evenly
     from ml.registry import local_models
 
@@ -91,8 +92,8 @@ def scoring(card: "ModelCard", count: int, data_root: Path | None, control: RunC
             return
         if isinstance(event, Report):
             if not card.bundled:
-                local_models.keep_scores(card, local_models.scores_of(event, request.seed))
-            yield Scored(local_models.scores_of(event, request.seed))
+                local_models.keep_scores(card, metrics.scores_of(event, request.seed))
+            yield Scored(metrics.scores_of(event, request.seed))
         else:
             yield event
 

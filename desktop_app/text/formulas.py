@@ -7,11 +7,6 @@ is the class and ∅ none. At discrete steps alpha² is written with a bar, as i
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from PySide6.QtWidgets import QWidget
-
-from desktop_app.widgets.controls.basics import Button
-from desktop_app.widgets.controls.rows import ChoiceRow, Segmented
-
 
 @dataclass(frozen=True, slots=True)
 class Formula:
@@ -129,15 +124,3 @@ CONTROLS: Mapping[str, str] = {  # by the name that a screen reader says
     "Which digit is this?": "recognise",
     "Steps T": "timesteps",
 }
-
-
-def formula_of(control: QWidget) -> Formula | None:
-    """The formula behind a control as it is set now, behind one button of several; None where there is none."""
-    parent, value = control.parentWidget(), ""
-    if isinstance(parent, Segmented) and isinstance(control, Button):
-        control, value = parent, parent.key_of(control)
-    elif isinstance(control, ChoiceRow | Segmented):
-        value = control.value()
-    name = control.accessibleName()
-    setting = control.property("formula") or (value if name in AXES else CONTROLS.get(name, ""))
-    return FORMULAS.get(f"{setting}: {value}") or FORMULAS.get(setting)

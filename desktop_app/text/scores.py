@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from desktop_app.text.display_names import count
+from desktop_app.text.formatting import count
 
 Format = Callable[[float], str]
 COUNTS = ("images", "test_images", "network_calls")  # what was measured on, and no score

@@ -8,7 +8,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from desktop_app.theme.controller import Colors
+    from desktop_app.theme.tokens import Colors
 
 _RULES = Template("""
 QWidget { color: $text; }

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from PySide6.QtCore import Signal
 
 from desktop_app.settings import CompareSettings
-from desktop_app.tasks import sampling
+from desktop_app.tasks import compare
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.job_runner import Activity
 from ml.config import NO_LABEL, SampleRequest
@@ -161,7 +161,7 @@ class Compare(Activity):
         self.rows, self.columns = self.axis("rows"), self.axis("columns")
         self.cells, self.progress, self._asked = [], None, self.settings
         base = SampleRequest(model=self.settings.model, labels=self.labels(), seed=self.settings.seed)
-        self._ask(partial(sampling.comparing, base, self.rows, self.columns))
+        self._ask(partial(compare.comparing, base, self.rows, self.columns))
         self._choose(None, None)
         self.begun.emit()
         self.busy_changed.emit()

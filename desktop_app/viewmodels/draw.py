@@ -11,17 +11,18 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app.settings import DEFAULT_MODEL, DrawSettings
-from desktop_app.tasks import sampling
-from desktop_app.tasks.sampling import Opened, Recognised
+from desktop_app.tasks import draw, sampling
+from desktop_app.tasks.draw import Opened, Recognised
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.undo import TOGETHER_S
 from desktop_app.worker.lane import Ended, Job, Work
 from ml.config import SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
-from ml.export.files import Layout
-from ml.export.mp4 import FILMS
-from ml.imaging.embedded_png import SIDE, pixels_of, rebuilt, redrawn
+from ml.export.formats import FILMS
+from ml.export.metadata import Layout
+from ml.generation.requests import SIDE, rebuilt, redrawn
+from ml.imaging.embedded_png import pixels_of
 from ml.imaging.pixels import film
 
 if TYPE_CHECKING:
@@ -162,11 +163,11 @@ class Draw(QObject):
 
     def load(self, path: Path) -> None:
         """A picture from a file in place of the drawing."""
-        self._submit(partial(sampling.opening, path), "Opening the picture")
+        self._submit(partial(draw.opening, path), "Opening the picture")
 
     def example(self, digit: int, number: int) -> None:
         """A digit of MNIST where it is at hand, or one that the program draws."""
-        self._submit(partial(sampling.example, digit, number, self._session.train.data_root), "Looking for a digit")
+        self._submit(partial(draw.example, digit, number, self._session.train.data_root), "Looking for a digit")
 
     # ---- what is made of it
 
@@ -195,7 +196,7 @@ class Draw(QObject):
     def recognise(self) -> None:
         """Ask the diffusion model which digit it is."""
         if not self.empty:
-            self._submit(partial(sampling.recognising, centred(self.drawing), DEFAULT_MODEL), "Asking every class")
+            self._submit(partial(draw.recognising, centred(self.drawing), DEFAULT_MODEL), "Asking every class")
 
     @property
     def doing(self) -> tuple[str, float | None]:

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app.settings import ExploreSettings
-from desktop_app.tasks import sampling
-from desktop_app.tasks.sampling import Answered, Noised
+from desktop_app.tasks import explore
+from desktop_app.tasks.explore import Answered, Noised
 from desktop_app.worker.lane import Ended, Job
 from ml.errors import BadFile
 from ml.events import Failed, Pixels, Progress
@@ -88,7 +88,7 @@ class Explore(QObject):
         if wanted == self._shown or self._session.closing:
             return
         self._shown = wanted
-        task = partial(sampling.noising, self.settings, self._session.train.data_root)
+        task = partial(explore.noising, self.settings, self._session.train.data_root)
         self._session.submit(task, partial(self._on_noised, wanted))
 
     def _on_noised(self, asked: ExploreSettings, event: object) -> None:
@@ -115,7 +115,7 @@ class Explore(QObject):
         self.question, self.answer, self.figure, self.progress = question, None, None, None
         self._asked += 1
         self._job = self._session.submit(
-            partial(sampling.experimenting, question), partial(self._on_answer, self._asked)
+            partial(explore.experimenting, question), partial(self._on_answer, self._asked)
         )
         self.busy_changed.emit()
 
@@ -149,7 +149,7 @@ class Explore(QObject):
     def export(self, path: Path, scale: int = 4) -> None:
         """Write the answer as a labelled figure."""
         if self.answer:
-            write = partial(sampling.writing_answer, path, self.answer, scale)
+            write = partial(explore.writing_answer, path, self.answer, scale)
             self._session.files.write_by(path, write, self._session.tell_saved)
 
     def try_out(self, row: int) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app import lesson_file
-from desktop_app.tasks import sampling
-from desktop_app.tasks.sampling import Exported, Opened, Plotted, Read
+from desktop_app.tasks.draw import Opened
+from desktop_app.tasks.explore import proving_answer
+from desktop_app.tasks.files import Exported, Plotted, Read, exporting, proving, proving_figure, restoring
 from desktop_app.viewmodels.explore import QUESTIONS
 from desktop_app.viewmodels.notification import Message
 from desktop_app.worker.lane import Ended, Job, Work
@@ -22,8 +23,7 @@ from ml.errors import BadFile
 from ml.events import Pixels, Progress, Sampled
 from ml.experiments.comparison_figure import prove_race
 from ml.export import files
-from ml.export.files import Layout
-from ml.export.metadata import Watch
+from ml.export.metadata import Layout, Watch
 from ml.export.verify import Proof
 from ml.system.files import free_name
 
@@ -96,7 +96,7 @@ class Files(QObject):
     def write_by(self, path: Path, write: Callable[[Watch], object], then: Then) -> None:
         """Have `write` make the file; `then` is called once it is whole."""
         if not self._session.closing:
-            self._follow(partial(sampling.exporting, path, write), partial(self._on_written, then))
+            self._follow(partial(exporting, path, write), partial(self._on_written, then))
 
     def _follow(self, task: Work, handler: Callable[[object], None]) -> None:
         def on_event(event: object) -> None:
@@ -141,7 +141,7 @@ class Files(QObject):
         if path.suffix.lower() == lesson_file.SUFFIX:
             self._follow(partial(lesson_file.reading, path), self._session.lessons.on_read)
         else:
-            self._follow(partial(sampling.restoring, path, as_drawing), self._on_read)
+            self._follow(partial(restoring, path, as_drawing), self._on_read)
 
     def _on_read(self, event: object) -> None:
         if isinstance(event, Opened):
@@ -222,14 +222,14 @@ class Files(QObject):
             explore.change(tab="questions")
             explore.ask(read.stamp.experiment)
             self.opened.emit("explore")
-        self._follow(partial(sampling.proving_answer, read), partial(self._tell, wanted))
+        self._follow(partial(proving_answer, read), partial(self._tell, wanted))
 
     def _compared(self) -> None:
         """A comparison has come to its end."""
         wanted, compare = self._wanted, self._session.compare
         if wanted and wanted.page == "compare" and not compare.busy:
             self._wanted = None
-            task = partial(sampling.proving_figure, wanted.read, tuple(compare.cells))
+            task = partial(proving_figure, wanted.read, tuple(compare.cells))
             self._session.submit(task, partial(self._tell, wanted))
 
     def _begun(self) -> None:
@@ -251,7 +251,7 @@ class Files(QObject):
             what = f"Its first {len(sampled.images)} of {total:,} images are shown, as many as this page holds."
             self._session.tell(Message("info", f"Restored {wanted.read.path.name}", what))
             return
-        self._session.submit(partial(sampling.proving, wanted.read, sampled.images), partial(self._tell, wanted))
+        self._session.submit(partial(proving, wanted.read, sampled.images), partial(self._tell, wanted))
 
     def _tell(self, wanted: _Wanted, event: object) -> None:
         read, name = wanted.read, wanted.read.path.name

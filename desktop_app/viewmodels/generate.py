@@ -20,8 +20,8 @@ from ml.config import CLIP_MODEL, MAX_BRANCHES, MODELS, NO_LABEL, Route, SampleR
 from ml.errors import BadRequest
 from ml.events import Failed, Frame, Progress, Sampled
 from ml.export.contact_sheet import readings
-from ml.export.files import Layout
-from ml.export.mp4 import FILMS
+from ml.export.formats import FILMS
+from ml.export.metadata import Layout
 from ml.generation import branching
 from ml.imaging.pixels import Shown, film
 from ml.text import prompt_parser

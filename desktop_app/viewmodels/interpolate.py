@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app.settings import MAX_STOPS, InterpolateSettings
-from desktop_app.tasks import sampling
-from desktop_app.tasks.sampling import Opened
-from desktop_app.viewmodels.draw import SIDE
+from desktop_app.tasks import draw, sampling
+from desktop_app.tasks.draw import Opened
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.live_preview import Sketches
 from desktop_app.worker.lane import Job, Work
 from ml.config import NO_LABEL, Corner, SampleRequest
 from ml.events import Pixels, Sampled
-from ml.export.files import Layout
-from ml.export.mp4 import FILMS
+from ml.export.formats import FILMS
+from ml.export.metadata import Layout
 from ml.generation import interpolation_weights
-from ml.imaging.embedded_png import THERE_AND_BACK, to_text
+from ml.generation.requests import SIDE, THERE_AND_BACK
+from ml.imaging.embedded_png import to_text
 from ml.imaging.pixels import walk
 
 if TYPE_CHECKING:
@@ -135,22 +135,22 @@ class Interpolate(QObject):
         if plain and request.model == self.settings.model:
             self.set_corner(index, seed=request.seed, label=label, picture="")
         elif image.shape == (SIDE, SIDE):
-            self._open(index, partial(sampling.looking_at, image))
+            self._open(index, partial(draw.looking_at, image))
 
     def use_example(self, index: int) -> None:
         """A real digit as a corner: another one of its class, or of any."""
         label = self.points[index].label
         digit = random.randrange(10) if label == NO_LABEL else label
         root = self._session.train.data_root
-        self._open(index, partial(sampling.example, digit, random.randrange(10_000), root))
+        self._open(index, partial(draw.example, digit, random.randrange(10_000), root))
 
     def use_drawing(self, index: int) -> None:
         """What is on the Draw page as a corner."""
-        self._open(index, partial(sampling.looking_at, self._session.draw.drawing.copy()))
+        self._open(index, partial(draw.looking_at, self._session.draw.drawing.copy()))
 
     def use_file(self, index: int, path: Path) -> None:
         """A picture from a file as a corner."""
-        self._open(index, partial(sampling.opening, path))
+        self._open(index, partial(draw.opening, path))
 
     def _open(self, index: int, task: Work) -> None:
         self._session.submit(task, partial(self._on_opened, index, self._points))

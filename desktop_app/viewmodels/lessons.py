@@ -9,8 +9,7 @@ from desktop_app import lesson_file
 from desktop_app.lesson_file import Lesson
 from desktop_app.settings import AppSettings, GenerateSettings
 from desktop_app.viewmodels.notification import Message
-from ml.config import Description
-from ml.training.overrides import checked
+from ml.config import Description, checked
 
 if TYPE_CHECKING:
     from desktop_app.viewmodels.session import Session

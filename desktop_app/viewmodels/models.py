@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from desktop_app.settings import DEFAULT_MODEL, ModelsSettings
 from desktop_app.tasks import models
 from desktop_app.tasks.models import Copied, Fits, Named, Previewed, Scored, Thrown
-from desktop_app.text.display_names import count
+from desktop_app.text.formatting import count
 from desktop_app.worker.lane import Ended, Job, Work
 from ml.config import DIGITS, DRAWING
 from ml.events import Failed, Pixels, Progress

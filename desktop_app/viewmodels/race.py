@@ -9,8 +9,8 @@ import numpy as np
 from PySide6.QtCore import Signal
 
 from desktop_app.settings import LaneSettings
-from desktop_app.tasks import sampling
-from desktop_app.text.display_names import count
+from desktop_app.tasks.compare import racing
+from desktop_app.text.formatting import count
 from desktop_app.viewmodels.compare import Compare
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.job_runner import Activity
@@ -110,7 +110,7 @@ class Race(Activity):
         )
         self.frames = [[] for _ in self.requests]
         self.sampled, self.cells = [None for _ in self.requests], [None for _ in self.requests]
-        self._ask(partial(sampling.racing, self.requests))
+        self._ask(partial(racing, self.requests))
         self.begun.emit()
         self.busy_changed.emit()
 

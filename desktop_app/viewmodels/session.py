@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from desktop_app.settings import AppSettings
-from desktop_app.tasks import sampling
-from desktop_app.tasks.sampling import Ready
+from desktop_app.tasks import startup
+from desktop_app.tasks.startup import Ready
 from desktop_app.viewmodels.compare import Compare
 from desktop_app.viewmodels.draw import Draw
 from desktop_app.viewmodels.explore import Explore
@@ -109,7 +109,7 @@ class Session(QObject):
 
     def look_again(self) -> None:
         """Find out anew what there is: device, models, runs."""
-        self.submit(partial(sampling.warm_up, tuple(self.elsewhere)), self._on_look)
+        self.submit(partial(startup.warm_up, tuple(self.elsewhere)), self._on_look)
 
     def submit(
         self,

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app.settings import TrainSettings
-from desktop_app.tasks import sampling
-from desktop_app.tasks.sampling import Remembered
+from desktop_app.tasks import training
+from desktop_app.tasks.training import Remembered
 from desktop_app.text.display_names import preset_title
 from desktop_app.viewmodels.nearest_preset import settings_of
 from desktop_app.viewmodels.notification import Message
@@ -38,21 +38,15 @@ from ml.events import (
     WriteFailed,
 )
 from ml.registry import presets
+from ml.registry.presets import read_config
+from ml.registry.run_layout import CONFIG_FILE
 from ml.system import paths
 from ml.system.files import free_name, read_short
 from ml.tracking.loss_trend import verdict
-from ml.tracking.metrics_table import (
-    CONFIG_FILE,
-    NOISE_COLUMNS,
-    NOISE_FILE,
-    VALIDATION_COLUMNS,
-    VALIDATION_FILE,
-    Table,
-    curve,
-)
+from ml.tracking.metrics_table import NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table, curve
 from ml.tracking.preview_history import MOST
 from ml.training.overrides import changed as with_settings
-from ml.training.overrides import read_config, setting
+from ml.training.overrides import setting
 
 if TYPE_CHECKING:
     from desktop_app.viewmodels.session import Session
@@ -158,7 +152,7 @@ class Train(QObject):
         config = self.config()
         if self.active or self._session.closing or not self._session.device or self.estimate is not None:
             return
-        self._session.submit(partial(sampling.estimating, config), partial(self._on_estimate, config))
+        self._session.submit(partial(training.estimating, config), partial(self._on_estimate, config))
 
     def _on_estimate(self, config: TrainConfig, event: object) -> None:
         if isinstance(event, Estimate):
@@ -177,7 +171,7 @@ class Train(QObject):
     def look_back(self, folder: Path) -> None:
         """Show the previews that a run has kept, unless another one is being trained."""
         if not self._session.closing and (not self.active or folder == self.folder):
-            self._session.submit(partial(sampling.looking_back, folder), self._on_remembered)
+            self._session.submit(partial(training.looking_back, folder), self._on_remembered)
 
     def _on_remembered(self, event: object) -> None:
         if isinstance(event, Remembered) and (not self.active or event.folder == self.folder):
@@ -347,7 +341,7 @@ class Train(QObject):
         self.status, self._draw_when_saved = "Starting", False
         self._curve, self._held_out, self.previews, self.stuck = [], [], [], ""
         self.by_noise, self.looked_at = None, folder.name
-        task = partial(sampling.training, config, folder, self.data_root, resume)
+        task = partial(training.training, config, folder, self.data_root, resume)
         self._job = self._session.submit(task, self._on_event, background=True)
         self._set_state("starting")
 

@@ -37,10 +37,12 @@ from desktop_app.pages.lesson_dialog import LessonDialog
 from desktop_app.pages.settings_dialog import SettingsDialog
 from desktop_app.pages.train_setup import ask_for_data
 from desktop_app.settings import AppSettings, save_settings
-from desktop_app.text.display_names import data_title, duration, megabytes, preset_title
-from desktop_app.theme.controller import Space, theme
-from desktop_app.viewmodels import Session
+from desktop_app.text.display_names import data_title, preset_title
+from desktop_app.text.formatting import duration, megabytes
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.notification import Message
+from desktop_app.viewmodels.session import Session
 from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.window.drop_hint import DropHint
 from desktop_app.widgets.window.help_card import explain

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QObject, QThread, Signal
 
 from desktop_app.worker.mailbox import Mailbox
-from ml.control import RunControl, Stopped, heeding
+from ml.cancellation import Stopped, heeding
+from ml.control import RunControl
 from ml.errors import NoiseloomError, is_out_of_memory
 from ml.events import Failed, Paused
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ml.cli import benchmark, compare, redraw
-from ml.cli.compare import Device
 from ml.cli.console import INTERRUPTED, Line, guarded, interruptible, resuming, where_else
+from ml.cli.options import Device
 from ml.config import (
     MAX_IMAGES,
     MODELS,
@@ -28,9 +28,11 @@ from ml.config import (
     SampleRequest,
     SamplerName,
     TrackerName,
+    checked,
     for_route,
 )
 from ml.control import RunControl
+from ml.data.image_folder import as_drawing
 from ml.distributed import torchrun
 from ml.errors import BadRequest
 from ml.events import (
@@ -52,18 +54,18 @@ from ml.events import (
 from ml.experiments.comparison_figure import prove as prove_figure
 from ml.experiments.comparison_figure import prove_race
 from ml.export import files as exports
-from ml.export import plot_metadata
+from ml.export import npz, plot_metadata
 from ml.export.contact_sheet import readings
-from ml.export.files import Layout
-from ml.export.metadata import Kind
+from ml.export.metadata import Kind, Layout
 from ml.export.mp4 import mp4_encoder
 from ml.export.verify import Proof, prove
-from ml.imaging.embedded_png import THERE_AND_BACK, as_drawing, to_text
+from ml.generation.requests import THERE_AND_BACK
+from ml.imaging.embedded_png import to_text
 from ml.imaging.pixels import film, walk
 from ml.system import paths
 from ml.system.files import check_writable, free_name, make_folder
 from ml.text.prompt_parser import in_words, parse_labels, understand
-from ml.training.overrides import assignment, changed, checked, refuse_other_settings, starting_point
+from ml.training.overrides import assignment, changed, refuse_other_settings, starting_point
 
 if TYPE_CHECKING:
     from ml.evaluation.metrics import Report
@@ -302,7 +304,7 @@ def evaluate(
 
     with interruptible() as control, Line() as line:
         if images is not None:
-            pixels, labels = exports.read_arrays(images)
+            pixels, labels = npz.read_arrays(images)
             events = evaluate_images(pixels, labels, data_root, device, str(images))
         else:
             request = _to_evaluate(model, count, {"steps": steps, "guidance": guidance, "seed": seed})

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from ml.cli.console import Line, interrupted, interruptible
-from ml.config import NO_LABEL, DeviceName, SampleRequest, SamplerName
+from ml.cli.options import Device
+from ml.config import NO_LABEL, SampleRequest, SamplerName, checked
 from ml.errors import BadRequest
 from ml.experiments import comparison_figure
 from ml.experiments.axes import Axis, parse
@@ -14,9 +15,7 @@ from ml.experiments.cells import Cell, result, title
 from ml.export import files as exports
 from ml.system.files import check_writable
 from ml.text.prompt_parser import parse_labels
-from ml.training.overrides import checked
 
-Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
 MAX_CLASSES = 1000
 Figure = Annotated[Path, typer.Option(help="The figure to write, a .png.")]
 

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from ml.cli.compare import Device
 from ml.cli.console import Line, interrupted, interruptible
+from ml.cli.options import Device
 from ml.config import MODELS, NO_LABEL
+from ml.data import image_folder
 from ml.events import Frame, Sampled
 from ml.export import files as exports
 from ml.export.metadata import Layout
-from ml.imaging import embedded_png
+from ml.generation import requests
 from ml.imaging.pixels import film
 from ml.system.files import check_writable
 
@@ -45,12 +46,12 @@ def redraw(
 
     header = load_header(model_cards.find(model))
     side = header.model.image_size
-    drawing = embedded_png.as_drawing(picture, side)
+    drawing = image_folder.as_drawing(picture, side)
     if rebuild:
-        request = embedded_png.rebuilt(model, header.defaults, drawing, header.model.num_classes)
+        request = requests.rebuilt(model, header.defaults, drawing, header.model.num_classes)
     else:
         mask = data.picture(complete, side) if complete else None
-        request = embedded_png.redrawn(model, header.defaults, drawing, (label,) * count, mask, vary_from)
+        request = requests.redrawn(model, header.defaults, drawing, (label,) * count, mask, vary_from)
         request = request.with_changes(seed=seed)
     frames: list[Frame] = []
     with interruptible() as control, Line() as line:
@@ -79,10 +80,10 @@ def recognise(
 
     from ml.evaluation.diffusion_classifier import recognise as recognising
     from ml.events import Progress
-    from ml.generation import pipeline
+    from ml.generation import loaded_model
 
-    loaded = pipeline.load(model, device)
-    drawing = embedded_png.as_drawing(picture, loaded.config.image_size)
+    loaded = loaded_model.load(model, device)
+    drawing = image_folder.as_drawing(picture, loaded.config.image_size)
     x0 = torch.from_numpy(drawing)[None, None].float() / 127.5 - 1
     with interruptible() as control, Line() as line:
         for event in recognising(loaded, x0, control=control):

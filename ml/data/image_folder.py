@@ -194,3 +194,9 @@ def _flat(image: Image.Image, mode: str) -> Image.Image:
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     return image.convert(mode)
+
+
+def as_drawing(path: Path, side: int) -> Pixels:
+    """A picture file as a drawing: bright strokes on black, turned around where the paper is white; raises BadFile."""
+    image = picture(path, side)
+    return 255 - image if image.mean() > 127 else image

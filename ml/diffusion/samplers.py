@@ -5,7 +5,7 @@ noise, and yield a `DenoiseStep` per level: `steps + 1` of them, the last one cl
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -15,10 +15,10 @@ from torch import Tensor
 from ml.config import SampleSettings
 from ml.diffusion.denoiser import Denoiser, to_eps
 from ml.diffusion.guidance import clipped, thresholded
+from ml.diffusion.noise import Noise
 from ml.diffusion.schedules import Level
 
 Variance = Literal["posterior", "beta"]  # of the noise that DDPM adds
-Noise = Callable[[], Tensor]  # fresh standard normal noise, (B, C, H, W)
 
 
 REPEAT_FROM, REPEAT_TO = 0.3, 15.0  # sigma/alpha; above there is nothing to decide yet, below nothing any more
@@ -31,22 +31,6 @@ class DenoiseStep(NamedTuple):
     level: Level
     x_t: Tensor
     x0_hat: Tensor
-
-
-class SeededNoise:
-    """Noise in which every image has a generator of its own, so that it does not depend on its batch."""
-
-    def __init__(self, seeds: list[int], shape: tuple[int, ...], device: torch.device) -> None:
-        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self._shape, self._device = shape, device
-
-    def going_on(self, earlier: "SeededNoise", same: list[bool]) -> None:
-        """Those images that are the `same` go on with the noise of `earlier`, where it stands."""
-        pairs = zip(self._generators, earlier._generators, same, strict=True)
-        self._generators = [theirs if kept else ours for ours, theirs, kept in pairs]
-
-    def __call__(self) -> Tensor:
-        return torch.stack([torch.randn(self._shape, generator=g) for g in self._generators]).to(self._device)
 
 
 def ddim_step(

@@ -23,8 +23,8 @@ from ml.distributed import collectives, torchrun
 from ml.distributed.collectives import Order, Outcome
 from ml.errors import BadRequest, FailedElsewhere, LostProcess
 from ml.events import Frame, Sampled, SampleEvent
-from ml.generation import pipeline
-from ml.generation.denoising import BATCH
+from ml.generation import loaded_model, pipeline
+from ml.generation.plan import BATCH
 from ml.system.device import pick
 from ml.training.run import Run
 
@@ -143,7 +143,7 @@ def sample(
     if collectives.size() == 1:
         yield from pipeline.sample(request, device=device, control=control)
         return
-    model = pipeline.load(request.model, device)
+    model = loaded_model.load(request.model, device)
     request = request.with_changes(model_hash=request.model_hash or model.hash)
     collectives.order(Order.DRAW)
     told = Drawing.model_validate({"request": request, "device": model.device.type})

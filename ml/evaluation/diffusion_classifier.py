@@ -9,7 +9,7 @@ from ml.control import RunControl
 from ml.diffusion.schedules import q_sample, schedule_of
 from ml.errors import BadRequest
 from ml.events import Progress
-from ml.generation.pipeline import LoadedModel
+from ml.generation.loaded_model import LoadedModel
 
 LOOKS = 16  # noise levels that an image is looked at, each with noise of its own
 FROM, TO = 0.4, 4.0  # sigma/alpha; below every class explains what is left, above none does

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml import data
 from ml.data import at_hand, picture, synthetic_digits
-from ml.diffusion.samplers import SeededNoise
+from ml.diffusion.noise import SeededNoise
 from ml.diffusion.schedules import DiscreteSchedule, make_schedule, q_sample
 from ml.events import Pixels
 from ml.imaging.pixels import to_uint8

@@ -10,9 +10,11 @@ from ml.control import RunControl
 from ml.diffusion.denoiser import to_eps
 from ml.errors import BadRequest
 from ml.events import Pixels
-from ml.generation.denoising import check, steps, told
+from ml.generation.conditioning import told
+from ml.generation.denoising import steps
 from ml.generation.loaded_model import LoadedModel
 from ml.generation.pipeline import EPS_RANGE
+from ml.generation.plan import check
 from ml.imaging.pixels import to_uint8
 
 FAINT = 0.05  # a difference smaller than this is not blown up to the full contrast

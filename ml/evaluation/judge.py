@@ -8,13 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ml.cancellation import stop_here
 from ml.config import DIGITS, DeviceName
-from ml.control import stop_here
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
 from ml.models.classifier import Classifier, logits_from_features
+from ml.models.weights import fit
 from ml.registry import model_cards
-from ml.registry.checkpoint import fit, load_model
+from ml.registry.checkpoint import load_model
 from ml.system.device import pick
 
 NAME = "judge"

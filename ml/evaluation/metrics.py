@@ -6,14 +6,16 @@ real training and real test images, at the same N and the same class counts, ave
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ml import data
+from ml.cancellation import stop_here
 from ml.config import NO_LABEL, Description, DeviceName, ModelConfig, SampleRequest
-from ml.control import RunControl, stop_here
+from ml.control import RunControl
 from ml.distributed import helpers
 from ml.errors import BadRequest
 from ml.evaluation.judge import Judge
@@ -194,3 +196,11 @@ def memorised(made: Tensor, training: Tensor) -> Tensor:
         parts.append(torch.cdist(part, training).topk(2, largest=False).values)
     nearest = torch.cat(parts)
     return nearest[:, 0] < COPY_RATIO * nearest[:, 1]
+
+
+def scores_of(report: Report, seed: int) -> dict[str, Any]:
+    """A report in the form that cards have."""
+    measured = report.model_dump(include={"accuracy", "confidence", "frechet_ratio", "precision", "recall"})
+    rounded = {key: round(value, 4) for key, value in measured.items() if value is not None}
+    whole = {"images": report.images, "network_calls": report.network_calls}
+    return whole | {f"seed {seed}": rounded | {"memorised": report.memorised}}

@@ -14,9 +14,10 @@ from ml.experiments.axes import Axis, Value
 from ml.experiments.cells import Cell
 from ml.export.metadata import MAX_CELLS
 from ml.generation import pipeline
-from ml.generation.denoising import check
+from ml.generation.plan import check
+from ml.generation.requests import filled_in
 from ml.registry.checkpoint import load_header
-from ml.registry.model_cards import filled_in, find
+from ml.registry.model_cards import find
 
 SUITED = {  # the samplers that pay heed to a setting, the first of them where nobody names one
     "eta": ("ddim",),

@@ -11,7 +11,7 @@ from PIL import Image
 from ml.config import MODELS, NO_LABEL, DeviceName, Route, SampleRequest
 from ml.control import RunControl
 from ml.data import synthetic_digits
-from ml.diffusion.samplers import SeededNoise
+from ml.diffusion.noise import SeededNoise
 from ml.diffusion.schedules import DiscreteSchedule, make_schedule, q_sample
 from ml.errors import BadRequest
 from ml.evaluation.judge import Judge
@@ -20,11 +20,11 @@ from ml.experiments import axes
 from ml.export.metadata import Layout, Stamp, seal
 from ml.export.verify import Proof, judged
 from ml.generation import pipeline
+from ml.generation.requests import filled_in
 from ml.imaging import figure as figures
 from ml.imaging.figure import Head, Panel
 from ml.imaging.pixels import to_uint8
 from ml.imaging.png import write_png
-from ml.registry.model_cards import filled_in
 from ml.system.files import atomic
 from ml.text import captions
 

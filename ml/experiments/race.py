@@ -10,8 +10,8 @@ from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
 from ml.generation import pipeline
-from ml.generation.denoising import BATCH
 from ml.generation.loaded_model import load
+from ml.generation.plan import BATCH
 
 LANES = (2, 4)  # at least, at most
 

@@ -7,8 +7,8 @@ from typing import IO, Any
 
 from PIL import Image
 
+from ml.export.formats import PictureOf
 from ml.export.metadata import IMAGE_DESCRIPTION, Watch
-from ml.export.mp4 import PictureOf
 from ml.imaging.png import text_chunk
 
 

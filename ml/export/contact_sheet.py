@@ -4,13 +4,9 @@ Both say what was asked for, with which settings, and under each image its label
 An SVG is read by a parser that knows no entities: a document type is refused.
 """
 
-import base64
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,18 +15,13 @@ from numpy.typing import NDArray
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Pixels
-from ml.export.metadata import MAX_PIXELS, Layout, opened
-from ml.imaging.png import write_png
+from ml.export.metadata import Layout
+from ml.imaging.safe_open import MAX_PIXELS
 
 MARGIN, GAP, CELL = 24, 16, 124  # pixels; a cell has room for its words
 TITLE, WORDS = 20, 12  # sizes of type
 LINE = 16
 INK, MUTED, PAPER = "#16181d", "#5b6270", "#ffffff"
-MAX_SVG_IMAGES = 10_000
-MAX_SVG_BYTES = 40_000_000
-_SVG = "http://www.w3.org/2000/svg"
-_WORDS = {f"{{{_SVG}}}metadata": "text", f"{{{_SVG}}}desc": "description"}
-_DATA = "data:image/png;base64,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +79,14 @@ def readings(labels: NDArray[np.int64], confidence: NDArray[np.float32]) -> tupl
     return tuple(f"{label}, {sure:.0%}" for label, sure in zip(labels, confidence, strict=True))
 
 
-def _captions(request: SampleRequest, layout: Layout, k: int) -> tuple[str, str]:
+def captions_of(request: SampleRequest, layout: Layout, k: int) -> tuple[str, str]:
     asked = "" if request.labels[k] == NO_LABEL else str(request.labels[k])
     read = f"read as {layout.readings[k]}" if k < len(layout.readings) else ""
     which = f"image {k + 1}" if request.corners else f"seed {request.seed_of(k)}"
     return ", ".join(part for part in (asked, read) if part), which
 
 
-def _planned(images: Pixels, request: SampleRequest, layout: Layout) -> _Plan:
+def planned(images: Pixels, request: SampleRequest, layout: Layout) -> _Plan:
     count, side = len(images), images.shape[1]
     width, _ = size_of(count, side, layout)
     plan = _Plan(max(width, 2 * MARGIN + 2 * CELL), side=side * layout.scale)
@@ -107,7 +98,7 @@ def _planned(images: Pixels, request: SampleRequest, layout: Layout) -> _Plan:
     for k in range(count):
         x, y = MARGIN + k % columns * cell, top + k // columns * tall
         plan.corners.append((x, y))
-        first, second = _captions(request, layout, k)
+        first, second = captions_of(request, layout, k)
         lines = ((first, INK), (second, MUTED)) if first else ((second, MUTED),)
         plan.texts += [
             _Text(x, y + plan.side + (n + 1) * LINE, words, color=color) for n, (words, color) in enumerate(lines)
@@ -124,7 +115,7 @@ def sheet(images: Pixels, request: SampleRequest, layout: Layout) -> Pixels:
     """Images (N, H, W[, 3]) as a labelled contact sheet (H', W', 3); raises BadRequest for one too large."""
     from PIL import Image, ImageDraw
 
-    plan = _planned(images, request, layout)
+    plan = planned(images, request, layout)
     canvas = Image.new("RGB", (plan.width, plan.height), PAPER)
     for image, corner in zip(images, plan.corners, strict=True):
         large = image.repeat(layout.scale, axis=0).repeat(layout.scale, axis=1)
@@ -157,105 +148,3 @@ def _wrapped(words: str, size: int, width: int) -> Iterable[str]:
 
 
 # ---- SVG
-
-
-def svg(images: Pixels, request: SampleRequest, layout: Layout, stamp: str) -> str:
-    """The labelled sheet as SVG, its images pixel by pixel and its words as text; raises BadRequest."""
-    if len(images) > MAX_SVG_IMAGES:
-        raise BadRequest(f"{len(images)} images are too many for one SVG.", f"Ask for {MAX_SVG_IMAGES} at most.")
-    plan = _planned(images, request, layout)
-    parts = [
-        f'<svg xmlns="{_SVG}" width="{plan.width}" height="{plan.height}" viewBox="0 0 {plan.width} {plan.height}">',
-        f"<title>{escape(_clean(title(request)))}</title>",
-        f"<metadata>{escape(stamp)}</metadata>",
-        f'<rect width="{plan.width}" height="{plan.height}" fill="{PAPER}"/>',
-    ]
-    for k, (image, (x, y)) in enumerate(zip(images, plan.corners, strict=True)):
-        name = escape(", ".join(part for part in _captions(request, layout, k) if part))
-        parts.append(
-            f'<image x="{x}" y="{y}" width="{plan.side}" height="{plan.side}" style="image-rendering:pixelated" '
-            f'aria-label="{name}" href="{_DATA}{base64.b64encode(_png(image)).decode()}"/>'
-        )
-    parts += [
-        f'<text x="{text.x}" y="{text.y}" font-family="Helvetica, Arial, sans-serif" font-size="{text.size}" '
-        f'fill="{text.color}">{escape(_clean(text.words))}</text>'
-        for text in plan.texts
-    ]
-    return "\n".join([*parts, "</svg>", ""])
-
-
-def _clean(words: str) -> str:
-    """Without the characters that XML does not know."""
-    return "".join(character for character in words if character.isprintable())
-
-
-def _png(image: Pixels) -> bytes:
-    buffer = io.BytesIO()
-    write_png(buffer, image)
-    return buffer.getvalue()
-
-
-class _Reader:
-    """Takes from an SVG what is ours, without building a tree; refuses a document type, and so every entity."""
-
-    def __init__(self) -> None:
-        self.text = self.description = ""
-        self.images: list[str] = []
-        self._inside: list[str] | None = None
-
-    def doctype(self, *_: object) -> None:
-        raise ValueError("a document type")
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag in _WORDS:
-            self._inside = []
-        elif tag == f"{{{_SVG}}}image":
-            self.images.append(attributes.get("href", ""))
-
-    def data(self, text: str) -> None:
-        if self._inside is not None:
-            self._inside.append(text)
-
-    def end(self, tag: str) -> None:
-        if tag in _WORDS and self._inside is not None:
-            setattr(self, _WORDS[tag], "".join(self._inside))
-            self._inside = None
-
-
-def _read(path: Path) -> _Reader:
-    if path.stat().st_size > MAX_SVG_BYTES:
-        raise MemoryError(path.name)
-    from xml.etree import ElementTree  # not at the start of a window
-
-    reader = _Reader()
-    parser = ElementTree.XMLParser(target=reader)
-    with path.open("rb") as file:
-        while part := file.read(2**20):
-            parser.feed(part)
-    parser.close()
-    return reader
-
-
-def svg_text(path: Path) -> str:
-    """The stamp in an SVG; raises OSError, ValueError, SyntaxError, MemoryError."""
-    return _read(path).text
-
-
-def svg_description(path: Path) -> str:
-    """How an SVG describes itself; raises as `svg_text` does."""
-    return _read(path).description
-
-
-def svg_images(path: Path) -> Pixels:
-    """The images in an SVG, (N, H, W[, 3]); raises as `svg_text` does."""
-    left, found = MAX_PIXELS, []
-    for address in _read(path).images:
-        if not address.startswith(_DATA):
-            raise ValueError("an image that is not inside the file")
-        content = base64.b64decode(address[len(_DATA) :], validate=True)
-        with opened(io.BytesIO(content), ("PNG",)) as image:
-            left -= image.width * image.height
-            if left < 0:
-                raise MemoryError(path.name)
-            found.append(np.array(image.convert("L" if image.mode == "L" else "RGB")))
-    return np.stack(found)

@@ -5,35 +5,24 @@ as the EXIF image description, in SVG as the metadata, in NPZ as the array `nois
 and `ml.export.verify` can prove it.
 """
 
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 
-from ml.config import NO_LABEL, SampleRequest
-from ml.errors import BadFile, BadRequest
+from ml.config import SampleRequest
+from ml.errors import BadRequest
 from ml.events import Pixels
-from ml.export.contact_sheet import sheet, size_of, svg, svg_images, svg_text
-from ml.export.metadata import (
-    IMAGE_DESCRIPTION,
-    KEY,
-    MAX_PIXELS,
-    MAX_STAMP_BYTES,
-    OTHER_FILE,
-    Layout,
-    Stamp,
-    Watch,
-    opened,
-    parsed,
-    reading,
-    seal,
-    unwatched,
-)
-from ml.export.mp4 import FILMS, MAX_FILM_PIXELS, MAX_SIDE, last_of_mp4, mp4_text, times_of, write_film
+from ml.export.contact_sheet import sheet, size_of
+from ml.export.formats import FILMS, MAX_FILM_PIXELS, MAX_SIDE
+from ml.export.metadata import IMAGE_DESCRIPTION, Layout, Stamp, Watch, parsed, seal, unwatched
+from ml.export.mp4 import last_of_mp4, mp4_text
+from ml.export.npz import npz_bytes, npz_text, save_npz
+from ml.export.svg import svg, svg_images, svg_text
+from ml.export.video import times_of, write_film
 from ml.imaging.pixels import grid
-from ml.imaging.png import write_png
+from ml.imaging.png import KEY, write_png
+from ml.imaging.safe_open import MAX_PIXELS, opened, reading
 from ml.system.files import atomic, atomic_folder
 
 SUFFIXES = (".png", ".svg", ".npz", *FILMS)
@@ -143,21 +132,6 @@ def save_film(
         write_film(temporary, suffix, lambda step: _picture(film[step], layout, suffix), times, stamp, watch)
 
 
-def save_npz(
-    path: Path | str, images: Pixels, request: SampleRequest, layout: Layout | None = None, film: Sequence[Pixels] = ()
-) -> None:
-    """Arrays `images`, `labels` and `request` (JSON), and the stamp; nothing in it needs pickle.
-
-    With `film` also `trajectory` (steps + 1, N, H, W[, 3]).
-    """
-    stamp = seal(request, layout or Layout(), images)
-    more: dict[str, Any] = {"trajectory": np.stack(film)} if film else {}
-    labels = np.array(request.labels, np.int64)
-    text = np.array(request.model_dump_json())
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, images=images, labels=labels, request=text, noiseloom=np.array(stamp), **more)
-
-
 def read_request(path: Path | str) -> tuple[SampleRequest, Layout]:
     """The request and layout in a file we wrote; raises BadFile."""
     stamp = read_stamp(path)
@@ -167,7 +141,7 @@ def read_request(path: Path | str) -> tuple[SampleRequest, Layout]:
 def read_stamp(path: Path | str) -> Stamp:
     """Everything a file we wrote says about itself; raises BadFile. Nothing in the file is executed."""
     path = Path(path)
-    texts: dict[str, Callable[[Path], str]] = {".npz": _npz_text, ".svg": svg_text, ".mp4": mp4_text}
+    texts: dict[str, Callable[[Path], str]] = {".npz": npz_text, ".svg": svg_text, ".mp4": mp4_text}
     with reading(path):
         text = texts.get(path.suffix.lower(), _image_text)(path)
     return parsed(path, text)
@@ -179,7 +153,7 @@ def read_pixels(path: Path | str) -> Pixels:
     with reading(path):
         match path.suffix.lower():
             case ".npz":
-                return _npz_bytes(path)
+                return npz_bytes(path)
             case ".svg":
                 return svg_images(path)
             case ".mp4":
@@ -191,22 +165,6 @@ def read_pixels(path: Path | str) -> Pixels:
             image.seek(count - 1)
             mode = "RGB" if image.mode in ("RGB", "RGBA", "P") else "L"
             return np.array(image if image.mode == mode else image.convert(mode))
-
-
-def read_arrays(path: Path | str) -> tuple[Pixels, tuple[int, ...]]:
-    """`images` uint8 (N, H, W[, 3]) and `labels` (-1 each where there are none) of anyone's NPZ; raises BadFile."""
-    path = Path(path)
-    with reading(path):
-        images = _npz_array(path, "images", MAX_PIXELS * 8)
-        with zipfile.ZipFile(path) as archive:
-            labelled = "labels.npy" in archive.namelist()
-        labels = _npz_array(path, "labels", MAX_PIXELS) if labelled else np.full(len(images), NO_LABEL)
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or labels.dtype.kind not in "iu":
-        found = f"{images.dtype} images of shape {images.shape} and {labels.dtype} labels"
-        raise BadFile(f"{path.name} holds {found}.", "Save `images` as uint8 (N, H, W) and `labels` as integers (N,).")
-    if labels.shape != (len(images),):
-        raise BadFile(f"{path.name} has {len(images)} images and labels of shape {labels.shape}.", OTHER_FILE)
-    return images, tuple(labels.tolist())
 
 
 def _picture(images: Pixels, layout: Layout, suffix: str) -> Pixels:
@@ -225,26 +183,3 @@ def _image_text(path: Path) -> str:
         text = texts[image.format]()
         image.load()
     return text.decode("ascii", "replace") if isinstance(text, bytes) else str(text)
-
-
-def _npz_bytes(path: Path) -> Pixels:
-    images = _npz_array(path, "images", MAX_PIXELS * 8)
-    if images.dtype != np.uint8 or images.ndim not in (3, 4):
-        raise ValueError(f"{images.dtype} {images.shape}")
-    return images
-
-
-def _npz_text(path: Path) -> str:
-    with zipfile.ZipFile(path) as archive:
-        if f"{KEY}.npy" not in archive.namelist():
-            return ""
-    text = _npz_array(path, KEY, 4 * MAX_STAMP_BYTES + 1000)
-    return cast(str, text.item()) if text.shape == () and text.dtype.kind == "U" else ""
-
-
-def _npz_array(path: Path, name: str, most_bytes: int) -> np.ndarray:
-    with zipfile.ZipFile(path) as archive:
-        if archive.getinfo(f"{name}.npy").file_size > most_bytes:
-            raise MemoryError(name)
-    with np.load(path, allow_pickle=False) as arrays:
-        return arrays[name]

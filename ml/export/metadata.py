@@ -2,30 +2,25 @@
 
 import hashlib
 import json
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from ml.config import MAX_IMAGES, Description, SampleRequest, parse
-from ml.errors import BadFile, NoiseloomError
+from ml.errors import BadFile
 from ml.events import Pixels
-from ml.system.files import regular
+from ml.imaging.safe_open import OTHER_FILE
 from ml.system.versions import versions
 
 if TYPE_CHECKING:
-    from PIL import Image
+    pass
 
-KEY = "noiseloom"
 IMAGE_DESCRIPTION = 0x010E  # the EXIF tag that has it in a WebP
 MAX_CELLS = 400  # of a comparison
 MAX_STAMP_BYTES = 1_000_000
-MAX_PIXELS = 16_000_000  # of one picture, written or read: at most 200 MB while it is
-OTHER_FILE = "Choose a PNG, SVG, MP4, GIF, WebP, APNG or NPZ that Noiseloom wrote."
 Kind = Literal["images", "sheet", "x_t", "x0_hat", "walk"]
 Watch = Callable[[int, int], None]  # told of the pictures done, and of how many there are; may raise to stop the work
 
@@ -119,39 +114,6 @@ def parsed(path: Path, text: str) -> Stamp:
     if len(text) > MAX_STAMP_BYTES:
         raise BadFile(f"{path.name} carries {len(text)} bytes of description; that is too much.", OTHER_FILE)
     return parse(Stamp, text, path.name)
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Whatever a broken, missing or hostile file sets off becomes a BadFile."""
-    try:
-        regular(path)
-        yield
-    except NoiseloomError:
-        raise
-    except FileNotFoundError as error:
-        raise BadFile(f"{path} does not exist.", "Check the name.") from error
-    except MemoryError as error:
-        raise BadFile(f"{path.name} claims to be far larger than a picture of ours.", OTHER_FILE) from error
-    except Exception as error:  # in as many ways as there are bytes in it
-        raise BadFile(f"{path.name} cannot be read: it is damaged, or not what its name says.", OTHER_FILE) from error
-
-
-@contextmanager
-def opened(source: Path | BinaryIO, formats: tuple[str, ...]) -> "Iterator[Image.Image]":
-    """A picture of one of the formats, not yet unfolded; raises what `reading` knows, MemoryError for a bomb."""
-    from PIL import Image  # not at the start of a window, which needs none
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of damaged metadata, which we then refuse or never read
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            with Image.open(source, formats=formats) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise MemoryError(f"{image.size}")
-                yield image
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise MemoryError(str(error)) from error
 
 
 def unwatched(_done: int, _total: int) -> None:

@@ -3,7 +3,7 @@
 The stamp is the comment of a GIF or MP4, a text chunk of an APNG, the EXIF image description of a WebP.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from math import gcd
@@ -13,39 +13,20 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ml.events import Pixels
-from ml.export.metadata import MAX_PIXELS, Watch
+from ml.export.formats import MAX_FILM_PIXELS, PictureOf
+from ml.export.metadata import Watch
+from ml.imaging.safe_open import MAX_PIXELS
 from ml.system.preload import load_libraries
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
 
-PictureOf = Callable[[int], Pixels]  # makes a picture when it is its turn: a long film does not fit into memory
-FILMS = (".gif", ".webp", ".apng", ".mp4")
-MAX_SIDE = {".gif": 65_535, ".webp": 16_383, ".mp4": 4096}  # what the formats, or their usual players, can hold
-MAX_FILM_PIXELS = 4_000_000_000  # of all pictures of a film, read: some seconds of decoding
 _DECODERS = ("h264", "mpeg4")  # of ours, and none of the hundreds that FFmpeg has beside
 LEAST_MS = 20  # between two pictures of an MP4
 _H264 = ("libx264", "libopenh264", "h264_videotoolbox")
 _QUALITY = {"libx264": {"crf": "14", "preset": "fast", "profile": "main"}}
 _BIT_RATE = 8_000_000  # of encoders that know no quality
-
-
-def times_of(count: int, first_ms: int, frame_ms: int, last_ms: int) -> list[int]:
-    """How long each of `count` pictures is shown, in milliseconds."""
-    times = [frame_ms] * count
-    times[0], times[-1] = first_ms, last_ms
-    return times
-
-
-def write_film(path: Path, suffix: str, picture: PictureOf, times: Sequence[int], stamp: str, watch: Watch) -> None:
-    """Write a picture for each of `times` (ms), in the format that `suffix` names. Raises OSError."""
-    if suffix == ".mp4":
-        _write_mp4(path, picture, times, stamp, watch)
-    else:
-        from ml.export import animation  # not at the start of a window, which needs no Pillow
-
-        animation.write(path, suffix, picture, times, stamp, watch)
 
 
 # ---- MP4
@@ -63,7 +44,7 @@ def mp4_encoder() -> tuple[str, str]:
     return "mpeg4", "This PyAV has no H.264 encoder: MP4 films are MPEG-4 part 2, which browsers do not play."
 
 
-def _write_mp4(path: Path, picture: PictureOf, times: Sequence[int], stamp: str, watch: Watch) -> None:
+def write_mp4(path: Path, picture: PictureOf, times: Sequence[int], stamp: str, watch: Watch) -> None:
     """A film of even pace, in which pictures that rest are repeated: players heed that more than long times."""
     encoder, _ = mp4_encoder()
     import av

@@ -12,9 +12,10 @@ from pydantic import Field
 
 from ml.config import Description, RunName, TrainConfig, parse
 from ml.errors import BadFile
-from ml.export.contact_sheet import svg_description
-from ml.export.metadata import KEY, opened, reading
+from ml.export.svg import svg_description
 from ml.export.verify import Proof
+from ml.imaging.png import KEY
+from ml.imaging.safe_open import opened, reading
 from ml.system.files import MAX_TEXT, read_short
 
 MAX_FILE_BYTES = 50_000_000

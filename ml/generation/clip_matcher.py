@@ -13,8 +13,9 @@ from ml.config import CLIP_MODEL, DeviceName
 from ml.errors import BadFile
 from ml.events import Progress
 from ml.models.digit_clip import DigitClip
+from ml.models.weights import fit
 from ml.registry import model_cards
-from ml.registry.checkpoint import fit, load_model
+from ml.registry.checkpoint import load_model
 from ml.system.device import one_thread, pick
 from ml.text import captions, tokenizer
 

@@ -15,8 +15,9 @@ from ml.models.autoencoder import LatentModel
 from ml.models.exact import exact
 from ml.models.interruptible import stoppable
 from ml.models.optimized import quick
+from ml.models.weights import fit
 from ml.registry import model_cards
-from ml.registry.checkpoint import ModelHeader, file_hash, fit, load_model
+from ml.registry.checkpoint import ModelHeader, file_hash, load_model
 from ml.system.device import pick, tune
 
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ml.cancellation import import_here
 from ml.config import DeviceName, SampleRequest
-from ml.control import RunControl, import_here
+from ml.control import RunControl
 from ml.diffusion.denoiser import to_eps
 from ml.diffusion.samplers import DenoiseStep, network_calls
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
-from ml.generation.denoising import BATCH, check, grid_for, is_steered, matcher_of, steps
+from ml.generation.conditioning import is_steered, matcher_of
+from ml.generation.denoising import steps
 from ml.generation.loaded_model import LoadedModel, hurried, load
+from ml.generation.plan import BATCH, check, grid_for
 from ml.imaging.pixels import to_uint8
 from ml.models.autoencoder import LatentModel
 from ml.models.memory import check_sampling

@@ -10,8 +10,8 @@ import numpy as np
 
 from ml.errors import BadRequest
 from ml.events import Pixels
-from ml.export.metadata import MAX_PIXELS
 from ml.imaging.pixels import grid
+from ml.imaging.safe_open import MAX_PIXELS
 from ml.system.files import atomic
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ml.events import Pixels
-from ml.export.metadata import KEY
 
 if TYPE_CHECKING:
     from PIL.PngImagePlugin import PngInfo
@@ -24,3 +23,6 @@ def text_chunk(stamp: str) -> "PngInfo":
     chunks = PngInfo()
     chunks.add_text(KEY, stamp)
     return chunks
+
+
+KEY = "noiseloom"

@@ -2,8 +2,8 @@
 
 from torch import nn
 
+from ml.cancellation import import_here
 from ml.config import ModelConfig
-from ml.control import import_here
 from ml.models.autoencoder import Autoencoder, LatentModel
 from ml.models.classifier import Classifier
 from ml.models.shufflenet_unet import ShuffleUNet

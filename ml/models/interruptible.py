@@ -5,7 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ml.control import stop_here
+from ml.cancellation import stop_here
+from ml.diffusion.denoiser import Denoiser
+from ml.diffusion.schedules import Level
 
 
 def stoppable(network: nn.Module, device: torch.device) -> nn.Module:
@@ -28,3 +30,13 @@ def _after(_module: nn.Module, _inputs: Any, output: Any) -> None:
 
 def _behind(_gradient: Tensor) -> None:
     stop_here()
+
+
+def stoppable_denoiser(denoise: Denoiser) -> Denoiser:
+    """A step may take many network calls; here somebody who no longer wants it is heeded before each of them."""
+
+    def heedful(x_t: Tensor, level: Level) -> Tensor:
+        stop_here()
+        return denoise(x_t, level)
+
+    return heedful

@@ -10,7 +10,7 @@ import torch
 
 from ml.config import ModelConfig, SampleRequest, TrainConfig
 from ml.errors import BadRequest
-from ml.registry.checkpoint import expected
+from ml.models.weights import expected
 
 FLOAT = 4  # bytes
 COPIES = 5  # of the weights while they are trained: with their gradients, averages and the optimiser's two

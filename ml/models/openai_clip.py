@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ml.errors import BadFile
 from ml.events import Progress
-from ml.registry.checkpoint import agree
+from ml.models.weights import agree
 from ml.system import download, paths, safe_pickle
 from ml.system.torchvision_compat import CLIP, open_clip
 

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor, nn
 
-from ml.control import Stopped, stop_here
+from ml.cancellation import Stopped, stop_here
 from ml.models.optimized_forms import Inputs, forms
 from ml.system import cores
 

@@ -8,22 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from ml.config import Description, ModelConfig, Name, SampleSettings, TrainConfig, parse
 from ml.errors import BadFile
-from ml.models import build
+from ml.models.weights import agree, expected
 from ml.system.files import MAX_TEXT, atomic
 from ml.system.paths import COMMAND
 
 KEY = "noiseloom"
-MODEL_FILE = "model.safetensors"
-STATE_FILE = "checkpoint.safetensors"
-SNAPSHOTS = "snapshots"  # the folder of a run's models at doubling steps
 
 
 class ModelHeader(Description):
@@ -69,32 +65,12 @@ def save(path: Path, tensors: dict[str, Tensor], header: Description) -> None:
             raise OSError(_errno_of(error), str(error)) from error
 
 
-def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights in half precision, for a file of half the size; those a half cannot hold stay as they are."""
-    most = torch.finfo(torch.float16).max
-    return {
-        name: tensor.half() if tensor.is_floating_point() and not (tensor.abs() > most).any() else tensor
-        for name, tensor in tensors.items()
-    }
-
-
 def load_model(path: Path) -> tuple[ModelHeader, dict[str, Tensor]]:
     """A model file's header and the weights of the network it describes; raises BadFile saying what is wrong."""
     text, tensors = _read(path)
     header = parse(ModelHeader, text, str(path))
     agree(expected(header.model, str(path)), tensors, str(path))
     return header, tensors
-
-
-def expected(config: ModelConfig, source: str) -> dict[str, Tensor]:
-    """The weights of a network, without memory: whatever size a description claims. Raises BadFile."""
-    try:
-        with torch.device("meta"):
-            return build(config).state_dict()
-    except Exception as error:  # each network has its own sizes that cannot be, and open_clip's have theirs
-        raise BadFile(
-            f"{source} describes a network that cannot be built ({error}).", "Use a model from Noiseloom."
-        ) from error
 
 
 def load_header(path: Path) -> ModelHeader:
@@ -111,31 +87,6 @@ def load_state(path: Path) -> tuple[StateHeader, dict[str, Tensor]]:
 def load_state_header(path: Path) -> StateHeader:
     """A training state's header alone, without reading its tensors; raises BadFile."""
     return parse(StateHeader, _read(path, weights=False)[0], str(path))
-
-
-def fit(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
-    """Put weights into a network; raises BadFile as `agree` does."""
-    agree(network.state_dict(), weights, source)
-    network.load_state_dict(weights)
-
-
-def agree(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:
-    """Raises BadFile naming the first tensor that is not as expected, and how it is."""
-    for name in sorted(expected.keys() | found.keys()):
-        want, have = shape_of(expected.get(name)), shape_of(found.get(name))
-        if want != have:
-            raise BadFile(
-                f"{source} does not fit its own description: {name}: expected {want}, found {have}.",
-                "Use the file as it was saved, or train the model again.",
-            )
-
-
-def shape_of(tensor: Tensor | None) -> str:
-    """Shape and, where it holds anything but real numbers of some precision, type."""
-    if tensor is None:
-        return "nothing of that name"
-    kind = "" if tensor.is_floating_point() else f" of {str(tensor.dtype).removeprefix('torch.')}"
-    return f"{tuple(tensor.shape)}{kind}"
 
 
 def file_hash(path: Path) -> str:
@@ -184,23 +135,3 @@ def _errno_of(error: SafetensorError) -> int:
     _, _, tail = str(error).partition("os error ")
     digits = tail.split(")")[0].strip()
     return int(digits) if digits.isdigit() else 0
-
-
-def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
-    """An optimiser's state as named tensors; its settings come from the run's configuration instead."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{prefix}{index}.{key}": torch.as_tensor(value)
-        for index, entry in state.items()
-        for key, value in entry.items()
-    }
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str) -> None:
-    """Inverse of `optimizer_tensors`."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith(prefix):
-            index, key = name.removeprefix(prefix).split(".", 1)
-            state.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

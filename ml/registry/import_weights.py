@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ml.config import ModelConfig, SampleSettings
 from ml.errors import BadFile
+from ml.models.weights import expected, shape_of
 from ml.registry import model_cards, presets
-from ml.registry.checkpoint import expected, shape_of
 from ml.system import safe_pickle
 from ml.system.files import regular
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ml.config import Description
 from ml.errors import BadRequest
-from ml.evaluation.metrics import Report
 from ml.registry import import_weights, model_cards
-from ml.registry.checkpoint import MODEL_FILE, ModelHeader, describes_itself, load_model, save
+from ml.registry.checkpoint import ModelHeader, describes_itself, load_model, save
 from ml.registry.import_weights import Kind
 from ml.registry.model_cards import ModelCard, Scores
+from ml.registry.run_layout import MODEL_FILE
 from ml.system import paths, trash
 from ml.system.files import atomic, free_name, make_folder, move
 from ml.system.folder_lock import is_held
@@ -106,14 +106,6 @@ def delete(card: ModelCard) -> Trashed:
     _check_own(card)
     trash.empty(trash.KEPT_DAYS * trash.DAY_S)
     return trash.throw(card.name, _things(card))
-
-
-def scores_of(report: Report, seed: int) -> dict[str, Any]:
-    """A report in the form that cards have."""
-    measured = report.model_dump(include={"accuracy", "confidence", "frechet_ratio", "precision", "recall"})
-    rounded = {key: round(value, 4) for key, value in measured.items() if value is not None}
-    whole = {"images": report.images, "network_calls": report.network_calls}
-    return whole | {f"seed {seed}": rounded | {"memorised": report.memorised}}
 
 
 def keep_scores(card: ModelCard, scores: dict[str, Any]) -> None:

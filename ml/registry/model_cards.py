@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import Field
 
-from ml.config import Description, SampleRequest, for_route, parse
+from ml.config import Description, parse
 from ml.errors import BadFile, BadRequest
-from ml.registry.checkpoint import MODEL_FILE, SNAPSHOTS, ModelHeader, count_parameters, load_header
+from ml.registry.checkpoint import ModelHeader, count_parameters, load_header
+from ml.registry.run_layout import MODEL_FILE, SNAPSHOTS
 from ml.system import paths
 from ml.system.files import modified, read_short
 
@@ -64,12 +65,6 @@ def find(name: str) -> Path:
             return path
     known = ", ".join(card.name for card in cards())
     raise BadRequest(f"There is no model {name[:100]!r}.", f"Use one of: {known}; or the path of a .safetensors file.")
-
-
-def filled_in(request: SampleRequest) -> SampleRequest:
-    """The request with its model's own settings where nobody set any; raises BadRequest, BadFile."""
-    own = for_route(load_header(find(request.model)).defaults, request.route)
-    return request.with_changes(**own.model_dump() | request.model_dump(exclude_unset=True))
 
 
 def snapshots(run: str) -> list[Path]:

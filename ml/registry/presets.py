@@ -4,8 +4,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from ml.config import TrainConfig, parse
-from ml.errors import BadRequest
+from ml.errors import BadFile, BadRequest
+from ml.registry.run_layout import CONFIG_FILE
 from ml.system import paths
+from ml.system.files import read_short
 
 
 def folder() -> Path:
@@ -29,3 +31,16 @@ def load(name: str) -> TrainConfig:
 @lru_cache(maxsize=64)
 def _read(path: Path, _modified: int) -> TrainConfig:
     return parse(TrainConfig, path.read_bytes(), str(path))
+
+
+def read_config(path: Path) -> TrainConfig:
+    """A training configuration from a JSON file; raises BadFile."""
+    try:
+        return parse(TrainConfig, read_short(path), str(path))
+    except OSError as error:
+        raise BadFile(f"Cannot read {path}: {error.strerror or error}.", "Check the path.") from error
+
+
+def recorded(run_dir: Path) -> TrainConfig:
+    """What the run in a folder was started with; raises BadFile."""
+    return read_config(run_dir / CONFIG_FILE)

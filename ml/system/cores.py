@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import torch
 
-from ml.control import RunControl, current_control, heeding
+from ml.cancellation import current_control, heeding
+from ml.control import RunControl
 from ml.system.device import one_thread, tune
 
 CORES = torch.get_num_threads()

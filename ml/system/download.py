@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from ml.control import Stopped, aside, sleep_here
+from ml.cancellation import Stopped, aside, sleep_here
 from ml.errors import CannotWrite, DataUnavailable
 from ml.events import Progress
 from ml.system.files import atomic, make_folder

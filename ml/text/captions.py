@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ml.control import stop_here
+from ml.cancellation import stop_here
 
 THIN, BOLD, LEFT, UPRIGHT, RIGHT, NARROW, WIDE, SMALL, LARGE = (1 << k for k in range(9))
 SLANTED = LEFT | RIGHT

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from ml.system.files import atomic, refusal
 
 NOISE_LEVELS = 10  # from clean images to pure noise, evenly by the angle between image and noise
-CONFIG_FILE = "config.json"  # of a run, beside its tables
 LOSS_FILE = "loss.csv"
 LOSS_COLUMNS = ("step", "seconds", "loss", "smooth_loss", "lr", "grad_norm", "images_per_s")
 NOISE_FILE = "noise.csv"

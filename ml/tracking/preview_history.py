@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ml.events import Preview
-from ml.export.metadata import opened
 from ml.imaging.png import write_png
+from ml.imaging.safe_open import opened
 from ml.system.files import atomic, make_folder
 
 FOLDER = "previews"

@@ -7,7 +7,7 @@ from filelock import BaseFileLock
 
 from ml.errors import CannotWrite
 from ml.registry import model_cards
-from ml.registry.checkpoint import SNAPSHOTS, STATE_FILE
+from ml.registry.run_layout import SNAPSHOTS, STATE_FILE
 from ml.system.files import copy_into, make_folder, sweep
 from ml.system.folder_lock import hold
 from ml.tracking import preview_history

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ml.config import TrainConfig
 from ml.errors import BadFile
-from ml.registry.checkpoint import STATE_FILE, load_state_header
+from ml.registry.checkpoint import load_state_header
+from ml.registry.run_layout import STATE_FILE
 from ml.system import paths
 from ml.system.files import modified
 from ml.system.folder_lock import is_held

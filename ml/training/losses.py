@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ml.config import TrainConfig
-from ml.diffusion.denoiser import TIME_SCALE, Preconditioning, network_input, target
-from ml.diffusion.schedules import Levels, Schedule, q_sample
+from ml.diffusion.denoiser import TIME_SCALE
+from ml.diffusion.parameterization import loss_weight, network_input, target
+from ml.diffusion.schedules import Schedule, q_sample
 from ml.models.autoencoder import Autoencoder
 
-MIN_SNR_GAMMA = 5.0
 SCALE_MEMORY = 0.01  # share that a batch has in what is known of the latents' spread
 
 
@@ -67,38 +67,9 @@ def diffusion_loss(network: nn.Module, batch: Noised, config: TrainConfig) -> Te
     return each.mean(dim=(1, 2, 3)) * batch.weight
 
 
-def loss_weight(levels: Levels, config: TrainConfig) -> Tensor:
-    """Min-SNR-gamma weighting (Hang et al. 2023) for the model's target, or ones: (B,)."""
-    if config.weighting == "none":
-        return torch.ones_like(levels.t)
-    snr = (levels.alpha / levels.sigma).square().flatten()
-    capped = snr.clamp(max=MIN_SNR_GAMMA)
-    per_target = {
-        "eps": snr,
-        "x0": torch.ones_like(snr),
-        "v": snr + 1,
-        "flow": (1 + snr.sqrt()).square(),
-        "edm": Preconditioning.at(levels.alpha.flatten(), levels.sigma.flatten()).out ** -2,
-    }
-    return capped / per_target[config.model.prediction]
-
-
 def classifier_loss(network: nn.Module, x0: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy with label smoothing 0.05 (Szegedy et al. 2016): that of each image, (B,)."""
     return F.cross_entropy(network(x0).float(), labels, label_smoothing=0.05, reduction="none")
-
-
-def distort(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Random rotation up to 12 degrees, scaling up to 12 %, shear up to 0.15 and shift up to 2 pixels: (B, C, H, W)."""
-    count, side = len(x), x.shape[-1]
-    angle, size_x, size_y, shear, dx, dy = (torch.rand(6, count, generator=rng, device=x.device) * 2 - 1).unbind()
-    angle, shear = angle * math.radians(12), shear * 0.15
-    size_x, size_y = 1 + 0.12 * size_x, 1 + 0.12 * size_y
-    cos, sin = angle.cos(), angle.sin()
-    rows = [cos * size_x, (shear - sin) * size_y, dx * 4 / side, sin * size_x, cos * size_y, dy * 4 / side]
-    matrix = torch.stack(rows, dim=1).view(count, 2, 3)
-    where = F.affine_grid(matrix, list(x.shape), align_corners=False)
-    return F.grid_sample(x + 1, where, align_corners=False) - 1  # outside the image there is paper, -1
 
 
 def autoencoder_loss(network: Autoencoder, x0: Tensor, noise: Tensor, config: TrainConfig) -> Tensor:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from ml.config import TrainConfig
-from ml.registry.checkpoint import optimizer_tensors, restore_optimizer
 from ml.training.muon import Muon
 
 OUTER = re.compile(r"(^|\.)(into|out)\.")  # the first and the last layer
@@ -68,20 +67,6 @@ class Optimizer:
             self._muon.step()
 
 
-def lr_factor(config: TrainConfig, progress: float) -> float:
-    """The learning rate's share of its maximum at `progress` in [0, 1] of the budget.
-
-    `onecycle` is Smith & Topin 2018 with torch's own constants (start 1/25, end 4e-6, both ways by a cosine).
-    """
-    if progress < config.warmup:
-        ramp = progress / config.warmup
-        return 1 / 25 + (1 - 1 / 25) * (1 - math.cos(math.pi * ramp)) / 2 if config.lr_schedule == "onecycle" else ramp
-    rest = min((progress - config.warmup) / (1 - config.warmup), 1.0)
-    if config.lr_schedule in ("onecycle", "cosine"):
-        return max((1 + math.cos(math.pi * rest)) / 2, 4e-6)
-    return 1.0 if config.lr_schedule == "constant" else max(1 - rest, 4e-6)
-
-
 class Learner:
     """A network and the optimiser that trains it, with what a checkpoint needs of both."""
 
@@ -124,3 +109,23 @@ class Learner:
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Those whose names begin with the prefix, by the rest of their names."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """An optimiser's state as named tensors; its settings come from the run's configuration instead."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{prefix}{index}.{key}": torch.as_tensor(value)
+        for index, entry in state.items()
+        for key, value in entry.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str) -> None:
+    """Inverse of `optimizer_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(prefix):
+            index, key = name.removeprefix(prefix).split(".", 1)
+            state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -3,28 +3,14 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import ValidationError
-
-from ml.config import Description, TrainConfig, parse
-from ml.errors import BadFile, BadRequest
+from ml.config import TrainConfig, checked
+from ml.errors import BadRequest
 from ml.registry import presets
-from ml.system.files import read_short
+from ml.registry.presets import read_config, recorded
 
 BUDGETS = ("steps", "epochs", "minutes")
-D = TypeVar("D", bound=Description)
-
-
-def checked(kind: type[D], values: dict[str, Any]) -> D:
-    """A description of these values; raises BadRequest naming the first that is wrong."""
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        said = first["msg"].removeprefix("Value error, ")
-        raise BadRequest(f"{where}: {said}.", "Correct that value.") from error
 
 
 def changed(config: TrainConfig, changes: Iterable[tuple[str, Any]]) -> TrainConfig:
@@ -68,14 +54,6 @@ def assignment(text: str) -> tuple[str, Any]:
         return key.strip(), value
 
 
-def read_config(path: Path) -> TrainConfig:
-    """A training configuration from a JSON file; raises BadFile."""
-    try:
-        return parse(TrainConfig, read_short(path), str(path))
-    except OSError as error:
-        raise BadFile(f"Cannot read {path}: {error.strerror or error}.", "Check the path.") from error
-
-
 def starting_point(preset: str | None, config: Path | None, run_dir: Path | None) -> TrainConfig:
     """The configuration before changes: of the preset, the file, or the run that goes on."""
     if preset is not None and config is not None:
@@ -89,13 +67,6 @@ def starting_point(preset: str | None, config: Path | None, run_dir: Path | None
     raise BadRequest(
         "There is nothing to train.", f"Give --config FILE.json or --preset: {', '.join(presets.names())}."
     )
-
-
-def recorded(run_dir: Path) -> TrainConfig:
-    """What the run in a folder was started with; raises BadFile."""
-    from ml.training.trainer import CONFIG_FILE  # brings torch, which typing errors need not wait for
-
-    return read_config(run_dir / CONFIG_FILE)
 
 
 def refuse_other_settings(wanted: TrainConfig, run_dir: Path) -> None:

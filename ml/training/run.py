@@ -12,51 +12,38 @@ import torch
 from torch import Tensor
 
 from ml import data
-from ml.config import DRAWING, NO_LABEL, ModelConfig, SampleRequest, TrainConfig
-from ml.control import RunControl, heeding
+from ml.cancellation import heeding
+from ml.config import DRAWING, SampleRequest, TrainConfig
+from ml.control import RunControl
 from ml.distributed import collectives
 from ml.distributed.collectives import Order, Outcome
 from ml.errors import BadFile, BadRequest, Diverged, is_out_of_memory
 from ml.events import Frame, Preview, TrainStep, Validated
-from ml.generation import pipeline
+from ml.generation import loaded_model, pipeline
 from ml.models import build
 from ml.models.interruptible import stoppable
+from ml.models.weights import agree, fit, halved
 from ml.registry import model_cards
-from ml.registry.checkpoint import (
-    MODEL_FILE,
-    SNAPSHOTS,
-    STATE_FILE,
-    ModelHeader,
-    StateHeader,
-    agree,
-    fit,
-    halved,
-    load_model,
-    load_state,
-    save,
-)
+from ml.registry.checkpoint import ModelHeader, StateHeader, load_model, load_state, save
+from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, SNAPSHOTS, STATE_FILE
 from ml.system.device import Device, bf16_is_native, tune
 from ml.system.files import atomic, make_folder
+from ml.tracking.loss_by_noise import LossByNoise
 from ml.tracking.loss_curve import LossCurve
-from ml.tracking.metrics_table import CONFIG_FILE, NOISE_LEVELS
 from ml.tracking.run_folder import RunFolder
 from ml.training.ema import PowerEma
 from ml.training.losses import Noised
-from ml.training.objectives.base import objective_of, parts
-from ml.training.optimizers import Learner, lr_factor, under
+from ml.training.lr_schedule import lr_factor
+from ml.training.objectives.base import parts
+from ml.training.objectives.registry import objective_of
+from ml.training.optimizers import Learner, under
+from ml.training.previews import PREVIEW_SEED, PREVIEW_STEPS, preview_labels
 
 SLOWER = 0.25  # of the learning rate, each time that the run has diverged
-PREVIEW_SEED = 1
-PREVIEW_STEPS = 10  # at most: a preview is a glance, and every one of them holds the training up
 NOISE_EVERY_S = 1.0
 HELD_OUT_SEED = 7
 FIRST_SNAPSHOT = 100  # steps
 LEAST_BF16 = 16  # images of a batch, below which the conversions take what bfloat16 gains
-
-
-def preview_labels(model: ModelConfig) -> tuple[int, ...]:
-    """What previews are of: one digit of each class, or ten of no class."""
-    return tuple(range(min(model.num_classes, 10))) or (NO_LABEL,) * 10
 
 
 class Run:
@@ -342,7 +329,7 @@ class Run:
         labels = preview_labels(self.config.model)
         quick = self.config.defaults.with_changes(steps=min(self.config.defaults.steps, PREVIEW_STEPS))
         request = SampleRequest(**quick.model_dump(), labels=labels, seed=PREVIEW_SEED)
-        model = pipeline.LoadedModel("run", self.header(), self.ema.network, self.device.torch_device, "")
+        model = loaded_model.LoadedModel("run", self.header(), self.ema.network, self.device.torch_device, "")
         with self._looking():
             *frames, _ = pipeline.sample_with(model, request, RunControl())
         film = np.stack([frame.x_t for frame in frames if isinstance(frame, Frame)])
@@ -486,22 +473,3 @@ class Run:
     def _set_dropout_rng(self, state: Tensor) -> None:
         where = self.device.torch_device
         torch.cuda.set_rng_state(state, where) if where.type == "cuda" else torch.set_rng_state(state)
-
-
-class LossByNoise:
-    """Adds up losses by how noisy their images were."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.sums = torch.zeros(2, NOISE_LEVELS, device=device)  # of losses, and how many
-
-    def add(self, noise: Tensor, losses: Tensor) -> None:
-        """noise in [0, 1] and losses, (B,)."""
-        level = (noise * NOISE_LEVELS).long().clamp_(0, NOISE_LEVELS - 1)
-        self.sums.index_add_(1, level, torch.stack([losses.float(), torch.ones_like(noise)]))
-
-    def take(self) -> tuple[float, ...]:
-        """The mean at each noise level since the last time, nan where there was none; empty where nothing came."""
-        sums, counts = self.sums.tolist()
-        self.sums.zero_()
-        means = (total / count if count else math.nan for total, count in zip(sums, counts, strict=True))
-        return tuple(means) if any(counts) else ()

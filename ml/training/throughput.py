@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 
 from ml import data
+from ml.cancellation import stop_here
 from ml.config import DeviceName, TrainConfig
-from ml.control import stop_here
 from ml.events import Estimate
 from ml.system.device import pick
+from ml.training.base_models import parts_of, with_parts
 from ml.training.config_from_data import fitted
 from ml.training.run import Run
-from ml.training.trainer import parts_of, with_parts
 
 IMAGES = 64  # random ones: what they show does not matter to the clock
 PATIENCE_S = 2.0

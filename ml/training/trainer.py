@@ -10,22 +10,17 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from ml import data
+from ml.cancellation import Stopped
 from ml.config import DeviceName, TrackerName, TrainConfig
-from ml.control import RunControl, Stopped
+from ml.control import RunControl
 from ml.distributed import helpers
-from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable, Diverged, FailedElsewhere, LostProcess
+from ml.errors import BadFile, BadRequest, CannotWrite, Diverged, FailedElsewhere, LostProcess
 from ml.events import (
     BatchSplit,
     CheckpointSaved,
     Paused,
-    Progress,
     Resumed,
     RunFinished,
     RunStarted,
@@ -33,19 +28,19 @@ from ml.events import (
     TrainEvent,
     WriteFailed,
 )
-from ml.registry import model_cards
-from ml.registry.checkpoint import MODEL_FILE, STATE_FILE, ModelHeader, load_model
+from ml.registry.presets import read_config
+from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, STATE_FILE
 from ml.system.device import pick
 from ml.system.files import refusal
 from ml.tracking import preview_history
 from ml.tracking.loggers import Followers
-from ml.training.config_from_data import fitted, form_for
-from ml.training.overrides import read_config
-from ml.training.run import CONFIG_FILE, HELD_OUT_SEED, Run
+from ml.training.base_models import parts_of, with_parts
+from ml.training.config_from_data import fitted
+from ml.training.datasets import held_out_set, training_set
+from ml.training.run import Run
 
 REPORT_EVERY_S = 0.1
 PREVIEW_PATIENCE = 10  # times as long as a preview takes passes before the next
-HELD_OUT = 256  # images not trained on that the averaged weights are tried on ...
 MOST_RETURNS = 3  # to the last checkpoint, of a run that diverges
 HELD_OUT_PATIENCE = 50  # ... after at least so many times as long as that takes
 
@@ -75,13 +70,13 @@ def train(
     else:
         _refuse_another(run_dir)
     helpers.check(config)
-    dataset = yield from _dataset(config, data_root, control)
+    dataset = yield from training_set(config, data_root, control)
     if dataset is None:
         return
     config = fitted(config, dataset, device)
     built_on = {} if resume else parts_of(config)
     config = with_parts(config, built_on)
-    held_out = yield from _held_out(config, data_root, control)
+    held_out = yield from held_out_set(config, data_root, control)
     if control.cancelled:
         return
     weights = {name: tensors for name, (_, tensors) in built_on.items()}
@@ -114,32 +109,6 @@ def _train(
             yield event
 
 
-Parts = dict[str, tuple[ModelHeader, dict[str, Tensor]]]
-
-
-def parts_of(config: TrainConfig) -> Parts:
-    """The models that a model builds on and leaves as they are, by what they are to it; raises BadRequest, BadFile."""
-    wanted = {"codec": (config.codec_from, "autoencoder"), "reader": (config.reader_from, "clip")}
-    found: Parts = {}
-    for name, (source, network) in wanted.items():
-        if not source:
-            continue
-        header, weights = load_model(model_cards.find(source))
-        if header.model.network != network or header.model.image_size != config.model.image_size:
-            raise BadRequest(
-                f"{source!r} is no {network} for images of {config.model.image_size} pixels.",
-                f"Train one on the same data first, and name it in {name}_from.",
-            )
-        found[name] = (header, weights)
-    return found
-
-
-def with_parts(config: TrainConfig, built_on: Parts) -> TrainConfig:
-    """The configuration whose model knows what it is built on."""
-    own = {name: header.model.model_dump() for name, (header, _) in built_on.items()}
-    return config.with_changes(model=config.model.model_dump() | own) if own else config
-
-
 def _refuse_another(run_dir: Path) -> None:
     if os.path.exists(run_dir / STATE_FILE):  # False for any path; pathlib raises for one that is too long
         raise BadRequest(f"{run_dir} already holds a run.", "Resume it (--resume), or choose another folder.")
@@ -153,47 +122,6 @@ def _recorded(run_dir: Path, asked: TrainConfig) -> TrainConfig:
         )
     recorded = read_config(run_dir / CONFIG_FILE)
     return recorded.with_changes(steps=asked.steps, epochs=asked.epochs, minutes=asked.minutes)
-
-
-def _dataset(
-    config: TrainConfig, root: Path | None, control: RunControl
-) -> Generator[Progress, None, data.Dataset | None]:
-    """What to train on; None where `control` cancels before all of it is read."""
-    with closing(data.loading(config.data, root, "train", form_for(config.model))) as loading:
-        while not control.cancelled:
-            try:
-                progress = next(loading)
-            except StopIteration as finished:
-                return finished.value
-            yield progress
-    return None
-
-
-def _held_out(
-    config: TrainConfig, root: Path | None, control: RunControl
-) -> Generator[Progress, None, data.Dataset | None]:
-    """Some images that are not trained on; None where there are none to be had, which stops no training."""
-    if config.teacher_from:
-        return None  # a student learns from its teacher, and its loss says nothing of images
-    try:
-        with closing(data.loading(config.data, root, "test", form_for(config.model))) as loading:
-            while not control.cancelled:
-                try:
-                    yield next(loading)
-                except StopIteration as finished:
-                    return _some(finished.value, config)
-    except (BadFile, BadRequest, DataUnavailable):
-        pass
-    return None
-
-
-def _some(dataset: data.Dataset, config: TrainConfig) -> data.Dataset | None:
-    """HELD_OUT of a data set's images, drawn at random, if they are like those the model is trained on."""
-    _, channels, side, _ = dataset.images.shape
-    if (channels, side) != (config.model.channels, config.model.image_size):
-        return None
-    some = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(HELD_OUT_SEED))[:HELD_OUT]
-    return replace(dataset, images=dataset.images[some], labels=dataset.labels[some])
 
 
 def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:

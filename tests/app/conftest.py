@@ -18,7 +18,7 @@ from desktop_app.window.main_window import MainWindow
 from desktop_app.worker import lane
 from ml.config import TrainConfig
 from ml.registry import presets
-from ml.registry.checkpoint import MODEL_FILE
+from ml.registry.run_layout import MODEL_FILE
 from tests.patience import WAIT_MS
 from tests.support.tiny_model import few_synthetic
 

@@ -13,9 +13,10 @@ os.environ.setdefault("TQDM_DISABLE", "1")  # before tqdm, whose bars would cove
 
 from desktop_app.widgets.plots.export import save_plots
 from ml.cli.console import Line, guarded
+from ml.config import checked
 from ml.errors import BadRequest
 from ml.system.files import atomic, make_folder
-from ml.training.overrides import assignment, checked
+from ml.training.overrides import assignment
 from tests.benchmarks.common import Benchmark, Plan, installed
 
 BENCHMARKS = ("training", "sampling", "interaction")

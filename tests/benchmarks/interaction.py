@@ -25,8 +25,8 @@ from desktop_app.app import make_application, open_window
 from desktop_app.pages.generate import GeneratePanel
 from desktop_app.pages.interpolate import InterpolatePanel
 from desktop_app.settings import AppSettings, TrainSettings
-from desktop_app.viewmodels import Session
 from desktop_app.viewmodels.live_preview import STUDENT, STUDENT_STEPS
+from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.images.image_grid import ImageGrid
 from desktop_app.widgets.plots.export import Figure
 from desktop_app.window.main_window import MainWindow
@@ -35,7 +35,7 @@ from ml.data import usual_roots
 from ml.errors import NoiseloomError
 from ml.events import Sampled
 from ml.registry import presets
-from ml.registry.checkpoint import MODEL_FILE
+from ml.registry.run_layout import MODEL_FILE
 from ml.system.paths import HOME_VARIABLE
 from ml.training.trainer import train
 from tests.benchmarks import startup

@@ -18,7 +18,7 @@ from ml.cli.console import Line
 from ml.config import ModelConfig, SampleRequest
 from ml.evaluation.judge import Judge
 from ml.events import Pixels
-from ml.generation import pipeline
+from ml.generation import loaded_model
 from ml.generation.loaded_model import LoadedModel, hurried
 from ml.system.device import bf16_is_native, pick
 from tests.benchmarks import peers
@@ -89,7 +89,7 @@ def _request(model: LoadedModel, count: int, **changes: object) -> SampleRequest
 
 def _paths(plan: SamplingPlan) -> Iterable[tuple[str, LoadedModel, dict[str, object]]]:
     """Our ways to a digit: the full model and its student in few steps, exactly and by the quick forms of both."""
-    full, student = (pipeline.load(name, plan.device) for name in ("digits", "student"))
+    full, student = (loaded_model.load(name, plan.device) for name in ("digits", "student"))
     for form, kind in (("", lambda model: model), (", quick form", hurried)):
         yield f"digits{form}", kind(full), {}
         for steps in STUDENT_STEPS:
@@ -135,7 +135,7 @@ def _images(model: LoadedModel, request: SampleRequest) -> Pixels:
 
 def _growth(plan: SamplingPlan, line: Line) -> dict[str, list[dict[str, Any]]]:
     """Seconds as one thing grows: images and steps by the bundled model, size and width by fresh ones of its kind."""
-    model = pipeline.load("digits", plan.device)
+    model = loaded_model.load("digits", plan.device)
     few = plan.grown_of
 
     def sized(**changes: object) -> LoadedModel:

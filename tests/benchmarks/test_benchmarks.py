@@ -13,7 +13,7 @@ from ml.cli import benchmark as cli_benchmark
 from ml.cli.console import BAD_INPUT, Line
 from ml.config import SampleRequest
 from ml.errors import BadRequest
-from ml.generation.pipeline import load
+from ml.generation.loaded_model import load
 from tests.benchmarks import __main__ as entry
 from tests.benchmarks import common, sampling, training
 from tests.benchmarks.limits import work_of

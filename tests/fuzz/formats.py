@@ -26,15 +26,15 @@ from ml.errors import BadFile
 from ml.experiments import comparison_figure
 from ml.experiments.axes import Axis
 from ml.experiments.cells import Cell
-from ml.export import files, plot_metadata
+from ml.export import files, npz, plot_metadata
 from ml.imaging import embedded_png
 from ml.imaging.png import text_chunk
 from ml.models import openai_clip
 from ml.registry import import_weights, model_cards
 from ml.registry.checkpoint import load_model, load_state, load_state_header
+from ml.registry.presets import read_config
 from ml.tracking import preview_history
 from ml.tracking.run_folder import RunFolder
-from ml.training.overrides import read_config
 from tests.fuzz.mutations import png_repaired
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "v1"
@@ -179,7 +179,7 @@ def _in_an_npz(array: bytes) -> bytes:
 
 def _open_arrays(path: Path) -> None:
     try:
-        files.read_arrays(path)
+        npz.read_arrays(path)
     finally:
         _open_export(path)
 

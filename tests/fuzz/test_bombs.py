@@ -26,7 +26,7 @@ from ml.errors import BadFile, NoiseloomError
 from ml.export.files import read_stamp
 from ml.models import openai_clip
 from ml.registry import import_weights
-from ml.training.overrides import read_config
+from ml.registry.presets import read_config
 from tests.fuzz.formats import NAMES
 from tests.fuzz.watch import FEW_S, MOST_S, open_one
 from tests.patience import WAIT_S

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ml import control as controls
-from ml.control import RunControl, Stopped, aside, heeding, import_here, sleep_here, stop_here
+from ml import cancellation
+from ml.cancellation import Stopped, aside, heeding, import_here, sleep_here, stop_here
+from ml.control import RunControl
 from tests.patience import WAIT_S
 
 
@@ -92,9 +93,9 @@ def test_work_aside_is_left_behind_where_the_work_here_is_stopped() -> None:
 def test_sleep_ends_when_it_is_over_or_the_work_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
-    monkeypatch.setattr(controls, "time", clock)
+    monkeypatch.setattr(cancellation, "time", clock)
     sleep_here(0.05)
-    assert sum(slept) == pytest.approx(0.05) and max(slept) <= controls.LOOK_S
+    assert sum(slept) == pytest.approx(0.05) and max(slept) <= cancellation.LOOK_S
     slept.clear()
     with heeding(cancelled()), pytest.raises(Stopped):
         sleep_here(10)
@@ -103,7 +104,7 @@ def test_sleep_ends_when_it_is_over_or_the_work_is_stopped(monkeypatch: pytest.M
 
 def test_a_module_is_imported_once_and_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(controls.importlib, "import_module", asked.append)
+    monkeypatch.setattr(cancellation.importlib, "import_module", asked.append)
     import_here("pathlib")
     assert not asked
     import_here("no_such_module_yet")

@@ -16,8 +16,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop_app.theme.controller import Radius, theme
+from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import icon, paint_icon
+from desktop_app.theme.tokens import Radius
 from desktop_app.widgets.controls.hideable import Withholdable
 
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget, QWidgetAction
 
-from desktop_app.theme.controller import Space
+from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Label
 
 SCALES = (1, 2, 4, 8)

@@ -7,8 +7,8 @@ from PySide6.QtCore import QEvent, QObject, QRegularExpression, QSize, Qt, Signa
 from PySide6.QtGui import QFont, QFontMetrics, QRegularExpressionValidator, QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from desktop_app.theme.controller import FIELD_HEIGHT, Space, Type, ui_font
 from desktop_app.theme.icons import icon
+from desktop_app.theme.tokens import FIELD_HEIGHT, Space, Type, ui_font
 from desktop_app.widgets.controls.basics import Button, Label, restyle, row
 from desktop_app.widgets.controls.rows import Segmented
 

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop_app.theme.controller import Space
 from desktop_app.theme.icons import icon
+from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Button, Card, Combo, Label, Slider, row
 from desktop_app.widgets.controls.hideable import Withholdable
 

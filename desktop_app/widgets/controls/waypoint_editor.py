@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from desktop_app.settings import MAX_STOPS
-from desktop_app.theme.controller import Space
 from desktop_app.theme.icons import icon
+from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Button, Check, row
 from desktop_app.widgets.controls.rows import ChoiceRow
 from ml.config import NO_LABEL, Corner

@@ -6,7 +6,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from desktop_app.theme.controller import Radius, theme
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Radius
 from desktop_app.widgets.images.qimage import to_qimage
 
 Pixels = NDArray[np.uint8]

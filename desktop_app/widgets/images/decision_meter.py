@@ -6,7 +6,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from desktop_app.theme.controller import Type, theme, ui_font
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Type, ui_font
 
 Probabilities = NDArray[np.floating]  # (steps + 1, classes)
 HEIGHT, PAD, LETTER = 56, 7, 12

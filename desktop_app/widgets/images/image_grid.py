@@ -20,7 +20,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from desktop_app.theme.controller import Type, theme, ui_font
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Type, ui_font
 from desktop_app.widgets.controls.basics import paint_stage
 
 Pixels = NDArray[np.uint8]

@@ -6,7 +6,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from desktop_app.theme.controller import Type, theme, ui_font
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Type, ui_font
 from desktop_app.widgets.controls.basics import paint_stage, square_in
 from desktop_app.widgets.images.qimage import to_qimage
 

@@ -6,7 +6,8 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from desktop_app.theme.controller import Space, Type, theme, ui_font
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Space, Type, ui_font
 from desktop_app.widgets.images.image_grid import ImageGrid
 from ml.imaging.figure import Head
 

@@ -4,7 +4,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from desktop_app.theme.controller import Space
+from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Label, Slider, row
 from desktop_app.widgets.images.image_grid import ImageGrid, Pixels
 

@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout
 
-from desktop_app.theme.controller import Space
+from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Card, Label, Slider, row
 from desktop_app.widgets.images.image_grid import ImageGrid
 from ml.config import NO_LABEL

@@ -4,8 +4,9 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
-from desktop_app.theme.controller import Space, Type, theme, ui_font
+from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import icon
+from desktop_app.theme.tokens import Space, Type, ui_font
 from desktop_app.widgets.controls.basics import Button, Card, Combo, Label, Slider
 from desktop_app.widgets.controls.rows import Segmented
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import pyqtgraph as pg
 from PySide6.QtWidgets import QMenu
 
-from desktop_app.theme.controller import Type, theme, ui_font
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Type, ui_font
 
 SIDES = ("left", "bottom")
 

@@ -17,7 +17,7 @@ from PySide6.QtCore import QBuffer, QIODevice, QLineF, QMarginsF, QPointF, QRect
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPageSize, QPainter, QPdfWriter, QPen, QPolygonF
 from PySide6.QtSvg import QSvgGenerator
 
-from desktop_app.theme.controller import LIGHT, Type, ui_font
+from desktop_app.theme.tokens import LIGHT, Type, ui_font
 from ml import __version__
 from ml.errors import BadRequest, CannotWrite
 from ml.export.plot_metadata import digest

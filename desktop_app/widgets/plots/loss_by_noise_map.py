@@ -10,7 +10,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QLinearGradient, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from desktop_app.theme.controller import Space, Type, theme, ui_font
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Space, Type, ui_font
 from desktop_app.widgets.controls.basics import Card, ElidedLabel, Label, row
 from desktop_app.widgets.plots.export import Figure, HeatMap
 from desktop_app.widgets.plots.plot_button import PlotButton

@@ -13,7 +13,8 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QColor, QMouseEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout
 
-from desktop_app.theme.controller import Space, theme
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import Segmented
 from desktop_app.widgets.plots.base import SIDES, QuietPlot

@@ -14,7 +14,8 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.text.display_names import SCHEDULES
-from desktop_app.theme.controller import Space, theme
+from desktop_app.theme.controller import theme
+from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Card, ElidedLabel, row
 from desktop_app.widgets.plots.base import QuietPlot
 from desktop_app.widgets.plots.export import Curve, Figure

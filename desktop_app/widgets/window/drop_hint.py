@@ -4,8 +4,9 @@ from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from desktop_app.theme.controller import Radius, Space, Type, theme, ui_font
+from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import paint_icon
+from desktop_app.theme.tokens import Radius, Space, Type, ui_font
 
 EDGE, ICON, VEIL = 14, 40, 225  # pixels from the window's edge, of the sign; alpha over what is below
 

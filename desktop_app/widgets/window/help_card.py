@@ -6,9 +6,10 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QCloseEvent, QCursor, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QFrame, QLabel, QVBoxLayout, QWidget
 
-from desktop_app.text.formulas import Formula, formula_of
-from desktop_app.theme.controller import Space, formula_font
-from desktop_app.widgets.controls.basics import Label
+from desktop_app.text.formulas import AXES, CONTROLS, FORMULAS, Formula
+from desktop_app.theme.tokens import Space, formula_font
+from desktop_app.widgets.controls.basics import Button, Label
+from desktop_app.widgets.controls.rows import ChoiceRow, Segmented
 
 WIDTH, FORMULA_SIZE = 360, 17
 GOES_WITH = (QEvent.Type.MouseButtonPress, QEvent.Type.Wheel, QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
@@ -103,3 +104,15 @@ def _place(control: QWidget, card: QWidget) -> QPoint:
     if corner.y() + card.height() > window.height():
         corner.setY(control.mapTo(window, QPoint(0, 0)).y() - card.height() - Space.XS)
     return QPoint(min(max(corner.x(), 0), window.width() - card.width()), max(corner.y(), 0))
+
+
+def formula_of(control: QWidget) -> Formula | None:
+    """The formula behind a control as it is set now, behind one button of several; None where there is none."""
+    parent, value = control.parentWidget(), ""
+    if isinstance(parent, Segmented) and isinstance(control, Button):
+        control, value = parent, parent.key_of(control)
+    elif isinstance(control, ChoiceRow | Segmented):
+        value = control.value()
+    name = control.accessibleName()
+    setting = control.property("formula") or (value if name in AXES else CONTROLS.get(name, ""))
+    return FORMULAS.get(f"{setting}: {value}") or FORMULAS.get(setting)

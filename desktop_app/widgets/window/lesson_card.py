@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout
 
 from desktop_app.lesson_file import Lesson
-from desktop_app.theme.controller import Space
+from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Button, Card, Label, Mark
 
 

@@ -7,8 +7,8 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout
 
-from desktop_app.theme.controller import Space
 from desktop_app.theme.icons import icon
+from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Button, Card, Label, Mark, restyle
 
 Tone = Literal["error", "warning", "info", "success"]

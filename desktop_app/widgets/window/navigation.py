@@ -6,8 +6,9 @@ from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
 
-from desktop_app.theme.controller import RAIL_WIDTH, STATUS_HEIGHT, Space, Type, theme, ui_font
+from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import paint_icon
+from desktop_app.theme.tokens import RAIL_WIDTH, STATUS_HEIGHT, Space, Type, ui_font
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Mark
 from desktop_app.widgets.window.remaining_time import TimeLeft
 

@@ -2,7 +2,7 @@
 
 import time
 
-from desktop_app.text.display_names import duration
+from desktop_app.text.formatting import duration
 
 FIRST_S, FIRST_SHARE = 2.0, 0.02  # nothing is said before, for there is nothing to go by
 

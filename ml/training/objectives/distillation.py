@@ -16,7 +16,7 @@ from ml.data import Dataset
 from ml.data.device_dataset import Images
 from ml.diffusion.denoiser import NetworkDenoiser
 from ml.diffusion.schedules import Levels, q_sample, schedule_of
-from ml.generation import pipeline
+from ml.generation import loaded_model
 from ml.models import build
 from ml.training.optimizers import Learner
 
@@ -51,7 +51,7 @@ class Distilling:
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.images = config, Images(dataset, device)
-        teacher = pipeline.load(config.teacher_from, cast(DeviceName, device.type))
+        teacher = loaded_model.load(config.teacher_from, cast(DeviceName, device.type))
         self.teacher = Guided(teacher, config.teacher_guidance)
         self.classes = teacher.config.num_classes
         self.path, self.looks = (
@@ -132,7 +132,7 @@ class Guided:
     It is guided at all levels, by the weight of its own defaults or by w, where that is not 0.
     """
 
-    def __init__(self, teacher: pipeline.LoadedModel, w: float = 0.0) -> None:
+    def __init__(self, teacher: loaded_model.LoadedModel, w: float = 0.0) -> None:
         self.prediction: Prediction = teacher.config.prediction
         self.network = teacher.network
         self.null = teacher.config.num_classes

@@ -23,7 +23,7 @@ from ml.events import Sampled
 from ml.experiments.axes import parse
 from ml.experiments.cells import Cell
 from ml.generation import pipeline
-from ml.registry.checkpoint import MODEL_FILE, SNAPSHOTS
+from ml.registry.run_layout import MODEL_FILE, SNAPSHOTS
 from tests.app.viewmodels.by_hand import frames, images, taken_over
 from tests.patience import WAIT_MS
 

@@ -24,7 +24,7 @@ from pytestqt.qtbot import QtBot
 from desktop_app.diagnostics import scenes
 from desktop_app.diagnostics.scenes import SCENES
 from desktop_app.settings import AppSettings, CompareSettings, GenerateSettings, TrainSettings
-from desktop_app.theme.controller import SETTINGS_WIDTH
+from desktop_app.theme.tokens import SETTINGS_WIDTH
 from desktop_app.viewmodels.notification import Message
 from desktop_app.widgets.controls.basics import ElidedLabel
 from desktop_app.widgets.images.before_after import BeforeAfter
@@ -33,7 +33,8 @@ from desktop_app.widgets.images.image_grid import ImageGrid
 from desktop_app.widgets.images.interpolation_pad import Pad
 from desktop_app.window.main_window import PAGES, MainWindow
 from ml.training import trainer
-from tests.app.conftest import WAIT_MS, Opener
+from tests.app.conftest import Opener
+from tests.patience import WAIT_MS
 
 SIZES = ((1024, 700), (1280, 800))
 USED = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QGraphicsView)

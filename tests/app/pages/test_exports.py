@@ -26,10 +26,11 @@ from ml.config import Corner, SampleRequest
 from ml.events import Pixels, Sampled
 from ml.experiments.comparison_figure import save_race
 from ml.export import files as export
-from ml.export.files import Layout
-from ml.export.mp4 import FILMS
+from ml.export.formats import FILMS
+from ml.export.metadata import Layout
 from ml.imaging.embedded_png import to_text
-from tests.app.conftest import WAIT_MS, Opener
+from tests.app.conftest import Opener
+from tests.patience import WAIT_MS
 
 REQUEST = SampleRequest(model="tiny", labels=(3, 1, 4, 1, 5, 9), seed=11, steps=3, guidance=2.0)
 LAYOUT = Layout(columns=3, scale=2)

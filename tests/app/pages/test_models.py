@@ -22,8 +22,9 @@ from desktop_app.widgets.controls.basics import Button
 from desktop_app.window.main_window import MainWindow
 from ml.control import RunControl
 from ml.events import Progress
-from ml.registry.checkpoint import MODEL_FILE, load_model
+from ml.registry.checkpoint import load_model
 from ml.registry.model_cards import ModelCard
+from ml.registry.run_layout import MODEL_FILE
 from tests.app.conftest import Opener, leave
 from tests.app.viewmodels.by_hand import taken_over
 from tests.patience import WAIT_MS

@@ -13,7 +13,8 @@ from desktop_app.theme.controller import theme
 from desktop_app.window.main_window import MainWindow
 from ml.models import openai_clip
 from ml.system import paths
-from tests.app.conftest import WAIT_MS, Opener, leave
+from tests.app.conftest import Opener, leave
+from tests.patience import WAIT_MS
 
 
 def test_the_look_changes_at_once_and_is_remembered(window: MainWindow, qtbot: QtBot) -> None:

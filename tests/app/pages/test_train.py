@@ -15,18 +15,20 @@ from pytestqt.qtbot import QtBot
 from desktop_app.pages.train import NOTHING, TrainPanel
 from desktop_app.pages.train_setup import CHOOSE, DOWNLOAD, FOLDER, describe
 from desktop_app.settings import AppSettings
-from desktop_app.text.display_names import DATA, duration
-from desktop_app.viewmodels import Session
+from desktop_app.text.display_names import DATA
+from desktop_app.text.formatting import duration
+from desktop_app.viewmodels.session import Session
 from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.rows import ChoiceRow
 from desktop_app.widgets.plots.loss_by_noise_map import reduced
 from ml import data
 from ml.events import Preview, RunStarted, TrainStep, Validated
 from ml.registry import presets
-from ml.registry.checkpoint import STATE_FILE, load_state_header
+from ml.registry.checkpoint import load_state_header
+from ml.registry.run_layout import STATE_FILE
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE
 from ml.tracking.preview_history import MOST
-from tests.app.conftest import WAIT_MS
+from tests.patience import WAIT_MS
 
 SPACE = Qt.Key.Key_Space
 

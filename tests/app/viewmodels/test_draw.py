@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from desktop_app.tasks.sampling import Opened, Recognised
+from desktop_app.tasks.draw import Opened, Recognised
 from desktop_app.viewmodels import draw as module
-from desktop_app.viewmodels.draw import COUNT, SIDE, Draw, centred
+from desktop_app.viewmodels.draw import COUNT, Draw, centred
 from desktop_app.viewmodels.undo import TOGETHER_S
 from ml.config import NO_LABEL
 from ml.events import Progress
+from ml.generation.requests import SIDE
 from ml.imaging.embedded_png import to_text
 from tests.app.viewmodels.by_hand import ByHand, frames, given, sampled
 from tests.app.viewmodels.conftest import Clock

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from desktop_app.tasks.sampling import Answered, Noised
+from desktop_app.tasks.explore import Answered, Noised
 from desktop_app.viewmodels.explore import Explore
 from ml.config import SampleRequest
 from ml.errors import BadFile

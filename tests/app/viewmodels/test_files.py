@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from desktop_app.tasks.sampling import Exported, Opened, Plotted, Read
+from desktop_app.tasks.draw import Opened
+from desktop_app.tasks.files import Exported, Plotted, Read
 from desktop_app.viewmodels.file_opener import Files
 from ml.config import Corner, SampleRequest
 from ml.events import Progress, Sampled

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from desktop_app.settings import MAX_STOPS, AppSettings, InterpolateSettings
-from desktop_app.tasks.sampling import Opened
+from desktop_app.tasks.draw import Opened
 from desktop_app.viewmodels import interpolate as module
 from desktop_app.viewmodels.interpolate import LEG, LOOP, MAP, Interpolate
 from desktop_app.viewmodels.live_preview import STUDENT

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from desktop_app.settings import AppSettings
-from desktop_app.tasks.sampling import Ready
+from desktop_app.tasks.startup import Ready
 from desktop_app.viewmodels import session as module
 from desktop_app.viewmodels.history import HISTORY, History, Result
 from desktop_app.viewmodels.job_runner import Activity

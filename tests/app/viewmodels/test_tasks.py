@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from desktop_app.settings import AppSettings, GenerateSettings, load_settings, save_settings, settings_file
-from desktop_app.tasks import models, sampling
+from desktop_app.tasks import draw, models, sampling, startup, training
+from desktop_app.tasks.draw import Opened, Recognised
+from desktop_app.tasks.files import Exported, Read, exporting, proving, restoring
 from desktop_app.tasks.models import Copied, Named, Previewed, Scored, Thrown
-from desktop_app.tasks.sampling import Decided, Exported, Judged, Opened, Read, Ready, Recognised, Remembered
-from desktop_app.text import display_names
+from desktop_app.tasks.sampling import Decided, Judged
+from desktop_app.tasks.startup import Ready
+from desktop_app.tasks.training import Remembered
+from desktop_app.text import display_names, formatting
 from desktop_app.viewmodels import nearest_preset
 from ml.config import SampleRequest
 from ml.control import RunControl
@@ -25,8 +29,8 @@ from ml.export import files
 from ml.export.metadata import Layout, Unstamped
 from ml.generation import pipeline
 from ml.registry import local_models, model_cards, presets
-from ml.registry.checkpoint import MODEL_FILE
 from ml.registry.model_cards import ModelCard
+from ml.registry.run_layout import MODEL_FILE
 from ml.system import paths, trash
 from tests.app.viewmodels.by_hand import images, sampled
 from tests.patience import WAIT_S
@@ -101,7 +105,7 @@ def test_what_no_judge_can_read_is_not_judged() -> None:
 def test_a_drawn_digit_is_recognised_by_all_classes() -> None:
     *_, done = pipeline.sample(FEW, frames=False)
     assert isinstance(done, Sampled)
-    events = list(sampling.recognising(done.images[0], "digits", RunControl()))
+    events = list(draw.recognising(done.images[0], "digits", RunControl()))
     assert isinstance(events[0], Progress) and isinstance(events[-1], Recognised)
     assert events[-1].probabilities.shape == (10,) and events[-1].probabilities.argmax() == 3
 
@@ -114,20 +118,20 @@ def test_a_look_around_finds_models_runs_and_what_they_were(mine: ModelCard) -> 
     (run / "snapshots").mkdir(parents=True)
     for path in (run / MODEL_FILE, run / "snapshots" / "0000008.safetensors"):
         shutil.copy(mine.path, path)
-    progress, ready = sampling.warm_up((), RunControl())
+    progress, ready = startup.warm_up((), RunControl())
     assert isinstance(progress, Progress) and isinstance(ready, Ready) and ready.device
     assert {"mine", "old", "digits"} <= {card.name for card in ready.models} and ready.past == ("old@8",)
 
 
 def test_a_run_that_was_looked_back_at_shows_its_previews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml.registry.run_layout import CONFIG_FILE
     from ml.tracking import preview_history
-    from ml.tracking.metrics_table import CONFIG_FILE
 
     config = presets.load("1-minute")
     (tmp_path / CONFIG_FILE).write_text(config.model_dump_json(), encoding="utf-8")
     kept = Preview(3, images(2), (0, 1), images(2)[None])
     monkeypatch.setattr(preview_history, "remembered", lambda *asked: [kept] if asked[2] == 28 else [])
-    (found,) = sampling.looking_back(tmp_path, RunControl())
+    (found,) = training.looking_back(tmp_path, RunControl())
     assert isinstance(found, Remembered) and found.folder == tmp_path and found.previews == (kept,)
 
 
@@ -138,11 +142,11 @@ def test_a_training_that_is_stopped_before_it_begins_says_no_more(monkeypatch: p
     monkeypatch.setattr(trainer, "train", lambda *_, **__: iter(events))
     control = RunControl()
     found: list[object] = []
-    for event in sampling.training(presets.load("1-minute"), Path("x"), None, False, control):
+    for event in training.training(presets.load("1-minute"), Path("x"), None, False, control):
         found.append(event)
         control.cancel()
     assert found == events[:1]
-    assert list(sampling.training(presets.load("1-minute"), Path("x"), None, False, RunControl())) == events
+    assert list(training.training(presets.load("1-minute"), Path("x"), None, False, RunControl())) == events
 
 
 # ---- files
@@ -150,7 +154,7 @@ def test_a_training_that_is_stopped_before_it_begins_says_no_more(monkeypatch: p
 
 def test_a_file_is_written_beside_the_lane_which_tells_how_far_it_is(tmp_path: Path) -> None:
     written: list[str] = []
-    events = sampling.exporting(tmp_path / "a.txt", lambda watch: (watch(1, 2), written.append("a")), RunControl())
+    events = exporting(tmp_path / "a.txt", lambda watch: (watch(1, 2), written.append("a")), RunControl())
     found = list(events)
     assert found[0] == Progress("Writing a.txt", 0, 0) and found[-1] == Exported(tmp_path / "a.txt") and written
     control = RunControl()
@@ -160,14 +164,12 @@ def test_a_file_is_written_beside_the_lane_which_tells_how_far_it_is(tmp_path: P
         assert looked.wait(WAIT_S)
 
     looked = threading.Event()
-    for event in sampling.exporting(tmp_path / "b.txt", wait_for_a_look, control):
+    for event in exporting(tmp_path / "b.txt", wait_for_a_look, control):
         if event == Progress("Writing b.txt", 1, 2):
             looked.set()
     assert looked.is_set()
     with pytest.raises(ValueError, match="no room"):
-        list(
-            sampling.exporting(tmp_path / "a.txt", lambda _: (_ for _ in ()).throw(ValueError("no room")), RunControl())
-        )
+        list(exporting(tmp_path / "a.txt", lambda _: (_ for _ in ()).throw(ValueError("no room")), RunControl()))
 
 
 def test_a_file_that_is_stopped_is_not_said_to_be_there(tmp_path: Path) -> None:
@@ -179,24 +181,24 @@ def test_a_file_that_is_stopped_is_not_said_to_be_there(tmp_path: Path) -> None:
         watch(2, 2)
         raise AssertionError("it goes on")
 
-    assert not [event for event in sampling.exporting(tmp_path / "a", write, control) if isinstance(event, Exported)]
+    assert not [event for event in exporting(tmp_path / "a", write, control) if isinstance(event, Exported)]
 
 
 def test_a_file_of_ours_is_read_and_any_other_picture_is_one_to_draw_on(tmp_path: Path) -> None:
     ours, other = tmp_path / "ours.png", tmp_path / "other.png"
     done = sampled(FEW, 90, hashed="0" * 64)
     files.save_png(ours, done.images, done.request, Layout(columns=2, scale=1))
-    *_, found = sampling.restoring(ours, True, RunControl())
+    *_, found = restoring(ours, True, RunControl())
     assert isinstance(found, Read) and found.stamp.request == done.request and found.path == ours
     from PIL import Image
 
     Image.fromarray(np.pad(np.zeros((4, 12), np.uint8), 12, constant_values=255)).save(other)
-    *_, opened = sampling.restoring(other, True, RunControl())
+    *_, opened = restoring(other, True, RunControl())
     assert isinstance(opened, Opened) and opened.image.shape == (28, 28) and opened.image[0, 0] == 0  # turned around
     for path, as_drawing in ((other, False), (tmp_path / "x.txt", False)):
         path.touch()
         with pytest.raises(Unstamped):
-            list(sampling.restoring(path, as_drawing, RunControl()))
+            list(restoring(path, as_drawing, RunControl()))
 
 
 def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +214,7 @@ def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch
     prove = lambda _suffix, _stamp, _pixels, draw: found.extend(map(draw, (FEW, other)))  # noqa: E731
     monkeypatch.setattr("desktop_app.tasks.sampling.proof.prove", prove)
     read = Read(Path("a.PNG"), SimpleNamespace(request=FEW), images(1))  # type: ignore[arg-type]
-    list(sampling.proving(read, shown := images(2, 9), RunControl()))
+    list(proving(read, shown := images(2, 9), RunControl()))
     assert found[0] is shown and found[1][0, 0, 0] == 50 and drawn == [other]
 
 
@@ -337,22 +339,22 @@ def test_the_name_decides_between_presets_that_are_as_near() -> None:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (display_names.duration(-3), "0 s"),
-        (display_names.duration(59.4), "59 s"),
-        (display_names.duration(60), "1 min"),
-        (display_names.duration(89), "1 min"),
-        (display_names.duration(3599), "1 h"),
-        (display_names.duration(4800), "1 h 20 min"),
-        (display_names.count(1, "step"), "1 step"),
-        (display_names.count(2400, "step"), "2,400 steps"),
-        (display_names.count(0, "step"), "0 steps"),
-        (display_names.millions(470_000), "470 k"),
-        (display_names.millions(949_999), "950 k"),
-        (display_names.millions(950_000), "0.9 M"),
-        (display_names.millions(1_230_000), "1.2 M"),
-        (display_names.megabytes(1_200_000), "1.2 MB"),
-        (display_names.megabytes(43_400_000), "43 MB"),
-        (display_names.megabytes(1_500_000_000), "1.5 GB"),
+        (formatting.duration(-3), "0 s"),
+        (formatting.duration(59.4), "59 s"),
+        (formatting.duration(60), "1 min"),
+        (formatting.duration(89), "1 min"),
+        (formatting.duration(3599), "1 h"),
+        (formatting.duration(4800), "1 h 20 min"),
+        (formatting.count(1, "step"), "1 step"),
+        (formatting.count(2400, "step"), "2,400 steps"),
+        (formatting.count(0, "step"), "0 steps"),
+        (formatting.millions(470_000), "470 k"),
+        (formatting.millions(949_999), "950 k"),
+        (formatting.millions(950_000), "0.9 M"),
+        (formatting.millions(1_230_000), "1.2 M"),
+        (formatting.megabytes(1_200_000), "1.2 MB"),
+        (formatting.megabytes(43_400_000), "43 MB"),
+        (formatting.megabytes(1_500_000_000), "1.5 GB"),
         (display_names.preset_title("ddpm-attention"), "DDPM attention"),
         (display_names.preset_title("1-minute"), "1 minute"),
         (display_names.data_title("folder:/home/me/cats"), "Images in “cats”"),

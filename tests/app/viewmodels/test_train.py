@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from desktop_app.settings import AppSettings, TrainSettings
-from desktop_app.tasks.sampling import Remembered
+from desktop_app.tasks.training import Remembered
 from desktop_app.viewmodels.train import SLOWER, Train
 from desktop_app.worker.lane import Job
 from ml.config import TrainConfig
@@ -28,8 +28,9 @@ from ml.events import (
     WriteFailed,
 )
 from ml.registry import presets
+from ml.registry.run_layout import CONFIG_FILE
 from ml.system import paths
-from ml.tracking.metrics_table import CONFIG_FILE, LOSS_COLUMNS, LOSS_FILE
+from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE
 from ml.tracking.preview_history import MOST
 from ml.tracking.run_index import UnfinishedRun
 from tests.app.viewmodels.by_hand import ByHand, given, images

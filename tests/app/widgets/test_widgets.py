@@ -27,8 +27,9 @@ from desktop_app.widgets.images.image_grid import Caption, ImageGrid
 from desktop_app.widgets.images.preview_strip import PreviewStrip
 from desktop_app.widgets.images.preview_timeline import TimeMachine
 from desktop_app.widgets.images.timeline import HOLD_MS, LONGEST_MS, SHORTEST_TICK_MS, SPEEDS, STEP_MS, Timeline
+from desktop_app.widgets.plots.export import extremes
 from desktop_app.widgets.plots.loss_by_noise_map import NoiseMap
-from desktop_app.widgets.plots.loss_plot import LossPlot, extremes
+from desktop_app.widgets.plots.loss_plot import LossPlot
 from desktop_app.widgets.window import remaining_time
 from desktop_app.widgets.window.message_bar import MessageBar
 from desktop_app.widgets.window.navigation import NavRail, StatusBar

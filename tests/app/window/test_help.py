@@ -6,10 +6,10 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from desktop_app.text.formulas import AXES, CONTROLS, FORMULAS, formula_of
+from desktop_app.text.formulas import AXES, CONTROLS, FORMULAS
 from desktop_app.widgets.controls.rows import ChoiceRow, Segmented
 from desktop_app.widgets.images.image_grid import ImageGrid
-from desktop_app.widgets.window.help_card import HelpCard
+from desktop_app.widgets.window.help_card import HelpCard, formula_of
 from desktop_app.window.main_window import PAGES, MainWindow
 
 USED = (QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, ImageGrid)

@@ -19,8 +19,9 @@ from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings
 from desktop_app.viewmodels.notification import Message
 from desktop_app.window.main_window import MainWindow
 from ml.system import download, paths
-from tests.app.conftest import WAIT_MS, Opener, leave
+from tests.app.conftest import Opener, leave
 from tests.benchmarks.heartbeat import Heartbeat
+from tests.patience import WAIT_MS
 from tests.support.random_user import Monkey
 from tests.support.tiny_model import few_digits
 

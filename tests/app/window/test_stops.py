@@ -23,9 +23,10 @@ from desktop_app.window.main_window import MainWindow
 from desktop_app.worker.mailbox import Letter
 from ml.config import MODELS, NO_LABEL, SampleRequest, for_route
 from ml.export.files import read_stamp
-from ml.registry.checkpoint import MODEL_FILE, STATE_FILE, load_model, load_state, load_state_header
-from ml.registry.model_cards import filled_in
-from ml.tracking.metrics_table import CONFIG_FILE, LOSS_COLUMNS, LOSS_FILE, NOISE_FILE, VALIDATION_FILE, Table
+from ml.generation.requests import filled_in
+from ml.registry.checkpoint import load_model, load_state, load_state_header
+from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, STATE_FILE
+from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, NOISE_FILE, VALIDATION_FILE, Table
 from tests.app.conftest import Opener, leave
 from tests.patience import WAIT_MS, WAIT_S
 from tests.support.tiny_model import few_digits

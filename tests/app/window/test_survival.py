@@ -23,11 +23,13 @@ from desktop_app.settings import AppSettings, TrainSettings, load_settings
 from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.basics import Button
 from desktop_app.window.main_window import MainWindow
-from ml.registry.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
+from ml.registry.checkpoint import load_state_header
+from ml.registry.run_layout import MODEL_FILE, STATE_FILE
+from ml.tracking.loss_by_noise import LossByNoise
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
-from ml.training.run import SLOWER, LossByNoise, Run
-from tests.app.conftest import WAIT_MS, Opener
-from tests.patience import WAIT_S
+from ml.training.run import SLOWER, Run
+from tests.app.conftest import Opener
+from tests.patience import WAIT_MS, WAIT_S
 from tests.support.full_disk import disk
 from tests.support.tiny_model import few_digits
 

@@ -7,9 +7,10 @@ import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QApplication
 
-from desktop_app.theme.controller import DARK, LIGHT, Colors, Theme, theme
+from desktop_app.theme.controller import Theme, theme
 from desktop_app.theme.icons import icon
 from desktop_app.theme.stylesheet import stylesheet
+from desktop_app.theme.tokens import DARK, LIGHT, Colors
 
 # How the world looks without red or green cones, in linear RGB (Machado et al. 2009, severity 1).
 VISION = {

@@ -30,9 +30,11 @@ from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.events import Failed
 from ml.export import files
-from ml.registry.checkpoint import STATE_FILE, load_state_header
-from tests.app.conftest import WAIT_MS, Opener, leave
+from ml.registry.checkpoint import load_state_header
+from ml.registry.run_layout import STATE_FILE
+from tests.app.conftest import Opener, leave
 from tests.app.viewmodels.by_hand import frames, given, sampled, taken_over
+from tests.patience import WAIT_MS
 
 
 def until(qtbot: QtBot, condition: Callable[[], object]) -> None:

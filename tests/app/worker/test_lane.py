@@ -13,7 +13,8 @@ from pytestqt.qtbot import QtBot
 from desktop_app.worker import lane as jobs
 from desktop_app.worker.lane import ALONE_S, NICENESS, Ended, Job, Lane, failure
 from desktop_app.worker.mailbox import Letter, Mailbox
-from ml.control import RunControl, stop_here
+from ml.cancellation import stop_here
+from ml.control import RunControl
 from ml.errors import BadFile
 from ml.events import Failed, Paused, Progress
 from tests.patience import WAIT_MS, WAIT_S

@@ -8,16 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ml.config import Prediction, ScheduleName
-from ml.diffusion.denoiser import (
-    SIGMA_DATA,
-    TIME_SCALE,
-    NetworkDenoiser,
-    network_input,
-    target,
-    to_eps,
-    to_score,
-    to_x0,
-)
+from ml.diffusion.denoiser import TIME_SCALE, NetworkDenoiser, to_eps, to_score
+from ml.diffusion.parameterization import SIGMA_DATA, network_input, target, to_x0
 from ml.diffusion.schedules import Level, Levels, make_schedule, q_sample
 
 diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does

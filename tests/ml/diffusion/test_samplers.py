@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ml.config import Clipping, SampleRequest, SamplerName, SampleSettings, ScheduleName, Spacing
 from ml.diffusion.denoiser import Denoiser
+from ml.diffusion.noise import SeededNoise
 from ml.diffusion.samplers import (
     DenoiseStep,
-    SeededNoise,
     Variance,
     ddim,
     ddim_inversion,
@@ -29,7 +29,7 @@ from ml.diffusion.schedules import CLEAN, DiscreteSchedule, Level, grid_of, make
 from ml.evaluation.judge import Judge
 from ml.events import Sampled
 from ml.generation import pipeline
-from ml.registry.model_cards import filled_in
+from ml.generation.requests import filled_in
 
 diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does
 

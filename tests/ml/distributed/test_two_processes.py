@@ -20,7 +20,8 @@ from ml.config import SampleRequest, TrainConfig
 from ml.distributed import collectives, helpers
 from ml.distributed import torchrun as torchrun_of
 from ml.errors import BadRequest, LostProcess
-from ml.registry.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
+from ml.registry.checkpoint import load_state_header
+from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.system.device import one_thread
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.training.trainer import train

@@ -11,7 +11,7 @@ from ml.control import RunControl
 from ml.diffusion.denoiser import NetworkDenoiser, to_eps
 from ml.errors import BadRequest
 from ml.evaluation.guidance_probe import FAINT, xray
-from ml.generation import pipeline
+from ml.generation import loaded_model
 from ml.generation.denoising import steps
 from ml.imaging.pixels import to_uint8
 from tests.support.gaussians import gaussians
@@ -20,7 +20,7 @@ REQUEST = SampleRequest(model="digits", labels=(4,), seed=9, steps=6, guidance=2
 
 
 def test_every_step_shows_what_the_network_says_with_and_without_the_class() -> None:
-    model = pipeline.load("digits", "cpu")
+    model = loaded_model.load("digits", "cpu")
     network = NetworkDenoiser(model.network, model.config.prediction)
     found = list(xray(model, REQUEST))
     assert [each.step for each in found] == list(range(6)) and all(each.images.shape == (3, 28, 28) for each in found)
@@ -56,7 +56,7 @@ def test_the_difference_is_what_the_class_adds_at_full_contrast() -> None:
 
 def test_outside_its_interval_nothing_is_added() -> None:
     narrow = REQUEST.with_changes(guidance_from=0.5, guidance_to=3.0)
-    shares = {each.w for each in xray(pipeline.load("digits", "cpu"), narrow)}
+    shares = {each.w for each in xray(loaded_model.load("digits", "cpu"), narrow)}
     assert shares == {1.0, 2.0}
 
 
@@ -64,12 +64,12 @@ def test_without_a_class_there_is_nothing_to_see(tiny_unconditional: Path) -> No
     for model, label in (("digits", NO_LABEL), (str(tiny_unconditional), NO_LABEL)):
         request = REQUEST.with_changes(model=model, labels=(label,))
         with pytest.raises(BadRequest, match="Nothing guides"):
-            next(xray(pipeline.load(model, "cpu"), request))
+            next(xray(loaded_model.load(model, "cpu"), request))
 
 
 def test_it_stops_when_told_to() -> None:
     control = RunControl()
-    looking = xray(pipeline.load("digits", "cpu"), REQUEST, control)
+    looking = xray(loaded_model.load("digits", "cpu"), REQUEST, control)
     next(looking)
     control.cancel()
     assert list(looking) == []

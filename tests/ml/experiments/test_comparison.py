@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ml.cli.app import main
-from ml.config import NO_LABEL, SampleRequest
+from ml.config import NO_LABEL, SampleRequest, checked
 from ml.control import RunControl
 from ml.errors import BadFile, BadRequest
 from ml.events import Frame, Progress, Sampled
@@ -22,9 +22,9 @@ from ml.export import files
 from ml.generation import pipeline
 from ml.imaging.figure import Head, Panel, across, figure, tiles
 from ml.imaging.png import text_chunk
-from ml.registry.checkpoint import MODEL_FILE, load_header
+from ml.registry.checkpoint import load_header
 from ml.registry.model_cards import find
-from ml.training.overrides import checked
+from ml.registry.run_layout import MODEL_FILE
 
 
 def base(**changes: Any) -> SampleRequest:

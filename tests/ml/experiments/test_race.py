@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml.config import SampleRequest
+from ml.config import SampleRequest, checked
 from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled
 from ml.experiments.race import Lap, race
 from ml.generation import pipeline
-from ml.training.overrides import checked
 
 
 def lane(**changes: Any) -> SampleRequest:

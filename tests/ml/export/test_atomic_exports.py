@@ -16,8 +16,8 @@ from ml.errors import CannotWrite
 from ml.export import files
 from ml.export.metadata import Layout
 from ml.registry import model_cards
-from ml.registry.checkpoint import MODEL_FILE
 from ml.registry.local_models import export_model
+from ml.registry.run_layout import MODEL_FILE
 from tests.patience import WAIT_S
 from tests.support.full_disk import disk, small_files
 

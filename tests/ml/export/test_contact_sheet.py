@@ -9,8 +9,8 @@ import pytest
 from ml.config import Corner, SampleRequest
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
-from ml.export import contact_sheet, files
-from ml.export.files import Layout
+from ml.export import contact_sheet, files, svg
+from ml.export.metadata import Layout
 
 REQUEST = SampleRequest(labels=(3, 1, 4, 1, 5), seed=7, steps=4, prompt="<drei> & „π“", model="a&b")
 LAYOUT = Layout(columns=3, scale=2, kind="sheet", readings=("3, 99%", "7, 51%", "4, 98%", "1, 97%", "5, 96%"))
@@ -49,7 +49,7 @@ def test_a_sheet_shows_the_images_and_something_under_each(tmp_path: Path, image
     assert files.read_request(path) == (REQUEST, LAYOUT)
     picture = files.read_pixels(path)
     assert np.array_equal(picture, contact_sheet.sheet(images, REQUEST, LAYOUT))
-    plan = contact_sheet._planned(images, REQUEST, LAYOUT)
+    plan = contact_sheet.planned(images, REQUEST, LAYOUT)
     for image, (x, y) in zip(images, plan.corners, strict=True):
         assert np.array_equal(picture[y : y + 16 : 2, x : x + 16 : 2, 0], image)
         assert (picture[y + 17 : y + 48, x : x + 100] < 128).any()
@@ -196,6 +196,6 @@ def test_an_image_with_something_else_between_its_letters_is_refused(tmp_path: P
 
 def test_a_giant_svg_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "x.svg").open("wb") as file:
-        file.truncate(contact_sheet.MAX_SVG_BYTES + 1)
+        file.truncate(svg.MAX_SVG_BYTES + 1)
     with pytest.raises(BadFile, match="far larger"):
         files.read_request(tmp_path / "x.svg")

@@ -17,9 +17,8 @@ from PIL import Image, PngImagePlugin
 from ml.config import SampleRequest
 from ml.errors import BadFile, BadRequest, CannotWrite
 from ml.events import Pixels
-from ml.export import files
-from ml.export.files import Layout
-from ml.export.metadata import parsed
+from ml.export import files, metadata, npz
+from ml.export.metadata import Layout, parsed
 from ml.imaging.pixels import grid
 from tests.patience import WAIT_S
 from tests.support.full_disk import small_files
@@ -77,7 +76,7 @@ def test_a_film_loops_and_rests_at_both_ends(tmp_path: Path, film: list[Pixels],
 
 
 def test_other_tools_can_read_the_npz_without_pickle(tmp_path: Path, film: list[Pixels]) -> None:
-    files.save_npz(tmp_path / "x.npz", film[0], REQUEST)
+    npz.save_npz(tmp_path / "x.npz", film[0], REQUEST)
     with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
         assert np.array_equal(arrays["images"], film[0])
         assert arrays["labels"].dtype == np.int64
@@ -151,7 +150,7 @@ def test_a_disk_that_takes_no_more_keeps_the_old_file(tmp_path: Path, suffix: st
     path.write_bytes(b"old")
     large = list(np.random.default_rng(0).integers(0, 256, (3, 2, 28, 28), np.uint8))
     with small_files(2000), pytest.raises(CannotWrite) as refused:
-        files.save(path, large[-1], SampleRequest(labels=(1, 2)), files.Layout(), large)
+        files.save(path, large[-1], SampleRequest(labels=(1, 2)), metadata.Layout(), large)
     assert "another folder" in refused.value.what_to_do
     del refused
     gc.collect(1)  # a writer that was left open would complain now
@@ -210,7 +209,7 @@ def test_images_of_anyone_are_read_with_their_labels(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 8, 8), np.uint8)
     for arrays, labels in (({}, (-1, -1, -1)), ({"labels": np.array([3, -1, 4])}, (3, -1, 4))):
         np.savez(path, allow_pickle=False, images=images, **arrays)
-        found, read = files.read_arrays(path)
+        found, read = npz.read_arrays(path)
         assert np.array_equal(found, images) and read == labels
     wrong = {
         "float32 labels": {"images": images, "labels": np.ones(3, np.float32)},
@@ -222,7 +221,7 @@ def test_images_of_anyone_are_read_with_their_labels(tmp_path: Path) -> None:
     for why, arrays in wrong.items():
         np.savez(path, allow_pickle=False, **arrays)
         with pytest.raises(BadFile, match=why):
-            files.read_arrays(path)
+            npz.read_arrays(path)
 
 
 def test_a_stamp_has_the_hash_of_what_is_shown(tmp_path: Path, film: list[Pixels]) -> None:

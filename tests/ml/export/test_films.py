@@ -10,8 +10,8 @@ import pytest
 from ml.config import SampleRequest
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
-from ml.export import files, mp4, verify
-from ml.export.files import Layout
+from ml.export import files, mp4, verify, video
+from ml.export.metadata import Layout
 
 REQUEST = SampleRequest(labels=(3, 1, 4, 1, 5), seed=7, steps=4, prompt="drei „π“ 31415", model_hash="ab" * 32)
 LAYOUT = Layout(columns=3, scale=3, gap=1, frame_ms=80, first_ms=600, last_ms=1000)
@@ -62,7 +62,7 @@ def test_pictures_last_as_long_as_they_should(tmp_path: Path, times: tuple[int, 
     """As nearly as an even pace of at least twenty milliseconds can."""
     pictures = [np.full((16, 16), shade, np.uint8) for shade in (0, 128, 255)]
     path = tmp_path / "x.mp4"
-    mp4.write_film(path, ".mp4", pictures.__getitem__, times, "{}", lambda *_: None)
+    video.write_film(path, ".mp4", pictures.__getitem__, times, "{}", lambda *_: None)
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
         pace = 1000 / float(container.streams.video[0].average_rate or 0)

@@ -10,6 +10,7 @@ from ml.cli.app import main
 from ml.config import SampleRequest
 from ml.events import Pixels, Sampled
 from ml.export import files as export
+from ml.export import metadata, npz
 from ml.export.verify import compare
 from ml.system.versions import versions
 
@@ -104,7 +105,7 @@ def test_a_folder_gets_one_file_for_each_image_that_proves_itself(
 def test_a_file_of_an_array_that_is_no_image_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x.npz"
     request = SampleRequest(labels=(1,), steps=2)
-    export.save_npz(path, np.zeros((1, 28, 28), np.uint8), request)
+    npz.save_npz(path, np.zeros((1, 28, 28), np.uint8), request)
     with np.load(path) as arrays:
         stamp = arrays["noiseloom"]
     np.savez(path, noiseloom=stamp, images=np.array(["x"]))
@@ -114,7 +115,7 @@ def test_a_file_of_an_array_that_is_no_image_is_refused(tmp_path: Path, capsys: 
 
 def stamped(path: Path, images: Pixels, **versions: str) -> export.Stamp:
     """What a file of these images says of itself, made where these versions are."""
-    export.save_png(path, images, SampleRequest(labels=(1, 2), steps=2), export.Layout())
+    export.save_png(path, images, SampleRequest(labels=(1, 2), steps=2), metadata.Layout())
     stamp = export.read_stamp(path)
     return stamp.model_copy(update={"versions": stamp.versions | versions})
 

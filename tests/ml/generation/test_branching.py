@@ -11,7 +11,7 @@ from ml.config import Corner, SampleRequest, SamplerName
 from ml.errors import BadRequest
 from ml.evaluation.judge import Judge
 from ml.events import Frame, Sampled
-from ml.export import files
+from ml.export import files, metadata
 from ml.generation import branching, pipeline
 
 SAMPLERS: list[SamplerName] = ["ddpm", "ddpm-clip", "ddim", "dpm++", "heun", "euler"]
@@ -97,7 +97,7 @@ def test_a_branch_of_a_branch_in_a_file_is_made_again(tmp_path: Path, tiny_run: 
     *_, done = pipeline.sample(second, device="cpu")
     assert isinstance(done, Sampled)
     file = tmp_path / "branch.png"
-    files.save(file, done.images, done.request, files.Layout(columns=3))
+    files.save(file, done.images, done.request, metadata.Layout(columns=3))
     found, _ = files.read_request(file)
     assert found.parent == first and found.branches == 2
     assert main(["verify", str(file)]) == 0

@@ -9,11 +9,15 @@ from torch import Tensor
 
 from ml.config import NO_LABEL, Corner, SampleRequest, ScheduleName
 from ml.diffusion.interpolation import mixed_noise
-from ml.diffusion.samplers import DenoiseStep, SeededNoise
+from ml.diffusion.noise import SeededNoise
+from ml.diffusion.samplers import DenoiseStep
 from ml.diffusion.schedules import CLEAN, karras_ratios, make_schedule
 from ml.errors import BadRequest
-from ml.generation.denoising import BATCH, check, corner_noises, grid_for, is_steered, matcher_of, steps, told
+from ml.generation.conditioning import is_steered, matcher_of, told
+from ml.generation.denoising import steps
+from ml.generation.initial_noise import corner_noises
 from ml.generation.loaded_model import LoadedModel
+from ml.generation.plan import BATCH, check, grid_for
 from ml.imaging.embedded_png import from_text, to_text
 from tests.support.gaussians import CPU, SIDE, SPREAD, gaussians
 

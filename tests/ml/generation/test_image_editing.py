@@ -12,6 +12,7 @@ from ml import data
 from ml.cli.app import main
 from ml.config import NO_LABEL, SampleRequest, SampleSettings
 from ml.control import RunControl
+from ml.data.image_folder import as_drawing
 from ml.diffusion.denoiser import Denoiser
 from ml.diffusion.guidance import completing
 from ml.diffusion.schedules import Level, karras_ratios
@@ -19,9 +20,10 @@ from ml.errors import BadRequest
 from ml.evaluation.diffusion_classifier import recognise
 from ml.evaluation.judge import Judge
 from ml.events import Progress, Sampled
-from ml.export import files
-from ml.generation import pipeline
-from ml.imaging.embedded_png import as_drawing, from_text, rebuilt, redrawn, to_text
+from ml.export import files, npz
+from ml.generation import loaded_model, pipeline
+from ml.generation.requests import rebuilt, redrawn
+from ml.imaging.embedded_png import from_text, to_text
 from ml.registry.checkpoint import load_header
 from ml.registry.model_cards import find
 from tests.support.gaussians import gaussians
@@ -138,7 +140,7 @@ def test_requests_that_make_no_sense_are_refused(digits: tuple[np.ndarray, np.nd
 def test_the_diffusion_model_recognises_digits(mnist_root: Path) -> None:
     test = data.load("mnist", mnist_root, "test")
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(3))[:15]
-    *_, found = recognise(pipeline.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
+    *_, found = recognise(loaded_model.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
     assert isinstance(found, torch.Tensor) and found.shape == (15, 10)
     assert float((found.argmax(dim=1) == test.labels[chosen]).float().mean()) >= 0.9
     assert torch.allclose(found.sum(dim=1), torch.ones(15))
@@ -185,7 +187,7 @@ def test_recognising_stops_when_told_to() -> None:
 def test_two_hundred_test_digits_are_recognised(mnist_root: Path) -> None:
     test = data.load("mnist", mnist_root, "test")
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(9))[:200]
-    *_, found = recognise(pipeline.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
+    *_, found = recognise(loaded_model.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
     assert isinstance(found, torch.Tensor)
     assert float((found.argmax(dim=1) == test.labels[chosen]).float().mean()) >= 0.95
 
@@ -193,7 +195,7 @@ def test_two_hundred_test_digits_are_recognised(mnist_root: Path) -> None:
 def test_a_model_without_classes_recognises_nothing() -> None:
     for name in ("unconditional", "text", "latent"):
         with pytest.raises(BadRequest, match="no classes to tell apart"):
-            list(recognise(pipeline.load(name, "cpu"), torch.zeros(1, 1, 28, 28)))
+            list(recognise(loaded_model.load(name, "cpu"), torch.zeros(1, 1, 28, 28)))
 
 
 def test_the_command_line_redraws_and_recognises_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +213,7 @@ def test_the_command_line_redraws_and_recognises_a_picture(tmp_path: Path, capsy
     for name, options in ways.items():
         out = tmp_path / f"{name}.npz"
         assert main(["redraw", str(picture), "--out", str(out), *options]) == 0
-        images, _ = files.read_arrays(out)
+        images, _ = npz.read_arrays(out)
         assert len(images) == {"vary": 3, "complete": 2, "rebuild": 11}[name]
         drawn = as_drawing(picture, 28)
         if name == "complete":

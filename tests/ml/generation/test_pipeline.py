@@ -10,7 +10,7 @@ from ml.config import NO_LABEL, SampleRequest, SamplerName
 from ml.control import RunControl
 from ml.errors import BadRequest, NoDevice
 from ml.events import Frame, Pixels, Sampled, SampleEvent
-from ml.generation import pipeline
+from ml.generation import loaded_model, pipeline
 from ml.registry import model_cards
 
 SAMPLERS: list[SamplerName] = ["ddpm", "ddpm-clip", "ddim", "dpm++", "heun", "euler", "student"]
@@ -101,10 +101,10 @@ def test_a_model_that_was_trained_on_is_loaded_anew(tiny_run: Path, tmp_path: Pa
 
     copy = tmp_path / "m.safetensors"
     shutil.copy(model_cards.find(str(tiny_run)), copy)
-    first = pipeline.load(str(copy), "cpu")
-    assert pipeline.load(str(copy), "cpu") is first
+    first = loaded_model.load(str(copy), "cpu")
+    assert loaded_model.load(str(copy), "cpu") is first
     os.utime(copy, (1, 1))
-    assert pipeline.load(str(copy), "cpu") is not first
+    assert loaded_model.load(str(copy), "cpu") is not first
 
 
 def test_a_step_tells_noisy_clean_and_noise_of_which_two_make_the_third(tiny_run: Path) -> None:

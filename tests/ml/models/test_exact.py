@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ml.cancellation import Stopped, heeding, stop_here
 from ml.config import ModelConfig, SampleRequest
-from ml.control import RunControl, Stopped, heeding, stop_here
+from ml.control import RunControl
 from ml.export.verify import ROUNDED
 from ml.generation.denoising import steps
 from ml.generation.loaded_model import load

@@ -13,7 +13,7 @@ from ml.events import Progress, Sampled
 from ml.generation import pipeline
 from ml.models import memory
 from ml.models.memory import check_training
-from ml.registry.checkpoint import expected
+from ml.models.weights import expected
 from ml.training.trainer import train
 from tests.support.tiny_model import few_digits, tiny_config
 

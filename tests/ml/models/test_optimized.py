@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from ml.cancellation import Stopped
 from ml.config import NO_LABEL, SampleRequest
-from ml.control import Stopped
 from ml.evaluation.judge import Judge
 from ml.events import Sampled
 from ml.generation import pipeline

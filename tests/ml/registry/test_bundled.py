@@ -12,7 +12,8 @@ from ml.evaluation.judge import Judge
 from ml.events import Frame, Sampled
 from ml.generation import pipeline
 from ml.registry import model_cards, presets
-from ml.registry.checkpoint import MODEL_FILE, load_header
+from ml.registry.checkpoint import load_header
+from ml.registry.run_layout import MODEL_FILE
 from ml.system import paths
 from tests.patience import WAIT_S
 

@@ -12,21 +12,20 @@ from safetensors.torch import load_file, save_file
 
 from ml.errors import BadFile, BadRequest, CannotWrite
 from ml.models import build
+from ml.models.weights import agree, fit
 from ml.registry import model_cards
 from ml.registry.checkpoint import (
     KEY,
-    MODEL_FILE,
     ModelHeader,
-    agree,
     count_parameters,
     describes_itself,
     file_hash,
-    fit,
     load_header,
     load_model,
     load_state,
     save,
 )
+from ml.registry.run_layout import MODEL_FILE
 from ml.system.files import MAX_TEXT
 from tests.support.tiny_model import TINY
 

@@ -12,11 +12,14 @@ from safetensors.torch import save_file
 
 from ml.config import SampleRequest
 from ml.errors import BadFile, BadRequest, CannotWrite
+from ml.evaluation import metrics
 from ml.evaluation.metrics import Report
+from ml.generation import requests
 from ml.registry import import_weights, local_models, model_cards, presets
-from ml.registry.checkpoint import MODEL_FILE, STATE_FILE, load_header, load_model, save
+from ml.registry.checkpoint import load_header, load_model, save
 from ml.registry.local_models import Choices
 from ml.registry.model_cards import ModelCard, Scores
+from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.system import folder_lock, paths, trash
 from ml.system.trash import Trashed
 from ml.tracking import run_index
@@ -361,20 +364,20 @@ def test_scores_are_kept_beside_a_model_with_those_of_other_seeds(home: Path) ->
         source="kept", images=100, network_calls=4, accuracy=0.91234, confidence=0.8, frechet=2.0, frechet_floor=1.0,
         frechet_ratio=2.0, precision=0.5, recall=0.6, memorised=1,
     )  # fmt: skip
-    local_models.keep_scores(card("kept"), local_models.scores_of(report, 7))
+    local_models.keep_scores(card("kept"), metrics.scores_of(report, 7))
     kept = json.loads((home / "models" / "kept.json").read_text())
     assert kept["about"] == "a tiny one" and kept["scores"]["seed 1"] == {"accuracy": 0.5}
     assert kept["scores"]["seed 7"]["accuracy"] == 0.9123 and kept["scores"]["seed 7"]["memorised"] == 1
     more = report.with_changes(images=1000)
-    local_models.keep_scores(card("kept"), local_models.scores_of(more, 7))
+    local_models.keep_scores(card("kept"), metrics.scores_of(more, 7))
     assert set(card("kept").scores) == {"images", "network_calls", "seed 7"}
-    again = local_models.scores_of(more.with_changes(accuracy=None, recall=0.75), 7)
+    again = metrics.scores_of(more.with_changes(accuracy=None, recall=0.75), 7)
     local_models.keep_scores(card("kept"), again)  # of the same seed what was measured last
     assert card("kept").scores == again == {
         "images": 1000, "network_calls": 4,
         "seed 7": {"confidence": 0.8, "frechet_ratio": 2.0, "precision": 0.5, "recall": 0.75, "memorised": 1},
     }  # fmt: skip
-    local_models.keep_scores(card("mine"), local_models.scores_of(more, 7))
+    local_models.keep_scores(card("mine"), metrics.scores_of(more, 7))
     assert card("mine").scores["images"] == 1000 and (home / "runs" / "mine" / "model.json").is_file()
 
 
@@ -396,7 +399,7 @@ def test_ones_own_models_come_after_the_bundled_ones_the_latest_first(home: Path
 def test_a_request_has_the_settings_of_its_model_but_for_those_that_are_set(home: Path) -> None:
     own = card("kept").header.defaults
     asked = SampleRequest.model_validate({"model": "kept", "labels": (3,), "guidance": 7.5, "seed": 9})
-    filled = model_cards.filled_in(asked)
+    filled = requests.filled_in(asked)
     assert own.steps == 4 != SampleRequest(labels=(3,)).steps
     assert (filled.steps, filled.guidance, filled.seed, filled.labels) == (4, 7.5, 9, (3,))
 

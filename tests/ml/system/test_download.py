@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from ml.control import LOOK_S, RunControl, Stopped, heeding
+from ml.cancellation import LOOK_S, Stopped, heeding
+from ml.control import RunControl
 from ml.errors import DataUnavailable
 from ml.system import download
 from tests.patience import WAIT_S

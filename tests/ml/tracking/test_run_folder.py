@@ -8,7 +8,7 @@ import pytest
 
 from ml.errors import BadRequest, CannotWrite
 from ml.events import Preview
-from ml.registry.checkpoint import SNAPSHOTS, STATE_FILE
+from ml.registry.run_layout import SNAPSHOTS, STATE_FILE
 from ml.system import paths
 from ml.system.folder_lock import hold, is_held
 from ml.tracking import preview_history, run_index

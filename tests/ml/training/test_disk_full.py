@@ -17,7 +17,8 @@ from ml.config import TrainConfig
 from ml.control import RunControl
 from ml.errors import CannotWrite
 from ml.events import Paused, Resumed, RunFinished, TrainEvent, TrainStep, WriteFailed
-from ml.registry.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
+from ml.registry.checkpoint import load_state_header
+from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.tracking.loggers import FOLDER as TENSORBOARD
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.training.trainer import train

@@ -15,9 +15,10 @@ from ml.diffusion.samplers import ddim_step
 from ml.diffusion.schedules import Level, Levels
 from ml.errors import BadFile, BadRequest
 from ml.events import RunFinished, Sampled, TrainStep
-from ml.generation import pipeline
+from ml.generation import loaded_model, pipeline
 from ml.registry import presets
-from ml.registry.checkpoint import MODEL_FILE, STATE_FILE, load_model, load_state
+from ml.registry.checkpoint import load_model, load_state
+from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.system.device import pick
 from ml.training.objectives import distillation
 from ml.training.objectives.distillation import Asked, Distilling, Guided
@@ -173,7 +174,7 @@ def test_the_critic_learns_what_the_student_draws(objective: Distilling) -> None
 
 
 def test_only_the_student_gets_gradients(objective: Distilling, tiny_run: Path) -> None:
-    student = pipeline.load(str(tiny_run)).network
+    student = loaded_model.load(str(tiny_run)).network
     student.requires_grad_(True)
     batch, rng = asked(objective, 8)
     objective.losses(student, batch, rng).mean().backward()
@@ -189,7 +190,7 @@ def test_a_teacher_is_guided_at_the_level_of_each_image(tiny_run: Path) -> None:
         def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
             return x - torch.where(labels == 10, 0.0, 1.0).view(-1, 1, 1, 1)  # at t = 1: x0_hat is 1, or 0 for null
 
-    teacher = Guided(pipeline.load(str(tiny_run)), w=3.0)
+    teacher = Guided(loaded_model.load(str(tiny_run)), w=3.0)
     teacher.network = Labels()
     t = torch.tensor([0.5, 0.9])
     levels = Levels(t, (1 - t).view(-1, 1, 1, 1), t.view(-1, 1, 1, 1))
@@ -198,7 +199,7 @@ def test_a_teacher_is_guided_at_the_level_of_each_image(tiny_run: Path) -> None:
 
 
 def test_a_teacher_is_guided_as_its_defaults_say_or_as_asked(tiny_run: Path) -> None:
-    teacher = pipeline.load(str(tiny_run))
+    teacher = loaded_model.load(str(tiny_run))
     assert (Guided(teacher).w, Guided(teacher, 2.5).w) == (teacher.header.defaults.guidance, 2.5)
 
 
@@ -213,7 +214,7 @@ def test_a_student_begins_as_its_teacher_and_learns(tmp_path: Path, tiny_run: Pa
     assert isinstance(finished, RunFinished)
     batch, _ = asked(objective)
     before, after = (
-        float(objective.consistency(student_of(pipeline.load(str(path)).network), batch).mean())
+        float(objective.consistency(student_of(loaded_model.load(str(path)).network), batch).mean())
         for path in (tiny_run, tmp_path / "student")
     )
     assert after < before

@@ -15,7 +15,8 @@ from ml.control import Command, RunControl
 from ml.errors import Diverged
 from ml.events import BatchSplit, CheckpointSaved, RunFinished, SteppedBack, TrainEvent, TrainStep, Validated
 from ml.models import build
-from ml.registry.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
+from ml.registry.checkpoint import load_state_header
+from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.tracking.preview_history import FOLDER as PREVIEWS
 from ml.training.losses import Noised, diffusion_loss

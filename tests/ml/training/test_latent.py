@@ -12,11 +12,12 @@ from ml.control import RunControl
 from ml.data import synthetic_digits
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, TrainStep
-from ml.generation import pipeline
+from ml.generation import loaded_model, pipeline
 from ml.models import build
 from ml.models.autoencoder import Autoencoder, LatentModel
 from ml.models.blocks import CrossAttention
-from ml.registry.checkpoint import MODEL_FILE, STATE_FILE, load_model, load_state
+from ml.registry.checkpoint import load_model, load_state
+from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.text.tokenizer import vocabulary_size
 from ml.training.losses import autoencoder_loss
 from ml.training.trainer import train
@@ -60,7 +61,7 @@ def images(count: int) -> Tensor:
 
 
 def network_of(run: Path) -> torch.nn.Module:
-    return pipeline.load(str(run), "cpu").network
+    return loaded_model.load(str(run), "cpu").network
 
 
 def draw(run: Path, **changes: object) -> tuple[list[Frame], Sampled]:

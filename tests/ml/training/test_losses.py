@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from ml.config import ModelConfig, Prediction, ScheduleName, TrainConfig
-from ml.diffusion.denoiser import TIME_SCALE, target
+from ml.data.augment import distort
+from ml.diffusion.denoiser import TIME_SCALE
+from ml.diffusion.parameterization import MIN_SNR_GAMMA, loss_weight, target
 from ml.diffusion.schedules import DiscreteSchedule, EdmSchedule, Levels, Schedule, make_schedule, q_sample, schedule_of
-from ml.training.losses import MIN_SNR_GAMMA, classifier_loss, diffusion_loss, distort, loss_weight, noised
+from ml.training.losses import classifier_loss, diffusion_loss, noised
 
 PATHS: list[tuple[Prediction, ScheduleName]] = [
     ("eps", "linear"),

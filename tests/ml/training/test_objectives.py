@@ -9,8 +9,13 @@ from ml.data import Dataset
 from ml.data.device_dataset import Images, Pictures
 from ml.text import captions, tokenizer
 from ml.text.tokenizer import vocabulary_size
-from ml.training.objectives.base import Blurred, Coding, Denoising, Matching, Reading, Telling, objective_of, parts
+from ml.training.objectives.autoencoder import Blurred, Coding
+from ml.training.objectives.base import parts
+from ml.training.objectives.classifier import Reading
+from ml.training.objectives.clip import Matching
+from ml.training.objectives.diffusion import Denoising, Telling
 from ml.training.objectives.distillation import Distilling
+from ml.training.objectives.registry import objective_of
 from tests.support.tiny_model import TINY, tiny_config
 
 CPU = torch.device("cpu")

@@ -7,8 +7,9 @@ from torch import nn
 from ml.config import ModelConfig, TrainConfig
 from ml.models import build
 from ml.training.ema import PowerEma
+from ml.training.lr_schedule import lr_factor
 from ml.training.muon import orthogonal
-from ml.training.optimizers import ConvMuon, Learner, Optimizer, lr_factor
+from ml.training.optimizers import ConvMuon, Learner, Optimizer
 
 
 def config_of(**more: object) -> TrainConfig:

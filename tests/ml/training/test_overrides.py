@@ -12,17 +12,10 @@ from ml import data
 from ml.config import TrainConfig
 from ml.errors import BadFile, BadRequest
 from ml.registry import presets
-from ml.tracking.metrics_table import CONFIG_FILE
+from ml.registry.presets import read_config, recorded
+from ml.registry.run_layout import CONFIG_FILE
 from ml.training import throughput
-from ml.training.overrides import (
-    assignment,
-    changed,
-    read_config,
-    recorded,
-    refuse_other_settings,
-    setting,
-    starting_point,
-)
+from ml.training.overrides import assignment, changed, refuse_other_settings, setting, starting_point
 from ml.training.run import Run
 from tests.support.tiny_model import tiny_config
 

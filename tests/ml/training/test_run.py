@@ -11,9 +11,11 @@ from safetensors.torch import load_file, save_file
 from ml import data
 from ml.errors import BadFile
 from ml.events import TrainStep
-from ml.registry.checkpoint import KEY, MODEL_FILE, SNAPSHOTS, STATE_FILE, load_header, load_state_header
+from ml.registry.checkpoint import KEY, load_header, load_state_header
+from ml.registry.run_layout import MODEL_FILE, SNAPSHOTS, STATE_FILE
 from ml.system.device import pick
-from ml.training.optimizers import Learner, lr_factor
+from ml.training.lr_schedule import lr_factor
+from ml.training.optimizers import Learner
 from ml.training.run import Run
 from tests.support.tiny_model import few_digits, tiny_config
 

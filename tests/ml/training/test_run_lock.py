@@ -15,7 +15,8 @@ from ml.errors import BadRequest, CannotWrite
 from ml.events import CheckpointSaved, RunFinished, TrainStep
 from ml.generation import loaded_model
 from ml.registry import local_models, model_cards
-from ml.registry.checkpoint import MODEL_FILE, STATE_FILE, load_state_header
+from ml.registry.checkpoint import load_state_header
+from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.system import paths
 from ml.system.files import make_folder
 from ml.system.folder_lock import LOCK_FILE, hold, is_held

@@ -14,7 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ml.registry.checkpoint import MODEL_FILE, SNAPSHOTS, STATE_FILE, load_model, load_state, load_state_header
+from ml.registry.checkpoint import load_model, load_state, load_state_header
+from ml.registry.run_layout import MODEL_FILE, SNAPSHOTS, STATE_FILE
 from ml.system.files import _TEMPORARY
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.tracking.preview_history import FOLDER as PREVIEWS

@@ -1,0 +1,31 @@
+"""Jobs of the Compare page: comparisons and races."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ml.config import SampleRequest
+from ml.control import RunControl
+from ml.events import Sampled
+from ml.experiments.axes import Axis
+
+if TYPE_CHECKING:
+    pass
+
+
+def comparing(base: SampleRequest, rows: Axis | None, columns: Axis | None, control: RunControl) -> Iterator[object]:
+    """Draw a comparison cell by cell."""
+    from ml.experiments.comparison import compare
+
+    yield from compare(base, rows, columns, control=control)
+
+
+def racing(requests: Sequence[SampleRequest], control: RunControl) -> Iterator[object]:
+    """Let requests race, each by its model's own settings where nothing else is set; each `Sampled` is judged."""
+    from ml.experiments.comparison import judged
+    from ml.experiments.race import race
+    from ml.generation.requests import filled_in
+
+    for lap in race([filled_in(request) for request in requests], control=control):
+        yield lap
+        if isinstance(lap.event, Sampled):
+            yield judged(0, lap.lane, lap.event)

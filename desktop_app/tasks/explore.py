@@ -1,0 +1,68 @@
+"""Jobs of the Explore page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from desktop_app.tasks.files import Read
+from ml.control import RunControl
+from ml.events import Pixels, Progress
+from ml.export.metadata import Watch
+
+if TYPE_CHECKING:
+    from desktop_app.settings import ExploreSettings
+    from ml.evaluation.forward_process import Noising
+    from ml.experiments.questions import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Noised:
+    """An image on its way into noise by every schedule, and what it is."""
+
+    noisings: "tuple[Noising, ...]"
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question's answer, and the figure of it (H, W, 3)."""
+
+    answer: "Answer"
+    figure: Pixels
+
+
+def noising(settings: "ExploreSettings", data_root: Path | None, _control: RunControl) -> Iterator[object]:
+    """Put noise on an image, by every schedule."""
+    yield Progress("Adding noise", 0, 0)
+    from ml.evaluation import forward_process
+
+    image, what = forward_process.example(settings.digit, settings.example, data_root, settings.picture)
+    yield Noised(forward_process.noisings(image, settings.timesteps, settings.example), what)
+
+
+def experimenting(name: str, control: RunControl) -> Iterator[object]:
+    """Answer a classic question."""
+    from ml.experiments import questions
+
+    for event in questions.answer(name, control=control):
+        found = isinstance(event, questions.Answer)
+        yield Answered(event, np.asarray(questions.figure(event))) if found else event
+
+
+def writing_answer(path: Path, answer: "Answer", scale: int, _watch: Watch) -> None:
+    """Write an answer as a figure, a PNG."""
+    from ml.experiments import questions
+
+    questions.save(path, answer, scale)
+
+
+def proving_answer(read: Read, control: RunControl) -> Iterator[object]:
+    """Answer the question of a figure anew, and see whether it is the same."""
+    from ml.experiments import questions
+
+    found = questions.prove(read.stamp, read.pixels, control=control)
+    if found:
+        yield found

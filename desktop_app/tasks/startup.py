@@ -1,0 +1,44 @@
+"""What the compute thread does first."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml.cancellation import import_here
+from ml.control import RunControl
+from ml.events import Progress
+from ml.system.preload import load_libraries
+
+if TYPE_CHECKING:
+    from ml.registry.model_cards import ModelCard
+    from ml.tracking.run_index import UnfinishedRun
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What this machine computes with, which models there are, and which runs were cut short."""
+
+    device: str
+    on_gpu: bool
+    models: "tuple[ModelCard, ...]"
+    unfinished: "tuple[UnfinishedRun, ...]"
+    curves: tuple[Path, ...] = ()  # folders of runs whose curves can be shown
+    past: tuple[str, ...] = ()  # RUN@STEP: models of own runs on their way
+
+
+def warm_up(elsewhere: Sequence[Path], _control: RunControl) -> Iterator[object]:
+    """Import torch, and what pictures of the history need; look at the device and the models."""
+    yield Progress("Loading PyTorch", 0, 0)
+    load_libraries("torch")
+    import_here("PIL.Image")
+    from ml.registry import model_cards
+    from ml.system.device import pick
+    from ml.tracking import run_index
+
+    device = pick()
+    on_gpu = device.torch_device.type != "cpu"
+    curves = tuple(run_index.with_curves())
+    cards = model_cards.cards()
+    past = tuple(f"{card.name}@{int(path.stem)}" for card in cards for path in model_cards.snapshots(card.name))
+    yield Ready(device.reason, on_gpu, tuple(cards), tuple(run_index.unfinished(elsewhere)), curves, past)

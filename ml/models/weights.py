@@ -1,0 +1,53 @@
+"""Weights and the shapes a network expects of them."""
+
+import torch
+from torch import Tensor, nn
+
+from ml.config import ModelConfig
+from ml.errors import BadFile
+from ml.models import build
+
+
+def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights in half precision, for a file of half the size; those a half cannot hold stay as they are."""
+    most = torch.finfo(torch.float16).max
+    return {
+        name: tensor.half() if tensor.is_floating_point() and not (tensor.abs() > most).any() else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def expected(config: ModelConfig, source: str) -> dict[str, Tensor]:
+    """The weights of a network, without memory: whatever size a description claims. Raises BadFile."""
+    try:
+        with torch.device("meta"):
+            return build(config).state_dict()
+    except Exception as error:  # each network has its own sizes that cannot be, and open_clip's have theirs
+        raise BadFile(
+            f"{source} describes a network that cannot be built ({error}).", "Use a model from Noiseloom."
+        ) from error
+
+
+def fit(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Put weights into a network; raises BadFile as `agree` does."""
+    agree(network.state_dict(), weights, source)
+    network.load_state_dict(weights)
+
+
+def agree(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:
+    """Raises BadFile naming the first tensor that is not as expected, and how it is."""
+    for name in sorted(expected.keys() | found.keys()):
+        want, have = shape_of(expected.get(name)), shape_of(found.get(name))
+        if want != have:
+            raise BadFile(
+                f"{source} does not fit its own description: {name}: expected {want}, found {have}.",
+                "Use the file as it was saved, or train the model again.",
+            )
+
+
+def shape_of(tensor: Tensor | None) -> str:
+    """Shape and, where it holds anything but real numbers of some precision, type."""
+    if tensor is None:
+        return "nothing of that name"
+    kind = "" if tensor.is_floating_point() else f" of {str(tensor.dtype).removeprefix('torch.')}"
+    return f"{tuple(tensor.shape)}{kind}"

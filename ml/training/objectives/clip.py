@@ -1,0 +1,79 @@
+"""The contrastive objective of CLIP (Radford et al. 2021)."""
+
+import random
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from ml.config import DeviceName, TrainConfig
+from ml.data import Dataset
+from ml.data.device_dataset import Images
+from ml.diffusion.denoiser import NetworkDenoiser
+from ml.diffusion.schedules import q_sample, schedule_of
+from ml.generation import loaded_model
+from ml.text import captions, tokenizer
+from ml.training.losses import contrastive_loss
+from ml.training.objectives.base import Objective
+
+
+class Captioned(NamedTuple):
+    """Images (B, C, H, W) in [-1, 1], their labels and their attributes (B,)."""
+
+    x0: Tensor
+    labels: Tensor
+    bits: Tensor
+
+
+class Matching(Objective):
+    """The digit CLIP: images and captions that are true of them, see `contrastive_loss`."""
+
+    divisible = False  # a batch's captions are told from one another
+    FOREIGN = 0.25  # share of captions with words that nobody has heard of, and of texts with nothing else
+
+    def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
+        self.config, self.images, self.device = config, Images(dataset, device), device
+        self.bits = captions.attributes(dataset.images, dataset.labels)
+        self.artist = (
+            loaded_model.load(config.estimates_from, cast(DeviceName, device.type)) if config.estimates_from else None
+        )
+
+    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> "Captioned":
+        return Captioned(*self.images[chosen], self.bits[chosen.cpu()])
+
+    def losses(self, network: nn.Module, batch: "Captioned", rng: torch.Generator) -> Tensor:
+        from ml.models.digit_clip import DigitClip  # open_clip takes seconds to import
+
+        assert isinstance(network, DigitClip)
+        x, bits, classes = batch.x0, batch.bits, batch.labels.cpu()
+        pick = random.Random(int(torch.randint(2**62, (), generator=rng, device=self.device)))
+        said = [captions.caption(int(c), int(b), pick) for c, b in zip(classes, bits, strict=True)]
+        encoded = [self._with_foreign(tokenizer.encode(entry.text), pick) for entry in said]
+        foreign = [tokenizer.encode(captions.foreign(pick)) for _ in range(max(1, round(self.FOREIGN * len(said))))]
+        image, words = (
+            network.image(self._estimated(x, rng)),
+            network.text(tokenizer.rows(encoded + foreign).to(self.device)),
+        )
+        similarity = (network.scale * image @ words.T).float()
+        truth = captions.truth(said, classes, bits).to(self.device)
+        return contrastive_loss(similarity[:, : len(said)], truth, similarity[:, len(said) :])
+
+    @torch.no_grad()
+    def _estimated(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """The images, half of them as a diffusion model makes them out in noise: what guidance asks a CLIP about."""
+        if self.artist is None:
+            return x
+        noisy, clean = x.tensor_split(2)
+        levels = schedule_of(self.artist.config).draw(len(noisy), rng, self.config.time_mean, self.config.time_std)
+        eps = torch.randn(noisy.shape, generator=rng, device=self.device)
+        labels = torch.full((len(noisy),), self.artist.config.num_classes, device=self.device)
+        x_t = q_sample(noisy, eps, levels.alpha, levels.sigma)
+        denoise = NetworkDenoiser(self.artist.network, self.artist.config.prediction)
+        return torch.cat([denoise(x_t, levels, labels).to(x.dtype), clean])
+
+    def _with_foreign(self, encoded: tuple[int, ...], pick: random.Random) -> tuple[int, ...]:
+        if pick.random() > self.FOREIGN:
+            return encoded
+        places = {pick.randint(0, len(encoded)) for _ in range(pick.randint(1, 3))}
+        parts = [(tokenizer.UNKNOWN, number) if at in places else (number,) for at, number in enumerate(encoded)]
+        return tuple(n for part in parts for n in part) + ((tokenizer.UNKNOWN,) if len(encoded) in places else ())
