@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.control import RunControl
-from ml.data.image_folder import as_drawing
 from ml.events import Pixels, Progress
 from ml.generation.requests import SIDE
 
@@ -47,6 +46,8 @@ def recognising(image: Pixels, model: str, control: RunControl) -> Iterator[obje
 def opening(path: Path, _control: RunControl) -> Iterator[object]:
     """Read a picture as a drawing: bright strokes on black, turned around where the paper is white."""
     yield Progress("Opening the picture", 0, 0)
+    from ml.data.image_folder import as_drawing
+
     yield from looking_at(as_drawing(path, SIDE), _control)
 
 

@@ -498,18 +498,18 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "desktop_app/theme/controller.py",
-        "            self._app.setPalette(_palette(self.colors))\n",
+        "            self._app.setPalette(palette(self.colors))\n",
         "",
         "tests/app/window/test_theme.py",
     ),
     Mutant(
-        "desktop_app/text/formulas.py",
+        "desktop_app/widgets/window/help_card.py",
         'return FORMULAS.get(f"{setting}: {value}") or FORMULAS.get(setting)',
         "return FORMULAS.get(setting)",
         "tests/app/window/test_help.py::test_each_button_of_several_has_its_own_formula",
     ),
     Mutant(
-        "desktop_app/text/formulas.py",
+        "desktop_app/widgets/window/help_card.py",
         "control, value = parent, parent.key_of(control)",
         "control, value = parent, parent.value()",
         "tests/app/window/test_help.py::test_each_button_of_several_has_its_own_formula",

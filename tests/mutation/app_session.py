@@ -357,8 +357,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "task = partial(work.looking_into, sampled.request.alone(index))",
-        "task = partial(work.looking_into, sampled.request)",
+        "task = partial(sampling.looking_into, sampled.request.alone(index))",
+        "task = partial(sampling.looking_into, sampled.request)",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -527,8 +527,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        "work.sketching, request, frames=True",
-        "work.sketching, request, frames=False",
+        "sampling.sketching, request, frames=True",
+        "sampling.sketching, request, frames=False",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
@@ -783,8 +783,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "walks.path(CLOCKWISE, LOOP, loop=True)",
-        "walks.path(range(4), LOOP, loop=True)",
+        "interpolation_weights.path(CLOCKWISE, LOOP, loop=True)",
+        "interpolation_weights.path(range(4), LOOP, loop=True)",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
@@ -1275,8 +1275,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "desktop_app/viewmodels/compare.py",
-        "self._ask(partial(work.comparing, base, self.rows, self.columns))",
-        "self._ask(partial(work.comparing, base, self.columns, self.rows))",
+        "self._ask(partial(compare.comparing, base, self.rows, self.columns))",
+        "self._ask(partial(compare.comparing, base, self.columns, self.rows))",
         "tests/app/viewmodels/test_compare.py",
     ),
     Mutant(
@@ -1805,20 +1805,14 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        (
-            "        if self.card and not self._in_training(self.card):\n"
-            "            self._file(partial(model_work.deleting"
-        ),
-        ("        if self.card:\n            self._file(partial(model_work.deleting"),
+        ("        if self.card and not self._in_training(self.card):\n            self._file(partial(models.deleting"),
+        ("        if self.card:\n            self._file(partial(models.deleting"),
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        (
-            "        if self.card and not self._in_training(self.card):\n"
-            "            self._file(partial(model_work.renaming"
-        ),
-        ("        if self.card:\n            self._file(partial(model_work.renaming"),
+        ("        if self.card and not self._in_training(self.card):\n            self._file(partial(models.renaming"),
+        ("        if self.card:\n            self._file(partial(models.renaming"),
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
@@ -1865,8 +1859,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "partial(model_work.emptying, 0.0)",
-        "partial(model_work.emptying, trash.KEPT_DAYS * trash.DAY_S)",
+        "partial(models.emptying, 0.0)",
+        "partial(models.emptying, trash.KEPT_DAYS * trash.DAY_S)",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
@@ -2117,8 +2111,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "work.training, config, folder, self.data_root, resume)",
-        "work.training, config, folder, None, resume)",
+        "training.training, config, folder, self.data_root, resume)",
+        "training.training, config, folder, None, resume)",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
@@ -2547,49 +2541,49 @@ MUTANTS: list[Mutant] = [
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
-        "desktop_app/tasks/sampling.py",
+        "desktop_app/tasks/draw.py",
         "x0 = torch.from_numpy(image.copy())[None, None].float() / 127.5 - 1",
         "x0 = torch.from_numpy(image.copy())[None, None].float() / 255",
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
-        "desktop_app/tasks/sampling.py",
+        "desktop_app/tasks/startup.py",
         'f"{card.name}@{int(path.stem)}"',
         'f"{card.name}@{path.stem}"',
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
-        "desktop_app/tasks/sampling.py",
+        "desktop_app/tasks/training.py",
         ("        if control.cancelled and isinstance(event, Progress):\n            return"),
         ("        if False:\n            return"),
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
-        "desktop_app/tasks/sampling.py",
+        "desktop_app/tasks/files.py",
         ("        if control.cancelled:\n            raise _Stopped"),
         ("        if False:\n            raise _Stopped"),
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
-        "desktop_app/tasks/sampling.py",
+        "desktop_app/tasks/files.py",
         ("        writing.result()\n        yield Exported(path)"),
         "        yield Exported(path)",
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
-        "desktop_app/tasks/sampling.py",
+        "desktop_app/tasks/files.py",
         'seen = Progress(f"Writing {path.name}", done, total)',
         'seen = Progress(f"Writing {path.name}", total, done)',
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
-        "desktop_app/tasks/sampling.py",
+        "desktop_app/tasks/files.py",
         ("        if not as_drawing:\n            raise\n"),
         "",
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
-        "desktop_app/tasks/sampling.py",
+        "desktop_app/tasks/files.py",
         ("if request == read.stamp.request:\n            return images"),
         ("if False:\n            return images"),
         "tests/app/viewmodels/test_tasks.py",
@@ -2698,28 +2692,28 @@ MUTANTS: list[Mutant] = [
     ),
     # ---- desktop_app/text/display_names.py
     Mutant(
-        "desktop_app/text/display_names.py",
+        "desktop_app/text/formatting.py",
         "if number >= 950_000",
         "if number >= 1_000_000",
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
-        "desktop_app/text/display_names.py", "if size >= 10e6", "if size >= 100e6", "tests/app/viewmodels/test_tasks.py"
+        "desktop_app/text/formatting.py", "if size >= 10e6", "if size >= 100e6", "tests/app/viewmodels/test_tasks.py"
     ),
     Mutant(
-        "desktop_app/text/display_names.py",
+        "desktop_app/text/formatting.py",
         "hours, minutes = divmod(minutes, 60)",
         "hours, minutes = divmod(minutes, 24)",
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
-        "desktop_app/text/display_names.py",
+        "desktop_app/text/formatting.py",
         "whole = max(0, round(seconds))",
         "whole = round(seconds)",
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
-        "desktop_app/text/display_names.py",
+        "desktop_app/text/formatting.py",
         'if number == 1 else f"{number:,} {what}s"',
         'if number <= 1 else f"{number:,} {what}s"',
         "tests/app/viewmodels/test_tasks.py",

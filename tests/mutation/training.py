@@ -65,13 +65,13 @@ MUTANTS: list[Mutant] = [
         f"{TRAINER}::test_a_run_that_goes_on_has_the_budget_that_is_asked_for_now_and_its_own_settings",
     ),
     Mutant(
-        "ml/training/trainer.py",
+        "ml/training/datasets.py",
         'data.loading(config.data, root, "test", form_for(config.model))',
         'data.loading(config.data, root, "train", form_for(config.model))',
         f"{DIVERGING}::test_images_that_are_held_out_are_looked_at_in_as_many_parts",
     ),
     Mutant(
-        "ml/training/trainer.py",
+        "ml/training/datasets.py",
         """    if config.teacher_from:
         return None  # a student learns from its teacher, and its loss says nothing of images
 """,
@@ -79,19 +79,19 @@ MUTANTS: list[Mutant] = [
         f"{TRAINER}::test_a_student_is_tried_on_no_images",
     ),
     Mutant(
-        "ml/training/trainer.py",
+        "ml/training/datasets.py",
         "    if (channels, side) != (config.model.channels, config.model.image_size):\n        return None\n",
         "",
         f"{TRAINER}::test_images_are_held_out_by_chance_and_with_their_labels",
     ),
     Mutant(
-        "ml/training/trainer.py",
+        "ml/training/datasets.py",
         "labels=dataset.labels[some])",
         "labels=dataset.labels[:HELD_OUT])",
         f"{TRAINER}::test_images_are_held_out_by_chance_and_with_their_labels",
     ),
     Mutant(
-        "ml/training/trainer.py",
+        "ml/training/datasets.py",
         "torch.Generator().manual_seed(HELD_OUT_SEED))[:HELD_OUT]",
         "torch.Generator().manual_seed(config.seed))[:HELD_OUT]",
         f"{TRAINER}::test_images_are_held_out_by_chance_and_with_their_labels",
@@ -157,7 +157,7 @@ MUTANTS: list[Mutant] = [
         f"{TRAINER}::test_what_is_due_after_some_time_comes_then",
     ),
     Mutant(
-        "ml/training/trainer.py",
+        "ml/training/datasets.py",
         "        while not control.cancelled:\n            try:\n                progress = next(loading)",
         "        while True:\n            try:\n                progress = next(loading)",
         f"{TRAINER}::test_cancelled_while_its_data_are_read_a_run_leaves_nothing",
@@ -303,8 +303,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/training/run.py",
-        'pipeline.LoadedModel("run", self.header(), self.ema.network,',
-        'pipeline.LoadedModel("run", self.header(), self.network,',
+        'LoadedModel("run", self.header(), self.ema.network,',
+        'LoadedModel("run", self.header(), self.network,',
         f"{RUN}::test_what_is_looked_at_is_the_average_and_looking_changes_nothing",
     ),
     Mutant(
@@ -418,7 +418,7 @@ MUTANTS: list[Mutant] = [
         f"{TRAINER}::test_what_is_due_after_some_time_comes_then",
     ),
     Mutant(
-        "ml/training/run.py",
+        "ml/tracking/loss_by_noise.py",
         "        self.sums.zero_()\n",
         "",
         f"{TRAINER}::test_losses_are_told_by_how_noisy_their_images_were",
@@ -491,25 +491,25 @@ MUTANTS: list[Mutant] = [
         "tests/ml/test_control.py",
     ),
     Mutant(
-        "ml/control.py",
+        "ml/cancellation.py",
         "    finally:\n        _here.control = before\n",
         "    finally:\n        _here.control = None\n",
         "tests/ml/test_control.py",
     ),
     Mutant(
-        "ml/control.py",
+        "ml/cancellation.py",
         "    while not wait([done], LOOK_S).done:\n        stop_here()\n",
         "",
         "tests/ml/test_control.py",
     ),
     Mutant(
-        "ml/control.py",
+        "ml/cancellation.py",
         "    while (left := until - time.monotonic()) > 0:\n        stop_here()\n",
         "    while (left := until - time.monotonic()) > 0:\n",
         "tests/ml/test_control.py",
     ),
     Mutant(
-        "ml/control.py",
+        "ml/cancellation.py",
         "        time.sleep(min(left, LOOK_S))",
         "        time.sleep(left)",
         "tests/ml/test_control.py",
@@ -522,13 +522,13 @@ MUTANTS: list[Mutant] = [
         f"{CHECKPOINT}::test_a_description_without_end_is_refused",
     ),
     Mutant(
-        "ml/registry/checkpoint.py",
+        "ml/models/weights.py",
         "for name in sorted(expected.keys() | found.keys()):",
         "for name in sorted(expected.keys()):",
         f"{CHECKPOINT}::test_a_tensor_of_another_kind_or_name_does_not_agree",
     ),
     Mutant(
-        "ml/registry/checkpoint.py",
+        "ml/models/weights.py",
         '    kind = "" if tensor.is_floating_point() else',
         '    kind = "" if True else',
         f"{CHECKPOINT}::test_a_tensor_of_another_kind_or_name_does_not_agree",
@@ -546,13 +546,13 @@ MUTANTS: list[Mutant] = [
         f"{CHECKPOINT}::test_a_full_disk_is_named_whoever_notices",
     ),
     Mutant(
-        "ml/registry/checkpoint.py",
+        "ml/models/weights.py",
         "and not (tensor.abs() > most).any() else tensor",
         "else tensor",
         f"{TRAINER}::test_what_half_precision_cannot_hold_stays_as_it_is",
     ),
     Mutant(
-        "ml/registry/checkpoint.py",
+        "ml/models/weights.py",
         "    agree(network.state_dict(), weights, source)\n    network",
         "    network",
         f"{CHECKPOINT}::test_weights_of_another_shape_say_what_was_expected_and_found",
@@ -635,13 +635,13 @@ MUTANTS: list[Mutant] = [
         f"{OPTIM}::test_a_learner_that_is_cleared_knows_nothing_but_the_names_of_a_saved_state",
     ),
     Mutant(
-        "ml/training/optimizers.py",
+        "ml/training/lr_schedule.py",
         "    if progress < config.warmup:",
         "    if progress <= config.warmup / 2:",
         f"{OPTIM}::test_learning_rates_warm_up_and_come_down",
     ),
     Mutant(
-        "ml/training/optimizers.py",
+        "ml/training/lr_schedule.py",
         "rest = min((progress - config.warmup) / (1 - config.warmup), 1.0)",
         "rest = min(progress, 1.0)",
         f"{OPTIM}::test_learning_rates_warm_up_and_come_down",
@@ -860,20 +860,20 @@ MUTANTS: list[Mutant] = [
     # ---- ml/tracking/run_folder.py
     Mutant(
         "ml/tracking/run_folder.py",
-        "        for path in library.snapshots(str(self.path)):\n            if int(path.stem) > step:",
-        "        for path in library.snapshots(str(self.path)):\n            if int(path.stem) < step:",
+        "        for path in model_cards.snapshots(str(self.path)):\n            if int(path.stem) > step:",
+        "        for path in model_cards.snapshots(str(self.path)):\n            if int(path.stem) < step:",
         f"{RUN_FOLDER}::test_what_came_after_a_checkpoint_is_forgotten_everywhere_and_so_is_what_is_half_written",
     ),
     Mutant(
         "ml/tracking/run_folder.py",
-        "        for folder in (self.path, self.path / SNAPSHOTS, self.path / time_machine.FOLDER):\n"
+        "        for folder in (self.path, self.path / SNAPSHOTS, self.path / preview_history.FOLDER):\n"
         "            sweep(folder)\n",
         "",
         f"{RUN_FOLDER}::test_what_came_after_a_checkpoint_is_forgotten_everywhere_and_so_is_what_is_half_written",
     ),
     Mutant(
         "ml/tracking/run_folder.py",
-        "            for name in (SNAPSHOTS, time_machine.FOLDER):",
+        "            for name in (SNAPSHOTS, preview_history.FOLDER):",
         "            for name in (SNAPSHOTS,):",
         f"{RUN_FOLDER}::test_a_run_moves_with_all_it_has_and_leaves_the_old_place_to_others",
     ),
@@ -1023,55 +1023,55 @@ MUTANTS: list[Mutant] = [
     ),
     # ---- ml/training/objectives/base.py
     Mutant(
-        "ml/training/objectives/base.py",
+        "ml/training/objectives/classifier.py",
         "distort(x0, rng) if self.config.augment else x0",
         "distort(x0, rng)",
         f"{OBJECTIVES}::test_a_judge_reads_images_with_their_labels_distorted_where_asked_for",
     ),
     Mutant(
-        "ml/training/objectives/base.py",
+        "ml/training/objectives/diffusion.py",
         "self.images.labels[chosen]\n\n\nclass Telling",
         "self.images.labels[: len(chosen)]\n\n\nclass Telling",
         f"{OBJECTIVES}::test_a_latent_model_learns_from_latents_of_its_images_that_are_made_once",
     ),
     Mutant(
-        "ml/training/objectives/base.py",
+        "ml/training/objectives/diffusion.py",
         "zip(labels.tolist(), self.bits[chosen.cpu()].tolist(), strict=True)",
         "zip(labels.tolist(), self.bits[: len(chosen)].tolist(), strict=True)",
         f"{OBJECTIVES}::test_captions_are_told_of_the_images_they_are_true_of",
     ),
     Mutant(
-        "ml/training/objectives/base.py",
+        "ml/training/objectives/diffusion.py",
         "        return noised(x0, said, self.schedule, self.config, rng, self.silence)",
         "        return noised(x0, said, self.schedule, self.config, rng, said[0])",
         f"{OBJECTIVES}::test_captions_are_told_of_the_images_they_are_true_of",
     ),
     Mutant(
-        "ml/training/objectives/base.py",
+        "ml/training/objectives/clip.py",
         "        return Captioned(*self.images[chosen], self.bits[chosen.cpu()])",
         "        return Captioned(*self.images[chosen], self.bits[: len(chosen)])",
         f"{OBJECTIVES}::test_a_clip_sees_each_image_with_its_own_label_and_attributes",
     ),
     Mutant(
-        "ml/training/objectives/base.py",
+        "ml/training/objectives/clip.py",
         "        if pick.random() > self.FOREIGN:",
         "        if pick.random() < self.FOREIGN:",
         f"{OBJECTIVES}::test_a_quarter_of_what_a_clip_reads_has_words_that_nobody_has_heard_of",
     ),
     Mutant(
-        "ml/training/objectives/base.py",
-        "+ ((text.UNKNOWN,) if len(encoded) in places else ())",
+        "ml/training/objectives/clip.py",
+        "+ ((tokenizer.UNKNOWN,) if len(encoded) in places else ())",
         "",
         f"{OBJECTIVES}::test_a_quarter_of_what_a_clip_reads_has_words_that_nobody_has_heard_of",
     ),
     Mutant(
-        "ml/training/objectives/base.py",
+        "ml/training/objectives/clip.py",
         "        labels = torch.full((len(noisy),), self.artist.config.num_classes, device=self.device)",
         "        labels = torch.zeros((len(noisy),), dtype=torch.long, device=self.device)",
         f"{OBJECTIVES}::test_a_clip_learns_to_read_what_a_model_makes_out_in_noise",
     ),
     Mutant(
-        "ml/training/objectives/base.py",
+        "ml/training/objectives/registry.py",
         "    if config.teacher_from:\n        return Distilling(config, dataset, device)\n",
         "",
         f"{OBJECTIVES}::test_every_kind_of_network_has_what_it_is_trained_for",
