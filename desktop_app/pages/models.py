@@ -4,12 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import (
-    QButtonGroup,
-    QFileDialog,
-    QInputDialog,
-    QMenu,
-)
+from PySide6.QtWidgets import QButtonGroup, QFileDialog, QInputDialog, QMenu
 
 from desktop_app.pages.base import Page
 from desktop_app.pages.model_details import ModelDetails, title_of

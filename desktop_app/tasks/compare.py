@@ -1,15 +1,11 @@
 """Jobs of the Compare page: comparisons and races."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.events import Sampled
 from ml.experiments.axes import Axis
-
-if TYPE_CHECKING:
-    pass
 
 
 def comparing(base: SampleRequest, rows: Axis | None, columns: Axis | None, control: RunControl) -> Iterator[object]:

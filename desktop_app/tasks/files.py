@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from desktop_app.tasks.draw import opening
 from ml.config import SampleRequest
@@ -18,10 +17,6 @@ from ml.export import verify as proof
 from ml.export.metadata import Stamp, Unstamped, Watch
 from ml.export.plot_metadata import Told
 from ml.imaging.safe_open import OTHER_FILE
-
-if TYPE_CHECKING:
-    pass
-
 
 LOOK_S = 0.05  # between two looks at a file that is being written
 

@@ -15,7 +15,7 @@ from typing import Self
 from ml.control import RunControl
 from ml.distributed import torchrun
 from ml.errors import CannotWrite, Diverged, FailedElsewhere, LostProcess, NoiseloomError
-from ml.events import WriteFailed
+from ml.events import Progress, WriteFailed
 from ml.system.paths import COMMAND
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -54,6 +54,11 @@ class Line:
     ) -> None:
         if self._width:
             print(f"\r{' ' * self._width}\r", end="", file=sys.stderr, flush=True)
+
+
+def progress_in_words(event: Progress) -> str:
+    """`Reading mnist 100/60000`."""
+    return f"{event.what} {event.done}/{event.total}" if event.total else event.what
 
 
 def resuming(folder: Path) -> str:

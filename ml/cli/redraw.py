@@ -9,7 +9,6 @@ import typer
 from ml.cli.console import Line, interrupted, interruptible
 from ml.cli.options import Device
 from ml.config import MODELS, NO_LABEL
-from ml.data import image_folder
 from ml.events import Frame, Sampled
 from ml.export import files as exports
 from ml.export.metadata import Layout
@@ -40,13 +39,14 @@ def redraw(
     suffix = exports.suffix_of(out)
     check_writable(out)
     from ml import data
+    from ml.data.image_folder import as_drawing
     from ml.generation import pipeline
     from ml.registry import model_cards
     from ml.registry.checkpoint import load_header
 
     header = load_header(model_cards.find(model))
     side = header.model.image_size
-    drawing = image_folder.as_drawing(picture, side)
+    drawing = as_drawing(picture, side)
     if rebuild:
         request = requests.rebuilt(model, header.defaults, drawing, header.model.num_classes)
     else:
@@ -78,12 +78,13 @@ def recognise(
     """Have a diffusion model say which of its classes a picture shows: the one whose denoiser explains it best."""
     import torch
 
+    from ml.data.image_folder import as_drawing
     from ml.evaluation.diffusion_classifier import recognise as recognising
     from ml.events import Progress
     from ml.generation import loaded_model
 
     loaded = loaded_model.load(model, device)
-    drawing = image_folder.as_drawing(picture, loaded.config.image_size)
+    drawing = as_drawing(picture, loaded.config.image_size)
     x0 = torch.from_numpy(drawing)[None, None].float() / 127.5 - 1
     with interruptible() as control, Line() as line:
         for event in recognising(loaded, x0, control=control):

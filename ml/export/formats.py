@@ -1,13 +1,8 @@
 """Formats of films and their limits."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ml.events import Pixels
-
-if TYPE_CHECKING:
-    pass
-
 
 PictureOf = Callable[[int], Pixels]  # makes a picture when it is its turn: a long film does not fit into memory
 

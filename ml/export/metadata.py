@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -14,9 +14,6 @@ from ml.errors import BadFile
 from ml.events import Pixels
 from ml.imaging.safe_open import OTHER_FILE
 from ml.system.versions import versions
-
-if TYPE_CHECKING:
-    pass
 
 IMAGE_DESCRIPTION = 0x010E  # the EXIF tag that has it in a WebP
 MAX_CELLS = 400  # of a comparison

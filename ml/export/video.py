@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ml.export.formats import PictureOf
 from ml.export.metadata import Watch
 from ml.export.mp4 import write_mp4
-
-if TYPE_CHECKING:
-    pass
 
 
 def times_of(count: int, first_ms: int, frame_ms: int, last_ms: int) -> list[int]:

@@ -1,7 +1,6 @@
 """Where the images of a request begin."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,9 +15,6 @@ from ml.generation.loaded_model import LoadedModel
 from ml.generation.plan import BATCH
 from ml.imaging.embedded_png import from_text
 from ml.models.interruptible import stoppable_denoiser
-
-if TYPE_CHECKING:
-    pass
 
 
 def noise_of(model: LoadedModel, request: SampleRequest, first: int) -> SeededNoise:

@@ -1,15 +1,9 @@
 """What a request can ask of a model, and its sampling grid."""
 
-from typing import TYPE_CHECKING
-
 from ml.config import NO_LABEL, ModelConfig, SampleRequest
 from ml.diffusion.schedules import Level, grid_of, schedule_of
 from ml.errors import BadRequest
 from ml.generation.loaded_model import LoadedModel
-
-if TYPE_CHECKING:
-    pass
-
 
 BATCH = 100  # images sampled together; bounds memory however many are asked for
 

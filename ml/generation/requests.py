@@ -1,30 +1,18 @@
 """Requests made from models, drawings and defaults."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ml.config import NO_LABEL, Corner, SampleRequest, SampleSettings, for_route
 from ml.events import Pixels
 from ml.imaging.embedded_png import to_text
-from ml.registry.checkpoint import load_header
-from ml.registry.model_cards import find
-
-if TYPE_CHECKING:
-    pass
-
 
 SIDE = 28  # of what is drawn by hand
-
-
 # How a picture's noise is turned into the picture again; inverting and drawing take the same steps.
 THERE_AND_BACK: Mapping[str, Any] = {"sampler": "ddim", "eta": 0.0, "steps": 20}
-
-
 REPAINT: Mapping[str, Any] = {"sampler": "ddpm", "steps": 20, "repeats": 2}
-
-
 VARY_STEPS = 20  # part of them lies above the noise that a variation begins in
 
 
@@ -53,5 +41,8 @@ def rebuilt(model: str, defaults: SampleSettings, drawing: Pixels, classes: int)
 
 def filled_in(request: SampleRequest) -> SampleRequest:
     """The request with its model's own settings where nobody set any; raises BadRequest, BadFile."""
+    from ml.registry.checkpoint import load_header  # brings torch, which a drawing need not wait for
+    from ml.registry.model_cards import find
+
     own = for_route(load_header(find(request.model)).defaults, request.route)
     return request.with_changes(**own.model_dump() | request.model_dump(exclude_unset=True))

@@ -11,9 +11,7 @@ from ml import data
 from ml.config import TrainConfig
 from ml.control import RunControl
 from ml.errors import BadFile, BadRequest, DataUnavailable
-from ml.events import (
-    Progress,
-)
+from ml.events import Progress
 from ml.training.config_from_data import form_for
 from ml.training.run import HELD_OUT_SEED
 

@@ -16,9 +16,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ml.cli import app
 from ml.cli.app import main
 from ml.cli.console import resuming
+from ml.cli.rendering import layout_that_fits
+from ml.cli.train import event_in_words
 from ml.config import ModelConfig, SampleRequest, SampleSettings, TrainConfig
 from ml.control import RunControl
 from ml.data import synthetic_digits
@@ -186,9 +187,9 @@ def test_a_sheet_says_what_the_judge_read_where_it_can(tmp_path: Path) -> None:
 
 def test_large_grids_are_drawn_smaller_so_that_they_fit(model: str, tmp_path: Path) -> None:
     for count, scale in ((5, 4), (1200, 2)):
-        layout = app._fitting(".png", count, 28, 10 if count < 10 else 20, "images")
+        layout = layout_that_fits(".png", count, 28, 10 if count < 10 else 20, "images")
         assert layout.scale == scale
-    assert app._fitting(".mp4", 60, 28, 60, "x_t").scale == 2  # 4 x 30 x 60 pixels are more than players take
+    assert layout_that_fits(".mp4", 60, 28, 60, "x_t").scale == 2  # 7,200 across is more than players take
 
 
 REPORT = Report(
@@ -506,7 +507,7 @@ def test_ctrl_c_saves_and_the_run_goes_on(
     number: signal.Signals, config: Path, data_root: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    run, tell, reached = tmp_path / "a run", app._told, list[int]()
+    run, tell, reached = tmp_path / "a run", event_in_words, list[int]()
 
     def interrupted(event: TrainEvent) -> str:
         if isinstance(event, TrainStep) and not reached:
@@ -515,9 +516,9 @@ def test_ctrl_c_saves_and_the_run_goes_on(
         return tell(event)
 
     train = ["train", "--data-root", str(data_root), "--run-dir", str(run), "--device", "cpu"]
-    monkeypatch.setattr(app, "_told", interrupted)
+    monkeypatch.setattr("ml.cli.train.event_in_words", interrupted)
     assert main([*train, "--config", str(config), "--steps", "1000000"]) == 130
-    monkeypatch.setattr(app, "_told", tell)
+    monkeypatch.setattr("ml.cli.train.event_in_words", tell)
     told = capsys.readouterr()
     assert str(run / "model.safetensors") in told.out
     assert f"Stopped and saved. Go on with: {resuming(run)}" in told.err
@@ -531,7 +532,7 @@ def test_what_is_interrupted_before_it_began_says_so(
     model: str, config: Path, data_root: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    tell = app._told
+    tell = event_in_words
 
     def interrupted(event: TrainEvent) -> str:
         signal.raise_signal(signal.SIGINT)
@@ -542,7 +543,7 @@ def test_what_is_interrupted_before_it_began_says_so(
         if not control.cancelled:
             yield Progress("Drawing", 0, 1)
 
-    monkeypatch.setattr(app, "_told", interrupted)
+    monkeypatch.setattr("ml.cli.train.event_in_words", interrupted)
     monkeypatch.setattr("ml.distributed.helpers.sample", stopped)
     run, out = tmp_path / "run", tmp_path / "x.png"
     train = ["train", "--config", str(config), "--data-root", str(data_root), "--run-dir", str(run), "--device", "cpu"]
@@ -570,7 +571,7 @@ def test_a_run_that_cannot_write_goes_on_where_one_says(
         yield RunFinished(9, 1.5, tmp_path / "place-2" / "model.safetensors", completed=True)
 
     monkeypatch.setattr("ml.training.trainer.train", training)
-    monkeypatch.setattr(app, "where_else", answered)
+    monkeypatch.setattr("ml.cli.train.where_else", answered)
     assert main(["train", "--config", str(config), "--run-dir", str(run)]) == 0
     assert asked == [run, tmp_path / "place-1"] and told == [tmp_path / "place-1", tmp_path / "place-2"]
     assert "model.safetensors: 9 steps in 1.5 s" in capsys.readouterr().out
@@ -589,7 +590,7 @@ def test_a_run_that_cannot_write_goes_on_where_one_says(
     ],
 )
 def test_what_happens_in_a_training_is_said_in_a_line(event: TrainEvent, words: str) -> None:
-    assert app._told(event) == words
+    assert event_in_words(event) == words
 
 
 @pytest.mark.slow
@@ -642,9 +643,9 @@ def test_doctor_names_what_is_missing_and_what_to_do(
 ) -> None:
     monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "new" / "home"))
     monkeypatch.delenv("NOISELOOM_DATA", raising=False)
-    monkeypatch.setattr("ml.cli.doctor.find_spec", lambda name: None if name == "pyqtgraph" else name)
-    monkeypatch.setattr("ml.cli.doctor.mp4_encoder", lambda: ("mpeg4", "There is no H.264."))
-    monkeypatch.setattr("ml.cli.doctor.versions", lambda: {"torch": "2.11", "pillow": "missing"})
+    monkeypatch.setattr("ml.cli.health_checks.find_spec", lambda name: None if name == "pyqtgraph" else name)
+    monkeypatch.setattr("ml.cli.health_checks.mp4_encoder", lambda: ("mpeg4", "There is no H.264."))
+    monkeypatch.setattr("ml.cli.health_checks.versions", lambda: {"torch": "2.11", "pillow": "missing"})
     monkeypatch.setattr("ml.registry.model_cards.bundled_folder", lambda: tmp_path)
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -1,0 +1,75 @@
+"""`ml interpolate`: walk from one image to another."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ml.cli.options import Device, Model
+from ml.cli.rendering import draw_request, layout_that_fits, save_images
+from ml.config import MODELS, NO_LABEL, Mixing, SampleRequest, SamplerName, checked
+from ml.errors import BadRequest
+from ml.export import files as exports
+from ml.generation.requests import THERE_AND_BACK
+from ml.imaging.embedded_png import to_text
+from ml.imaging.pixels import walk
+from ml.system.files import check_writable
+
+
+def interpolate(
+    first: Annotated[str, typer.Option("--from", help="Seed of the first image, or a picture file.")],
+    last: Annotated[str, typer.Option("--to", help="Seed of the last image, or a picture file.")],
+    out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}; films show the walk.")],
+    frames: Annotated[int, typer.Option(min=2, max=10_000, help="How many images, both ends among them.")] = 20,
+    label: Annotated[int | None, typer.Option(help="Which digit ...")] = None,
+    to_label: Annotated[int | None, typer.Option(help="... and another one to turn it into.")] = None,
+    via: Annotated[list[str] | None, typer.Option(help="A seed or a picture on the way; repeatable.")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Go back to the first image in the end.")] = False,
+    mixing: Annotated[Mixing, typer.Option(help="Along the sphere on which noise lies, or straight.")] = "slerp",
+    model: Model = MODELS["class"],
+    sampler: Annotated[SamplerName | None, typer.Option(help="The model's own default if not given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="The model's own default if not given.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="The model's own default if not given.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of noise that is added on the way, if the sampler does that.")] = 0,
+    device: Device = "auto",
+) -> int:
+    """Walk from one image to another through the noise they begin in."""
+    suffix = exports.suffix_of(out)
+    check_writable(out)
+    from ml.generation import interpolation_weights
+    from ml.registry import model_cards
+    from ml.registry.checkpoint import load_header
+
+    header = load_header(model_cards.find(model))
+    ways = [_begins(text, header.model.image_size) for text in (first, *(via or []), last)]
+    ends = (NO_LABEL if label is None else label, to_label if to_label is not None else label)
+    labels = [ends[0] if k < len(ways) - 1 or ends[1] is None else ends[1] for k in range(len(ways))]
+    corners = [way | {"label": kind} for way, kind in zip(ways, labels, strict=True)]
+    there_and_back = dict(THERE_AND_BACK) if any("picture" in way for way in ways) else {}
+    given = {"sampler": sampler, "steps": steps, "guidance": guidance}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    settings = header.defaults.model_dump() | there_and_back | chosen
+    own = {"model": model, "labels": (NO_LABEL,) * frames, "seed": seed, "corners": corners, "mixing": mixing}
+    weights = interpolation_weights.path(range(len(corners)), frames, loop=loop)
+    request = checked(SampleRequest, settings | own | {"weights": weights})
+    is_film = suffix in exports.FILMS
+    kind = "walk" if is_film else "images"
+    columns = 1 if is_film else min(frames, 10)
+    layout = layout_that_fits(suffix, 1 if is_film else frames, header.model.image_size, columns, kind)
+    layout = layout.with_changes(first_ms=layout.frame_ms, last_ms=layout.frame_ms)
+    done, _ = draw_request(request, device, keep=False)
+    save_images(out, done.images, done.request, layout, walk(done.images) if is_film else ())
+    print(f"{out}: {frames} images from {first} to {last} in {done.seconds:.1f} s")
+    return 0
+
+
+def _begins(text: str, side: int) -> dict[str, Any]:
+    """What a corner begins in: a seed, or the noise of a picture."""
+    if text.isdecimal():
+        return {"seed": int(text)}
+    if not os.path.exists(text):
+        raise BadRequest(f"{text} is neither a seed nor a picture.", "Give a number, or the path of a picture.")
+    from ml.data.image_folder import as_drawing
+
+    return {"picture": to_text(as_drawing(Path(text), side))}

@@ -1,0 +1,131 @@
+"""`ml sample`: draw images by labels, words or chance."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ml.cli.options import Device
+from ml.cli.rendering import MAX_COLUMNS, draw_request, layout_that_fits, save_images
+from ml.config import MAX_IMAGES, MODELS, NO_LABEL, Route, SampleRequest, SamplerName, checked, for_route
+from ml.errors import BadRequest
+from ml.events import Pixels
+from ml.export import files as exports
+from ml.export.contact_sheet import readings
+from ml.imaging.pixels import film
+from ml.system.files import check_writable, make_folder
+from ml.text.prompt_parser import in_words, parse_labels, understand
+
+if TYPE_CHECKING:
+    from ml.registry.checkpoint import ModelHeader
+
+
+def sample(
+    out: Annotated[
+        str, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}, or a FOLDER/ for one PNG per image.")
+    ],
+    model: Annotated[str | None, typer.Option(help="A model's name, run folder or file; else the route's own.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Which digits: 0-9,3,3 ...")] = None,
+    prompt: Annotated[str | None, typer.Option(help="... or in words: two or five ...")] = None,
+    unconditional: Annotated[bool, typer.Option("--unconditional", help="... or whatever comes.")] = False,
+    count: Annotated[int, typer.Option(min=1, max=MAX_IMAGES, help="How many per label or prompt.")] = 1,
+    route: Annotated[
+        Route,
+        typer.Option(help="How a prompt reaches the model: as labels, as words it reads, or by CLIP's gradient."),
+    ] = "class",
+    sampler: Annotated[SamplerName | None, typer.Option(help="The model's own default if not given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Network calls, or half of them for heun.")] = None,
+    eta: Annotated[float | None, typer.Option(help="0: deterministic; 1: as noisy as DDPM.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="How strongly to follow the label; 1: off.")] = None,
+    clip: Annotated[
+        str | None, typer.Option(help="Which CLIP steers: digit-clip, ViT-B-32 (downloaded), or a file of its weights.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    device: Device = "auto",
+    trajectory: Annotated[
+        bool, typer.Option("--trajectory", help="Put every step into an .npz; films have it.")
+    ] = False,
+    sheet: Annotated[
+        bool, typer.Option("--sheet", help="A .png with a title, and words under each image, as an .svg has them.")
+    ] = False,
+) -> int:
+    """Draw images: a picture, a labelled sheet, a film of the denoising, arrays, or one file per image."""
+    path = Path(out)
+    folder = out.endswith(("/", os.sep)) or path.is_dir()
+    suffix = ".png" if folder else exports.suffix_of(path)
+    if trajectory and suffix in (".png", ".svg"):
+        raise BadRequest(
+            f"A {suffix[1:].upper()} shows no trajectory.", f"Use .npz or one of {', '.join(exports.FILMS)}."
+        )
+    if sheet and (folder or suffix not in (".png", ".svg")):
+        raise BadRequest("A labelled sheet is a picture.", "Give --out a name that ends in .png or .svg.")
+    check_writable(make_folder(path) / "digit.png" if folder else path)
+
+    from ml.registry import model_cards
+    from ml.registry.checkpoint import load_header
+
+    model = model or MODELS[route]
+    header = load_header(model_cards.find(model))
+    if route == "clip" or (route == "text" and prompt is not None):
+        once = _described(prompt, route)
+        columns = len(once) if 1 < len(once) <= MAX_COLUMNS else 10
+    else:
+        once, columns = _what_to_draw(labels, prompt, unconditional, header)
+    if len(once) * count > MAX_IMAGES:
+        raise BadRequest(f"{len(once)} x {count} images are more than {MAX_IMAGES}.", "Ask for fewer at a time.")
+    given = {"sampler": sampler, "steps": steps, "eta": eta, "guidance": guidance, "seed": seed, "prompt": prompt}
+    given |= {"route": route, "clip": clip}
+    settings = for_route(header.defaults, route).model_dump() | {
+        name: value for name, value in given.items() if value is not None
+    }
+    request = checked(SampleRequest, settings | {"model": model, "labels": once * count})
+    kind = "sheet" if sheet or suffix == ".svg" else "x_t" if suffix in exports.FILMS else "images"
+    count, side = (1, 1) if folder else (len(request.labels), header.model.image_size)
+    layout = layout_that_fits(suffix, count, side, columns, kind)
+    done, frames = draw_request(request, device, keep=trajectory or suffix in exports.FILMS)
+    if folder:
+        exports.save_digits(path, done.images, done.request)
+    else:
+        layout = layout.with_changes(readings=_readings(done.images, header.data) if kind == "sheet" else ())
+        save_images(path, done.images, done.request, layout, film(frames, len(done.images)))
+    calls = f"{done.network_calls} network calls each"
+    print(f"{out}: {len(done.images)} images in {done.seconds:.1f} s, {calls}, seed {request.seed}")
+    return 0
+
+
+def _described(prompt: str | None, route: Route) -> tuple[int, ...]:
+    """The labels of a round of what the text says; tells a person where the text is about something else."""
+    from ml.generation import clip_matcher as clip
+
+    if not prompt or not prompt.strip():
+        raise BadRequest("What to draw?", "Give --prompt 'a bold seven' to this route.")
+    if not clip.is_about_digits(prompt):
+        print(f"{prompt!r} is nothing that this model knows: it draws digits.", file=sys.stderr)
+    return in_words(prompt).labels if route == "text" else (NO_LABEL,)
+
+
+def _what_to_draw(
+    labels: str | None, prompt: str | None, unconditional: bool, header: "ModelHeader"
+) -> tuple[tuple[int, ...], int]:
+    """The labels of one round, and how many images go into a row."""
+    if [labels is not None, prompt is not None, unconditional].count(True) != 1:
+        raise BadRequest("What to draw?", "Give one of --labels 0-9, --prompt 'two or five' and --unconditional.")
+    if prompt is not None:
+        understood = understand(prompt, header.model.num_classes)
+        print(f"Understood as {understood.reading}")
+        once = understood.labels
+    else:
+        once = parse_labels(labels, header.model.num_classes) if labels is not None else (NO_LABEL,)
+    return once, len(once) if 1 < len(once) <= MAX_COLUMNS else 10
+
+
+def _readings(images: Pixels, data: str) -> tuple[str, ...]:
+    """What the judge reads in the images, where it can."""
+    from ml.evaluation.judge import Judge, reads
+
+    if not reads(data, images):
+        return ()
+    verdict = Judge.bundled().judge(images)
+    return readings(verdict.labels, verdict.confidence)

@@ -1,0 +1,134 @@
+"""`ml train`: train a model, and follow the run on one line."""
+
+import sys
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from ml.cli.console import INTERRUPTED, Line, interruptible, progress_in_words, resuming, where_else
+from ml.cli.options import DATA_HELP, DataRoot, Device
+from ml.config import TrackerName
+from ml.control import RunControl
+from ml.errors import BadRequest
+from ml.events import (
+    BatchSplit,
+    CheckpointSaved,
+    Preview,
+    Progress,
+    Resumed,
+    RunFinished,
+    RunStarted,
+    SteppedBack,
+    TrainEvent,
+    TrainStep,
+    WriteFailed,
+)
+from ml.system import paths
+from ml.training.overrides import assignment, changed, refuse_other_settings, starting_point
+
+
+def train(
+    preset: Annotated[str | None, typer.Option(help="Name of a committed configuration.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A configuration of your own, as JSON.")] = None,
+    data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
+    data_root: DataRoot = None,
+    run_dir: Annotated[Path | None, typer.Option(help="Folder of the run; a new one of your own by default.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Train for so many steps ...")] = None,
+    epochs: Annotated[float | None, typer.Option(help="... or times through the data ...")] = None,
+    minutes: Annotated[float | None, typer.Option(help="... or minutes.")] = None,
+    batch_size: Annotated[int | None, typer.Option()] = None,
+    device: Device = "auto",
+    seed: Annotated[int | None, typer.Option()] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir ...")] = False,
+    to: Annotated[Path | None, typer.Option(help="... and write to this new folder from now on.")] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value for any other setting; repeatable.")
+    ] = None,
+    track: Annotated[
+        TrackerName | None,
+        typer.Option(help="Also follow the run there; TensorBoard's files are always written."),
+    ] = None,
+) -> int:
+    """Train a model."""
+    if sum(budget is not None for budget in (steps, epochs, minutes)) > 1:
+        raise BadRequest("More than one budget was given.", "Give one of --steps, --epochs and --minutes.")
+    named = {"steps": steps, "epochs": epochs, "minutes": minutes, "batch_size": batch_size, "seed": seed, "data": data}
+    changes = [assignment(text) for text in sets or []]
+    changes += [(name, value) for name, value in named.items() if value is not None]
+    if resume and run_dir is None:
+        raise BadRequest("--resume does not say which run.", "Add --run-dir with the folder of the run.")
+    if to is not None and not resume:
+        raise BadRequest("--to names the folder that a run goes on in.", "Add --resume, or use --run-dir alone.")
+    wanted = changed(starting_point(preset, config, run_dir if resume else None), changes)
+    folder = run_dir or paths.new_run(wanted.name)
+    if resume:
+        refuse_other_settings(wanted, folder)
+
+    from ml.training.trainer import train as training
+
+    with interruptible() as control, Line() as line:
+        events = training(
+            wanted,
+            folder,
+            device=device,
+            data_root=data_root,
+            resume=resume,
+            move_to=to,
+            control=control,
+            track=(track,) if track else (),
+        )
+        finished = _watch(cast("Generator[TrainEvent]", events), control, line, to or folder)
+    if finished is None:
+        print("Interrupted before the training began.", file=sys.stderr)
+        return INTERRUPTED
+    print(f"{finished.model_path}: {finished.step} steps in {finished.seconds:.1f} s")
+    if not finished.completed:
+        print(f"Stopped and saved. Go on with: {resuming(finished.model_path.parent)}", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _watch(events: "Generator[TrainEvent]", control: RunControl, line: Line, folder: Path) -> RunFinished | None:
+    """Follow a training to its end; None where it was cancelled while its data were still being read."""
+    with closing(events):
+        for event in events:
+            line.show(event_in_words(event))
+            if isinstance(event, SteppedBack | BatchSplit):
+                line.note(event_in_words(event))
+            if isinstance(event, Resumed):
+                folder = event.run_dir
+            if isinstance(event, WriteFailed):
+                control.write_to(where_else(event, folder, line))
+            if isinstance(event, RunFinished):
+                return event
+            if control.cancelled and isinstance(event, Progress):
+                break
+    return None
+
+
+def event_in_words(event: TrainEvent) -> str:
+    """A training event in one short line."""
+    match event:
+        case Progress():
+            return progress_in_words(event)
+        case RunStarted():
+            return f"{event.config.name}: {event.parameters:,} parameters, {event.device}"
+        case TrainStep():
+            of = f"/{event.total_steps}" if event.total_steps else ""
+            left = (
+                f"{event.remaining_s / 60:.0f} min left"
+                if event.remaining_s > 90
+                else f"{event.remaining_s:.0f} s left"
+            )
+            return f"step {event.step}{of}  loss {event.smooth_loss:.4f}  {event.images_per_s:.0f} images/s  {left}"
+        case Preview() | CheckpointSaved():
+            return f"step {event.step}  {'preview' if isinstance(event, Preview) else 'saved'}"
+        case SteppedBack():
+            return f"{event.message} Back to step {event.step}, with a learning rate of {event.lr:g} at most."
+        case BatchSplit():
+            return f"step {event.step}  the batch does not fit into memory: {event.parts} parts, same result"
+        case _:
+            return type(event).__name__
