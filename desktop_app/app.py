@@ -15,7 +15,7 @@ from desktop_app.settings import AppSettings
 from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.session import Session
 from desktop_app.window.main_window import MainWindow
-from desktop_app.worker.lane import failure
+from desktop_app.worker.compute_thread import failure
 from ml.system import paths
 
 SIGNAL_POLL_MS = 250

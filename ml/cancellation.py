@@ -26,8 +26,8 @@ _here = threading.local()
 
 
 @contextmanager
-def heeding(control: RunControl) -> Iterator[None]:
-    """Within, `stop_here` in this thread looks at `control`."""
+def cancellable(control: RunControl) -> Iterator[None]:
+    """Within, `check_cancelled` in this thread looks at `control`."""
     before = current_control()
     _here.control = control
     try:
@@ -37,18 +37,18 @@ def heeding(control: RunControl) -> Iterator[None]:
 
 
 def current_control() -> RunControl | None:
-    """What `stop_here` looks at in this thread."""
+    """What `check_cancelled` looks at in this thread."""
     return getattr(_here, "control", None)
 
 
-def stop_here() -> None:
+def check_cancelled() -> None:
     """Raise Stopped where the work that this thread is at was cancelled: for whatever takes long between two events."""
     control = current_control()
     if control is not None and control.cancelled:
         raise Stopped
 
 
-def aside(work: Callable[[], T]) -> T:
+def run_interruptibly(work: Callable[[], T]) -> T:
     """What `work` returns or raises; a thread of its own is at it, and is left behind where the work here is stopped.
 
     For what takes seconds and cannot be asked to stop: an import, a server that does not answer.
@@ -58,7 +58,7 @@ def aside(work: Callable[[], T]) -> T:
     done: Future[T] = Future()
     threading.Thread(target=_do, args=(work, done), daemon=True).start()
     while not wait([done], LOOK_S).done:
-        stop_here()
+        check_cancelled()
     return done.result()
 
 
@@ -69,15 +69,15 @@ def _do(work: Callable[[], T], done: "Future[T]") -> None:
         done.set_exception(error)
 
 
-def sleep_here(seconds: float) -> None:
+def interruptible_sleep(seconds: float) -> None:
     """Wait for so long, unless the work is stopped."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        stop_here()
+        check_cancelled()
         time.sleep(min(left, LOOK_S))
 
 
-def import_here(name: str) -> None:
+def import_interruptibly(name: str) -> None:
     """Import a module that takes seconds to, so that the work can be stopped meanwhile."""
     if name not in sys.modules:
-        aside(partial(importlib.import_module, name))
+        run_interruptibly(partial(importlib.import_module, name))

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QFileDialog, QInputDialog, QMenu
 
 from desktop_app.pages.base import Page
 from desktop_app.pages.model_details import ModelDetails, title_of
-from desktop_app.tasks.models import Fits
+from desktop_app.tasks.models import MatchingNetworks
 from desktop_app.text.display_names import data_title
 from desktop_app.text.formatting import duration, megabytes, millions
 from desktop_app.text.scores import headline
@@ -102,7 +102,7 @@ class ModelsPanel(Page):
         if name:
             self._library.import_file(Path(name))
 
-    def _ask_kind(self, fits: Fits) -> None:
+    def _ask_kind(self, fits: MatchingNetworks) -> None:
         """Weights alone do not say what they mean where several networks have the same form."""
         question = f"{fits.path.name} holds plain weights that fit several networks.\nWhich was it trained as?"
         kind, done = QInputDialog.getItem(self, "Import", question, list(fits.kinds), 0, False)

@@ -20,7 +20,7 @@ class Recognised:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedImage:
     """A picture to draw on or to begin from, (28, 28), and the digit that the judge reads in it."""
 
     image: Pixels
@@ -52,11 +52,11 @@ def example(digit: int, number: int, data_root: Path | None, _control: RunContro
     yield Progress("Looking for a digit", 0, 0)
     from ml.evaluation import forward_process
 
-    yield Opened(forward_process.example(digit, number, data_root)[0], digit)
+    yield OpenedImage(forward_process.example(digit, number, data_root)[0], digit)
 
 
 def looking_at(image: Pixels, _control: RunControl) -> Iterator[object]:
     """Have the judge say which digit a picture (28, 28) is."""
     from ml.evaluation.judge import Judge
 
-    yield Opened(image, int(Judge.bundled().judge(image[None]).labels[0]))
+    yield OpenedImage(image, int(Judge.bundled().judge(image[None]).labels[0]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from desktop_app.tasks.files import Read
+from desktop_app.tasks.files import ReadFile
 from ml.control import RunControl
 from ml.events import Pixels, Progress
 from ml.export.metadata import Watch
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Noised:
+class NoisedImage:
     """An image on its way into noise by every schedule, and what it is."""
 
     noisings: "tuple[Noising, ...]"
@@ -40,7 +40,7 @@ def noising(settings: "ExploreSettings", data_root: Path | None, _control: RunCo
     from ml.evaluation import forward_process
 
     image, what = forward_process.example(settings.digit, settings.example, data_root, settings.picture)
-    yield Noised(forward_process.noisings(image, settings.timesteps, settings.example), what)
+    yield NoisedImage(forward_process.noisings(image, settings.timesteps, settings.example), what)
 
 
 def experimenting(name: str, control: RunControl) -> Iterator[object]:
@@ -59,7 +59,7 @@ def writing_answer(path: Path, answer: "Answer", scale: int, _watch: Watch) -> N
     questions.save(path, answer, scale)
 
 
-def proving_answer(read: Read, control: RunControl) -> Iterator[object]:
+def proving_answer(read: ReadFile, control: RunControl) -> Iterator[object]:
     """Answer the question of a figure anew, and see whether it is the same."""
     from ml.experiments import questions
 

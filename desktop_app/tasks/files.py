@@ -15,14 +15,14 @@ from ml.experiments.cells import Cell
 from ml.export import files, plot_metadata
 from ml.export import verify as proof
 from ml.export.metadata import Stamp, Unstamped, Watch
-from ml.export.plot_metadata import Told
+from ml.export.plot_metadata import PlotMetadata
 from ml.imaging.safe_open import OTHER_FILE
 
 LOOK_S = 0.05  # between two looks at a file that is being written
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadFile:
     """What a file of ours says about itself, and what it shows."""
 
     path: Path
@@ -31,11 +31,11 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Plotted:
+class ReadPlot:
     """What the file of a plot says of itself."""
 
     path: Path
-    told: Told
+    told: PlotMetadata
     proof: proof.Proof
 
 
@@ -75,18 +75,18 @@ def restoring(path: Path, as_drawing: bool, control: RunControl) -> Iterator[obj
     yield Progress(f"Reading {path.name}", 0, 0)
     try:
         if told := plot_metadata.read(path):
-            yield Plotted(path, told, plot_metadata.prove(path, told))
+            yield ReadPlot(path, told, plot_metadata.prove(path, told))
             return
         if path.suffix.lower() not in files.SUFFIXES:
             raise Unstamped(f"{path.name} is no file that Noiseloom wrote.", OTHER_FILE)
-        yield Read(path, files.read_stamp(path), files.read_pixels(path))
+        yield ReadFile(path, files.read_stamp(path), files.read_pixels(path))
     except Unstamped:
         if not as_drawing:
             raise
         yield from opening(path, control)
 
 
-def proving_figure(read: Read, cells: Sequence[Cell], control: RunControl) -> Iterator[object]:
+def proving_figure(read: ReadFile, cells: Sequence[Cell], control: RunControl) -> Iterator[object]:
     """See whether a figure shows cells that were drawn again; those that are missing are drawn now."""
     from ml.generation import pipeline
 
@@ -102,7 +102,7 @@ def proving_figure(read: Read, cells: Sequence[Cell], control: RunControl) -> It
         yield comparison_figure.prove(read.stamp, read.pixels, draw)
 
 
-def proving(read: Read, images: Pixels, control: RunControl) -> Iterator[object]:
+def proving(read: ReadFile, images: Pixels, control: RunControl) -> Iterator[object]:
     """See whether a file shows images that were drawn again from its request."""
     from ml.generation import pipeline
 

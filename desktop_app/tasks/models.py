@@ -37,7 +37,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Fits:
+class MatchingNetworks:
     """Weights without a description, and the names of the networks that they fit."""
 
     path: Path
@@ -104,7 +104,7 @@ def importing(path: Path, kind: str, _control: RunControl) -> Iterator[object]:
     from ml.registry import local_models
 
     taken = local_models.import_model(path, kind)
-    yield Named(taken) if isinstance(taken, str) else Fits(path, taken.kinds)
+    yield Named(taken) if isinstance(taken, str) else MatchingNetworks(path, taken.kinds)
 
 
 def exporting(card: "ModelCard", path: Path, _control: RunControl) -> Iterator[object]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.cancellation import import_here
+from ml.cancellation import import_interruptibly
 from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.events import Frame, Pixels, Progress, Sampled
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgeResult:
     """What the judge reads in the images just drawn."""
 
     labels: NDArray[np.int64]
@@ -29,14 +29,14 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class StepProbabilities:
     """What the judge reads in the clean guess of every step: probabilities (steps + 1, N, classes)."""
 
     probabilities: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Rayed:
+class GuidanceProbeResult:
     """The look inside the guidance of one image, step by step; see `ml.evaluation.guidance_probe`."""
 
     steps: "tuple[Xray, ...]"
@@ -60,7 +60,10 @@ class Nearest:
 
 
 def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
-    """Sample a request: every `Frame`, `Sampled`, then `Judged` and `Decided` where the judge can read such images."""
+    """Sample a request: every `Frame`, `Sampled`, then `JudgeResult` and `StepProbabilities`.
+
+    The last two come where the judge can read such images.
+    """
     from ml.evaluation.judge import Judge, reads
     from ml.generation import loaded_model, pipeline
 
@@ -72,10 +75,10 @@ def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
             guesses.append(event.x0_hat)
         if isinstance(event, Sampled) and reads(data, event.images):
             verdict = Judge.bundled().judge(event.images)
-            yield Judged(verdict.labels, verdict.confidence)
+            yield JudgeResult(verdict.labels, verdict.confidence)
             found = [Judge.bundled().judge(guess).probabilities for guess in guesses if not control.cancelled]
             if len(found) == len(guesses):
-                yield Decided(np.stack(found))
+                yield StepProbabilities(np.stack(found))
 
 
 def looking_into(request: SampleRequest, control: RunControl) -> Iterator[object]:
@@ -83,7 +86,7 @@ def looking_into(request: SampleRequest, control: RunControl) -> Iterator[object
     from ml.evaluation.guidance_probe import xray
     from ml.generation import loaded_model
 
-    yield Rayed(tuple(xray(loaded_model.load(request.model), request, control)))
+    yield GuidanceProbeResult(tuple(xray(loaded_model.load(request.model), request, control)))
 
 
 def sketching(
@@ -98,7 +101,7 @@ def sketching(
 def understanding(prompt: str, _control: RunControl) -> Iterator[object]:
     """Ask CLIP what a prompt is about."""
     yield Progress("Reading the prompt", 0, 0)
-    import_here("ml.system.torchvision_compat")
+    import_interruptibly("ml.system.torchvision_compat")
     from ml.generation import clip_matcher
 
     yield Understanding(prompt, clip_matcher.is_about_digits(prompt))

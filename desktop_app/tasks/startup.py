@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml.cancellation import import_here
+from ml.cancellation import import_interruptibly
 from ml.control import RunControl
 from ml.events import Progress
 from ml.system.preload import load_libraries
@@ -31,7 +31,7 @@ def warm_up(elsewhere: Sequence[Path], _control: RunControl) -> Iterator[object]
     """Import torch, and what pictures of the history need; look at the device and the models."""
     yield Progress("Loading PyTorch", 0, 0)
     load_libraries("torch")
-    import_here("PIL.Image")
+    import_interruptibly("PIL.Image")
     from ml.registry import model_cards
     from ml.system.device import pick
     from ml.tracking import run_index

@@ -12,10 +12,10 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app.settings import DEFAULT_MODEL, DrawSettings
 from desktop_app.tasks import draw, sampling
-from desktop_app.tasks.draw import Opened, Recognised
+from desktop_app.tasks.draw import OpenedImage, Recognised
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.undo import TOGETHER_S
-from desktop_app.worker.lane import Ended, Job, Work
+from desktop_app.worker.compute_thread import Job, JobEnded, Work
 from ml.config import SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
@@ -231,9 +231,9 @@ class Draw(QObject):
         elif isinstance(event, Recognised):
             self.probabilities = event.probabilities
             self.recognised.emit()
-        elif isinstance(event, Opened):
+        elif isinstance(event, OpenedImage):
             self.take(event.image)
-        elif isinstance(event, Ended):
+        elif isinstance(event, JobEnded):
             self._end()
 
     def _show(self, done: Sampled) -> None:

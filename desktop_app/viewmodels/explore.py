@@ -9,8 +9,8 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app.settings import ExploreSettings
 from desktop_app.tasks import explore
-from desktop_app.tasks.explore import Answered, Noised
-from desktop_app.worker.lane import Ended, Job
+from desktop_app.tasks.explore import Answered, NoisedImage
+from desktop_app.worker.compute_thread import Job, JobEnded
 from ml.errors import BadFile
 from ml.events import Failed, Pixels, Progress
 from ml.export.plot_metadata import OTHER_FILE
@@ -94,7 +94,7 @@ class Explore(QObject):
     def _on_noised(self, asked: ExploreSettings, event: object) -> None:
         if asked != self._shown:
             return  # the answer to a question that is no longer asked
-        if isinstance(event, Noised):
+        if isinstance(event, NoisedImage):
             self.noisings, self.what = event.noisings, event.what
             self.noised.emit()
         elif isinstance(event, Failed) and asked.picture:
@@ -142,7 +142,7 @@ class Explore(QObject):
         elif isinstance(event, Answered):
             self.answer, self.figure = event.answer, event.figure
             self.answered.emit()
-        elif isinstance(event, Ended):
+        elif isinstance(event, JobEnded):
             self._job = None
             self.busy_changed.emit()
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app import lesson_file
-from desktop_app.tasks.draw import Opened
+from desktop_app.tasks.draw import OpenedImage
 from desktop_app.tasks.explore import proving_answer
-from desktop_app.tasks.files import Exported, Plotted, Read, exporting, proving, proving_figure, restoring
+from desktop_app.tasks.files import Exported, ReadFile, ReadPlot, exporting, proving, proving_figure, restoring
 from desktop_app.viewmodels.explore import QUESTIONS
 from desktop_app.viewmodels.notification import Message
-from desktop_app.worker.lane import Ended, Job, Work
+from desktop_app.worker.compute_thread import Job, JobEnded, Work
 from ml.config import SampleRequest
 from ml.errors import BadFile
 from ml.events import Pixels, Progress, Sampled
@@ -37,7 +37,7 @@ Then = Callable[[Path], object]
 class _Wanted:
     """A file that was opened, and the request for what it shows that a page is drawing."""
 
-    read: Read
+    read: ReadFile
     request: SampleRequest
     page: str
 
@@ -102,7 +102,7 @@ class Files(QObject):
         def on_event(event: object) -> None:
             if isinstance(event, Progress):
                 self._progress = event
-            elif isinstance(event, Ended):
+            elif isinstance(event, JobEnded):
                 self._jobs.remove(job)
                 self._progress = None
             handler(event)
@@ -144,15 +144,15 @@ class Files(QObject):
             self._follow(partial(restoring, path, as_drawing), self._on_read)
 
     def _on_read(self, event: object) -> None:
-        if isinstance(event, Opened):
+        if isinstance(event, OpenedImage):
             self._session.draw.take(event.image)
             self.opened.emit("draw")
-        elif isinstance(event, Plotted):
+        elif isinstance(event, ReadPlot):
             self._restore_plot(event)
-        elif isinstance(event, Read):
+        elif isinstance(event, ReadFile):
             self._restore(event)
 
-    def _restore_plot(self, plot: Plotted) -> None:
+    def _restore_plot(self, plot: ReadPlot) -> None:
         """Go back to the page of a plot, with the settings of what it shows."""
         told, name, train = plot.told, plot.path.name, self._session.train
         if told.schedules is not None:
@@ -175,7 +175,7 @@ class Files(QObject):
             what = f"The file has {plot.proof.words}. {plot.proof.why} {what}"
             self._session.tell(Message("warning", f"Restored {name}, but it is not the same", what))
 
-    def _restore(self, read: Read) -> None:
+    def _restore(self, read: ReadFile) -> None:
         """Draw what a file asks for: on its own page, or where that cannot say all of it, on the Generate page."""
         session, stamp = self._session, read.stamp
         if stamp.comparison:
@@ -201,7 +201,7 @@ class Files(QObject):
             self._wanted = _Wanted(read, session.generate.restore(stamp.request, columns), "generate")
             self.opened.emit("generate")
 
-    def _restore_figure(self, read: Read) -> None:
+    def _restore_figure(self, read: ReadFile) -> None:
         """Compare again what a figure shows, as far as the Compare page can say it, and see whether it is the same."""
         session = self._session
         self._wanted = _Wanted(read, read.stamp.request, "compare")
@@ -215,7 +215,7 @@ class Files(QObject):
         if not again:
             self._compared()
 
-    def _restore_answer(self, read: Read) -> None:
+    def _restore_answer(self, read: ReadFile) -> None:
         """Ask again what a figure answers; the page answers from a noise of its own, so a figure's is drawn apart."""
         wanted, explore = _Wanted(read, read.stamp.request, "explore"), self._session.explore
         if read.stamp.experiment in QUESTIONS:

@@ -11,11 +11,11 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app.settings import DEFAULT_MODEL, MAX_COLUMNS, MAX_ROWS, GenerateSettings
 from desktop_app.tasks import sampling
-from desktop_app.tasks.sampling import Decided, Judged, Nearest, Rayed, Understanding
+from desktop_app.tasks.sampling import GuidanceProbeResult, JudgeResult, Nearest, StepProbabilities, Understanding
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.live_preview import Sketches
 from desktop_app.viewmodels.trajectory import Trajectory, View
-from desktop_app.worker.lane import Ended, Job
+from desktop_app.worker.compute_thread import Job, JobEnded
 from ml.config import CLIP_MODEL, MAX_BRANCHES, MODELS, NO_LABEL, Route, SampleRequest, SampleSettings, for_route
 from ml.errors import BadRequest
 from ml.events import Failed, Frame, Progress, Sampled
@@ -437,15 +437,15 @@ class Generate(QObject):
                 self._pace[event.request.model] = event.seconds / self._calls(event.request)
                 trajectory.sampled = event
                 self.finished.emit()
-            case Judged():
+            case JudgeResult():
                 trajectory.verdict = event
                 self.judged.emit()
-            case Decided():
+            case StepProbabilities():
                 trajectory.decision = event.probabilities
                 self.compared.emit()
             case Failed() if trajectory.request and trajectory.request.clip != CLIP_MODEL:
                 self.change(live=False, clip=CLIP_MODEL)  # with which it goes on, as the message says
-            case Ended():
+            case JobEnded():
                 self._end_job()
 
     # ---- what is shown
@@ -472,7 +472,7 @@ class Generate(QObject):
         return self.sampled if self.sampled and index < len(self.sampled.images) else None
 
     @property
-    def verdict(self) -> Judged | None:
+    def verdict(self) -> JudgeResult | None:
         return self.trajectory.verdict
 
     def look_for_nearest(self, index: int) -> None:
@@ -488,7 +488,7 @@ class Generate(QObject):
         if isinstance(event, Nearest):
             shown.nearest[index] = event
             self.compared.emit()
-        elif isinstance(event, Ended) and shown.nearest[index] is None:
+        elif isinstance(event, JobEnded) and shown.nearest[index] is None:
             shown.unlikened = True
             self.compared.emit()
 
@@ -501,7 +501,7 @@ class Generate(QObject):
             self._session.submit(task, partial(self._on_rayed, shown, index))
 
     def _on_rayed(self, shown: Trajectory, index: int, event: object) -> None:
-        if isinstance(event, Rayed):
+        if isinstance(event, GuidanceProbeResult):
             shown.rays[index] = event
             self.compared.emit()
 

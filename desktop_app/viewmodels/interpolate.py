@@ -9,10 +9,10 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app.settings import MAX_STOPS, InterpolateSettings
 from desktop_app.tasks import draw, sampling
-from desktop_app.tasks.draw import Opened
+from desktop_app.tasks.draw import OpenedImage
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.live_preview import Sketches
-from desktop_app.worker.lane import Job, Work
+from desktop_app.worker.compute_thread import Job, Work
 from ml.config import NO_LABEL, Corner, SampleRequest
 from ml.events import Pixels, Sampled
 from ml.export.formats import FILMS
@@ -156,7 +156,7 @@ class Interpolate(QObject):
         self._session.submit(task, partial(self._on_opened, index, self._points))
 
     def _on_opened(self, index: int, which: Points, event: object) -> None:
-        if isinstance(event, Opened):
+        if isinstance(event, OpenedImage):
             self.set_corner(index, which, picture=to_text(event.image), label=event.label)
 
     def clear_picture(self, index: int) -> None:

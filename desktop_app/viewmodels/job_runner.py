@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop_app.worker.lane import Ended, Job, Work
+from desktop_app.worker.compute_thread import Job, JobEnded, Work
 
 if TYPE_CHECKING:
     from desktop_app.viewmodels.session import Session
@@ -37,7 +37,7 @@ class Activity(QObject):
     def _on_event(self, job: Job, event: object) -> None:
         if job is not self._job:
             return
-        if isinstance(event, Ended):
+        if isinstance(event, JobEnded):
             self._end()
         else:
             self._hear(event)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app.tasks import sampling
-from desktop_app.worker.lane import Ended, Job
+from desktop_app.worker.compute_thread import Job, JobEnded
 from ml.config import SampleRequest
 from ml.events import Sampled
 
@@ -99,7 +99,7 @@ class Sketches(QObject):
         self._session.submit(task, partial(self._on_event, awaited), sketch=True)
 
     def _on_event(self, awaited: object, event: object) -> None:
-        if awaited is not self._drawing or not isinstance(event, Sampled | Ended):
+        if awaited is not self._drawing or not isinstance(event, Sampled | JobEnded):
             return
         self._drawing = None
         if isinstance(event, Sampled):

@@ -9,9 +9,9 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app.settings import DEFAULT_MODEL, ModelsSettings
 from desktop_app.tasks import models
-from desktop_app.tasks.models import Copied, Fits, Named, Previewed, Scored, Thrown
+from desktop_app.tasks.models import Copied, MatchingNetworks, Named, Previewed, Scored, Thrown
 from desktop_app.text.formatting import count
-from desktop_app.worker.lane import Ended, Job, Work
+from desktop_app.worker.compute_thread import Job, JobEnded, Work
 from ml.config import DIGITS, DRAWING
 from ml.events import Failed, Pixels, Progress
 from ml.system import trash
@@ -118,7 +118,7 @@ class Models(QObject):
         if isinstance(event, Previewed):
             self._previews[key] = event.images
             self.previewed.emit(name)
-        elif isinstance(event, Ended):
+        elif isinstance(event, JobEnded):
             self._drawing = False
             self._preview_next()
 
@@ -185,7 +185,7 @@ class Models(QObject):
             self.changed.emit()
         elif isinstance(event, Scored):
             self._session.look_again()  # it stands in the model's card now
-        elif isinstance(event, Ended):
+        elif isinstance(event, JobEnded):
             self._end()
 
     def _end(self) -> None:
@@ -260,7 +260,7 @@ class Models(QObject):
         if isinstance(event, Progress):
             self._session.status = event.what
             self._session.status_changed.emit()
-        elif isinstance(event, Ended):
+        elif isinstance(event, JobEnded):
             self._session.look_again()
         elif not isinstance(event, Failed):
             done(event)
@@ -277,7 +277,7 @@ class Models(QObject):
             self._session.train.rename(old, event.name)
 
     def _on_imported(self, event: object) -> None:
-        if isinstance(event, Fits):
+        if isinstance(event, MatchingNetworks):
             self.kind_wanted.emit(event)
         elif isinstance(event, Named):
             self._choose_new(event)

@@ -24,9 +24,9 @@ from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.race import Race
 from desktop_app.viewmodels.train import Train
 from desktop_app.viewmodels.undo import Undo
-from desktop_app.worker.gc_guard import Garbage
-from desktop_app.worker.lane import Ended, Job, Lane, Work, failure
-from desktop_app.worker.mailbox import Letter
+from desktop_app.worker.compute_thread import ComputeThread, Job, JobEnded, Work, failure
+from desktop_app.worker.gc_guard import GcGuard
+from desktop_app.worker.mailbox import Envelope
 from ml.config import DRAWING
 from ml.events import Failed, Progress
 
@@ -56,7 +56,7 @@ class Session(QObject):
 
     def __init__(self, settings: AppSettings, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.lane, self._sketch_lane = Lane(self), Lane(self, "sketch lane", gives_way=False)
+        self.lane, self._sketch_lane = ComputeThread(self), ComputeThread(self, "sketch lane", gives_way=False)
         self.device = ""
         self.on_gpu = False
         self.models: tuple[ModelCard, ...] = ()
@@ -91,7 +91,7 @@ class Session(QObject):
             self.files,
         )  # stopped in this order
         self._jobs: dict[int, tuple[Job, Handler, Remedies]] = {}
-        self._garbage = Garbage(self)
+        self._garbage = GcGuard(self)
         self._drain = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self._drain.timeout.connect(self._read_mail)
         self._looked_at = self._asked_at = 0.0  # on the clock of time.monotonic
@@ -190,10 +190,10 @@ class Session(QObject):
         """At once: they come one at a time."""
         self._deliver(self._sketch_lane.mailbox.drain())
 
-    def _deliver(self, letters: list[Letter]) -> None:
+    def _deliver(self, letters: list[Envelope]) -> None:
         for number, event in letters:
             _, handler, remedies = self._jobs[number]
-            if isinstance(event, Ended):
+            if isinstance(event, JobEnded):
                 del self._jobs[number]
             handler(event)
             if isinstance(event, Failed):

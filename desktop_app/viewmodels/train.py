@@ -18,7 +18,7 @@ from desktop_app.tasks.training import Remembered
 from desktop_app.text.display_names import preset_title
 from desktop_app.viewmodels.nearest_preset import settings_of
 from desktop_app.viewmodels.notification import Message
-from desktop_app.worker.lane import Ended, Job
+from desktop_app.worker.compute_thread import Job, JobEnded
 from ml.config import DRAWING, TrainConfig
 from ml.errors import BadRequest, NoiseloomError
 from ml.events import (
@@ -387,7 +387,7 @@ class Train(QObject):
                 self.finished = event
             case Failed():
                 self._set_state("failed")
-            case Ended():
+            case JobEnded():
                 self._on_ended()
 
     def _add_preview(self, preview: Preview) -> None:

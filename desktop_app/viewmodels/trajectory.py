@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from desktop_app.tasks.sampling import Judged, Nearest, Rayed
+from desktop_app.tasks.sampling import GuidanceProbeResult, JudgeResult, Nearest
 from ml.config import SampleRequest
 from ml.events import Frame, Pixels, Sampled
 
@@ -25,11 +25,11 @@ class Trajectory:
     kept: bool = False  # in the history
     frames: list[Frame] = field(default_factory=list)
     sampled: Sampled | None = None
-    verdict: Judged | None = None
+    verdict: JudgeResult | None = None
     decision: NDArray[np.float32] | None = None  # (steps + 1, N, classes): what the judge reads in the clean guesses
     nearest: dict[int, Nearest | None] = field(default_factory=dict)  # by image; None: it is being looked for
     unlikened: bool = False  # there are no training images to look among
-    rays: dict[int, Rayed | None] = field(default_factory=dict)  # by image; None: it is being looked into
+    rays: dict[int, GuidanceProbeResult | None] = field(default_factory=dict)  # by image; None: it is being looked into
 
     @property
     def steps(self) -> int:

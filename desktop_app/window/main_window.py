@@ -50,7 +50,7 @@ from desktop_app.widgets.window.lesson_card import LessonCard
 from desktop_app.widgets.window.message_bar import MessageBar
 from desktop_app.widgets.window.navigation import NavRail, StatusBar
 from desktop_app.widgets.window.tab_order import order_tabs
-from desktop_app.worker.lane import Ended
+from desktop_app.worker.compute_thread import JobEnded
 from ml.control import RunControl
 from ml.export.files import SUFFIXES
 from ml.system import paths
@@ -247,7 +247,7 @@ class MainWindow(QMainWindow):
                 return
         if not self.session.closing:
             self.session.submit(
-                importing_pages, lambda event: self._ahead.start() if isinstance(event, Ended) else None
+                importing_pages, lambda event: self._ahead.start() if isinstance(event, JobEnded) else None
             )
 
     def _make_ahead(self) -> None:

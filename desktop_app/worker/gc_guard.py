@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QTimer
 EVERY_MS = 500
 
 
-class Garbage(QObject):
+class GcGuard(QObject):
     """Takes the collecting over from `begin` to `end`."""
 
     def __init__(self, parent: QObject) -> None:

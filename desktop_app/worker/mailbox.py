@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ml.events import Progress
 
 
-class Letter(NamedTuple):
+class Envelope(NamedTuple):
     """An event of the job with that number."""
 
     job: int
@@ -23,7 +23,7 @@ class Mailbox:
     def __init__(self, ring: Callable[[], None]) -> None:
         self._ring = ring
         self._lock = threading.Lock()
-        self._letters: list[Letter] = []
+        self._letters: list[Envelope] = []
 
     def post(self, job: int, event: object) -> None:
         """Put a letter in; called by the lane."""
@@ -31,16 +31,16 @@ class Mailbox:
             first = not self._letters
             if not first and isinstance(event, Progress) and _is_progress(self._letters[-1], job):
                 self._letters.pop()
-            self._letters.append(Letter(job, event))
+            self._letters.append(Envelope(job, event))
         if first:
             self._ring()
 
-    def drain(self) -> list[Letter]:
+    def drain(self) -> list[Envelope]:
         """Take all letters out, oldest first; called by the screen."""
         with self._lock:
             letters, self._letters = self._letters, []
         return letters
 
 
-def _is_progress(letter: Letter, job: int) -> bool:
+def _is_progress(letter: Envelope, job: int) -> bool:
     return letter.job == job and isinstance(letter.event, Progress)

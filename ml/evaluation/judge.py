@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.cancellation import stop_here
+from ml.cancellation import check_cancelled
 from ml.config import DIGITS, DeviceName
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
@@ -59,7 +59,7 @@ class Judge:
         pixels = torch.from_numpy(images).unsqueeze(1)
         parts: list[Tensor] = []
         for part in pixels.split(BATCH):
-            stop_here()
+            check_cancelled()
             parts.append(self.network.features(part.to(self.device).float() / 127.5 - 1).cpu())
         return torch.cat(parts)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ml import data
-from ml.cancellation import stop_here
+from ml.cancellation import check_cancelled
 from ml.config import NO_LABEL, Description, DeviceName, ModelConfig, SampleRequest
 from ml.control import RunControl
 from ml.distributed import helpers
@@ -192,7 +192,7 @@ def memorised(made: Tensor, training: Tensor) -> Tensor:
     """
     parts: list[Tensor] = []
     for part in made.split(100):
-        stop_here()
+        check_cancelled()
         parts.append(torch.cdist(part, training).topk(2, largest=False).values)
     nearest = torch.cat(parts)
     return nearest[:, 0] < COPY_RATIO * nearest[:, 1]

@@ -25,7 +25,7 @@ _DATED = (b"/CreationDate (", b"/Type /Metadata", b"startxref")  # parts of a PD
 _ATTACHED = re.compile(rb"/EF\s*<<\s*/F (\d{1,9}) 0 R")
 
 
-class Told(Description):
+class PlotMetadata(Description):
     """What a plot tells of itself."""
 
     noiseloom: str = Field(max_length=40, description="the version that wrote it")
@@ -37,7 +37,7 @@ class Told(Description):
     shown: str = Field(default="", max_length=64, description="SHA-256 of what is drawn, see `digest`")
 
 
-def read(path: Path) -> Told | None:
+def read(path: Path) -> PlotMetadata | None:
     """What a plot's file says; None where the file is none of our plots. Raises BadFile; executes nothing."""
     readers = {".svg": svg_description, ".pdf": _pdf, ".png": _png, ".csv": _csv}
     suffix = path.suffix.lower()
@@ -49,10 +49,10 @@ def read(path: Path) -> Told | None:
         return None
     if len(text) > MAX_TEXT:
         raise BadFile(f"{path.name} carries {len(text)} bytes of description; that is too much.", OTHER_FILE)
-    return parse(Told, text, path.name)
+    return parse(PlotMetadata, text, path.name)
 
 
-def prove(path: Path, told: Told) -> Proof:
+def prove(path: Path, told: PlotMetadata) -> Proof:
     """Whether a plot is as it was written; raises BadFile."""
     if not told.shown:
         return Proof(False, "no record of what it showed", "It was written by an older Noiseloom.")

@@ -19,7 +19,7 @@ from ml.generation.loaded_model import LoadedModel
 from ml.generation.plan import BATCH, grid_for
 from ml.imaging.embedded_png import from_text
 from ml.models.exact import filled_blocks
-from ml.models.interruptible import stoppable_denoiser
+from ml.models.interruptible import interruptible_denoiser
 from ml.system.cores import on_cores
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _guided(model: LoadedModel, request: SampleRequest, first: int) -> Denoiser:
         known = from_text(request.source, channels, side).to(model.device)
         mask = (from_text(request.mask, 1, side).to(model.device) > 0).float()
         denoise = completing(denoise, known, mask)
-    return stoppable_denoiser(denoise)
+    return interruptible_denoiser(denoise)
 
 
 def _steered(model: LoadedModel, request: SampleRequest, wanted: Tensor, null: Tensor, matcher: "Matcher") -> Denoiser:

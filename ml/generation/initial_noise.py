@@ -14,7 +14,7 @@ from ml.diffusion.schedules import Level, grid_of, q_sample, schedule_of
 from ml.generation.loaded_model import LoadedModel
 from ml.generation.plan import BATCH
 from ml.imaging.embedded_png import from_text
-from ml.models.interruptible import stoppable_denoiser
+from ml.models.interruptible import interruptible_denoiser
 
 
 def noise_of(model: LoadedModel, request: SampleRequest, first: int) -> SeededNoise:
@@ -71,4 +71,4 @@ def _inverted(model: LoadedModel, picture: str, label: int, settings_json: str) 
     wanted = torch.tensor([null if label == NO_LABEL else label], device=model.device)
     guided = settings.with_changes(guidance=1.0) if label == NO_LABEL else settings
     denoise = classifier_free(model.denoiser, wanted, null, guided)
-    return ddim_inversion(stoppable_denoiser(denoise), x0, grid) / grid[0].sigma
+    return ddim_inversion(interruptible_denoiser(denoise), x0, grid) / grid[0].sigma

@@ -13,8 +13,8 @@ from ml.errors import BadRequest
 from ml.models import build
 from ml.models.autoencoder import LatentModel
 from ml.models.exact import exact
-from ml.models.interruptible import stoppable
-from ml.models.optimized import quick
+from ml.models.interruptible import interruptible
+from ml.models.optimized import optimized
 from ml.models.weights import fit
 from ml.registry import model_cards
 from ml.registry.checkpoint import ModelHeader, file_hash, load_model
@@ -44,7 +44,7 @@ class LoadedModel:
     @property
     def denoiser(self) -> NetworkDenoiser:
         """What samplers draw with."""
-        return NetworkDenoiser(quick(self.network) if self.hurried else self.exact, self.config.prediction)
+        return NetworkDenoiser(optimized(self.network) if self.hurried else self.exact, self.config.prediction)
 
     def pixels(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) in [-1, 1] from what the network works on: themselves, or latents to be decoded."""
@@ -78,7 +78,7 @@ def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedMod
     network = build(header.model)
     fit(network, weights, str(path))
     network = network.to(where).to(memory_format=torch.channels_last).eval().requires_grad_(False)
-    return LoadedModel(name, header, stoppable(network, where), where, digest)
+    return LoadedModel(name, header, interruptible(network, where), where, digest)
 
 
 def _read(path: Path) -> tuple[ModelHeader, dict[str, Tensor], str]:

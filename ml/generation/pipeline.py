@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.cancellation import import_here
+from ml.cancellation import import_interruptibly
 from ml.config import DeviceName, SampleRequest
 from ml.control import RunControl
 from ml.diffusion.denoiser import to_eps
@@ -57,7 +57,7 @@ def _sample(
             "Find that model file, or sample anew.",
         )
     if is_steered(request):
-        import_here("ml.system.torchvision_compat")
+        import_interruptibly("ml.system.torchvision_compat")
         from ml.generation import clip_matcher
 
         for progress in clip_matcher.obtain(request.clip):

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ml.cancellation import import_here
+from ml.cancellation import import_interruptibly
 from ml.config import ModelConfig
 from ml.models.autoencoder import Autoencoder, LatentModel
 from ml.models.classifier import Classifier
@@ -16,7 +16,7 @@ def build(config: ModelConfig) -> nn.Module:
     channels, side = config.codes
     network = _plain(config.model_copy(update={"channels": channels, "image_size": side}))
     if config.reader:
-        import_here("ml.system.torchvision_compat")
+        import_interruptibly("ml.system.torchvision_compat")
         from ml.models.digit_clip import TextModel
 
         network = TextModel(network, config.reader)
@@ -33,7 +33,7 @@ def _plain(config: ModelConfig) -> nn.Module:
     if config.network == "autoencoder":
         return Autoencoder(config)
     if config.network == "clip":
-        import_here("ml.system.torchvision_compat")
+        import_interruptibly("ml.system.torchvision_compat")
         from ml.models.digit_clip import DigitClip  # open_clip takes a second to import
 
         return DigitClip(config)

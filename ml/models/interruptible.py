@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ml.cancellation import stop_here
+from ml.cancellation import check_cancelled
 from ml.diffusion.denoiser import Denoiser
 from ml.diffusion.schedules import Level
 
 
-def stoppable(network: nn.Module, device: torch.device) -> nn.Module:
+def interruptible(network: nn.Module, device: torch.device) -> nn.Module:
     """The network, which on a CPU calls `stop_here` at every block, there and back; elsewhere it is quick enough."""
     for module in network.modules() if device.type == "cpu" else ():
         if module is not network and any(module.children()):
@@ -20,7 +20,7 @@ def stoppable(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def _before(_module: nn.Module, _inputs: Any) -> None:
-    stop_here()
+    check_cancelled()
 
 
 def _after(_module: nn.Module, _inputs: Any, output: Any) -> None:
@@ -29,14 +29,14 @@ def _after(_module: nn.Module, _inputs: Any, output: Any) -> None:
 
 
 def _behind(_gradient: Tensor) -> None:
-    stop_here()
+    check_cancelled()
 
 
-def stoppable_denoiser(denoise: Denoiser) -> Denoiser:
+def interruptible_denoiser(denoise: Denoiser) -> Denoiser:
     """A step may take many network calls; here somebody who no longer wants it is heeded before each of them."""
 
     def heedful(x_t: Tensor, level: Level) -> Tensor:
-        stop_here()
+        check_cancelled()
         return denoise(x_t, level)
 
     return heedful

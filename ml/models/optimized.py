@@ -11,17 +11,17 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor, nn
 
-from ml.cancellation import Stopped, stop_here
+from ml.cancellation import Stopped, check_cancelled
 from ml.models.optimized_forms import Inputs, forms
 from ml.system import cores
 
 TOLERANCE = 0.05  # of a form's output from the reference's: their distance as a share of its length
-TRIALS = 5  # calls of which the quickest tells how quick a form is
+TRIALS = 5  # calls of which the quickest tells how optimized a form is
 EXAMPLES = 2  # images in a trial of a form for many
 
 
-class Quick(nn.Module):
-    """A network that takes the form of `formed` at its first call, and another for labels of another kind.
+class Optimized(nn.Module):
+    """A network that takes the form of `fastest_form` at its first call, and another for labels of another kind.
 
     Where no core has more than one image to compute, it has a form for that. Has no gradient. What no form can be made
     of is computed by the network itself.
@@ -37,7 +37,7 @@ class Quick(nn.Module):
         single = on_cpu and len(x) <= cores.CORES
         kind = single, told.ndim, told.dtype, len(time)
         if kind not in self._forms:
-            self._forms[kind] = formed(self.reference, x, time, told, single=single)
+            self._forms[kind] = fastest_form(self.reference, x, time, told, single=single)
         form = self._forms[kind]
         return _shared(form, x, time, told) if on_cpu and min(cores.CORES, len(x)) > 1 else form(x, time, told)
 
@@ -51,13 +51,13 @@ def _shared(form: nn.Module, x: Tensor, time: Tensor, told: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-def quick(network: nn.Module) -> Quick:
-    """The quick form of a network, made once."""
-    return Quick(network)
+def optimized(network: nn.Module) -> Optimized:
+    """The optimized form of a network, made once."""
+    return Optimized(network)
 
 
 @torch.no_grad()
-def formed(network: nn.Module, x: Tensor, time: Tensor, told: Tensor, *, single: bool = False) -> nn.Module:
+def fastest_form(network: nn.Module, x: Tensor, time: Tensor, told: Tensor, *, single: bool = False) -> nn.Module:
     """The first form of a network that agrees with it to TOLERANCE on such inputs and is quicker; at last itself.
 
     A form for a `single` image, or for any number. Making one takes a while, so that the most promising one comes first
@@ -68,7 +68,7 @@ def formed(network: nn.Module, x: Tensor, time: Tensor, told: Tensor, *, single:
     wanted = network(*inputs)
     plain = _seconds(network, inputs)
     for make in forms(x.device, single=single):
-        stop_here()
+        check_cancelled()
         try:
             form = make(network, inputs)
             agrees = distance(form(*inputs), wanted) <= TOLERANCE

@@ -105,7 +105,7 @@ def delete(card: ModelCard) -> Trashed:
     """Move a model of one's own to the trash, a run with its whole folder. Raises BadRequest, CannotWrite."""
     _check_own(card)
     trash.empty(trash.KEPT_DAYS * trash.DAY_S)
-    return trash.throw(card.name, _things(card))
+    return trash.move_to_trash(card.name, _things(card))
 
 
 def keep_scores(card: ModelCard, scores: dict[str, Any]) -> None:

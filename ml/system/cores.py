@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from ml.cancellation import current_control, heeding
+from ml.cancellation import cancellable, current_control
 from ml.control import RunControl
 from ml.system.device import one_thread, tune
 
@@ -36,7 +36,7 @@ def on_cores(parts: Sequence[Callable[[], T]]) -> list[T]:
 def _heeding(control: RunControl | None, part: Callable[[], T]) -> T:
     if control is None:
         return part()
-    with heeding(control):
+    with cancellable(control):
         return part()
 
 

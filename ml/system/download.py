@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from ml.cancellation import Stopped, aside, sleep_here
+from ml.cancellation import Stopped, interruptible_sleep, run_interruptibly
 from ml.errors import CannotWrite, DataUnavailable
 from ml.events import Progress
 from ml.system.files import atomic, make_folder
@@ -67,7 +67,7 @@ def fetch(
     part = path.with_name(f"{path.name}.part")
     left, reasons = list(urls), dict.fromkeys(urls, "not tried")
     for attempt in range(TRIES):
-        sleep_here(pause_s * attempt)
+        interruptible_sleep(pause_s * attempt)
         for url in list(left):
             try:
                 _check_address(url)
@@ -135,7 +135,7 @@ def _open(url: str, part: Path, start: int, timeout_s: float) -> HTTPResponse:
     try:
         opener = urllib.request.build_opener(_SafeRedirects)
         request = urllib.request.Request(url, headers=headers)
-        return aside(lambda: opener.open(request, timeout=timeout_s))
+        return run_interruptibly(lambda: opener.open(request, timeout=timeout_s))
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:  # what is there is not a beginning of this file
@@ -163,7 +163,7 @@ def _chunks(response: HTTPResponse, timeout_s: float) -> Iterator[bytes]:
                 raise _BrokenError("the server sends next to nothing")
             began, arrived = time.monotonic(), 0
         try:
-            chunk = aside(lambda: response.read1(CHUNK))
+            chunk = run_interruptibly(lambda: response.read1(CHUNK))
         except (OSError, HTTPException) as error:
             raise _BrokenError(_reason(error)) from error
         if not chunk:
@@ -188,7 +188,7 @@ def _promised(url: str, timeout_s: float) -> str:
     for handler in (urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
         opener.add_handler(handler())
     try:
-        with aside(lambda: opener.open(request, timeout=timeout_s)) as answer:
+        with run_interruptibly(lambda: opener.open(request, timeout=timeout_s)) as answer:
             headers = answer.headers
     except (OSError, HTTPException) as error:
         raise _BrokenError(_reason(error)) from error

@@ -29,7 +29,7 @@ class Trashed:
     when: float
 
 
-def throw(name: str, things: Sequence[Path]) -> Trashed:
+def move_to_trash(name: str, things: Sequence[Path]) -> Trashed:
     """Move files or folders, each two levels down in the person's folder, to the trash; raises CannotWrite.
 
     All of them, or none.

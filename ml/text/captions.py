@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ml.cancellation import stop_here
+from ml.cancellation import check_cancelled
 
 THIN, BOLD, LEFT, UPRIGHT, RIGHT, NARROW, WIDE, SMALL, LARGE = (1 << k for k in range(9))
 SLANTED = LEFT | RIGHT
@@ -126,7 +126,7 @@ def _measured(measure: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """A measure of all images (N, 1, H, W), some at a time."""
     parts: list[Tensor] = []
     for part in images.split(PART):
-        stop_here()
+        check_cancelled()
         parts.append(measure(part[:, 0].float() / 255))
     return torch.cat(parts)
 

@@ -19,7 +19,7 @@ EVERY_S = 1.0  # between two points of a curve
 CURVES = ("loss", "smooth_loss", "lr", "grad_norm", "images_per_s")
 
 
-class Tracker(Protocol):
+class Logger(Protocol):
     """What follows a run from outside."""
 
     def curves(self, step: int, values: dict[str, float]) -> None: ...
@@ -27,7 +27,7 @@ class Tracker(Protocol):
     def close(self) -> None: ...
 
 
-class Followers:
+class LoggerList:
     """Tells every tracker of the events that are worth keeping, until the block ends.
 
     They come after the run: where they cannot write they are given up, until the run goes on from a pause.
@@ -35,7 +35,7 @@ class Followers:
 
     def __init__(self, folder: Path, config: TrainConfig, step: int, more: Sequence[TrackerName] = ()) -> None:
         self._folder, self._config, self._more, self._next = folder, config, more, 0.0
-        self._trackers: list[Tracker] = []
+        self._trackers: list[Logger] = []
         self._open(step)
 
     def __enter__(self) -> Self:
@@ -85,7 +85,7 @@ class Followers:
             self._close()
 
 
-def _tell_one(tracker: Tracker, event: TrainEvent) -> None:
+def _tell_one(tracker: Logger, event: TrainEvent) -> None:
     if isinstance(event, TrainStep):
         tracker.curves(event.step, {name: value for name, value in asdict(event).items() if name in CURVES})
     if isinstance(event, Validated):

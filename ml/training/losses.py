@@ -16,7 +16,7 @@ from ml.models.autoencoder import Autoencoder
 SCALE_MEMORY = 0.01  # share that a batch has in what is known of the latents' spread
 
 
-class Noised(NamedTuple):
+class NoisedBatch(NamedTuple):
     """A batch as a diffusion model is asked about it; every field has B entries."""
 
     shown: Tensor  # what the network sees of x_t, (B, C, H, W)
@@ -34,7 +34,7 @@ def noised(
     config: TrainConfig,
     rng: torch.Generator,
     null: Tensor | None = None,
-) -> Noised:
+) -> NoisedBatch:
     """Draw noise, noise levels and label dropout for classifier-free guidance (Ho & Salimans 2022).
 
     x0 (B, C, H, W) in [-1, 1]; labels (B,), or tokens (B, length) with `null` (length,).
@@ -49,7 +49,7 @@ def noised(
     labels = torch.where(dropped.view(-1, *(1,) * null.ndim), null, labels)
     x_t = q_sample(x0, eps, levels.alpha, levels.sigma)
     prediction = config.model.prediction
-    return Noised(
+    return NoisedBatch(
         network_input(prediction, x_t, levels.alpha, levels.sigma),
         levels.t * TIME_SCALE,
         labels,
@@ -59,7 +59,7 @@ def noised(
     )
 
 
-def diffusion_loss(network: nn.Module, batch: Noised, config: TrainConfig) -> Tensor:
+def diffusion_loss(network: nn.Module, batch: NoisedBatch, config: TrainConfig) -> Tensor:
     """L_simple (Ho et al. 2020, eq. 14) for the model's target, or Huber's loss: that of each image, (B,)."""
     output = network(batch.shown, batch.time, batch.labels).float()
     squared = (output - batch.wanted).square()

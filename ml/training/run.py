@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ml import data
-from ml.cancellation import heeding
+from ml.cancellation import cancellable
 from ml.config import DRAWING, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.distributed import collectives
@@ -21,7 +21,7 @@ from ml.errors import BadFile, BadRequest, Diverged, is_out_of_memory
 from ml.events import Frame, Preview, TrainStep, Validated
 from ml.generation import loaded_model, pipeline
 from ml.models import build
-from ml.models.interruptible import stoppable
+from ml.models.interruptible import interruptible
 from ml.models.weights import agree, fit, halved
 from ml.registry import model_cards
 from ml.registry.checkpoint import ModelHeader, StateHeader, load_model, load_state, save
@@ -32,7 +32,7 @@ from ml.tracking.loss_by_noise import LossByNoise
 from ml.tracking.loss_curve import LossCurve
 from ml.tracking.run_folder import RunFolder
 from ml.training.ema import PowerEma
-from ml.training.losses import Noised
+from ml.training.losses import NoisedBatch
 from ml.training.lr_schedule import lr_factor
 from ml.training.objectives.base import parts
 from ml.training.objectives.registry import objective_of
@@ -73,7 +73,7 @@ class Run:
             network.get_submodule(name).load_state_dict(weights)
         if config.teacher_from:
             fit(network, load_model(model_cards.find(config.teacher_from))[1], config.teacher_from)
-        self.network = stoppable(network.to(where).to(memory_format=torch.channels_last), where)
+        self.network = interruptible(network.to(where).to(memory_format=torch.channels_last), where)
         self.objective = objective_of(config, dataset, where)
         self.ema = PowerEma(self.network, config.ema_gamma)
         self.learner = Learner(self.network, config)
@@ -176,7 +176,7 @@ class Run:
     def advance_at(self, progress: float) -> tuple[float, Tensor, Tensor]:
         """One optimiser step of all processes, at that progress: its learning rate, loss and gradient norm."""
         alone = not self.objective.learners  # what others have learnt in a step cannot be undone
-        with nullcontext() if alone else heeding(RunControl()):
+        with nullcontext() if alone else cancellable(RunControl()):
             loss = self._backward_as_memory_allows()
         lr = self.config.lr * lr_factor(self.config, progress)
         norm = self.learner.step(lr)
@@ -245,7 +245,7 @@ class Run:
             mean = losses.mean() * (len(part[0]) / len(chosen))
             mean.backward()
             total += mean.detach()
-            if isinstance(part, Noised):
+            if isinstance(part, NoisedBatch):
                 by_noise.add(part.noise, losses.detach())
         return total
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from ml import data
-from ml.cancellation import stop_here
+from ml.cancellation import check_cancelled
 from ml.config import DeviceName, TrainConfig
 from ml.events import Estimate
 from ml.system.device import pick
@@ -49,7 +49,7 @@ def _rate(run: Run, steps: int) -> float:
     run.report()
     began = time.perf_counter()
     for _ in range(steps):
-        stop_here()
+        check_cancelled()
         run.advance()
     run.report()  # waits for the device
     return steps * run.config.batch_size / (time.perf_counter() - began)

@@ -33,7 +33,7 @@ from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, STATE_FILE
 from ml.system.device import pick
 from ml.system.files import refusal
 from ml.tracking import preview_history
-from ml.tracking.loggers import Followers
+from ml.tracking.loggers import LoggerList
 from ml.training.base_models import parts_of, with_parts
 from ml.training.config_from_data import fitted
 from ml.training.datasets import held_out_set, training_set
@@ -102,7 +102,7 @@ def _train(
         run.place.move_to(move_to)
     run.place.forget_after(run.step)
     run.share()
-    with Followers(run.folder, run.config, run.step, track) as followers, closing(_loop(run, control)) as events:
+    with LoggerList(run.folder, run.config, run.step, track) as followers, closing(_loop(run, control)) as events:
         yield RunStarted(run.config, run.folder, run.device.reason, run.parameters, run.step, run.total_steps)
         for event in events:
             followers.tell(event)

@@ -15,7 +15,7 @@ from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings
 from desktop_app.theme.controller import theme
 from desktop_app.window import main_window
 from desktop_app.window.main_window import MainWindow
-from desktop_app.worker import lane
+from desktop_app.worker import compute_thread
 from ml.config import TrainConfig
 from ml.registry import presets
 from ml.registry.run_layout import MODEL_FILE
@@ -61,7 +61,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return preset.with_changes(model=model, batch_size=8)
 
     monkeypatch.setattr(presets, "load", small)
-    monkeypatch.setattr(lane, "NICENESS", 0)
+    monkeypatch.setattr(compute_thread, "NICENESS", 0)
     few_synthetic(monkeypatch)
 
 

@@ -7,7 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from ml import cancellation
-from ml.cancellation import Stopped, aside, heeding, import_here, sleep_here, stop_here
+from ml.cancellation import (
+    Stopped,
+    cancellable,
+    check_cancelled,
+    import_interruptibly,
+    interruptible_sleep,
+    run_interruptibly,
+)
 from ml.control import RunControl
 from tests.patience import WAIT_S
 
@@ -43,19 +50,19 @@ def test_what_is_cancelled_is_not_paused_any_more() -> None:
 
 
 def test_only_the_innermost_control_of_this_thread_is_heeded() -> None:
-    stop_here()
-    with heeding(cancelled()):
-        with heeding(RunControl()):
-            stop_here()
+    check_cancelled()
+    with cancellable(cancelled()):
+        with cancellable(RunControl()):
+            check_cancelled()
         with pytest.raises(Stopped):
-            stop_here()
-        other = threading.Thread(target=stop_here)
+            check_cancelled()
+        other = threading.Thread(target=check_cancelled)
         other.start()
         other.join(WAIT_S)
-    stop_here()
-    with pytest.raises(ValueError, match="else"), heeding(cancelled()):
+    check_cancelled()
+    with pytest.raises(ValueError, match="else"), cancellable(cancelled()):
         raise ValueError("something else")
-    stop_here()
+    check_cancelled()
 
 
 def test_work_aside_gives_what_it_gives_and_raises_what_it_raises() -> None:
@@ -68,11 +75,11 @@ def test_work_aside_gives_what_it_gives_and_raises_what_it_raises() -> None:
     def fail() -> None:
         raise ValueError("aside")
 
-    assert aside(work) == 7
-    with heeding(RunControl()):
-        assert aside(work) == 7
+    assert run_interruptibly(work) == 7
+    with cancellable(RunControl()):
+        assert run_interruptibly(work) == 7
         with pytest.raises(ValueError, match="aside"):
-            aside(fail)
+            run_interruptibly(fail)
     assert threads[0] is threading.current_thread() is not threads[1]
 
 
@@ -84,8 +91,8 @@ def test_work_aside_is_left_behind_where_the_work_here_is_stopped() -> None:
         control.cancel()
         end.wait(WAIT_S)
 
-    with heeding(control), pytest.raises(Stopped):
-        aside(work)
+    with cancellable(control), pytest.raises(Stopped):
+        run_interruptibly(work)
     assert begun.is_set() and not end.is_set()
     end.set()
 
@@ -94,18 +101,18 @@ def test_sleep_ends_when_it_is_over_or_the_work_is_stopped(monkeypatch: pytest.M
     slept: list[float] = []
     clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
     monkeypatch.setattr(cancellation, "time", clock)
-    sleep_here(0.05)
+    interruptible_sleep(0.05)
     assert sum(slept) == pytest.approx(0.05) and max(slept) <= cancellation.LOOK_S
     slept.clear()
-    with heeding(cancelled()), pytest.raises(Stopped):
-        sleep_here(10)
+    with cancellable(cancelled()), pytest.raises(Stopped):
+        interruptible_sleep(10)
     assert not slept
 
 
 def test_a_module_is_imported_once_and_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(cancellation.importlib, "import_module", asked.append)
-    import_here("pathlib")
+    import_interruptibly("pathlib")
     assert not asked
-    import_here("no_such_module_yet")
+    import_interruptibly("no_such_module_yet")
     assert asked == ["no_such_module_yet"]

@@ -575,8 +575,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/generation/initial_noise.py",
-        "return ddim_inversion(stoppable_denoiser(denoise), x0, grid) / grid[0].sigma",
-        "return ddim_inversion(stoppable_denoiser(denoise), x0, grid)",
+        "return ddim_inversion(interruptible_denoiser(denoise), x0, grid) / grid[0].sigma",
+        "return ddim_inversion(interruptible_denoiser(denoise), x0, grid)",
         "tests/ml/generation/test_denoising.py::test_a_picture_is_a_corner_through_the_noise_that_it_comes_from",
     ),
     Mutant(
@@ -995,8 +995,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/training/objectives/distillation.py",
-        "return Asked(_noise(x0, rng), x_t, labels, now, self.path[at + 1])",
-        "return Asked(_noise(x0, rng), x_t, labels, now, self.path[at])",
+        "return DistillationBatch(_noise(x0, rng), x_t, labels, now, self.path[at + 1])",
+        "return DistillationBatch(_noise(x0, rng), x_t, labels, now, self.path[at])",
         "tests/ml/training/test_distillation.py",
     ),
     Mutant(

@@ -54,7 +54,10 @@ MUTANTS: list[Mutant] = [
         PIPELINE,
     ),
     Mutant(
-        "ml/generation/loaded_model.py", "quick(self.network) if self.hurried else self.exact", "self.exact", INFERENCE
+        "ml/generation/loaded_model.py",
+        "optimized(self.network) if self.hurried else self.exact",
+        "self.exact",
+        INFERENCE,
     ),
     Mutant(
         "ml/generation/loaded_model.py",

@@ -246,7 +246,7 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant("ml/system/paths.py", "for n in count(2)))\n    return", "for n in count(1)))\n    return", FILES),
     # ---- ml/system/download.py
-    Mutant("ml/system/download.py", "sleep_here(pause_s * attempt)", "sleep_here(pause_s)", DOWNLOAD),
+    Mutant("ml/system/download.py", "interruptible_sleep(pause_s * attempt)", "interruptible_sleep(pause_s)", DOWNLOAD),
     Mutant(
         "ml/system/download.py", "                if broken.final:\n                    left.remove(url)\n", "", DATA
     ),
@@ -284,20 +284,20 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/system/download.py",
-        "return aside(lambda: opener.open(request, timeout=timeout_s))",
+        "return run_interruptibly(lambda: opener.open(request, timeout=timeout_s))",
         "return opener.open(request, timeout=timeout_s)",
         DOWNLOAD,
     ),
     Mutant(
         "ml/system/download.py",
-        "chunk = aside(lambda: response.read1(CHUNK))",
+        "chunk = run_interruptibly(lambda: response.read1(CHUNK))",
         "chunk = response.read1(CHUNK)",
         DOWNLOAD,
     ),
     Mutant(
         "ml/system/download.py",
-        "return aside(lambda: opener.open(request, timeout=timeout_s))",
-        "return aside(lambda: opener.open(request))",
+        "return run_interruptibly(lambda: opener.open(request, timeout=timeout_s))",
+        "return run_interruptibly(lambda: opener.open(request))",
         DATA,
     ),
     Mutant("ml/system/download.py", "    except Stopped:\n        raise\n", "", DOWNLOAD),
@@ -809,7 +809,7 @@ MUTANTS: list[Mutant] = [
         CLI + "::test_options_reach_the_request",
     ),
     Mutant(
-        "ml/cli/app.py",
+        "ml/cli/sample.py",
         '"labels": once * count}',
         '"labels": once}',
         CLI + "::test_image_k_is_the_same_however_many_are_drawn",

@@ -498,13 +498,13 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/cancellation.py",
-        "    while not wait([done], LOOK_S).done:\n        stop_here()\n",
+        "    while not wait([done], LOOK_S).done:\n        check_cancelled()\n",
         "",
         "tests/ml/test_control.py",
     ),
     Mutant(
         "ml/cancellation.py",
-        "    while (left := until - time.monotonic()) > 0:\n        stop_here()\n",
+        "    while (left := until - time.monotonic()) > 0:\n        check_cancelled()\n",
         "    while (left := until - time.monotonic()) > 0:\n",
         "tests/ml/test_control.py",
     ),
@@ -1030,8 +1030,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/training/objectives/diffusion.py",
-        "self.images.labels[chosen]\n\n\nclass Telling",
-        "self.images.labels[: len(chosen)]\n\n\nclass Telling",
+        "self.images.labels[chosen]\n\n\nclass TextObjective",
+        "self.images.labels[: len(chosen)]\n\n\nclass TextObjective",
         f"{OBJECTIVES}::test_a_latent_model_learns_from_latents_of_its_images_that_are_made_once",
     ),
     Mutant(
@@ -1048,8 +1048,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/training/objectives/clip.py",
-        "        return Captioned(*self.images[chosen], self.bits[chosen.cpu()])",
-        "        return Captioned(*self.images[chosen], self.bits[: len(chosen)])",
+        "        return CaptionedBatch(*self.images[chosen], self.bits[chosen.cpu()])",
+        "        return CaptionedBatch(*self.images[chosen], self.bits[: len(chosen)])",
         f"{OBJECTIVES}::test_a_clip_sees_each_image_with_its_own_label_and_attributes",
     ),
     Mutant(
@@ -1072,7 +1072,7 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "ml/training/objectives/registry.py",
-        "    if config.teacher_from:\n        return Distilling(config, dataset, device)\n",
+        "    if config.teacher_from:\n        return DistillationObjective(config, dataset, device)\n",
         "",
         f"{OBJECTIVES}::test_every_kind_of_network_has_what_it_is_trained_for",
     ),

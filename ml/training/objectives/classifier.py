@@ -11,7 +11,7 @@ from ml.training.losses import classifier_loss
 from ml.training.objectives.base import Objective
 
 
-class Reading(Objective):
+class ClassifierObjective(Objective):
     """The judge: see `classifier_loss`; the images are slightly distorted if asked for."""
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:

@@ -17,7 +17,7 @@ from ml.training.losses import contrastive_loss
 from ml.training.objectives.base import Objective
 
 
-class Captioned(NamedTuple):
+class CaptionedBatch(NamedTuple):
     """Images (B, C, H, W) in [-1, 1], their labels and their attributes (B,)."""
 
     x0: Tensor
@@ -25,7 +25,7 @@ class Captioned(NamedTuple):
     bits: Tensor
 
 
-class Matching(Objective):
+class ContrastiveObjective(Objective):
     """The digit CLIP: images and captions that are true of them, see `contrastive_loss`."""
 
     divisible = False  # a batch's captions are told from one another
@@ -38,10 +38,10 @@ class Matching(Objective):
             loaded_model.load(config.estimates_from, cast(DeviceName, device.type)) if config.estimates_from else None
         )
 
-    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> "Captioned":
-        return Captioned(*self.images[chosen], self.bits[chosen.cpu()])
+    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> "CaptionedBatch":
+        return CaptionedBatch(*self.images[chosen], self.bits[chosen.cpu()])
 
-    def losses(self, network: nn.Module, batch: "Captioned", rng: torch.Generator) -> Tensor:
+    def losses(self, network: nn.Module, batch: "CaptionedBatch", rng: torch.Generator) -> Tensor:
         from ml.models.digit_clip import DigitClip  # open_clip takes seconds to import
 
         assert isinstance(network, DigitClip)

@@ -5,18 +5,18 @@ import random
 import torch
 from torch import Tensor, nn
 
-from ml.cancellation import stop_here
+from ml.cancellation import check_cancelled
 from ml.config import TrainConfig
 from ml.data import Dataset
 from ml.data.device_dataset import Images
 from ml.diffusion.schedules import schedule_of
 from ml.models.autoencoder import LatentModel
 from ml.text import captions, tokenizer
-from ml.training.losses import Noised, diffusion_loss, noised
+from ml.training.losses import NoisedBatch, diffusion_loss, noised
 from ml.training.objectives.base import Objective
 
 
-class Denoising(Objective):
+class DiffusionObjective(Objective):
     """Diffusion models: see `diffusion_loss`."""
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
@@ -24,11 +24,11 @@ class Denoising(Objective):
         self.schedule = schedule_of(config.model)
         self._latents: Tensor | None = None
 
-    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Noised:
+    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> NoisedBatch:
         x0, labels = self._encoded(network, chosen) if isinstance(network, LatentModel) else self.images[chosen]
         return noised(x0, labels, self.schedule, self.config, rng)
 
-    def losses(self, network: nn.Module, batch: Noised, rng: torch.Generator) -> Tensor:
+    def losses(self, network: nn.Module, batch: NoisedBatch, rng: torch.Generator) -> Tensor:
         return diffusion_loss(network, batch, self.config)
 
     @torch.no_grad()
@@ -38,13 +38,13 @@ class Denoising(Objective):
             every, parts = torch.arange(len(self.images.labels), device=chosen.device), []
             with torch.autocast(chosen.device.type, enabled=False):
                 for part in every.split(250):
-                    stop_here()
+                    check_cancelled()
                     parts.append(network.codec.encode(self.images[part][0]))
             self._latents = torch.cat(parts)
         return self._latents[chosen].contiguous(memory_format=torch.channels_last), self.images.labels[chosen]
 
 
-class Telling(Denoising):
+class TextObjective(DiffusionObjective):
     """Diffusion models that are told in words what to draw: captions that are true of the images."""
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
@@ -52,7 +52,7 @@ class Telling(Denoising):
         self.bits = captions.attributes(dataset.images, dataset.labels)
         self.silence = tokenizer.tokens([""])[0].to(device)
 
-    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Noised:
+    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> NoisedBatch:
         x0, labels = self.images[chosen]
         pick = random.Random(int(torch.randint(2**62, (), generator=rng, device=x0.device)))
         pairs = zip(labels.tolist(), self.bits[chosen.cpu()].tolist(), strict=True)

@@ -29,7 +29,7 @@ CLEAREST = 10.0  # weight of the critic's clearest images, over that of pure noi
 LEAST = 0.02  # by which the difference of two estimates is divided at least: their mean distance to the image
 
 
-class Asked(NamedTuple):
+class DistillationBatch(NamedTuple):
     """What the student is to draw: from noise, and from x_t, with the next level on the teacher's path; B each."""
 
     noise: Tensor
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
     then: Tensor
 
 
-class Distilling:
+class DistillationObjective:
     """Students, each of whose steps is learnt as fits it (see above).
 
     The teacher is guided, so that the student needs no second branch. A critic learns beside the student what that
@@ -52,7 +52,7 @@ class Distilling:
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.images = config, Images(dataset, device)
         teacher = loaded_model.load(config.teacher_from, cast(DeviceName, device.type))
-        self.teacher = Guided(teacher, config.teacher_guidance)
+        self.teacher = GuidedTeacher(teacher, config.teacher_guidance)
         self.classes = teacher.config.num_classes
         self.path, self.looks = (
             torch.tensor([(level.t, level.alpha, level.sigma) for level in grid], device=device)
@@ -66,21 +66,21 @@ class Distilling:
         self.critic = Learner(critic.to(memory_format=torch.channels_last), config)
         self.learners: Mapping[str, Learner] = {"critic.": self.critic}
 
-    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> Asked:
+    def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> DistillationBatch:
         x0, labels = self.images[chosen]
         if not self.classes:
             labels = torch.zeros_like(labels)
         at = torch.randint(PATH, (len(x0),), generator=rng, device=x0.device)
         now, levels = self.path[at], _levels(self.path[at])
         x_t = q_sample(x0, _noise(x0, rng), levels.alpha, levels.sigma)
-        return Asked(_noise(x0, rng), x_t, labels, now, self.path[at + 1])
+        return DistillationBatch(_noise(x0, rng), x_t, labels, now, self.path[at + 1])
 
-    def losses(self, network: nn.Module, batch: Asked, rng: torch.Generator) -> Tensor:
+    def losses(self, network: nn.Module, batch: DistillationBatch, rng: torch.Generator) -> Tensor:
         """Of the first step and of the later ones together: (B,)."""
         student = NetworkDenoiser(network, self.config.model.prediction)
         return self.matching(student, batch, rng) + self.consistency(student, batch)
 
-    def matching(self, student: NetworkDenoiser, batch: Asked, rng: torch.Generator) -> Tensor:
+    def matching(self, student: NetworkDenoiser, batch: DistillationBatch, rng: torch.Generator) -> Tensor:
         """Half the squared distance to where teacher and critic would have an image drawn in one step go: (B,)."""
         pure = _levels(self.looks[:1].expand(len(batch.labels), 3))
         x0 = student(pure.sigma * batch.noise, pure, batch.labels).float()
@@ -97,7 +97,7 @@ class Distilling:
             wanted = x0 - (made - real) / scale
         return 0.5 * (x0 - wanted).square().flatten(1).mean(dim=1)
 
-    def consistency(self, student: NetworkDenoiser, batch: Asked) -> Tensor:
+    def consistency(self, student: NetworkDenoiser, batch: DistillationBatch) -> Tensor:
         """Pseudo-Huber distance of what the student sees before and after a step of the teacher (eq. 7): (B,)."""
         now, then = _levels(batch.now), _levels(batch.then)
         with torch.no_grad():
@@ -126,7 +126,7 @@ class Distilling:
         return _levels(self.looks[torch.randint(1, LOOKS, (len(x0),), generator=rng, device=x0.device)])
 
 
-class Guided:
+class GuidedTeacher:
     """A teacher with classifier-free guidance at a level for each image; see `guidance.classifier_free`.
 
     It is guided at all levels, by the weight of its own defaults or by w, where that is not 0.

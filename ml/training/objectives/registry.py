@@ -4,24 +4,24 @@ import torch
 
 from ml.config import TrainConfig
 from ml.data import Dataset
-from ml.training.objectives.autoencoder import Coding
+from ml.training.objectives.autoencoder import AutoencoderObjective
 from ml.training.objectives.base import Objective
-from ml.training.objectives.classifier import Reading
-from ml.training.objectives.clip import Matching
-from ml.training.objectives.diffusion import Denoising, Telling
-from ml.training.objectives.distillation import Distilling
+from ml.training.objectives.classifier import ClassifierObjective
+from ml.training.objectives.clip import ContrastiveObjective
+from ml.training.objectives.diffusion import DiffusionObjective, TextObjective
+from ml.training.objectives.distillation import DistillationObjective
 
 
 def objective_of(config: TrainConfig, dataset: Dataset, device: torch.device) -> Objective:
     """What a network of that configuration is trained for."""
     if config.model.network == "judge":
-        return Reading(config, dataset, device)
+        return ClassifierObjective(config, dataset, device)
     if config.teacher_from:
-        return Distilling(config, dataset, device)
+        return DistillationObjective(config, dataset, device)
     if config.model.network == "clip":
-        return Matching(config, dataset, device)
+        return ContrastiveObjective(config, dataset, device)
     if config.model.network == "autoencoder":
-        return Coding(config, dataset, device)
+        return AutoencoderObjective(config, dataset, device)
     if config.model.reader:
-        return Telling(config, dataset, device)
-    return Denoising(config, dataset, device)
+        return TextObjective(config, dataset, device)
+    return DiffusionObjective(config, dataset, device)

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.pages.generate import GeneratePanel, with_ending
 from desktop_app.settings import AppSettings, GenerateSettings
-from desktop_app.tasks.sampling import Judged
+from desktop_app.tasks.sampling import JudgeResult
 from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.generate import Generate
 from desktop_app.viewmodels.history import HISTORY
@@ -20,7 +20,7 @@ from desktop_app.widgets.controls.export_menu import FORMATS
 from desktop_app.widgets.images.decision_meter import decided_at
 from desktop_app.widgets.images.qimage import to_qimage
 from desktop_app.window.main_window import MainWindow
-from desktop_app.worker.lane import Job
+from desktop_app.worker.compute_thread import Job
 from ml.config import SampleSettings
 from ml.events import Frame
 from ml.export import files
@@ -237,7 +237,7 @@ def test_a_first_drawing_that_fails_says_what_to_do(opened: Opener, settings: Ap
 def test_a_verdict_that_differs_from_what_was_asked_is_marked(panel: GeneratePanel, generate: Generate) -> None:
     labels = np.arange(10)
     labels[4] = 9
-    generate.trajectory.verdict = Judged(labels, np.full(10, 0.987, np.float32))
+    generate.trajectory.verdict = JudgeResult(labels, np.full(10, 0.987, np.float32))
     generate.judged.emit()
     captions = panel.grid._captions
     assert [caption.warn for caption in captions] == [index == 4 for index in range(10)]

@@ -43,9 +43,9 @@ def formed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
         return Near(network)
 
     monkeypatch.setattr(optimized, "formed", form)
-    optimized.quick.cache_clear()
+    optimized.optimized.cache_clear()
     yield made
-    optimized.quick.cache_clear()
+    optimized.optimized.cache_clear()
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from desktop_app.settings import AppSettings
 from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.session import Session
-from desktop_app.worker.lane import Ended, Job
-from desktop_app.worker.mailbox import Letter
+from desktop_app.worker.compute_thread import Job, JobEnded
+from desktop_app.worker.mailbox import Envelope
 from ml.config import SampleRequest
 from ml.events import Frame, Pixels, Sampled
 from ml.registry import model_cards
@@ -43,11 +43,11 @@ class ByHand:
 
     def give(self, job: Job, *events: object) -> None:
         """The lane has come so far with a job."""
-        self.session._deliver([Letter(job.number, event) for event in events])
+        self.session._deliver([Envelope(job.number, event) for event in events])
 
     def end(self, job: Job, *events: object) -> None:
         """The lane has come to the end of a job."""
-        self.give(job, *events, Ended())
+        self.give(job, *events, JobEnded())
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from desktop_app.tasks.draw import Opened, Recognised
+from desktop_app.tasks.draw import OpenedImage, Recognised
 from desktop_app.viewmodels import draw as module
 from desktop_app.viewmodels.draw import COUNT, Draw, centred
 from desktop_app.viewmodels.undo import TOGETHER_S
@@ -46,7 +46,7 @@ def test_what_a_replaced_drawing_still_says_is_not_heard(hand: ByHand, draw: Dra
     told: list[str] = []
     for signal in ("finished", "recognised", "busy_changed", "drawing_changed"):
         getattr(draw, signal).connect(lambda signal=signal: told.append(signal))
-    other = Opened(255 - stroke, 4)
+    other = OpenedImage(255 - stroke, 4)
     hand.end(
         old,
         *frames(request, 2),
@@ -74,7 +74,7 @@ def test_what_was_stopped_is_not_heard_any_more(hand: ByHand, draw: Draw, stroke
 def test_an_answer_of_each_kind_is_taken(hand: ByHand, draw: Draw, stroke: np.ndarray, tmp_path: Path) -> None:
     draw.load(tmp_path / "picture.png")
     assert draw.doing == ("Opening the picture", None)
-    hand.end(hand.job("opening"), Opened(stroke, 1))
+    hand.end(hand.job("opening"), OpenedImage(stroke, 1))
     assert np.array_equal(draw.drawing, stroke) and not draw.busy
     draw.take(beside := np.roll(stroke, (4, 5), axis=(0, 1)))
     draw.recognise()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from desktop_app.tasks.explore import Answered, Noised
+from desktop_app.tasks.explore import Answered, NoisedImage
 from desktop_app.viewmodels.explore import Explore
 from ml.config import SampleRequest
 from ml.errors import BadFile
@@ -37,9 +37,9 @@ def test_noise_on_an_image_of_before_is_not_shown(hand: ByHand, explore: Explore
     explore.change(digit=3)
     new = hand.job("noising")
     assert new is not old and given(new)[0].digit == 3
-    hand.end(old, Noised((), "a 7"))
+    hand.end(old, NoisedImage((), "a 7"))
     assert explore.what == ""
-    hand.end(new, Noised((), "a 3"))
+    hand.end(new, NoisedImage((), "a 3"))
     assert explore.what == "a 3"
     explore.change(tab="schedules")
     assert not hand.jobs  # all tabs show the same

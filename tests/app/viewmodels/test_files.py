@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from desktop_app.tasks.draw import Opened
-from desktop_app.tasks.files import Exported, Plotted, Read
+from desktop_app.tasks.draw import OpenedImage
+from desktop_app.tasks.files import Exported, ReadFile, ReadPlot
 from desktop_app.viewmodels.file_opener import Files
 from ml.config import Corner, SampleRequest
 from ml.events import Progress, Sampled
 from ml.export.metadata import Layout, Stamp
-from ml.export.plot_metadata import Told
+from ml.export.plot_metadata import PlotMetadata
 from ml.export.verify import Proof
 from ml.registry import presets
 from tests.app.viewmodels.by_hand import ByHand, frames, given, images, sampled
@@ -35,9 +35,9 @@ def opened(files: Files) -> list[str]:
     return pages
 
 
-def read(request: SampleRequest, columns: int = 10, name: str = "a.png", **more: Any) -> Read:
+def read(request: SampleRequest, columns: int = 10, name: str = "a.png", **more: Any) -> ReadFile:
     told = {"request": request, "layout": Layout(columns=columns), "pixels": "0" * 64, "versions": {}, **more}
-    return Read(Path(name), Stamp.model_validate(told), PIXELS)
+    return ReadFile(Path(name), Stamp.model_validate(told), PIXELS)
 
 
 def opening(hand: ByHand, found: object) -> None:
@@ -199,7 +199,7 @@ def test_what_another_page_can_say_goes_back_there(hand: ByHand, files: Files, o
 def test_a_picture_to_draw_on_goes_to_the_canvas(hand: ByHand, files: Files, opened: list[str]) -> None:
     files.open(Path("picture.png"), as_drawing=True)
     assert given(hand.job("restoring")) == (Path("picture.png"), True)
-    hand.end(hand.job("restoring"), Opened(images(1, 99)[0], 1))
+    hand.end(hand.job("restoring"), OpenedImage(images(1, 99)[0], 1))
     assert opened == ["draw"] and hand.session.draw.drawing[0, 0] == 99
 
 
@@ -253,13 +253,13 @@ def test_a_figure_is_compared_again_and_proved_when_its_cells_are_there(
 
 @pytest.mark.parametrize("proof", [SAME, OTHER])
 def test_a_plot_leads_back_to_its_page(hand: ByHand, files: Files, opened: list[str], proof: Proof) -> None:
-    opening(hand, Plotted(Path("p.png"), Told(noiseloom="1", schedules={"digit": 4}), proof))
+    opening(hand, ReadPlot(Path("p.png"), PlotMetadata(noiseloom="1", schedules={"digit": 4}), proof))
     assert opened == ["explore"] and hand.session.explore.settings.digit == 4
     runs = {"mine": presets.load("standard")}
-    opening(hand, Plotted(Path("p.png"), Told(noiseloom="1", runs=runs), proof))
+    opening(hand, ReadPlot(Path("p.png"), PlotMetadata(noiseloom="1", runs=runs), proof))
     assert opened == ["explore", "train"] and hand.session.train.settings.preset == "standard"
     tone, end = ("success", "") if proof.same else ("warning", ", but it is not the same")
     assert [(told.tone, told.title) for told in hand.told] == [(tone, f"Restored p.png{end}")] * 2
     assert proof.words in hand.told[0].what_to_do
-    opening(hand, Plotted(Path("p.png"), Told(noiseloom="1"), proof))
+    opening(hand, ReadPlot(Path("p.png"), PlotMetadata(noiseloom="1"), proof))
     assert hand.told[-1].tone == "warning" and "without its settings" in hand.told[-1].title and len(opened) == 2

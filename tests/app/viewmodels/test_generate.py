@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from desktop_app.settings import AppSettings, GenerateSettings
-from desktop_app.tasks.sampling import Decided, Judged, Nearest, Rayed, Understanding
+from desktop_app.tasks.sampling import GuidanceProbeResult, JudgeResult, Nearest, StepProbabilities, Understanding
 from desktop_app.viewmodels.generate import LIVE_CALLS, MAX_IMAGES, SKETCH_S, TOGETHER_S, Generate
 from desktop_app.viewmodels.live_preview import MANY, STUDENT
 from ml.config import CLIP_MODEL, NO_LABEL
@@ -20,12 +20,12 @@ def generate(hand: ByHand) -> Generate:
     return hand.session.generate
 
 
-def judged(count: int = 30) -> Judged:
-    return Judged(np.zeros(count, np.int64), np.ones(count, np.float32))
+def judged(count: int = 30) -> JudgeResult:
+    return JudgeResult(np.zeros(count, np.int64), np.ones(count, np.float32))
 
 
-def decided() -> Decided:
-    return Decided(np.zeros((11, 30, 10), np.float32))
+def decided() -> StepProbabilities:
+    return StepProbabilities(np.zeros((11, 30, 10), np.float32))
 
 
 def draw(hand: ByHand, shade: int = 0) -> None:
@@ -452,7 +452,7 @@ def test_a_look_into_guidance_is_of_that_image(hand: ByHand, generate: Generate)
     (job,) = hand.asked("looking_into")
     asked = given(job)[0]
     assert asked.labels == (4,) and asked.seed == 2026 + 4
-    hand.end(job, rayed := Rayed(()))
+    hand.end(job, rayed := GuidanceProbeResult(()))
     assert generate.trajectory.rays == {4: rayed}
 
 

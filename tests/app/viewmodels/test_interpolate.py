@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from desktop_app.settings import MAX_STOPS, AppSettings, InterpolateSettings
-from desktop_app.tasks.draw import Opened
+from desktop_app.tasks.draw import OpenedImage
 from desktop_app.viewmodels import interpolate as module
 from desktop_app.viewmodels.interpolate import LEG, LOOP, MAP, Interpolate
 from desktop_app.viewmodels.live_preview import STUDENT
-from desktop_app.worker.lane import Job
+from desktop_app.worker.compute_thread import Job
 from ml.config import NO_LABEL, Corner, SampleRequest
 from ml.generation import interpolation_weights
 from ml.imaging.embedded_png import to_text
@@ -235,7 +235,7 @@ def test_a_digit_becomes_a_corner_by_its_seed_or_else_by_its_picture(hand: ByHan
         state.use_digit(1, plain.with_changes(**changes), image)
         job = hand.job("looking_at")
         assert np.array_equal(given(job)[0], image)
-        hand.end(job, Opened(image, 6))
+        hand.end(job, OpenedImage(image, 6))
         assert state.settings.corners[1].picture == to_text(image) and state.settings.corners[1].label == 6
         state.clear_picture(1)
         assert not state.settings.corners[1].picture
@@ -251,14 +251,14 @@ def test_a_picture_goes_to_the_corner_or_stop_it_was_chosen_for(
     stops = state.settings.stops
     state.use_file(3, tmp_path / "a.png")
     state.change(mode="path")  # meanwhile
-    hand.end(hand.job("opening"), Opened(image, 6))
+    hand.end(hand.job("opening"), OpenedImage(image, 6))
     assert state.settings.corners[3].label == 6 and state.settings.stops == stops
     state.use_example(1)
     digit = given(hand.job("example"))[0]
     assert digit == stops[1].label
     hand.session.draw.take(image)
     state.use_drawing(0)
-    hand.end(hand.job("looking_at"), Opened(image, 2))
+    hand.end(hand.job("looking_at"), OpenedImage(image, 2))
     assert state.settings.stops[0].picture == to_text(image)
     state.new_noise(0)
     assert not state.settings.stops[0].picture

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from desktop_app.tasks.models import Copied, Fits, Named, Previewed, Scored, Thrown
+from desktop_app.tasks.models import Copied, MatchingNetworks, Named, Previewed, Scored, Thrown
 from desktop_app.viewmodels.models import PREVIEWED, Models
-from desktop_app.worker.lane import Job
+from desktop_app.worker.compute_thread import Job
 from ml.events import Failed, Progress
 from ml.registry.model_cards import ModelCard
 from ml.system import trash
@@ -221,7 +221,7 @@ def test_a_file_is_taken_in_or_asked_about(
     assert given(job) == (tmp_path / "theirs.pt", "")
     hand.give(job, Progress("Reading theirs.pt", 0, 0))
     assert hand.session.status == "Reading theirs.pt"
-    hand.end(job, fits := Fits(tmp_path / "theirs.pt", ("a", "b")))
+    hand.end(job, fits := MatchingNetworks(tmp_path / "theirs.pt", ("a", "b")))
     assert wanted == [fits] and not said
     library.import_file(tmp_path / "theirs.pt", "b")
     assert given(hand.job("importing")) == (tmp_path / "theirs.pt", "b")

@@ -12,7 +12,7 @@ from desktop_app.viewmodels.history import HISTORY, History, Result
 from desktop_app.viewmodels.job_runner import Activity
 from desktop_app.viewmodels.session import QUIET_S, Session
 from desktop_app.viewmodels.undo import TOGETHER_S
-from desktop_app.worker.lane import Ended, Job
+from desktop_app.worker.compute_thread import Job, JobEnded
 from ml.errors import BadFile
 from ml.events import Failed, Progress
 from tests.app.viewmodels.by_hand import ByHand, bundled_cards, given, images
@@ -33,7 +33,7 @@ def test_every_letter_reaches_its_own_handler_and_the_last_ends_the_job(hand: By
     hand.give(second, 1)
     hand.give(first, 2)
     hand.end(second)
-    assert heard == {"a": [2], "b": [1, Ended()]} and hand.jobs == [first]
+    assert heard == {"a": [2], "b": [1, JobEnded()]} and hand.jobs == [first]
 
 
 def test_only_training_leaves_the_session_at_rest(hand: ByHand, clock: Clock) -> None:

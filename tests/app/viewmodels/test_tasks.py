@@ -11,10 +11,10 @@ import pytest
 
 from desktop_app.settings import AppSettings, GenerateSettings, load_settings, save_settings, settings_file
 from desktop_app.tasks import draw, models, sampling, startup, training
-from desktop_app.tasks.draw import Opened, Recognised
-from desktop_app.tasks.files import Exported, Read, exporting, proving, restoring
+from desktop_app.tasks.draw import OpenedImage, Recognised
+from desktop_app.tasks.files import Exported, ReadFile, exporting, proving, restoring
 from desktop_app.tasks.models import Copied, Named, Previewed, Scored, Thrown
-from desktop_app.tasks.sampling import Decided, Judged
+from desktop_app.tasks.sampling import JudgeResult, StepProbabilities
 from desktop_app.tasks.startup import Ready
 from desktop_app.tasks.training import Remembered
 from desktop_app.text import display_names, formatting
@@ -62,7 +62,7 @@ def test_the_decision_is_what_the_judge_reads_in_the_clean_guess_of_every_step()
     events = list(sampling.drawing(FEW, RunControl()))
     frames = [event for event in events if isinstance(event, Frame)]
     done, judged, decided = events[len(frames) :]
-    assert isinstance(done, Sampled) and isinstance(judged, Judged) and isinstance(decided, Decided)
+    assert isinstance(done, Sampled) and isinstance(judged, JudgeResult) and isinstance(decided, StepProbabilities)
     judge = Judge.bundled()
     clean, noisy = (
         np.stack([judge.judge(getattr(frame, view)).probabilities for frame in frames]) for view in ("x0_hat", "x_t")
@@ -77,9 +77,9 @@ def test_a_drawing_that_is_stopped_while_it_is_judged_says_no_decision() -> None
     found: list[object] = []
     for event in sampling.drawing(FEW, control):
         found.append(event)
-        if isinstance(event, Judged):
+        if isinstance(event, JudgeResult):
             control.cancel()
-    assert isinstance(found[-1], Judged)
+    assert isinstance(found[-1], JudgeResult)
 
 
 def test_how_a_sketch_is_drawn_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,9 @@ def test_how_a_sketch_is_drawn_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_no_judge_can_read_is_not_judged() -> None:
     request = FEW.with_changes(model="colour", labels=(1,), steps=2, sampler="ddim")
-    assert not [event for event in sampling.drawing(request, RunControl()) if isinstance(event, Judged | Decided)]
+    assert not [
+        event for event in sampling.drawing(request, RunControl()) if isinstance(event, JudgeResult | StepProbabilities)
+    ]
 
 
 def test_a_drawn_digit_is_recognised_by_all_classes() -> None:
@@ -189,12 +191,14 @@ def test_a_file_of_ours_is_read_and_any_other_picture_is_one_to_draw_on(tmp_path
     done = sampled(FEW, 90, hashed="0" * 64)
     files.save_png(ours, done.images, done.request, Layout(columns=2, scale=1))
     *_, found = restoring(ours, True, RunControl())
-    assert isinstance(found, Read) and found.stamp.request == done.request and found.path == ours
+    assert isinstance(found, ReadFile) and found.stamp.request == done.request and found.path == ours
     from PIL import Image
 
     Image.fromarray(np.pad(np.zeros((4, 12), np.uint8), 12, constant_values=255)).save(other)
     *_, opened = restoring(other, True, RunControl())
-    assert isinstance(opened, Opened) and opened.image.shape == (28, 28) and opened.image[0, 0] == 0  # turned around
+    assert (
+        isinstance(opened, OpenedImage) and opened.image.shape == (28, 28) and opened.image[0, 0] == 0
+    )  # turned around
     for path, as_drawing in ((other, False), (tmp_path / "x.txt", False)):
         path.touch()
         with pytest.raises(Unstamped):
@@ -213,7 +217,7 @@ def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch
     found: list[np.ndarray] = []
     prove = lambda _suffix, _stamp, _pixels, draw: found.extend(map(draw, (FEW, other)))  # noqa: E731
     monkeypatch.setattr("desktop_app.tasks.sampling.proof.prove", prove)
-    read = Read(Path("a.PNG"), SimpleNamespace(request=FEW), images(1))  # type: ignore[arg-type]
+    read = ReadFile(Path("a.PNG"), SimpleNamespace(request=FEW), images(1))  # type: ignore[arg-type]
     list(proving(read, shown := images(2, 9), RunControl()))
     assert found[0] is shown and found[1][0, 0, 0] == 50 and drawn == [other]
 

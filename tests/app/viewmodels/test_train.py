@@ -9,7 +9,7 @@ import pytest
 from desktop_app.settings import AppSettings, TrainSettings
 from desktop_app.tasks.training import Remembered
 from desktop_app.viewmodels.train import SLOWER, Train
-from desktop_app.worker.lane import Job
+from desktop_app.worker.compute_thread import Job
 from ml.config import TrainConfig
 from ml.events import (
     BatchSplit,

@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 from desktop_app.settings import AppSettings, TrainSettings, load_settings
 from desktop_app.viewmodels.notification import Message
 from desktop_app.window.main_window import MainWindow
-from desktop_app.worker.mailbox import Letter
+from desktop_app.worker.mailbox import Envelope
 from ml.config import MODELS, NO_LABEL, SampleRequest, for_route
 from ml.export.files import read_stamp
 from ml.generation.requests import filled_in
@@ -64,7 +64,7 @@ class Activity:
         self._letters = 0
         deliver = self.session._deliver
 
-        def counting(letters: list[Letter]) -> None:
+        def counting(letters: list[Envelope]) -> None:
             self._letters += len(letters)
             deliver(letters)
 

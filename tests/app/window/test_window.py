@@ -25,7 +25,7 @@ from desktop_app.widgets.controls.basics import Button
 from desktop_app.widgets.window.remaining_time import TimeLeft
 from desktop_app.window import main_window
 from desktop_app.window.main_window import FIRST_SIZE, PAGES, MainWindow
-from desktop_app.worker.lane import failure
+from desktop_app.worker.compute_thread import failure
 from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.events import Failed

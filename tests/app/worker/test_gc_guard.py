@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.viewmodels.session import Session
 from desktop_app.window.main_window import MainWindow
-from desktop_app.worker.gc_guard import Garbage
+from desktop_app.worker.gc_guard import GcGuard
 from ml.control import RunControl
 from tests.patience import WAIT_MS
 
@@ -56,7 +56,7 @@ def test_the_lane_never_takes_a_qt_object_apart(window: MainWindow, qtbot: QtBot
 
 def test_modules_that_come_later_are_no_garbage_to_look_through(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     parent = QObject()
-    garbage = Garbage(parent)
+    garbage = GcGuard(parent)
     garbage.begin()
     try:
         garbage.settle()
@@ -78,7 +78,7 @@ def test_the_oldest_generation_that_is_due_is_looked_through_and_no_other(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parent = QObject()
-    garbage, collected = Garbage(parent), list[int]()
+    garbage, collected = GcGuard(parent), list[int]()
     monkeypatch.setattr(gc, "get_threshold", lambda: (700, 10, 10))
     monkeypatch.setattr(gc, "collect", collected.append)
     for counts in ((700, 10, 10), (701, 3, 0), (1, 11, 2), (701, 11, 11)):

@@ -45,7 +45,7 @@ def drawn(request: SampleRequest, *, quick: bool) -> Sampled:
 @torch.no_grad()
 def test_a_quick_form_agrees_with_the_reference_for_any_batch(name: str) -> None:
     model = load(name, "cpu")
-    quick = optimized.Quick(model.network)
+    quick = optimized.Optimized(model.network)
     for count in (1, 2, 3, 20):
         given = inputs(model, count)
         wanted = model.network(*given)
@@ -57,7 +57,7 @@ def test_a_quick_form_agrees_with_the_reference_for_any_batch(name: str) -> None
 @torch.no_grad()
 def test_the_bundled_model_has_a_form_of_its_own_for_each_kind_of_label() -> None:
     model = load("digits", "cpu")
-    quick = optimized.Quick(model.network)
+    quick = optimized.Optimized(model.network)
     x, time, labels = inputs(model, 2)
     mixture = torch.nn.functional.one_hot(labels, model.config.num_classes + 1).float()
     assert optimized.distance(quick(x, time, labels), model.network(x, time, labels)) <= AGREE
@@ -74,7 +74,7 @@ def test_what_has_no_form_is_computed_by_the_network_itself(monkeypatch: pytest.
         raise RuntimeError("no such operator")
 
     monkeypatch.setattr(optimized, "forms", lambda *_, **__: iter([missing, missing]))
-    assert optimized.formed(model.network, *given) is model.network
+    assert optimized.fastest_form(model.network, *given) is model.network
 
 
 @torch.no_grad()
@@ -85,7 +85,7 @@ def test_a_form_that_is_wrong_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> N
     for parameter in wrong.parameters():
         parameter.mul_(1.2)
     monkeypatch.setattr(optimized, "forms", lambda *_, **__: iter([lambda *_: wrong]))
-    assert optimized.formed(model.network, *given) is model.network
+    assert optimized.fastest_form(model.network, *given) is model.network
 
 
 @torch.no_grad()
@@ -95,9 +95,9 @@ def test_a_form_that_is_no_quicker_is_not_taken(monkeypatch: pytest.MonkeyPatch)
     twin = copy.deepcopy(model.network)
     monkeypatch.setattr(optimized, "forms", lambda *_, **__: iter([lambda *_: twin]))
     monkeypatch.setattr(optimized, "_seconds", lambda network, _: 1.0)
-    assert optimized.formed(model.network, *given) is model.network
+    assert optimized.fastest_form(model.network, *given) is model.network
     monkeypatch.setattr(optimized, "_seconds", lambda network, _: 0.9 if network is twin else 1.0)
-    assert optimized.formed(model.network, *given) is twin
+    assert optimized.fastest_form(model.network, *given) is twin
 
 
 @torch.no_grad()
@@ -109,7 +109,7 @@ def test_making_a_form_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(optimized, "forms", lambda *_, **__: iter([stopped]))
     with pytest.raises(Stopped):
-        optimized.formed(model.network, *inputs(model, 2))
+        optimized.fastest_form(model.network, *inputs(model, 2))
 
 
 @torch.no_grad()

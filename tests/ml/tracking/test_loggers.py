@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import Preview, Resumed, SteppedBack, TrainStep, Validated, WriteFailed
-from ml.tracking.loggers import CURVES, FOLDER, Followers
+from ml.tracking.loggers import CURVES, FOLDER, LoggerList
 from ml.training.trainer import train
 from tests.patience import WAIT_S
 from tests.support.tiny_model import few_digits, tiny_config
@@ -80,7 +80,7 @@ def test_points_come_no_more_often_than_every_second_and_pictures_always(
     monkeypatch.setattr(
         "ml.tracking.loggers.time", SimpleNamespace(monotonic=lambda: now, time=lambda: now, time_ns=lambda: 1)
     )
-    with Followers(tmp_path, tiny_config(), 0) as followers:
+    with LoggerList(tmp_path, tiny_config(), 0) as followers:
         for step in range(1, 9):
             now += 0.4
             followers.tell(step_of(step))
@@ -97,7 +97,7 @@ def test_points_come_no_more_often_than_every_second_and_pictures_always(
 
 
 def test_after_a_return_points_begin_anew_at_its_checkpoint(tmp_path: Path) -> None:
-    with Followers(tmp_path, tiny_config(), 0) as followers:
+    with LoggerList(tmp_path, tiny_config(), 0) as followers:
         for step in range(1, 9):
             followers.tell(step_of(step))
         followers.tell(SteppedBack(5, "The loss became nan.", 5e-4, 1))
@@ -107,7 +107,7 @@ def test_after_a_return_points_begin_anew_at_its_checkpoint(tmp_path: Path) -> N
 
 
 def test_a_run_that_goes_on_elsewhere_is_followed_there(tmp_path: Path) -> None:
-    with Followers(tmp_path / "full", tiny_config(), 0) as followers:
+    with LoggerList(tmp_path / "full", tiny_config(), 0) as followers:
         followers.tell(step_of(1))
         followers.tell(WriteFailed(2, 1, "The disk is full."))
         followers.tell(step_of(2))
@@ -123,7 +123,7 @@ def test_a_run_that_goes_on_elsewhere_is_followed_there(tmp_path: Path) -> None:
 def test_trackers_that_cannot_write_hold_nothing_up_and_are_taken_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Followers(tmp_path, tiny_config(), 0) as followers:
+    with LoggerList(tmp_path, tiny_config(), 0) as followers:
         (tracker,) = followers._trackers
         monkeypatch.setattr(tracker, "curves", full)
         followers.tell(step_of(1))
@@ -150,7 +150,7 @@ def test_weights_and_biases_is_told_the_same(tmp_path: Path, monkeypatch: pytest
     wandb.init = lambda **asked: said.append((asked["name"], asked["dir"], asked["config"]["name"])) or run
     monkeypatch.setitem(sys.modules, "wandb", wandb)
     folder = tmp_path / "mine"
-    with Followers(folder, tiny_config(), 0, ["wandb"]) as followers:
+    with LoggerList(folder, tiny_config(), 0, ["wandb"]) as followers:
         followers.tell(step_of(3))
         image = np.zeros((2, 8, 8), np.uint8)
         followers.tell(Preview(4, image, (1, 2), image[None]))
@@ -159,7 +159,7 @@ def test_weights_and_biases_is_told_the_same(tmp_path: Path, monkeypatch: pytest
     assert said[2:] == [(4, {"preview": (8, 16)}), ("finished",)]
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(BadRequest, match="not installed"):
-        Followers(folder, tiny_config(), 0, ["wandb"])
+        LoggerList(folder, tiny_config(), 0, ["wandb"])
 
 
 @pytest.mark.slow

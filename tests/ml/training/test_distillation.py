@@ -21,7 +21,7 @@ from ml.registry.checkpoint import load_model, load_state
 from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.system.device import pick
 from ml.training.objectives import distillation
-from ml.training.objectives.distillation import Asked, Distilling, Guided
+from ml.training.objectives.distillation import DistillationBatch, DistillationObjective, GuidedTeacher
 from ml.training.run import Run
 from ml.training.trainer import train
 from tests.support.tiny_model import TINY, tiny_config
@@ -40,12 +40,12 @@ class Knows(nn.Module):
 
 
 @pytest.fixture
-def objective(tiny_run: Path) -> Distilling:
+def objective(tiny_run: Path) -> DistillationObjective:
     config = tiny_config(teacher_from=str(tiny_run), label_dropout=0, lr=1e-3)
-    return Distilling(config, data.load("synthetic"), torch.device("cpu"))
+    return DistillationObjective(config, data.load("synthetic"), torch.device("cpu"))
 
 
-def asked(objective: Distilling, count: int = 200) -> tuple[Asked, torch.Generator]:
+def asked(objective: DistillationObjective, count: int = 200) -> tuple[DistillationBatch, torch.Generator]:
     rng = torch.Generator().manual_seed(0)
     return objective.draw(nn.Identity(), torch.arange(count), rng), rng
 
@@ -58,7 +58,7 @@ def student_of(network: nn.Module) -> NetworkDenoiser:
     return NetworkDenoiser(network, "flow")
 
 
-def test_a_consistent_student_of_a_consistent_teacher_loses_nothing(objective: Distilling) -> None:
+def test_a_consistent_student_of_a_consistent_teacher_loses_nothing(objective: DistillationObjective) -> None:
     objective.teacher.network = Knows(0.25)
     batch, _ = asked(objective)
     loss, other = (objective.consistency(student_of(Knows(0.25, off=off)), batch).mean() for off in (0.0, 0.5))
@@ -66,7 +66,7 @@ def test_a_consistent_student_of_a_consistent_teacher_loses_nothing(objective: D
     assert float(other) > 0.1  # what it sees depends on the noise
 
 
-def test_a_student_is_asked_along_its_teachers_path(objective: Distilling) -> None:
+def test_a_student_is_asked_along_its_teachers_path(objective: DistillationObjective) -> None:
     batch, _ = asked(objective, 500)
     path = [tuple(row) for row in objective.path.tolist()]
     places = [path.index(tuple(row)) for row in batch.now.tolist()]
@@ -79,7 +79,7 @@ def test_a_student_is_asked_along_its_teachers_path(objective: Distilling) -> No
     assert abs(float((eps * batch.noise).mean())) < 0.01  # two noises
 
 
-def test_the_teacher_goes_a_step_of_ddim(objective: Distilling) -> None:
+def test_the_teacher_goes_a_step_of_ddim(objective: DistillationObjective) -> None:
     class Seen(nn.Module):
         def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
             seen.append((x, time))
@@ -99,14 +99,14 @@ def test_the_teacher_goes_a_step_of_ddim(objective: Distilling) -> None:
     assert torch.equal(seen[1][0], batch.x_t)
 
 
-def test_what_is_compared_is_never_pure_noise(objective: Distilling) -> None:
+def test_what_is_compared_is_never_pure_noise(objective: DistillationObjective) -> None:
     levels = objective._look(torch.zeros(2000, 1, 1, 1), torch.Generator().manual_seed(0))
     ratios = levels.sigma / levels.alpha
     assert float(ratios.max()) == pytest.approx(distillation.LOOKS_MAX, rel=1e-3)
     assert float(ratios.min()) == pytest.approx(distillation.LOOKS_MIN, rel=1e-3)
 
 
-def test_the_critic_is_taught_by_how_clear_an_image_is_and_at_its_own_rate(objective: Distilling) -> None:
+def test_the_critic_is_taught_by_how_clear_an_image_is_and_at_its_own_rate(objective: DistillationObjective) -> None:
     class Guess(nn.Module):
         """Sees one grey in everything."""
 
@@ -130,12 +130,12 @@ def test_the_critic_is_taught_by_how_clear_an_image_is_and_at_its_own_rate(objec
 
 def test_a_student_of_a_teacher_without_classes_is_told_of_none(tiny_unconditional: Path) -> None:
     config = tiny_config(teacher_from=str(tiny_unconditional), label_dropout=0)
-    found = Distilling(config, data.load("synthetic"), torch.device("cpu"))
+    found = DistillationObjective(config, data.load("synthetic"), torch.device("cpu"))
     assert not asked(found, 20)[0].labels.any() and found.teacher.w == 1
 
 
 def test_images_move_from_what_the_critic_sees_to_what_the_teacher_sees(
-    objective: Distilling, monkeypatch: pytest.MonkeyPatch
+    objective: DistillationObjective, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distillation, "CRITIC_STEPS", 0)
     objective.teacher.network, objective.critic.network = Knows(0.5), Knows(0.1)
@@ -157,7 +157,7 @@ def test_images_move_from_what_the_critic_sees_to_what_the_teacher_sees(
     assert losses.tolist() == pytest.approx([0.0] * 4, abs=1e-6)
 
 
-def test_the_critic_learns_what_the_student_draws(objective: Distilling) -> None:
+def test_the_critic_learns_what_the_student_draws(objective: DistillationObjective) -> None:
     batch, rng = asked(objective, 32)
     student = student_of(Knows(0.5))
     level = Levels(torch.full((32,), 0.5), *(torch.full((32, 1, 1, 1), 0.5) for _ in "as"))
@@ -173,7 +173,7 @@ def test_the_critic_learns_what_the_student_draws(objective: Distilling) -> None
     assert error() < 0.5 * before
 
 
-def test_only_the_student_gets_gradients(objective: Distilling, tiny_run: Path) -> None:
+def test_only_the_student_gets_gradients(objective: DistillationObjective, tiny_run: Path) -> None:
     student = loaded_model.load(str(tiny_run)).network
     student.requires_grad_(True)
     batch, rng = asked(objective, 8)
@@ -190,7 +190,7 @@ def test_a_teacher_is_guided_at_the_level_of_each_image(tiny_run: Path) -> None:
         def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
             return x - torch.where(labels == 10, 0.0, 1.0).view(-1, 1, 1, 1)  # at t = 1: x0_hat is 1, or 0 for null
 
-    teacher = Guided(loaded_model.load(str(tiny_run)), w=3.0)
+    teacher = GuidedTeacher(loaded_model.load(str(tiny_run)), w=3.0)
     teacher.network = Labels()
     t = torch.tensor([0.5, 0.9])
     levels = Levels(t, (1 - t).view(-1, 1, 1, 1), t.view(-1, 1, 1, 1))
@@ -200,7 +200,7 @@ def test_a_teacher_is_guided_at_the_level_of_each_image(tiny_run: Path) -> None:
 
 def test_a_teacher_is_guided_as_its_defaults_say_or_as_asked(tiny_run: Path) -> None:
     teacher = loaded_model.load(str(tiny_run))
-    assert (Guided(teacher).w, Guided(teacher, 2.5).w) == (teacher.header.defaults.guidance, 2.5)
+    assert (GuidedTeacher(teacher).w, GuidedTeacher(teacher, 2.5).w) == (teacher.header.defaults.guidance, 2.5)
 
 
 def student_config(tiny_run: Path, **changes: object) -> TrainConfig:
@@ -208,7 +208,9 @@ def student_config(tiny_run: Path, **changes: object) -> TrainConfig:
     return tiny_config(**{"teacher_from": str(tiny_run), "label_dropout": 0, "defaults": defaults} | changes)
 
 
-def test_a_student_begins_as_its_teacher_and_learns(tmp_path: Path, tiny_run: Path, objective: Distilling) -> None:
+def test_a_student_begins_as_its_teacher_and_learns(
+    tmp_path: Path, tiny_run: Path, objective: DistillationObjective
+) -> None:
     config = student_config(tiny_run, steps=60, lr=1e-3)
     *_, finished = train(config, tmp_path / "student", device="cpu")
     assert isinstance(finished, RunFinished)

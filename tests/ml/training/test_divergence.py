@@ -19,7 +19,7 @@ from ml.registry.checkpoint import load_state_header
 from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.tracking.preview_history import FOLDER as PREVIEWS
-from ml.training.losses import Noised, diffusion_loss
+from ml.training.losses import NoisedBatch, diffusion_loss
 from ml.training.trainer import MOST_RETURNS, train
 from tests.support.tiny_model import few_digits, tiny_config
 
@@ -286,7 +286,7 @@ def test_images_that_are_held_out_are_looked_at_in_as_many_parts(
 
     sizes: list[int] = []
 
-    def losses(network: torch.nn.Module, batch: Noised, config: TrainConfig) -> torch.Tensor:
+    def losses(network: torch.nn.Module, batch: NoisedBatch, config: TrainConfig) -> torch.Tensor:
         if not network.training:
             sizes.append(len(batch.shown))
         return diffusion_loss(network, batch, config)

@@ -9,12 +9,12 @@ from ml.data import Dataset
 from ml.data.device_dataset import Images, Pictures
 from ml.text import captions, tokenizer
 from ml.text.tokenizer import vocabulary_size
-from ml.training.objectives.autoencoder import Blurred, Coding
+from ml.training.objectives.autoencoder import AutoencoderObjective, BlurredBatch
 from ml.training.objectives.base import parts
-from ml.training.objectives.classifier import Reading
-from ml.training.objectives.clip import Matching
-from ml.training.objectives.diffusion import Denoising, Telling
-from ml.training.objectives.distillation import Distilling
+from ml.training.objectives.classifier import ClassifierObjective
+from ml.training.objectives.clip import ContrastiveObjective
+from ml.training.objectives.diffusion import DiffusionObjective, TextObjective
+from ml.training.objectives.distillation import DistillationObjective
 from ml.training.objectives.registry import objective_of
 from tests.support.tiny_model import TINY, tiny_config
 
@@ -47,15 +47,15 @@ def test_pixels_become_numbers_from_minus_one_to_one(dataset: Dataset) -> None:
 def test_every_kind_of_network_has_what_it_is_trained_for(dataset: Dataset, tiny_run: object) -> None:
     coder = ModelConfig(network="autoencoder", widths=(8, 16), latent=2)
     for config, kind in (
-        (config_of(), Denoising),
-        (config_of(ModelConfig(network="judge", widths=(8, 16))), Reading),
-        (config_of(coder), Coding),
-        (config_of(CLIP), Matching),
-        (config_of(TINY.with_changes(reader=CLIP)), Telling),
-        (config_of(teacher_from=str(tiny_run)), Distilling),
+        (config_of(), DiffusionObjective),
+        (config_of(ModelConfig(network="judge", widths=(8, 16))), ClassifierObjective),
+        (config_of(coder), AutoencoderObjective),
+        (config_of(CLIP), ContrastiveObjective),
+        (config_of(TINY.with_changes(reader=CLIP)), TextObjective),
+        (config_of(teacher_from=str(tiny_run)), DistillationObjective),
     ):
         assert type(objective_of(config, dataset, CPU)) is kind
-    assert not Matching.divisible and Denoising.divisible and Reading.divisible
+    assert not ContrastiveObjective.divisible and DiffusionObjective.divisible and ClassifierObjective.divisible
 
 
 def test_a_batch_falls_into_parts_with_all_that_belongs_to_it() -> None:
@@ -68,7 +68,7 @@ def test_a_batch_falls_into_parts_with_all_that_belongs_to_it() -> None:
 
 @pytest.mark.parametrize("augment", [False, True])
 def test_a_judge_reads_images_with_their_labels_distorted_where_asked_for(dataset: Dataset, augment: bool) -> None:
-    reading = Reading(config_of(augment=augment), dataset, CPU)
+    reading = ClassifierObjective(config_of(augment=augment), dataset, CPU)
     x0, labels = reading.draw(nn.Identity(), CHOSEN, rng())
     plain, own = Images(dataset, CPU)[CHOSEN]
     assert labels.tolist() == own.tolist() == [7, 2, 9]
@@ -78,8 +78,8 @@ def test_a_judge_reads_images_with_their_labels_distorted_where_asked_for(datase
 def test_noise_on_latents_has_their_size_and_is_by_chance(dataset: Dataset) -> None:
     for side, size in ((28, 7), (30, 8)):
         coder = ModelConfig(network="autoencoder", image_size=side, widths=(8, 16, 16), latent=3)
-        x0, noise = Coding(config_of(coder), dataset, CPU).draw(nn.Identity(), CHOSEN, rng())
-        assert isinstance(Blurred(x0, noise), Blurred) and noise.shape == (3, 3, size, size)
+        x0, noise = AutoencoderObjective(config_of(coder), dataset, CPU).draw(nn.Identity(), CHOSEN, rng())
+        assert isinstance(BlurredBatch(x0, noise), BlurredBatch) and noise.shape == (3, 3, size, size)
         assert noise.std() > 0.5 and len(x0) == 3
 
 
@@ -91,7 +91,7 @@ def test_a_latent_model_learns_from_latents_of_its_images_that_are_made_once(dat
     model = ModelConfig(widths=(8, 16), embedding=16, codec=codec)
     network = build(model)
     assert isinstance(network, LatentModel)
-    denoising = Denoising(config_of(model), dataset, CPU)
+    denoising = DiffusionObjective(config_of(model), dataset, CPU)
     latents, labels = denoising._encoded(network, CHOSEN)
     x0, own = Images(dataset, CPU)[CHOSEN]
     torch.testing.assert_close(latents, network.codec.encode(x0), atol=1e-4, rtol=1e-4)
@@ -111,12 +111,12 @@ def test_captions_are_told_of_the_images_they_are_true_of(dataset: Dataset, monk
 
     monkeypatch.setattr(captions, "attributes", lambda images, labels: 100 + labels)
     monkeypatch.setattr(captions, "caption", lambda digit, bits, pick: caption(digit, bits - 100, pick))
-    telling = Telling(config_of(TINY.with_changes(reader=CLIP), label_dropout=1.0), dataset, CPU)
+    telling = TextObjective(config_of(TINY.with_changes(reader=CLIP), label_dropout=1.0), dataset, CPU)
     batch = telling.draw(nn.Identity(), CHOSEN, rng())
     assert asked == [(7, 7), (2, 2), (9, 9)]
     silence = tokenizer.tokens([""])[0]
     assert all(torch.equal(row, silence) for row in batch.labels)  # all of it is dropped here
-    told = Telling(config_of(TINY.with_changes(reader=CLIP), label_dropout=0.0), dataset, CPU)
+    told = TextObjective(config_of(TINY.with_changes(reader=CLIP), label_dropout=0.0), dataset, CPU)
     assert not any(torch.equal(row, silence) for row in told.draw(nn.Identity(), CHOSEN, rng()).labels)
     again = told.draw(nn.Identity(), CHOSEN, rng())
     assert torch.equal(again.labels, told.draw(nn.Identity(), CHOSEN, rng()).labels)
@@ -124,7 +124,7 @@ def test_captions_are_told_of_the_images_they_are_true_of(dataset: Dataset, monk
 
 
 def test_a_clip_sees_each_image_with_its_own_label_and_attributes(dataset: Dataset) -> None:
-    matching = Matching(config_of(CLIP), dataset, CPU)
+    matching = ContrastiveObjective(config_of(CLIP), dataset, CPU)
     batch = matching.draw(nn.Identity(), CHOSEN, rng())
     assert batch.labels.tolist() == [7, 2, 9]
     assert torch.equal(batch.bits, captions.attributes(dataset.images, dataset.labels)[CHOSEN])
@@ -134,7 +134,7 @@ def test_a_clip_sees_each_image_with_its_own_label_and_attributes(dataset: Datas
 def test_a_quarter_of_what_a_clip_reads_has_words_that_nobody_has_heard_of(dataset: Dataset) -> None:
     import random
 
-    matching, pick = Matching(config_of(CLIP), dataset, CPU), random.Random(0)
+    matching, pick = ContrastiveObjective(config_of(CLIP), dataset, CPU), random.Random(0)
     encoded = tokenizer.encode("a bold seven")
     read = [matching._with_foreign(encoded, pick) for _ in range(2000)]
     foreign = [words for words in read if words != encoded]
@@ -151,7 +151,7 @@ def test_a_quarter_of_what_a_clip_reads_has_words_that_nobody_has_heard_of(datas
 def test_a_clip_learns_to_read_what_a_model_makes_out_in_noise(
     dataset: Dataset, tiny_run: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    matching = Matching(config_of(CLIP, estimates_from=str(tiny_run)), dataset, CPU)
+    matching = ContrastiveObjective(config_of(CLIP, estimates_from=str(tiny_run)), dataset, CPU)
     x0 = Images(dataset, CPU)[torch.arange(10)].x0
     seen: list[torch.Tensor] = []
     assert matching.artist

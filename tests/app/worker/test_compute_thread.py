@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop_app.worker import lane as jobs
-from desktop_app.worker.lane import ALONE_S, NICENESS, Ended, Job, Lane, failure
-from desktop_app.worker.mailbox import Letter, Mailbox
-from ml.cancellation import stop_here
+from desktop_app.worker import compute_thread as jobs
+from desktop_app.worker.compute_thread import ALONE_S, NICENESS, ComputeThread, Job, JobEnded, failure
+from desktop_app.worker.mailbox import Envelope, Mailbox
+from ml.cancellation import check_cancelled
 from ml.control import RunControl
 from ml.errors import BadFile
 from ml.events import Failed, Paused, Progress
@@ -29,9 +29,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 @pytest.fixture
-def waiting(qtbot: QtBot, clock: Callable[[float], None]) -> Iterator[Lane]:
+def waiting(qtbot: QtBot, clock: Callable[[float], None]) -> Iterator[ComputeThread]:
     """A lane that has not begun: it finds jobs there."""
-    lane = Lane()
+    lane = ComputeThread()
     yield lane
     lane.finish()
     lane.start()
@@ -39,18 +39,18 @@ def waiting(qtbot: QtBot, clock: Callable[[float], None]) -> Iterator[Lane]:
 
 
 @pytest.fixture
-def lane(waiting: Lane) -> Lane:
+def lane(waiting: ComputeThread) -> ComputeThread:
     waiting.start()
     return waiting
 
 
-def letters(lane: Lane, qtbot: QtBot, ended: int = 1) -> list[Letter]:
+def letters(lane: ComputeThread, qtbot: QtBot, ended: int = 1) -> list[Envelope]:
     """All letters until that many jobs have ended."""
-    found: list[Letter] = []
+    found: list[Envelope] = []
 
     def read() -> bool:
         found.extend(lane.mailbox.drain())
-        return sum(isinstance(letter.event, Ended) for letter in found) >= ended
+        return sum(isinstance(letter.event, JobEnded) for letter in found) >= ended
 
     qtbot.waitUntil(read, timeout=WAIT_MS)
     return found
@@ -79,25 +79,25 @@ def test_of_progress_only_the_newest_is_kept_and_never_across_jobs() -> None:
     ]  # fmt: skip
 
 
-def test_events_arrive_in_order_and_then_the_end(lane: Lane, qtbot: QtBot) -> None:
+def test_events_arrive_in_order_and_then_the_end(lane: ComputeThread, qtbot: QtBot) -> None:
     job = Job(lambda control: iter(["a", "b", "c"]))
     lane.submit(job)
     found = letters(lane, qtbot)
-    assert [letter.event for letter in found] == ["a", "b", "c", Ended()]
+    assert [letter.event for letter in found] == ["a", "b", "c", JobEnded()]
     assert {letter.job for letter in found} == {job.number}
 
 
-def test_work_runs_in_the_lane_and_nowhere_else(lane: Lane, qtbot: QtBot) -> None:
+def test_work_runs_in_the_lane_and_nowhere_else(lane: ComputeThread, qtbot: QtBot) -> None:
     def work(control: RunControl) -> Iterator[object]:
         yield threading.get_ident()
 
     lane.submit(Job(work))
     lane.submit(Job(work))
-    threads = {letter.event for letter in letters(lane, qtbot, 2) if not isinstance(letter.event, Ended)}
+    threads = {letter.event for letter in letters(lane, qtbot, 2) if not isinstance(letter.event, JobEnded)}
     assert len(threads) == 1 and threading.get_ident() not in threads
 
 
-def test_a_foreground_job_goes_between_two_steps_of_a_background_one(lane: Lane, qtbot: QtBot) -> None:
+def test_a_foreground_job_goes_between_two_steps_of_a_background_one(lane: ComputeThread, qtbot: QtBot) -> None:
     stepping, go = threading.Event(), threading.Event()
 
     def long(control: RunControl) -> Iterator[object]:
@@ -112,7 +112,7 @@ def test_a_foreground_job_goes_between_two_steps_of_a_background_one(lane: Lane,
     lane.submit(Job(lambda control: iter(["quick"] * 3)))
     go.set()
     events = [letter.event for letter in letters(lane, qtbot, 2)]
-    assert events == ["long", "long", "quick", "quick", "quick", Ended(), "long saved", Ended()]
+    assert events == ["long", "long", "quick", "quick", "quick", JobEnded(), "long saved", JobEnded()]
 
 
 def taking(clock: Callable[[float], None], name: str, count: int, each_s: float) -> Job:
@@ -126,13 +126,15 @@ def taking(clock: Callable[[float], None], name: str, count: int, each_s: float)
     return Job(steps, background=name == "back")
 
 
-def turns(lane: Lane, qtbot: QtBot, count: int) -> list[object]:
+def turns(lane: ComputeThread, qtbot: QtBot, count: int) -> list[object]:
     """Whose steps were taken, in order, until so many jobs have ended."""
     lane.start()
-    return [letter.event for letter in letters(lane, qtbot, count) if not isinstance(letter.event, Ended)]
+    return [letter.event for letter in letters(lane, qtbot, count) if not isinstance(letter.event, JobEnded)]
 
 
-def test_a_long_foreground_job_shares_the_lane(waiting: Lane, qtbot: QtBot, clock: Callable[[float], None]) -> None:
+def test_a_long_foreground_job_shares_the_lane(
+    waiting: ComputeThread, qtbot: QtBot, clock: Callable[[float], None]
+) -> None:
     waiting.submit(taking(clock, "front", 10, 0.3 * ALONE_S))
     waiting.submit(taking(clock, "back", 5, 0.0))
     alone, then = ["front"] * 4, ["back", "front"] * 5
@@ -140,7 +142,7 @@ def test_a_long_foreground_job_shares_the_lane(waiting: Lane, qtbot: QtBot, cloc
 
 
 def test_short_foreground_jobs_in_a_row_share_the_lane_too(
-    waiting: Lane, qtbot: QtBot, clock: Callable[[float], None]
+    waiting: ComputeThread, qtbot: QtBot, clock: Callable[[float], None]
 ) -> None:
     for _ in range(4):
         waiting.submit(taking(clock, "front", 2, 0.3 * ALONE_S))
@@ -151,7 +153,7 @@ def test_short_foreground_jobs_in_a_row_share_the_lane_too(
 
 
 def test_a_foreground_job_that_comes_later_has_the_lane_to_itself_again(
-    lane: Lane, qtbot: QtBot, clock: Callable[[float], None]
+    lane: ComputeThread, qtbot: QtBot, clock: Callable[[float], None]
 ) -> None:
     lane.submit(taking(clock, "front", 2, 2 * ALONE_S))
     letters(lane, qtbot)
@@ -167,12 +169,12 @@ def test_a_foreground_job_that_comes_later_has_the_lane_to_itself_again(
     assert between.wait(WAIT_S)
     lane.submit(taking(clock, "front", 3, 0.4 * ALONE_S))
     go.set()
-    events = [letter.event for letter in letters(lane, qtbot, 2) if not isinstance(letter.event, Ended)]
+    events = [letter.event for letter in letters(lane, qtbot, 2) if not isinstance(letter.event, JobEnded)]
     assert events == ["back", "front", "front", "front", "back", "back"]
 
 
 def test_a_pause_is_told_once_and_leaves_the_lane_free(
-    lane: Lane, qtbot: QtBot, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    lane: ComputeThread, qtbot: QtBot, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "PAUSE_POLL_S", WAIT_S)  # it is woken
     looked = 0
@@ -195,14 +197,14 @@ def test_a_pause_is_told_once_and_leaves_the_lane_free(
     before = looked
     lane.submit(taking(clock, "between", 3, 2 * ALONE_S))  # however long: what is paused needs no turn
     found = letters(lane, qtbot)
-    assert [letter.event for letter in found] == ["first", Paused(1), "between", "between", "between", Ended()]
+    assert [letter.event for letter in found] == ["first", Paused(1), "between", "between", "between", JobEnded()]
     assert looked <= before + 1  # no turn was lost to it
     job.control.resume()
     wake_until(lambda: not lane._background)
-    assert [letter.event for letter in letters(lane, qtbot)] == ["last", Ended()]
+    assert [letter.event for letter in letters(lane, qtbot)] == ["last", JobEnded()]
 
 
-def test_a_pause_of_the_next_run_is_told_of_as_well(lane: Lane, qtbot: QtBot) -> None:
+def test_a_pause_of_the_next_run_is_told_of_as_well(lane: ComputeThread, qtbot: QtBot) -> None:
     def work(control: RunControl) -> Iterator[object]:
         while control.paused:
             yield Paused(1)
@@ -211,20 +213,20 @@ def test_a_pause_of_the_next_run_is_told_of_as_well(lane: Lane, qtbot: QtBot) ->
         job = Job(work, background=True)
         job.control.pause()
         lane.submit(job)
-        found: list[Letter] = []
+        found: list[Envelope] = []
         qtbot.waitUntil(lambda found=found: bool(found.extend(lane.mailbox.drain()) or found), timeout=WAIT_MS)
         job.control.cancel()
         lane.wake()
-        assert [letter.event for letter in [*found, *letters(lane, qtbot)]] == [Paused(1), Ended()]
+        assert [letter.event for letter in [*found, *letters(lane, qtbot)]] == [Paused(1), JobEnded()]
 
 
-def test_one_run_follows_another(waiting: Lane, qtbot: QtBot, clock: Callable[[float], None]) -> None:
+def test_one_run_follows_another(waiting: ComputeThread, qtbot: QtBot, clock: Callable[[float], None]) -> None:
     for number in (1, 2):
         waiting.submit(Job(lambda control, number=number: iter([number] * 2), background=True))
     assert turns(waiting, qtbot, 2) == [1, 1, 2, 2]
 
 
-def test_an_error_becomes_one_failed_event_and_the_lane_goes_on(lane: Lane, qtbot: QtBot) -> None:
+def test_an_error_becomes_one_failed_event_and_the_lane_goes_on(lane: ComputeThread, qtbot: QtBot) -> None:
     def broken(control: RunControl) -> Iterator[object]:
         yield "before"
         raise BadFile("It is torn.", "Mend it.")
@@ -232,7 +234,7 @@ def test_an_error_becomes_one_failed_event_and_the_lane_goes_on(lane: Lane, qtbo
     lane.submit(Job(broken))
     lane.submit(Job(lambda control: iter(["after"])))
     events = [letter.event for letter in letters(lane, qtbot, 2)]
-    assert events[0] == "before" and events[2:] == [Ended(), "after", Ended()]
+    assert events[0] == "before" and events[2:] == [JobEnded(), "after", JobEnded()]
     failed = events[1]
     assert isinstance(failed, Failed) and (failed.kind, failed.message, failed.what_to_do) == (
         "file", "It is torn.", "Mend it.",
@@ -240,25 +242,25 @@ def test_an_error_becomes_one_failed_event_and_the_lane_goes_on(lane: Lane, qtbo
     assert "BadFile" in failed.traceback
 
 
-def test_a_job_cancelled_before_its_turn_never_begins(lane: Lane, qtbot: QtBot) -> None:
+def test_a_job_cancelled_before_its_turn_never_begins(lane: ComputeThread, qtbot: QtBot) -> None:
     job = Job(lambda control: iter(["never"]))
     job.control.cancel()
     lane.submit(job)
-    assert [letter.event for letter in letters(lane, qtbot)] == [Ended()]
+    assert [letter.event for letter in letters(lane, qtbot)] == [JobEnded()]
 
 
-def test_work_that_is_stopped_in_the_middle_of_a_step_ends_without_a_word(lane: Lane, qtbot: QtBot) -> None:
+def test_work_that_is_stopped_in_the_middle_of_a_step_ends_without_a_word(lane: ComputeThread, qtbot: QtBot) -> None:
     def work(control: RunControl) -> Iterator[object]:
         yield "begun"
         control.cancel()
-        stop_here()
+        check_cancelled()
         yield "never"
 
     lane.submit(Job(work))
-    assert [letter.event for letter in letters(lane, qtbot)] == ["begun", Ended()]
+    assert [letter.event for letter in letters(lane, qtbot)] == ["begun", JobEnded()]
 
 
-def test_what_is_asked_for_after_the_end_never_begins(waiting: Lane, qtbot: QtBot) -> None:
+def test_what_is_asked_for_after_the_end_never_begins(waiting: ComputeThread, qtbot: QtBot) -> None:
     waiting.finish()
     for background in (True, False):
         waiting.submit(Job(lambda control: iter(["never"]), background=background))
@@ -267,7 +269,7 @@ def test_what_is_asked_for_after_the_end_never_begins(waiting: Lane, qtbot: QtBo
 
 
 def test_the_end_lets_every_job_save(qtbot: QtBot) -> None:
-    lane, saved = Lane(), threading.Event()
+    lane, saved = ComputeThread(), threading.Event()
 
     def work(control: RunControl) -> Iterator[object]:
         while not control.cancelled:
@@ -285,7 +287,7 @@ def test_the_end_lets_every_job_save(qtbot: QtBot) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have priorities of another kind")
 @pytest.mark.parametrize(("gives_way", "more"), [(True, NICENESS), (False, 0)])
 def test_a_lane_and_its_threads_leave_the_processor_to_the_window(gives_way: bool, more: int, qtbot: QtBot) -> None:
-    lane = Lane(gives_way=gives_way)
+    lane = ComputeThread(gives_way=gives_way)
     lane.start()
 
     def niceness() -> int:

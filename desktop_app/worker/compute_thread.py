@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QObject, QThread, Signal
 
 from desktop_app.worker.mailbox import Mailbox
-from ml.cancellation import Stopped, heeding
+from ml.cancellation import Stopped, cancellable
 from ml.control import RunControl
 from ml.errors import NoiseloomError, is_out_of_memory
 from ml.events import Failed, Paused
@@ -45,11 +45,11 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class JobEnded:
     """The last letter of every job, whatever became of it."""
 
 
-class Lane(QThread):
+class ComputeThread(QThread):
     """Drives jobs one event at a time; `rang` says that the mailbox has letters, `finished` that the lane has ended."""
 
     rang = Signal()
@@ -121,7 +121,7 @@ class Lane(QThread):
                 if job.control.cancelled:
                     return self._end(job)
                 job.events = job.work(job.control)
-            with heeding(job.control):
+            with cancellable(job.control):
                 event = next(job.events, None)
         except Stopped:
             return self._end(job)
@@ -143,7 +143,7 @@ class Lane(QThread):
         if job.background:
             self._holding = False
         job.events = None  # its arrays are freed here, in the thread that made them
-        self.mailbox.post(job.number, Ended())
+        self.mailbox.post(job.number, JobEnded())
 
 
 def _give_way() -> None:
