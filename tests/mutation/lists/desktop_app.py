@@ -1,0 +1,114 @@
+"""Mistakes in desktop_app/."""
+
+from tests.mutation.mutant import Mutant
+
+MUTANTS = [
+    Mutant(
+        "desktop_app/app.py",
+        "if error is None or issubclass(kind, KeyboardInterrupt):",
+        "if error is None or not issubclass(kind, KeyboardInterrupt):",
+        "tests/app/window/test_window.py::test_an_error_that_nobody_caught_is_shown_with_its_details",
+    ),
+    Mutant(
+        "desktop_app/app.py",
+        "theme().set_reduced_motion(settings.reduced_motion)",
+        "theme().set_reduced_motion(False)",
+        "tests/app/window/test_window.py::test_the_first_grid_draws_itself_and_is_judged",
+    ),
+    Mutant(
+        "desktop_app/app.py",
+        "if kind in (QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg):",
+        "if kind in (QtMsgType.QtWarningMsg, QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg):",
+        "tests/app/window/test_window.py::test_what_qt_complains_of_is_shown_only_where_it_is_grave",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        "if len(text.splitlines()) > MAX_LINES:",
+        "if len(text.splitlines()) >= MAX_LINES:",
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        "if len(text) > MAX_BYTES:",
+        "if len(text) >= MAX_BYTES:",
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        "if version > VERSION:",
+        "if version > VERSION + 1:",
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        "for corner in (*self.interpolate.corners, *self.interpolate.stops)",
+        "for corner in self.interpolate.corners",
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        'FREE_TEXTS = ("prompt", "digits", "picture")',
+        'FREE_TEXTS = ("prompt", "digits")',
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        "(PATHLIKE.search(value) or value.startswith(IMAGES))",
+        "PATHLIKE.search(value)",
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        "return {self.compare.model} if grid else",
+        "return {self.compare.model} if not grid else",
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        'case "generate" | "interpolate":',
+        'case "generate":',
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        "if self.explore and self.explore.picture:",
+        "if False:",
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        '"page", "hidden", lesson.page}',
+        '"page", lesson.page}',
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        "if self.train and self.train.preset not in presets.names():",
+        "if False:",
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/settings.py",
+        'self.model_dump(exclude={"rows"})',
+        'self.model_dump(exclude={"rows", "seed"})',
+        "tests/app/viewmodels/test_tasks.py",
+    ),
+    Mutant(
+        "desktop_app/settings.py",
+        'aside = free_name(path.with_stem("settings-unread"))',
+        'aside = path.with_stem("settings-unread")',
+        "tests/app/viewmodels/test_tasks.py",
+    ),
+    Mutant(
+        "desktop_app/settings.py",
+        "            move(path, aside)",
+        "            pass",
+        "tests/app/viewmodels/test_tasks.py",
+    ),
+    Mutant(
+        "desktop_app/settings.py",
+        'default="", exclude=True, description="why the settings',
+        'default="", description="why the settings',
+        "tests/app/viewmodels/test_tasks.py",
+    ),
+]

@@ -1,0 +1,167 @@
+"""Mistakes in desktop_app/worker/."""
+
+from tests.mutation.mutant import Mutant
+
+MUTANTS = [
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        ("            if self._finishing:\n                job.control.cancel()\n"),
+        "",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        ("                job.control.cancel()\n            self._changed.notify()\n\n    def run"),
+        ("                pass\n            self._changed.notify()\n\n    def run"),
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "                self._in_front_since = 0.0\n",
+        "                pass\n",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "and not self._holding and now",
+        "and now",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "now - self._in_front_since > ALONE_S",
+        "now - self._in_front_since > 10 * ALONE_S",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "self._in_front_since = self._in_front_since or now",
+        "self._in_front_since = now",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "if shares and self._last is not self._background[0]",
+        "if shares",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "            self._last = job\n",
+        "",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "if not (paused and self._holding):",
+        "if True:",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "            self._holding = False\n",
+        "            pass\n",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        ("                if job.control.cancelled:\n                    return self._end(job)\n"),
+        "",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        ("        except Stopped:\n            return self._end(job)\n"),
+        "",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "            self.mailbox.post(job.number, failure(error))\n",
+        "",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        ("            self.mailbox.post(job.number, failure(error))\n            return self._end(job)"),
+        ("            self.mailbox.post(job.number, failure(error))\n            return None"),
+        "tests/app/worker/test_compute_thread.py",
+        harmless="a generator that has raised has nothing more to say, so that the next turn ends its job",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "with cancellable(job.control):",
+        "with suppress(KeyError):",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "(self._background if job.background else self._foreground).append(job)",
+        "self._foreground.append(job)",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "        self.mailbox.post(job.number, JobEnded())\n",
+        "",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "return Failed(error.kind, error.message, error.what_to_do, trace)",
+        'return Failed(error.kind, error.message, "", trace)',
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        ("        if self._gives_way:\n            _give_way()"),
+        "        _give_way()",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant("desktop_app/worker/gc_guard.py", "        gc.disable()\n", "", "tests/app/worker/test_gc_guard.py"),
+    Mutant("desktop_app/worker/gc_guard.py", "        self._timer.start()\n", "", "tests/app/worker/test_gc_guard.py"),
+    Mutant("desktop_app/worker/gc_guard.py", "        gc.unfreeze()\n", "", "tests/app/worker/test_gc_guard.py"),
+    Mutant("desktop_app/worker/gc_guard.py", "        gc.enable()\n", "", "tests/app/worker/test_gc_guard.py"),
+    Mutant(
+        "desktop_app/worker/gc_guard.py",
+        ("            self.settle()\n        counts"),
+        ("            pass\n        counts"),
+        "tests/app/worker/test_gc_guard.py",
+    ),
+    Mutant(
+        "desktop_app/worker/gc_guard.py",
+        "counts[generation] > thresholds[generation]",
+        "counts[generation] < thresholds[generation]",
+        "tests/app/worker/test_gc_guard.py",
+    ),
+    Mutant(
+        "desktop_app/worker/mailbox.py",
+        "first = not self._letters",
+        "first = True",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/mailbox.py",
+        "and _is_progress(self._letters[-1], job):",
+        "and isinstance(self._letters[-1].event, Progress):",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/mailbox.py",
+        "letter.job == job and isinstance(letter.event, Progress)",
+        "letter.job == job",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/mailbox.py",
+        "                self._letters.pop()\n",
+        "                return\n",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/mailbox.py",
+        "letters, self._letters = self._letters, []",
+        "letters = self._letters",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+]

@@ -1,0 +1,307 @@
+"""Mistakes in ml/export/."""
+
+from tests.mutation.mutant import Mutant
+
+MUTANTS = [
+    Mutant(
+        "ml/export/animation.py",
+        "duration=list(times), loop=0",
+        "duration=list(times), loop=1",
+        "tests/ml/export/test_files.py",
+    ),
+    Mutant(
+        "ml/export/animation.py",
+        "duration=list(times), loop",
+        "duration=times[0], loop",
+        "tests/ml/export/test_files.py",
+    ),
+    Mutant(
+        "ml/export/animation.py", "        self._watch(frame, self.n_frames)\n", "", "tests/ml/export/test_files.py"
+    ),
+    Mutant("ml/export/animation.py", '"lossless": True', '"lossless": False', "tests/ml/export/test_files.py"),
+    Mutant("ml/export/animation.py", "        self._look()\n", "", "tests/ml/export/test_films.py"),
+    Mutant(
+        "ml/export/contact_sheet.py",
+        "x, y = MARGIN + k % columns * cell, top + k // columns * tall",
+        "x, y = MARGIN + k // columns * cell, top + k % columns * tall",
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant(
+        "ml/export/contact_sheet.py",
+        "seed {request.seed_of(k)}",
+        "seed {request.seed}",
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant(
+        "ml/export/contact_sheet.py",
+        'layout.readings[k]}" if k < len(layout.readings)',
+        'layout.readings[0]}" if k < len(layout.readings)',
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant(
+        "ml/export/contact_sheet.py",
+        'if request.corners else f"seed',
+        'if not request.corners else f"seed',
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant(
+        "ml/export/contact_sheet.py",
+        "y + plan.side + (n + 1) * LINE",
+        "y + plan.side + LINE",
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant(
+        "ml/export/contact_sheet.py",
+        "    if plan.width * plan.height > MAX_PIXELS:",
+        "    if False:",
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant(
+        "ml/export/contact_sheet.py",
+        "if line and _font(size).getlength(longer) > width:",
+        "if False:",
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant(
+        "ml/export/contact_sheet.py",
+        "for k in range(0, len(word), 40)",
+        "for k in (0,)",
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant("ml/export/contact_sheet.py", "{sure:.0%}", "{1 - sure:.0%}", "tests/ml/export/test_contact_sheet.py"),
+    Mutant(
+        "ml/export/contact_sheet.py",
+        "eta {request.eta:g}, seed",
+        "eta {request.guidance:g}, seed",
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant(
+        "ml/export/files.py", "alone = request.alone(k)", "alone = request.alone(0)", "tests/ml/export/test_files.py"
+    ),
+    Mutant(
+        "ml/export/files.py",
+        "max(width, height) > MAX_SIDE.get(suffix, MAX_PIXELS) or ",
+        "",
+        "tests/ml/export/test_files.py",
+    ),
+    Mutant("ml/export/files.py", " or width * height > MAX_PIXELS):", "):", "tests/ml/export/test_files.py"),
+    Mutant(
+        "ml/export/files.py",
+        "-(-count // columns), columns))",
+        "count // columns, columns))",
+        "tests/ml/export/test_files.py",
+    ),
+    Mutant(
+        "ml/export/files.py", 'images[-1:] if layout.kind == "walk" else images', "images", "tests/ml/cli/test_cli.py"
+    ),
+    Mutant("ml/export/files.py", "image.seek(count - 1)", "image.seek(0)", "tests/ml/export/test_files.py"),
+    Mutant(
+        "ml/export/files.py",
+        ("        image.load()\n    return text.decode"),
+        "    return text.decode",
+        "tests/ml/export/test_files.py",
+    ),
+    Mutant(
+        "ml/export/files.py",
+        "times_of(len(film), layout.first_ms, layout.frame_ms, layout.last_ms)",
+        "times_of(len(film), layout.last_ms, layout.frame_ms, layout.first_ms)",
+        "tests/ml/export/test_files.py",
+    ),
+    Mutant(
+        "ml/export/files.py",
+        ("_picture(film[-1], layout, suffix))\n    times"),
+        ("_picture(film[0], layout, suffix))\n    times"),
+        "tests/ml/export/test_files.py",
+    ),
+    Mutant(
+        "ml/export/metadata.py",
+        "np.ascontiguousarray(pixels).tobytes()",
+        "np.ascontiguousarray(pixels[:1]).tobytes()",
+        "tests/ml/export/test_files.py",
+    ),
+    Mutant(
+        "ml/export/metadata.py", "if len(text) > MAX_STAMP_BYTES:", "if len(text) < 0:", "tests/ml/export/test_files.py"
+    ),
+    Mutant("ml/export/mp4.py", "max(gcd(*times), LEAST_MS)", "LEAST_MS * 4", "tests/ml/export/test_films.py"),
+    Mutant("ml/export/mp4.py", "rate=round(1000 / tick)", "rate=round(100 / tick)", "tests/ml/export/test_films.py"),
+    Mutant("ml/export/mp4.py", 'container.metadata["comment"] = stamp', "pass", "tests/ml/export/test_films.py"),
+    Mutant("ml/export/mp4.py", 'options={"movflags": "faststart"}', "options={}", "tests/ml/export/test_films.py"),
+    Mutant(
+        "ml/export/mp4.py",
+        ('"rgb24")\n                container'),
+        ('"bgr24")\n                container'),
+        "tests/ml/export/test_films.py",
+    ),
+    Mutant(
+        "ml/export/mp4.py",
+        'stream.pix_fmt = "yuv420p"',
+        "pass",
+        "tests/ml/export/test_films.py",
+        harmless="it is what PyAV takes by itself",
+    ),
+    Mutant("ml/export/mp4.py", "if left < 0 or frame.width", "if frame.width", "tests/ml/export/test_films.py"),
+    Mutant(
+        "ml/export/mp4.py",
+        "            last = frame\n",
+        "            last = last or frame\n",
+        "tests/ml/export/test_films.py",
+    ),
+    Mutant("ml/export/mp4.py", "                watch(done, len(times))\n", "", "tests/ml/export/test_files.py"),
+    Mutant(
+        "ml/export/mp4.py",
+        "if size.codec_context.codec.name not in _DECODERS:",
+        "if False:",
+        "tests/ml/export/test_films.py",
+    ),
+    Mutant(
+        "ml/export/npz.py",
+        'images.ndim not in (3, 4) or labels.dtype.kind not in "iu":',
+        "images.ndim not in (3, 4):",
+        "tests/ml/export/test_files.py",
+    ),
+    Mutant("ml/export/npz.py", '{"trajectory": np.stack(film)} if film else {}', "{}", "tests/ml/export/test_files.py"),
+    Mutant(
+        "ml/export/npz.py",
+        "np.array(request.labels, np.int64)",
+        "np.array(request.labels, np.int32)",
+        "tests/ml/export/test_files.py",
+    ),
+    Mutant(
+        "ml/export/npz.py",
+        'archive.getinfo(f"{name}.npy").file_size > most_bytes',
+        'archive.getinfo(f"{name}.npy").compress_size > most_bytes',
+        "tests/fuzz/test_bombs.py::test_a_bomb_does_not_go_off",
+    ),
+    Mutant(
+        "ml/export/plot_metadata.py", "if not told.shown:", "if told.shown:", "tests/ml/export/test_plot_metadata.py"
+    ),
+    Mutant(
+        "ml/export/plot_metadata.py",
+        'content = _DESCRIPTION.sub(b"", content, count=1)',
+        "pass",
+        "tests/ml/export/test_plot_metadata.py",
+    ),
+    Mutant(
+        "ml/export/plot_metadata.py",
+        "[row[:-1] for row in rows]",
+        "[row for row in rows]",
+        "tests/ml/export/test_plot_metadata.py",
+    ),
+    Mutant(
+        "ml/export/plot_metadata.py",
+        "[row[:-1] for row in rows]",
+        "[row[:-2] for row in rows]",
+        "tests/ml/export/test_plot_metadata.py",
+    ),
+    Mutant(
+        "ml/export/plot_metadata.py",
+        "str(image.size).encode() + image.convert",
+        "image.convert",
+        "tests/ml/export/test_plot_metadata.py",
+    ),
+    Mutant(
+        "ml/export/plot_metadata.py",
+        '(b"/CreationDate (", b"/Type /Metadata", b"startxref")',
+        '(b"/Type /Metadata", b"startxref")',
+        "tests/ml/export/test_plot_metadata.py",
+    ),
+    Mutant(
+        "ml/export/plot_metadata.py",
+        "if not any(words in part for words in aside))",
+        "if any(words in part for words in aside))",
+        "tests/ml/export/test_plot_metadata.py",
+    ),
+    Mutant(
+        "ml/export/plot_metadata.py",
+        "    if len(text) > MAX_TEXT:",
+        "    if False:",
+        "tests/ml/export/test_plot_metadata.py",
+    ),
+    Mutant(
+        "ml/export/plot_metadata.py",
+        ("    suffix = path.suffix.lower()\n    if"),
+        ("    suffix = path.suffix\n    if"),
+        "tests/ml/export/test_plot_metadata.py",
+    ),
+    Mutant(
+        "ml/export/plot_metadata.py",
+        'if head[-1:] == ["made by"] and first else ""',
+        'if first else ""',
+        "tests/ml/export/test_plot_metadata.py",
+        harmless="what is read must still begin as ours does",
+    ),
+    Mutant(
+        "ml/export/plot_metadata.py",
+        "for n in (attached, attached + 1)",
+        "for n in (attached,)",
+        "tests/ml/export/test_plot_metadata.py",
+    ),
+    Mutant(
+        "ml/export/svg.py",
+        "    if len(images) > MAX_SVG_IMAGES:",
+        "    if False:",
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant(
+        "ml/export/svg.py",
+        "{escape(_clean(text.words))}",
+        "{_clean(text.words)}",
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant("ml/export/svg.py", "if character.isprintable())", ")", "tests/ml/export/test_contact_sheet.py"),
+    Mutant("ml/export/svg.py", 'raise ValueError("a document type")', "pass", "tests/ml/export/test_contact_sheet.py"),
+    Mutant(
+        "ml/export/svg.py",
+        "    if path.stat().st_size > MAX_SVG_BYTES:",
+        "    if False:",
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant(
+        "ml/export/svg.py",
+        'convert("L" if image.mode == "L" else "RGB")',
+        'convert("L")',
+        "tests/ml/export/test_contact_sheet.py",
+    ),
+    Mutant(
+        "ml/export/svg.py",
+        "            left -= image.width * image.height\n",
+        "",
+        "tests/fuzz/test_bombs.py::test_a_bomb_does_not_go_off",
+    ),
+    Mutant("ml/export/svg.py", "validate=True", "validate=False", "tests/ml/export/test_contact_sheet.py"),
+    Mutant("ml/export/verify.py", "ROUNDED = 1", "ROUNDED = 2", "tests/ml/export/test_verify.py"),
+    Mutant("ml/export/verify.py", "ROUNDED = 1", "ROUNDED = 0", "tests/ml/export/test_verify.py"),
+    Mutant(
+        "ml/export/verify.py",
+        "if close and not same_processor(stamp.versions):",
+        "if close:",
+        "tests/ml/export/test_verify.py",
+    ),
+    Mutant(
+        "ml/export/verify.py",
+        "if not same and same_processor(stamp.versions):",
+        "if not same:",
+        "tests/ml/export/test_verify.py",
+    ),
+    Mutant(
+        "ml/export/verify.py",
+        "if not same and same_processor(stamp.versions):",
+        "if False:",
+        "tests/ml/export/test_verify.py",
+    ),
+    Mutant("ml/export/verify.py", "close = found.shape == made.shape and", "close =", "tests/ml/export/test_verify.py"),
+    Mutant("ml/export/verify.py", "if apart > CLOSE[suffix]:", "if False:", "tests/ml/export/test_verify.py"),
+    Mutant("ml/export/verify.py", "if found.shape[:2] != evened:", "if False:", "tests/ml/export/test_verify.py"),
+    Mutant(
+        "ml/export/verify.py",
+        "np.repeat(made[..., None], 3, axis=-1)",
+        "made[..., None]",
+        "tests/ml/export/test_verify.py",
+    ),
+    Mutant(
+        "ml/export/video.py",
+        "times[0], times[-1] = first_ms, last_ms",
+        "times[0] = times[-1] = last_ms",
+        "tests/ml/export/test_films.py",
+    ),
+]

@@ -1,0 +1,180 @@
+"""Mistakes in ml/text/."""
+
+from tests.mutation.mutant import Mutant
+
+MUTANTS = [
+    Mutant(
+        "ml/text/captions.py",
+        "(_measured(aspect, images), NARROW, WIDE),",
+        "(_measured(aspect, images), WIDE, NARROW),",
+        "tests/ml/text/test_captions.py::test_every_attribute_is_the_extreme_that_its_name_says_and_of_its_own_class",
+    ),
+    Mutant(
+        "ml/text/captions.py",
+        "(leaning, LEFT, RIGHT),",
+        "(leaning, RIGHT, LEFT),",
+        "tests/ml/text/test_captions.py::test_every_attribute_is_the_extreme_that_its_name_says_and_of_its_own_class",
+    ),
+    Mutant(
+        "ml/text/captions.py",
+        "mine = labels == label",
+        "mine = labels >= 0",
+        "tests/ml/text/test_captions.py::test_every_attribute_is_the_extreme_that_its_name_says_and_of_its_own_class",
+    ),
+    Mutant(
+        "ml/text/captions.py",
+        "bits[leaning.abs() < 0.08] |= UPRIGHT",
+        "bits[leaning < 0.08] |= UPRIGHT",
+        "tests/ml/text/test_captions.py::test_every_attribute_is_the_extreme_that_its_name_says_and_of_its_own_class",
+    ),
+    Mutant(
+        "ml/text/captions.py",
+        "EXTREME = 0.2 ",
+        "EXTREME = 0.1 ",
+        "tests/ml/text/test_captions.py::test_attributes_are_the_extremes_of_a_class",
+    ),
+    Mutant(
+        "ml/text/captions.py",
+        "return -xy / yy.clamp(min=1e-6)",
+        "return xy / yy.clamp(min=1e-6)",
+        "tests/ml/text/test_captions.py::test_slant_is_measured_towards_the_right",
+    ),
+    Mutant(
+        "ml/text/captions.py",
+        "return 2 * images.sum(dim=(1, 2)) / outline",
+        "return images.sum(dim=(1, 2)) / outline",
+        "tests/ml/text/test_captions.py::test_thickness_is_measured_in_pixels",
+    ),
+    Mutant(
+        "ml/text/captions.py",
+        ", [*demands, mask]",
+        ", demands",
+        "tests/ml/text/test_captions.py::test_what_a_caption_says_it_demands",
+    ),
+    Mutant(
+        "ml/text/captions.py",
+        ("        chosen = []\n    said"),
+        ("        pass\n    said"),
+        "tests/ml/text/test_captions.py::test_what_a_caption_says_it_demands",
+    ),
+    Mutant(
+        "ml/text/captions.py",
+        "return Caption(text, -1 if plain else digit, tuple(demands))",
+        "return Caption(text, digit, tuple(demands))",
+        "tests/ml/text/test_captions.py::test_a_caption_is_true_of_its_image_and_says_so_in_words",
+    ),
+    Mutant(
+        "ml/text/captions.py",
+        "[entry for entry in ADJECTIVES if entry[0] & bits]",
+        "[entry for entry in ADJECTIVES if entry[0] & ~bits]",
+        "tests/ml/text/test_captions.py::test_a_caption_is_true_of_its_image_and_says_so_in_words",
+    ),
+    Mutant(
+        "ml/text/captions.py",
+        "return right & met.all(dim=2)",
+        "return right & met.any(dim=2)",
+        "tests/ml/text/test_captions.py::test_truth_needs_the_digit_and_something_of_every_demand",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "if digits and len(digits.labels) > 1 and not digits.left_over:",
+        "if digits and len(digits.labels) > 1:",
+        "tests/ml/text/test_prompt_parser.py::test_a_model_that_reads_words_is_asked_for_digits_one_by_one",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "if digits and len(digits.labels) > 1 and not digits.left_over:",
+        "if digits and not digits.left_over:",
+        "tests/ml/text/test_prompt_parser.py::test_a_model_that_reads_words_is_asked_for_digits_one_by_one",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        ("if not text.strip() or len(text) > MAX_CHARACTERS:\n        return"),
+        ("if not text.strip():\n        return"),
+        "tests/ml/text/test_prompt_parser.py::test_a_model_that_reads_words_refuses_nothing_said_and_too_much",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "if c.isdigit() and int(c) not in left_out)",
+        "if c.isdigit())",
+        "tests/ml/text/test_prompt_parser.py::test_what_is_asked_for",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "if len(labels) > MAX_DIGITS:",
+        "if len(labels) > MAX_DIGITS + 1:",
+        "tests/ml/text/test_prompt_parser.py::test_too_much_is_refused",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "min(len(labels), MAX_COLUMNS)",
+        "MAX_COLUMNS",
+        "tests/ml/text/test_prompt_parser.py::test_what_is_asked_for",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        ("step = 1 if first <= last else -1\n    return"),
+        ("step = 1\n    return"),
+        "tests/ml/text/test_prompt_parser.py::test_what_is_asked_for",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "if len(labels) >= RUN and labels == tuple",
+        "if labels == tuple",
+        "tests/ml/text/test_prompt_parser.py::test_how_digits_are_said_back",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        'f" … ({len(labels)} digits)" if len(labels) > 12',
+        'f" … ({len(labels)} digits)" if len(labels) >= 12',
+        "tests/ml/text/test_prompt_parser.py::test_how_digits_are_said_back",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "total, part = max(part, 1) * 1000, 0",
+        "total, part = max(part, 1) * 1000, part",
+        "tests/ml/text/test_prompt_parser.py::test_what_is_asked_for",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "wrong = next((label for label in labels if label >= classes), None)",
+        "wrong = next((label for label in labels if label > classes), None)",
+        "tests/ml/text/test_prompt_parser.py::test_a_model_with_other_classes_refuses_what_it_lacks",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "        if len(labels) > MAX_IMAGES:\n",
+        "        if len(labels) > MAX_IMAGES + 1:\n",
+        "tests/ml/text/test_prompt_parser.py::test_labels_on_the_command_line",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "dict.fromkeys(_WORD.findall(rest)) if word not in",
+        "_WORD.findall(rest) if word not in",
+        "tests/ml/text/test_prompt_parser.py::test_what_is_left_over_is_named_once_and_in_order",
+    ),
+    Mutant(
+        "ml/text/tokenizer.py",
+        "line = [START, *numbers[: CONTEXT - 2], end]",
+        "line = [START, *numbers[: CONTEXT - 1], end][:CONTEXT]",
+        "tests/ml/text/test_captions.py::test_tokens_begin_and_end_and_are_cut_to_their_room",
+    ),
+    Mutant(
+        "ml/text/tokenizer.py",
+        "numbers += [UNKNOWN] if UNKNOWN in tokens else tokens",
+        "numbers += tokens",
+        "tests/ml/text/test_captions.py::test_a_word_that_no_caption_has_is_one_unknown",
+    ),
+    Mutant(
+        "ml/text/tokenizer.py",
+        "_WORD.findall(text.casefold())",
+        "_WORD.findall(text)",
+        "tests/ml/text/test_captions.py::test_case_punctuation_and_spaces_do_not_matter",
+    ),
+    Mutant(
+        "ml/text/tokenizer.py",
+        "end = vocabulary_size() - 1",
+        "end = vocabulary_size() - 2",
+        "tests/ml/text/test_captions.py::test_tokens_begin_and_end_and_are_cut_to_their_room",
+    ),
+]
