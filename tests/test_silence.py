@@ -22,9 +22,9 @@ from PySide6.QtCore import QTimer
 from desktop_app.app import make_application, open_window, run
 from desktop_app.settings import load_settings
 from ml.cli.app import main
-from ml.data import drawn
+from ml.data import synthetic
 
-drawn.COUNT_AND_SEED = {"train": (500, 0), "test": (500, 1)}  # more of them are no other work
+synthetic.COUNT_AND_SEED = {"train": (500, 0), "test": (500, 1)}  # more of them are no other work
 folder = sys.argv[1]
 size = ["--set", "model.widths=[8,16]", "--set", "steps=3", "--set", "data=synthetic"]
 codes = [

@@ -179,7 +179,7 @@ def test_the_page_is_as_it_was_at_the_next_start(panel: InterpolatePanel, window
 def test_real_digits_drawings_and_files_are_corners(
     panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("session", "panels"):
+    for module in ("viewmodels", "pages"):
         monkeypatch.setattr(f"desktop_app.{module}.interpolate.MAP", 2)
     monkeypatch.setattr("desktop_app.viewmodels.interpolate.LOOP", 4)
     state = panel._interpolate

@@ -216,7 +216,7 @@ def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch
     monkeypatch.setattr(pipeline, "sample", sample)
     found: list[np.ndarray] = []
     prove = lambda _suffix, _stamp, _pixels, draw: found.extend(map(draw, (FEW, other)))  # noqa: E731
-    monkeypatch.setattr("desktop_app.tasks.sampling.proof.prove", prove)
+    monkeypatch.setattr("ml.export.verify.prove", prove)
     read = ReadFile(Path("a.PNG"), SimpleNamespace(request=FEW), images(1))  # type: ignore[arg-type]
     list(proving(read, shown := images(2, 9), RunControl()))
     assert found[0] is shown and found[1][0, 0, 0] == 50 and drawn == [other]
@@ -259,7 +259,7 @@ def test_scores_are_kept_beside_a_model_of_ones_own_alone(
     report, asked, kept = Report.__new__(Report), [], []
     monkeypatch.setattr(data, "at_hand", lambda *_: True)
     monkeypatch.setattr(metrics, "evaluate_model", lambda *given, **_: asked.append(given) or iter(["part", report]))
-    monkeypatch.setattr(local_models, "scores_of", lambda _report, seed: {"seed": seed})
+    monkeypatch.setattr("ml.evaluation.metrics.scores_of", lambda _report, seed: {"seed": seed})
     monkeypatch.setattr(local_models, "keep_scores", lambda card, scores: kept.append((card, scores)))
     card = mine.model_copy(update={"bundled": bundled})
     progress, part, scored = models.scoring(card, 100, Path("data"), RunControl())

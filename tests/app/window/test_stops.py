@@ -34,11 +34,11 @@ from tests.support.tiny_model import few_digits
 REPO = Path(__file__).resolve().parents[3]
 AT_WORK = """
 import sys
-from desktop_app import jobs
+from desktop_app.worker import compute_thread
 from desktop_app.app import make_application, open_window, run
 from desktop_app.settings import load_settings
 
-jobs.NICENESS = 0  # at a lower priority it would starve on a busy machine
+compute_thread.NICENESS = 0  # at a lower priority it would starve on a busy machine
 app = make_application(["noiseloom"])
 window = open_window(load_settings())
 window.session.ready.connect(window.session.train.start)

@@ -38,11 +38,11 @@ BEGIN = """
 import sys
 from pathlib import Path
 from PySide6.QtCore import QTimer
-from desktop_app import jobs
+from desktop_app.worker import compute_thread
 from desktop_app.app import make_application, open_window, run
 from desktop_app.settings import load_settings
 
-jobs.NICENESS = 0  # at a lower priority it would starve on a busy machine
+compute_thread.NICENESS = 0  # at a lower priority it would starve on a busy machine
 app = make_application(["noiseloom"])
 window = open_window(load_settings())
 window.session.ready.connect(window.session.train.start)

@@ -517,7 +517,7 @@ def cifar_site(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     site.files = {cifar10.ARCHIVE: CIFAR_ARCHIVE}
     monkeypatch.setattr(cifar10, "MIRRORS", (site.url,))
     monkeypatch.setattr(cifar10, "MD5", md5(CIFAR_ARCHIVE))
-    monkeypatch.setattr("ml.system.download.sleep_here", lambda seconds: None)
+    monkeypatch.setattr("ml.system.download.interruptible_sleep", lambda seconds: None)
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
     monkeypatch.delenv(data.DATA_VARIABLE, raising=False)
     return site
@@ -547,7 +547,7 @@ def test_without_a_network_it_is_said_where_the_files_belong(
         raise OSError("Network is unreachable")
 
     monkeypatch.setattr("urllib.request.OpenerDirector.open", refuse)
-    monkeypatch.setattr("ml.system.download.sleep_here", lambda seconds: None)
+    monkeypatch.setattr("ml.system.download.interruptible_sleep", lambda seconds: None)
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
     monkeypatch.delenv(data.DATA_VARIABLE, raising=False)
     with pytest.raises(DataUnavailable, match="Network is unreachable") as caught:

@@ -89,8 +89,8 @@ KILLED = """
 import sys, signal
 from pathlib import Path
 import numpy as np
-from ml import export
 from ml.config import SampleRequest
+from ml.export import files
 from ml.export.metadata import Layout
 
 folder, suffix = Path(sys.argv[1]), sys.argv[2]
@@ -101,7 +101,7 @@ def look(done, total):
         print("half-written", flush=True)
         signal.pause()
 
-export.save(folder / f"film{suffix}", film[-1], SampleRequest(labels=(3,) * 10), Layout(columns=5), film, look)
+files.save(folder / f"film{suffix}", film[-1], SampleRequest(labels=(3,) * 10), Layout(columns=5), film, look)
 print("whole", flush=True)
 """
 

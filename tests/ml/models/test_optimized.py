@@ -142,7 +142,8 @@ def test_drawing_quickly_leaves_the_exact_images_as_they_were(tiny_run: object) 
 
 BESIDE_A_RUN = """
 import sys, threading, time, psutil, torch
-from ml import cores, pipeline
+from ml.generation import pipeline
+from ml.system import cores
 from ml.config import SampleRequest
 
 def draw():

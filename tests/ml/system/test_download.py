@@ -87,7 +87,7 @@ def test_the_wait_before_another_try_is_left_at_once(tmp_path: Path, monkeypatch
         slept.append(seconds)
         control.cancel()
 
-    monkeypatch.setattr("ml.control.time", SimpleNamespace(monotonic=lambda: 100.0, sleep=sleep))
+    monkeypatch.setattr("ml.cancellation.time", SimpleNamespace(monotonic=lambda: 100.0, sleep=sleep))
     with cancellable(control), pytest.raises(Stopped):
         list(download.fetch(["http://127.0.0.1:1/x"], tmp_path / "x", checksum=SUM, pause_s=3600))
     assert slept == [LOOK_S]
@@ -95,7 +95,7 @@ def test_the_wait_before_another_try_is_left_at_once(tmp_path: Path, monkeypatch
 
 def test_the_pause_grows_from_try_to_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("ml.system.download.sleep_here", slept.append)
+    monkeypatch.setattr("ml.system.download.interruptible_sleep", slept.append)
     with pytest.raises(DataUnavailable, match="Connection refused"):
         list(download.fetch(["http://127.0.0.1:1/x"], tmp_path / "x", checksum=SUM, pause_s=5))
     assert slept == [0, 5, 10]

@@ -40,11 +40,11 @@ print(torch.ones(3).sum().item())
 """
 WAITS = """
 import sys, threading
-from ml import libraries
+from ml.system import preload
 
 sys.path.insert(0, sys.argv[1])
-libraries._LIBRARIES["slow"] = (("lib/slow.so", 0),)
-loading = threading.Thread(target=libraries.load_libraries, args=("slow",))
+preload._LIBRARIES["slow"] = (("lib/slow.so", 0),)
+loading = threading.Thread(target=preload.load_libraries, args=("slow",))
 loading.start()
 with open(f"{sys.argv[1]}/slow/lib/slow.so", "wb"):  # which loading waits for
     print("free")

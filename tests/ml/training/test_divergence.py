@@ -292,7 +292,7 @@ def test_images_that_are_held_out_are_looked_at_in_as_many_parts(
         return diffusion_loss(network, batch, config)
 
     plant(no_room)
-    monkeypatch.setattr("ml.training.objectives.base.diffusion_loss", losses)
+    monkeypatch.setattr("ml.training.objectives.diffusion.diffusion_loss", losses)
     monkeypatch.setattr("ml.training.trainer.HELD_OUT_PATIENCE", 0)
     events, _ = follow(tmp_path / "run", digits, batch_size=16, preview_every_s=1e-9)
     (split,) = of(BatchSplit, events)
