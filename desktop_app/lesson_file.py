@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, StrictInt, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StrictInt, ValidationError, create_model, model_validator
 
 from desktop_app.settings import (
-    CompareSettings,
-    DrawSettings,
     ExploreSettings,
-    GenerateSettings,
     InterpolateSettings,
-    ModelsSettings,
     PageName,
+    PageSettings,
     TrainSettings,
+    page_settings,
 )
 from desktop_app.text.display_names import IMAGES
 from ml.config import Description, parse
@@ -28,8 +26,8 @@ from ml.system.files import atomic, regular
 SUFFIX = ".noiseloom-lesson"
 VERSION = 1
 MAX_BYTES = 1_000_000
-MAX_LINES = 8  # of a question or an answer, so that the page below keeps its room
-FREE_TEXTS = ("prompt", "digits", "picture")  # settings with slashes that name no file; the pictures are in base64
+MAX_LINES = 8  # of a question or an answer: the page below needs the rest of the window
+FREE_TEXTS = ("prompt", "digits", "picture")  # settings whose slashes make no path; images are in base64
 
 
 def _short(text: str) -> str:
@@ -43,65 +41,74 @@ Line = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
 Text = Annotated[str, AfterValidator(_short)]
 
 
-class Lesson(Description):
-    """A page as a student finds it. Only the settings of `page` count; `hidden` names controls or groups of them."""
+# The names that lesson files of version 1 may have in `hidden`, of controls and groups that bear another name now.
+RENAMED: dict[str, str] = {}
+
+
+def _present_names(hidden: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(RENAMED.get(name, name) for name in hidden)
+
+
+Names = Annotated[tuple[Annotated[str, Field(max_length=100)], ...], AfterValidator(_present_names)]
+
+
+class _Words(Description):
+    """What a lesson says, and the page that it is about. `hidden` names controls or groups of them."""
 
     version: Literal[1] = VERSION
     title: Annotated[Line, Field(min_length=1, max_length=100)]
     question: Annotated[Text, Field(min_length=1, max_length=700)]
     answer: Text = Field(default="", max_length=1000)
     page: PageName
-    hidden: tuple[Annotated[str, Field(max_length=100)], ...] = Field(default=(), max_length=200)
-    generate: GenerateSettings | None = None
-    train: TrainSettings | None = None
-    interpolate: InterpolateSettings | None = None
-    draw: DrawSettings | None = None
-    compare: CompareSettings | None = None
-    explore: ExploreSettings | None = None
-    models: ModelsSettings | None = None
+    hidden: Names = Field(default=(), max_length=200)
+
+
+_settings: dict[str, Any] = {page: (kind | None, None) for page, kind in page_settings().items()}
+
+
+class Lesson(create_model("_Words", __base__=_Words, **_settings)):
+    """A page as a student finds it, with a field for the settings of each page; only those of `page` count."""
 
     @model_validator(mode="after")
-    def _whole_and_at_home(self) -> Self:
-        if getattr(self, self.page) is None:
+    def _check_settings(self) -> Self:
+        by_page = {page: getattr(self, page) for page in page_settings()}
+        if by_page[self.page] is None:
             raise ValueError(f"the settings of the page {self.page!r} are missing")
-        if self.explore and self.explore.picture:
-            raise ValueError("a lesson cannot show a picture from somebody's disk; choose a digit")
-        if self.train and self.train.preset not in presets.names():
-            raise ValueError(f"there is no preset {self.train.preset!r}")
-        if self.interpolate and any(
-            corner.label >= len(self.interpolate.shares)
-            for corner in (*self.interpolate.corners, *self.interpolate.stops)
-        ):
-            raise ValueError("a corner has a class that there is not")
+        for settings in by_page.values():
+            if problem := _problem(settings):
+                raise ValueError(problem)
         if named := next(_places(self.settings.model_dump(mode="json")), ""):
-            raise ValueError(f"a lesson cannot name a file or folder of somebody's disk: {named[:60]!r}")
+            raise ValueError(f"a lesson can't name a file or folder on a disk: {named[:60]!r}")
         return self
 
     @property
-    def settings(self) -> Description:
-        """Of its page."""
+    def settings(self) -> PageSettings:
+        """The settings of the lesson's page."""
         return getattr(self, self.page)
 
-    @property
-    def model_names(self) -> set[str]:
-        """The models that the page draws with."""
-        match self.page:
-            case "generate" | "interpolate":
-                return {getattr(self.settings, "model")}  # noqa: B009
-            case "compare" if self.compare:
-                grid = self.compare.mode == "grid"
-                return {self.compare.model} if grid else {lane.model for lane in self.compare.lanes}
-        return set()
+
+def _problem(settings: PageSettings | None) -> str:
+    """Why a page's settings can't be in a lesson; empty if they can."""
+    match settings:
+        case ExploreSettings() if settings.picture:
+            return "a lesson can't show an image from a disk; choose a digit"
+        case TrainSettings() if settings.preset not in presets.names():
+            return f"there is no preset {settings.preset!r}"
+        case InterpolateSettings() if any(
+            corner.label >= len(settings.shares) for corner in (*settings.corners, *settings.stops)
+        ):
+            return "a corner has a class that doesn't exist"
+    return ""
 
 
 class _Version(BaseModel):
-    """What every lesson file has, of whatever version."""
+    """The part of a lesson file that all versions share."""
 
     version: StrictInt
 
 
 def _places(value: object, key: str = "") -> Iterator[str]:
-    """The texts in settings that look like places on a disk or in a network."""
+    """The texts in settings that look like paths or network addresses."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _places(inner, str(name))
@@ -113,7 +120,7 @@ def _places(value: object, key: str = "") -> Iterator[str]:
 
 
 def read(path: Path) -> Lesson:
-    """The lesson in a file; raises BadFile. Nothing in the file is executed, nothing else is opened."""
+    """The lesson in a file; raises BadFile. Nothing in the file is executed, and no other file is opened."""
     try:
         regular(path)
         with path.open("rb") as file:
@@ -125,14 +132,14 @@ def read(path: Path) -> Lesson:
     try:
         version = _Version.model_validate_json(text).version
     except ValidationError as error:
-        raise BadFile(f"{path.name} is no lesson, or it is damaged.", "Ask for the file again.") from error
+        raise BadFile(f"{path.name} is not a lesson, or it is damaged.", "Ask for the file again.") from error
     if version > VERSION:
         raise BadFile(f"{path.name} is a lesson of a newer Noiseloom.", "Update Noiseloom to open it.")
     return parse(Lesson, text, path.name)
 
 
 def write(path: Path, lesson: Lesson) -> None:
-    """Save a lesson; raises CannotWrite, leaving nothing behind."""
+    """Save a lesson; raises CannotWrite, without leaving a partial file."""
     used = {"version", "title", "question", "answer", "page", "hidden", lesson.page}
     text = lesson.model_dump_json(include=used, indent=1)
     with atomic(path) as temporary:
@@ -140,10 +147,10 @@ def write(path: Path, lesson: Lesson) -> None:
 
 
 def reading(path: Path, control: RunControl) -> Iterator[Lesson]:
-    """Read a lesson on the lane."""
+    """Read a lesson on the compute thread."""
     yield read(path)
 
 
 def bundled() -> list[Path]:
-    """The lessons that ship with the program, in the order in which they are taught."""
+    """The lessons that come with the program, in teaching order."""
     return sorted((paths.resources() / "lessons").glob(f"*{SUFFIX}"))

@@ -1,10 +1,10 @@
-"""What the app remembers between two starts: one validated JSON file in the person's folder."""
+"""The settings kept between two starts: one validated JSON file in the user's folder."""
 
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ml.config import (
     NO_LABEL,
@@ -27,11 +27,34 @@ MAX_COLUMNS = 10
 MAX_STOPS = 12
 DEFAULT_MODEL = "digits"
 Share = Annotated[float, Field(ge=0, le=1)]
-PageName = Literal["generate", "train", "interpolate", "draw", "compare", "explore", "models"]
 
 
-class GenerateSettings(SampleSettings):
-    """The Generate page: a sampler's settings, and what to draw with them."""
+class PageSettings(Description):
+    """The settings of a page: a field of `AppSettings`, whose name is the page's key."""
+
+    @property
+    def model_names(self) -> set[str]:
+        """The models that the page draws with."""
+        return set()
+
+
+def page_settings() -> dict[str, type[PageSettings]]:
+    """The kind of settings of every page, by the page's key."""
+    kinds = {name: field.annotation for name, field in AppSettings.model_fields.items()}
+    return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, PageSettings)}
+
+
+def _known(page: str) -> str:
+    if page not in page_settings():
+        raise ValueError(f"there is no page {page!r}")
+    return page
+
+
+PageName = Annotated[str, AfterValidator(_known)]
+
+
+class GenerateSettings(SampleSettings, PageSettings):
+    """The Generate page: a sampler's settings, the prompt and the layout."""
 
     prompt: str = Field(default="0-9", max_length=500)
     seed: int = Field(default=2026, ge=0, lt=2**53)
@@ -39,12 +62,16 @@ class GenerateSettings(SampleSettings):
     model: Name = DEFAULT_MODEL
     route: Route = "class"
 
+    @property
+    def model_names(self) -> set[str]:
+        return {self.model}
+
     def request(self, labels: tuple[int, ...]) -> SampleRequest:
-        """What these settings ask for, once it is known which labels the prompt means."""
+        """The request of these settings, for the labels that the prompt means."""
         return SampleRequest(**self.model_dump(exclude={"rows"}), labels=labels)
 
 
-class TrainSettings(Description):
+class TrainSettings(PageSettings):
     """The Train page."""
 
     preset: Name = "1-minute"
@@ -53,17 +80,17 @@ class TrainSettings(Description):
     own: dict[str, str | float | int] = Field(default_factory=dict, description="settings that replace the preset's")
 
 
-class ExploreSettings(Description):
-    """The Explore page: the image that noise is put on, and how."""
+class ExploreSettings(PageSettings):
+    """The Explore page: the image that is noised, and how."""
 
     digit: int = Field(default=7, ge=0, le=9)
-    example: int = Field(default=3, ge=0, lt=10_000, description="tells the examples of a digit apart")
+    example: int = Field(default=3, ge=0, lt=10_000, description="index among the examples of a digit")
     picture: Path | None = None
     timesteps: int = Field(default=1000, ge=10, le=4000)
     tab: Literal["forward", "schedules", "questions"] = "forward"
 
 
-class InterpolateSettings(Description):
+class InterpolateSettings(PageSettings):
     """The Interpolate page: corners and the place between them, the stops of a path, or a mixture of classes."""
 
     model: Name = DEFAULT_MODEL
@@ -82,18 +109,22 @@ class InterpolateSettings(Description):
     seed: int = Field(default=7, ge=0, lt=2**53, description="of a mixture of classes")
     shares: tuple[Share, ...] = Field(default=(0, 0, 0, 1, 0, 0, 0, 0, 1, 0), min_length=10, max_length=10)
 
+    @property
+    def model_names(self) -> set[str]:
+        return {self.model}
 
-class DrawSettings(Description):
+
+class DrawSettings(PageSettings):
     """The Draw page."""
 
     task: Literal["vary", "complete", "rebuild"] = "vary"
-    label: int = Field(default=NO_LABEL, ge=NO_LABEL, le=9, description="which digit it shall become; -1: as it comes")
+    label: int = Field(default=NO_LABEL, ge=NO_LABEL, le=9, description="the digit to turn the drawing into; -1: any")
     vary_from: float = Field(default=1.0, gt=0, le=40, description="sigma/alpha the drawing is noised to")
     pen: float = Field(default=1.3, ge=0.5, le=4, description="radius in pixels")
 
 
 class LaneSettings(Description):
-    """A lane of the race."""
+    """One lane of the race."""
 
     model: Name = DEFAULT_MODEL
     sampler: SamplerName = "dpm++"
@@ -101,7 +132,7 @@ class LaneSettings(Description):
     guidance: float = Field(default=1.5, ge=0, le=15)
 
 
-class CompareSettings(Description):
+class CompareSettings(PageSettings):
     """The Compare page: two axes with their values as they are typed, and the lanes of the race."""
 
     mode: Literal["grid", "race"] = "grid"
@@ -120,8 +151,12 @@ class CompareSettings(Description):
         min_length=2, max_length=4,
     )  # fmt: skip
 
+    @property
+    def model_names(self) -> set[str]:
+        return {self.model} if self.mode == "grid" else {lane.model for lane in self.lanes}
 
-class ModelsSettings(Description):
+
+class ModelsSettings(PageSettings):
     """The Models page."""
 
     chosen: Name = DEFAULT_MODEL
@@ -129,7 +164,7 @@ class ModelsSettings(Description):
 
 
 class AppSettings(Description):
-    """All that is remembered."""
+    """All settings."""
 
     version: Literal[1] = 1
     generate: GenerateSettings = GenerateSettings()
@@ -143,7 +178,7 @@ class AppSettings(Description):
     theme: Literal["system", "light", "dark"] = "system"
     reduced_motion: bool = False
     data_root: Path | None = None
-    downloads: Path | None = Field(default=None, description="None: where they go by themselves")
+    downloads: Path | None = Field(default=None, description="None: the usual folder")
     export_folder: Path | None = None
     export_scale: Literal[1, 2, 4, 8] = 4
     interrupted: str = Field(
@@ -155,14 +190,14 @@ class AppSettings(Description):
 
 
 def settings_file() -> Path:
-    """Where the settings are."""
+    """The path of the settings file."""
     return paths.user_data() / "settings.json"
 
 
 def load_settings() -> AppSettings:
-    """The settings of the last start; the defaults where there are none.
+    """The saved settings, or the defaults.
 
-    A file that cannot be read must not keep the window from opening, nor be written over: it is put aside.
+    A file that cannot be read is moved aside, so that the window opens and the file is not overwritten.
     """
     path = settings_file()
     try:
@@ -173,11 +208,11 @@ def load_settings() -> AppSettings:
         aside = free_name(path.with_stem("settings-unread"))
         with suppress(CannotWrite):
             move(path, aside)
-        return AppSettings(trouble=f"{error.message} It is kept as {aside}; these are the settings of a first start.")
+        return AppSettings(trouble=f"{error.message} The file is kept as {aside}. Noiseloom uses the default settings.")
 
 
 def save_settings(settings: AppSettings) -> None:
-    """Remember the settings; a place that cannot be written to costs only the memory."""
+    """Save the settings; where the file cannot be written, do nothing."""
     path = settings_file()
     try:
         make_folder(path.parent)

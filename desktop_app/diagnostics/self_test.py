@@ -118,15 +118,15 @@ class SelfTest:
         return f"{TRAINING_STEPS} steps in {finished[0].seconds:.1f} s"
 
     def pages(self) -> str:
-        from desktop_app.window.main_window import PAGES, page_class
+        from desktop_app.pages.registry import PAGES
 
-        return ", ".join(page_class(key).__module__.rpartition(".")[2] for key, _, _ in PAGES)
+        return ", ".join(page.view_class().__module__.rpartition(".")[2] for page in PAGES)
 
     def window(self) -> str:
         """Opened, its first grid waited for, every page shown, closed."""
         from desktop_app.app import ErrorHooks, make_application, open_window
+        from desktop_app.pages.registry import PAGE_KEYS
         from desktop_app.settings import AppSettings
-        from desktop_app.window.main_window import PAGES
 
         app = make_application(sys.argv[:1])
         window = open_window(AppSettings())
@@ -136,7 +136,7 @@ class SelfTest:
         hooks.install(session)
         try:
             _wait(session.generate.judged, failed.heard)
-            for key, _, _ in PAGES:
+            for key in PAGE_KEYS:
                 window.rail.set_page(key)
                 app.processEvents()
             size = window.grab().size()
@@ -145,7 +145,7 @@ class SelfTest:
             _wait(session.closed)
         if failed.told:
             raise AssertionError("; ".join(failed.told))
-        return f"{size.width()} x {size.height()}, {len(PAGES)} pages"
+        return f"{size.width()} x {size.height()}, {len(PAGE_KEYS)} pages"
 
     def _images(self) -> Pixels:
         if self.images is None:

@@ -1,4 +1,4 @@
-"""The Settings dialog: the look, where files are and go, and a fresh start. What is changed counts at once."""
+"""The Settings dialog: appearance, folders and reset. Every change is applied at once."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,19 +14,19 @@ from desktop_app.widgets.controls.export_menu import SCALES
 from desktop_app.widgets.controls.rows import Section, Segmented
 from ml.system import paths
 
-WIDTH, LABEL_WIDTH = 540, 96
+WIDTH, LABEL_WIDTH = 580, 140
 THEMES = (("system", "System"), ("light", "Light"), ("dark", "Dark"))
-THEME_TIPS = ("As the system has it", "Dark on light", "Light on dark")
-MOTIONS = (("play", "Play by themselves"), ("still", "Still"))
-MOTION_TIPS = ("A film begins when there is something to see", "Nothing moves unless it is asked to")
+THEME_TIPS = ("Follow the system", "Dark text on a light background", "Light text on a dark background")
+MOTIONS = (("play", "On"), ("still", "Off"))
+MOTION_TIPS = ("Animations start when they are ready", "Animations start when you press Play")
 
 
 class SettingsDialog(QDialog):
-    """Signals: `scaleChosen(scale)`, `exportFolderChosen(Path or None)`, `forgotten()`."""
+    """Signals: `scaleChosen(scale)`, `exportFolderChosen(Path or None)`, `resetRequested()`."""
 
     scaleChosen = Signal(int)
     exportFolderChosen = Signal(object)
-    forgotten = Signal()
+    resetRequested = Signal()
 
     def __init__(self, parent: QWidget, session: Session, export_folder: Path | None, scale: int) -> None:
         super().__init__(parent)
@@ -35,24 +35,26 @@ class SettingsDialog(QDialog):
         train = session.train
         look = theme()
         self.theme = Segmented(THEMES, look.mode, name="Theme", tips=THEME_TIPS)
-        self.motion = Segmented(MOTIONS, "still" if look.reduced_motion else "play", name="Films", tips=MOTION_TIPS)
+        self.motion = Segmented(
+            MOTIONS, "still" if look.reduced_motion else "play", name="Autoplay animations", tips=MOTION_TIPS
+        )
         self.scale = Segmented([(str(n), f"{n} ×") for n in SCALES], str(scale), name="Export scale",
-                               tips=[f"On all pages: a pixel is {n} wide in the file" for n in SCALES])  # fmt: skip
-        self.data = FolderRow("Data sets", "Where MNIST and the others are, if you have them already",
-                              "downloaded when needed, and kept", train.data_root, train.use_data_root)  # fmt: skip
-        self.downloads = FolderRow("Downloads", "Where large weights are kept, such as those of OpenAI's CLIP",
+                               tips=[f"All pages export {n} × {n} pixels per image pixel" for n in SCALES])  # fmt: skip
+        self.data = FolderRow("Data sets", "The folder of data sets that you already have, such as MNIST",
+                              "Downloaded when needed", train.data_root, train.use_data_root)  # fmt: skip
+        self.downloads = FolderRow("Downloads", "The folder for large downloads, such as the weights of OpenAI CLIP",
                                    str(paths.usual_downloads()), paths.chosen_downloads(),
                                    paths.use_downloads)  # fmt: skip
-        self.exports = FolderRow("Exports", "Where a dialog for saving begins", "the last one used", export_folder,
-                                 self.exportFolderChosen.emit)  # fmt: skip
-        self.forget = Button("Forget everything", tip="All settings of all pages as at the first start; can be undone")
-        self.close_button = Button("Close", kind="primary", tip="Everything is applied already")
+        self.exports = FolderRow("Exports", "The folder in which save dialogs open", "The last folder used",
+                                 export_folder, self.exportFolderChosen.emit)  # fmt: skip
+        self.reset = Button("Reset all settings", tip="Restore the default settings of all pages; can be undone")
+        self.close_button = Button("Close", kind="primary", tip="Close; all changes are already applied")
         self._arrange()
         self.close_button.setFocus()
         self.theme.valueChanged.connect(look.set_mode)
         self.motion.valueChanged.connect(lambda key: look.set_reduced_motion(key == "still"))
         self.scale.valueChanged.connect(lambda key: self.scaleChosen.emit(int(key)))
-        self.forget.clicked.connect(self._forget)
+        self.reset.clicked.connect(self._reset)
         self.close_button.clicked.connect(self.accept)
 
     def _arrange(self) -> None:
@@ -60,23 +62,23 @@ class SettingsDialog(QDialog):
         column.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.L)
         column.setSpacing(Space.L)
         column.addWidget(Label("Settings", "heading"))
-        look, folders = Section("Look"), Section("Folders")
-        for name, widget in (("Theme", self.theme), ("Films", self.motion), ("Export scale", self.scale)):
+        look, folders = Section("Appearance"), Section("Folders")
+        for name, widget in (("Theme", self.theme), ("Autoplay animations", self.motion), ("Export scale", self.scale)):
             look.body_layout.addLayout(row(_named(name, widget), widget, 1))
         for folder in (self.data, self.downloads, self.exports):
             folders.add(folder)
         column.addWidget(look)
         column.addWidget(folders)
         column.addSpacing(Space.S)
-        column.addLayout(row(self.forget, 1, self.close_button))
+        column.addLayout(row(self.reset, 1, self.close_button))
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self.accept()
-        self.forgotten.emit()
+        self.resetRequested.emit()
 
 
 class FolderRow(QWidget):
-    """A folder of the person's choice, or what is done without one; `chosen` gets it, or None."""
+    """A chosen folder, or what is used without one; `chosen` gets the folder, or None after a reset."""
 
     def __init__(
         self, name: str, tip: str, otherwise: str, folder: Path | None, chosen: Callable[[Path | None], object]
@@ -88,7 +90,7 @@ class FolderRow(QWidget):
         self.setAccessibleName(name)
         self.path = ElidedLabel("")
         self.choose = Button("Choose…", "folder-open", name=f"{name}: choose", tip=f"{tip}: choose a folder")
-        self.reset = Button(kind="tool", name=f"{name}: reset", tip="Back to how it was at first")
+        self.reset = Button(kind="tool", name=f"{name}: reset", tip="Use the default")
         self.reset.set_icon("arrow-counter-clockwise")
         room = self.reset.sizePolicy()
         room.setRetainSizeWhenHidden(True)

@@ -58,7 +58,7 @@ class Lessons(QObject):
     def begin(self, lesson: Lesson) -> None:
         """Show a lesson in place of the one that is on; without a model that it draws with, only tell."""
         known = {card.name for card in self._session.models}
-        missing = sorted(lesson.model_names - known)
+        missing = sorted(lesson.settings.model_names - known)
         if missing:
             what = "Import it on the Models page, or ask who made the lesson for it."
             title = f"The lesson “{lesson.title}” draws with the model {missing[0]}, which is not here."

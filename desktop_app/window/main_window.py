@@ -1,150 +1,102 @@
-"""The window: rail, pages, one place for messages, status bar, shortcuts, and an orderly end."""
+"""The main window: rail, pages, messages, status bar and shortcuts, and an orderly end."""
 
-import base64
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6 import QtCore, QtGui, QtWidgets
-from PySide6.QtCore import QByteArray, QMimeData, Qt, QTimer, QUrl
-from PySide6.QtGui import (
-    QCloseEvent,
-    QDesktopServices,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
-    QKeyEvent,
-    QKeySequence,
-    QShortcut,
-)
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QLineEdit,
-    QMainWindow,
-    QMenu,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMenu, QVBoxLayout, QWidget
 
 from desktop_app import lesson_file
 from desktop_app.pages.base import Page
 from desktop_app.pages.generate import GeneratePanel
 from desktop_app.pages.history_bar import HistoryBar
 from desktop_app.pages.lesson_dialog import LessonDialog
+from desktop_app.pages.registry import PAGES
 from desktop_app.pages.settings_dialog import SettingsDialog
-from desktop_app.pages.train_setup import ask_for_data
 from desktop_app.settings import AppSettings, save_settings
-from desktop_app.text.display_names import data_title, preset_title
-from desktop_app.text.formatting import duration, megabytes
-from desktop_app.theme.controller import theme
+from desktop_app.text.display_names import preset_title
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.session import Session
-from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.window.drop_hint import DropHint
 from desktop_app.widgets.window.help_card import explain
 from desktop_app.widgets.window.lesson_card import LessonCard
 from desktop_app.widgets.window.message_bar import MessageBar
 from desktop_app.widgets.window.navigation import NavRail, StatusBar
 from desktop_app.widgets.window.tab_order import order_tabs
-from desktop_app.worker.compute_thread import JobEnded
-from ml.control import RunControl
+from desktop_app.window.drag_and_drop import PLOTS, DropTarget
+from desktop_app.window.page_stack import PageStack
+from desktop_app.window.persistence import Persistence
+from desktop_app.window.remedies import Remedies
+from desktop_app.window.status import Status
 from ml.export.files import SUFFIXES
 from ml.system import paths
 
-PAGES = (
-    ("generate", "Generate", "image"),
-    ("train", "Train", "chart-line-up"),
-    ("interpolate", "Interpolate", "intersect"),
-    ("draw", "Draw", "pencil-simple"),
-    ("compare", "Compare", "columns"),
-    ("explore", "Explore", "compass"),
-    ("models", "Models", "cube"),
-)
-PAGE_TIPS = {
-    "generate": "Draw digits, and watch them come out of the noise",
-    "train": "Train a model of your own, and watch it learn",
-    "interpolate": "Walk between digits, and mix classes",
-    "draw": "Draw a digit, and have it completed, varied, rebuilt or recognised",
-    "compare": "Settings side by side, on the same noise",
-    "explore": "How noise is added, what is asked most, and lessons",
-    "models": "The models that are here: their cards, scores and files",
-}
 SMALLEST = (1024, 700)
-FIRST_SIZE = (1280, 800)
-SLICE_S = 0.005  # of what is done little by little
-AHEAD_MS = 150  # from one page that is made beforehand to the next
-MEMORY_MS = 2000  # between two looks at how much memory is in use
-PLOTS = (".pdf", ".csv")  # beside those formats that pictures have, too
 NO_GPU_HELP = (
-    "No graphics card was found that PyTorch can use. With an NVIDIA card, install its driver and start again"
-    f"{'' if paths.PACKAGED else ' with python3 launch.py'}. Without one everything works too, only slower; "
-    f"{paths.COMMAND} doctor says what was looked for."
+    "PyTorch found no graphics card that it can use. If you have an NVIDIA card, install its driver and start "
+    f"{'Noiseloom again' if paths.PACKAGED else 'again with python3 launch.py'}. Everything works on the CPU too, "
+    f"only slower. {paths.COMMAND} doctor lists what was checked."
 )
 
 
 class MainWindow(QMainWindow):
-    """Shows a session; closing it ends the session first."""
+    """Shows a session; closing the window ends the session first."""
 
     def __init__(self, session: Session, settings: AppSettings) -> None:
         super().__init__()
         self.session = session
-        self._settings = settings
         self._ended = False
-        self._cut_short = settings.interrupted
-        self._forgotten = settings  # to be taken back
+        self._interrupted = settings.interrupted
         self.setWindowTitle("Noiseloom")
         self.setMinimumSize(*SMALLEST)
-        self.setAcceptDrops(True)
-        self.rail = NavRail(PAGES)
+        self.rail = NavRail([(page.key, page.title, page.icon) for page in PAGES])
         self.messages = MessageBar()
         self.lesson_card = LessonCard()
         self.status = StatusBar()
-        self.pages = QStackedWidget()
-        self.generate = GeneratePanel(session)
-        self.generate.export_folder = settings.export_folder
-        self.generate.set_export_scale(settings.export_scale)
-        self.generate.scaleChosen.connect(self._export_at)
-        self.pages.addWidget(self.generate)
-        self._made: dict[str, Page] = {"generate": self.generate}
-        self.history = HistoryBar(session, lambda: self.generate.export_scale)
-        self._ahead = QTimer(self, singleShot=True, interval=AHEAD_MS)
-        self._ahead.timeout.connect(self._make_ahead)
-        self._types = (getattr(module, name) for module in (QtCore, QtGui, QtWidgets) for name in dir(module))
-        self._imports = QTimer(self, singleShot=True, interval=0)
-        self._imports.timeout.connect(self._import_pages)
+        self.pages = PageStack(session, settings.export_folder, settings.export_scale)
+        self.generate = self._first_page()
+        self.history = HistoryBar(session, lambda: self.pages.export_scale)
         self._arrange()
-        leave_drops(self.generate)
+        self._persistence = Persistence(self, session, self.rail, self.pages, settings)
+        self._remedies = Remedies(
+            self,
+            session,
+            export=self._export,
+            show_page=self.rail.set_page,
+            restore_settings=self._persistence.undo_reset,
+        )
+        self.status_view = Status(session, self.status)
         self._connect()
         self._shortcuts()
-        self._restore()
-        self.show_status()
+        self._persistence.restore_window()
         if settings.trouble:
             self.show_message(Message("warning", "Your settings could not be read.", settings.trouble))
-        self.setFocus()  # no ring around a part that nobody chose
-        self._memory = QTimer(self, interval=MEMORY_MS)
-        self._memory.timeout.connect(self._show_memory)
-        self._memory.start()
+        self.setFocus()  # no focus ring before a key is pressed
 
     # ---- building
 
+    def _first_page(self) -> GeneratePanel:
+        page = self.pages.page("generate")
+        assert isinstance(page, GeneratePanel)
+        return page
+
     def _arrange(self) -> None:
-        for number, (key, tip) in enumerate(PAGE_TIPS.items(), 1):
-            self.rail.button(key).setToolTip(f"{tip} (Ctrl+{number})")
+        for number, page in enumerate(PAGES, 1):
+            self.rail.button(page.key).setToolTip(f"{page.tip} (Ctrl+{number})")
         lesson_tip = "Open a lesson, or save this page as one"
         self._lesson_button = self.rail.add_action("lesson", "Lesson", "graduation-cap", lesson_tip)
-        self.rail.add_action("settings", "Settings", "gear", "Look, folders and a fresh start (Ctrl+,)")
+        self.rail.add_action("settings", "Settings", "gear", "Appearance, folders and reset (Ctrl+,)")
         message_room = QVBoxLayout()
         message_room.setContentsMargins(Space.L, Space.S, Space.L, 0)
         message_room.setSpacing(Space.S)
         message_room.addWidget(self.messages)
         message_room.addWidget(self.lesson_card)
-        page = QWidget()
-        page.setProperty("kind", "page")
-        column = QVBoxLayout(page)
+        main = QWidget()
+        main.setProperty("kind", "page")
+        column = QVBoxLayout(main)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(message_room)
@@ -157,11 +109,12 @@ class MainWindow(QMainWindow):
         line = QHBoxLayout()
         line.setSpacing(0)
         line.addWidget(self.rail)
-        line.addWidget(page, 1)
+        line.addWidget(main, 1)
         outer.addLayout(line, 1)
         outer.addWidget(self.status)
         self.setCentralWidget(whole)
         self.drop_hint = DropHint(whole)
+        self._drop_target = DropTarget(self, self.drop_hint, lambda: self.rail.page() == "draw")
         self._message_room = message_room
         self._show_message_room()
 
@@ -169,28 +122,22 @@ class MainWindow(QMainWindow):
         session = self.session
         self.rail.pageChanged.connect(self.show_page)
         self.rail.actionTriggered.connect(self._act)
+        self.pages.pageRequested.connect(self.rail.set_page)
+        self.pages.scaleChosen.connect(self.pages.set_export_scale)
+        self._drop_target.dropped.connect(self.open_file)
         self.lesson_card.left.connect(session.lessons.leave)
         session.lessons.changed.connect(self._show_lesson)
-        self.messages.actionTriggered.connect(self._remedy)
+        self.messages.actionTriggered.connect(self._on_remedy)
         self.messages.dismissed.connect(self._show_message_room)
         session.message.connect(self.show_message)
         session.ready.connect(self._on_ready)
-        session.ready.connect(self._imports.start, Qt.ConnectionType.SingleShotConnection)
+        session.ready.connect(self.pages.start_prefetch, Qt.ConnectionType.SingleShotConnection)
         session.closed.connect(self._on_closed)
         for leads_to in (session.files.opened, session.history.went_back):
             leads_to.connect(self.rail.set_page)
         self.status.stopRequested.connect(self.stop)
-        self.status.deviceClicked.connect(
-            lambda: self.show_message(Message("info", "Noiseloom computes on the processor.", NO_GPU_HELP))
-        )
-        for activity in session.activities:
-            activity.busy_changed.connect(self.show_status)
-        for signal in (session.status_changed, session.train.state_changed):
-            signal.connect(self.show_status)
-        session.generate.stepped.connect(lambda _step: self.show_status())
-        session.generate.changed.connect(self._show_model)
-        session.train.stepped.connect(lambda _step: self.show_status())
-        for signal in (session.train.begun, session.train.moved):  # a crash is no reason to forget it
+        self.status.deviceClicked.connect(lambda: self.show_message(Message("info", "Running on the CPU", NO_GPU_HELP)))
+        for signal in (session.train.begun, session.train.moved):  # so that a crash does not lose the run's name
             signal.connect(lambda *_: save_settings(self.remember()))
 
     def _shortcuts(self) -> None:
@@ -202,8 +149,8 @@ class MainWindow(QMainWindow):
         on("Ctrl+E", self._export)
         on(QKeySequence.StandardKey.Open, self._open)
         on("Ctrl+Shift+C", self._copy)
-        for number, (key, _, _) in enumerate(PAGES, 1):
-            on(f"Ctrl+{number}", partial(self.rail.set_page, key))
+        for number, page in enumerate(PAGES, 1):
+            on(f"Ctrl+{number}", partial(self.rail.set_page, page.key))
         on("Ctrl+.", self.stop)
         on(QKeySequence.StandardKey.Undo, self._undo)
         on("F1", partial(explain, self))
@@ -211,116 +158,55 @@ class MainWindow(QMainWindow):
         on(QKeySequence.StandardKey.Quit, self.close)
         on("Escape", self.messages.dismiss)
 
-    def _restore(self) -> None:
-        geometry = QByteArray.fromBase64(self._settings.geometry.encode("ascii", "ignore"))  # of what is damaged: none
-        if not self.restoreGeometry(geometry):
-            self.resize(*FIRST_SIZE)
-        self.rail.set_page(self._settings.page)
-
     # ---- pages
 
     def page(self, key: str) -> Page:
-        """A page by its key, made when first asked for, or before that in a quiet moment: see `_make_ahead`."""
-        if key not in self._made:
-            self._made[key] = self._make_page(key)
-            self.pages.addWidget(self._made[key])
-            leave_drops(self._made[key])
-        return self._made[key]
-
-    def _make_page(self, key: str) -> Page:
-        page = page_class(key)(self.session)
-        page.export_folder = self.generate.export_folder
-        page.set_export_scale(self.generate.export_scale)
-        page.pageRequested.connect(self.rail.set_page)
-        return page
-
-    def _import_pages(self) -> None:
-        """Have the lane import what the other pages need, which would hold the window up when one is first shown.
-
-        Before that, little by little, all of Qt's types are made here: PySide makes each when it is first asked for,
-        and pyqtgraph asks for all, in the lane; there the program has crashed while this thread made widgets.
-        """
-        until = time.monotonic() + SLICE_S
-        for _ in self._types:
-            if time.monotonic() > until:
-                self._imports.start()
-                return
-        if not self.session.closing:
-            self.session.submit(
-                importing_pages, lambda event: self._ahead.start() if isinstance(event, JobEnded) else None
-            )
-
-    def _make_ahead(self) -> None:
-        """Make one of the pages that nobody has asked for yet, so that the first look at it is no wait."""
-        missing = [key for key, _, _ in PAGES if key not in self._made]
-        if missing and not self.session.closing:
-            self.page(missing[0])
-            self._ahead.start()
+        """The page with a key; made on first use."""
+        return self.pages.page(key)
 
     def show_page(self, key: str) -> None:
         """Bring a page to the front."""
-        self.pages.setCurrentWidget(self.page(key))
+        self.pages.show_page(key)
         self.history.set_page(key)
         self._look()
 
     def _look(self) -> None:
-        """Have the page that is looked at compute what it shows."""
-        page = self.pages.currentWidget()
-        if self.session.device and isinstance(page, Page):
-            page.look()
+        """Let the page on top compute what it shows."""
+        if self.session.device:
+            self.pages.current().look()
 
     def _generate(self) -> None:
         self.rail.set_page("generate")
         self.generate.generate()
 
     def _undo(self) -> None:
-        """Take back the last stroke, or the last change of the settings that are looked at."""
+        """Undo the last stroke, or the last change of the settings of the page on top."""
         page, session = self.rail.page(), self.session
         own = {"generate": session.generate.undo, "draw": session.draw.undo}
         own.get(page, partial(session.undo.back, page))()
 
     def _export(self) -> None:
-        page = self.pages.currentWidget()
-        if isinstance(page, Page) and page.export_shown():
-            return
-        self.rail.set_page("generate")
-        self.generate.export()
+        if not self.pages.current().export_shown():
+            self.rail.set_page("generate")
+            self.generate.export()
 
     def _copy(self) -> None:
-        page = self.pages.currentWidget()
-        if isinstance(page, Page):
-            page.copy_shown()
+        self.pages.current().copy_shown()
 
     def _open(self) -> None:
         kinds = " ".join(f"*{ending}" for ending in (*SUFFIXES, *PLOTS, lesson_file.SUFFIX))
         name, _ = QFileDialog.getOpenFileName(
-            self, "Open a file", str(self.generate.export_folder or ""), f"Files of Noiseloom ({kinds});;All files (*)"
+            self, "Open a file", str(self.pages.export_folder or ""), f"Noiseloom files ({kinds});;All files (*)"
         )
         if name:
             self.open_file(Path(name))
 
     def open_file(self, path: Path) -> None:
-        """Bring back what a file holds; on the Draw page, any picture is one to draw on."""
+        """Open a lesson or an exported file; on the Draw page, any image as a drawing."""
         self.session.files.open(path, as_drawing=self.rail.page() == "draw")
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        path = dropped_file(event.mimeData())
-        if path and event.source() is None:  # a picture of our own is on its way out
-            event.acceptProposedAction()
-            self.drop_hint.offer(f"Drop {path.name}", what_it_brings(path, drawing=self.rail.page() == "draw"))
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self.drop_hint.hide()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.drop_hint.hide()
-        path = dropped_file(event.mimeData())
-        if path:
-            event.acceptProposedAction()
-            self.open_file(path)
-
     def stop(self) -> None:
-        """Stop what is being done: a drawing first, else the training, which keeps its model."""
+        """Stop the running job; without one, the training, whose model is kept."""
         for activity in self.session.activities:
             if activity.busy:
                 activity.stop()
@@ -330,7 +216,7 @@ class MainWindow(QMainWindow):
     # ---- messages
 
     def show_message(self, message: Message) -> None:
-        """Show a message over the page, in place of the one before."""
+        """Show a message above the page, in place of the previous one."""
         self.messages.show_message(
             message.tone, message.title, message.what_to_do, actions=message.actions, details=message.details
         )
@@ -340,85 +226,27 @@ class MainWindow(QMainWindow):
         shown = not (self.messages.isHidden() and self.lesson_card.isHidden())
         self._message_room.setContentsMargins(Space.L, Space.M if shown else 0, Space.L, 0)
 
-    def _remedy(self, key: str) -> None:
-        """What the button of a message does; a new message may follow."""
-        self.messages.dismiss()
-        train = self.session.train
-        name, _, argument = key.partition(":")
-        if name == "choose-data":
-            if ask_for_data(self, train):
-                train.start()
-        elif name == "use-synthetic":
-            train.change(data="synthetic")
-            train.start()
-        elif name == "slower":
-            train.start_slower()
-        elif name == "write-elsewhere":
-            folder = QFileDialog.getExistingDirectory(self, "Where the run shall go on", str(Path.home()))
-            train.write_to(Path(folder)) if folder else train.tell_stuck()
-        elif name == "write-again":
-            train.resume()
-        elif name == "export":
-            self._export()
-        elif name == "go-on":
-            self.rail.set_page("train")
-            for run in train.unfinished:
-                if run.name == argument:
-                    train.go_on(run)
-        elif name == "settings":
-            self.take_all(self._forgotten)
-        elif name == "models":
-            self.session.library.remedy(argument)
-        elif name == "show":
-            QDesktopServices.openUrl(QUrl.fromLocalFile(argument))
+    def _on_remedy(self, key: str) -> None:
+        self.messages.dismiss()  # first: the remedy may show a message of its own
+        self._remedies.run(key)
 
-    # ---- status
+    # ---- start
 
     def _on_ready(self) -> None:
-        self.status.set_device(self.session.device, help_wanted=not self.session.on_gpu)
-        self._show_model()
-        self._offer_to_go_on()
-
+        self._offer_to_resume()
         self._look()
 
-    def _offer_to_go_on(self) -> None:
-        """Once, after a start: the run that was going on when the program ended."""
-        name, self._cut_short = self._cut_short, ""
+    def _offer_to_resume(self) -> None:
+        """Once after a start, offer the run that was active when the program ended."""
+        name, self._interrupted = self._interrupted, ""
         for run in self.session.train.unfinished:
             if name in (run.name, str(run.folder)):
-                what = f"It stands at step {run.step:,}, {run.progress:.0%} of the way."
-                actions = ((f"go-on:{run.name}", "Go on"),)
-                self.show_message(Message("info", f"The run {preset_title(run.name)} was cut short.", what, actions))
-
-    def _show_model(self) -> None:
-        card = self.session.card(self.session.generate.settings.model)
-        if card is None:
-            self.status.set_model("")
-            return
-        header = card.header
-        trained = f"trained {duration(header.seconds)} on {data_title(header.data)}" if header.seconds else ""
-        self.status.set_model(" · ".join(part for part in (card.name, trained) if part))
-
-    def show_status(self) -> None:
-        """What is being done, in the status bar."""
-        session, train = self.session, self.session.train
-        if not session.device:
-            self.status.set_device("Loading PyTorch…", ready=False)
-        if session.closing:
-            self.status.set_job("Saving and closing", stoppable=False)
-        elif busy := next((activity for activity in session.activities if activity.busy), None):
-            self.status.set_job(*busy.doing)
-        elif train.active:
-            self.status.set_job(*train_status(self.session))
-        elif session.status:
-            self.status.set_job(session.status, stoppable=False)
-        else:
-            self.status.clear_job()
-
-    def _show_memory(self) -> None:
-        import psutil  # here, for it is not wanted before the window is there
-
-        self.status.set_memory(f"{megabytes(psutil.Process().memory_info().rss)} in memory")
+                title = (
+                    f"Training “{preset_title(run.name)}” was interrupted at step {run.step:,} "
+                    f"({100 * run.progress:.0f} % done)."
+                )
+                what = "The model is saved. Resume the run now, or later on the Train page."
+                self.show_message(Message("info", title, what, ((f"go-on:{run.name}", "Resume"),)))
 
     # ---- lessons
 
@@ -428,14 +256,14 @@ class MainWindow(QMainWindow):
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Lessons to begin with", partial(self.rail.set_page, "explore"))
+        menu.addAction("Starter lessons", partial(self.rail.set_page, "explore"))
         menu.addAction("Open a lesson…", self._open)
         menu.addSeparator()
         menu.addAction("Save this page as a lesson…", self.save_lesson)
         menu.popup(self._lesson_button.mapToGlobal(self._lesson_button.rect().topRight()))
 
     def save_lesson(self) -> LessonDialog:
-        """Ask for a question, and save the page that is looked at with it."""
+        """Ask for a question, and save the page on top with it as a lesson."""
         key = self.rail.page()
         dialog = LessonDialog(self, self.session, key, self.page(key))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -443,11 +271,11 @@ class MainWindow(QMainWindow):
         return dialog
 
     def _show_lesson(self) -> None:
-        """Bring the page of a lesson to the front, without what it hides; after it, everything is there."""
+        """Show the page of a lesson without the controls that it hides; without a lesson, show all controls."""
         lesson = self.session.lessons.lesson
         if lesson:
             self.rail.set_page(lesson.page)
-        for key, page in self._made.items():
+        for key, page in self.pages.made.items():
             page.withhold(lesson.hidden if lesson and lesson.page == key else ())
         self.lesson_card.show_lesson(lesson)
         self._show_message_room()
@@ -456,67 +284,27 @@ class MainWindow(QMainWindow):
 
     def show_settings(self) -> SettingsDialog:
         """Open the Settings dialog."""
-        dialog = SettingsDialog(self, self.session, self.generate.export_folder, self.generate.export_scale)
+        dialog = SettingsDialog(self, self.session, self.pages.export_folder, self.pages.export_scale)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.scaleChosen.connect(self._export_at)
-        dialog.exportFolderChosen.connect(self._export_to)
-        dialog.forgotten.connect(self._forget)
+        dialog.scaleChosen.connect(self.pages.set_export_scale)
+        dialog.exportFolderChosen.connect(self.pages.set_export_folder)
+        dialog.resetRequested.connect(self._reset_settings)
         dialog.open()
         return dialog
 
-    def _export_to(self, folder: Path | None) -> None:
-        for page in self._made.values():
-            page.export_folder = folder
-
-    def _export_at(self, scale: int) -> None:
-        for page in self._made.values():
-            page.set_export_scale(scale)
-
-    def _cut_off(self) -> str:
-        """The run that goes on: its name, or its folder where it went elsewhere."""
-        folder = self.session.train.folder if self.session.train.active else None
-        if folder is None:
-            return ""
-        return folder.name if folder.parent == paths.user_runs() else str(folder)
-
-    def _forget(self) -> None:
-        self._forgotten = self.remember()
-        self.take_all(AppSettings())
+    def _reset_settings(self) -> None:
+        self._persistence.reset()
         self.session.generate.draw_first()
-        what = "Models, runs and files stay; only what was set on the pages and in the dialog is forgotten."
-        actions = (("settings", "Take it back"),)
-        self.show_message(Message("info", "All settings are as at the first start", what, actions))
-
-    def take_all(self, settings: AppSettings) -> None:
-        """Set everything as it is remembered, but for the window's place and page."""
-        theme().set_mode(settings.theme)
-        theme().set_reduced_motion(settings.reduced_motion)
-        paths.use_downloads(settings.downloads)
-        self.session.train.use_data_root(settings.data_root)
-        self._export_to(settings.export_folder)
-        self._export_at(settings.export_scale)
-        self.session.lessons.take_all(settings)
+        what = "All models, runs and files are kept."
+        self.show_message(Message("info", "Settings were reset", what, (("settings", "Undo"),)))
 
     def remember(self) -> AppSettings:
-        """What the next start should know."""
-        train = self.session.train
-        return self._settings.with_changes(
-            **self.session.lessons.own_settings(),
-            page=self.rail.page(),
-            theme=theme().mode,
-            reduced_motion=theme().reduced_motion,
-            data_root=train.data_root,
-            downloads=paths.chosen_downloads(),
-            export_folder=self.generate.export_folder,
-            export_scale=self.generate.export_scale,
-            geometry=base64.b64encode(self.saveGeometry().data()).decode(),
-            interrupted=self._cut_off(),
-        )
+        """The settings to save for the next start."""
+        return self._persistence.collect()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keys that the widget with the focus did not want: the film's, wherever on the page one is."""
-        page = self.pages.currentWidget()
-        timeline = page.film() if isinstance(page, Page) else None
+        """Keys that the focused widget does not use move the page's timeline."""
+        timeline = self.pages.current().film()
         if timeline is None or not timeline.isEnabled():
             super().keyPressEvent(event)
         elif event.key() == Qt.Key.Key_Space:
@@ -527,7 +315,7 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def focusNextPrevChild(self, forward: bool) -> bool:
-        """Tab: through what there is at this moment, in its order on the screen."""
+        """Tab moves through the widgets shown now, in their order on the screen."""
         order_tabs(self)
         return super().focusNextPrevChild(forward)
 
@@ -543,69 +331,5 @@ class MainWindow(QMainWindow):
 
     def _on_closed(self) -> None:
         self._ended = True
-        for timer in (self._ahead, self._imports):
-            timer.stop()
+        self.pages.stop_prefetch()
         self.close()
-
-
-def page_class(key: str) -> Callable[[Session], Page]:
-    """The class of a page; imported when asked for, since some need pyqtgraph."""
-    match key:
-        case "train":
-            from desktop_app.pages.train import TrainPanel as Panel
-        case "interpolate":
-            from desktop_app.pages.interpolate import InterpolatePanel as Panel
-        case "draw":
-            from desktop_app.pages.draw import DrawPanel as Panel
-        case "compare":
-            from desktop_app.pages.compare import ComparePanel as Panel
-        case "explore":
-            from desktop_app.pages.explore import ExplorePanel as Panel
-        case "models":
-            from desktop_app.pages.models import ModelsPanel as Panel
-        case _:
-            return GeneratePanel
-    return Panel
-
-
-def importing_pages(_control: RunControl) -> Iterator[object]:
-    """Import the pages, and with them pyqtgraph; read the presets."""
-    for key, _, _ in PAGES:
-        page_class(key)
-    Train.preset_names()
-    yield from ()
-
-
-def leave_drops(page: QWidget) -> None:
-    """A file that is dropped on a line of text is for the window: its name is no prompt."""
-    for edit in page.findChildren(QLineEdit):
-        edit.setAcceptDrops(False)
-
-
-def dropped_file(data: QMimeData) -> Path | None:
-    """The first file of what is dragged over the window."""
-    return next((Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()), None)
-
-
-def what_it_brings(path: Path, *, drawing: bool) -> str:
-    """What becomes of a file that is dropped, in a few words."""
-    if path.suffix.lower() == lesson_file.SUFFIX:
-        return "Its lesson begins"
-    if path.suffix.lower() in PLOTS:
-        return "Its settings come back, and its curves where they are kept"
-    if drawing:
-        return "What Noiseloom drew is drawn again; any other picture is one to draw on"
-    return "What Noiseloom drew is drawn again, with its settings"
-
-
-def train_status(session: Session) -> tuple[str, float | None]:
-    """The training run in a few words, and its progress."""
-    train = session.train
-    if train.state == "starting":
-        return f"Training: {train.status or 'starting'}", None
-    if train.state in ("paused", "pausing"):
-        return f"Training {preset_title(train.name)} · paused", train.progress
-    if train.state == "stopping":
-        return f"Training {preset_title(train.name)} · saving", train.progress
-    left = f" · {duration(train.last.remaining_s)} left" if train.last else ""
-    return f"Training {preset_title(train.name)}{left}", train.progress

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from desktop_app.app import open_window
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings
 from desktop_app.theme.controller import theme
-from desktop_app.window import main_window
+from desktop_app.window import page_stack
 from desktop_app.window.main_window import MainWindow
 from desktop_app.worker import compute_thread
 from ml.config import TrainConfig
@@ -93,7 +93,7 @@ def opened(
 ) -> Iterator[Opener]:
     """Opens windows, and sees all of them to their end."""
     if "ahead" not in request.fixturenames:
-        monkeypatch.setattr(main_window, "AHEAD_MS", 10 * WAIT_MS)
+        monkeypatch.setattr(page_stack, "PREFETCH_MS", 10 * WAIT_MS)
     windows: list[MainWindow] = []
 
     def make(settings: AppSettings) -> MainWindow:

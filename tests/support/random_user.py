@@ -21,12 +21,13 @@ from PySide6.QtWidgets import (
 )
 from shiboken6 import isValid
 
+from desktop_app.pages.registry import PAGE_KEYS
 from desktop_app.widgets.images.before_after import BeforeAfter
 from desktop_app.widgets.images.canvas import Canvas
 from desktop_app.widgets.images.image_grid import ImageGrid
 from desktop_app.widgets.images.interpolation_pad import Pad
 from desktop_app.widgets.plots.loss_plot import LossPlot
-from desktop_app.window.main_window import PAGES, MainWindow
+from desktop_app.window.main_window import MainWindow
 
 Key, Button, Modifier = Qt.Key, Qt.MouseButton, Qt.KeyboardModifier
 SIZES = ((1024, 700), (1280, 800), (1600, 1000))
@@ -34,7 +35,7 @@ WORDS = ("0-9", "7", "3, 8 and 8", "a bold seven", "ten fours", "", "xyzzy", "1e
 KEYS = (Key.Key_Up, Key.Key_Down, Key.Key_Left, Key.Key_Right, Key.Key_Home, Key.Key_End, Key.Key_PageUp,
         Key.Key_PageDown, Key.Key_Space, Key.Key_Return, Key.Key_Tab, Key.Key_Escape, Key.Key_Delete)  # fmt: skip
 SHORTCUTS = (
-    *((Key.Key_1 + number, Modifier.ControlModifier) for number in range(len(PAGES))),
+    *((Key.Key_1 + number, Modifier.ControlModifier) for number in range(len(PAGE_KEYS))),
     *((key, Modifier.ControlModifier) for key in (Key.Key_Return, Key.Key_E, Key.Key_O, Key.Key_Period, Key.Key_Z)),
     (Key.Key_Comma, Modifier.ControlModifier),
     (Key.Key_C, Modifier.ControlModifier | Modifier.ShiftModifier),
@@ -160,7 +161,7 @@ class Monkey:
         return self._press(QApplication.focusWidget() or self.window, self.rng.choice(KEYS))
 
     def _page(self) -> str:
-        return self._click(self.window.rail.button(self.rng.choice(PAGES)[0]))
+        return self._click(self.window.rail.button(self.rng.choice(PAGE_KEYS)))
 
     def _resize(self) -> str:
         size = self.rng.choice(SIZES)

@@ -23,6 +23,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.diagnostics import scenes
 from desktop_app.diagnostics.scenes import SCENES
+from desktop_app.pages.registry import PAGE_KEYS
 from desktop_app.settings import AppSettings, CompareSettings, GenerateSettings, TrainSettings
 from desktop_app.theme.tokens import SETTINGS_WIDTH
 from desktop_app.viewmodels.notification import Message
@@ -31,7 +32,7 @@ from desktop_app.widgets.images.before_after import BeforeAfter
 from desktop_app.widgets.images.canvas import Bars, Canvas
 from desktop_app.widgets.images.image_grid import ImageGrid
 from desktop_app.widgets.images.interpolation_pad import Pad
-from desktop_app.window.main_window import PAGES, MainWindow
+from desktop_app.window.main_window import MainWindow
 from ml.training import trainer
 from tests.app.conftest import Opener
 from tests.patience import WAIT_MS
@@ -216,7 +217,7 @@ def test_a_filled_page_is_whole_named_and_in_order(window: MainWindow, qtbot: Qt
     assert disorder(window, qtbot) == []
 
 
-@pytest.mark.parametrize("key", [key for key, *_ in PAGES])
+@pytest.mark.parametrize("key", PAGE_KEYS)
 def test_an_empty_page_and_a_message_are_whole_too(
     opened: Opener, settings: AppSettings, qtbot: QtBot, key: str
 ) -> None:

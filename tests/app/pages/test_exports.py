@@ -15,12 +15,13 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.pages.draw import DrawPanel
 from desktop_app.pages.explore import ExplorePanel
+from desktop_app.pages.registry import PAGE_KEYS
 from desktop_app.pages.train import TrainPanel
 from desktop_app.settings import AppSettings
 from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.notification import Message
 from desktop_app.widgets.plots.plot_button import PlotButton
-from desktop_app.window.main_window import PAGES, MainWindow
+from desktop_app.window.main_window import MainWindow
 from ml.cli.app import main as cli
 from ml.config import Corner, SampleRequest
 from ml.events import Pixels, Sampled
@@ -81,7 +82,7 @@ def painted_over(path: Path) -> Path:
 # ---- opening
 
 
-@pytest.mark.parametrize("page", [key for key, _, _ in PAGES])
+@pytest.mark.parametrize("page", PAGE_KEYS)
 def test_a_file_that_falls_on_any_page_is_back_as_it_was(
     window: MainWindow, qtbot: QtBot, tmp_path: Path, page: str
 ) -> None:

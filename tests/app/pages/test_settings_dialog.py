@@ -45,7 +45,7 @@ def test_folders_are_chosen_shown_and_reset(
     window.page("compare")
     assert window.session.train.data_root == tmp_path / "Data sets"
     assert openai_clip.place().parent == paths.downloads() == tmp_path / "Downloads"
-    assert {page.export_folder for page in window._made.values()} == {tmp_path / "Exports"}
+    assert {page.export_folder for page in window.pages.made.values()} == {tmp_path / "Exports"}
     leave(window, qtbot)
     remembered = load_settings()
     paths.use_downloads(None)
@@ -62,15 +62,15 @@ def test_a_folder_that_nobody_chooses_stays(window: MainWindow, monkeypatch: pyt
     dialog = window.show_settings()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
     dialog.data.choose.click()
-    assert window.session.train.data_root is None and "downloaded" in dialog.data.path.full_text()
+    assert window.session.train.data_root is None and "Downloaded" in dialog.data.path.full_text()
 
 
-def test_forgetting_everything_can_be_taken_back(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_reset_of_all_settings_can_be_undone(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     session = window.session
     session.explore.change(digit=2, timesteps=500)
     session.train.use_data_root(tmp_path)
     before = window.remember()
-    window.show_settings().forget.click()
+    window.show_settings().reset.click()
     assert session.explore.settings == ExploreSettings() and session.train.data_root is None
     assert session.generate.settings.model == "digits" and session.generate.settings.steps != 4
     assert not theme().reduced_motion and (paths.user_models() / "tiny.safetensors").is_file()

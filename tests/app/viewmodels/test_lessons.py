@@ -35,7 +35,7 @@ BAD: dict[str, tuple[object, str]] = {
     "no page": ({"page": "../etc"}, "page"),
     "a file of a model": ({"generate": {"model": "/etc/passwd"}}, "disk"),
     "a share in a network": ({"generate": {"clip": "\\\\host\\share\\clip.pt"}}, "disk"),
-    "a picture": ({"page": "explore", "explore": {"picture": "secret.png"}}, "picture"),
+    "a picture": ({"page": "explore", "explore": {"picture": "secret.png"}}, "image from a disk"),
     "a folder of data": ({"page": "train", "train": {"data": "folder:photos"}}, "disk"),
     "a preset": ({"page": "train", "train": {"preset": "none"}}, "preset"),
     "a class": ({"page": "interpolate", "interpolate": {"corners": [{"label": 10}] * 4}}, "class"),
@@ -76,16 +76,16 @@ def test_a_lesson_as_large_as_it_may_be_is_read(tmp_path: Path) -> None:
 def test_a_picture_in_a_corner_is_no_place_on_a_disk() -> None:
     corners = [{"label": 1, "picture": "iVBOR/a+b=="}] * 4
     found = lesson(page="interpolate", interpolate={"corners": corners})
-    assert found.model_names == {"digits"}
+    assert found.settings.model_names == {"digits"}
 
 
 def test_a_lesson_knows_the_models_it_draws_with() -> None:
     lanes = [{"model": "student"}, {"model": "text"}]
-    assert lesson().model_names == {"digits"}
-    assert lesson(page="compare", compare={"model": "colour", "lanes": lanes}).model_names == {"colour"}
+    assert lesson().settings.model_names == {"digits"}
+    assert lesson(page="compare", compare={"model": "colour", "lanes": lanes}).settings.model_names == {"colour"}
     raced = lesson(page="compare", compare={"mode": "race", "model": "colour", "lanes": lanes})
-    assert raced.model_names == {"student", "text"}
-    assert lesson(page="draw", draw={}).model_names == set()
+    assert raced.settings.model_names == {"student", "text"}
+    assert lesson(page="draw", draw={}).settings.model_names == set()
 
 
 def test_texts_of_a_lesson_are_tidied() -> None:
@@ -173,7 +173,7 @@ def test_a_page_is_described_as_it_is_and_written(hand: ByHand, tmp_path: Path) 
     session.draw.change(pen=2.5)
     made = session.lessons.describe("draw", "T", "Q?", "", ("What it is",))
     assert (made.page, made.title, made.question, made.hidden) == ("draw", "T", "Q?", ("What it is",))
-    assert made.draw == session.draw.settings and made.generate is None
+    assert made.settings == session.draw.settings
     with pytest.raises(BadRequest):
         session.lessons.describe("draw", "", "Q?", "", ())
     path = tmp_path / f"out{files.SUFFIX}"

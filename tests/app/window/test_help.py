@@ -6,11 +6,12 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from desktop_app.pages.registry import PAGE_KEYS
 from desktop_app.text.formulas import AXES, CONTROLS, FORMULAS
 from desktop_app.widgets.controls.rows import ChoiceRow, Segmented
 from desktop_app.widgets.images.image_grid import ImageGrid
 from desktop_app.widgets.window.help_card import HelpCard, formula_of
-from desktop_app.window.main_window import PAGES, MainWindow
+from desktop_app.window.main_window import MainWindow
 
 USED = (QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, ImageGrid)
 
@@ -27,7 +28,7 @@ def press_f1(window: MainWindow, qtbot: QtBot) -> HelpCard | None:
 
 
 def controls(window: MainWindow) -> list[QWidget]:
-    return [control for key, _, _ in PAGES for control in window.page(key).findChildren(QWidget)]
+    return [control for key in PAGE_KEYS for control in window.page(key).findChildren(QWidget)]
 
 
 def test_every_formula_has_its_control(window: MainWindow) -> None:

@@ -11,9 +11,10 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from desktop_app.pages.registry import PAGE_KEYS
 from desktop_app.settings import AppSettings, CompareSettings, GenerateSettings, TrainSettings
 from desktop_app.viewmodels.history import HISTORY
-from desktop_app.window.main_window import PAGES, MainWindow
+from desktop_app.window.main_window import MainWindow
 from tests.app.conftest import Opener
 from tests.patience import WAIT_MS
 from tests.support.tiny_model import few_digits
@@ -92,7 +93,7 @@ class Worker:
         self.session.library.delete()  # a longer list of models takes its room
 
     def look(self) -> None:
-        for key, *_ in PAGES:
+        for key in PAGE_KEYS:
             self.window.rail.set_page(key)
             QApplication.processEvents()
 

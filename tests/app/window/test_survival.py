@@ -107,7 +107,7 @@ def test_on_a_full_disk_the_window_asks_where_a_run_shall_go_on(
         until(qtbot, lambda: train.state == "done")
         until(qtbot, lambda: [run.folder for run in train.unfinished] == [elsewhere])  # not what it left behind
         again = opened(remembered)
-        until(qtbot, lambda: "was cut short" in again.messages.title())
+        until(qtbot, lambda: "was interrupted" in again.messages.title())
         assert [run.folder for run in again.session.train.unfinished] == [elsewhere]
         steps = Table(train.folder / LOSS_FILE, LOSS_COLUMNS).read()[0]
         assert list(steps) == list(range(1, len(steps) + 1))  # the curve came along
@@ -185,8 +185,8 @@ def test_a_crash_costs_no_more_than_the_interval_and_the_next_start_offers_the_r
     slowest = max(after - before for before, after in pairwise(seconds))
     assert state.step > 0 and seconds[-1] - state.elapsed_s <= 0.2 + slowest
     window = opened(load_settings())
-    until(qtbot, lambda: "was cut short" in window.messages.title())
-    button(window, "Go on").click()
+    until(qtbot, lambda: "was interrupted" in window.messages.title())
+    button(window, "Resume").click()
     train = window.session.train
     until(qtbot, lambda: train.last and train.last.step > state.step)
     assert train.run and train.run.step == state.step and train.name == "1-minute"

@@ -17,14 +17,16 @@ from desktop_app.app import ErrorHooks
 from desktop_app.diagnostics import startup_report
 from desktop_app.diagnostics.startup_report import Stopwatch
 from desktop_app.pages.generate import with_ending
+from desktop_app.pages.registry import PAGE_KEYS, PAGES
 from desktop_app.pages.train import TrainPanel
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings, load_settings
 from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.notification import Message
 from desktop_app.widgets.controls.basics import Button
 from desktop_app.widgets.window.remaining_time import TimeLeft
-from desktop_app.window import main_window
-from desktop_app.window.main_window import FIRST_SIZE, PAGES, MainWindow
+from desktop_app.window import page_stack
+from desktop_app.window.main_window import MainWindow
+from desktop_app.window.persistence import FIRST_SIZE
 from desktop_app.worker.compute_thread import failure
 from ml.config import SampleRequest
 from ml.control import RunControl
@@ -370,7 +372,7 @@ def test_a_file_over_the_window_is_told_that_it_can_be_dropped(window: MainWindo
 
 
 def test_the_status_bar_says_how_much_memory_is_in_use(window: MainWindow) -> None:
-    window._show_memory()
+    window.status_view.show_memory()
     number, unit, _ = window.status.memory_text().split(" ", 2)
     assert unit in ("MB", "GB") and 50 < float(number) * (1000 if unit == "GB" else 1) < 20_000
 
@@ -378,9 +380,9 @@ def test_the_status_bar_says_how_much_memory_is_in_use(window: MainWindow) -> No
 def test_pages_are_there_before_anyone_asks_for_them(ahead: None, window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: window.pages.count() == len(PAGES), timeout=WAIT_MS)
     assert window.rail.page() == "generate" and window.pages.currentWidget() is window.generate
-    made = {key: window.page(key) for key, _, _ in PAGES}
+    made = {key: window.page(key) for key in PAGE_KEYS}
     assert [window.pages.indexOf(page) for page in made.values()] == list(range(len(PAGES)))
-    qtbot.waitUntil(lambda: not window._ahead.isActive(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not window.pages.prefetching, timeout=WAIT_MS)
     for key, page in made.items():
         window.rail.set_page(key)
         assert window.pages.currentWidget() is page
@@ -548,8 +550,8 @@ def test_closing_while_training_saves_and_the_next_start_offers_to_go_on(
     remembered = load_settings()
     assert remembered.interrupted == "1-minute"
     second = opened(remembered.with_changes(generate=settings.generate))
-    until(qtbot, lambda: "cut short" in second.messages.title())
-    press(second, "Go on")
+    until(qtbot, lambda: "was interrupted" in second.messages.title())
+    press(second, "Resume")
     train = second.session.train
     until(qtbot, lambda: train.last and train.last.step > state.step)
     assert train.run is not None and train.run.step == state.step
@@ -655,10 +657,10 @@ def test_the_types_of_qt_are_made_in_this_thread_before_the_lane_imports_pages(
     unmade: list[list[object]] = []
 
     def importing(_control: RunControl) -> Iterator[object]:
-        unmade.append(list(window._types))
+        unmade.append(list(window.pages._types))
         yield from ()
 
-    monkeypatch.setattr(main_window, "importing_pages", importing)
+    monkeypatch.setattr(page_stack, "import_pages", importing)
     window = opened(settings)
     qtbot.waitUntil(lambda: bool(unmade), timeout=WAIT_MS)
     assert unmade == [[]]

@@ -41,8 +41,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/lesson_file.py",
-        "for corner in (*self.interpolate.corners, *self.interpolate.stops)",
-        "for corner in self.interpolate.corners",
+        "for corner in (*settings.corners, *settings.stops)",
+        "for corner in settings.corners",
         "tests/app/viewmodels/test_lessons.py",
     ),
     Mutant(
@@ -58,21 +58,21 @@ MUTANTS = [
         "tests/app/viewmodels/test_lessons.py",
     ),
     Mutant(
-        "desktop_app/lesson_file.py",
-        "return {self.compare.model} if grid else",
-        "return {self.compare.model} if not grid else",
+        "desktop_app/settings.py",
+        '{self.model} if self.mode == "grid" else',
+        '{self.model} if self.mode != "grid" else',
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/settings.py",
+        "        return {self.model}\n\n    def request(",
+        "        return set()\n\n    def request(",
         "tests/app/viewmodels/test_lessons.py",
     ),
     Mutant(
         "desktop_app/lesson_file.py",
-        'case "generate" | "interpolate":',
-        'case "generate":',
-        "tests/app/viewmodels/test_lessons.py",
-    ),
-    Mutant(
-        "desktop_app/lesson_file.py",
-        "if self.explore and self.explore.picture:",
-        "if False:",
+        "case ExploreSettings() if settings.picture:",
+        "case ExploreSettings() if False:",
         "tests/app/viewmodels/test_lessons.py",
     ),
     Mutant(
@@ -83,8 +83,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/lesson_file.py",
-        "if self.train and self.train.preset not in presets.names():",
-        "if False:",
+        "case TrainSettings() if settings.preset not in presets.names():",
+        "case TrainSettings() if False:",
         "tests/app/viewmodels/test_lessons.py",
     ),
     Mutant(

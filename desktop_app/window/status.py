@@ -1,0 +1,80 @@
+"""What the status bar says: device, model, memory, and the job that runs."""
+
+from PySide6.QtCore import QObject, QTimer
+
+from desktop_app.text.display_names import data_title, preset_title
+from desktop_app.text.formatting import duration, megabytes
+from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.train import Train
+from desktop_app.widgets.window.navigation import StatusBar
+
+MEMORY_MS = 2000  # from one measurement of the memory in use to the next
+
+
+class Status(QObject):
+    """Keeps a status bar up to date with a session."""
+
+    def __init__(self, session: Session, bar: StatusBar) -> None:
+        super().__init__(bar)
+        self._session, self._bar = session, bar
+        self._memory = QTimer(self, interval=MEMORY_MS)
+        self._memory.timeout.connect(self.show_memory)
+        self._memory.start()
+        for activity in session.activities:
+            activity.busy_changed.connect(self.show_job)
+        for signal in (session.status_changed, session.train.state_changed):
+            signal.connect(self.show_job)
+        for signal in (session.generate.stepped, session.train.stepped):
+            signal.connect(lambda _step: self.show_job())
+        session.ready.connect(self._on_ready)
+        session.generate.changed.connect(self.show_model)
+        self.show_job()
+
+    def show_job(self) -> None:
+        """Show what runs and how far it is."""
+        session, bar = self._session, self._bar
+        if not session.device:
+            bar.set_device("Loading PyTorch…", ready=False)
+        if session.closing:
+            bar.set_job("Saving and closing", stoppable=False)
+        elif busy := next((activity for activity in session.activities if activity.busy), None):
+            bar.set_job(*busy.doing)
+        elif session.train.active:
+            bar.set_job(*training_status(session.train))
+        elif session.status:
+            bar.set_job(session.status, stoppable=False)
+        else:
+            bar.clear_job()
+
+    def show_model(self) -> None:
+        """Show the Generate page's model and how it was trained."""
+        card = self._session.card(self._session.generate.settings.model)
+        if card is None:
+            self._bar.set_model("")
+            return
+        header = card.header
+        trained = f"trained for {duration(header.seconds)} on {data_title(header.data)}" if header.seconds else ""
+        self._bar.set_model(" · ".join(part for part in (card.name, trained) if part))
+
+    def show_memory(self) -> None:
+        """Show how much memory the process uses."""
+        import psutil  # not needed before the window is shown
+
+        self._bar.set_memory(f"{megabytes(psutil.Process().memory_info().rss)} of memory")
+
+    def _on_ready(self) -> None:
+        self._bar.set_device(self._session.device, help_wanted=not self._session.on_gpu)
+        self.show_model()
+
+
+def training_status(train: Train) -> tuple[str, float | None]:
+    """The training run in a few words, and its progress from 0 to 1, None while it starts."""
+    if train.state == "starting":
+        return f"Training: {train.status or 'starting'}", None
+    name = f"Training “{preset_title(train.name)}”"
+    if train.state in ("paused", "pausing"):
+        return f"{name} · paused", train.progress
+    if train.state == "stopping":
+        return f"{name} · saving", train.progress
+    left = f" · {duration(train.last.remaining_s)} left" if train.last else ""
+    return f"{name}{left}", train.progress
