@@ -52,7 +52,7 @@ def test_old_settings_are_taken_over(old: Path) -> None:
 def test_old_lessons_and_presets_are_read(old: Path) -> None:
     lesson = lesson_file.read(old / f"lesson{lesson_file.SUFFIX}")
     assert (lesson.title, lesson.question, lesson.answer, lesson.hidden) == ("One", "Which?", "This.", ("Sampler",))
-    assert lesson.generate and lesson.generate.prompt == "3,8"
+    assert isinstance(lesson.settings, settings.GenerateSettings) and lesson.settings.prompt == "3,8"
     assert read_config(old / "preset.json").model == presets.load("quality").model
 
 
