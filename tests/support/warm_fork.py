@@ -25,9 +25,10 @@ class Lives:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def begin(self, arguments: Sequence[object], log: Path, *, terminal: str = "") -> int:
-        """Start a command, whose words go to `log` and to which those of a terminal come; the number of its process."""
-        self._tell({"arguments": [str(argument) for argument in arguments], "log": str(log), "terminal": terminal})
+    def begin(self, arguments: Sequence[object], log: Path, *, terminal: str = "", folder: Path = REPO) -> int:
+        """Start a command in `folder`, its output in `log`, its input from a terminal; the number of its process."""
+        where = {"log": str(log), "terminal": terminal, "folder": str(folder)}
+        self._tell({"arguments": [str(argument) for argument in arguments], **where})
         return self._hear()
 
     def end(self, pid: int, *, kill: bool = False) -> int:
@@ -84,6 +85,7 @@ def serve() -> None:
             if command["terminal"]:
                 os.dup2(os.open(command["terminal"], os.O_RDONLY | os.O_NOCTTY), 0)
                 sys.stdin = open(0)  # noqa: SIM115
+            os.chdir(command["folder"])
             code = 1
             try:
                 code = main(command["arguments"])
