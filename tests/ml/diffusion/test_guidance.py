@@ -168,3 +168,15 @@ def test_nothing_is_steered_where_there_is_nothing_to_see_or_to_change(ratio: fl
         raise AssertionError("asked for a gradient")
 
     assert torch.equal(clip_guided(lambda x, level: 2 * x, refuse, 1.0)(fresh(1), level), 2 * fresh(1))
+
+
+def test_a_contrast_is_the_same_on_any_number_of_threads() -> None:
+    """Far from zero, where rounding shows; images are so large that several threads sum one."""
+    guided, cond = (1e4 + torch.randn(8, 3, 128, 128, generator=torch.Generator().manual_seed(k)) for k in (1, 2))
+    before = torch.get_num_threads()
+    found: list[Tensor] = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        found.append(rescaled(guided, cond, 0.7))
+    torch.set_num_threads(before)
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])

@@ -146,6 +146,11 @@ def test_a_figure_is_proved_by_answering_anew(tmp_path: Path) -> None:
     shown[-3:] ^= 255
     other = prove(stamp, shown, "cpu")
     assert other is not None and not other.same
+    *_, found_of_seed = answer("schedule", 7, "cpu")
+    assert isinstance(found_of_seed, Answer)
+    save(tmp_path / "seed.png", found_of_seed)
+    again = prove(files.read_stamp(tmp_path / "seed.png"), files.read_pixels(tmp_path / "seed.png"), "cpu")
+    assert again is not None and again.same
 
 
 def test_the_figure_shows_every_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,6 +78,15 @@ def test_a_race_can_be_stopped() -> None:
     assert len(seen) == 5 and all(isinstance(lap, Lap) for lap in seen)
 
 
+def test_a_race_that_is_stopped_when_all_have_arrived_hands_out_no_images() -> None:
+    control, seen = RunControl(), []
+    for _, event in race(FIELD, device="cpu", control=control):
+        seen.append(event)
+        if sum(isinstance(frame, Frame) and frame.step == frame.steps for frame in seen) == len(FIELD):
+            control.cancel()
+    assert not any(isinstance(event, Sampled) for event in seen)
+
+
 @pytest.mark.parametrize(
     ("requests", "complaint"),
     [

@@ -154,3 +154,13 @@ def test_a_film_of_another_processor_is_judged_by_its_last_picture(tmp_path: Pat
     proof = compare(".mp4", there, shown, rounded)
     assert proof.same and "another processor" in proof.words
     assert not compare(".mp4", there, 255 - shown, rounded).same
+
+
+def test_a_film_of_another_size_than_its_images_is_another_one(tmp_path: Path) -> None:
+    made = np.full((2, 28, 28), 100, np.uint8)
+    there = stamped(tmp_path / "x.png", made, **ELSEWHERE)
+    shown = np.repeat(export.shown(".mp4", made, there.request, there.layout)[..., None], 3, axis=-1)
+    larger = np.pad(shown, ((0, 16), (0, 16), (0, 0)))
+    proof = compare(".mp4", there, larger, made)
+    assert not proof.same and "other sizes" in proof.words
+    assert not compare(".mp4", there, shown[:-8], made).same

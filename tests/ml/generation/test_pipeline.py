@@ -1,6 +1,7 @@
 """From a request to images: batches, seeds, frames, stopping, and what cannot be drawn."""
 
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from ml.errors import BadRequest, NoDevice
 from ml.events import Frame, Pixels, Sampled, SampleEvent
 from ml.generation import loaded_model, pipeline
 from ml.registry import model_cards
+from ml.registry.checkpoint import file_hash
+from tests.exactness import fresh
+from tests.support.tiny_model import tiny_config
 
 SAMPLERS: list[SamplerName] = ["ddpm", "ddpm-clip", "ddim", "dpm++", "heun", "euler", "student"]
 
@@ -97,7 +101,6 @@ def test_a_device_that_is_not_there_is_named(tiny_run: Path) -> None:
 
 def test_a_model_that_was_trained_on_is_loaded_anew(tiny_run: Path, tmp_path: Path) -> None:
     import os
-    import shutil
 
     copy = tmp_path / "m.safetensors"
     shutil.copy(model_cards.find(str(tiny_run)), copy)
@@ -118,3 +121,38 @@ def test_a_step_tells_noisy_clean_and_noise_of_which_two_make_the_third(tiny_run
         made = (frame.alpha * x0 + frame.sigma * pipeline.EPS_RANGE * eps) / contrast
         seen = (frame.x_t > 0) & (frame.x_t < 255) & (frame.eps > 0) & (frame.eps < 255)
         assert np.abs(made - x_t)[seen].max() < 0.05
+
+
+def test_a_path_that_only_adds_noise_is_shown_at_the_contrast_of_an_image() -> None:
+    digits = loaded_model.load("digits", "cpu")
+    config = tiny_config().model.with_changes(schedule="edm", prediction="edm")
+    request = SampleRequest(labels=(1, 2), steps=6, sigma_max=80, seed=3)
+    frames = [e for e in pipeline.sample_with(fresh(digits, config), request, RunControl()) if isinstance(e, Frame)]
+    assert frames[0].sigma > 50 and all(0.2 < frame.x_t.std() / 127.5 < 1 for frame in frames[:3])
+    ends = [((frame.x_t == 0) | (frame.x_t == 255)).mean() for frame in frames[:3]]
+    assert max(ends) < 0.4  # of a normal distribution, a third lies beyond black and white
+
+
+def test_what_samplers_draw_with_is_the_network_that_computes_each_image_as_if_it_were_alone(tiny_run: Path) -> None:
+    model = loaded_model.load(str(tiny_run), "cpu")
+    assert model.denoiser.network is model.exact is not model.network
+    assert loaded_model.hurried(model).denoiser.network is not model.exact
+
+
+def test_a_model_file_that_is_replaced_while_it_is_read_is_read_again(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = tmp_path / "m.safetensors", model_cards.find("digits")
+    shutil.copy(model_cards.find(str(tiny_run)), path)
+    read = loaded_model.load_model
+
+    def replaced(file: Path) -> object:
+        """A run writes its next model once this one has been read."""
+        monkeypatch.setattr(loaded_model, "load_model", read)
+        found = read(file)
+        shutil.copy(other, file)
+        return found
+
+    monkeypatch.setattr(loaded_model, "load_model", replaced)
+    model = loaded_model.load(str(path), "cpu")
+    assert (model.hash, model.header) == (file_hash(other), read(other)[0])

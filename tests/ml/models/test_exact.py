@@ -178,6 +178,20 @@ def test_cores_share_the_parts_and_give_their_results_in_order() -> None:
         on_cores([lambda: 1 // 0] * cores.CORES)
 
 
+def test_each_part_is_computed_once_and_by_one_thread_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_cores([float] * 2 * cores.CORES)  # begins the threads
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for count in (2, 3):
+            monkeypatch.setattr(cores, "CORES", count)
+            numbers, threads = list(range(2 * count + 1)), on_cores([torch.get_num_threads] * (2 * count + 1))
+            assert on_cores([lambda k=k: k for k in numbers]) == numbers and set(threads) == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_work_on_all_cores_is_stopped_on_each() -> None:
     control = RunControl()
     control.cancel()

@@ -190,3 +190,13 @@ def test_words_that_are_not_there_say_nothing() -> None:
         network(torch.zeros(1, 1, 28, 28), torch.tensor([300.0]), tokens)
     assert heard[0].shape == (1, CONTEXT, 32)
     assert heard[0][0, :3].abs().sum(dim=1).min() > 0 and not heard[0][0, 3:].any()
+
+
+def test_a_latent_is_scaled_when_it_is_made_and_back_when_it_is_decoded() -> None:
+    network: Any = stirred(build(ModelConfig(network="autoencoder", widths=(8, 16), latent=2)))
+    x = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        mean = network.posterior(x).mean
+        network.scale.fill_(4.0)
+        assert torch.equal(network.encode(x), 4 * mean)
+        assert torch.equal(network.decode(4 * mean), network.reconstruct(mean))

@@ -118,7 +118,14 @@ def test_truth_needs_the_digit_and_something_of_every_demand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Seven", "seven"), ("seven,", "seven"), ("left-slanted", "left slanted"), ("  a  7 ", "a 7")]
+    ("one", "other"),
+    [
+        ("Seven", "seven"),
+        ("seven,", "seven"),
+        ("left-slanted", "left slanted"),
+        ("  a  7 ", "a 7"),
+        ("\u017feven", "seven"),  # the long s of old prints
+    ],
 )
 def test_case_punctuation_and_spaces_do_not_matter(one: str, other: str) -> None:
     assert tokenizer.encode(one) == tokenizer.encode(other)
@@ -126,6 +133,7 @@ def test_case_punctuation_and_spaces_do_not_matter(one: str, other: str) -> None
 
 def test_a_word_that_no_caption_has_is_one_unknown() -> None:
     assert tokenizer.encode("banana") == (tokenizer.UNKNOWN,)
+    assert len(tokenizer._pieces("leftward")) > 1 and tokenizer.encode("leftward") == (tokenizer.UNKNOWN,)
     assert tokenizer.encode("a lovely seven") == (*tokenizer.encode("a"), tokenizer.UNKNOWN, *tokenizer.encode("seven"))
     assert tokenizer.encode("") == ()
 

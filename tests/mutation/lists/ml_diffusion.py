@@ -85,7 +85,7 @@ MUTANTS = [
         "ml/diffusion/guidance.py",
         ("    with one_thread():\n        return"),
         ("    if True:\n        return"),
-        "tests/ml/models/test_exact.py -k contrast",
+        "tests/ml/diffusion/test_guidance.py::test_a_contrast_is_the_same_on_any_number_of_threads",
     ),
     Mutant(
         "ml/diffusion/interpolation.py",

@@ -277,7 +277,7 @@ MUTANTS = [
         "ml/experiments/race.py",
         "while running and not control.cancelled:",
         "while running:",
-        "tests/ml/experiments/test_race.py::test_a_race_can_be_stopped",
+        "tests/ml/experiments/test_race.py::test_a_race_that_is_stopped_when_all_have_arrived_hands_out_no_images",
     ),
     Mutant(
         "ml/experiments/race.py",

@@ -7,7 +7,7 @@ MUTANTS = [
         "ml/models/autoencoder.py",
         "return self.reconstruct(z / self.scale)",
         "return self.reconstruct(z * self.scale)",
-        "tests/ml/training/test_latent.py::test_an_autoencoder_packs_images_and_unpacks_them",
+        "tests/ml/models/test_networks.py::test_a_latent_is_scaled_when_it_is_made_and_back_when_it_is_decoded",
     ),
     Mutant(
         "ml/models/blocks.py",

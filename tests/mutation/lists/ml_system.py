@@ -350,7 +350,7 @@ MUTANTS = [
         "ml/system/versions.py",
         'for name in ("cpu", "instructions"))',
         'for name in ("instructions",))',
-        "tests/ml/export/test_verify.py",
+        "tests/ml/system/test_versions.py",
     ),
     Mutant(
         "ml/system/versions.py", '        return "missing"', '        return ""', "tests/ml/system/test_versions.py"
