@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, 
 from desktop_app.theme.controller import theme
 from desktop_app.widgets.controls.prompt_bar import MAX_SEED, PromptBar
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow, StatCard
-from desktop_app.widgets.images.decision_meter import DecisionMeter
+from desktop_app.widgets.images.decision_meter import DecisionMeter, decided_at
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
 from desktop_app.widgets.images.preview_strip import PreviewStrip
 from desktop_app.widgets.images.preview_timeline import TimeMachine
@@ -686,6 +686,7 @@ def test_the_meter_says_when_a_digit_is_decided_and_goes_where_it_is_clicked(qtb
     shares[:, 3], shares[:, 8] = (0.1, 0.2, 0.45, 0.8, 0.9), (0.8, 0.7, 0.5, 0.2, 0.1)
     meter.set_decision(shares)
     assert meter.words() == "a 3 from step 3 of 4 on" and meter.words() in meter.accessibleName()
+    assert decided_at(np.eye(10)[[3, 8, 3, 8, 3]]) == 4  # it was a 3 before, and did not stay one
     both = pixels(meter)
     assert (both != empty).any()
     for x, step in ((0, 0), (round(meter._point(1, 0).x()), 1), (round(meter._point(4, 0).x()), 4), (199, 4)):

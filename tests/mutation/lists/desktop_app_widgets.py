@@ -79,7 +79,7 @@ MUTANTS = [
         "desktop_app/widgets/images/decision_meter.py",
         "return int(other[-1]) + 1 if len(other) else 0",
         "return int(other[0]) + 1 if len(other) else 0",
-        "tests/app/pages/test_generate.py -k decided",
+        "tests/app/widgets/test_widgets.py::test_the_meter_says_when_a_digit_is_decided_and_goes_where_it_is_clicked",
     ),
     Mutant(
         "desktop_app/widgets/images/decision_meter.py",
