@@ -68,8 +68,9 @@ def _words(folder: Path) -> None:
     save_settings(AppSettings(generate=generate, train=TrainSettings(preset="standard", minutes=7), theme="dark"))
     shutil.move(settings_file(), folder / "settings.json")
     (folder / "preset.json").write_text(presets.load("quality").model_dump_json(indent=1), encoding="utf-8")
-    lesson = lesson_file.Lesson(
-        title="One", question="Which?", answer="This.", page="generate", generate=generate, hidden=("Sampler",)
+    lesson = lesson_file.Lesson.model_validate(
+        {"title": "One", "question": "Which?", "answer": "This.", "page": "generate", "generate": generate}
+        | {"hidden": ("Sampler",)}
     )
     lesson_file.write(folder / f"lesson{lesson_file.SUFFIX}", lesson)
 

@@ -38,7 +38,9 @@ def digits(folder: Path) -> object:
 
 def lesson(folder: Path) -> object:
     long = "?" * 600
-    told = lesson_file.Lesson(title="A", question=long, answer=long, page="generate", generate=GenerateSettings())
+    told = lesson_file.Lesson.model_validate(
+        {"title": "A", "question": long, "answer": long, "page": "generate", "generate": GenerateSettings()}
+    )
     return lesson_file.write(folder / f"x{lesson_file.SUFFIX}", told)
 
 
