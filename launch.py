@@ -1,8 +1,8 @@
 """Set Noiseloom up and start it: `python3 launch.py`. Test it: `python3 launch.py test [--all] [-- PYTEST ARGUMENTS]`.
 
-Needs Python 3.11 or newer and nothing else. Makes `.venv` beside this file, installs the tested versions into it
-(only when something changed), and sees to the system libraries Qt needs. Without a display the real app runs
-offscreen and leaves its pictures in ./noiseloom-output/. Exit code: that of the app or of the tests.
+Needs Python 3.11 or newer and nothing else. Creates `.venv` beside this file, installs the tested versions into it
+(only when something changed), and checks the system libraries that Qt needs. Without a display the app runs
+offscreen and writes its pictures to ./noiseloom-output/. Exit code: that of the app or of the tests.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def is_root() -> bool:
 
 
 def install_command(manager: str | None, absent: Packages, root: bool) -> str:
-    """The one command that installs what is absent, or what to look for where no known manager is there."""
+    """The one command that installs what is absent; without a known package manager, the libraries to look for."""
     if manager is None:
         return "the packages that hold " + ", ".join(absent)
     column = list(MANAGERS).index(manager)
@@ -115,7 +115,7 @@ def install_command(manager: str | None, absent: Packages, root: bool) -> str:
 
 
 def install_system(manager: str | None, absent: Packages) -> None:
-    """As root on Debian or Ubuntu: install without asking. Elsewhere the person is told what to run."""
+    """As root on Debian or Ubuntu: install without asking. Elsewhere nothing: `system_libraries` prints the command."""
     if manager != "apt-get" or not is_root():
         return
     say("installing system packages for: " + ", ".join(absent))
@@ -127,9 +127,9 @@ def install_system(manager: str | None, absent: Packages) -> None:
 
 
 def system_libraries(testing: bool) -> bool:
-    """Find or install what Qt needs on Linux, or name it; stops where Qt cannot load at all.
+    """Find or install what Qt needs on Linux, or name it; exits where Qt cannot load at all.
 
-    Returns whether a window can open on X11: everything else works offscreen too.
+    Returns whether a window can open on X11. Everything else works offscreen, too.
     """
 
     def absent() -> Packages:
@@ -151,7 +151,7 @@ def system_libraries(testing: bool) -> bool:
 
 
 def fingerprint(root: Path, python: str) -> str:
-    """What an installation depends on: the two files that name versions, the interpreter, and the place."""
+    """Hash of what an installation depends on: the two files with versions, the interpreter, and the folder."""
     files = [(root / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
     return hashlib.sha256(b"\0".join([*files, python.encode(), str(root).encode()])).hexdigest()
 
@@ -167,7 +167,7 @@ def venv_python() -> str | None:
 
 
 def have_ensurepip() -> None:
-    """Debian ships Python without the part that makes environments: install it, or name it and stop."""
+    """Debian ships Python without ensurepip: install it, or name it and exit."""
     if importlib.util.find_spec("ensurepip"):
         return
     package = "python{}.{}-venv".format(*sys.version_info[:2])
@@ -176,22 +176,22 @@ def have_ensurepip() -> None:
     importlib.invalidate_caches()
     if importlib.util.find_spec("ensurepip") is None:
         command = install_command(package_manager(), absent, is_root())
-        sys.exit(f"noiseloom: this Python cannot make environments (no ensurepip). Install: {command}")
+        sys.exit(f"noiseloom: this Python cannot create environments (no ensurepip). Install: {command}")
 
 
 def make_venv() -> str:
     """A fresh, empty environment; returns its Python version."""
     have_ensurepip()
-    say(f"making {VENV}")
+    say(f"creating {VENV}")
     code = run(sys.executable, "-m", "venv", "--clear", VENV)
     version = venv_python()
     if code or version is None:
-        sys.exit(f"noiseloom: cannot make a working environment in {VENV}. Is the disk full, or mounted noexec?")
+        sys.exit(f"noiseloom: cannot create a working environment in {VENV}: is the disk full, or mounted noexec?")
     return version
 
 
 def installed_extras(stamp: str, now: str) -> set[str] | None:
-    """Extras of the installation a stamp tells of; None where it is of other versions, or there is none."""
+    """Extras that a stamp lists; None for other versions or an empty stamp."""
     head, _, extras = stamp.partition("\n")
     return set(extras.split()) if head == now else None
 
@@ -212,7 +212,7 @@ def ensure_installed(extras: set[str]) -> None:
     target = f"{ROOT}[{','.join(wanted)}]" if wanted else str(ROOT)
     code = run(PYTHON, "-m", "pip", "install", "-e", target, "-c", ROOT / "constraints.txt")
     if code:
-        say("the installation failed; the lines above say why. Run the same command again once that is mended.")
+        say("the installation failed; the lines above say why. Fix that, then run the same command again.")
         sys.exit(code)
     STAMP.write_text("\n".join([now, " ".join(wanted)]))
 
@@ -221,19 +221,19 @@ def ensure_installed(extras: set[str]) -> None:
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def workers() -> int:
-    """Processes that share the tests: as many as there are cores, as far as the memory goes."""
+    """Processes that share the tests: one per core, limited by memory."""
     if not hasattr(os, "sysconf"):
         return min(cores(), 4)
     return max(1, min(cores(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // WORKER_BYTES))
 
 
 def sharing(everything: bool, arguments: list[str]) -> list[str]:
-    """How pytest shares its files. What measures time runs by itself; so does what is named: it is over too soon."""
+    """Options by which pytest shares its files. Benchmarks run alone. So do tests named by path, which end quickly."""
     named = any(not word.startswith("-") for word in arguments)
     if everything or named or workers() == 1:
         return []
@@ -254,13 +254,13 @@ def start_app(window: bool, arguments: list[str]) -> int:
     if window:
         return run(PYTHON, "-m", "desktop_app", *arguments)
     output = Path.cwd() / "noiseloom-output"
-    say("no window can open here: running the app offscreen")
+    say("cannot open a window here: running the app offscreen")
     code = run(PYTHON, "-m", "desktop_app", "--tour", output, *arguments, QT_QPA_PLATFORM="offscreen")
     pictures = [output / name for name in PICTURES]
     if code == 0 and all(path.is_file() for path in pictures):
-        print("Left for you:", *pictures, sep="\n  ")
+        print("Written:", *pictures, sep="\n  ")
         return 0
-    say("the app ended without leaving all its pictures; the lines above say why")
+    say("the app ended without writing all its pictures; the lines above say why")
     return code or 1
 
 
@@ -268,7 +268,7 @@ def main(arguments: list[str]) -> int:
     cut = arguments.index("--") if "--" in arguments else len(arguments)
     parser = argparse.ArgumentParser(description="Set Noiseloom up and start it, or test it.")
     parser.add_argument("what", nargs="?", choices=("app", "test"), default="app")
-    parser.add_argument("--all", action="store_true", help="test: also what is marked slow or a benchmark")
+    parser.add_argument("--all", action="store_true", help="test: also the tests marked slow or bench")
     options, rest = parser.parse_args(arguments[:cut]), arguments[cut + 1 :]
     testing = options.what == "test"
     if options.all and not testing:

@@ -216,7 +216,7 @@ def test_a_broken_or_interrupted_environment_is_made_again(project: Path) -> Non
     python = project / ".venv" / "bin" / "python"
     python.unlink()
     python.symlink_to("/no/such/python")
-    assert "making" in start(project).stderr
+    assert "creating" in start(project).stderr
 
     left_over = project / ".venv" / "left-over"
     left_over.touch()
