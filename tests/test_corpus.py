@@ -19,6 +19,7 @@ from ml.errors import BadFile
 from ml.events import RunFinished, Sampled
 from ml.experiments import comparison_figure
 from ml.export import files, metadata, plot_metadata
+from ml.export.formats import FORMATS
 from ml.generation import pipeline
 from ml.registry import model_cards, presets
 from ml.registry.checkpoint import KEY, load_header, load_model, load_state
@@ -66,7 +67,7 @@ def test_old_models_draw_what_they_drew(old: Path) -> None:
     assert abs(done.images.astype(int) - files.read_pixels(old / "digits.npz")).max() <= 1  # of 255: another processor
 
 
-@pytest.mark.parametrize("suffix", files.SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_old_exports_are_read_with_their_requests(old: Path, suffix: str) -> None:
     stamp = files.read_stamp(old / f"digits{suffix}")
     assert (stamp.request.labels, stamp.request.seed, stamp.request.steps) == ((3, 8), 5, 2)
@@ -166,7 +167,7 @@ def test_a_picture_from_the_future_is_refused_in_one_line(
         "ml.export.metadata.Stamp.model_dump", lambda *_, **__: {"version": 2, "request": "of tomorrow"}
     )
     request = SampleRequest(labels=(1, 2))
-    files.save_png(old / "new.png", files.read_pixels(old / "digits.npz"), request, metadata.Layout())
+    files.save(old / "new.png", files.read_pixels(old / "digits.npz"), request, metadata.Layout())
     assert main(["verify", str(old / "new.png")]) == 2
     said = capsys.readouterr().err
     assert "written by a newer Noiseloom" in said and said.count("\n") == 1

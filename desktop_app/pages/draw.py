@@ -10,6 +10,7 @@ from desktop_app.pages.base import Page
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
+from desktop_app.widgets.controls.export_menu import ENTRIES, PICTURE
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.images.canvas import Bars, Canvas
 from desktop_app.widgets.images.copy_button import CopyButton
@@ -37,16 +38,6 @@ MAKE_TIPS = {
     "vary": "Nine answers, from nine noises",
     "complete": "Nine answers, from nine noises",
     "rebuild": "Its noise, the way back, and ten digits out of the same noise",
-}
-FORMATS = {
-    "png": (".png", "Grid (PNG)"),
-    "sheet": (".png", "Labelled sheet (PNG)"),
-    "svg": (".svg", "Labelled sheet (SVG)"),
-    "mp4": (".mp4", "Film of how it was made (MP4)"),
-    "gif": (".gif", "Film (GIF)"),
-    "webp": (".webp", "Film (WebP)"),
-    "apng": (".apng", "Film (APNG)"),
-    "npz": (".npz", "Arrays (NPZ)"),
 }
 FOOT_HEIGHT, COPY_SCALE = 38, 4
 PICTURES = "Pictures (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
@@ -113,8 +104,8 @@ class DrawPanel(Page):
         self.foot.addLayout(taking)
         menu = QMenu(self)
         menu.setAccessibleName("Export")
-        for key in FORMATS:
-            menu.addAction(FORMATS[key][1], partial(self.export, key))
+        for key, entry in ENTRIES.items():
+            menu.addAction(entry.words, partial(self.export, key))
         self.export_button.setMenu(menu)
 
     def _connect(self) -> None:
@@ -166,19 +157,19 @@ class DrawPanel(Page):
     def export_shown(self) -> bool:
         shown = self._draw.sampled is not None
         if shown:
-            self.export("png")
+            self.export(PICTURE)
         return shown
 
     def export(self, key: str) -> None:
         """Ask where to, and write what the model made of the drawing there."""
-        suffix, words = FORMATS[key]
+        suffix = ENTRIES[key].suffix
         suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-drawing{suffix}")
-        name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), f"{words} (*{suffix})")
+        name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), ENTRIES[key].filter)
         if name:
             path = Path(name)
             self.export_folder = path.parent
             target = path if path.suffix.lower() == suffix else free_name(path.with_suffix(suffix))
-            self._draw.export(target, scale=self.export_scale, labelled=key in ("sheet", "svg"))
+            self._draw.export(target, scale=self.export_scale, labelled=ENTRIES[key].labelled)
 
     def copy_shown(self) -> None:
         self.copy_button.copy()

@@ -16,7 +16,7 @@ from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.session import Session
 from desktop_app.viewmodels.trajectory import PULL, THREE, View
 from desktop_app.widgets.controls.basics import Button, row
-from desktop_app.widgets.controls.export_menu import DIGITS, FORMATS, ExportMenu
+from desktop_app.widgets.controls.export_menu import DIGITS, ENTRIES, PICTURE, ExportMenu
 from desktop_app.widgets.controls.prompt_bar import PromptBar
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid, Pixels
 from desktop_app.widgets.images.qimage import to_qimage
@@ -129,7 +129,7 @@ class GeneratePanel(Page):
         super().set_export_scale(scale)
         self.export_menu.set_scale(scale)
 
-    def export(self, key: str = "png") -> None:
+    def export(self, key: str = PICTURE) -> None:
         """Ask where to, and write the grid, its film, its arrays or its digits there."""
         request = self._generate.request
         if request is None or not self._generate.can_export:
@@ -142,14 +142,14 @@ class GeneratePanel(Page):
                 digits = free_name(Path(name) / f"noiseloom-{request.seed}-digits")
                 self._generate.export_digits(digits, scale=self.export_scale)
             return
-        suffix = FORMATS[key].ending
+        suffix = ENTRIES[key].suffix
         suggested = free_name(folder / f"noiseloom-{request.seed}{suffix}")
-        keys = {f"{words} (*{ending})": other for other, ending, words in FORMATS.values() if ending}
-        filters = ";;".join(sorted(keys, key=lambda words: keys[words] != key))
-        name, words = QFileDialog.getSaveFileName(self, "Export", str(suggested), filters)
-        chosen = keys.get(words, key)
+        filters = {entry.filter: entry for entry in ENTRIES.values()}
+        offered = ";;".join(sorted(filters, key=lambda shown: filters[shown].key != key))
+        name, words = QFileDialog.getSaveFileName(self, "Export", str(suggested), offered)
+        chosen = filters.get(words, ENTRIES[key])
         if name:
-            self.export_to(with_ending(Path(name), suffix, FORMATS[chosen].ending), labelled=chosen == "sheet")
+            self.export_to(with_ending(Path(name), suffix, chosen.suffix), labelled=chosen.labelled)
 
     def export_to(self, path: Path, *, labelled: bool = False) -> None:
         """Write to `path`; its ending says what."""

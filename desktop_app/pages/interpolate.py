@@ -15,6 +15,7 @@ from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.interpolate import MAP
 from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, row
+from desktop_app.widgets.controls.export_menu import Entry, entries
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.controls.waypoint_editor import StopEditor
 from desktop_app.widgets.images.copy_button import CopyButton
@@ -37,15 +38,15 @@ MIXING_TIPS = (
     "Straight through: in between the noise is too weak, and the images fade",
 )
 CORNERS = ("Upper left", "Upper right", "Lower left", "Lower right")
-FORMATS = (
-    (".mp4", "Film of the walk (MP4)"),
-    (".gif", "Film of the walk (GIF)"),
-    (".webp", "Film of the walk (WebP)"),
-    (".apng", "Film of the walk (APNG)"),
-    (".png", "Strip of the walk (PNG)"),
-    (".npz", "Arrays (NPZ)"),
-)
-IMAGE = "Image at this place (PNG)"
+FORMATS = {
+    entry.suffix: entry
+    for entry in (
+        *entries("Film of the walk", "film"),
+        *entries("Strip of the walk", "picture"),
+        *entries("Arrays", "arrays"),
+    )
+}
+IMAGE = Entry(".png", "Image at this place (PNG)")
 FOOT_HEIGHT, STRIP_HEIGHT, FILM_MS, COPY_SCALE = 38, 96, 120, 8
 
 
@@ -174,8 +175,8 @@ class InterpolatePanel(Page):
         self.foot.addLayout(taking)
         menu = QMenu(self)
         menu.setAccessibleName("Export")
-        self._walks = [menu.addAction(text, partial(self.export, suffix)) for suffix, text in FORMATS]
-        self._image = menu.addAction(IMAGE, self.export_image)
+        self._walks = [menu.addAction(entry.words, partial(self.export, suffix)) for suffix, entry in FORMATS.items()]
+        self._image = menu.addAction(IMAGE.words, self.export_image)
         self.export_button.setMenu(menu)
 
     def _connect(self) -> None:
@@ -217,28 +218,28 @@ class InterpolatePanel(Page):
         if self._interpolate.settings.mode == "classes":
             self.export_image()
         else:
-            self.export(FORMATS[0][0])
+            self.export(next(iter(FORMATS)))
         return True
 
     def export(self, suffix: str) -> None:
         """Ask where to, and write the walk there."""
-        path = self._ask("walk", suffix, dict(FORMATS)[suffix]) if self._interpolate.loop is not None else None
+        path = self._ask("walk", FORMATS[suffix]) if self._interpolate.loop is not None else None
         if path:
             self._interpolate.export(path, self.export_scale)
 
     def export_image(self) -> None:
         """Ask where to, and write the image at this place there."""
-        path = self._ask("image", ".png", IMAGE) if self._interpolate.shown else None
+        path = self._ask("image", IMAGE) if self._interpolate.shown else None
         if path:
             self._interpolate.export_image(path, self.export_scale)
 
-    def _ask(self, what: str, suffix: str, words: str) -> Path | None:
-        suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-{what}{suffix}")
-        name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), f"{words} (*{suffix})")
+    def _ask(self, what: str, entry: Entry) -> Path | None:
+        suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-{what}{entry.suffix}")
+        name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), entry.filter)
         if not name:
             return None
         self.export_folder = Path(name).parent
-        return Path(name) if name.lower().endswith(suffix) else free_name(Path(name).with_suffix(suffix))
+        return Path(name) if name.lower().endswith(entry.suffix) else free_name(Path(name).with_suffix(entry.suffix))
 
     def copy_shown(self) -> None:
         self.copy_button.copy()

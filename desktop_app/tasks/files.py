@@ -14,6 +14,7 @@ from ml.experiments import comparison_figure
 from ml.experiments.cells import Cell
 from ml.export import files, plot_metadata
 from ml.export import verify as proof
+from ml.export.formats import FORMATS
 from ml.export.metadata import Stamp, Unstamped, Watch
 from ml.export.plot_metadata import PlotMetadata
 from ml.imaging.safe_open import OTHER_FILE
@@ -77,7 +78,7 @@ def restoring(path: Path, as_drawing: bool, control: RunControl) -> Iterator[obj
         if told := plot_metadata.read(path):
             yield ReadPlot(path, told, plot_metadata.prove(path, told))
             return
-        if path.suffix.lower() not in files.SUFFIXES:
+        if path.suffix.lower() not in FORMATS:
             raise Unstamped(f"{path.name} is no file that Noiseloom wrote.", OTHER_FILE)
         yield ReadFile(path, files.read_stamp(path), files.read_pixels(path))
     except Unstamped:

@@ -19,7 +19,7 @@ from desktop_app.worker.compute_thread import Job, JobEnded, Work
 from ml.config import SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
-from ml.export.formats import FILMS
+from ml.export.formats import format_of
 from ml.export.metadata import Layout
 from ml.generation.requests import SIDE, rebuilt, redrawn
 from ml.imaging.embedded_png import pixels_of
@@ -269,7 +269,7 @@ class Draw(QObject):
         """Write what was made of the drawing, or the film of it, in the format that the ending names."""
         done = self.sampled
         if done:
-            kind = "x_t" if path.suffix.lower() in FILMS else "sheet" if labelled else "images"
+            kind = format_of(path).kind(labelled=labelled)
             layout = Layout(columns=self.columns, scale=scale, kind=kind)
             pictures = film(self._frames, len(done.images))
             self._session.files.write(path, done.images, done.request, layout, pictures, then=self.exported.emit)

@@ -82,7 +82,7 @@ class Files(QObject):
 
     def lend(self, images: Pixels, request: SampleRequest, layout: Layout) -> Path:
         """A PNG to be dragged out of the window, in a folder that goes away with the program."""
-        return self.lend_by(str(request.seed), partial(files.save_png, images=images, request=request, layout=layout))
+        return self.lend_by(str(request.seed), partial(files.save, images=images, request=request, layout=layout))
 
     def lend_by(self, name: str, write: Callable[[Path], object]) -> Path:
         """The same, of what `write` makes."""

@@ -20,7 +20,7 @@ from ml.config import CLIP_MODEL, MAX_BRANCHES, MODELS, NO_LABEL, Route, SampleR
 from ml.errors import BadRequest
 from ml.events import Failed, Frame, Progress, Sampled
 from ml.export.contact_sheet import readings
-from ml.export.formats import FILMS
+from ml.export.formats import FORMATS
 from ml.export.metadata import Layout
 from ml.generation import branching
 from ml.imaging.pixels import Shown, film
@@ -548,9 +548,9 @@ class Generate(QObject):
         """Write the grid as a picture, `labelled` or not, the denoising as a film, or the arrays, by the ending."""
         if self.sampled is None:
             return
-        suffix = path.suffix.lower()
         film_of: Shown = "x0_hat" if view == "clean" else "x_t"
-        kind = film_of if suffix in FILMS else "sheet" if labelled or suffix == ".svg" else "images"
+        file_format = FORMATS.get(path.suffix.lower())  # a typed name may have another suffix, which the writer refuses
+        kind = file_format.kind(labelled=labelled, film=film_of) if file_format else "images"
         layout = Layout(columns=self.columns, scale=scale, kind=kind)
         if kind == "sheet" and self.verdict:
             layout = layout.with_changes(readings=readings(self.verdict.labels, self.verdict.confidence))

@@ -15,7 +15,7 @@ from desktop_app.viewmodels.live_preview import Sketches
 from desktop_app.worker.compute_thread import Job, Work
 from ml.config import NO_LABEL, Corner, SampleRequest
 from ml.events import Pixels, Sampled
-from ml.export.formats import FILMS
+from ml.export.formats import format_of
 from ml.export.metadata import Layout
 from ml.generation import interpolation_weights
 from ml.generation.requests import SIDE, THERE_AND_BACK
@@ -378,7 +378,7 @@ class Interpolate(QObject):
         """Write the walk as a film, or as a strip, by the ending of `path`."""
         if self.loop is None:
             return
-        is_film = path.suffix.lower() in FILMS
+        is_film = format_of(path).animated
         kind, columns = ("walk", 1) if is_film else ("images", 2 * LEG)
         even = {"first_ms": FRAME_MS, "frame_ms": FRAME_MS, "last_ms": FRAME_MS}
         layout = Layout.model_validate({"columns": columns, "scale": scale, "kind": kind, **even})

@@ -31,7 +31,7 @@ from desktop_app.window.page_stack import PageStack
 from desktop_app.window.persistence import Persistence
 from desktop_app.window.remedies import Remedies
 from desktop_app.window.status import Status
-from ml.export.files import SUFFIXES
+from ml.export.formats import FORMATS
 from ml.system import paths
 
 SMALLEST = (1024, 700)
@@ -194,7 +194,7 @@ class MainWindow(QMainWindow):
         self.pages.current().copy_shown()
 
     def _open(self) -> None:
-        kinds = " ".join(f"*{ending}" for ending in (*SUFFIXES, *PLOTS, lesson_file.SUFFIX))
+        kinds = " ".join(f"*{ending}" for ending in (*FORMATS, *PLOTS, lesson_file.SUFFIX))
         name, _ = QFileDialog.getOpenFileName(
             self, "Open a file", str(self.pages.export_folder or ""), f"Noiseloom files ({kinds});;All files (*)"
         )

@@ -12,7 +12,7 @@ from ml.errors import BadRequest
 from ml.experiments import comparison_figure
 from ml.experiments.axes import Axis, parse
 from ml.experiments.cells import Cell, result, title
-from ml.export import files as exports
+from ml.export.formats import format_of
 from ml.system.files import check_writable
 from ml.text.prompt_parser import parse_labels
 
@@ -90,7 +90,7 @@ def compare(
 
 
 def _check(out: Path) -> None:
-    if exports.suffix_of(out) != ".png":
+    if format_of(out).suffix != ".png":
         raise BadRequest("A figure is a PNG.", "Give a name that ends in .png.")
     check_writable(out)
 

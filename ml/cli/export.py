@@ -14,6 +14,7 @@ from ml.experiments.comparison_figure import prove as prove_figure
 from ml.experiments.comparison_figure import prove_race
 from ml.export import files as exports
 from ml.export import plot_metadata
+from ml.export.formats import format_of
 from ml.export.verify import Proof, prove
 from ml.imaging.pixels import film, walk
 from ml.system.files import check_writable, free_name
@@ -33,12 +34,11 @@ def export(
         raise BadRequest(f"{from_image.name} shows {what}, not the images of one request.", f"Use {command}.")
     request, layout = stamp.request, stamp.layout
     out = out or free_name(from_image.with_stem(f"{from_image.stem}-again"))
-    suffix = exports.suffix_of(out)
+    file_format = format_of(out)
     check_writable(out)
-    films = layout.kind if layout.kind in ("x0_hat", "walk") else "x_t"
-    labelled = layout.kind == "sheet" or suffix == ".svg"
-    kind = films if suffix in exports.FILMS else "sheet" if labelled and suffix != ".npz" else "images"
-    done, frames = draw_request(request, device, keep=suffix in exports.FILMS and kind != "walk")
+    film_kind = layout.kind if layout.kind in ("x0_hat", "walk") else "x_t"
+    kind = file_format.kind(labelled=layout.kind == "sheet", film=film_kind)
+    done, frames = draw_request(request, device, keep=file_format.animated and kind != "walk")
     pictures = (
         walk(done.images) if kind == "walk" else film(frames, len(done.images), "x0_hat" if kind == "x0_hat" else "x_t")
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ml import data
 from ml.errors import BadFile, CannotWrite, DataUnavailable
-from ml.export.mp4 import mp4_encoder
+from ml.export import mp4
 from ml.registry import model_cards
 from ml.registry.checkpoint import load_header
 from ml.system import paths
@@ -65,7 +65,7 @@ def _mnist() -> Finding:
 
 
 def _films() -> Finding:
-    encoder, reason = mp4_encoder()
+    encoder, reason = mp4.encoder()
     return Finding("MP4 films", not reason, encoder, reason and f"{reason} Choose GIF or WebP for those.")
 
 

@@ -10,7 +10,7 @@ from ml.cli.options import Device, Model
 from ml.cli.rendering import draw_request, layout_that_fits, save_images
 from ml.config import MODELS, NO_LABEL, Mixing, SampleRequest, SamplerName, checked
 from ml.errors import BadRequest
-from ml.export import files as exports
+from ml.export.formats import FORMATS, format_of
 from ml.generation.requests import THERE_AND_BACK
 from ml.imaging.embedded_png import to_text
 from ml.imaging.pixels import walk
@@ -20,7 +20,7 @@ from ml.system.files import check_writable
 def interpolate(
     first: Annotated[str, typer.Option("--from", help="Seed of the first image, or a picture file.")],
     last: Annotated[str, typer.Option("--to", help="Seed of the last image, or a picture file.")],
-    out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}; films show the walk.")],
+    out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(FORMATS)}; films show the walk.")],
     frames: Annotated[int, typer.Option(min=2, max=10_000, help="How many images, both ends among them.")] = 20,
     label: Annotated[int | None, typer.Option(help="Which digit ...")] = None,
     to_label: Annotated[int | None, typer.Option(help="... and another one to turn it into.")] = None,
@@ -35,7 +35,7 @@ def interpolate(
     device: Device = "auto",
 ) -> int:
     """Walk from one image to another through the noise they begin in."""
-    suffix = exports.suffix_of(out)
+    file_format = format_of(out)
     check_writable(out)
     from ml.generation import interpolation_weights
     from ml.registry import model_cards
@@ -53,13 +53,12 @@ def interpolate(
     own = {"model": model, "labels": (NO_LABEL,) * frames, "seed": seed, "corners": corners, "mixing": mixing}
     weights = interpolation_weights.path(range(len(corners)), frames, loop=loop)
     request = checked(SampleRequest, settings | own | {"weights": weights})
-    is_film = suffix in exports.FILMS
-    kind = "walk" if is_film else "images"
-    columns = 1 if is_film else min(frames, 10)
-    layout = layout_that_fits(suffix, 1 if is_film else frames, header.model.image_size, columns, kind)
+    kind = "walk" if file_format.animated else "images"
+    shown = 1 if file_format.animated else frames
+    layout = layout_that_fits(file_format, shown, header.model.image_size, min(shown, 10), kind)
     layout = layout.with_changes(first_ms=layout.frame_ms, last_ms=layout.frame_ms)
     done, _ = draw_request(request, device, keep=False)
-    save_images(out, done.images, done.request, layout, walk(done.images) if is_film else ())
+    save_images(out, done.images, done.request, layout, walk(done.images) if file_format.animated else ())
     print(f"{out}: {frames} images from {first} to {last} in {done.seconds:.1f} s")
     return 0
 

@@ -11,6 +11,7 @@ from ml.cli.options import Device
 from ml.config import MODELS, NO_LABEL
 from ml.events import Frame, Sampled
 from ml.export import files as exports
+from ml.export.formats import FORMATS, format_of
 from ml.export.metadata import Layout
 from ml.generation import requests
 from ml.imaging.pixels import film
@@ -23,7 +24,7 @@ COLUMNS = 10
 
 def redraw(
     picture: Picture,
-    out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}.")],
+    out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(FORMATS)}.")],
     vary_from: Annotated[float, typer.Option(min=0.05, help="Noise sigma/alpha over it: the more, the freer.")] = 1,
     complete: Annotated[Path | None, typer.Option(help="A mask: what is white in it is drawn anew instead.")] = None,
     rebuild: Annotated[
@@ -36,7 +37,7 @@ def redraw(
     device: Device = "auto",
 ) -> int:
     """Vary a picture (SDEdit), complete it (RePaint), or rebuild it as every class (DDIM inversion)."""
-    suffix = exports.suffix_of(out)
+    file_format = format_of(out)
     check_writable(out)
     from ml import data
     from ml.data.image_folder import as_drawing
@@ -60,9 +61,8 @@ def redraw(
                 frames.append(event)
                 line.show(f"step {event.step}/{event.steps}")
             elif isinstance(event, Sampled):
-                is_film = suffix in exports.FILMS
-                layout = Layout(columns=COLUMNS, kind="x_t" if is_film else "images")
-                pictures = film(frames, len(event.images)) if is_film else ()
+                layout = Layout(columns=COLUMNS, kind="x_t" if file_format.animated else "images")
+                pictures = film(frames, len(event.images)) if file_format.animated else ()
                 exports.save(out, event.images, event.request, layout, pictures)
                 print(f"{out}: {len(event.images)} images in {event.seconds:.1f} s, seed {request.seed}")
                 return 0

@@ -11,8 +11,9 @@ from ml.config import DeviceName, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
 from ml.export import files as exports
+from ml.export import mp4
+from ml.export.base import Format
 from ml.export.metadata import Kind, Layout
-from ml.export.mp4 import mp4_encoder
 
 SCALES = (4, 2, 1)
 
@@ -20,12 +21,12 @@ SCALES = (4, 2, 1)
 MAX_COLUMNS = 20
 
 
-def layout_that_fits(suffix: str, count: int, side: int, columns: int, kind: Kind) -> Layout:
+def layout_that_fits(file_format: Format, count: int, side: int, columns: int, kind: Kind) -> Layout:
     """The grid at the largest scale that its format can hold; raises BadRequest where none fits."""
     for scale in SCALES:
         layout = Layout(columns=columns, scale=scale, kind=kind)
         try:
-            exports.check_size(suffix, count, side, layout)
+            file_format.check_size(count, side, layout)
             return layout
         except BadRequest:
             if scale == SCALES[-1]:
@@ -59,5 +60,5 @@ def draw_request(request: SampleRequest, device: DeviceName, keep: bool) -> tupl
 def save_images(path: Path, images: Pixels, request: SampleRequest, layout: Layout, pictures: Sequence[Pixels]) -> None:
     """Write a file, and say where it is not all that its name promises."""
     exports.save(path, images, request, layout, pictures)
-    if path.suffix.lower() == ".mp4" and (reason := mp4_encoder()[1]):
+    if path.suffix.lower() == ".mp4" and (reason := mp4.encoder()[1]):
         print(reason, file=sys.stderr)

@@ -13,7 +13,9 @@ from ml.config import MAX_IMAGES, MODELS, NO_LABEL, Route, SampleRequest, Sample
 from ml.errors import BadRequest
 from ml.events import Pixels
 from ml.export import files as exports
+from ml.export.base import Content
 from ml.export.contact_sheet import readings
+from ml.export.formats import FORMATS, format_of
 from ml.imaging.pixels import film
 from ml.system.files import check_writable, make_folder
 from ml.text.prompt_parser import in_words, parse_labels, understand
@@ -23,9 +25,7 @@ if TYPE_CHECKING:
 
 
 def sample(
-    out: Annotated[
-        str, typer.Option(help=f"What to write: {', '.join(exports.SUFFIXES)}, or a FOLDER/ for one PNG per image.")
-    ],
+    out: Annotated[str, typer.Option(help=f"What to write: {', '.join(FORMATS)}, or a FOLDER/ for one PNG per image.")],
     model: Annotated[str | None, typer.Option(help="A model's name, run folder or file; else the route's own.")] = None,
     labels: Annotated[str | None, typer.Option(help="Which digits: 0-9,3,3 ...")] = None,
     prompt: Annotated[str | None, typer.Option(help="... or in words: two or five ...")] = None,
@@ -54,13 +54,13 @@ def sample(
     """Draw images: a picture, a labelled sheet, a film of the denoising, arrays, or one file per image."""
     path = Path(out)
     folder = out.endswith(("/", os.sep)) or path.is_dir()
-    suffix = ".png" if folder else exports.suffix_of(path)
-    if trajectory and suffix in (".png", ".svg"):
+    file_format = FORMATS[".png"] if folder else format_of(path)
+    if trajectory and file_format.content in ("picture", "sheet"):
+        raise BadRequest(f"A {file_format.title} shows no trajectory.", f"Use one of {_suffixes('arrays', 'film')}.")
+    if sheet and (folder or file_format.content not in ("picture", "sheet")):
         raise BadRequest(
-            f"A {suffix[1:].upper()} shows no trajectory.", f"Use .npz or one of {', '.join(exports.FILMS)}."
+            "A labelled sheet is a picture.", f"Give --out a name that ends in one of {_suffixes('picture', 'sheet')}."
         )
-    if sheet and (folder or suffix not in (".png", ".svg")):
-        raise BadRequest("A labelled sheet is a picture.", "Give --out a name that ends in .png or .svg.")
     check_writable(make_folder(path) / "digit.png" if folder else path)
 
     from ml.registry import model_cards
@@ -81,10 +81,10 @@ def sample(
         name: value for name, value in given.items() if value is not None
     }
     request = checked(SampleRequest, settings | {"model": model, "labels": once * count})
-    kind = "sheet" if sheet or suffix == ".svg" else "x_t" if suffix in exports.FILMS else "images"
+    kind = file_format.kind(labelled=sheet)
     count, side = (1, 1) if folder else (len(request.labels), header.model.image_size)
-    layout = layout_that_fits(suffix, count, side, columns, kind)
-    done, frames = draw_request(request, device, keep=trajectory or suffix in exports.FILMS)
+    layout = layout_that_fits(file_format, count, side, columns, kind)
+    done, frames = draw_request(request, device, keep=trajectory or file_format.animated)
     if folder:
         exports.save_digits(path, done.images, done.request)
     else:
@@ -93,6 +93,10 @@ def sample(
     calls = f"{done.network_calls} network calls each"
     print(f"{out}: {len(done.images)} images in {done.seconds:.1f} s, {calls}, seed {request.seed}")
     return 0
+
+
+def _suffixes(*contents: Content) -> str:
+    return ", ".join(suffix for suffix, file_format in FORMATS.items() if file_format.content in contents)
 
 
 def _described(prompt: str | None, route: Route) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from ml.experiments import axes
 from ml.experiments.axes import Axis
 from ml.experiments.cells import Cell, drawn
 from ml.export.metadata import AxisNote, CellNote, Comparison, Layout, Stamp, digest, seal
-from ml.export.verify import Proof, judged
+from ml.export.verify import Proof, compare_exactly
 from ml.imaging.figure import SCALE
 from ml.imaging.png import write_png
 from ml.system.files import atomic
@@ -80,7 +80,7 @@ def prove(stamp: Stamp, found: Pixels, draw: Callable[[SampleRequest], Pixels]) 
         for note, request in zip(noted.cells, requests, strict=True)
     ]
     made = np.asarray(drawn(rows, columns, cells, stamp.layout.scale))
-    return judged(stamp, found, made, "the same pixels in every cell (the times are as they were measured)")
+    return compare_exactly(stamp, found, made, "the same pixels in every cell (the times are as they were measured)")
 
 
 def _comparison(stamp: Stamp) -> Comparison:

@@ -18,7 +18,7 @@ from ml.evaluation.judge import Judge
 from ml.events import Pixels, Progress, Sampled
 from ml.experiments import axes
 from ml.export.metadata import Layout, Stamp, seal
-from ml.export.verify import Proof, judged
+from ml.export.verify import Proof, compare_exactly
 from ml.generation import pipeline
 from ml.generation.requests import filled_in
 from ml.imaging import figure as figures
@@ -178,4 +178,4 @@ def prove(stamp: Stamp, shown: Pixels, device: DeviceName = "auto", control: Run
 
 def proved(found: Answer, shown: Pixels, stamp: Stamp) -> Proof:
     """Whether a figure shows an answer."""
-    return judged(stamp, shown, np.asarray(figure(found, stamp.layout.scale)))
+    return compare_exactly(stamp, shown, np.asarray(figure(found, stamp.layout.scale)))

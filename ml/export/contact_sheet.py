@@ -1,8 +1,4 @@
-"""Labelled pictures: a contact sheet as pixels, and as an SVG whose images are PNGs inside it.
-
-Both say what was asked for, with which settings, and under each image its label, what the judge read, and its seed.
-An SVG is read by a parser that knows no entities: a document type is refused.
-"""
+"""Contact sheets: images with the request and its settings above, and labels, readings and seeds below each."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -145,6 +141,3 @@ def _wrapped(words: str, size: int, width: int) -> Iterable[str]:
             line = longer
     if line:
         yield line
-
-
-# ---- SVG

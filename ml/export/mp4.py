@@ -1,9 +1,6 @@
-"""Films: GIF, lossless WebP and APNG through Pillow, and MP4 (H.264, through PyAV), which every player knows.
+"""Films as MP4 (H.264, through PyAV), which every player knows; the stamp is the comment."""
 
-The stamp is the comment of a GIF or MP4, a text chunk of an APNG, the EXIF image description of a WebP.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from math import gcd
@@ -13,9 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ml.events import Pixels
-from ml.export.formats import MAX_FILM_PIXELS, PictureOf
+from ml.export.base import Export
 from ml.export.metadata import Watch
-from ml.imaging.safe_open import MAX_PIXELS
+from ml.imaging.safe_open import MAX_FILM_PIXELS, MAX_PIXELS
 from ml.system.preload import load_libraries
 
 if TYPE_CHECKING:
@@ -29,11 +26,8 @@ _QUALITY = {"libx264": {"crf": "14", "preset": "fast", "profile": "main"}}
 _BIT_RATE = 8_000_000  # of encoders that know no quality
 
 
-# ---- MP4
-
-
 @cache
-def mp4_encoder() -> tuple[str, str]:
+def encoder() -> tuple[str, str]:
     """The encoder for MP4, and why it is not H.264, empty where it is."""
     load_libraries("av")
     import av
@@ -44,17 +38,25 @@ def mp4_encoder() -> tuple[str, str]:
     return "mpeg4", "This PyAV has no H.264 encoder: MP4 films are MPEG-4 part 2, which browsers do not play."
 
 
-def write_mp4(path: Path, picture: PictureOf, times: Sequence[int], stamp: str, watch: Watch) -> None:
-    """A film of even pace, in which pictures that rest are repeated: players heed that more than long times."""
-    encoder, _ = mp4_encoder()
+def write(path: Path, export: Export) -> None:
+    """The film of an export. Raises OSError."""
+    encode(path, export.frame, export.times, export.stamp(export.frame(-1)), export.watch)
+
+
+def encode(path: Path, picture: Callable[[int], Pixels], times: Sequence[int], stamp: str, watch: Watch) -> None:
+    """A film that shows `picture(k)` for `times[k]` milliseconds.
+
+    Its pace is even, and pictures that rest are repeated: players heed that more than long times.
+    """
+    codec, _ = encoder()
     import av
 
     tick = max(gcd(*times), LEAST_MS)
     with _as_os_error(), av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         container.metadata["comment"] = stamp
-        stream: Any = container.add_stream(encoder, rate=round(1000 / tick), options=_QUALITY.get(encoder, {}))
+        stream: Any = container.add_stream(codec, rate=round(1000 / tick), options=_QUALITY.get(codec, {}))
         stream.pix_fmt = "yuv420p"
-        if encoder not in _QUALITY:
+        if codec not in _QUALITY:
             stream.bit_rate = _BIT_RATE
         stream.height, stream.width = _even(picture(0)).shape[:2]
         for done, shown_ms in enumerate(times):
@@ -75,17 +77,17 @@ def _even(picture: Pixels) -> Pixels:
     return np.pad(picture, [*edges, (0, 0)][: picture.ndim])
 
 
-def mp4_text(path: Path) -> str:
+def read_metadata(path: Path) -> str:
     """The comment of an MP4, after its pictures proved to be whole. Raises OSError, MemoryError, ValueError."""
-    last_of_mp4(path)
-    with _opened_mp4(path) as container:
+    read_pixels(path)
+    with _opened(path) as container:
         return container.metadata.get("comment", "")
 
 
-def last_of_mp4(path: Path) -> Pixels:
-    """The last picture of an MP4, (H, W, 3), with the sides it has there: even ones. Raises as `mp4_text` does."""
+def read_pixels(path: Path) -> Pixels:
+    """The last picture of an MP4, (H, W, 3), whose sides are even. Raises as `read_metadata` does."""
     last: VideoFrame | None = None
-    with _opened_mp4(path) as container:
+    with _opened(path) as container:
         if not container.streams.video:
             raise ValueError("no pictures in it")
         size = container.streams.video[0]
@@ -105,7 +107,7 @@ def last_of_mp4(path: Path) -> Pixels:
 
 
 @contextmanager
-def _opened_mp4(path: Path) -> "Iterator[InputContainer]":
+def _opened(path: Path) -> "Iterator[InputContainer]":
     """Opened as a file and as an MP4 only: a name that looks like an address is never fetched."""
     load_libraries("av")
     import av

@@ -1,33 +1,30 @@
 """Images as NumPy arrays (.npz)."""
 
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from ml.config import NO_LABEL, SampleRequest
+from ml.config import NO_LABEL
 from ml.errors import BadFile
 from ml.events import Pixels
-from ml.export.metadata import MAX_STAMP_BYTES, Layout, seal
+from ml.export.base import Export
+from ml.export.metadata import MAX_STAMP_BYTES
 from ml.imaging.png import KEY
 from ml.imaging.safe_open import MAX_PIXELS, OTHER_FILE, reading
-from ml.system.files import atomic
 
 
-def save_npz(
-    path: Path | str, images: Pixels, request: SampleRequest, layout: Layout | None = None, film: Sequence[Pixels] = ()
-) -> None:
-    """Arrays `images`, `labels` and `request` (JSON), and the stamp; nothing in it needs pickle.
+def write(path: Path, export: Export) -> None:
+    """Arrays `images`, `labels`, `request` (JSON) and `noiseloom` (the stamp); nothing in it needs pickle.
 
-    With `film` also `trajectory` (steps + 1, N, H, W[, 3]).
+    With a film also `trajectory` (steps + 1, N, H, W[, 3]).
     """
-    stamp = seal(request, layout or Layout(), images)
-    more: dict[str, Any] = {"trajectory": np.stack(film)} if film else {}
+    images, request, stamp = export.images, export.request, export.stamp(export.images)
+    more: dict[str, Any] = {"trajectory": np.stack(export.film)} if export.film else {}
     labels = np.array(request.labels, np.int64)
     text = np.array(request.model_dump_json())
-    with atomic(path) as temporary, temporary.open("wb") as file:
+    with path.open("wb") as file:
         np.savez_compressed(file, images=images, labels=labels, request=text, noiseloom=np.array(stamp), **more)
 
 
@@ -47,14 +44,16 @@ def read_arrays(path: Path | str) -> tuple[Pixels, tuple[int, ...]]:
     return images, tuple(labels.tolist())
 
 
-def npz_bytes(path: Path) -> Pixels:
+def read_pixels(path: Path) -> Pixels:
+    """The array `images`, uint8 (N, H, W[, 3])."""
     images = _npz_array(path, "images", MAX_PIXELS * 8)
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
         raise ValueError(f"{images.dtype} {images.shape}")
     return images
 
 
-def npz_text(path: Path) -> str:
+def read_metadata(path: Path) -> str:
+    """The stamp in the array `noiseloom`, "" where there is none."""
     with zipfile.ZipFile(path) as archive:
         if f"{KEY}.npy" not in archive.namelist():
             return ""

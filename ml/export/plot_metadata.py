@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ml.config import Description, RunName, TrainConfig, parse
 from ml.errors import BadFile
-from ml.export.svg import svg_description
+from ml.export.svg import read_description
 from ml.export.verify import Proof
 from ml.imaging.png import KEY
 from ml.imaging.safe_open import opened, reading
@@ -39,7 +39,7 @@ class PlotMetadata(Description):
 
 def read(path: Path) -> PlotMetadata | None:
     """What a plot's file says; None where the file is none of our plots. Raises BadFile; executes nothing."""
-    readers = {".svg": svg_description, ".pdf": _pdf, ".png": _png, ".csv": _csv}
+    readers = {".svg": read_description, ".pdf": _pdf, ".png": _png, ".csv": _csv}
     suffix = path.suffix.lower()
     if suffix not in readers:
         return None

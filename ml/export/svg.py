@@ -1,4 +1,4 @@
-"""Contact sheets as SVG, and reading them back."""
+"""Contact sheets as SVG, whose images are PNGs inside it. Its parser refuses a document type, and so every entity."""
 
 import base64
 import io
@@ -7,38 +7,34 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.config import SampleRequest
 from ml.errors import BadRequest
 from ml.events import Pixels
+from ml.export.base import Export
 from ml.export.contact_sheet import PAPER, captions_of, planned, title
-from ml.export.metadata import Layout
 from ml.imaging.png import write_png
 from ml.imaging.safe_open import MAX_PIXELS, opened
 
-MAX_SVG_IMAGES = 10_000
-
-
-MAX_SVG_BYTES = 40_000_000
-
-
+MAX_IMAGES = 10_000
+MAX_BYTES = 40_000_000
 _SVG = "http://www.w3.org/2000/svg"
-
-
 _WORDS = {f"{{{_SVG}}}metadata": "text", f"{{{_SVG}}}desc": "description"}
-
-
 _DATA = "data:image/png;base64,"
 
 
-def svg(images: Pixels, request: SampleRequest, layout: Layout, stamp: str) -> str:
-    """The labelled sheet as SVG, its images pixel by pixel and its words as text; raises BadRequest."""
-    if len(images) > MAX_SVG_IMAGES:
-        raise BadRequest(f"{len(images)} images are too many for one SVG.", f"Ask for {MAX_SVG_IMAGES} at most.")
+def write(path: Path, export: Export) -> None:
+    """A labelled sheet, its images pixel by pixel and its words as text; the stamp is its metadata."""
+    path.write_text(_document(export), encoding="utf-8")
+
+
+def _document(export: Export) -> str:
+    images, request, layout = export.images, export.request, export.layout
+    if len(images) > MAX_IMAGES:
+        raise BadRequest(f"{len(images)} images are too many for one SVG.", f"Ask for {MAX_IMAGES} at most.")
     plan = planned(images, request, layout)
     parts = [
         f'<svg xmlns="{_SVG}" width="{plan.width}" height="{plan.height}" viewBox="0 0 {plan.width} {plan.height}">',
         f"<title>{escape(_clean(title(request)))}</title>",
-        f"<metadata>{escape(stamp)}</metadata>",
+        f"<metadata>{escape(export.stamp(images))}</metadata>",
         f'<rect width="{plan.width}" height="{plan.height}" fill="{PAPER}"/>',
     ]
     for k, (image, (x, y)) in enumerate(zip(images, plan.corners, strict=True)):
@@ -94,7 +90,7 @@ class _Reader:
 
 
 def _read(path: Path) -> _Reader:
-    if path.stat().st_size > MAX_SVG_BYTES:
+    if path.stat().st_size > MAX_BYTES:
         raise MemoryError(path.name)
     from xml.etree import ElementTree  # not at the start of a window
 
@@ -107,18 +103,18 @@ def _read(path: Path) -> _Reader:
     return reader
 
 
-def svg_text(path: Path) -> str:
+def read_metadata(path: Path) -> str:
     """The stamp in an SVG; raises OSError, ValueError, SyntaxError, MemoryError."""
     return _read(path).text
 
 
-def svg_description(path: Path) -> str:
-    """How an SVG describes itself; raises as `svg_text` does."""
+def read_description(path: Path) -> str:
+    """The text of an SVG's `desc`; raises as `read_metadata` does."""
     return _read(path).description
 
 
-def svg_images(path: Path) -> Pixels:
-    """The images in an SVG, (N, H, W[, 3]); raises as `svg_text` does."""
+def read_pixels(path: Path) -> Pixels:
+    """The images in an SVG, (N, H, W[, 3]); raises as `read_metadata` does."""
     left, found = MAX_PIXELS, []
     for address in _read(path).images:
         if not address.startswith(_DATA):

@@ -7,14 +7,13 @@ import numpy as np
 
 from ml.config import SampleRequest
 from ml.events import Pixels
-from ml.export.files import shown
+from ml.export.base import Export, Loss
+from ml.export.formats import FORMATS
 from ml.export.metadata import Stamp, digest
 from ml.system.versions import same_processor, versions
 
 BLOCK = 8  # pixels: H.264 and a palette keep the mean of such a square far better than a single pixel
-CLOSE = {".mp4": 10, ".gif": 16}  # of 255, between such means
 ROUNDED = 1  # of 255, between what two processors make of one request
-KEEPS = {".mp4": "an MP4 keeps no exact pixels", ".gif": "a GIF keeps no more than 256 colours"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +32,14 @@ def prove(suffix: str, stamp: Stamp, found: Pixels, draw: Callable[[SampleReques
 
 def compare(suffix: str, stamp: Stamp, found: Pixels, images: Pixels) -> Proof:
     """Compare what was read from a file of that format with the images of its request, drawn again."""
-    made = shown(suffix, images, stamp.request, stamp.layout)
-    if suffix == ".mp4" or (suffix == ".gif" and images.ndim == 4):
-        return _compare_film(suffix, stamp, found, made)
-    return judged(stamp, found, made)
+    file_format = FORMATS[suffix]
+    made = Export(file_format, images, stamp.request, stamp.layout).shown()
+    if file_format.loss is None or (images.ndim == 3 and file_format.loss.keeps_grey):
+        return compare_exactly(stamp, found, made)
+    return _compare_lossy(file_format.loss, stamp, found, made)
 
 
-def judged(stamp: Stamp, found: Pixels, made: Pixels, words: str = "the same pixels") -> Proof:
+def compare_exactly(stamp: Stamp, found: Pixels, made: Pixels, words: str = "the same pixels") -> Proof:
     """Whether two pictures show the same, be they stored as grey or as equal red, green and blue.
 
     One processor draws the same pixels each time; another may round some by 1 of 255.
@@ -54,22 +54,22 @@ def judged(stamp: Stamp, found: Pixels, made: Pixels, words: str = "the same pix
     return Proof(False, difference(found, made), _other_versions(stamp))
 
 
-def _compare_film(suffix: str, stamp: Stamp, found: Pixels, made: Pixels) -> Proof:
-    """These keep no exact pixels: the stamp has their hash, and the last picture must look like them."""
+def _compare_lossy(loss: Loss, stamp: Stamp, found: Pixels, made: Pixels) -> Proof:
+    """The stamp has the hash of the exact pixels, and the last picture must look like them."""
     same = digest(made) == stamp.pixels
     if not same and same_processor(stamp.versions):
         return Proof(False, "other pixels than those it records", _other_versions(stamp))
     height, width = made.shape[:2]
-    evened = (height + height % 2, width + width % 2) if suffix == ".mp4" else (height, width)
-    if found.shape[:2] != evened:
+    stored = (height + height % 2, width + width % 2) if loss.even_sides else (height, width)
+    if found.shape[:2] != stored:
         return Proof(False, difference(found, made))
     apart = np.abs(_means(found[:height, :width]) - _means(made)).max()
-    if apart > CLOSE[suffix]:
+    if apart > loss.tolerance:
         return Proof(False, f"a last picture that is not the recorded one: parts differ by {apart:.0f} of 255")
     if not same:
-        return Proof(True, f"a last picture that shows them, as far as can be told ({KEEPS[suffix]}; another processor "
+        return Proof(True, f"a last picture that shows them, as far as can be told ({loss.reason}; another processor "
                            "recorded them, which rounds in its own way)")  # fmt: skip
-    return Proof(True, f"the same pixels as it records, and its last picture shows them ({KEEPS[suffix]})")
+    return Proof(True, f"the same pixels as it records, and its last picture shows them ({loss.reason})")
 
 
 def _means(picture: Pixels) -> np.ndarray:

@@ -12,11 +12,9 @@ from ml.system.files import regular
 if TYPE_CHECKING:
     from PIL import Image
 
-
-MAX_PIXELS = 16_000_000  # of one picture, written or read: at most 200 MB while it is
-
-
-OTHER_FILE = "Choose a PNG, SVG, MP4, GIF, WebP, APNG or NPZ that Noiseloom wrote."
+MAX_PIXELS = 16_000_000  # of one picture, written or read: at most 200 MB in memory
+MAX_FILM_PIXELS = 4_000_000_000  # of all frames of a film, read: some seconds of decoding
+OTHER_FILE = "Choose an image, a film or arrays that Noiseloom exported."
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings, s
 from ml.config import SampleRequest
 from ml.events import Frame, Sampled
 from ml.export import files
+from ml.export.formats import FORMATS
 from ml.export.metadata import Layout
 from ml.generation import pipeline
 from ml.imaging.pixels import film
@@ -56,8 +57,8 @@ def _pictures(folder: Path) -> None:
     assert isinstance(done, Sampled)
     steps = film([frame for frame in frames if isinstance(frame, Frame)], 2)
     named = done.request.with_changes(model="model.safetensors")
-    for suffix in files.SUFFIXES:
-        kind = "x_t" if suffix in files.FILMS else "sheet" if suffix == ".svg" else "images"
+    for suffix in FORMATS:
+        kind = FORMATS[suffix].kind()
         layout = Layout(columns=2, scale=2, kind=kind)
         files.save(folder / f"digits{suffix}", done.images, named, layout, steps)
 

@@ -1,6 +1,6 @@
 """What the Generate page can write, in groups, and how large."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -10,39 +10,48 @@ from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget, QWidgetAction
 
 from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Label
+from ml.export.base import Content
+from ml.export.formats import FORMATS
 
 SCALES = (1, 2, 4, 8)
 DIGITS = "digits"  # the key of one file per digit
+PICTURE = ".png"  # the key of a plain grid
 
 
-class Format(NamedTuple):
-    """Something that can be written; an empty ending is a folder's."""
+class Entry(NamedTuple):
+    """A file that can be written."""
 
-    key: str
-    ending: str
+    suffix: str
     words: str
+    labelled: bool = False
+
+    @property
+    def key(self) -> str:
+        """The suffix, with "-sheet" for a labelled sheet of a format that also holds a plain grid."""
+        return f"{self.suffix}-sheet" if self.labelled and FORMATS[self.suffix].content == "picture" else self.suffix
+
+    @property
+    def filter(self) -> str:
+        """What a file dialog shows."""
+        return f"{self.words} (*{self.suffix})"
+
+
+def entries(words: str, *contents: Content, labelled: bool = False) -> list[Entry]:
+    """The formats with such contents in the order of their table, as "Film (GIF)" for the words "Film"."""
+    found = [file_format for file_format in FORMATS.values() if file_format.content in contents]
+    return [Entry(file_format.suffix, f"{words} ({file_format.title})", labelled) for file_format in found]
 
 
 GROUPS = {
-    "Picture": (
-        Format("png", ".png", "Grid (PNG)"),
-        Format("sheet", ".png", "Labelled sheet (PNG)"),
-        Format("svg", ".svg", "Labelled sheet (SVG)"),
-    ),
-    "Film of the denoising": (
-        Format("mp4", ".mp4", "Film (MP4)"),
-        Format("gif", ".gif", "Film (GIF)"),
-        Format("webp", ".webp", "Film (WebP)"),
-        Format("apng", ".apng", "Film (APNG)"),
-    ),
-    "Arrays": (Format("npz", ".npz", "Arrays (NPZ)"),),
-    "Single digits": (Format(DIGITS, "", "One PNG per digit…"),),
+    "Picture": (*entries("Grid", "picture"), *entries("Labelled sheet", "picture", "sheet", labelled=True)),
+    "Film of the denoising": entries("Film", "film"),
+    "Arrays": entries("Arrays", "arrays"),
 }
-FORMATS: dict[str, Format] = {found.key: found for group in GROUPS.values() for found in group}
+ENTRIES: dict[str, Entry] = {entry.key: entry for group in GROUPS.values() for entry in group}
 
 
 class ExportMenu(QMenu):
-    """Emits `chosen(key)` of FORMATS, and `scaleChosen(scale)` of SCALES."""
+    """Emits `chosen(key)` of ENTRIES or DIGITS, and `scaleChosen(scale)` of SCALES."""
 
     chosen = Signal(str)
     scaleChosen = Signal(int)
@@ -50,8 +59,9 @@ class ExportMenu(QMenu):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAccessibleName("Export")
-        for title, formats in GROUPS.items():
-            self._add_group(title, formats)
+        for title, group in GROUPS.items():
+            self._add_group(title, {entry.key: entry.words for entry in group})
+        self._add_group("Single digits", {DIGITS: "One PNG per digit…"})
         self.addSeparator()
         self._scales = self.addMenu("")
         self._scales.setAccessibleName("Scale of pictures and films")
@@ -62,7 +72,7 @@ class ExportMenu(QMenu):
             self._group.addAction(action)
         self.set_scale(4)
 
-    def _add_group(self, title: str, formats: Sequence[Format]) -> None:
+    def _add_group(self, title: str, choices: Mapping[str, str]) -> None:
         holder = QWidget()
         column = QVBoxLayout(holder)
         column.setContentsMargins(Space.M, Space.S, Space.M, 2)
@@ -72,7 +82,7 @@ class ExportMenu(QMenu):
         header.setDefaultWidget(holder)
         header.setEnabled(False)
         self.addAction(header)
-        for key, _, words in formats:
+        for key, words in choices.items():
             self.addAction(words, partial(self.chosen.emit, key)).setData(key)
 
     def set_scale(self, scale: int) -> None:

@@ -27,7 +27,7 @@ from ml.config import Corner, SampleRequest
 from ml.events import Pixels, Sampled
 from ml.experiments.comparison_figure import save_race
 from ml.export import files as export
-from ml.export.formats import FILMS
+from ml.export.formats import FORMATS
 from ml.export.metadata import Layout
 from ml.imaging.embedded_png import to_text
 from tests.app.conftest import Opener
@@ -102,7 +102,7 @@ def test_a_file_that_falls_on_any_page_is_back_as_it_was(
     assert window.generate.prompt.text() == "314"
 
 
-@pytest.mark.parametrize("suffix", export.SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_every_format_comes_back_and_says_the_same(
     window: MainWindow, qtbot: QtBot, tmp_path: Path, suffix: str
 ) -> None:
@@ -190,7 +190,7 @@ def test_a_file_of_the_draw_page_is_back_there(window: MainWindow, qtbot: QtBot,
         made, own, path = draw.sampled, draw.settings, tmp_path / f"{task}{suffix}"
         with qtbot.waitSignal(draw.exported, timeout=WAIT_MS):
             draw.export(path, labelled=task == "vary")
-        if suffix in FILMS:
+        if FORMATS[suffix].animated:
             assert cli(["verify", str(path)]) == 0 and export.read_stamp(path).layout.kind == "x_t"
         draw.clear()
         draw.change(task="vary", label=-1, vary_from=3.0)

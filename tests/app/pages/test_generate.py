@@ -16,7 +16,7 @@ from desktop_app.tasks.sampling import JudgeResult
 from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.generate import Generate
 from desktop_app.viewmodels.history import HISTORY
-from desktop_app.widgets.controls.export_menu import FORMATS
+from desktop_app.widgets.controls.export_menu import DIGITS, ENTRIES
 from desktop_app.widgets.images.decision_meter import decided_at
 from desktop_app.widgets.images.qimage import to_qimage
 from desktop_app.window.main_window import MainWindow
@@ -446,7 +446,7 @@ def test_the_export_menu_asks_for_its_format_in_the_last_folder(
     panel.export_folder = tmp_path
     panel.timeline.view.button("clean").click()
     actions = {action.data(): action for action in panel.export_menu.actions() if action.data()}
-    assert list(actions) == list(FORMATS)
+    assert list(actions) == [*ENTRIES, DIGITS]
     for action in actions.values():
         with qtbot.waitSignal(generate.exported, timeout=WAIT_MS):
             action.trigger()

@@ -189,7 +189,7 @@ def test_a_file_that_is_stopped_is_not_said_to_be_there(tmp_path: Path) -> None:
 def test_a_file_of_ours_is_read_and_any_other_picture_is_one_to_draw_on(tmp_path: Path) -> None:
     ours, other = tmp_path / "ours.png", tmp_path / "other.png"
     done = sampled(FEW, 90, hashed="0" * 64)
-    files.save_png(ours, done.images, done.request, Layout(columns=2, scale=1))
+    files.save(ours, done.images, done.request, Layout(columns=2, scale=1))
     *_, found = restoring(ours, True, RunControl())
     assert isinstance(found, ReadFile) and found.stamp.request == done.request and found.path == ours
     from PIL import Image

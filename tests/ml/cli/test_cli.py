@@ -38,6 +38,7 @@ from ml.events import (
 )
 from ml.experiments.cells import Cell
 from ml.export import files
+from ml.export.formats import FORMATS
 from ml.imaging.embedded_png import from_text
 from ml.models import build
 from ml.registry import checkpoint
@@ -112,7 +113,7 @@ def test_other_pixels_do_not_verify(model: str, tmp_path: Path, capsys: pytest.C
     request, layout = files.read_request(out)
     images = files.read_pixels(out)
     images[0, 3, 4] ^= 2
-    files.save_png(tmp_path / "x.png", images, request, layout)
+    files.save(tmp_path / "x.png", images, request, layout)
     capsys.readouterr()
     assert main(["verify", str(tmp_path / "x.png")]) == 1
     scale = layout.scale**2
@@ -187,9 +188,9 @@ def test_a_sheet_says_what_the_judge_read_where_it_can(tmp_path: Path) -> None:
 
 def test_large_grids_are_drawn_smaller_so_that_they_fit(model: str, tmp_path: Path) -> None:
     for count, scale in ((5, 4), (1200, 2)):
-        layout = layout_that_fits(".png", count, 28, 10 if count < 10 else 20, "images")
+        layout = layout_that_fits(FORMATS[".png"], count, 28, 10 if count < 10 else 20, "images")
         assert layout.scale == scale
-    assert layout_that_fits(".mp4", 60, 28, 60, "x_t").scale == 2  # 7,200 across is more than players take
+    assert layout_that_fits(FORMATS[".mp4"], 60, 28, 60, "x_t").scale == 2  # 7,200 across is more than players take
 
 
 REPORT = Report(
@@ -403,7 +404,7 @@ def test_models_are_listed_with_whose_they_are(
         (["sample", "--labels", "10", "--out", "x.png"], "labels from 0 to 9"),
         (["sample", "--prompt", "dog", "--out", "x.png"], "no digit in"),
         (["sample", "--labels", "1", "--out", "x.avi"], "Use one of .png"),
-        (["sample", "--labels", "1", "--out", "x.gif", "--sheet"], "ends in .png or .svg"),
+        (["sample", "--labels", "1", "--out", "x.gif", "--sheet"], "ends in one of .png, .svg"),
         (["sample", "--labels", "1", "--out", "no/such/folder/x.png"], "the folder does not exist"),
         (["sample", "--labels", "1", "--out", "x.png", "--trajectory"], "shows no trajectory"),
         (["sample", "--labels", "1", "--out", "x.png", "--steps", "0"], "steps"),
@@ -644,7 +645,7 @@ def test_doctor_names_what_is_missing_and_what_to_do(
     monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "new" / "home"))
     monkeypatch.delenv("NOISELOOM_DATA", raising=False)
     monkeypatch.setattr("ml.cli.health_checks.find_spec", lambda name: None if name == "pyqtgraph" else name)
-    monkeypatch.setattr("ml.cli.health_checks.mp4_encoder", lambda: ("mpeg4", "There is no H.264."))
+    monkeypatch.setattr("ml.cli.health_checks.mp4.encoder", lambda: ("mpeg4", "There is no H.264."))
     monkeypatch.setattr("ml.cli.health_checks.versions", lambda: {"torch": "2.11", "pillow": "missing"})
     monkeypatch.setattr("ml.registry.model_cards.bundled_folder", lambda: tmp_path)
     assert main(["doctor"]) == 0

@@ -14,6 +14,7 @@ from desktop_app.settings import GenerateSettings
 from ml.config import SampleRequest
 from ml.errors import CannotWrite
 from ml.export import files
+from ml.export.formats import FORMATS
 from ml.export.metadata import Layout
 from ml.registry import model_cards
 from ml.registry.local_models import export_model
@@ -28,7 +29,7 @@ Writer = Callable[[Path], object]
 
 
 def images(suffix: str) -> Writer:
-    kind = "x_t" if suffix in files.FILMS else "images"
+    kind = "x_t" if FORMATS[suffix].animated else "images"
     return lambda folder: files.save(folder / f"x{suffix}", FILM[-1], REQUEST, Layout(columns=8, kind=kind), FILM)
 
 
@@ -44,7 +45,7 @@ def lesson(folder: Path) -> object:
     return lesson_file.write(folder / f"x{lesson_file.SUFFIX}", told)
 
 
-WRITERS: dict[str, Writer] = {suffix: images(suffix) for suffix in files.SUFFIXES}
+WRITERS: dict[str, Writer] = {suffix: images(suffix) for suffix in FORMATS}
 WRITERS |= {"digits": digits, "lesson": lesson}
 
 

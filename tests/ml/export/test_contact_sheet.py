@@ -196,6 +196,6 @@ def test_an_image_with_something_else_between_its_letters_is_refused(tmp_path: P
 
 def test_a_giant_svg_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "x.svg").open("wb") as file:
-        file.truncate(svg.MAX_SVG_BYTES + 1)
+        file.truncate(svg.MAX_BYTES + 1)
     with pytest.raises(BadFile, match="far larger"):
         files.read_request(tmp_path / "x.svg")

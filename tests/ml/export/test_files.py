@@ -18,8 +18,11 @@ from ml.config import SampleRequest
 from ml.errors import BadFile, BadRequest, CannotWrite
 from ml.events import Pixels
 from ml.export import files, metadata, npz
+from ml.export.base import Export
+from ml.export.formats import FORMATS
 from ml.export.metadata import Layout, parsed
 from ml.imaging.pixels import grid
+from ml.imaging.png import KEY
 from tests.patience import WAIT_S
 from tests.support.full_disk import small_files
 
@@ -39,12 +42,12 @@ def picture(images: Pixels) -> Pixels:
     return grid(images, LAYOUT.columns, LAYOUT.gap, LAYOUT.scale)
 
 
-@pytest.mark.parametrize("suffix", files.SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_every_format_gives_back_request_layout_and_pixels(tmp_path: Path, film: list[Pixels], suffix: str) -> None:
     path = tmp_path / f"digits{suffix}"
     files.save(path, film[-1], REQUEST, LAYOUT, film)
     assert files.read_request(path) == (REQUEST, LAYOUT)
-    shown = film[-1] if suffix in files.ARRAYS else picture(film[-1])
+    shown = film[-1] if FORMATS[suffix].content in ("sheet", "arrays") else picture(film[-1])
     if suffix != ".mp4":
         found = files.read_pixels(path)
         assert np.array_equal(found, shown if found.ndim == shown.ndim else np.stack([shown] * 3, axis=-1))
@@ -56,13 +59,13 @@ def test_every_format_gives_back_request_layout_and_pixels(tmp_path: Path, film:
 def test_colours_are_kept(tmp_path: Path, suffix: str) -> None:
     film = list(np.random.default_rng(1).integers(0, 256, (2, 5, 8, 8, 3), np.uint8))
     files.save(tmp_path / f"x{suffix}", film[-1], REQUEST, LAYOUT, film)
-    shown = film[-1] if suffix in files.ARRAYS else picture(film[-1])
+    shown = film[-1] if FORMATS[suffix].content in ("sheet", "arrays") else picture(film[-1])
     assert np.array_equal(files.read_pixels(tmp_path / f"x{suffix}"), shown)
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".apng"])
 def test_a_film_loops_and_rests_at_both_ends(tmp_path: Path, film: list[Pixels], suffix: str) -> None:
-    files.save_film(tmp_path / f"x{suffix}", film, REQUEST, LAYOUT)
+    files.save(tmp_path / f"x{suffix}", film[-1], REQUEST, LAYOUT, film)
     times = []
     with Image.open(tmp_path / f"x{suffix}") as image:
         assert image.info["loop"] == 0
@@ -76,7 +79,7 @@ def test_a_film_loops_and_rests_at_both_ends(tmp_path: Path, film: list[Pixels],
 
 
 def test_other_tools_can_read_the_npz_without_pickle(tmp_path: Path, film: list[Pixels]) -> None:
-    npz.save_npz(tmp_path / "x.npz", film[0], REQUEST)
+    files.save(tmp_path / "x.npz", film[0], REQUEST, LAYOUT)
     with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
         assert np.array_equal(arrays["images"], film[0])
         assert arrays["labels"].dtype == np.int64
@@ -112,7 +115,7 @@ def test_digits_that_are_stopped_leave_no_folder(tmp_path: Path, film: list[Pixe
     assert [path.name for path in tmp_path.rglob("*")] == ["mine", "note.txt"]
 
 
-@pytest.mark.parametrize("suffix", files.FILMS)
+@pytest.mark.parametrize("suffix", [suffix for suffix, file_format in FORMATS.items() if file_format.animated])
 def test_a_film_that_is_stopped_leaves_nothing(tmp_path: Path, film: list[Pixels], suffix: str) -> None:
     seen = []
 
@@ -128,7 +131,7 @@ def test_a_film_that_is_stopped_leaves_nothing(tmp_path: Path, film: list[Pixels
 
 def test_an_unknown_suffix_is_refused_naming_those_there_are(tmp_path: Path, film: list[Pixels]) -> None:
     for name in ("x.avi", "x"):
-        with pytest.raises(BadRequest, match=r"\.png, \.svg, \.npz, \.gif, \.webp, \.apng, \.mp4"):
+        with pytest.raises(BadRequest, match=r"\.png, \.svg, \.npz, \.mp4, \.gif, \.webp, \.apng"):
             files.save(tmp_path / name, film[0], REQUEST, LAYOUT, film)
     with pytest.raises(BadRequest, match="no denoising"):
         files.save(tmp_path / "x.gif", film[0], REQUEST, LAYOUT)
@@ -138,13 +141,13 @@ def test_an_unknown_suffix_is_refused_naming_those_there_are(tmp_path: Path, fil
 def test_a_picture_too_large_for_its_format_is_refused(tmp_path: Path) -> None:
     wide = np.zeros((600, 28, 28), np.uint8)
     with pytest.raises(BadRequest, match=r"too large for \.webp"):
-        files.save_film(tmp_path / "x.webp", [wide], REQUEST, Layout(columns=600, scale=1))
+        files.save(tmp_path / "x.webp", wide, REQUEST, Layout(columns=600, scale=1), [wide])
     with pytest.raises(BadRequest, match=r"too large for \.png"):
-        files.save_png(tmp_path / "x.png", wide, REQUEST, Layout(scale=64))
+        files.save(tmp_path / "x.png", wide, REQUEST, Layout(scale=64))
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("suffix", files.SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_a_disk_that_takes_no_more_keeps_the_old_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"x{suffix}"
     path.write_bytes(b"old")
@@ -160,10 +163,10 @@ def test_a_disk_that_takes_no_more_keeps_the_old_file(tmp_path: Path, suffix: st
 
 def test_a_missing_folder_is_named(tmp_path: Path, film: list[Pixels]) -> None:
     with pytest.raises(CannotWrite, match="the folder does not exist"):
-        files.save_png(tmp_path / "no" / "x.png", film[0], REQUEST, LAYOUT)
+        files.save(tmp_path / "no" / "x.png", film[0], REQUEST, LAYOUT)
 
 
-@pytest.mark.parametrize("suffix", files.SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_broken_files_are_refused_with_a_next_step(tmp_path: Path, film: list[Pixels], suffix: str) -> None:
     whole, broken = tmp_path / f"whole{suffix}", tmp_path / f"broken{suffix}"
     files.save(whole, film[-1], REQUEST, LAYOUT, film)
@@ -185,7 +188,7 @@ def test_broken_files_are_refused_with_a_next_step(tmp_path: Path, film: list[Pi
         files.read_request(tmp_path)
 
 
-@pytest.mark.parametrize("suffix", files.SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_flipped_bytes_never_set_off_anything_but_a_refusal(tmp_path: Path, film: list[Pixels], suffix: str) -> None:
     path = tmp_path / f"x{suffix}"
     files.save(path, film[-1], REQUEST, LAYOUT, film)
@@ -225,28 +228,28 @@ def test_images_of_anyone_are_read_with_their_labels(tmp_path: Path) -> None:
 
 
 def test_a_stamp_has_the_hash_of_what_is_shown(tmp_path: Path, film: list[Pixels]) -> None:
-    for suffix in files.SUFFIXES:
+    for suffix in FORMATS:
         files.save(tmp_path / f"x{suffix}", film[-1], REQUEST, LAYOUT, film)
-        shown = film[-1] if suffix in files.ARRAYS else picture(film[-1])
+        shown = film[-1] if FORMATS[suffix].content in ("sheet", "arrays") else picture(film[-1])
         recorded = files.read_stamp(tmp_path / f"x{suffix}").pixels
         assert recorded == hashlib.sha256(shown.tobytes()).hexdigest()
 
 
 def test_a_walk_is_a_film_whose_last_image_is_shown(film: list[Pixels]) -> None:
     layout = LAYOUT.with_changes(kind="walk", columns=1, scale=1)
-    assert np.array_equal(files.shown(".gif", film[0], REQUEST, layout), film[0][-1])
+    assert np.array_equal(Export(FORMATS[".gif"], film[0], REQUEST, layout).shown(), film[0][-1])
 
 
 def test_sizes_are_checked_as_they_will_be(film: list[Pixels]) -> None:
     """A grid of two and a half rows has three; a sheet needs room for its words; arrays have no size."""
     layout = Layout(columns=100, scale=1, gap=2)
-    files.check_size(".mp4", 100, 28, layout)
+    FORMATS[".mp4"].check_size(100, 28, layout)
     with pytest.raises(BadRequest, match="3000 x 4110 pixels"):
-        files.check_size(".mp4", 13_601, 28, layout)
-    files.check_size(".npz", 10**6, 28, layout)
+        FORMATS[".mp4"].check_size(13_601, 28, layout)
+    FORMATS[".npz"].check_size(10**6, 28, layout)
     with pytest.raises(BadRequest, match="too large"):
-        files.check_size(".png", 12_500, 28, layout.with_changes(kind="sheet"))
-    files.check_size(".png", 12_500, 28, layout)
+        FORMATS[".png"].check_size(12_500, 28, layout.with_changes(kind="sheet"))
+    FORMATS[".png"].check_size(12_500, 28, layout)
 
 
 def test_an_ordinary_image_carries_no_request(tmp_path: Path) -> None:
@@ -261,7 +264,7 @@ def test_an_ordinary_image_carries_no_request(tmp_path: Path) -> None:
 
 def stamped(path: Path, stamp: str) -> Path:
     chunks = PngImagePlugin.PngInfo()
-    chunks.add_text(files.KEY, stamp)
+    chunks.add_text(KEY, stamp)
     Image.new("L", (8, 8)).save(path, pnginfo=chunks)
     return path
 
@@ -331,7 +334,8 @@ def test_a_pickle_in_an_npz_is_never_opened(tmp_path: Path) -> None:
 
 
 def test_the_screen_can_load_these_modules_before_torch() -> None:
-    modules = ("config", "control", "errors", "events", "export", "files", "images", "paths", "prompts", "versions")
+    modules = ("config", "control", "errors", "events", "export.files", "export.verify", "export.plot_metadata",
+               "imaging.pixels", "system.files", "system.paths", "system.versions", "text.prompt_parser")  # fmt: skip
     code = f"import sys, {', '.join(f'ml.{name}' for name in modules)}; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True, timeout=WAIT_S

@@ -10,7 +10,9 @@ import pytest
 from ml.config import SampleRequest
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
-from ml.export import files, mp4, verify, video
+from ml.export import files, mp4, verify
+from ml.export.base import Export
+from ml.export.formats import FORMATS
 from ml.export.metadata import Layout
 
 REQUEST = SampleRequest(labels=(3, 1, 4, 1, 5), seed=7, steps=4, prompt="drei „π“ 31415", model_hash="ab" * 32)
@@ -35,7 +37,7 @@ def test_a_film_is_h264_that_any_player_shows(path: Path, film: list[Pixels]) ->
         context = stream.codec_context
         assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
         assert context.profile in ("Main", "Constrained Baseline", "Baseline")
-        height, width = files.shown(".png", film[-1], REQUEST, LAYOUT).shape
+        height, width = Export(FORMATS[".mp4"], film[-1], REQUEST, LAYOUT).shown().shape
         assert (width, height) == (87, 57)
         assert (context.width, context.height) == (88, 58)
         pictures = [frame.to_ndarray(format="gray").astype(np.uint8) for frame in container.decode(video=0)]
@@ -62,7 +64,7 @@ def test_pictures_last_as_long_as_they_should(tmp_path: Path, times: tuple[int, 
     """As nearly as an even pace of at least twenty milliseconds can."""
     pictures = [np.full((16, 16), shade, np.uint8) for shade in (0, 128, 255)]
     path = tmp_path / "x.mp4"
-    video.write_film(path, ".mp4", pictures.__getitem__, times, "{}", lambda *_: None)
+    mp4.encode(path, pictures.__getitem__, times, "{}", lambda *_: None)
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
         pace = 1000 / float(container.streams.video[0].average_rate or 0)
@@ -71,7 +73,7 @@ def test_pictures_last_as_long_as_they_should(tmp_path: Path, times: tuple[int, 
 
 
 def test_every_picture_is_watched(tmp_path: Path, film: list[Pixels]) -> None:
-    for suffix in files.FILMS:
+    for suffix in (suffix for suffix, file_format in FORMATS.items() if file_format.animated):
         seen: list[tuple[int, int]] = []
         files.save(
             tmp_path / f"x{suffix}",
@@ -111,20 +113,20 @@ def test_the_last_picture_has_to_be_the_recorded_one(path: Path, film: list[Pixe
 def test_a_film_too_wide_for_players_is_refused(tmp_path: Path) -> None:
     wide = np.zeros((150, 28, 28), np.uint8)
     with pytest.raises(BadRequest, match=r"too large for \.mp4"):
-        files.save_film(tmp_path / "x.mp4", [wide], REQUEST, Layout(columns=150, scale=1))
+        files.save(tmp_path / "x.mp4", wide, REQUEST, Layout(columns=150, scale=1), [wide])
 
 
 def test_without_an_encoder_for_h264_there_is_a_film_and_a_reason(
     tmp_path: Path, film: list[Pixels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert mp4.mp4_encoder()[1] == ""
+    assert mp4.encoder()[1] == ""
     monkeypatch.setattr(av, "codecs_available", {"mpeg4"})
-    mp4.mp4_encoder.cache_clear()
+    mp4.encoder.cache_clear()
     try:
-        assert "H.264" in mp4.mp4_encoder()[1]
+        assert "H.264" in mp4.encoder()[1]
         files.save(tmp_path / "x.mp4", film[-1], REQUEST, LAYOUT, film)
     finally:
-        mp4.mp4_encoder.cache_clear()
+        mp4.encoder.cache_clear()
     assert files.read_request(tmp_path / "x.mp4") == (REQUEST, LAYOUT)
     assert verify.compare(".mp4", files.read_stamp(tmp_path / "x.mp4"), files.read_pixels(tmp_path / "x.mp4"), film[-1])
 

@@ -10,14 +10,16 @@ from ml.cli.app import main
 from ml.config import SampleRequest
 from ml.events import Pixels, Sampled
 from ml.export import files as export
-from ml.export import metadata, npz
+from ml.export import metadata
+from ml.export.base import Export
+from ml.export.formats import FORMATS
 from ml.export.verify import compare
 from ml.system.versions import versions
 
 ASKED = ["--labels", "0-9", "--count", "2", "--seed", "40", "--steps", "4", "--device", "cpu"]
 
 
-@pytest.mark.parametrize("name", [f"x{suffix}" for suffix in export.SUFFIXES])
+@pytest.mark.parametrize("name", [f"x{suffix}" for suffix in FORMATS])
 def test_every_format_is_proved(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sample", *ASKED, "--out", str(tmp_path / name)]) == 0
     assert main(["verify", str(tmp_path / name)]) == 0
@@ -55,9 +57,9 @@ def test_a_sheet_is_proved_with_its_words(tmp_path: Path, capsys: pytest.Capture
     assert np.array_equal(export.read_pixels(tmp_path / "y.png"), export.read_pixels(path))
     assert export.read_request(tmp_path / "y.svg") == (request, layout)
     forged = layout.with_changes(readings=("8, 99%", *layout.readings[1:]))
-    export.save_png(tmp_path / "z.png", drawn(request), request, layout)
+    export.save(tmp_path / "z.png", drawn(request), request, layout)
     stamp = export.read_stamp(tmp_path / "z.png").model_copy(update={"layout": forged})
-    picture = export.shown(".png", drawn(request), request, layout)
+    picture = shown(".png", drawn(request), request, layout)
     assert not compare(".png", stamp, picture, drawn(request)).same
     capsys.readouterr()
 
@@ -105,7 +107,7 @@ def test_a_folder_gets_one_file_for_each_image_that_proves_itself(
 def test_a_file_of_an_array_that_is_no_image_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x.npz"
     request = SampleRequest(labels=(1,), steps=2)
-    npz.save_npz(path, np.zeros((1, 28, 28), np.uint8), request)
+    export.save(path, np.zeros((1, 28, 28), np.uint8), request, metadata.Layout())
     with np.load(path) as arrays:
         stamp = arrays["noiseloom"]
     np.savez(path, noiseloom=stamp, images=np.array(["x"]))
@@ -113,9 +115,13 @@ def test_a_file_of_an_array_that_is_no_image_is_refused(tmp_path: Path, capsys: 
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def shown(suffix: str, images: Pixels, request: SampleRequest, layout: metadata.Layout) -> Pixels:
+    return Export(FORMATS[suffix], images, request, layout).shown()
+
+
 def stamped(path: Path, images: Pixels, **versions: str) -> export.Stamp:
     """What a file of these images says of itself, made where these versions are."""
-    export.save_png(path, images, SampleRequest(labels=(1, 2), steps=2), metadata.Layout())
+    export.save(path, images, SampleRequest(labels=(1, 2), steps=2), metadata.Layout())
     stamp = export.read_stamp(path)
     return stamp.model_copy(update={"versions": stamp.versions | versions})
 
@@ -129,38 +135,38 @@ def test_another_processor_may_round_a_pixel_by_one_and_this_one_may_not(tmp_pat
     for off, at_home, away in ((0, True, True), (1, False, True), (2, False, False)):
         rounded = made.copy()
         rounded[1, 5, 5] += off
-        found = export.shown(".png", rounded, here.request, here.layout)
+        found = shown(".png", rounded, here.request, here.layout)
         assert compare(".png", here, found, made).same is at_home
         proof = compare(".png", there, found, made)
         assert proof.same is away and ("another processor" in proof.words) is (off == 1)
     older = there.model_copy(update={"versions": {"cpu": versions()["cpu"]}})  # before instructions were recorded
     rounded = made + np.uint8(1)
-    assert compare(".png", older, export.shown(".png", rounded, here.request, here.layout), made).same
+    assert compare(".png", older, shown(".png", rounded, here.request, here.layout), made).same
 
 
 def test_a_file_of_other_sizes_is_another_one_wherever_it_was_made(tmp_path: Path) -> None:
     made = np.full((2, 28, 28), 100, np.uint8)
     there = stamped(tmp_path / "x.png", made, **ELSEWHERE)
-    assert not compare(".png", there, export.shown(".png", made[:1], there.request, there.layout), made).same
+    assert not compare(".png", there, shown(".png", made[:1], there.request, there.layout), made).same
 
 
 def test_a_film_of_another_processor_is_judged_by_its_last_picture(tmp_path: Path) -> None:
     made = np.repeat(np.arange(28, dtype=np.uint8)[None, None] * 9, 28, axis=1).repeat(2, axis=0)
     here, there = (stamped(tmp_path / "x.png", made, **versions) for versions in ({}, ELSEWHERE))
     rounded = made + np.uint8(1)
-    shown = np.repeat(export.shown(".mp4", made, here.request, here.layout)[..., None], 3, axis=-1)
-    assert compare(".mp4", here, shown, made).same and compare(".mp4", there, shown, made).same
-    assert not compare(".mp4", here, shown, rounded).same
-    proof = compare(".mp4", there, shown, rounded)
+    found = np.repeat(shown(".mp4", made, here.request, here.layout)[..., None], 3, axis=-1)
+    assert compare(".mp4", here, found, made).same and compare(".mp4", there, found, made).same
+    assert not compare(".mp4", here, found, rounded).same
+    proof = compare(".mp4", there, found, rounded)
     assert proof.same and "another processor" in proof.words
-    assert not compare(".mp4", there, 255 - shown, rounded).same
+    assert not compare(".mp4", there, 255 - found, rounded).same
 
 
 def test_a_film_of_another_size_than_its_images_is_another_one(tmp_path: Path) -> None:
     made = np.full((2, 28, 28), 100, np.uint8)
     there = stamped(tmp_path / "x.png", made, **ELSEWHERE)
-    shown = np.repeat(export.shown(".mp4", made, there.request, there.layout)[..., None], 3, axis=-1)
-    larger = np.pad(shown, ((0, 16), (0, 16), (0, 0)))
+    found = np.repeat(shown(".mp4", made, there.request, there.layout)[..., None], 3, axis=-1)
+    larger = np.pad(found, ((0, 16), (0, 16), (0, 0)))
     proof = compare(".mp4", there, larger, made)
     assert not proof.same and "other sizes" in proof.words
-    assert not compare(".mp4", there, shown[:-8], made).same
+    assert not compare(".mp4", there, found[:-8], made).same

@@ -326,8 +326,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        '"x_t" if path.suffix.lower() in FILMS',
-        '"x_t" if path.suffix in FILMS',
+        "format_of(path).kind(labelled=labelled)",
+        "format_of(path).kind()",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(

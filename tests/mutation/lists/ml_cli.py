@@ -11,7 +11,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/compare.py",
-        'if exports.suffix_of(out) != ".png":',
+        'if format_of(out).suffix != ".png":',
         "if False:",
         "tests/ml/cli/test_cli.py::test_a_figure_is_a_png",
     ),
@@ -134,14 +134,14 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/export.py",
-        'films = layout.kind if layout.kind in ("x0_hat", "walk") else "x_t"',
-        "films = layout.kind",
+        'film_kind = layout.kind if layout.kind in ("x0_hat", "walk") else "x_t"',
+        "film_kind = layout.kind",
         "tests/ml/cli/test_cli.py::test_a_picture_that_is_drawn_again_keeps_its_kind",
     ),
     Mutant(
         "ml/cli/export.py",
-        'labelled = layout.kind == "sheet" or suffix == ".svg"',
-        'labelled = suffix == ".svg"',
+        'format.kind(labelled=layout.kind == "sheet", ',
+        "format.kind(",
         "tests/ml/cli/test_cli.py::test_a_picture_that_is_drawn_again_keeps_its_kind",
     ),
     Mutant(
@@ -248,8 +248,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/redraw.py",
-        "pictures = film(frames, len(event.images)) if is_film else ()",
-        "pictures = film(frames, len(event.images))[:1] if is_film else ()",
+        "pictures = film(frames, len(event.images)) if file_format.animated else ()",
+        "pictures = film(frames, len(event.images))[:1] if file_format.animated else ()",
         "tests/ml/cli/test_cli.py::test_a_picture_is_redrawn_as_one_says",
     ),
     Mutant(
@@ -272,8 +272,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/sample.py",
-        "if trajectory and suffix in (",
-        "if False and suffix in (",
+        "if trajectory and file_format.content in (",
+        "if False and file_format.content in (",
         "tests/ml/cli/test_cli.py::test_wrong_ways_to_sample_are_refused_before_any_work",
     ),
     Mutant(
@@ -302,14 +302,14 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/sample.py",
-        "keep=trajectory or suffix in exports.FILMS)",
-        "keep=suffix in exports.FILMS)",
+        "keep=trajectory or file_format.animated)",
+        "keep=file_format.animated)",
         "tests/ml/cli/test_cli.py::test_prompts_and_unconditional_images",
     ),
     Mutant(
         "ml/cli/sample.py",
-        'kind = "sheet" if sheet or suffix == ".svg" else',
-        'kind = "sheet" if suffix == ".svg" else',
+        "file_format.kind(labelled=sheet)",
+        "file_format.kind()",
         "tests/ml/cli/test_cli.py::test_a_sheet_says_what_the_judge_read_where_it_can",
     ),
     Mutant(

@@ -4,22 +4,25 @@ from tests.mutation.mutant import Mutant
 
 MUTANTS = [
     Mutant(
-        "ml/export/animation.py",
-        "duration=list(times), loop=0",
-        "duration=list(times), loop=1",
+        "ml/export/film_image.py",
+        "duration=times, loop=0",
+        "duration=times, loop=1",
         "tests/ml/export/test_files.py",
     ),
     Mutant(
-        "ml/export/animation.py",
-        "duration=list(times), loop",
+        "ml/export/film_image.py",
+        "duration=times, loop",
         "duration=times[0], loop",
         "tests/ml/export/test_files.py",
     ),
     Mutant(
-        "ml/export/animation.py", "        self._watch(frame, self.n_frames)\n", "", "tests/ml/export/test_files.py"
+        "ml/export/film_image.py",
+        "        self._export.watch(frame, self.n_frames)\n",
+        "",
+        "tests/ml/export/test_files.py",
     ),
-    Mutant("ml/export/animation.py", '"lossless": True', '"lossless": False', "tests/ml/export/test_files.py"),
-    Mutant("ml/export/animation.py", "        self._look()\n", "", "tests/ml/export/test_films.py"),
+    Mutant("ml/export/animation.py", "lossless=True", "lossless=False", "tests/ml/export/test_files.py"),
+    Mutant("ml/export/film_image.py", "        self._watch()\n", "", "tests/ml/export/test_films.py"),
     Mutant(
         "ml/export/contact_sheet.py",
         "x, y = MARGIN + k % columns * cell, top + k // columns * tall",
@@ -79,39 +82,48 @@ MUTANTS = [
         "ml/export/files.py", "alone = request.alone(k)", "alone = request.alone(0)", "tests/ml/export/test_files.py"
     ),
     Mutant(
-        "ml/export/files.py",
-        "max(width, height) > MAX_SIDE.get(suffix, MAX_PIXELS) or ",
+        "ml/export/base.py",
+        "max(width, height) > self.max_side or ",
         "",
         "tests/ml/export/test_files.py",
     ),
-    Mutant("ml/export/files.py", " or width * height > MAX_PIXELS):", "):", "tests/ml/export/test_files.py"),
+    Mutant("ml/export/base.py", " or width * height > MAX_PIXELS:", ":", "tests/ml/export/test_files.py"),
     Mutant(
-        "ml/export/files.py",
+        "ml/export/base.py",
         "-(-count // columns), columns))",
         "count // columns, columns))",
         "tests/ml/export/test_files.py",
     ),
     Mutant(
-        "ml/export/files.py", 'images[-1:] if layout.kind == "walk" else images', "images", "tests/ml/cli/test_cli.py"
+        "ml/export/base.py",
+        'self.images[-1:] if self.layout.kind == "walk" else self.images',
+        "self.images",
+        "tests/ml/cli/test_cli.py",
     ),
-    Mutant("ml/export/files.py", "image.seek(count - 1)", "image.seek(0)", "tests/ml/export/test_files.py"),
+    Mutant("ml/export/png.py", "image.seek(count - 1)", "image.seek(0)", "tests/ml/export/test_files.py"),
     Mutant(
-        "ml/export/files.py",
+        "ml/export/png.py",
         ("        image.load()\n    return text.decode"),
         "    return text.decode",
         "tests/ml/export/test_files.py",
     ),
     Mutant(
-        "ml/export/files.py",
-        "times_of(len(film), layout.first_ms, layout.frame_ms, layout.last_ms)",
-        "times_of(len(film), layout.last_ms, layout.frame_ms, layout.first_ms)",
+        "ml/export/base.py",
+        "times[0], times[-1] = self.layout.first_ms, self.layout.last_ms",
+        "times[0], times[-1] = self.layout.last_ms, self.layout.first_ms",
         "tests/ml/export/test_files.py",
     ),
     Mutant(
-        "ml/export/files.py",
-        ("_picture(film[-1], layout, suffix))\n    times"),
-        ("_picture(film[0], layout, suffix))\n    times"),
+        "ml/export/animation.py",
+        "export.stamp(export.frame(-1))",
+        "export.stamp(export.frame(0))",
         "tests/ml/export/test_files.py",
+    ),
+    Mutant(
+        "ml/export/formats.py",
+        "suffix = Path(path).suffix.lower()",
+        "suffix = Path(path).suffix",
+        "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
         "ml/export/metadata.py",
@@ -159,7 +171,12 @@ MUTANTS = [
         "images.ndim not in (3, 4):",
         "tests/ml/export/test_files.py",
     ),
-    Mutant("ml/export/npz.py", '{"trajectory": np.stack(film)} if film else {}', "{}", "tests/ml/export/test_files.py"),
+    Mutant(
+        "ml/export/npz.py",
+        '{"trajectory": np.stack(export.film)} if export.film else {}',
+        "{}",
+        "tests/ml/export/test_files.py",
+    ),
     Mutant(
         "ml/export/npz.py",
         "np.array(request.labels, np.int64)",
@@ -238,7 +255,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/export/svg.py",
-        "    if len(images) > MAX_SVG_IMAGES:",
+        "    if len(images) > MAX_IMAGES:",
         "    if False:",
         "tests/ml/export/test_contact_sheet.py",
     ),
@@ -252,7 +269,7 @@ MUTANTS = [
     Mutant("ml/export/svg.py", 'raise ValueError("a document type")', "pass", "tests/ml/export/test_contact_sheet.py"),
     Mutant(
         "ml/export/svg.py",
-        "    if path.stat().st_size > MAX_SVG_BYTES:",
+        "    if path.stat().st_size > MAX_BYTES:",
         "    if False:",
         "tests/ml/export/test_contact_sheet.py",
     ),
@@ -290,8 +307,8 @@ MUTANTS = [
         "tests/ml/export/test_verify.py",
     ),
     Mutant("ml/export/verify.py", "close = found.shape == made.shape and", "close =", "tests/ml/export/test_verify.py"),
-    Mutant("ml/export/verify.py", "if apart > CLOSE[suffix]:", "if False:", "tests/ml/export/test_verify.py"),
-    Mutant("ml/export/verify.py", "if found.shape[:2] != evened:", "if False:", "tests/ml/export/test_verify.py"),
+    Mutant("ml/export/verify.py", "if apart > loss.tolerance:", "if False:", "tests/ml/export/test_verify.py"),
+    Mutant("ml/export/verify.py", "if found.shape[:2] != stored:", "if False:", "tests/ml/export/test_verify.py"),
     Mutant(
         "ml/export/verify.py",
         "np.repeat(made[..., None], 3, axis=-1)",
@@ -299,9 +316,9 @@ MUTANTS = [
         "tests/ml/export/test_verify.py",
     ),
     Mutant(
-        "ml/export/video.py",
-        "times[0], times[-1] = first_ms, last_ms",
-        "times[0] = times[-1] = last_ms",
+        "ml/export/base.py",
+        "times[0], times[-1] = self.layout.first_ms, self.layout.last_ms",
+        "times[0] = times[-1] = self.layout.last_ms",
         "tests/ml/export/test_films.py",
     ),
 ]
