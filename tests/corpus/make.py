@@ -69,10 +69,8 @@ def _words(folder: Path) -> None:
     save_settings(AppSettings(generate=generate, train=TrainSettings(preset="standard", minutes=7), theme="dark"))
     shutil.move(settings_file(), folder / "settings.json")
     (folder / "preset.json").write_text(presets.load("quality").model_dump_json(indent=1), encoding="utf-8")
-    lesson = lesson_file.Lesson.model_validate(
-        {"title": "One", "question": "Which?", "answer": "This.", "page": "generate", "generate": generate}
-        | {"hidden": ("Sampler",)}
-    )
+    words = {"title": "One", "question": "Which?", "answer": "This.", "page": "generate", "hidden": ("Sampler",)}
+    lesson = lesson_file.Lesson.model_validate(words | {"generate": generate})
     lesson_file.write(folder / f"lesson{lesson_file.SUFFIX}", lesson)
 
 

@@ -39,10 +39,8 @@ def digits(folder: Path) -> object:
 
 def lesson(folder: Path) -> object:
     long = "?" * 600
-    told = lesson_file.Lesson.model_validate(
-        {"title": "A", "question": long, "answer": long, "page": "generate", "generate": GenerateSettings()}
-    )
-    return lesson_file.write(folder / f"x{lesson_file.SUFFIX}", told)
+    words = {"title": "A", "question": long, "answer": long, "page": "generate", "generate": GenerateSettings()}
+    return lesson_file.write(folder / f"x{lesson_file.SUFFIX}", lesson_file.Lesson.model_validate(words))
 
 
 WRITERS: dict[str, Writer] = {suffix: images(suffix) for suffix in FORMATS}
