@@ -19,6 +19,7 @@ from ml.config import NO_LABEL, ModelConfig, SampleRequest
 from ml.export.metadata import digest
 from ml.generation.denoising import steps
 from ml.generation.loaded_model import LoadedModel, load
+from ml.generation.plan import make_plan
 from ml.generation.requests import filled_in
 from ml.imaging.pixels import to_uint8
 from ml.models import build
@@ -89,7 +90,7 @@ def _request(model: LoadedModel, **changes: object) -> SampleRequest:
 @torch.no_grad()
 def drawn(model: LoadedModel, request: SampleRequest) -> Tensor:
     """The finished images (N, C, H, W), before they are rounded to 256 values."""
-    *_, last = steps(model, request)
+    *_, last = steps(make_plan(model, request))
     return model.pixels(last.x_t)
 
 

@@ -17,7 +17,7 @@ from ml.events import Frame, Pixels, Progress, Sampled
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ml.evaluation.guidance_probe import Xray
+    from ml.evaluation.guidance_probe import GuidanceStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class StepProbabilities:
 class GuidanceProbeResult:
     """The look inside the guidance of one image, step by step; see `ml.evaluation.guidance_probe`."""
 
-    steps: "tuple[Xray, ...]"
+    steps: "tuple[GuidanceStep, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +83,19 @@ def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
 
 def looking_into(request: SampleRequest, control: RunControl) -> Iterator[object]:
     """Look inside the guidance of a request's first image."""
-    from ml.evaluation.guidance_probe import xray
+    from ml.evaluation.guidance_probe import probe_guidance
     from ml.generation import loaded_model
 
-    yield GuidanceProbeResult(tuple(xray(loaded_model.load(request.model), request, control)))
+    yield GuidanceProbeResult(tuple(probe_guidance(loaded_model.load(request.model), request, control)))
 
 
 def sketching(
-    request: SampleRequest, control: RunControl, frames: bool = False, quick: bool = False
+    request: SampleRequest, control: RunControl, frames: bool = False, optimized: bool = False
 ) -> Iterator[object]:
-    """Sample a request, its steps only if asked for; `quick` while a hand moves."""
+    """Sample a request, its steps only if asked for; with the `optimized` network for previews."""
     from ml.generation import pipeline
 
-    yield from pipeline.sample(request, control=control, frames=frames, quick=quick)
+    yield from pipeline.sample(request, control=control, frames=frames, optimized=optimized)
 
 
 def understanding(prompt: str, _control: RunControl) -> Iterator[object]:

@@ -1,4 +1,4 @@
-"""What is drawn while a hand moves: the same images sooner, by the quick form of a network, or by the student."""
+"""What is drawn while a hand moves: the same images sooner, by the optimized network, or by the student."""
 
 import os
 from functools import partial
@@ -32,7 +32,7 @@ class Sketches(QObject):
         self._session = session
         self._drawing: object | None = None  # stands for the sketch that is awaited
         self._next: SampleRequest | None = None
-        self._warming: dict[tuple[str, int], Job] = {}  # by the model whose quick form is made, and for how many images
+        self._warming: dict[tuple[str, int], Job] = {}  # by the model that is optimized and the number of images
         self._like: list[SampleRequest] = []
         self._soon = QTimer(self, singleShot=True, interval=WARM_MS)
         self._soon.timeout.connect(self._warm_up)
@@ -77,7 +77,7 @@ class Sketches(QObject):
             count = min(len(sketch.labels), MANY)
             kind = sketch.model, count
             if kind not in self._warming:
-                task = partial(sampling.sketching, sketch.some(range(count)), quick=True)
+                task = partial(sampling.sketching, sketch.some(range(count)), optimized=True)
                 self._warming[kind] = self._session.submit(task, lambda _event: None, sketch=True)
 
     def by_student(self, request: SampleRequest) -> SampleRequest | None:
@@ -95,7 +95,7 @@ class Sketches(QObject):
         if request is None or self._session.closing:
             return
         self._drawing = awaited = object()
-        task = partial(sampling.sketching, request, quick=True)
+        task = partial(sampling.sketching, request, optimized=True)
         self._session.submit(task, partial(self._on_event, awaited), sketch=True)
 
     def _on_event(self, awaited: object, event: object) -> None:

@@ -1,4 +1,4 @@
-"""The digit CLIP at work: how well images fit a text, and whether a text is about digits at all."""
+"""CLIP as a judge of images and texts: how well images fit a text, and whether a text is about digits at all."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ from ml.system.device import one_thread, pick
 from ml.text import captions, tokenizer
 
 SAME = 0.9  # similarity from which two texts mean the same
-TOGETHER = 8  # images that the digit CLIP steers at a time
-FAMILIAR = 0.45  # similarity to one of the ten digits below which a text with unknown words is about something else
+BLOCK = 8  # images that the digit CLIP steers at a time
+FAMILIAR = 0.45  # similarity to one of the ten digits from which a text with unknown words is about digits
 
 
 class Clip(Protocol):
@@ -34,28 +34,28 @@ class Clip(Protocol):
 
 
 class Matcher:
-    """How well images fit one text, against other things that could be said of digits.
+    """How well images fit one text rather than other texts.
 
-    `together` is how many images are steered at a time on a CPU, one of them or many.
+    On a CPU images are steered in blocks of `block`.
     """
 
-    def __init__(self, clip: Clip, wanted: str, others: Sequence[str], together: int = 1) -> None:
-        self.clip, self.together = clip, together
-        with torch.no_grad(), one_thread():  # however many there are, the texts are the same to the bit
-            self.texts = clip.sentences([wanted, *others])
+    def __init__(self, clip: Clip, text: str, others: Sequence[str], block: int = 1) -> None:
+        self.clip, self.block = clip, block
+        with torch.no_grad(), one_thread():  # the same to the bit with any number of threads
+            self.texts = clip.sentences([text, *others])
 
     def similarity(self, x0: Tensor) -> Tensor:
         """Cosine between images (B, C, H, W) in [-1, 1] and the text: (B,)."""
         return self.clip.image(x0) @ self.texts[0]
 
     def log_probability(self, x0: Tensor) -> Tensor:
-        """log p(text | image) where it could also be one of the others: (B,)."""
+        """log p(text | image) over the text and the others: (B,)."""
         logits = self.clip.scale * self.clip.image(x0) @ self.texts.T
         return logits.log_softmax(dim=1)[:, 0]
 
 
 def obtain(name: str) -> Iterator[Progress]:
-    """Download the CLIP of that name if it has to be; raises DataUnavailable, CannotWrite."""
+    """Download the CLIP of that name where it is missing; raises DataUnavailable, CannotWrite."""
     if name != CLIP_MODEL:
         from ml.models import openai_clip
 
@@ -63,34 +63,34 @@ def obtain(name: str) -> Iterator[Progress]:
             yield from openai_clip.obtain()
 
 
-def matcher(wanted: str, name: str = CLIP_MODEL, device: DeviceName = "auto") -> Matcher:
-    """The CLIP of that name looking for a text, which excludes the ten digits that it is not about.
+def matcher(text: str, name: str = CLIP_MODEL, device: DeviceName = "auto") -> Matcher:
+    """The CLIP of that name, comparing images with a text rather than with the digits that the text does not name.
 
     Raises BadFile, NoDevice.
     """
     if name == CLIP_MODEL:
-        return Matcher(_load(device), wanted, _unlike(wanted, _load(device)), TOGETHER)
-    named = _digits_in(wanted)
+        return Matcher(_load(device), text, _unlike(text, _load(device)), BLOCK)
+    named = digits_in(text)
     others = [word for digit, word in enumerate(captions.WORDS) if digit not in named]
-    return Matcher(_load_openai(name, device), wanted, others)
+    return Matcher(_load_openai(name, device), text, others)
 
 
 @torch.no_grad()
-def _unlike(wanted: str, clip: Clip) -> list[str]:
+def _unlike(text: str, clip: Clip) -> list[str]:
     """The digits' words that mean something else than the text."""
-    texts = clip.sentences([wanted, *captions.WORDS])
+    texts = clip.sentences([text, *captions.WORDS])
     return [word for word, same in zip(captions.WORDS, texts[1:] @ texts[0], strict=True) if same < SAME]
 
 
-def _digits_in(wanted: str) -> set[int]:
+def digits_in(text: str) -> set[int]:
     """The digits that a text names, by word or numeral."""
-    words = set(re.findall(r"[a-z]+|\d", wanted.casefold()))
+    words = set(re.findall(r"[a-z]+|\d", text.casefold()))
     return {digit for digit, word in enumerate(captions.WORDS) if words & {word, str(digit)}}
 
 
-def is_about_digits(asked: str, device: DeviceName = "cpu") -> bool:
-    """Whether a model of digits can know what the text is about: every word is known, or it means a digit."""
-    numbers = tokenizer.encode(asked)
+def is_about_digits(text: str, device: DeviceName = "cpu") -> bool:
+    """Whether a text is about digits: every word is in the vocabulary, or it means a digit."""
+    numbers = tokenizer.encode(text)
     if numbers and tokenizer.UNKNOWN not in numbers:
         return True
     clip = _load(device)

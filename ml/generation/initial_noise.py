@@ -1,4 +1,4 @@
-"""Where the images of a request begin."""
+"""The starting noise of the corners of an interpolation: by seed, or by DDIM inversion of a picture."""
 
 from functools import lru_cache
 
@@ -7,41 +7,16 @@ from torch import Tensor
 
 from ml.config import NO_LABEL, Corner, SampleRequest, SampleSettings
 from ml.diffusion.guidance import classifier_free
-from ml.diffusion.interpolation import mixed_noise
 from ml.diffusion.noise import SeededNoise
 from ml.diffusion.samplers import ddim_inversion
-from ml.diffusion.schedules import Level, grid_of, q_sample, schedule_of
+from ml.diffusion.schedules import grid_of, schedule_of
 from ml.generation.loaded_model import LoadedModel
-from ml.generation.plan import BATCH
 from ml.imaging.embedded_png import from_text
 from ml.models.interruptible import interruptible_denoiser
 
 
-def noise_of(model: LoadedModel, request: SampleRequest, first: int) -> SeededNoise:
-    """Where the images' noise comes from."""
-    channels, side = model.config.codes
-    images = range(first, min(first + BATCH, len(request.labels)))
-    seeds = [request.seed if request.corners else request.seed_of(k) for k in images]
-    return SeededNoise(seeds, (channels, side, side), model.device)
-
-
-def first_images(model: LoadedModel, request: SampleRequest, first: int, level: Level, noise: SeededNoise) -> Tensor:
-    """The images at the first level: noise, noise between corners, or a drawing with noise on it."""
-    channels, side = model.config.codes
-    if request.corners:
-        weights = torch.tensor(request.weights[first : first + BATCH], device=model.device)
-        begin = mixed_noise(corner_noises(model, request), weights, request.mixing)
-    else:
-        begin = noise()
-    start = level.sigma * begin
-    if request.source:
-        known = from_text(request.source, channels, side).to(model.device)
-        start = q_sample(known, begin, level.alpha, level.sigma)
-    return start.contiguous(memory_format=torch.channels_last)
-
-
 def corner_noises(model: LoadedModel, request: SampleRequest) -> Tensor:
-    """The noise of every corner: that of its seed, or the one that turns into its picture, (corners, C, H, W)."""
+    """The noise of every corner (corners, C, H, W): that of its seed, or the one that DDIM turns into its picture."""
     pictured = any(corner.picture for corner in request.corners)
     settings = request.model_dump_json(include=set(SampleSettings.model_fields)) if pictured else ""
 
@@ -55,20 +30,20 @@ def corner_noises(model: LoadedModel, request: SampleRequest) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _of_seed(seed: int, codes: tuple[int, int], device: torch.device) -> Tensor:
-    """The noise of a corner; kept, since a hand on a pad asks again."""
+    """The noise of a seed; cached, since the interpolation pad requests the same corners again and again."""
     channels, side = codes
     return SeededNoise([seed], (channels, side, side), device)()
 
 
 @lru_cache(maxsize=32)
 def _inverted(model: LoadedModel, picture: str, label: int, settings_json: str) -> Tensor:
-    """The noise that DDIM with these settings turns into a picture; kept, too."""
+    """The noise that DDIM with these settings turns into a picture; cached for the same reason."""
     settings = SampleSettings.model_validate_json(settings_json)
     channels, side = model.config.codes
     x0 = from_text(picture, channels, side).to(model.device)
     grid = grid_of(schedule_of(model.config), settings)
     null = model.config.num_classes
-    wanted = torch.tensor([null if label == NO_LABEL else label], device=model.device)
+    labels = torch.tensor([null if label == NO_LABEL else label], device=model.device)
     guided = settings.with_changes(guidance=1.0) if label == NO_LABEL else settings
-    denoise = classifier_free(model.denoiser, wanted, null, guided)
+    denoise = classifier_free(model.denoiser, labels, null, guided)
     return ddim_inversion(interruptible_denoiser(denoise), x0, grid) / grid[0].sigma

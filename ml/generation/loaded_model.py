@@ -14,7 +14,7 @@ from ml.models import build
 from ml.models.autoencoder import LatentModel
 from ml.models.exact import exact
 from ml.models.interruptible import interruptible
-from ml.models.optimized import optimized
+from ml.models.optimized import optimize
 from ml.models.weights import fit
 from ml.registry import model_cards
 from ml.registry.checkpoint import ModelHeader, file_hash, load_model
@@ -23,14 +23,14 @@ from ml.system.device import pick, tune
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A diffusion model ready to sample; `hurried` where it draws by the quick form of its network."""
+    """A diffusion model ready to sample, with its optimized network where `optimized`."""
 
     name: str
     header: ModelHeader
     network: torch.nn.Module
     device: torch.device
     hash: str
-    hurried: bool = False
+    optimized: bool = False
 
     @property
     def config(self) -> ModelConfig:
@@ -38,13 +38,13 @@ class LoadedModel:
 
     @cached_property
     def exact(self) -> torch.nn.Module:
-        """The network, computing each image to the bit as if it were alone."""
+        """The network whose output for an image does not depend on the rest of the batch; see `ml.models.exact`."""
         return exact(self.network, self.device)
 
     @property
     def denoiser(self) -> NetworkDenoiser:
-        """What samplers draw with."""
-        return NetworkDenoiser(optimized(self.network) if self.hurried else self.exact, self.config.prediction)
+        """The network that samplers call."""
+        return NetworkDenoiser(optimize(self.network) if self.optimized else self.exact, self.config.prediction)
 
     def pixels(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) in [-1, 1] from what the network works on: themselves, or latents to be decoded."""
@@ -52,18 +52,15 @@ class LoadedModel:
 
 
 def load(name: str, device: DeviceName = "auto") -> LoadedModel:
-    """The model of that name (see `library.find`), on that device; loaded once while its file does not change."""
+    """The model of that name (see `model_cards.find`), on that device; loaded once while its file does not change."""
     path = model_cards.find(name)
     return _load(name, path, path.stat().st_mtime_ns, device)
 
 
 @lru_cache(maxsize=4)
-def hurried(model: LoadedModel) -> LoadedModel:
-    """The same model, drawing by the quick form of its network: alike, not the same to the bit.
-
-    See `ml.models.optimized`.
-    """
-    return replace(model, hurried=True)
+def optimized_model(model: LoadedModel) -> LoadedModel:
+    """The same model with its optimized network; see `ml.models.optimized`."""
+    return replace(model, optimized=True)
 
 
 @lru_cache(maxsize=4)
@@ -82,7 +79,7 @@ def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedMod
 
 
 def _read(path: Path) -> tuple[ModelHeader, dict[str, Tensor], str]:
-    """A model file's header, weights and hash, all of one file, though a run may be replacing it with its next."""
+    """A model file's header, weights and hash, all of one version, even while a run replaces the file."""
     while True:
         digest = file_hash(path)
         header, weights = load_model(path)

@@ -63,14 +63,14 @@ def plain(model: LoadedModel, config: ModelConfig | None = None) -> LoadedModel:
     config = config or model.config
     network = build(config).to(model.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
     header = model.header.with_changes(model=config.model_dump())
-    return replace(model, header=header, network=network, hurried=False)
+    return replace(model, header=header, network=network, optimized=False)
 
 
 def drawing(model: LoadedModel, request: SampleRequest) -> Callable[[], Sampled]:
     """What draws a request to its end."""
 
     def draw() -> Sampled:
-        with one_thread() if model.hurried else nullcontext():  # as `pipeline.sample` does
+        with one_thread() if model.optimized else nullcontext():  # as `pipeline.sample` does
             *_, sampled = sample_with(model, request, RunControl(), frames=False)
         assert isinstance(sampled, Sampled)
         return sampled

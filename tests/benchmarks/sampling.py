@@ -19,7 +19,7 @@ from ml.config import ModelConfig, SampleRequest
 from ml.evaluation.judge import Judge
 from ml.events import Pixels
 from ml.generation import loaded_model
-from ml.generation.loaded_model import LoadedModel, hurried
+from ml.generation.loaded_model import LoadedModel, optimized_model
 from ml.system.device import bf16_is_native, pick
 from tests.benchmarks import peers
 from tests.benchmarks.common import Plan, Table, in_turns, machine, median
@@ -88,9 +88,9 @@ def _request(model: LoadedModel, count: int, **changes: object) -> SampleRequest
 
 
 def _paths(plan: SamplingPlan) -> Iterable[tuple[str, LoadedModel, dict[str, object]]]:
-    """Our ways to a digit: the full model and its student in few steps, exactly and by the quick forms of both."""
+    """Our ways to a digit: the full model and its student in few steps, exact and optimized."""
     full, student = (loaded_model.load(name, plan.device) for name in ("digits", "student"))
-    for form, kind in (("", lambda model: model), (", quick form", hurried)):
+    for form, kind in (("", lambda model: model), (", optimized", optimized_model)):
         yield f"digits{form}", kind(full), {}
         for steps in STUDENT_STEPS:
             yield f"student, {_steps(steps)}{form}", kind(student), {"steps": steps}
@@ -175,7 +175,7 @@ def _limit(plan: SamplingPlan, device: torch.device, line: Line) -> list[dict[st
             line.show(f"The limit: {name}, {images} at a time")
             request = _request(model, images, **changes)
             work = work_of(model, request)
-            types = (torch.float32, torch.bfloat16) if model.hurried and bf16_is_native(device) else (torch.float32,)
+            types = (torch.float32, torch.bfloat16) if model.optimized and bf16_is_native(device) else (torch.float32,)
             convolving, fastest = min((bare(work, device, dtype) for dtype in types), key=lambda found: found[1])
             (seconds,) = in_turns([drawing(model, request)], plan.rounds, plan.least_s, line)
             delivered, most = work.flops / median(seconds) / 1e9, convolving / fastest / 1e9

@@ -23,7 +23,7 @@ NEVER_MS = 2**30  # a hand rests, and all is quiet, when a test says so
 
 
 class Near(torch.nn.Module):
-    """A quick form of a network: its output within the tolerance, but another one on every processor."""
+    """A variant of a network: its output is within the tolerance, and another one on every processor."""
 
     def __init__(self, network: torch.nn.Module) -> None:
         super().__init__()
@@ -35,17 +35,17 @@ class Near(torch.nn.Module):
 
 @pytest.fixture
 def formed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
-    """Every form that is made is `Near`; whether they were for a single image, one after another."""
+    """Every variant is `Near`; for each that is made, whether it is for a single image."""
     made: list[bool] = []
 
-    def form(network: torch.nn.Module, *_inputs: torch.Tensor, single: bool) -> torch.nn.Module:
+    def variant(network: torch.nn.Module, *_inputs: torch.Tensor, single: bool) -> torch.nn.Module:
         made.append(single)
         return Near(network)
 
-    monkeypatch.setattr(optimized, "formed", form)
-    optimized.optimized.cache_clear()
+    monkeypatch.setattr(optimized, "fastest_variant", variant)
+    optimized.optimize.cache_clear()
     yield made
-    optimized.optimized.cache_clear()
+    optimized.optimize.cache_clear()
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_digits_follow_a_slider_and_are_drawn_exactly_once_it_rests(panel: Gener
     assert exact is not None and exact.request.guidance == generate.settings.guidance != default
     *_, wanted = pipeline.sample(generate.settings.request(tuple(range(10))), frames=False)
     assert isinstance(wanted, Sampled) and np.array_equal(exact.images, wanted.images)
-    assert 0 < np.abs(sketches[-1].images.astype(float) - exact.images).mean() < 8  # by the quick form
+    assert 0 < np.abs(sketches[-1].images.astype(float) - exact.images).mean() < 8  # by the optimized network
     assert np.array_equal(panel.grid.images(), exact.images)
 
 

@@ -42,7 +42,7 @@ def finish(hand: ByHand, shade: int = 0) -> None:
 
 def quick(job: Job) -> bool:
     assert isinstance(job.work, module.partial)
-    return bool(job.work.keywords.get("quick"))
+    return bool(job.work.keywords.get("optimized"))
 
 
 def place(hand: ByHand) -> Job:

@@ -115,7 +115,7 @@ def test_the_first_of_a_kind_is_drawn_to_nowhere_once_all_is_quiet(
     jobs = hand.asked("sketching")
     assert [(given(job)[0].model, len(given(job)[0].labels)) for job in jobs] == [("digits", MANY), (STUDENT, 1)]
     assert all(job in hand.session._sketch_lane._foreground for job in jobs)
-    assert all(job.work.keywords == {"quick": True} for job in jobs)  # type: ignore[attr-defined]
+    assert all(job.work.keywords == {"optimized": True} for job in jobs)  # type: ignore[attr-defined]
     for job in jobs:
         hand.end(job, sampled(given(job)[0]))
     assert not drawn

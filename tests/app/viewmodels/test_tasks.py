@@ -87,13 +87,13 @@ def test_how_a_sketch_is_drawn_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(pipeline, "sample", lambda request, **how: asked.append({"request": request, **how}) or ())
     control = RunControl()
     list(sampling.drawing(FEW, control))
-    list(sampling.sketching(FEW, control, quick=True))
+    list(sampling.sketching(FEW, control, optimized=True))
     list(sampling.sketching(FEW, control, frames=True))
     expected = {"request": FEW, "control": control}
     assert asked == [
         expected,
-        expected | {"frames": False, "quick": True},
-        expected | {"frames": True, "quick": False},
+        expected | {"frames": False, "optimized": True},
+        expected | {"frames": True, "optimized": False},
     ]
 
 

@@ -1,4 +1,4 @@
-"""The look inside guidance: against the network asked directly, and against the sampler that guides with it."""
+"""The guidance probe: against the network asked directly, and against the sampler that guides with it."""
 
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from ml.config import NO_LABEL, SampleRequest
 from ml.control import RunControl
 from ml.diffusion.denoiser import NetworkDenoiser, to_eps
 from ml.errors import BadRequest
-from ml.evaluation.guidance_probe import FAINT, xray
+from ml.evaluation.guidance_probe import FAINT, probe_guidance
 from ml.generation import loaded_model
 from ml.generation.denoising import steps
+from ml.generation.plan import make_plan
 from ml.imaging.pixels import to_uint8
 from tests.support.gaussians import gaussians
 
@@ -22,10 +23,10 @@ REQUEST = SampleRequest(model="digits", labels=(4,), seed=9, steps=6, guidance=2
 def test_every_step_shows_what_the_network_says_with_and_without_the_class() -> None:
     model = loaded_model.load("digits", "cpu")
     network = NetworkDenoiser(model.network, model.config.prediction)
-    found = list(xray(model, REQUEST))
+    found = list(probe_guidance(model, REQUEST))
     assert [each.step for each in found] == list(range(6)) and all(each.images.shape == (3, 28, 28) for each in found)
     with torch.no_grad():
-        for each, step in zip(found, steps(model, REQUEST), strict=False):
+        for each, step in zip(found, steps(make_plan(model, REQUEST)), strict=False):
             cond, uncond = (
                 to_eps(network(step.x_t, step.level, torch.tensor([label])), step.x_t, step.level) for label in (4, 10)
             )
@@ -38,9 +39,9 @@ def test_every_step_shows_what_the_network_says_with_and_without_the_class() -> 
 
 def test_the_difference_is_what_the_class_adds_at_full_contrast() -> None:
     request = REQUEST.with_changes(model="gaussians", labels=(4, 2), steps=5, sigma_max=20.0)
-    found = list(xray(gaussians(), request))
+    found = list(probe_guidance(gaussians(), request))
     assert len(found) == 5
-    for each, step in zip(found, steps(gaussians(), request), strict=False):
+    for each, step in zip(found, steps(make_plan(gaussians(), request)), strict=False):
         network = gaussians().denoiser
         cond, uncond = (
             to_eps(network(step.x_t[:1], step.level, torch.tensor([label])), step.x_t[:1], step.level)
@@ -56,7 +57,7 @@ def test_the_difference_is_what_the_class_adds_at_full_contrast() -> None:
 
 def test_outside_its_interval_nothing_is_added() -> None:
     narrow = REQUEST.with_changes(guidance_from=0.5, guidance_to=3.0)
-    shares = {each.w for each in xray(loaded_model.load("digits", "cpu"), narrow)}
+    shares = {each.w for each in probe_guidance(loaded_model.load("digits", "cpu"), narrow)}
     assert shares == {1.0, 2.0}
 
 
@@ -64,12 +65,12 @@ def test_without_a_class_there_is_nothing_to_see(tiny_unconditional: Path) -> No
     for model, label in (("digits", NO_LABEL), (str(tiny_unconditional), NO_LABEL)):
         request = REQUEST.with_changes(model=model, labels=(label,))
         with pytest.raises(BadRequest, match="Nothing guides"):
-            next(xray(loaded_model.load(model, "cpu"), request))
+            next(probe_guidance(loaded_model.load(model, "cpu"), request))
 
 
 def test_it_stops_when_told_to() -> None:
     control = RunControl()
-    looking = xray(loaded_model.load("digits", "cpu"), REQUEST, control)
+    looking = probe_guidance(loaded_model.load("digits", "cpu"), REQUEST, control)
     next(looking)
     control.cancel()
     assert list(looking) == []

@@ -99,7 +99,7 @@ def test_how_well_an_image_fits_is_told_against_everything_else_that_it_could_be
 
 def test_the_bundled_clip_is_not_downloaded_and_digits_are_found_in_words_and_numerals() -> None:
     assert list(clip_matcher.obtain("digit-clip")) == [] == list(clip_matcher.obtain("/a/file"))
-    assert clip_matcher._digits_in("Seven or 3, not seventeen or zeroes") == {7, 3}
+    assert clip_matcher.digits_in("Seven or 3, not seventeen or zeroes") == {7, 3}
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])

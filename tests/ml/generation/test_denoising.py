@@ -11,13 +11,13 @@ from ml.config import NO_LABEL, Corner, SampleRequest, ScheduleName
 from ml.diffusion.interpolation import mixed_noise
 from ml.diffusion.noise import SeededNoise
 from ml.diffusion.samplers import DenoiseStep
-from ml.diffusion.schedules import CLEAN, karras_ratios, make_schedule
+from ml.diffusion.schedules import CLEAN, Level, karras_ratios, make_schedule
 from ml.errors import BadRequest
-from ml.generation.conditioning import is_steered, matcher_of, told
+from ml.generation.conditioning import is_steered, matcher_of
 from ml.generation.denoising import steps
 from ml.generation.initial_noise import corner_noises
 from ml.generation.loaded_model import LoadedModel
-from ml.generation.plan import BATCH, check, grid_for
+from ml.generation.plan import BATCH, check, make_plan
 from ml.imaging.embedded_png import from_text, to_text
 from tests.support.gaussians import CPU, SIDE, SPREAD, gaussians
 
@@ -39,7 +39,11 @@ def picture(seed: int, side: int = SIDE) -> np.ndarray:
 
 def drawn(which: LoadedModel, request: SampleRequest, first: int = 0) -> list[DenoiseStep]:
     with torch.no_grad():
-        return list(steps(which, request, first))
+        return list(steps(make_plan(which, request), first))
+
+
+def grid_of(request: SampleRequest, **config: Any) -> list[Level]:
+    return make_plan(gaussians(**config), request).grid
 
 
 # ---- the grid
@@ -50,28 +54,26 @@ def drawn(which: LoadedModel, request: SampleRequest, first: int = 0) -> list[De
 def test_a_variation_begins_below_its_noise_level(schedule: ScheduleName, vary_from: float) -> None:
     asked = ask(source=to_text(picture(1)), vary_from=vary_from, steps=20, sigma_max=40.0, sigma_min=0.02)
     below = [ratio for ratio in karras_ratios(20, 40.0, 0.02) if ratio <= vary_from]
-    grid = grid_for(gaussians(schedule=schedule), asked)
+    grid = grid_of(asked, schedule=schedule)
     assert [level.ratio for level in grid[:-1]] == pytest.approx(below) and grid[-1] == CLEAN
-    whole = grid_for(gaussians(schedule=schedule), asked.with_changes(vary_from=0.0))
-    assert len(whole) == 21 == len(grid_for(gaussians(schedule=schedule), asked.with_changes(source="")))
+    whole = grid_of(asked.with_changes(vary_from=0.0), schedule=schedule)
+    assert len(whole) == 21 == len(grid_of(asked.with_changes(source=""), schedule=schedule))
 
 
 def test_a_variation_needs_a_step() -> None:
     with pytest.raises(BadRequest, match=r"No step lies below the noise level 0\.01"):
-        grid_for(gaussians(), ask(source=to_text(picture(1)), vary_from=0.01))
+        grid_of(ask(source=to_text(picture(1)), vary_from=0.01))
 
 
 def test_a_branch_has_its_parents_levels_and_then_its_own_below() -> None:
     parent = ask(steps=6, sigma_max=40.0)
     branch = parent.with_changes(parent=parent, branch_at=2, steps=20, sigma_max=10.0)
-    before, own = (
-        [level.ratio for level in grid_for(gaussians(), each)] for each in (parent, ask(steps=20, sigma_max=10.0))
-    )
-    found = [level.ratio for level in grid_for(gaussians(), branch)]
+    before, own = ([level.ratio for level in grid_of(each)] for each in (parent, ask(steps=20, sigma_max=10.0)))
+    found = [level.ratio for level in grid_of(branch)]
     assert found[:3] == before[:3] and found[3:] == [ratio for ratio in own if ratio < before[2]]
     for at in (6, 7):
         with pytest.raises(BadRequest, match=f"no step {at} to branch off from.*from 0 to 5"):
-            grid_for(gaussians(), branch.with_changes(branch_at=at))
+            grid_of(branch.with_changes(branch_at=at))
 
 
 # ---- where images begin
@@ -115,7 +117,7 @@ BETWEEN = {"labels": (NO_LABEL,) * 2, "corners": CORNERS, "weights": ((3.0, 1.0,
 
 
 @pytest.mark.parametrize("mixing", ["slerp", "lerp"])
-def test_images_between_corners_begin_in_their_mixture_and_are_told_it(mixing: Any) -> None:
+def test_images_between_corners_begin_in_a_mixture_of_noises_with_a_mixture_of_labels(mixing: Any) -> None:
     which = gaussians()
     found = drawn(which, ask(**BETWEEN, mixing=mixing))[0]
     begin = mixed_noise(noise_of(1, 2, 3), torch.tensor(BETWEEN["weights"]), mixing)
@@ -128,8 +130,8 @@ def test_images_between_corners_begin_in_their_mixture_and_are_told_it(mixing: A
 
 def test_a_corner_without_a_label_counts_as_no_class() -> None:
     corners = (Corner(seed=1, label=2), Corner(seed=2))
-    wanted, null = told(gaussians(), ask(labels=(-1,), corners=corners, weights=((1.0, 3.0),)))
-    assert wanted.tolist() == [[0, 0, 0.25, *[0] * 7, 0.75]] and null.tolist() == [*[0] * 10, 1]
+    plan = make_plan(gaussians(), ask(labels=(-1,), corners=corners, weights=((1.0, 3.0),)))
+    assert plan.condition.tolist() == [[0, 0, 0.25, *[0] * 7, 0.75]] and plan.null.tolist() == [*[0] * 10, 1]
 
 
 def test_images_between_corners_share_the_noise_of_the_way() -> None:
@@ -157,12 +159,12 @@ def test_a_picture_is_a_corner_through_the_noise_that_it_comes_from(label: int, 
     assert torch.equal(corner_noises(gaussians(), plain), noise_of(5))
 
 
-# ---- what the network is told
+# ---- what the network is conditioned on
 
 
 def test_no_label_is_the_class_after_the_last() -> None:
-    wanted, null = told(gaussians(num_classes=7), ask(labels=(NO_LABEL, 3)))
-    assert wanted.tolist() == [7, 3] and int(null) == 7
+    plan = make_plan(gaussians(num_classes=7), ask(labels=(NO_LABEL, 3)))
+    assert plan.condition.tolist() == [7, 3] and int(plan.null) == 7
 
 
 def test_guidance_asks_twice_only_where_a_class_is_asked_for() -> None:
@@ -242,5 +244,5 @@ def test_what_a_model_cannot_draw_is_refused(config: dict[str, Any], request_: d
 
 
 def test_the_grid_of_a_model_is_that_of_its_schedule() -> None:
-    found = grid_for(gaussians(schedule="cosine", timesteps=50), ask())
+    found = grid_of(ask(), schedule="cosine", timesteps=50)
     assert found == make_schedule("cosine", 50).grid(6, "karras", 40.0, 0.02)

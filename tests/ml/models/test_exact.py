@@ -18,6 +18,7 @@ from ml.control import RunControl
 from ml.export.verify import ROUNDED
 from ml.generation.denoising import steps
 from ml.generation.loaded_model import load
+from ml.generation.plan import make_plan
 from ml.models import build
 from ml.models.blocks import class_table
 from ml.models.exact import TWINS, exact, in_blocks
@@ -150,7 +151,7 @@ def test_a_model_of_several_networks_draws_each_image_as_if_it_were_alone(name: 
     together = drawn(model, request)
     for k in (0, 8):
         assert torch.equal(drawn(model, request.alone(k))[0], together[k])
-    *_, last = steps(model, request)
+    *_, last = steps(make_plan(model, request))
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     assert torch.equal(model.pixels(last.x_t[8:].contiguous(memory_format=torch.channels_last))[0], together[8])
@@ -166,7 +167,7 @@ def test_contrast_is_rescaled_for_each_image_by_itself(threads: int) -> None:
     request = SampleRequest(labels=(1, 2, 3), steps=1, guidance=2.0, guidance_rescale=0.5, seed=1)
     together = drawn(model, request)
     assert torch.equal(drawn(model, request.alone(1))[0], together[1])
-    *_, last = steps(model, request)
+    *_, last = steps(make_plan(model, request))
     assert last.x_t.shape == (3, 3, 128, 128)
 
 

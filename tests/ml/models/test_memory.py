@@ -105,12 +105,12 @@ GROWTH = 300 * 2**20  # bytes
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quick", [False, True])
-def test_ten_thousand_digits_take_little_memory_on_their_way(quick: bool) -> None:
+@pytest.mark.parametrize("optimized", [False, True])
+def test_ten_thousand_digits_take_little_memory_on_their_way(optimized: bool) -> None:
     few = SampleRequest(model="student", sampler="student", steps=1, labels=(3,) * 200)
     many = few.with_changes(labels=tuple(k % 10 for k in range(10_000)))
     process = Process()
-    list(pipeline.sample(few, device="cpu", frames=False, quick=quick))
+    list(pipeline.sample(few, device="cpu", frames=False, optimized=optimized))
     before, most = process.memory_info().rss, 0
 
     def control() -> RunControl:
@@ -123,6 +123,6 @@ def test_ten_thousand_digits_take_little_memory_on_their_way(quick: bool) -> Non
 
         return Watching()
 
-    *_, done = pipeline.sample(many, device="cpu", frames=False, quick=quick, control=control())
+    *_, done = pipeline.sample(many, device="cpu", frames=False, optimized=optimized, control=control())
     assert isinstance(done, Sampled) and len(done.images) == 10_000
     assert max(most, process.memory_info().rss) - before < GROWTH

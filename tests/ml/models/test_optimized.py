@@ -1,4 +1,4 @@
-"""The quick forms of networks: as the reference to a tolerance for any batch, and the reference where there is none."""
+"""Optimized networks: equal to the reference to a tolerance for any batch, and the reference without a variant."""
 
 import copy
 import os
@@ -16,7 +16,7 @@ from ml.evaluation.judge import Judge
 from ml.events import Sampled
 from ml.generation import pipeline
 from ml.generation.loaded_model import LoadedModel, load
-from ml.models import optimized, optimized_forms
+from ml.models import optimized, optimized_variants
 from ml.text import tokenizer
 from tests.patience import WAIT_S
 
@@ -31,92 +31,93 @@ def inputs(model: LoadedModel, count: int) -> tuple[torch.Tensor, torch.Tensor, 
     noise = torch.Generator().manual_seed(count)
     x = torch.randn(count, channels, side, side, generator=noise).contiguous(memory_format=torch.channels_last)
     classes = max(model.config.num_classes, 1)
-    told = torch.arange(count) % classes
-    return x, torch.tensor([500.0]), tokenizer.tokens(["a bold seven"] * count) if model.config.reader else told
+    labels = torch.arange(count) % classes
+    return x, torch.tensor([500.0]), tokenizer.tokens(["a bold seven"] * count) if model.config.reader else labels
 
 
-def drawn(request: SampleRequest, *, quick: bool) -> Sampled:
-    *_, last = pipeline.sample(request, device="cpu", frames=False, quick=quick)
+def drawn(request: SampleRequest, *, fast: bool) -> Sampled:
+    *_, last = pipeline.sample(request, device="cpu", frames=False, optimized=fast)
     assert isinstance(last, Sampled)
     return last
 
 
 @pytest.mark.parametrize("name", [*MODELS, *(pytest.param(name, marks=pytest.mark.slow) for name in MORE_MODELS)])
 @torch.no_grad()
-def test_a_quick_form_agrees_with_the_reference_for_any_batch(name: str) -> None:
+def test_an_optimized_network_agrees_with_the_reference_for_any_batch(name: str) -> None:
     model = load(name, "cpu")
-    quick = optimized.Optimized(model.network)
+    network = optimized.OptimizedNetwork(model.network)
     for count in (1, 2, 3, 20):
         given = inputs(model, count)
         wanted = model.network(*given)
-        found = quick(*given)
+        found = network(*given)
         assert found.dtype == torch.float32 and found.shape == wanted.shape
         assert optimized.distance(found, wanted) <= AGREE
 
 
 @torch.no_grad()
-def test_the_bundled_model_has_a_form_of_its_own_for_each_kind_of_label() -> None:
+def test_the_bundled_model_has_a_variant_for_each_kind_of_label() -> None:
     model = load("digits", "cpu")
-    quick = optimized.Optimized(model.network)
+    network = optimized.OptimizedNetwork(model.network)
     x, time, labels = inputs(model, 2)
     mixture = torch.nn.functional.one_hot(labels, model.config.num_classes + 1).float()
-    assert optimized.distance(quick(x, time, labels), model.network(x, time, labels)) <= AGREE
-    assert optimized.distance(quick(x, time, mixture), model.network(x, time, mixture)) <= AGREE
-    assert len(quick._forms) == 2 and all(form is not model.network for form in quick._forms.values())
+    assert optimized.distance(network(x, time, labels), model.network(x, time, labels)) <= AGREE
+    assert optimized.distance(network(x, time, mixture), model.network(x, time, mixture)) <= AGREE
+    assert len(network._variants) == 2
+    assert all(variant is not model.network for variant in network._variants.values())
 
 
 @torch.no_grad()
-def test_what_has_no_form_is_computed_by_the_network_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_variant_the_network_itself_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     model = load("student", "cpu")
     given = inputs(model, 2)
 
     def missing(*_: object) -> None:
         raise RuntimeError("no such operator")
 
-    monkeypatch.setattr(optimized, "forms", lambda *_, **__: iter([missing, missing]))
-    assert optimized.fastest_form(model.network, *given) is model.network
+    monkeypatch.setattr(optimized, "variants", lambda *_, **__: iter([missing, missing]))
+    assert optimized.fastest_variant(model.network, *given) is model.network
 
 
 @torch.no_grad()
-def test_a_form_that_is_wrong_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variant_that_is_wrong_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     model = load("student", "cpu")
     given = inputs(model, 2)
     wrong = copy.deepcopy(model.network)
     for parameter in wrong.parameters():
         parameter.mul_(1.2)
-    monkeypatch.setattr(optimized, "forms", lambda *_, **__: iter([lambda *_: wrong]))
-    assert optimized.fastest_form(model.network, *given) is model.network
+    monkeypatch.setattr(optimized, "variants", lambda *_, **__: iter([lambda *_: wrong]))
+    assert optimized.fastest_variant(model.network, *given) is model.network
 
 
 @torch.no_grad()
-def test_a_form_that_is_no_quicker_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variant_that_is_no_faster_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     model = load("student", "cpu")
     given = inputs(model, 2)
     twin = copy.deepcopy(model.network)
-    monkeypatch.setattr(optimized, "forms", lambda *_, **__: iter([lambda *_: twin]))
+    monkeypatch.setattr(optimized, "variants", lambda *_, **__: iter([lambda *_: twin]))
     monkeypatch.setattr(optimized, "_seconds", lambda network, _: 1.0)
-    assert optimized.fastest_form(model.network, *given) is model.network
+    assert optimized.fastest_variant(model.network, *given) is model.network
     monkeypatch.setattr(optimized, "_seconds", lambda network, _: 0.9 if network is twin else 1.0)
-    assert optimized.fastest_form(model.network, *given) is twin
+    assert optimized.fastest_variant(model.network, *given) is twin
 
 
 @torch.no_grad()
-def test_making_a_form_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_making_a_variant_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     model = load("student", "cpu")
 
     def stopped(*_: object) -> None:
         raise Stopped
 
-    monkeypatch.setattr(optimized, "forms", lambda *_, **__: iter([stopped]))
+    monkeypatch.setattr(optimized, "variants", lambda *_, **__: iter([stopped]))
     with pytest.raises(Stopped):
-        optimized.fastest_form(model.network, *inputs(model, 2))
+        optimized.fastest_variant(model.network, *inputs(model, 2))
 
 
 @torch.no_grad()
 def test_half_precision_agrees(tiny_run: object) -> None:
     model = load(str(tiny_run), "cpu")
     given = inputs(model, 4)
-    half = optimized_forms.Half(model.network)(*given)
+    half = optimized_variants.Half(model.network)(*given)
     assert half.dtype == torch.float32
     assert 0 < optimized.distance(half, model.network(*given)) <= 0.03
 
@@ -125,19 +126,19 @@ def test_sketches_are_alike_and_their_digits_the_same() -> None:
     defaults = load("digits", "cpu").header.defaults.model_dump()
     labels = tuple(range(10)) * 2
     request = SampleRequest.model_validate({**defaults, "model": "digits", "labels": labels, "seed": 3})
-    exact, sketch = drawn(request, quick=False), drawn(request, quick=True)
+    exact, sketch = drawn(request, fast=False), drawn(request, fast=True)
     assert sketch.request == exact.request
     apart = np.abs(exact.images.astype(float) - sketch.images).mean()
     assert apart < 4
     assert np.array_equal(Judge.bundled().judge(sketch.images).labels, Judge.bundled().judge(exact.images).labels)
 
 
-def test_drawing_quickly_leaves_the_exact_images_as_they_were(tiny_run: object) -> None:
+def test_optimized_drawing_leaves_the_exact_images_as_they_were(tiny_run: object) -> None:
     request = SampleRequest(model=str(tiny_run), steps=2, labels=(1, NO_LABEL, 7))
     threads = torch.get_num_threads()
-    before = drawn(request, quick=False).images
-    drawn(request, quick=True)
-    assert np.array_equal(drawn(request, quick=False).images, before) and torch.get_num_threads() == threads
+    before = drawn(request, fast=False).images
+    drawn(request, fast=True)
+    assert np.array_equal(drawn(request, fast=False).images, before) and torch.get_num_threads() == threads
 
 
 BESIDE_A_RUN = """
@@ -148,7 +149,7 @@ from ml.config import SampleRequest
 
 def draw():
     for labels in ((3,), (3, 5), tuple(range(10)) * 3):
-        list(pipeline.sample(SampleRequest(model=sys.argv[1], labels=labels, steps=2), frames=False, quick=True))
+        list(pipeline.sample(SampleRequest(model=sys.argv[1], labels=labels, steps=2), frames=False, optimized=True))
 
 torch.randn(1000, 1000).exp().sum()  # as a run does: with OpenMP
 before = psutil.Process().num_threads()
@@ -161,7 +162,7 @@ print(psutil.Process().num_threads() - before, cores.CORES, torch.get_num_thread
 """
 
 
-def test_what_is_drawn_quickly_beside_a_run_leaves_openmp_to_the_run(tiny_run: Path) -> None:
+def test_optimized_drawing_beside_a_run_leaves_openmp_to_the_run(tiny_run: Path) -> None:
     """Its threads would stay, and then all that the run computes would take twice as long."""
     command = [sys.executable, "-W", "ignore", "-c", BESIDE_A_RUN, str(tiny_run)]
     two = os.environ | {"OMP_NUM_THREADS": "2"}

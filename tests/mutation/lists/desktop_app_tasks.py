@@ -123,7 +123,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/tasks/sampling.py",
-        "control=control, frames=frames, quick=quick)",
+        "control=control, frames=frames, optimized=optimized)",
         "control=control, frames=frames)",
         "tests/app/viewmodels/test_tasks.py",
     ),

@@ -1403,7 +1403,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/live_preview.py",
-        "sketch.some(range(count)), quick=True)",
+        "sketch.some(range(count)), optimized=True)",
         "sketch.some(range(count)))",
         "tests/app/viewmodels/test_live_preview.py",
     ),

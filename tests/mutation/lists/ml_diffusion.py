@@ -121,7 +121,7 @@ MUTANTS = [
         "ml/diffusion/interpolation.py",
         "return weights / weights.sum(dim=1, keepdim=True) @ table",
         "return weights @ table",
-        "tests/ml/generation/test_denoising.py::test_images_between_corners_begin_in_their_mixture_and_are_told_it",
+        "tests/ml/generation/test_denoising.py::test_images_between_corners_begin_in_a_mixture_of_noises_with_a_mixture_of_labels",
     ),
     Mutant(
         "ml/diffusion/interpolation.py",

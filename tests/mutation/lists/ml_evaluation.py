@@ -83,8 +83,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/evaluation/guidance_probe.py",
-        "strength = float(difference.square().mean().sqrt())",
-        "strength = float(difference.abs().mean())",
+        "pull = float(difference.square().mean().sqrt())",
+        "pull = float(difference.abs().mean())",
         "tests/ml/evaluation/test_guidance_probe.py::test_every_step_shows_what_the_network_says_with_and_without_the_class",
     ),
     Mutant(
@@ -95,8 +95,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/evaluation/guidance_probe.py",
-        "both = torch.cat([wanted[:1], null.expand_as(wanted[:1])])",
-        "both = torch.cat([null.expand_as(wanted[:1]), wanted[:1]])",
+        "both = torch.cat([condition, null.expand_as(condition)])",
+        "both = torch.cat([null.expand_as(condition), condition])",
         "tests/ml/evaluation/test_guidance_probe.py::test_the_difference_is_what_the_class_adds_at_full_contrast",
     ),
     Mutant(

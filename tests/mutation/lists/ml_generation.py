@@ -83,14 +83,14 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/conditioning.py",
-        "labels = request.labels[first : first + BATCH]",
-        "labels = request.labels[:BATCH]",
+        "return _of_labels(model, request, request.labels[part])",
+        "return _of_labels(model, request, request.labels)",
         "tests/ml/generation/test_denoising.py::test_a_second_batch_goes_on_with_the_seeds_and_labels_of_the_first",
     ),
     Mutant(
         "ml/generation/conditioning.py",
-        "    null[-1] = 1\n",
-        "    null[0] = 1\n",
+        "        null[-1] = 1\n",
+        "        null[0] = 1\n",
         "tests/ml/generation/test_denoising.py::test_a_corner_without_a_label_counts_as_no_class",
     ),
     Mutant(
@@ -119,7 +119,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/denoising.py",
-        "        noise.going_on(noise_before, same)\n",
+        "        noise.going_on(parent_noise, same)\n",
         "",
         "tests/ml/generation/test_denoising.py::test_an_image_with_another_seed_goes_on_from_other_noise_around_its_estimate",
     ),
@@ -131,20 +131,20 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/denoising.py",
-        "settings = request if bool((wanted != null).any()) else request.with_changes(guidance=1.0)",
-        "settings = request",
+        "settings = plan.request if conditional else plan.request.with_changes(guidance=1.0)",
+        "settings = plan.request",
         "tests/ml/generation/test_denoising.py::test_guidance_asks_twice_only_where_a_class_is_asked_for",
     ),
     Mutant(
-        "ml/generation/denoising.py",
+        "ml/generation/plan.py",
         "(from_text(request.mask, 1, side).to(model.device) > 0).float()",
         "(from_text(request.mask, 1, side).to(model.device) < 0).float()",
         "tests/ml/generation/test_denoising.py::test_what_is_known_stays_and_the_rest_is_completed",
     ),
     Mutant(
         "ml/generation/denoising.py",
-        "filled_blocks(wanted, matcher.together)",
-        "filled_blocks(wanted, len(wanted))",
+        "filled_blocks(condition, matcher.block)",
+        "filled_blocks(condition, len(condition))",
         "tests/ml/models/test_exact.py",
     ),
     Mutant(
@@ -154,34 +154,34 @@ MUTANTS = [
         "tests/ml/models/test_exact.py -k steers",
     ),
     Mutant(
-        "ml/generation/initial_noise.py",
+        "ml/generation/denoising.py",
         "seeds = [request.seed if request.corners else request.seed_of(k) for k in images]",
         "seeds = [request.seed_of(k) for k in images]",
         "tests/ml/generation/test_denoising.py::test_images_between_corners_share_the_noise_of_the_way",
     ),
     Mutant(
-        "ml/generation/initial_noise.py",
+        "ml/generation/denoising.py",
         "seeds = [request.seed if request.corners else request.seed_of(k) for k in images]",
-        "seeds = [request.seed if request.corners else request.seed_of(k - first) for k in images]",
+        "seeds = [request.seed if request.corners else request.seed_of(k - images[0]) for k in images]",
         "tests/ml/generation/test_denoising.py::test_a_second_batch_goes_on_with_the_seeds_and_labels_of_the_first",
     ),
     Mutant(
-        "ml/generation/initial_noise.py",
-        "start = level.sigma * begin\n",
-        "start = begin\n",
+        "ml/generation/denoising.py",
+        "start = level.sigma * eps if",
+        "start = eps if",
         "tests/ml/generation/test_denoising.py::test_images_begin_in_the_noise_of_their_seeds",
     ),
     Mutant(
-        "ml/generation/initial_noise.py",
-        "start = q_sample(known, begin, level.alpha, level.sigma)",
-        "start = q_sample(known, begin[:1], level.alpha, level.sigma)",
+        "ml/generation/denoising.py",
+        "q_sample(plan.source, eps, level.alpha, level.sigma)",
+        "q_sample(plan.source, eps[:1], level.alpha, level.sigma)",
         "tests/ml/generation/test_denoising.py::test_a_drawing_begins_with_noise_upon_it",
     ),
     Mutant(
-        "ml/generation/initial_noise.py",
-        "begin = mixed_noise(corner_noises(model, request), weights, request.mixing)",
-        'begin = mixed_noise(corner_noises(model, request), weights, "slerp")',
-        "tests/ml/generation/test_denoising.py::test_images_between_corners_begin_in_their_mixture_and_are_told_it",
+        "ml/generation/denoising.py",
+        "eps = mixed_noise(plan.corners, weights, request.mixing)",
+        'eps = mixed_noise(plan.corners, weights, "slerp")',
+        "tests/ml/generation/test_denoising.py::test_images_between_corners_begin_in_a_mixture_of_noises_with_a_mixture_of_labels",
     ),
     Mutant(
         "ml/generation/initial_noise.py",
@@ -197,8 +197,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/initial_noise.py",
-        "wanted = torch.tensor([null if label == NO_LABEL else label], device=model.device)",
-        "wanted = torch.tensor([null], device=model.device)",
+        "labels = torch.tensor([null if label == NO_LABEL else label], device=model.device)",
+        "labels = torch.tensor([null], device=model.device)",
         "tests/ml/generation/test_denoising.py::test_a_picture_is_a_corner_through_the_noise_that_it_comes_from",
     ),
     Mutant(
@@ -221,7 +221,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/loaded_model.py",
-        "optimized(self.network) if self.hurried else self.exact",
+        "optimize(self.network) if self.optimized else self.exact",
         "self.exact",
         "tests/ml/models/test_optimized.py",
     ),
@@ -270,8 +270,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/pipeline.py",
-        "network_calls(request, grid))",
-        "network_calls(request, grid) + 1)",
+        "network_calls(request, plan.grid))",
+        "network_calls(request, plan.grid) + 1)",
         "tests/ml/generation/test_pipeline.py",
     ),
     Mutant(
@@ -286,8 +286,10 @@ MUTANTS = [
         "pictures = to_uint8(x0_hat), to_uint8(x_t)",
         "tests/ml/generation/test_pipeline.py",
     ),
-    Mutant("ml/generation/pipeline.py", "/ EPS_RANGE) if seen", ") if seen", "tests/ml/generation/test_pipeline.py"),
-    Mutant("ml/generation/pipeline.py", "seen = level.sigma > 0 and", "seen =", "tests/ml/generation/test_pipeline.py"),
+    Mutant("ml/generation/pipeline.py", "/ EPS_RANGE) if noisy", ") if noisy", "tests/ml/generation/test_pipeline.py"),
+    Mutant(
+        "ml/generation/pipeline.py", "noisy = level.sigma > 0 and", "noisy =", "tests/ml/generation/test_pipeline.py"
+    ),
     Mutant(
         "ml/generation/pipeline.py",
         "return Frame(first, step.step,",
@@ -314,20 +316,20 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/plan.py",
-        "trunk = before[: request.branch_at + 1]",
-        "trunk = before[: request.branch_at]",
+        "trunk = parent.grid[: request.branch_at + 1]",
+        "trunk = parent.grid[: request.branch_at]",
         "tests/ml/generation/test_denoising.py::test_a_branch_has_its_parents_levels_and_then_its_own_below",
     ),
     Mutant(
         "ml/generation/plan.py",
-        "if not request.branch_at < len(before) - 1:",
-        "if not request.branch_at < len(before):",
+        "if not request.branch_at < len(parent.grid) - 1:",
+        "if not request.branch_at < len(parent.grid):",
         "tests/ml/generation/test_denoising.py::test_a_branch_has_its_parents_levels_and_then_its_own_below",
     ),
     Mutant(
         "ml/generation/plan.py",
-        "asked = (*request.labels, *(corner.label for corner in request.corners))",
-        "asked = request.labels",
+        "labels = (*request.labels, *(corner.label for corner in request.corners))",
+        "labels = request.labels",
         "tests/ml/generation/test_denoising.py::test_what_a_model_cannot_draw_is_refused",
     ),
     Mutant(

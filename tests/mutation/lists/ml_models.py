@@ -112,13 +112,13 @@ MUTANTS = [
     Mutant("ml/models/optimized.py", "<= TOLERANCE", "<= 100", "tests/ml/models/test_optimized.py"),
     Mutant(
         "ml/models/optimized.py",
-        "if agrees and _seconds(form, inputs) < plain:",
+        "if agrees and _seconds(variant, inputs) < reference_seconds:",
         "if agrees:",
-        "tests/ml/models/test_optimized.py -k quicker",
+        "tests/ml/models/test_optimized.py -k faster",
     ),
     Mutant(
         "ml/models/optimized.py",
-        "kind = single, told.ndim, told.dtype, len(time)",
+        "kind = single, condition.ndim, condition.dtype, len(time)",
         "kind = single, len(time)",
         "tests/ml/models/test_optimized.py",
     ),

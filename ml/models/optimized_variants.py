@@ -1,9 +1,9 @@
-"""Forms of a network that give its output sooner on some device, alike to a tolerance; without a gradient.
+"""Compiled variants of a network: faster on some device, equal to a tolerance, without a gradient.
 
-On a CPU, convolutions are in the layout and, where the processor multiplies in it, in bfloat16, the weights as oneDNN
-wants them once and for all; the whole is traced (TorchScript), which leaves Python out. For a single image, where to
-call a convolution takes half as long as to compute it, oneDNN Graph compiles the calls, and all that the network's
-blocks are told of time and class comes of one product. On a GPU the network is in bfloat16.
+On a CPU the network is traced (TorchScript), which leaves Python out. Weights of convolutions are packed in oneDNN's
+layout, and are in bfloat16 where the processor multiplies in it. For a single image a call of a convolution takes half
+as long as its arithmetic: oneDNN Graph compiles the calls, and one matrix product gives the scales and shifts of all
+blocks. On a GPU the network is in bfloat16.
 """
 
 import copy
@@ -20,16 +20,16 @@ from ml.models.blocks import Condition, ResidualBlock
 from ml.models.unet import UNet
 from ml.system.device import bf16_is_fast, bf16_is_native
 
-COMPILING = 3  # calls after which TorchScript has compiled what it saw
-FEW_CHANNELS = 16  # in a group, below which bfloat16 is normalised several times as slowly as float32
+WARM_UP = 3  # calls after which TorchScript has compiled the graph
+FEW_CHANNELS = 16  # of a group; with fewer, normalisation in bfloat16 is several times as slow as in float32
 
 M = TypeVar("M", bound=nn.Module)
-Inputs = tuple[Tensor, Tensor, Tensor]  # x_t, time, labels
-Making = Callable[[nn.Module, Inputs], nn.Module]
+Inputs = tuple[Tensor, Tensor, Tensor]  # x_t, time, condition
+Compiler = Callable[[nn.Module, Inputs], nn.Module]
 
 
-def forms(device: torch.device, *, single: bool) -> Iterator[Making]:
-    """How to make each form there may be on that device, the most promising first; for a single image, or for many."""
+def variants(device: torch.device, *, single: bool) -> Iterator[Compiler]:
+    """The compilers of variants for a device, the most promising first; for a single image, or for batches."""
     if device.type == "cpu":
         for dtype in (torch.bfloat16, torch.float32) if bf16_is_native(device) else (torch.float32,):
             if single:
@@ -40,16 +40,16 @@ def forms(device: torch.device, *, single: bool) -> Iterator[Making]:
 
 
 def packed(dtype: torch.dtype, network: nn.Module, inputs: Inputs) -> nn.Module:
-    """With convolutions that are packed for the sizes they have with such inputs, and work with any batch."""
+    """A variant for batches: convolutions are packed for the image sizes that these inputs lead to."""
     network = copy.deepcopy(network)
     sizes: dict[str, list[int]] = {}
-    see = [
+    hooks = [
         module.register_forward_pre_hook(partial(_note_size, sizes, name))
         for name, module in network.named_modules()
         if type(module) is nn.Conv2d
     ]
     network(*inputs)
-    for hook in see:
+    for hook in hooks:
         hook.remove()
     for name, module in _of_type(network, nn.Conv2d):
         network.set_submodule(name, _Convolution(module, dtype, sizes.get(name)))
@@ -57,42 +57,42 @@ def packed(dtype: torch.dtype, network: nn.Module, inputs: Inputs) -> nn.Module:
 
 
 def compiled(dtype: torch.dtype, network: nn.Module, inputs: Inputs) -> nn.Module:
-    """For inputs of just this shape, a single image's."""
+    """A variant for a single image, with inputs of just this shape."""
     network = copy.deepcopy(network)
     for unet in [module for module in network.modules() if isinstance(module, UNet)]:
-        _told_at_once(unet)
+        _merge_films(unet)
     for name, module in _of_type(network, nn.Conv2d):
         network.set_submodule(name, _Convolution(module, dtype))
     torch.jit.enable_onednn_fusion(True)
     try:
-        form = _traced(_normalised(network), inputs)
-        for _ in range(COMPILING):
-            form(*inputs)
+        traced = _traced(_normalised(network), inputs)
+        for _ in range(WARM_UP):
+            traced(*inputs)
     finally:
         torch.jit.enable_onednn_fusion(False)
-    return form
+    return traced
 
 
 class Half(nn.Module):
-    """A network that computes in bfloat16 what loses little by it, and answers in float32."""
+    """A network under autocast to bfloat16, with output in float32."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, x: Tensor, time: Tensor, told: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, condition: Tensor) -> Tensor:
         with torch.autocast(x.device.type, torch.bfloat16):
-            return self.network(x, time, told).float()
+            return self.network(x, time, condition).float()
 
 
 class _Convolution(nn.Module):
-    """A convolution in this type; packed for images of a size, where one is given."""
+    """A convolution in a type, packed for images of `size` (B, C, H, W) where one is given."""
 
     def __init__(self, conv: nn.Conv2d, dtype: torch.dtype, size: list[int] | None = None) -> None:
         super().__init__()
         conv = conv.to(dtype=dtype)
         self.dtype, self.plain, self.packed = dtype, conv, None
-        if size and conv.kernel_size != (1, 1):  # which is twenty times as slow on one image where packed for two
+        if size and conv.kernel_size != (1, 1):  # 1 x 1 packed for two images is twenty times as slow on one
             shape = list(conv.stride), list(conv.padding), list(conv.dilation), conv.groups  # type: ignore[arg-type]
             weights = conv.weight.detach(), None if conv.bias is None else conv.bias.detach()
             self.packed = torch.ops.mkldnn_prepacked.conv2d_prepack(*weights, *shape, size, "none")
@@ -103,7 +103,7 @@ class _Convolution(nn.Module):
 
 
 class _Norm(nn.Module):
-    """A normalisation in whichever type is quick, with other scales and shifts (C,) where they are given."""
+    """A normalisation in the faster type, with other scales and shifts (C,) where they are given."""
 
     def __init__(self, norm: nn.GroupNorm) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class _Norm(nn.Module):
         return F.group_norm(x.float() if self.as_float else x, self.groups, scale, shift, self.eps)
 
 
-class _OfOne(nn.Module):
+class _RowLinear(nn.Module):
     """A linear layer for one row, (1, n) -> (1, m)."""
 
     weight: Tensor
@@ -132,7 +132,7 @@ class _OfOne(nn.Module):
 
 
 class _Films(nn.Module):
-    """Scales and shifts of all blocks (n,) from what the network is told of one image, in one product.
+    """Scales and shifts of all blocks (n,) for the time and condition of one image, in one product.
 
     FiLM behind a normalisation, (gain y + offset) (1 + scale) + shift, is a scale and a shift of y by themselves, which
     are affine in the condition as well.
@@ -141,7 +141,7 @@ class _Films(nn.Module):
     def __init__(self, condition: Condition, blocks: list[ResidualBlock]) -> None:
         super().__init__()
         for name, linear in _of_type(condition, nn.Linear):
-            condition.set_submodule(name, _OfOne(linear.weight, linear.bias))
+            condition.set_submodule(name, _RowLinear(linear.weight, linear.bias))
         self.condition = condition
         weights: list[Tensor] = []
         biases: list[Tensor] = []
@@ -150,14 +150,14 @@ class _Films(nn.Module):
             (scale, shift), (scale_0, shift_0) = block.film.weight.chunk(2), block.film.bias.chunk(2)
             weights += [gain[:, None] * scale, offset[:, None] * scale + shift]
             biases += [gain * (1 + scale_0), offset * (1 + scale_0) + shift_0]
-        self.product = _OfOne(torch.cat(weights), torch.cat(biases))
+        self.product = _RowLinear(torch.cat(weights), torch.cat(biases))
 
-    def forward(self, time: Tensor, told: Tensor) -> Tensor:
-        return self.product(self.condition(time, told))[0]
+    def forward(self, time: Tensor, condition: Tensor) -> Tensor:
+        return self.product(self.condition(time, condition))[0]
 
 
 class _Block(nn.Module):
-    """A residual block for one image, which finds its scales and shifts in those of all, from `first` on."""
+    """A residual block for one image, with its scales and shifts from index `first` of those of all blocks."""
 
     def __init__(self, block: ResidualBlock, first: int) -> None:
         super().__init__()
@@ -170,7 +170,8 @@ class _Block(nn.Module):
         return self.skip(x) + self.conv2(F.silu(h))
 
 
-def _told_at_once(unet: UNet) -> None:
+def _merge_films(unet: UNet) -> None:
+    """Compute the scales and shifts of all blocks in one product."""
     blocks = _of_type(unet, ResidualBlock)
     unet.set_submodule("condition", _Films(unet.condition, [block for _, block in blocks]))
     first = 0
@@ -187,15 +188,15 @@ def _note_size(sizes: dict[str, list[int]], name: str, _module: nn.Module, given
     sizes[name] = list(given[0].shape)
 
 
-class _Answering(nn.Module):
-    """A network that answers in float32."""
+class _FloatOutput(nn.Module):
+    """A network with output in float32."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, x: Tensor, time: Tensor, told: Tensor) -> Tensor:
-        return self.network(x, time, told).float()
+    def forward(self, x: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        return self.network(x, time, condition).float()
 
 
 def _normalised(network: nn.Module) -> nn.Module:
@@ -206,5 +207,5 @@ def _normalised(network: nn.Module) -> nn.Module:
 
 def _traced(network: nn.Module, inputs: Inputs) -> nn.Module:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of TorchScript, about its age
-        return torch.jit.freeze(torch.jit.trace(_Answering(network).eval(), inputs, check_trace=False))
+        warnings.simplefilter("ignore")  # TorchScript warns that it is deprecated
+        return torch.jit.freeze(torch.jit.trace(_FloatOutput(network).eval(), inputs, check_trace=False))
