@@ -90,7 +90,7 @@ def _request(model: LoadedModel, count: int, **changes: object) -> SampleRequest
 def _paths(plan: SamplingPlan) -> Iterable[tuple[str, LoadedModel, dict[str, object]]]:
     """Our ways to a digit: the full model and its student in few steps, exact and optimized."""
     full, student = (loaded_model.load(name, plan.device) for name in ("digits", "student"))
-    for form, kind in (("", lambda model: model), (", optimized", optimized_model)):
+    for form, kind in (("", lambda model: model), (", quick form", optimized_model)):
         yield f"digits{form}", kind(full), {}
         for steps in STUDENT_STEPS:
             yield f"student, {_steps(steps)}{form}", kind(student), {"steps": steps}

@@ -49,7 +49,7 @@ def test_sampling_against_diffusers(tmp_path: Path) -> None:
     assert found["machine"].keys() >= {"date", "device", "threads", "torch"}
     rows = {row["name"]: row for row in found["digits"]}
     ways = {"digits", "student, 1 step", "student, 2 steps", "student, 4 steps"}
-    assert rows.keys() == ways | {f"{way}, optimized" for way in ways} | {"diffusers"}
+    assert rows.keys() == ways | {f"{way}, quick form" for way in ways} | {"diffusers"}
     assert rows["diffusers"]["accuracy"] is None and "untrained" in rows["diffusers"]["how"]
     assert rows["digits"]["accuracy"] == 1.0
     assert rows["digits"]["times_sooner"]["diffusers"] == rows["diffusers"]["seconds"] / rows["digits"]["seconds"]

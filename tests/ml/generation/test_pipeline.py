@@ -133,10 +133,10 @@ def test_a_path_that_only_adds_noise_is_shown_at_the_contrast_of_an_image() -> N
     assert max(ends) < 0.4  # of a normal distribution, a third lies beyond black and white
 
 
-def test_what_samplers_draw_with_is_the_network_that_computes_each_image_as_if_it_were_alone(tiny_run: Path) -> None:
+def test_samplers_call_the_exact_network_unless_the_optimized_one_is_requested(tiny_run: Path) -> None:
     model = loaded_model.load(str(tiny_run), "cpu")
     assert model.denoiser.network is model.exact is not model.network
-    assert loaded_model.hurried(model).denoiser.network is not model.exact
+    assert loaded_model.optimized_model(model).denoiser.network is not model.exact
 
 
 def test_a_model_file_that_is_replaced_while_it_is_read_is_read_again(
