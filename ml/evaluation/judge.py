@@ -83,8 +83,8 @@ class Judge:
 def _load(device: DeviceName) -> Judge:
     path = model_cards.bundled_folder() / f"{NAME}.safetensors"
     header, weights = load_model(path)
-    network = Classifier(header.model)
     if header.model.network != "judge":
         raise BadFile(f"{path} is not a judge.", "Install Noiseloom again.")
+    network = Classifier(header.model)
     fit(network, weights, str(path))
     return Judge(network, header.model.image_size, pick(device).torch_device)

@@ -1,5 +1,7 @@
 """Networks, each built from a `ModelConfig` alone."""
 
+from collections.abc import Callable
+
 from torch import nn
 
 from ml.cancellation import import_interruptibly
@@ -11,30 +13,30 @@ from ml.models.textbook_unet import TextbookUNet
 from ml.models.unet import UNet
 
 
+def _digit_clip(config: ModelConfig) -> nn.Module:
+    import_interruptibly("ml.system.torchvision_compat")  # open_clip takes a second to import
+    from ml.models.digit_clip import DigitClip
+
+    return DigitClip(config)
+
+
+NETWORKS: dict[str, Callable[[ModelConfig], nn.Module]] = {
+    "unet": UNet,
+    "textbook": TextbookUNet,
+    "shuffle": ShuffleUNet,
+    "autoencoder": Autoencoder,
+    "judge": Classifier,
+    "clip": _digit_clip,
+}
+
+
 def build(config: ModelConfig) -> nn.Module:
-    """A network with fresh weights."""
+    """A network with fresh weights; with a `reader` or a `codec` it includes that network."""
     channels, side = config.codes
-    network = _plain(config.model_copy(update={"channels": channels, "image_size": side}))
+    network = NETWORKS[config.network](config.model_copy(update={"channels": channels, "image_size": side}))
     if config.reader:
         import_interruptibly("ml.system.torchvision_compat")
         from ml.models.digit_clip import TextModel
 
         network = TextModel(network, config.reader)
     return LatentModel(network, Autoencoder(config.codec)) if config.codec else network
-
-
-def _plain(config: ModelConfig) -> nn.Module:
-    if config.network == "unet":
-        return UNet(config)
-    if config.network == "textbook":
-        return TextbookUNet(config)
-    if config.network == "shuffle":
-        return ShuffleUNet(config)
-    if config.network == "autoencoder":
-        return Autoencoder(config)
-    if config.network == "clip":
-        import_interruptibly("ml.system.torchvision_compat")
-        from ml.models.digit_clip import DigitClip  # open_clip takes a second to import
-
-        return DigitClip(config)
-    return Classifier(config)

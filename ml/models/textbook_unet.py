@@ -1,4 +1,7 @@
-"""The textbook U-Net of the teaching projects: the one to learn from."""
+"""The textbook U-Net of teaching projects."""
+
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -6,17 +9,19 @@ from torch import Tensor, nn
 from ml.config import ModelConfig
 from ml.models.blocks import Condition
 
+NORMS: dict[str, Callable[[int], nn.Module]] = {"group": partial(nn.GroupNorm, 8), "batch": nn.BatchNorm2d}
+
 
 class ConvBlock(nn.Module):
-    """Conv, norm, ReLU, twice; the time-and-class embedding is added in between."""
+    """Conv, norm, ReLU, twice; the embedding of time and class is added in between."""
 
     def __init__(self, into: int, out: int, config: ModelConfig) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(into, out, 3, padding=1)
-        self.norm1 = _norm(config, out)
+        self.norm1 = NORMS[config.norm](out)
         self.embed = nn.Linear(config.embedding, out)
         self.conv2 = nn.Conv2d(out, out, 3, padding=1)
-        self.norm2 = _norm(config, out)
+        self.norm2 = NORMS[config.norm](out)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         h = torch.relu(self.norm1(self.conv1(x))) + self.embed(condition)[:, :, None, None]
@@ -59,7 +64,3 @@ class TextbookUNet(nn.Module):
             h = nn.functional.pad(h, (0, skip.shape[-1] - h.shape[-1], 0, skip.shape[-2] - h.shape[-2]))
             h = block(torch.cat([h, skip], dim=1), condition)
         return self.out(h)
-
-
-def _norm(config: ModelConfig, width: int) -> nn.Module:
-    return nn.BatchNorm2d(width) if config.norm == "batch" else nn.GroupNorm(8, width)

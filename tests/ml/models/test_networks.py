@@ -1,14 +1,14 @@
 """Networks: shapes, conditioning, and that every weight learns."""
 
 from importlib import import_module
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from ml.config import ModelConfig
-from ml.models import build
+from ml.models import NETWORKS, build
 from ml.models.blocks import Condition, SelfAttention, TimeEmbedding
 from ml.models.classifier import Classifier, logits_from_features
 from ml.models.shufflenet_unet import channel_shuffle
@@ -153,6 +153,13 @@ def test_a_few_steps_of_training_reach_every_weight() -> None:
         (network(x, time, labels) - x).square().mean().backward()
         optimizer.step()
     assert [name for name, weight in network.named_parameters() if torch.equal(weight, before[name])] == []
+
+
+def test_every_network_is_in_the_table_and_another_is_an_error() -> None:
+    assert set(NETWORKS) == set(get_args(ModelConfig.model_fields["network"].annotation))
+    for wrong in ({"network": "transformer"}, {"network": "textbook", "norm": "layer"}):
+        with pytest.raises(KeyError):
+            build(ModelConfig().model_copy(update=wrong))
 
 
 def test_channels_are_shuffled_as_by_torch() -> None:
