@@ -28,7 +28,7 @@ from ml.imaging.pixels import grid
 from ml.system.files import free_name
 
 if TYPE_CHECKING:
-    from ml.evaluation.forward_process import Noising
+    from ml.evaluation.forward_process import ForwardProcess
 
 TABS = (("forward", "Into noise"), ("schedules", "Schedules"), ("questions", "Questions"))
 TAB_TIPS = (
@@ -384,8 +384,8 @@ class ScheduleView(QWidget):
         column.addWidget(self.table, 1)
         outer.addWidget(card, 5)
 
-    def show_all(self, noisings: "Sequence[Noising]") -> None:
-        """All schedules, as `forward.Noising` each."""
+    def show_all(self, noisings: "Sequence[ForwardProcess]") -> None:
+        """The forward process of every schedule."""
         self.plots.show_all(noisings)
         times = noisings[0].strip_times
         self.table.set_heads([Head(SCHEDULES[n.schedule]) for n in noisings], [Head(f"t = {t:,}") for t in times])

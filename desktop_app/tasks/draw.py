@@ -31,11 +31,11 @@ def recognising(image: Pixels, model: str, control: RunControl) -> Iterator[obje
     """Have a diffusion model say which of its classes an image (H, W) is."""
     import torch
 
-    from ml.evaluation.diffusion_classifier import recognise
+    from ml.evaluation.diffusion_classifier import classify
     from ml.generation import loaded_model
 
     x0 = torch.from_numpy(image.copy())[None, None].float() / 127.5 - 1
-    for event in recognise(loaded_model.load(model), x0, control=control):
+    for event in classify(loaded_model.load(model), x0, control=control):
         yield event if isinstance(event, Progress) else Recognised(event[0].numpy())
 
 

@@ -14,7 +14,7 @@ from ml.export.metadata import Watch
 
 if TYPE_CHECKING:
     from desktop_app.settings import ExploreSettings
-    from ml.evaluation.forward_process import Noising
+    from ml.evaluation.forward_process import ForwardProcess
     from ml.experiments.questions import Answer
 
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class NoisedImage:
     """An image on its way into noise by every schedule, and what it is."""
 
-    noisings: "tuple[Noising, ...]"
+    noisings: "tuple[ForwardProcess, ...]"
     what: str
 
 
@@ -40,7 +40,7 @@ def noising(settings: "ExploreSettings", data_root: Path | None, _control: RunCo
     from ml.evaluation import forward_process
 
     image, what = forward_process.example(settings.digit, settings.example, data_root, settings.picture)
-    yield NoisedImage(forward_process.noisings(image, settings.timesteps, settings.example), what)
+    yield NoisedImage(forward_process.forward_processes(image, settings.timesteps, settings.example), what)
 
 
 def experimenting(name: str, control: RunControl) -> Iterator[object]:

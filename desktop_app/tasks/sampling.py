@@ -64,7 +64,7 @@ def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
 
     The last two come where the judge can read such images.
     """
-    from ml.evaluation.judge import Judge, reads
+    from ml.evaluation.judge import Judge, can_judge
     from ml.generation import loaded_model, pipeline
 
     data = loaded_model.load(request.model).header.data
@@ -73,7 +73,7 @@ def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
         yield event
         if isinstance(event, Frame):
             guesses.append(event.x0_hat)
-        if isinstance(event, Sampled) and reads(data, event.images):
+        if isinstance(event, Sampled) and can_judge(data, event.images):
             verdict = Judge.bundled().judge(event.images)
             yield JudgeResult(verdict.labels, verdict.confidence)
             found = [Judge.bundled().judge(guess).probabilities for guess in guesses if not control.cancelled]

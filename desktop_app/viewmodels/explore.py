@@ -17,7 +17,7 @@ from ml.export.plot_metadata import OTHER_FILE
 
 if TYPE_CHECKING:
     from desktop_app.viewmodels.session import Session
-    from ml.evaluation.forward_process import Noising
+    from ml.evaluation.forward_process import ForwardProcess
     from ml.experiments.questions import Answer
 
 QUESTIONS = {  # by the name of the experiment
@@ -45,7 +45,7 @@ class Explore(QObject):
         super().__init__(session)
         self._session = session
         self.settings = settings
-        self.noisings: tuple[Noising, ...] = ()
+        self.noisings: tuple[ForwardProcess, ...] = ()
         self.what = ""  # the image is
         self.question = ""  # the name of the experiment that is being answered, or was
         self.answer: Answer | None = None

@@ -79,7 +79,7 @@ def recognise(
     import torch
 
     from ml.data.image_folder import as_drawing
-    from ml.evaluation.diffusion_classifier import recognise as recognising
+    from ml.evaluation.diffusion_classifier import classify as recognising
     from ml.events import Progress
     from ml.generation import loaded_model
 

@@ -127,9 +127,9 @@ def _what_to_draw(
 
 def _readings(images: Pixels, data: str) -> tuple[str, ...]:
     """What the judge reads in the images, where it can."""
-    from ml.evaluation.judge import Judge, reads
+    from ml.evaluation.judge import Judge, can_judge
 
-    if not reads(data, images):
+    if not can_judge(data, images):
         return ()
     verdict = Judge.bundled().judge(images)
     return readings(verdict.labels, verdict.confidence)

@@ -11,30 +11,30 @@ from ml.errors import BadRequest
 from ml.events import Progress
 from ml.generation.loaded_model import LoadedModel
 
-LOOKS = 16  # noise levels that an image is looked at, each with noise of its own
-FROM, TO = 0.4, 4.0  # sigma/alpha; below every class explains what is left, above none does
+NOISE_LEVELS = 16  # each with noise of its own
+FROM, TO = 0.4, 4.0  # sigma/alpha; at lower levels every class explains the image, at higher ones none
 SHARPNESS = 600.0  # of the softmax over mean squared errors
 BATCH = 200
 
 
 @torch.no_grad()
-def recognise(
+def classify(
     model: LoadedModel, images: Tensor, seed: int = 0, control: RunControl | None = None
 ) -> Iterator[Progress | Tensor]:
     """`Progress`, then for images (N, C, H, W) in [-1, 1] a probability for each class (N, classes).
 
-    Every class is asked about the same noisy images: log p(image | class) is, up to a constant, minus the error of its
-    estimate (Ho et al. 2020, eq. 14). Ends without an answer when cancelled. Raises BadRequest.
+    All classes see the same noisy images: log p(image | class) is, up to a constant, minus the error of the estimate
+    with that class (Ho et al. 2020, eq. 14). Ends early when cancelled. Raises BadRequest.
     """
     classes = model.config.num_classes
     if classes < 2 or model.config.reader or model.config.codec:
         raise BadRequest(f"The model {model.name!r} has no classes to tell apart.", "Choose one that draws by class.")
     control = control or RunControl()
     denoise = model.denoiser
-    levels = schedule_of(model.config).grid(LOOKS, "karras", TO, FROM)[:-1]
+    levels = schedule_of(model.config).grid(NOISE_LEVELS, "karras", TO, FROM)[:-1]
     rng = torch.Generator().manual_seed(seed)
     errors = torch.zeros(len(images), classes)
-    asked = torch.arange(classes, device=model.device)
+    labels = torch.arange(classes, device=model.device)
     part = max(1, BATCH // classes)
     for done, level in enumerate(levels):
         yield Progress("Asking every class", done, len(levels))
@@ -44,7 +44,7 @@ def recognise(
                 return
             x0 = images[first : first + part].to(model.device)
             x_t = q_sample(x0, eps, level.alpha, level.sigma).repeat_interleave(classes, dim=0)
-            seen = denoise(x_t, level, asked.repeat(len(x0)))
-            off = (seen - x0.repeat_interleave(classes, dim=0)).square().mean(dim=(1, 2, 3)) / level.ratio
-            errors[first : first + part] += off.view(len(x0), classes).float().cpu()
+            estimate = denoise(x_t, level, labels.repeat(len(x0)))
+            error = (estimate - x0.repeat_interleave(classes, dim=0)).square().mean(dim=(1, 2, 3)) / level.ratio
+            errors[first : first + part] += error.view(len(x0), classes).float().cpu()
     yield (-SHARPNESS * errors / len(levels)).softmax(dim=1)

@@ -1,4 +1,4 @@
-"""The forward process for looking at: an image at every noise level of every schedule, and the schedules themselves."""
+"""The forward process, to be shown: an image at the noise levels of every schedule, and the schedules themselves."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +17,19 @@ from ml.imaging.pixels import to_uint8
 Numbers = NDArray[np.float64]
 VarianceName = Literal["linear", "cosine", "sigmoid"]
 SCHEDULES: tuple[VarianceName, ...] = ("linear", "cosine", "sigmoid")
-TIMES = (0, 100, 250, 500, 750, 999)  # of 1,000, that are shown in a row
-FILM = 101  # noise levels of the film
+TIMES = (0, 100, 250, 500, 750, 999)  # of 1,000: the steps of the row
+FILM = 101  # steps of the film
 SIDE = 28
 
 
 @dataclass(frozen=True, slots=True)
-class Noising:
-    """One image on its way into noise by one schedule of T steps; the numbers are those of Nichol & Dhariwal 2021."""
+class ForwardProcess:
+    """One image under the noise of one schedule of T steps, in the notation of Nichol & Dhariwal 2021."""
 
     schedule: VarianceName
     beta: Numbers  # (T,)
     alpha_bar: Numbers  # (T,)
-    times: NDArray[np.int64]  # (FILM,): the steps that the film shows
+    times: NDArray[np.int64]  # (FILM,): the steps of the film
     film: Pixels  # (FILM, H, W): q(x_t | x_0) at those, all with the same noise
     strip_times: NDArray[np.int64]  # (len(TIMES),): TIMES in proportion to T
     strip: Pixels
@@ -40,8 +40,8 @@ class Noising:
         return self.alpha_bar / (1 - self.alpha_bar)
 
 
-def noisings(x0: Pixels, timesteps: int = 1000, seed: int = 0) -> tuple[Noising, ...]:
-    """An image (H, W), grey, noised by every schedule with the same noise."""
+def forward_processes(x0: Pixels, timesteps: int = 1000, seed: int = 0) -> tuple[ForwardProcess, ...]:
+    """A grey image (H, W) under every schedule, with the same noise."""
     import torch
 
     clean = torch.from_numpy(x0)[None, None].float() / 127.5 - 1
@@ -58,14 +58,14 @@ def noisings(x0: Pixels, timesteps: int = 1000, seed: int = 0) -> tuple[Noising,
             return np.concatenate([to_uint8(q_sample(clean, eps, level.alpha, level.sigma)) for level in levels])
 
         beta, alpha_bar = np.asarray(schedule.beta), np.asarray(schedule.alpha_bar)
-        found.append(Noising(name, beta, alpha_bar, times, shown(times), strip_times, shown(strip_times)))
+        found.append(ForwardProcess(name, beta, alpha_bar, times, shown(times), strip_times, shown(strip_times)))
     return tuple(found)
 
 
 def example(digit: int, number: int, root: Path | None = None, file: Path | None = None) -> tuple[Pixels, str]:
-    """An image (SIDE, SIDE) to put noise on, and what it is: from `file`, or a digit of MNIST or a drawn one.
+    """An image (SIDE, SIDE) and its description: from `file`, a digit of MNIST where it is downloaded, or a drawn one.
 
-    `number` tells the examples of a digit apart. Nothing is downloaded. Raises BadFile.
+    `number` selects one of a digit's examples. Raises BadFile.
     """
     if file is not None:
         return picture(file, SIDE), file.name

@@ -1,4 +1,4 @@
-"""The judge: a small bundled classifier that reads digits, and whose last hidden layer is the space of the scores."""
+"""The judge: a small bundled classifier of digits. Its last hidden layer is the feature space of the scores."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -23,16 +23,16 @@ BATCH = 500
 SIDE = 28
 
 
-def reads(data: str, images: Pixels) -> bool:
-    """Whether the judge can read images by a model that was trained on `data`."""
+def can_judge(data: str, images: Pixels) -> bool:
+    """Whether the judge can classify images of a model that was trained on `data`."""
     return data in DIGITS and images.shape[1:] == (SIDE, SIDE)
 
 
-class Verdict(NamedTuple):
-    """What the judge reads in N images."""
+class Predictions(NamedTuple):
+    """The judge's labels of N images."""
 
     labels: NDArray[np.int64]  # (N,)
-    confidence: NDArray[np.float32]  # (N,), the probability of that label; says nothing about quality
+    confidence: NDArray[np.float32]  # (N,), the probability of that label, no measure of quality
     probabilities: NDArray[np.float32]  # (N, classes)
 
 
@@ -45,12 +45,12 @@ class Judge:
 
     @staticmethod
     def bundled(device: DeviceName = "auto") -> "Judge":
-        """The judge that ships with the program, loaded once per device; raises BadFile, NoDevice."""
+        """The bundled judge, loaded once per device; raises BadFile, NoDevice."""
         return _load(device)
 
-    def judge(self, images: Pixels) -> Verdict:
-        """Read images (N, side, side), uint8; raises BadRequest for another shape."""
-        return self.read(self.features(images))
+    def judge(self, images: Pixels) -> Predictions:
+        """Classify images (N, side, side), uint8; raises BadRequest for another shape."""
+        return self.judge_features(self.features(images))
 
     @torch.no_grad()
     def features(self, images: Pixels) -> Tensor:
@@ -72,11 +72,11 @@ class Judge:
             )
 
     @torch.no_grad()
-    def read(self, features: Tensor) -> Verdict:
-        """The verdict that belongs to `features`."""
+    def judge_features(self, features: Tensor) -> Predictions:
+        """Classify images by their `features`."""
         probabilities = logits_from_features(self.network, features.to(self.device)).softmax(dim=1).cpu()
         confidence, labels = probabilities.max(dim=1)
-        return Verdict(labels.numpy(), confidence.numpy(), probabilities.numpy())
+        return Predictions(labels.numpy(), confidence.numpy(), probabilities.numpy())
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""How good generated digits are: class accuracy, Frechet distance, precision, recall, and copies of training images.
+"""Scores of generated digits: class accuracy, Frechet distance, precision, recall, and copies of training images.
 
 A distance between two finite samples is never zero, so each is given beside its floor: the same distance between
 real training and real test images, at the same N and the same class counts, averaged over the same random draws.
@@ -30,7 +30,7 @@ Real = tuple[data.Dataset, data.Dataset]  # the training and the test images
 
 
 class Report(Description):
-    """Scores of N images against MNIST; `accuracy` is None where nobody asked for classes."""
+    """Scores of N images against MNIST; `accuracy` is None where no classes were requested."""
 
     source: str
     images: int
@@ -58,7 +58,7 @@ def evaluate_model(
 
     Raises BadRequest, BadFile, DataUnavailable, NoDevice.
     """
-    real = yield from _mnist(data_root)  # what is missing is said before the drawing, which takes its time
+    real = yield from _mnist(data_root)  # missing data is reported before sampling, which takes long
     sampled: Sampled | None = None
     total = len(request.labels)
     for event in helpers.sample(request, device=device, control=control):
@@ -97,21 +97,21 @@ def _score(
     images: Pixels, labels: tuple[int, ...], real: Real, judge: Judge, source: str
 ) -> Iterator[Progress | Report]:
     features = judge.features(images)
-    verdict = judge.read(features)
-    wanted = np.array(labels)
-    asked = wanted != NO_LABEL
-    counts = np.bincount(np.where(asked, wanted, verdict.labels), minlength=len(verdict.probabilities[0]))
+    predicted = judge.judge_features(features)
+    requested = np.array(labels)
+    labelled = requested != NO_LABEL
+    counts = np.bincount(np.where(labelled, requested, predicted.labels), minlength=len(predicted.probabilities[0]))
     if any(counts.max() > np.bincount(dataset.labels.numpy()).min() for dataset in real):
         raise BadRequest(f"{counts.max()} images of one class are more than MNIST has.", "Give fewer images.")
     distance, floor, precision, recall = yield from _against_real(features, counts, judge, real)
     yield Progress("Looking for copies", 0, 0)
     copies = memorised(_flat(torch.from_numpy(images)), _flat(real[0].images))
-    right = verdict.labels[asked] == wanted[asked]
+    right = predicted.labels[labelled] == requested[labelled]
     yield Report(
         source=source,
         images=len(images),
-        accuracy=float(right.mean()) if asked.any() else None,
-        confidence=float(verdict.confidence.mean()),
+        accuracy=float(right.mean()) if labelled.any() else None,
+        confidence=float(predicted.confidence.mean()),
         frechet=distance,
         frechet_floor=floor,
         frechet_ratio=distance / floor,
@@ -129,10 +129,10 @@ def _against_real(
     rows: list[tuple[float, float, float, float]] = []
     for draw in range(DRAWS):
         yield Progress("Comparing with real digits", draw, DRAWS)
-        ours, theirs = (judge.features(_draw(dataset, counts, rng)) for dataset in real)
-        precision, recall = precision_recall(theirs, features)
-        rows.append((frechet(features, theirs), frechet(ours, theirs), precision, recall))
-    return np.mean(rows, axis=0).tolist()
+        training, test = (judge.features(_draw(dataset, counts, rng)) for dataset in real)
+        precision, recall = precision_recall(test, features)
+        rows.append((frechet(features, test), frechet(training, test), precision, recall))
+    return np.array(rows).mean(axis=0).tolist()
 
 
 def _draw(real: data.Dataset, counts: np.ndarray, rng: np.random.Generator) -> Pixels:
@@ -177,7 +177,7 @@ def _covered(distances: Tensor, radii: Tensor) -> float:
 def nearest(image: Pixels, training: Tensor) -> tuple[int, float, bool]:
     """The training image nearest to an image (H, W), of training (M, 1, H, W) uint8, M at least 2.
 
-    Its index, how far it is (root mean square over pixels of [0, 1]), and whether the image copies it; see `memorised`.
+    Its index, its distance (root mean square over pixels of [0, 1]), and whether the image copies it; see `memorised`.
     """
     made = torch.from_numpy(image.copy()).flatten()[None].float() / 255
     apart = torch.cat([torch.cdist(made, _flat(part))[0] for part in training.split(10_000)])
@@ -188,7 +188,7 @@ def nearest(image: Pixels, training: Tensor) -> tuple[int, float, bool]:
 def memorised(made: Tensor, training: Tensor) -> Tensor:
     """Which images copy a training image (Yoon et al. 2023): bool (N,), for pixels (N, P) and (M, P).
 
-    A copy is nearer to its nearest training image than a third of its distance to the second-nearest.
+    The distance of a copy to its nearest training image is less than a third of that to the second-nearest.
     """
     parts: list[Tensor] = []
     for part in made.split(100):
@@ -199,7 +199,7 @@ def memorised(made: Tensor, training: Tensor) -> Tensor:
 
 
 def scores_of(report: Report, seed: int) -> dict[str, Any]:
-    """A report in the form that cards have."""
+    """A report as model cards store it."""
     measured = report.model_dump(include={"accuracy", "confidence", "frechet_ratio", "precision", "recall"})
     rounded = {key: round(value, 4) for key, value in measured.items() if value is not None}
     whole = {"images": report.images, "network_calls": report.network_calls}

@@ -7,7 +7,7 @@ from ml.config import DRAWING, NO_LABEL, DeviceName, SampleRequest
 from ml.control import RunControl
 from ml.diffusion.schedules import grid_of, schedule_of
 from ml.errors import BadRequest
-from ml.evaluation.judge import Judge, reads
+from ml.evaluation.judge import Judge, can_judge
 from ml.events import Progress, Sampled
 from ml.experiments import axes
 from ml.experiments.axes import Axis, Value
@@ -117,7 +117,7 @@ def _warm_up(models: set[str], device: DeviceName) -> None:
 def judged(row: int, column: int, sampled: Sampled, device: DeviceName = "auto") -> Cell:
     """A cell of what was drawn, with the judge's verdict where it can read such images."""
     request, images = sampled.request, sampled.images
-    if not reads(load_header(find(request.model)).data, images):
+    if not can_judge(load_header(find(request.model)).data, images):
         return Cell(row, column, request, images, sampled.seconds)
     verdict = Judge.bundled(device).judge(images)
     asked = NO_LABEL not in request.labels

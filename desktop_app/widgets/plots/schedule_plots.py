@@ -21,7 +21,7 @@ from desktop_app.widgets.plots.base import QuietPlot
 from desktop_app.widgets.plots.export import Curve, Figure
 
 if TYPE_CHECKING:
-    from ml.evaluation.forward_process import Noising
+    from ml.evaluation.forward_process import ForwardProcess
 
 NAMES = ("linear", "cosine", "sigmoid")
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
@@ -41,7 +41,7 @@ class SchedulePlots(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._noisings: Sequence[Noising] = ()
+        self._noisings: Sequence[ForwardProcess] = ()
         self._plots: dict[str, QuietPlot] = {}
         self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
         self._columns: dict[str, QVBoxLayout] = {}
@@ -90,7 +90,7 @@ class SchedulePlots(QWidget):
         self._plots[key] = plot
         return plot
 
-    def show_all(self, noisings: "Sequence[Noising]") -> None:
+    def show_all(self, noisings: "Sequence[ForwardProcess]") -> None:
         """The curves of every schedule."""
         self._noisings = noisings
         for key in self._plots:
@@ -127,14 +127,14 @@ class SchedulePlots(QWidget):
         return super().event(event)
 
 
-def _values(noising: "Noising", key: str) -> NDArray[np.float64]:
+def _values(noising: "ForwardProcess", key: str) -> NDArray[np.float64]:
     """What one of the plots shows of a schedule, step by step."""
     if key == "beta":
         return np.log10(noising.beta)
     return noising.alpha_bar if key == "alpha_bar" else np.log10(np.maximum(noising.snr, LOWEST_SNR))
 
 
-def _curve(noising: "Noising", key: str) -> Curve:
+def _curve(noising: "ForwardProcess", key: str) -> Curve:
     index, values = NAMES.index(noising.schedule), np.asarray(_values(noising, key), float)
     return Curve(SCHEDULES[noising.schedule], np.arange(len(values), dtype=float), values, index, DASHES[index])
 

@@ -374,7 +374,7 @@ def test_what_a_picture_shows_is_ranked(
         yield Progress("Looking", 0, 1)
         yield torch.tensor([[0.125, 0.625, 0.25]])
 
-    monkeypatch.setattr("ml.evaluation.diffusion_classifier.recognise", recognising)
+    monkeypatch.setattr("ml.evaluation.diffusion_classifier.classify", recognising)
     Image.new("L", (28, 28)).save(tmp_path / "x.png")
     assert main(["recognise", str(tmp_path / "x.png"), "--model", model]) == 0
     assert capsys.readouterr().out.splitlines() == ["1  62.5%", "2  25.0%", "0  12.5%"]

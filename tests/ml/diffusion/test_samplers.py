@@ -484,4 +484,4 @@ def test_few_steps_with_strong_guidance_do_not_overshoot(steps: int, least: floa
     *_, done = pipeline.sample(filled_in(asked), device="cpu", frames=False)
     assert isinstance(done, Sampled)
     judge = Judge.bundled("cpu")
-    assert (judge.read(judge.features(done.images)).labels == np.array(labels)).mean() >= least
+    assert (judge.judge_features(judge.features(done.images)).labels == np.array(labels)).mean() >= least

@@ -19,7 +19,7 @@ def image() -> np.ndarray:
 
 @pytest.mark.parametrize("timesteps", [10, 200, 1000, 4000])
 def test_a_film_goes_from_the_image_to_noise(image: np.ndarray, timesteps: int) -> None:
-    for noising in forward_process.noisings(image, timesteps):
+    for noising in forward_process.forward_processes(image, timesteps):
         assert noising.film.shape == (forward_process.FILM, 28, 28) and len(noising.beta) == timesteps
         assert noising.times[0] == 0 and noising.times[-1] == timesteps - 1
         assert np.abs(noising.film[0].astype(int) - image).mean() < (6 if timesteps >= 1000 else 60)
@@ -28,13 +28,13 @@ def test_a_film_goes_from_the_image_to_noise(image: np.ndarray, timesteps: int) 
 
 
 def test_the_moments_shown_are_the_founding_projects_own(image: np.ndarray) -> None:
-    linear, cosine, sigmoid = forward_process.noisings(image)
+    linear, cosine, sigmoid = forward_process.forward_processes(image)
     assert [n.schedule for n in (linear, cosine, sigmoid)] == ["linear", "cosine", "sigmoid"]
     assert linear.strip_times.tolist() == [0, 100, 250, 500, 750, 999]
     # Closed form: x_t = sqrt(ab) x0 + sqrt(1 - ab) eps, so that two times tell the noise, and it is the same one.
     x0 = image / 127.5 - 1
 
-    def noise(noising: forward_process.Noising, index: int) -> np.ndarray:
+    def noise(noising: forward_process.ForwardProcess, index: int) -> np.ndarray:
         bar = noising.alpha_bar[noising.strip_times[index]]
         x_t = noising.strip[index] / 127.5 - 1
         inside = (noising.strip[index] > 0) & (noising.strip[index] < 255)  # what was not clamped for showing
@@ -46,13 +46,14 @@ def test_the_moments_shown_are_the_founding_projects_own(image: np.ndarray) -> N
 
 
 def test_film_and_row_are_one_way_into_one_noise(image: np.ndarray) -> None:
-    for noising in forward_process.noisings(image):
+    for noising in forward_process.forward_processes(image):
         for moment, frame in ((0, 0), (1, 10), (3, 50), (5, 100)):
             assert noising.strip_times[moment] == noising.times[frame]
             assert np.array_equal(noising.strip[moment], noising.film[frame])
-    short = forward_process.noisings(image, 200)[0]
+    short = forward_process.forward_processes(image, 200)[0]
     assert short.strip_times.tolist() == [0, 20, 50, 100, 149, 199] and short.times[50] == 100
-    again, other = forward_process.noisings(image, 200)[0], forward_process.noisings(image, 200, seed=1)[0]
+    again = forward_process.forward_processes(image, 200)[0]
+    other = forward_process.forward_processes(image, 200, seed=1)[0]
     assert np.array_equal(short.film, again.film) and not np.array_equal(short.film[-1], other.film[-1])
     np.testing.assert_allclose(short.snr, short.alpha_bar / (1 - short.alpha_bar))
     np.testing.assert_allclose(short.alpha_bar, np.cumprod(1 - short.beta))

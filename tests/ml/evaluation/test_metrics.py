@@ -13,7 +13,7 @@ from ml.config import NO_LABEL, ModelConfig, SampleRequest
 from ml.data import synthetic_digits
 from ml.errors import BadRequest
 from ml.evaluation import metrics
-from ml.evaluation.judge import Judge, Verdict, reads
+from ml.evaluation.judge import Judge, Predictions, can_judge
 from ml.evaluation.metrics import (
     Report,
     evaluate_images,
@@ -57,8 +57,8 @@ def test_the_judge_reads_many_images_as_it_reads_each(monkeypatch: pytest.Monkey
 
 def test_the_judge_reads_digits_of_its_size_alone() -> None:
     grey, colour = np.zeros((2, 28, 28), np.uint8), np.zeros((2, 28, 28, 3), np.uint8)
-    assert [reads(name, grey) for name in ("mnist", "synthetic", "", "kmnist")] == [True, True, True, False]
-    assert not reads("mnist", colour) and not reads("mnist", grey[:, 1:])
+    assert [can_judge(name, grey) for name in ("mnist", "synthetic", "", "kmnist")] == [True, True, True, False]
+    assert not can_judge("mnist", colour) and not can_judge("mnist", grey[:, 1:])
 
 
 def test_frechet_distance_of_two_gaussians_is_the_closed_form() -> None:
@@ -131,10 +131,10 @@ class Reader:
     def features(self, images: Pixels) -> torch.Tensor:
         return torch.from_numpy(images[:, 0, :4].copy()).float()
 
-    def read(self, features: torch.Tensor) -> Verdict:
+    def judge_features(self, features: torch.Tensor) -> Predictions:
         labels = features[:, 3].numpy().astype(np.int64)
         sure = np.where(labels == 0, 0.5, 0.9).astype(np.float32)
-        return Verdict(labels, sure, np.zeros((len(labels), 4), np.float32))
+        return Predictions(labels, sure, np.zeros((len(labels), 4), np.float32))
 
     def check(self, images: Pixels) -> None:
         assert images.shape[1:] == (28, 28)

@@ -17,7 +17,7 @@ from ml.diffusion.denoiser import Denoiser
 from ml.diffusion.guidance import completing
 from ml.diffusion.schedules import Level, karras_ratios
 from ml.errors import BadRequest
-from ml.evaluation.diffusion_classifier import recognise
+from ml.evaluation.diffusion_classifier import classify
 from ml.evaluation.judge import Judge
 from ml.events import Progress, Sampled
 from ml.export import files, npz
@@ -140,7 +140,7 @@ def test_requests_that_make_no_sense_are_refused(digits: tuple[np.ndarray, np.nd
 def test_the_diffusion_model_recognises_digits(mnist_root: Path) -> None:
     test = data.load("mnist", mnist_root, "test")
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(3))[:15]
-    *_, found = recognise(loaded_model.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
+    *_, found = classify(loaded_model.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
     assert isinstance(found, torch.Tensor) and found.shape == (15, 10)
     assert float((found.argmax(dim=1) == test.labels[chosen]).float().mean()) >= 0.9
     assert torch.allclose(found.sum(dim=1), torch.ones(15))
@@ -151,11 +151,11 @@ def test_every_image_is_recognised_by_the_class_that_explains_it_best(monkeypatc
     monkeypatch.setattr("ml.evaluation.diffusion_classifier.BATCH", 40)  # four images at a time
     labels = torch.tensor([3, 9, 0, 5, 7, 1, 1, 8, 2])
     images = (labels / 10).view(-1, 1, 1, 1).expand(-1, 1, 8, 8).contiguous()
-    *progress, found = recognise(gaussians(), images)
+    *progress, found = classify(gaussians(), images)
     assert isinstance(found, torch.Tensor) and found.argmax(dim=1).tolist() == labels.tolist()
     assert [step.done for step in progress if isinstance(step, Progress)] == list(range(16))
-    *_, again = recognise(gaussians(), images[6:])
-    *_, other = recognise(gaussians(), images[6:], seed=1)
+    *_, again = classify(gaussians(), images[6:])
+    *_, other = classify(gaussians(), images[6:], seed=1)
     assert isinstance(again, torch.Tensor) and isinstance(other, torch.Tensor)
     torch.testing.assert_close(again, found[6:])  # whoever it is asked with
     assert not torch.equal(again, other)
@@ -163,7 +163,7 @@ def test_every_image_is_recognised_by_the_class_that_explains_it_best(monkeypatc
 
 def test_recognising_weighs_every_noise_level_by_what_it_leaves_open() -> None:
     image = torch.full((1, 1, 8, 8), 0.3)
-    *_, found = recognise(gaussians(), image)
+    *_, found = classify(gaussians(), image)
     errors = torch.zeros(10)
     eps = torch.Generator().manual_seed(0)
     for ratio in karras_ratios(16, 4.0, 0.4):
@@ -177,7 +177,7 @@ def test_recognising_weighs_every_noise_level_by_what_it_leaves_open() -> None:
 
 def test_recognising_stops_when_told_to() -> None:
     control = RunControl()
-    asking = recognise(gaussians(), torch.zeros(1, 1, 8, 8), control=control)
+    asking = classify(gaussians(), torch.zeros(1, 1, 8, 8), control=control)
     next(asking)
     control.cancel()
     assert list(asking) == []
@@ -187,7 +187,7 @@ def test_recognising_stops_when_told_to() -> None:
 def test_two_hundred_test_digits_are_recognised(mnist_root: Path) -> None:
     test = data.load("mnist", mnist_root, "test")
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(9))[:200]
-    *_, found = recognise(loaded_model.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
+    *_, found = classify(loaded_model.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
     assert isinstance(found, torch.Tensor)
     assert float((found.argmax(dim=1) == test.labels[chosen]).float().mean()) >= 0.95
 
@@ -195,7 +195,7 @@ def test_two_hundred_test_digits_are_recognised(mnist_root: Path) -> None:
 def test_a_model_without_classes_recognises_nothing() -> None:
     for name in ("unconditional", "text", "latent"):
         with pytest.raises(BadRequest, match="no classes to tell apart"):
-            list(recognise(loaded_model.load(name, "cpu"), torch.zeros(1, 1, 28, 28)))
+            list(classify(loaded_model.load(name, "cpu"), torch.zeros(1, 1, 28, 28)))
 
 
 def test_the_command_line_redraws_and_recognises_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

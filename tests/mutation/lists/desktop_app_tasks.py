@@ -129,7 +129,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/tasks/sampling.py",
-        "isinstance(event, Sampled) and reads(data, event.images):",
+        "isinstance(event, Sampled) and can_judge(data, event.images):",
         "isinstance(event, Sampled):",
         "tests/app/viewmodels/test_tasks.py",
     ),

@@ -11,8 +11,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/evaluation/diffusion_classifier.py",
-        "errors[first : first + part] += off",
-        "errors[:part] += off",
+        "errors[first : first + part] += error",
+        "errors[:part] += error",
         "tests/ml/generation/test_image_editing.py::test_every_image_is_recognised_by_the_class_that_explains_it_best",
     ),
     Mutant(
@@ -119,8 +119,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/evaluation/metrics.py",
-        "precision, recall = precision_recall(theirs, features)",
-        "recall, precision = precision_recall(theirs, features)",
+        "precision, recall = precision_recall(test, features)",
+        "recall, precision = precision_recall(test, features)",
         "tests/ml/evaluation/test_metrics.py::test_a_report_compares_with_the_test_images_and_its_floor_is_the_training_images_distance",
     ),
     Mutant(
@@ -131,14 +131,14 @@ MUTANTS = [
     ),
     Mutant(
         "ml/evaluation/metrics.py",
-        "rows.append((frechet(features, theirs), frechet(ours, theirs), precision, recall))",
-        "rows.append((frechet(features, ours), frechet(ours, theirs), precision, recall))",
+        "rows.append((frechet(features, test), frechet(training, test), precision, recall))",
+        "rows.append((frechet(features, training), frechet(training, test), precision, recall))",
         "tests/ml/evaluation/test_metrics.py::test_a_report_compares_with_the_test_images_and_its_floor_is_the_training_images_distance",
     ),
     Mutant(
         "ml/evaluation/metrics.py",
-        "rows.append((frechet(features, theirs), frechet(ours, theirs), precision, recall))",
-        "rows.append((frechet(features, theirs), frechet(features, ours), precision, recall))",
+        "rows.append((frechet(features, test), frechet(training, test), precision, recall))",
+        "rows.append((frechet(features, test), frechet(features, training), precision, recall))",
         "tests/ml/evaluation/test_metrics.py::test_a_report_compares_with_the_test_images_and_its_floor_is_the_training_images_distance",
     ),
     Mutant(
@@ -149,8 +149,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/evaluation/metrics.py",
-        "precision, recall = precision_recall(theirs, features)",
-        "precision, recall = precision_recall(ours, features)",
+        "precision, recall = precision_recall(test, features)",
+        "precision, recall = precision_recall(training, features)",
         "tests/ml/evaluation/test_metrics.py::test_a_report_compares_with_the_test_images_and_its_floor_is_the_training_images_distance",
     ),
     Mutant(
@@ -161,14 +161,14 @@ MUTANTS = [
     ),
     Mutant(
         "ml/evaluation/metrics.py",
-        "right = verdict.labels[asked] == wanted[asked]",
-        "right = verdict.labels == wanted",
+        "right = predicted.labels[labelled] == requested[labelled]",
+        "right = predicted.labels == requested",
         "tests/ml/evaluation/test_metrics.py::test_only_what_was_asked_for_can_be_right",
     ),
     Mutant(
         "ml/evaluation/metrics.py",
-        "np.bincount(np.where(asked, wanted, verdict.labels),",
-        "np.bincount(verdict.labels,",
+        "np.bincount(np.where(labelled, requested, predicted.labels),",
+        "np.bincount(predicted.labels,",
         "tests/ml/evaluation/test_metrics.py::test_what_was_asked_for_counts_before_what_is_read",
     ),
     Mutant(
@@ -185,7 +185,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/evaluation/metrics.py",
-        "return np.mean(rows, axis=0).tolist()",
+        "return np.array(rows).mean(axis=0).tolist()",
         "return list(rows[-1])",
         "tests/ml/evaluation/test_metrics.py::test_scores_are_the_mean_of_their_draws",
     ),
