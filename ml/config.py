@@ -260,7 +260,7 @@ class TrainConfig(Description):
     note: str = Field(default="", max_length=4096, description="one line on what this preset is for")
     model: ModelConfig = ModelConfig()
     defaults: SampleSettings = SampleSettings()
-    data: Name = Field(default="mnist", description="one of ml.data.names()")
+    data: Name = Field(default="mnist", description="one of ml.data.datasets.names()")
     batch_size: int = Field(default=64, ge=1, le=8192)
     accumulate: int = Field(default=1, ge=1, le=1024, description="parts that a batch is worked through in, to fit")
     steps: int | None = Field(default=None, ge=1, le=100_000_000)

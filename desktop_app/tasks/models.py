@@ -75,12 +75,12 @@ def previewing(card: "ModelCard", count: int, control: RunControl) -> Iterator[o
 def scoring(card: "ModelCard", count: int, data_root: Path | None, control: RunControl) -> Iterator[object]:
     """Have the judge score a model, and keep that beside it if it is the person's own."""
     yield Progress("Reading MNIST", 0, 0)
-    from ml import data
+    from ml.data import datasets
     from ml.evaluation import metrics
     from ml.evaluation.metrics import Report, evaluate_model, evenly
     from ml.registry import local_models
 
-    if not all(data.at_hand("mnist", data_root, split) for split in ("train", "test")):
+    if not all(datasets.is_downloaded("mnist", data_root, split) for split in ("train", "test")):
         raise DataUnavailable(
             "A model is scored against MNIST's digits, which are not on this machine.",
             "Choose the folder that holds them, or train on MNIST once: then they are downloaded (11 MB).",

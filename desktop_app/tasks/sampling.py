@@ -109,10 +109,10 @@ def understanding(prompt: str, _control: RunControl) -> Iterator[object]:
 
 def looking_for_nearest(image: Pixels, data_root: Path | None, _control: RunControl) -> Iterator[object]:
     """Find the training image of MNIST that is most like an image, where MNIST is at hand."""
-    from ml import data
+    from ml.data import datasets
     from ml.evaluation import metrics
 
-    if data.at_hand("mnist", data_root, "train"):
+    if datasets.is_downloaded("mnist", data_root, "train"):
         training = _training_images(data_root)
         index, distance, copied = metrics.nearest(image, training)
         yield Nearest(training[index, 0].numpy().copy(), distance, copied)
@@ -120,6 +120,6 @@ def looking_for_nearest(image: Pixels, data_root: Path | None, _control: RunCont
 
 @lru_cache(maxsize=1)
 def _training_images(data_root: Path | None) -> "Tensor":
-    from ml import data
+    from ml.data import datasets
 
-    return data.load("mnist", data_root).images
+    return datasets.load("mnist", data_root).images

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from ml import data
+from ml.data import datasets
+from ml.data.dataset import usual_roots
 from ml.errors import BadFile, CannotWrite, DataUnavailable
 from ml.export import mp4
 from ml.registry import model_cards
@@ -53,9 +54,9 @@ def _model(name: str) -> Finding:
 
 
 def _mnist() -> Finding:
-    for root in data.usual_roots():
+    for root in usual_roots():
         try:
-            with closing(data.loading("mnist", root)) as reading:
+            with closing(datasets.loading("mnist", root)) as reading:
                 next(reading)  # says that it begins to read, once all files are there
         except (DataUnavailable, BadFile):
             continue

@@ -39,8 +39,7 @@ def redraw(
     """Vary a picture (SDEdit), complete it (RePaint), or rebuild it as every class (DDIM inversion)."""
     file_format = format_of(out)
     check_writable(out)
-    from ml import data
-    from ml.data.image_folder import as_drawing
+    from ml.data.image_folder import as_drawing, read_grey
     from ml.generation import pipeline
     from ml.registry import model_cards
     from ml.registry.checkpoint import load_header
@@ -51,7 +50,7 @@ def redraw(
     if rebuild:
         request = requests.rebuilt(model, header.defaults, drawing, header.model.num_classes)
     else:
-        mask = data.picture(complete, side) if complete else None
+        mask = read_grey(complete, side) if complete else None
         request = requests.redrawn(model, header.defaults, drawing, (label,) * count, mask, vary_from)
         request = request.with_changes(seed=seed)
     frames: list[Frame] = []

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ml.data import Dataset
+from ml.data.dataset import Dataset
 
 
 class Pictures(NamedTuple):

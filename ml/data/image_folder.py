@@ -150,11 +150,11 @@ def _pixels(path: Path, side: int, mode: str) -> Pixels | None:
         return None
 
 
-def picture(path: Path, side: int) -> Pixels:
+def read_grey(path: Path, side: int) -> Pixels:
     """The middle of one image file, grey, (side, side); raises BadFile."""
     pixels = _pixels(path, side, "L")
     if pixels is None:
-        raise BadFile(f"{path} is no picture that can be read.", "Choose a PNG, JPEG, GIF, BMP or WebP file.")
+        raise BadFile(f"{path} can't be opened as an image.", "Choose a PNG, JPEG, GIF, BMP or WebP file.")
     return pixels.copy()  # Pillow's own memory cannot be written to
 
 
@@ -198,5 +198,5 @@ def _flat(image: Image.Image, mode: str) -> Image.Image:
 
 def as_drawing(path: Path, side: int) -> Pixels:
     """A picture file as a drawing: bright strokes on black, turned around where the paper is white; raises BadFile."""
-    image = picture(path, side)
+    image = read_grey(path, side)
     return 255 - image if image.mean() > 127 else image

@@ -53,7 +53,7 @@ class IdxSet:
         yield Progress(f"Reading {self.title}", 2, 2)
         return (yield from shaped(Dataset(self.name, images.unsqueeze(1), labels.long(), self.classes), form))
 
-    def at_hand(self, root: Path | None, split: Split = "test") -> bool:
+    def is_downloaded(self, root: Path | None, split: Split = "test") -> bool:
         """Whether that split is on this machine, in `root` or in one of the usual places."""
         stem = {"train": "train", "test": "t10k"}[split]
         roots = [root.expanduser()] if root else usual_roots()

@@ -18,7 +18,7 @@ from torch import Tensor
 from ml.cli.console import FAILED
 from ml.config import Description, DeviceName, SampleRequest, TrainConfig
 from ml.control import RunControl
-from ml.data import Dataset
+from ml.data.dataset import Dataset
 from ml.distributed import collectives, torchrun
 from ml.distributed.collectives import Order, Outcome
 from ml.errors import BadRequest, FailedElsewhere, LostProcess

@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import data
-from ml.data import at_hand, picture, synthetic_digits
+from ml.data import datasets, synthetic_digits
+from ml.data.datasets import is_downloaded
+from ml.data.image_folder import read_grey
 from ml.diffusion.noise import SeededNoise
 from ml.diffusion.schedules import DiscreteSchedule, make_schedule, q_sample
 from ml.events import Pixels
@@ -68,9 +69,9 @@ def example(digit: int, number: int, root: Path | None = None, file: Path | None
     `number` selects one of a digit's examples. Raises BadFile.
     """
     if file is not None:
-        return picture(file, SIDE), file.name
-    if at_hand("mnist", root):
-        found = data.load("mnist", root, "test")
+        return read_grey(file, SIDE), file.name
+    if is_downloaded("mnist", root):
+        found = datasets.load("mnist", root, "test")
         of_digit = (found.labels == digit).nonzero().flatten()
         return found.images[of_digit[number % len(of_digit)], 0].numpy(), f"a {digit} of MNIST"
     drawn = synthetic_digits.digits(digit + 1, number)

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml import data
 from ml.cancellation import check_cancelled
 from ml.config import NO_LABEL, Description, DeviceName, ModelConfig, SampleRequest
 from ml.control import RunControl
+from ml.data import datasets
+from ml.data.dataset import Dataset
 from ml.distributed import helpers
 from ml.errors import BadRequest
 from ml.evaluation.judge import Judge
@@ -26,7 +27,7 @@ DRAWS = 10
 MIN_IMAGES = 100  # a covariance of 64 features from fewer says nothing
 COPY_RATIO = 1 / 3
 SEED = 1
-Real = tuple[data.Dataset, data.Dataset]  # the training and the test images
+Real = tuple[Dataset, Dataset]  # the training and the test images
 
 
 class Report(Description):
@@ -88,8 +89,8 @@ def evaluate_images(
 
 
 def _mnist(root: Path | None) -> Generator[Progress, None, Real]:
-    train = yield from data.loading("mnist", root, "train")
-    test = yield from data.loading("mnist", root, "test")
+    train = yield from datasets.loading("mnist", root, "train")
+    test = yield from datasets.loading("mnist", root, "test")
     return train, test
 
 
@@ -135,7 +136,7 @@ def _against_real(
     return np.array(rows).mean(axis=0).tolist()
 
 
-def _draw(real: data.Dataset, counts: np.ndarray, rng: np.random.Generator) -> Pixels:
+def _draw(real: Dataset, counts: np.ndarray, rng: np.random.Generator) -> Pixels:
     labels = real.labels.numpy()
     chosen = [rng.choice(np.flatnonzero(labels == k), count, replace=False) for k, count in enumerate(counts)]
     return real.images[np.concatenate(chosen), 0].numpy()

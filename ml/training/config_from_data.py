@@ -1,7 +1,7 @@
 """What a configuration leaves open about its images, taken from the data it is trained on."""
 
 from ml.config import DeviceName, ModelConfig, TrainConfig, checked
-from ml.data import Dataset, Form
+from ml.data.dataset import Dataset, Form
 from ml.models.memory import check_training
 from ml.system.device import pick
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml import data
 from ml.cancellation import cancellable
 from ml.config import DRAWING, SampleRequest, TrainConfig
 from ml.control import RunControl
+from ml.data.dataset import Dataset
 from ml.distributed import collectives
 from ml.distributed.collectives import Order, Outcome
 from ml.errors import BadFile, BadRequest, Diverged, is_out_of_memory
@@ -54,9 +54,9 @@ class Run:
         config: TrainConfig,
         folder: Path,
         device: Device,
-        dataset: data.Dataset,
+        dataset: Dataset,
         built_on: Mapping[str, dict[str, Tensor]] = MappingProxyType({}),
-        held_out: data.Dataset | None = None,
+        held_out: Dataset | None = None,
     ) -> None:
         self.config, self.device = config, device
         self.place = RunFolder(folder)

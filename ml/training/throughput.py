@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from ml import data
 from ml.cancellation import check_cancelled
 from ml.config import DeviceName, TrainConfig
+from ml.data.dataset import Dataset
 from ml.events import Estimate
 from ml.system.device import pick
 from ml.training.base_models import parts_of, with_parts
@@ -30,7 +30,7 @@ def estimate(config: TrainConfig, device: DeviceName = "auto", images: int = MNI
     model = config.model
     pixels = torch.randint(0, 256, (IMAGES, model.channels, model.image_size, model.image_size), dtype=torch.uint8)
     classes = tuple(map(str, range(max(model.num_classes, 1))))
-    dataset = data.Dataset(config.data, pixels, torch.arange(IMAGES) % len(classes), classes)
+    dataset = Dataset(config.data, pixels, torch.arange(IMAGES) % len(classes), classes)
     config = fitted(config, dataset, device)
     built_on = parts_of(config)
     config = with_parts(config, built_on)

@@ -31,7 +31,7 @@ from desktop_app.widgets.images.image_grid import ImageGrid
 from desktop_app.widgets.plots.export import Figure
 from desktop_app.window.main_window import MainWindow
 from ml.cli.console import Line
-from ml.data import usual_roots
+from ml.data.dataset import usual_roots
 from ml.errors import NoiseloomError
 from ml.events import Sampled
 from ml.registry import presets

@@ -18,10 +18,11 @@ from pydantic import Field
 from torch import Tensor
 
 from desktop_app.widgets.plots.export import Curve, Figure
-from ml import data
 from ml.cli.console import Line
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
+from ml.data import datasets
+from ml.data.dataset import Dataset
 from ml.evaluation.judge import Judge
 from ml.events import Pixels, Sampled
 from ml.generation.loaded_model import LoadedModel
@@ -80,7 +81,7 @@ class Contestant(Protocol):
 class Own:
     """A preset of ours, trained as the program trains it, without its previews and checkpoints."""
 
-    def __init__(self, config: TrainConfig, dataset: data.Dataset, plan: TrainingPlan, folder: Path) -> None:
+    def __init__(self, config: TrainConfig, dataset: Dataset, plan: TrainingPlan, folder: Path) -> None:
         self.recipe = f"the preset {config.name}: batch {config.batch_size}, {config.optimizer}, {config.precision}"
         self._run = Run(config, folder, pick(plan.device), dataset)
 
@@ -110,7 +111,7 @@ class Own:
 class Other:
     """A peer's recipe, fed from the images in memory, which spares it its loader."""
 
-    def __init__(self, name: str, dataset: data.Dataset, plan: TrainingPlan) -> None:
+    def __init__(self, name: str, dataset: Dataset, plan: TrainingPlan) -> None:
         self._device = pick(plan.device).torch_device
         self._peer = peers.make(name, self._device)
         self._images, self._labels = dataset.images.to(self._device), dataset.labels.to(self._device)
@@ -191,7 +192,7 @@ class Entry:
 def measure(plan: TrainingPlan, data_root: Path | None, line: Line) -> dict[str, Any]:
     """All recipes in turns, until the budget of each is used up."""
     line.show("Reading the data")
-    dataset = data.load(plan.data, data_root)
+    dataset = datasets.load(plan.data, data_root)
     judge, device = Judge.bundled(plan.device), pick(plan.device).torch_device
     with _entries(plan, dataset) as entries:
         while waiting := [entry for entry in entries if entry.contestant.share < 1]:
@@ -205,7 +206,7 @@ def measure(plan: TrainingPlan, data_root: Path | None, line: Line) -> dict[str,
 
 
 @contextmanager
-def _entries(plan: TrainingPlan, dataset: data.Dataset) -> Iterator[list[Entry]]:
+def _entries(plan: TrainingPlan, dataset: Dataset) -> Iterator[list[Entry]]:
     """Ours, the textbook's and the peers', with fresh weights."""
     own = presets.load(plan.preset)
     own = changed(own, [("minutes", plan.own_minutes)]) if plan.own_minutes else own

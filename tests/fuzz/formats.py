@@ -19,9 +19,9 @@ import torch
 from PIL import Image
 
 from desktop_app import lesson_file, settings
-from ml import data
 from ml.config import SampleRequest
-from ml.data import cifar10
+from ml.data import cifar10, datasets
+from ml.data.image_folder import read_grey
 from ml.errors import BadFile
 from ml.experiments import comparison_figure
 from ml.experiments.axes import Axis
@@ -207,7 +207,7 @@ def _open_idx(path: Path) -> None:
         for k, name in enumerate(names):
             (folder / name).write_bytes(content if k == mutated else good[k])
         try:
-            data.load("mnist", folder)
+            datasets.load("mnist", folder)
         except BadFile as error:
             errors.append(error)
     if errors:
@@ -234,7 +234,7 @@ def _tars() -> list[bytes]:
 
 
 def _open_cifar(path: Path) -> None:
-    data.load("cifar10", path.parent, "test")
+    datasets.load("cifar10", path.parent, "test")
 
 
 @cache
@@ -250,8 +250,8 @@ def _photographs() -> list[bytes]:
 
 
 def _open_folder(path: Path) -> None:
-    data.load(f"folder:{path.parent}", None)
-    data.picture(path, 28)
+    datasets.load(f"folder:{path.parent}", None)
+    read_grey(path, 28)
 
 
 def _open_settings(_: Path) -> None:

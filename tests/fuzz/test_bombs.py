@@ -19,9 +19,8 @@ import torch
 from PIL import Image
 
 from desktop_app import lesson_file
-from ml import data
 from ml.config import SampleRequest, parse
-from ml.data import cifar10
+from ml.data import cifar10, datasets
 from ml.errors import BadFile, NoiseloomError
 from ml.export.files import read_stamp
 from ml.models import openai_clip
@@ -244,7 +243,7 @@ def test_an_archive_leads_nowhere(tmp_path: Path, kind: bytes) -> None:
     root.mkdir()
     (root / cifar10.ARCHIVE).write_bytes(gzip.compress(tar((entry, b""))))
     with pytest.raises(BadFile):
-        data.load("cifar10", root, "test")
+        datasets.load("cifar10", root, "test")
     assert [path.name for path in root.iterdir()] == [cifar10.ARCHIVE] and secret.read_bytes() == bytes(cifar10.RECORD)
 
 
@@ -256,7 +255,7 @@ def test_links_out_of_a_folder_of_images_are_not_followed(tmp_path: Path) -> Non
     (inside / "a" / "link.png").symlink_to(outside / "x.png")
     (inside / "linked").symlink_to(outside)
     (inside / "a" / "up.png").symlink_to(inside / "a" / ".." / ".." / "outside" / "x.png")
-    assert data.load(f"folder:{inside}").classes == ("a", "b")
+    assert datasets.load(f"folder:{inside}").classes == ("a", "b")
     names = [path.name for path in inside.rglob("*.png") if not path.is_symlink()]
     assert len(names) == 2
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.config import TrainConfig
-from ml.data import Dataset
+from ml.data.dataset import Dataset
 from ml.data.device_dataset import Images
 from ml.models.autoencoder import Autoencoder
 from ml.training.losses import autoencoder_loss

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from ml.config import TrainConfig
-from ml.data import Dataset
 from ml.data.augment import distort
+from ml.data.dataset import Dataset
 from ml.data.device_dataset import Images, Pictures
 from ml.training.losses import classifier_loss
 from ml.training.objectives.base import Objective

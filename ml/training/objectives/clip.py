@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.config import DeviceName, TrainConfig
-from ml.data import Dataset
+from ml.data.dataset import Dataset
 from ml.data.device_dataset import Images
 from ml.diffusion.denoiser import NetworkDenoiser
 from ml.diffusion.schedules import q_sample, schedule_of

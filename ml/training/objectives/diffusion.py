@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ml.cancellation import check_cancelled
 from ml.config import TrainConfig
-from ml.data import Dataset
+from ml.data.dataset import Dataset
 from ml.data.device_dataset import Images
 from ml.diffusion.schedules import schedule_of
 from ml.models.autoencoder import LatentModel

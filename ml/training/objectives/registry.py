@@ -3,7 +3,7 @@
 import torch
 
 from ml.config import TrainConfig
-from ml.data import Dataset
+from ml.data.dataset import Dataset
 from ml.training.objectives.autoencoder import AutoencoderObjective
 from ml.training.objectives.base import Objective
 from ml.training.objectives.classifier import ClassifierObjective

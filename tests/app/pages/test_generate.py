@@ -477,7 +477,7 @@ def test_the_nearest_training_image_stands_beside_a_digit(
     mnist_root: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from ml import data
+    from ml.data import datasets
 
     monkeypatch.delenv("NOISELOOM_DATA", raising=False)
     with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
@@ -488,7 +488,7 @@ def test_the_nearest_training_image_stands_beside_a_digit(
         panel.grid.cellClicked.emit(2)
     found = generate.trajectory.nearest[2]
     assert found is not None and generate.sampled is not None and panel.digit.nearest.isVisibleTo(panel)
-    training = data.load("mnist", mnist_root).images[:, 0].numpy().astype(float)
+    training = datasets.load("mnist", mnist_root).images[:, 0].numpy().astype(float)
     apart = np.sqrt(((training - generate.sampled.images[2]) ** 2).mean(axis=(1, 2))) / 255
     assert found.distance == pytest.approx(apart.min(), abs=1e-4)
     assert np.array_equal(found.image, training[int(apart.argmin())]) and not found.copied

@@ -21,7 +21,7 @@ from desktop_app.viewmodels.session import Session
 from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.rows import ChoiceRow
 from desktop_app.widgets.plots.loss_by_noise_map import reduced
-from ml import data
+from ml.data import datasets
 from ml.events import Preview, RunStarted, TrainStep, Validated
 from ml.registry import presets
 from ml.registry.checkpoint import load_state_header
@@ -212,7 +212,7 @@ def test_every_data_set_is_offered_in_words_and_those_that_are_downloaded_say_ho
     setup, train = panel.setup, train_of(panel)
     offered = {setup.data.combo.itemData(k): setup.data.combo.itemText(k) for k in range(setup.data.combo.count())}
     assert offered == DATA | {CHOOSE: "A folder of images…"}
-    assert {*DATA, "folder:DIR"} == set(data.names())
+    assert {*DATA, "folder:DIR"} == set(datasets.names())
     for name in DATA:
         pick(setup.data, name)
         assert train.settings.data == name and setup.source.isHidden() == (name == "synthetic")

@@ -253,11 +253,11 @@ def test_a_model_is_renamed_copied_thrown_away_and_taken_back(mine: ModelCard, t
 def test_scores_are_kept_beside_a_model_of_ones_own_alone(
     mine: ModelCard, monkeypatch: pytest.MonkeyPatch, bundled: bool
 ) -> None:
-    from ml import data
+    from ml.data import datasets
     from ml.evaluation import metrics
 
     report, asked, kept = Report.__new__(Report), [], []
-    monkeypatch.setattr(data, "at_hand", lambda *_: True)
+    monkeypatch.setattr(datasets, "is_downloaded", lambda *_: True)
     monkeypatch.setattr(metrics, "evaluate_model", lambda *given, **_: asked.append(given) or iter(["part", report]))
     monkeypatch.setattr("ml.evaluation.metrics.scores_of", lambda _report, seed: {"seed": seed})
     monkeypatch.setattr(local_models, "keep_scores", lambda card, scores: kept.append((card, scores)))
@@ -273,9 +273,10 @@ def test_scores_are_kept_beside_a_model_of_ones_own_alone(
 
 
 def test_without_mnist_nothing_is_scored(mine: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ml import data
 
-    monkeypatch.setattr(data, "at_hand", lambda _name, _root, split: split == "train")
+    from ml.data import datasets
+
+    monkeypatch.setattr(datasets, "is_downloaded", lambda _name, _root, split: split == "train")
     with pytest.raises(DataUnavailable):
         list(models.scoring(mine, 100, None, RunControl()))
 

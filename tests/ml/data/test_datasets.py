@@ -15,9 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from ml import data
-from ml.data import Dataset, Form, Split, cifar10, mnist, synthetic, synthetic_digits
-from ml.data.dataset import shaped
+from ml.data import cifar10, datasets, mnist, synthetic, synthetic_digits
+from ml.data.dataset import DATA_VARIABLE, Dataset, Form, Split, shaped, usual_roots
 from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable
 from ml.events import Progress
 from ml.system import download, paths
@@ -51,7 +50,7 @@ def md5(content: bytes) -> str:
 @pytest.mark.parametrize("given", [".", "MNIST", "MNIST/raw"])
 def test_a_local_folder_is_found_however_it_is_named(tmp_path: Path, given: str) -> None:
     write_mnist(tmp_path / "MNIST" / "raw")
-    dataset = data.load("mnist", tmp_path / given)
+    dataset = datasets.load("mnist", tmp_path / given)
     assert dataset.images.dtype == torch.uint8
     assert dataset.labels.dtype == torch.int64
     assert np.array_equal(dataset.images.numpy(), IMAGES[:, None])
@@ -64,33 +63,33 @@ def test_compressed_files_and_the_other_split_are_read(tmp_path: Path) -> None:
     raw = write_mnist(tmp_path, gzip.compress(idx_file(IMAGES)), gzip.compress(idx_file(LABELS)), stem="t10k")
     for path in list(raw.iterdir()):
         path.rename(f"{path}.gz")
-    assert np.array_equal(data.load("mnist", tmp_path, "test").images.numpy(), IMAGES[:, None])
+    assert np.array_equal(datasets.load("mnist", tmp_path, "test").images.numpy(), IMAGES[:, None])
     with pytest.raises(DataUnavailable, match="train-images"):
-        data.load("mnist", tmp_path, "train")
+        datasets.load("mnist", tmp_path, "train")
 
 
 def test_the_folder_of_the_environment_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_mnist(tmp_path / "MNIST" / "raw")
-    monkeypatch.setenv(data.DATA_VARIABLE, str(tmp_path))
-    assert len(data.load("mnist")) == 12
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    assert len(datasets.load("mnist")) == 12
 
 
 def test_ones_own_folder_is_looked_at_after_that_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(data.DATA_VARIABLE, str(tmp_path / "named"))
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "named"))
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path / "home"))
-    assert data.usual_roots() == [tmp_path / "named", tmp_path / "home" / "datasets"]
+    assert usual_roots() == [tmp_path / "named", tmp_path / "home" / "datasets"]
     write_mnist(paths.user_datasets() / "MNIST" / "raw")
-    assert len(data.load("mnist")) == 12
-    monkeypatch.delenv(data.DATA_VARIABLE)
-    assert data.usual_roots() == [tmp_path / "home" / "datasets"]
+    assert len(datasets.load("mnist")) == 12
+    monkeypatch.delenv(DATA_VARIABLE)
+    assert usual_roots() == [tmp_path / "home" / "datasets"]
 
 
 def test_whether_a_split_is_at_hand_is_said_of_that_set_alone(tmp_path: Path) -> None:
     write_mnist(tmp_path / "MNIST" / "raw", stem="t10k")
-    assert data.at_hand("mnist", tmp_path) and not data.at_hand("mnist", tmp_path, "train")
-    assert not data.at_hand("fashion-mnist", tmp_path) and not data.at_hand("synthetic", tmp_path)
+    assert datasets.is_downloaded("mnist", tmp_path) and not datasets.is_downloaded("mnist", tmp_path, "train")
+    assert not datasets.is_downloaded("fashion-mnist", tmp_path) and not datasets.is_downloaded("synthetic", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +113,7 @@ def test_a_damaged_file_is_named_with_what_was_expected_and_found(
 ) -> None:
     write_mnist(tmp_path, images, labels)
     with pytest.raises(BadFile) as caught:
-        data.load("mnist", tmp_path)
+        datasets.load("mnist", tmp_path)
     assert re.search(rf"-ubyte is damaged.*{expected}.*{found}", caught.value.message)
     assert "choose another folder" in caught.value.what_to_do
 
@@ -129,9 +128,9 @@ def test_a_damaged_compressed_file_is_named(tmp_path: Path, damage: Callable[[by
 
 def test_what_is_missing_or_unknown_is_said_with_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(DataUnavailable, match=r"train-images.*folder.*synthetic"):
-        data.load("mnist", tmp_path / "nowhere")
+        datasets.load("mnist", tmp_path / "nowhere")
     with pytest.raises(BadRequest, match=r"'minst'.*mnist, .*cifar10, synthetic, folder:DIR"):
-        data.load("minst")
+        datasets.load("minst")
 
 
 @pytest.mark.parametrize("idx_set", mnist.IDX_SETS, ids=lambda idx_set: idx_set.name)
@@ -139,7 +138,9 @@ def test_every_set_in_these_files_has_torchvisions_classes(tmp_path: Path, idx_s
     import torchvision.datasets
 
     write_mnist(tmp_path / idx_set.folder / "raw")
-    assert data.load(idx_set.name, tmp_path).classes == data.load(idx_set.name, tmp_path / idx_set.folder).classes
+    assert (
+        datasets.load(idx_set.name, tmp_path).classes == datasets.load(idx_set.name, tmp_path / idx_set.folder).classes
+    )
     theirs = getattr(torchvision.datasets, idx_set.folder).classes
     assert len(idx_set.classes) == 10
     assert idx_set.name == "mnist" or list(idx_set.classes) == theirs  # MNIST's are "0 - zero" there
@@ -150,18 +151,18 @@ def test_files_that_are_named_alike_are_not_taken_for_another_set(tmp_path: Path
     write_mnist(tmp_path / "nameless")
     for place in ("MNIST", "MNIST/raw", "nameless", "."):
         with pytest.raises(DataUnavailable, match=r"Fashion-MNIST is not there.*FashionMNIST.raw lacks"):
-            data.load("fashion-mnist", tmp_path / place)
+            datasets.load("fashion-mnist", tmp_path / place)
 
 
 @pytest.mark.parametrize("side", [16, 28, 64, 128])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_come_in_the_form_that_is_asked_for(tmp_path: Path, side: int, channels: int) -> None:
     raw = write_mnist(tmp_path, idx_file(IMAGES.cumsum(0, dtype=np.uint8) // 2 + 64))
-    dataset = data.load("mnist", raw, form=Form(side, channels))
+    dataset = datasets.load("mnist", raw, form=Form(side, channels))
     assert dataset.images.shape == (12, channels, side, side)
     assert dataset.images.dtype == torch.uint8
     assert torch.equal(dataset.images[:, 0], dataset.images[:, -1])
-    plain = data.load("mnist", raw)
+    plain = datasets.load("mnist", raw)
     assert (dataset.images.float().mean((1, 2, 3)) - plain.images.float().mean((1, 2, 3))).abs().max() < 2
     assert channels == 3 or side != 28 or torch.equal(dataset.images, plain.images)
 
@@ -214,8 +215,8 @@ def test_what_memory_cannot_hold_is_refused_with_the_figure() -> None:
 def test_synthetic_digits_are_drawn_as_large_as_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthetic, "COUNT_AND_SEED", {"train": (20, 0)})
     monkeypatch.setattr(synthetic, "_kept", {})
-    assert data.load("synthetic", form=Form(32, 3)).images.shape == (20, 3, 32, 32)
-    assert data.load("synthetic").images.shape == (20, 1, 28, 28)
+    assert datasets.load("synthetic", form=Form(32, 3)).images.shape == (20, 3, 32, 32)
+    assert datasets.load("synthetic").images.shape == (20, 1, 28, 28)
 
 
 # CIFAR-10
@@ -256,13 +257,13 @@ def test_cifar_is_read_from_its_folder_and_from_its_archive(tmp_path: Path, plac
         (tmp_path / cifar10.ARCHIVE).write_bytes(CIFAR_ARCHIVE)
     else:
         write_cifar(tmp_path / cifar10.FOLDER)
-    dataset = data.load("cifar10", tmp_path / cifar10.FOLDER if place == "itself" else tmp_path)
+    dataset = datasets.load("cifar10", tmp_path / cifar10.FOLDER if place == "itself" else tmp_path)
     assert dataset.images.shape == (20, 3, 32, 32)
     assert dataset.labels.tolist() == [0, 1, 2, 3] * 5
     expected = np.frombuffer(BATCHES["data_batch_2.bin"], np.uint8).reshape(4, -1)[1, 1:].reshape(3, 32, 32)
     assert np.array_equal(dataset.images[5].numpy(), expected)
     assert dataset.classes[1] == "automobile"
-    assert data.load("cifar10", tmp_path, "test", Form(28, 1)).images.shape == (4, 1, 28, 28)
+    assert datasets.load("cifar10", tmp_path, "test", Form(28, 1)).images.shape == (4, 1, 28, 28)
 
 
 @pytest.mark.parametrize(
@@ -277,13 +278,13 @@ def test_cifar_is_read_from_its_folder_and_from_its_archive(tmp_path: Path, plac
 def test_a_damaged_cifar_file_is_named(tmp_path: Path, content: bytes, why: str) -> None:
     write_cifar(tmp_path / cifar10.FOLDER, data_batch_3=content)
     with pytest.raises(BadFile, match=rf"data_batch_3\.bin is damaged.*{why}.*choose another folder"):
-        data.load("cifar10", tmp_path)
+        datasets.load("cifar10", tmp_path)
 
 
 def test_cifar_that_is_not_there_is_said_with_the_next_step(tmp_path: Path) -> None:
     (write_cifar(tmp_path / cifar10.FOLDER) / "data_batch_5.bin").unlink()
     with pytest.raises(DataUnavailable, match=r"neither.*data_batch_5\.bin.*nor cifar-10-binary.*synthetic"):
-        data.load("cifar10", tmp_path)
+        datasets.load("cifar10", tmp_path)
 
 
 def test_an_archive_writes_nowhere_and_only_its_own_files_count(tmp_path: Path) -> None:
@@ -292,7 +293,7 @@ def test_an_archive_writes_nowhere_and_only_its_own_files_count(tmp_path: Path) 
     members = {"../outside.bin": b"x", f"../{cifar10.FOLDER}/data_batch_1.bin": b"x", "/tmp/data_batch_1.bin": b"x"}
     named = {f"{cifar10.FOLDER}/{name}": content for name, content in BATCHES.items()}
     (root / cifar10.ARCHIVE).write_bytes(tar_gz(members | named))
-    assert len(data.load("cifar10", root)) == 20
+    assert len(datasets.load("cifar10", root)) == 20
     assert list(tmp_path.iterdir()) == [root]
     assert [path.name for path in root.iterdir()] == [cifar10.ARCHIVE]
 
@@ -322,14 +323,14 @@ def linked() -> bytes:
 def test_a_hostile_archive_is_refused(tmp_path: Path, archive: bytes, why: str) -> None:
     (tmp_path / cifar10.ARCHIVE).write_bytes(archive)
     with pytest.raises(BadFile, match=rf"cifar-10-binary\.tar\.gz.* is damaged.*{why}"):
-        data.load("cifar10", tmp_path, "test")
+        datasets.load("cifar10", tmp_path, "test")
 
 
 def test_an_archive_that_unpacks_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cifar10, "MAX_UNPACKED", 2**20)
     (tmp_path / cifar10.ARCHIVE).write_bytes(tar_gz({"padding": b"\0" * 2**22}))
     with pytest.raises(BadFile, match="unpacks to more than 1048576 bytes"):
-        data.load("cifar10", tmp_path)
+        datasets.load("cifar10", tmp_path)
 
 
 def test_the_real_mnist_is_read_as_torchvision_reads_it(mnist_root: Path) -> None:
@@ -340,7 +341,7 @@ def test_the_real_mnist_is_read_as_torchvision_reads_it(mnist_root: Path) -> Non
         "test": (10_000, "2646ac647ad5339dbf082846283269ea"),
     }
     for split, (count, digest) in expected.items():
-        dataset = data.load("mnist", mnist_root, split)
+        dataset = datasets.load("mnist", mnist_root, split)
         assert dataset.images.shape == (count, 1, 28, 28)
         assert md5(idx_file(dataset.images[:, 0].numpy())) == digest
         theirs = MNIST(mnist_root, train=split == "train")
@@ -353,7 +354,7 @@ def test_synthetic_digits_are_a_data_set_that_shows_its_progress(monkeypatch: py
     monkeypatch.setattr(synthetic, "COUNT_AND_SEED", {"test": (1200, 1)})  # fewer are drawn in no time
     monkeypatch.setattr(synthetic, "_kept", {})  # drawn by an earlier test, they would be there at once
     steps = []
-    loading = data.loading("synthetic", split="test")
+    loading = datasets.loading("synthetic", split="test")
     try:
         while True:
             steps.append(next(loading))
@@ -363,7 +364,7 @@ def test_synthetic_digits_are_a_data_set_that_shows_its_progress(monkeypatch: py
     assert dataset.labels.bincount().tolist() == [120] * 10
     assert torch.equal(dataset.images, synthetic_digits.digits(1200, 1).images)
     assert steps == [Progress("Drawing digits", done, 1200) for done in (500, 1000, 1200)]
-    assert data.load("synthetic", split="test") is dataset  # the next run has it at once
+    assert datasets.load("synthetic", split="test") is dataset  # the next run has it at once
 
 
 # Downloading
@@ -496,8 +497,8 @@ def test_mnist_is_downloaded_once_and_then_read_from_disk(
     listed = [(name, md5(content)) for name, content in site.files.items()]
     monkeypatch.setattr(mnist, "torchvision_source", lambda dataset: ([site.url], listed))
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
-    monkeypatch.delenv(data.DATA_VARIABLE, raising=False)
-    assert len(data.load("mnist")) == len(data.load("mnist", split="test")) == 12
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
+    assert len(datasets.load("mnist")) == len(datasets.load("mnist", split="test")) == 12
     assert len(site.requests) == 4
     assert (paths.user_datasets() / "MNIST" / "raw" / "t10k-labels-idx1-ubyte.gz").is_file()
 
@@ -519,15 +520,15 @@ def cifar_site(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     monkeypatch.setattr(cifar10, "MD5", md5(CIFAR_ARCHIVE))
     monkeypatch.setattr("ml.system.download.interruptible_sleep", lambda seconds: None)
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
-    monkeypatch.delenv(data.DATA_VARIABLE, raising=False)
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
     return site
 
 
 def test_cifar_is_downloaded_once_and_gone_on_with(cifar_site: Site) -> None:
     cifar_site.break_after = [20_000]
-    assert len(data.load("cifar10")) == 20
+    assert len(datasets.load("cifar10")) == 20
     assert cifar_site.requests == [None, "bytes=20000-"]
-    assert len(data.load("cifar10", split="test")) == 4
+    assert len(datasets.load("cifar10", split="test")) == 4
     assert len(cifar_site.requests) == 2
     assert [path.name for path in paths.user_datasets().iterdir()] == [cifar10.ARCHIVE]
 
@@ -535,7 +536,7 @@ def test_cifar_is_downloaded_once_and_gone_on_with(cifar_site: Site) -> None:
 def test_cifar_with_a_wrong_checksum_is_not_kept(cifar_site: Site) -> None:
     cifar_site.files[cifar10.ARCHIVE] = CIFAR_ARCHIVE[:-1] + b"x"
     with pytest.raises(DataUnavailable, match="wrong checksum"):
-        data.load("cifar10")
+        datasets.load("cifar10")
     assert not list(paths.user_datasets().iterdir())
 
 
@@ -549,9 +550,9 @@ def test_without_a_network_it_is_said_where_the_files_belong(
     monkeypatch.setattr("urllib.request.OpenerDirector.open", refuse)
     monkeypatch.setattr("ml.system.download.interruptible_sleep", lambda seconds: None)
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
-    monkeypatch.delenv(data.DATA_VARIABLE, raising=False)
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
     with pytest.raises(DataUnavailable, match="Network is unreachable") as caught:
-        data.load(name)
+        datasets.load(name)
     folder = paths.user_datasets() if name == "cifar10" else paths.user_datasets() / name_of(name) / "raw"
     assert f"put that file into {folder} yourself" in caught.value.what_to_do
 

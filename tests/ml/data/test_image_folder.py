@@ -13,9 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ml import data
-from ml.data import Form, image_folder
-from ml.data.dataset import AS_IT_IS
+from ml.data import datasets, image_folder
+from ml.data.dataset import AS_IT_IS, Dataset, Form, Split
 from ml.errors import BadRequest, DataUnavailable
 from ml.events import Progress
 
@@ -34,10 +33,10 @@ def fill(folder: Path, count: int = 30, **options: object) -> Path:
     return folder
 
 
-def everything(folder: Path, form: Form = AS_IT_IS) -> data.Dataset:
+def everything(folder: Path, form: Form = AS_IT_IS) -> Dataset:
     """Both splits together, in the order of the training images first."""
-    train, test = (data.load(f"folder:{folder}", split=split, form=form) for split in ("train", "test"))
-    return data.Dataset(
+    train, test = (datasets.load(f"folder:{folder}", split=split, form=form) for split in ("train", "test"))
+    return Dataset(
         train.name, torch.cat([train.images, test.images]), torch.cat([train.labels, test.labels]), train.classes
     )
 
@@ -68,8 +67,8 @@ def test_a_tenth_is_held_out_and_more_images_leave_the_others_where_they_are(tmp
     for k in range(300):
         paint(tmp_path / f"{k}.png", (k % 256, k // 256, 7), (16, 16))
 
-    def colours(split: data.Split) -> set[tuple[int, ...]]:
-        images = data.load(f"folder:{tmp_path}", split=split).images
+    def colours(split: Split) -> set[tuple[int, ...]]:
+        images = datasets.load(f"folder:{tmp_path}", split=split).images
         return {tuple(color) for color in images[:, :, 0, 0].tolist()}
 
     train, test = colours("train"), colours("test")
@@ -86,7 +85,7 @@ def test_the_same_names_are_held_out_wherever_the_folder_is(tmp_path: Path) -> N
     for place in ("here", "there"):
         for k in range(40):
             paint(tmp_path / place / "a" / f"{k}.png", (k, 0, 7), (16, 16))
-        images = data.load(f"folder:{tmp_path / place}", split="test").images
+        images = datasets.load(f"folder:{tmp_path / place}", split="test").images
         splits.append(images[:, 0, 0, 0].tolist())
     assert splits[0] == splits[1] and 0 < len(splits[0]) < 12
 
@@ -95,10 +94,10 @@ def test_what_is_left_out_moves_no_label(tmp_path: Path) -> None:
     for k in range(20):
         paint(tmp_path / "a" / f"{k}.png", (10, 0, 0))
         paint(tmp_path / "b" / f"{k}.png", (200, 0, 0))
-    whole = data.load(f"folder:{tmp_path}")
+    whole = datasets.load(f"folder:{tmp_path}")
     for k in range(10, 20):  # the first by their names
         (tmp_path / "a" / f"{k}.png").write_bytes(b"damaged")
-    rest = data.load(f"folder:{tmp_path}")
+    rest = datasets.load(f"folder:{tmp_path}")
     assert (rest.labels == 0).sum() < (whole.labels == 0).sum() and (rest.labels == 1).sum() == (
         whole.labels == 1
     ).sum()
@@ -109,7 +108,7 @@ def test_what_is_left_out_moves_no_label(tmp_path: Path) -> None:
 def test_a_single_image_is_enough(tmp_path: Path) -> None:
     paint(tmp_path / "one.png")
     for split in ("train", "test"):
-        assert len(data.load(f"folder:{tmp_path}", split=split)) == 1  # type: ignore[arg-type]
+        assert len(datasets.load(f"folder:{tmp_path}", split=split)) == 1  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -138,8 +137,8 @@ def test_images_are_grey_only_if_all_of_them_are(tmp_path: Path, made: list[tupl
 def test_images_keep_a_side_that_they_have_in_common(tmp_path: Path, sizes: list[tuple[int, int]], side: int) -> None:
     for k, size in itertools.product(range(4), sizes):
         paint(tmp_path / f"{size[0]}-{k}.png", size=size)
-    assert data.load(f"folder:{tmp_path}").images.shape[2:] == (side, side)
-    assert data.load(f"folder:{tmp_path}", form=Form(20, 1)).images.shape[1:] == (1, 20, 20)
+    assert datasets.load(f"folder:{tmp_path}").images.shape[2:] == (side, side)
+    assert datasets.load(f"folder:{tmp_path}", form=Form(20, 1)).images.shape[1:] == (1, 20, 20)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".bmp", ".gif", ".webp", ".tif"])
@@ -147,7 +146,7 @@ def test_every_format_is_cut_to_its_middle(tmp_path: Path, suffix: str) -> None:
     pixels = np.zeros((100, 300, 3), np.uint8)
     pixels[:, 100:200] = COLOUR
     Image.fromarray(pixels).save(tmp_path / f"x{suffix}")
-    image = data.load(f"folder:{tmp_path}", form=Form(24)).images[0]
+    image = datasets.load(f"folder:{tmp_path}", form=Form(24)).images[0]
     inside = image[:, 4:-4, 4:-4].permute(1, 2, 0).reshape(-1, 3).int()
     assert (inside - torch.tensor(COLOUR)).abs().max() <= 12  # what JPEG and a palette cost
 
@@ -155,7 +154,7 @@ def test_every_format_is_cut_to_its_middle(tmp_path: Path, suffix: str) -> None:
 def test_resizing_averages_instead_of_picking_pixels(tmp_path: Path) -> None:
     board = (np.indices((256, 256)).sum(0) % 2 * 255).astype(np.uint8)
     Image.fromarray(board).save(tmp_path / "board.png")
-    image = data.load(f"folder:{tmp_path}", form=Form(16)).images
+    image = datasets.load(f"folder:{tmp_path}", form=Form(16)).images
     assert (image.float() - 127.5).abs().max() < 6
 
 
@@ -206,7 +205,7 @@ def test_files_that_cannot_be_read_are_left_out_and_counted(tmp_path: Path) -> N
     good = fill(tmp_path, 60) / "000.png"
     for name, damage in HOSTILE.items():
         (tmp_path / name).write_bytes(damage(good))
-    steps = {split: list(data.loading(f"folder:{tmp_path}", None, split)) for split in ("train", "test")}  # type: ignore[arg-type]
+    steps = {split: list(datasets.loading(f"folder:{tmp_path}", None, split)) for split in ("train", "test")}  # type: ignore[arg-type]
     assert len(everything(tmp_path)) == 60
     said = [steps[split][-1].what for split in steps]
     counted = [int(text.split("(")[1].split(" ")[0]) for text in said if "left out" in text]
@@ -218,18 +217,18 @@ def test_nothing_but_unreadable_files_is_an_error_with_a_next_step(tmp_path: Pat
     for name in "ab":
         (tmp_path / f"{name}.png").write_bytes(bomb(60_000, 60_000))
     with pytest.raises(DataUnavailable, match=r"None of the \d images.*can be read.*viewer"):
-        data.load(f"folder:{tmp_path}")
+        datasets.load(f"folder:{tmp_path}")
 
 
 def test_a_folder_without_images_or_name_or_existence_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(DataUnavailable, match=r"holds no images \(\.png.*one sub-folder per class"):
-        data.load(f"folder:{tmp_path}")
+        datasets.load(f"folder:{tmp_path}")
     for missing in (tmp_path / "nowhere", tmp_path / "notes.txt"):
         with pytest.raises(DataUnavailable, match=r"There is no folder.*Choose"):
-            data.load(f"folder:{missing}")
+            datasets.load(f"folder:{missing}")
     with pytest.raises(BadRequest, match="folder:DIR"):
-        data.load("folder:")
+        datasets.load("folder:")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="making links needs rights there")
@@ -248,7 +247,7 @@ def test_thousands_of_files_show_their_progress_and_can_be_left(tmp_path: Path) 
     first = paint(tmp_path / "0.png", size=(16, 16))
     for k in range(1, 1200):
         shutil.copy(first, tmp_path / f"{k}.png")
-    loading = data.loading(f"folder:{tmp_path}")
+    loading = datasets.loading(f"folder:{tmp_path}")
     assert next(loading) == Progress(f"Looking for images in {tmp_path.name}", 1200, 0)
     reading = [next(loading) for _ in range(5)]
     assert [step.done for step in reading] == [0, 50, 100, 150, 200]
@@ -262,4 +261,4 @@ def test_more_than_memory_should_hold_is_refused_before_anything_is_read(
     monkeypatch.setattr("ml.data.dataset.MAX_MEMORY", 10**6)
     monkeypatch.setattr(image_folder, "_pixels", lambda *_: pytest.fail("an image was read"))
     with pytest.raises(BadRequest, match=r"images of 3 x 128 x 128 take"):
-        data.load(f"folder:{tmp_path}", form=Form(128))
+        datasets.load(f"folder:{tmp_path}", form=Form(128))

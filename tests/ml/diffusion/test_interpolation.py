@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ml import data
 from ml.cli.app import main
 from ml.config import NO_LABEL, Corner, SampleRequest
+from ml.data import datasets
 from ml.diffusion import interpolation
 from ml.errors import BadRequest
 from ml.evaluation.judge import Judge
@@ -131,7 +131,7 @@ def test_the_walk_from_the_command_line_is_a_film_that_proves_itself(tmp_path: P
 
 
 def test_a_real_digit_as_a_corner_is_drawn_again_and_walked_from(mnist_root: Path) -> None:
-    test = data.load("mnist", mnist_root, split="test")
+    test = datasets.load("mnist", mnist_root, split="test")
     picked = [int((test.labels == digit).nonzero()[4]) for digit in (4, 9)]
     digits = test.images[picked, 0].numpy()
     corners = tuple(Corner(picture=to_text(image), label=label) for image, label in zip(digits, (4, 9), strict=True))

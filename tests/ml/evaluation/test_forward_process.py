@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.data import load
+from ml.data.datasets import load
 from ml.errors import BadFile
 from ml.evaluation import forward_process
 from tests.support.tiny_model import few_digits

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from ml import data
 from ml.config import NO_LABEL, ModelConfig, SampleRequest
-from ml.data import synthetic_digits
+from ml.data import datasets, synthetic_digits
+from ml.data.dataset import Dataset
 from ml.errors import BadRequest
 from ml.evaluation import metrics
 from ml.evaluation.judge import Judge, Predictions, can_judge
@@ -33,7 +33,7 @@ def normal(count: int, seed: int, mean: float = 0.0, spread: float = 1.0) -> tor
 
 @pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_judge_reads_the_test_set(every: int, mnist_root: Path) -> None:
-    test = data.load("mnist", mnist_root, split="test")
+    test = datasets.load("mnist", mnist_root, split="test")
     verdict = Judge.bundled("cpu").judge(test.images[::every, 0].numpy())
     assert (verdict.labels == test.labels[::every].numpy()).mean() >= 0.995
     np.testing.assert_allclose(verdict.probabilities.sum(axis=1), 1, rtol=1e-5)
@@ -95,7 +95,7 @@ def report(images: np.ndarray, labels: tuple[int, ...], root: Path) -> Report:
 
 
 def test_real_digits_score_like_real_digits_and_copies_are_noticed(mnist_root: Path) -> None:
-    train = data.load("mnist", mnist_root, split="train")
+    train = datasets.load("mnist", mnist_root, split="train")
     rng = torch.Generator().manual_seed(5)
     chosen = torch.cat(
         [torch.nonzero(train.labels == k)[torch.randperm(5000, generator=rng)[:10], 0] for k in range(10)]
@@ -112,7 +112,7 @@ def test_real_digits_score_like_real_digits_and_copies_are_noticed(mnist_root: P
 
 
 def test_digits_that_lack_variety_are_precise_and_those_that_lack_sense_are_not(mnist_root: Path) -> None:
-    test = data.load("mnist", mnist_root, split="test")
+    test = datasets.load("mnist", mnist_root, split="test")
     labels = tuple(k % 10 for k in range(100))
     real = torch.stack([(test.labels == label).nonzero()[k // 10, 0] for k, label in enumerate(labels)])
     alike = report(test.images[real[:10].repeat(10), 0].numpy(), labels, mnist_root)
@@ -162,9 +162,9 @@ def real(monkeypatch: pytest.MonkeyPatch) -> dict[str, Pixels]:
     def loading(name: str, root: Path | None, split: str) -> Iterator[Progress]:
         assert name == "mnist"
         yield Progress(split, 0, 1)
-        return data.Dataset(name, torch.from_numpy(found[split])[:, None], torch.tensor(EVEN), tuple("0123"))
+        return Dataset(name, torch.from_numpy(found[split])[:, None], torch.tensor(EVEN), tuple("0123"))
 
-    monkeypatch.setattr(metrics.data, "loading", loading)
+    monkeypatch.setattr(metrics.datasets, "loading", loading)
     monkeypatch.setattr(metrics.Judge, "bundled", lambda _device="auto": Reader())
     return found
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ml import data
 from ml.config import NO_LABEL, SampleRequest, for_route
+from ml.data import datasets
 from ml.evaluation.judge import Judge
 from ml.events import Sampled
 from ml.generation import clip_matcher, pipeline
@@ -43,7 +43,7 @@ def draw(prompt: str, count: int, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("form", ["{}", "the digit {}", "number {}", "a handwritten {}"])
 def test_real_digits_are_read_by_words(form: str, mnist_root: Path) -> None:
-    test = data.load("mnist", mnist_root, split="test")
+    test = datasets.load("mnist", mnist_root, split="test")
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:1000]
     x = test.images[chosen].float() / 127.5 - 1
     image = clip_matcher.matcher("seven", device="cpu").clip.image(x)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ml import data
 from ml.cli.app import main
 from ml.config import NO_LABEL, SampleRequest, SampleSettings
 from ml.control import RunControl
+from ml.data import datasets
 from ml.data.image_folder import as_drawing
 from ml.diffusion.denoiser import Denoiser
 from ml.diffusion.guidance import completing
@@ -32,7 +32,7 @@ from tests.support.gaussians import gaussians
 @pytest.fixture(scope="module")
 def digits(mnist_root: Path) -> tuple[np.ndarray, np.ndarray]:
     """Twenty test digits, two of each class."""
-    test = data.load("mnist", mnist_root, "test")
+    test = datasets.load("mnist", mnist_root, "test")
     chosen = torch.cat([(test.labels == digit).nonzero()[30:32, 0] for digit in range(10)])
     return test.images[chosen, 0].numpy(), test.labels[chosen].numpy()
 
@@ -138,7 +138,7 @@ def test_requests_that_make_no_sense_are_refused(digits: tuple[np.ndarray, np.nd
 
 
 def test_the_diffusion_model_recognises_digits(mnist_root: Path) -> None:
-    test = data.load("mnist", mnist_root, "test")
+    test = datasets.load("mnist", mnist_root, "test")
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(3))[:15]
     *_, found = classify(loaded_model.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
     assert isinstance(found, torch.Tensor) and found.shape == (15, 10)
@@ -185,7 +185,7 @@ def test_recognising_stops_when_told_to() -> None:
 
 @pytest.mark.slow
 def test_two_hundred_test_digits_are_recognised(mnist_root: Path) -> None:
-    test = data.load("mnist", mnist_root, "test")
+    test = datasets.load("mnist", mnist_root, "test")
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(9))[:200]
     *_, found = classify(loaded_model.load("digits", "cpu"), test.images[chosen].float() / 127.5 - 1)
     assert isinstance(found, torch.Tensor)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ml.cli.app import main
 from ml.config import ModelConfig, SampleRequest, TrainConfig
-from ml.data import Dataset
+from ml.data.dataset import Dataset
 from ml.errors import BadRequest
 from ml.events import Preview, Progress, RunStarted, Sampled
 from ml.export import files

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ml import data
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
+from ml.data import datasets
 from ml.diffusion.denoiser import TIME_SCALE, NetworkDenoiser
 from ml.diffusion.samplers import ddim_step
 from ml.diffusion.schedules import Level, Levels
@@ -42,7 +42,7 @@ class Knows(nn.Module):
 @pytest.fixture
 def objective(tiny_run: Path) -> DistillationObjective:
     config = tiny_config(teacher_from=str(tiny_run), label_dropout=0, lr=1e-3)
-    return DistillationObjective(config, data.load("synthetic"), torch.device("cpu"))
+    return DistillationObjective(config, datasets.load("synthetic"), torch.device("cpu"))
 
 
 def asked(objective: DistillationObjective, count: int = 200) -> tuple[DistillationBatch, torch.Generator]:
@@ -130,7 +130,7 @@ def test_the_critic_is_taught_by_how_clear_an_image_is_and_at_its_own_rate(objec
 
 def test_a_student_of_a_teacher_without_classes_is_told_of_none(tiny_unconditional: Path) -> None:
     config = tiny_config(teacher_from=str(tiny_unconditional), label_dropout=0)
-    found = DistillationObjective(config, data.load("synthetic"), torch.device("cpu"))
+    found = DistillationObjective(config, datasets.load("synthetic"), torch.device("cpu"))
     assert not asked(found, 20)[0].labels.any() and found.teacher.w == 1
 
 
@@ -242,7 +242,7 @@ def test_a_resumed_student_is_the_same_to_the_bit_with_its_critic(tmp_path: Path
 
 
 def test_a_student_that_went_back_learns_more_slowly_and_so_does_its_critic(tmp_path: Path, tiny_run: Path) -> None:
-    run = Run(student_config(tiny_run, batch_size=8), tmp_path, pick("cpu"), data.load("synthetic"))
+    run = Run(student_config(tiny_run, batch_size=8), tmp_path, pick("cpu"), datasets.load("synthetic"))
     run.begin()
     run.advance()
     before = {name: tensor.clone() for name, tensor in run.learners["critic."].network.state_dict().items()}

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ml.config import ModelConfig, TrainConfig
-from ml.data import Dataset
+from ml.data.dataset import Dataset
 from ml.data.device_dataset import Images, Pictures
 from ml.text import captions, tokenizer
 from ml.text.tokenizer import vocabulary_size

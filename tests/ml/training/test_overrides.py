@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ml import data
 from ml.config import TrainConfig
+from ml.data import datasets
 from ml.errors import BadFile, BadRequest
 from ml.registry import presets
 from ml.registry.presets import read_config, recorded
@@ -154,4 +154,4 @@ def test_a_configuration_is_kept_as_text(tmp_path: Path) -> None:
 
 def test_data_are_named_where_there_are_none_of_that_name() -> None:
     with pytest.raises(BadRequest, match="no data set called 'nosuch'"):
-        data.load("nosuch")
+        datasets.load("nosuch")

@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ml import data
+from ml.data import datasets
+from ml.data.dataset import Dataset
 from ml.errors import BadFile
 from ml.events import TrainStep
 from ml.registry.checkpoint import KEY, load_header, load_state_header
@@ -24,14 +25,14 @@ JUDGE = {"network": "judge", "widths": [8, 16], "embedding": 16, "dropout": 0.2}
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[data.Dataset, data.Dataset]:
+def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Dataset]:
     """Some to train on, and some that are held out."""
     root = few_digits(tmp_path_factory.mktemp("digits"))
-    return data.load("mnist", root), data.load("mnist", root, "test")
+    return datasets.load("mnist", root), datasets.load("mnist", root, "test")
 
 
 @pytest.fixture
-def make(tmp_path: Path, digits: tuple[data.Dataset, data.Dataset]) -> Maker:
+def make(tmp_path: Path, digits: tuple[Dataset, Dataset]) -> Maker:
     def make(**changes: object) -> Run:
         config = tiny_config(**{"data": "mnist", "batch_size": 8} | changes)
         return Run(config, tmp_path, pick("cpu"), digits[0], held_out=digits[1])

@@ -10,9 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ml import data
 from ml.config import ModelConfig, SampleRequest, TrainConfig
 from ml.control import Command, RunControl
+from ml.data import datasets
+from ml.data.dataset import Dataset
 from ml.errors import BadFile, BadRequest
 from ml.events import (
     CheckpointSaved,
@@ -206,7 +207,7 @@ def test_a_batch_in_parts_teaches_the_same(tmp_path: Path, parts: int) -> None:
 
     gradients, losses = [], []
     for accumulate in (1, parts):
-        training = Run(config_of(batch_size=8, accumulate=accumulate), tmp_path, pick("cpu"), data.load("mnist"))
+        training = Run(config_of(batch_size=8, accumulate=accumulate), tmp_path, pick("cpu"), datasets.load("mnist"))
         with torch.no_grad():
             for parameter in training.network.parameters():  # none of them zero, behind which all gradients are
                 parameter.add_(0.01)
@@ -341,8 +342,8 @@ def test_without_images_to_hold_out_a_run_goes_on(tmp_path: Path, digits: Path) 
 def test_batches_walk_through_every_epoch_once(tmp_path: Path) -> None:
     from ml.system.device import pick
 
-    dataset = data.load("mnist")
-    few = data.Dataset("few", dataset.images[:10], dataset.labels[:10], dataset.classes)
+    dataset = datasets.load("mnist")
+    few = Dataset("few", dataset.images[:10], dataset.labels[:10], dataset.classes)
     training = Run(config_of(batch_size=4), tmp_path, pick("cpu"), few)
     seen: list[int] = []
     for step in range(5):
@@ -437,7 +438,7 @@ def test_cancelled_while_its_data_are_read_a_run_leaves_nothing(tmp_path: Path) 
 
 def test_images_are_held_out_by_chance_and_with_their_labels() -> None:
     labels = torch.arange(300)
-    dataset = data.Dataset("few", labels.view(-1, 1, 1, 1).expand(-1, 1, 28, 28), labels, tuple("0123456789"))
+    dataset = Dataset("few", labels.view(-1, 1, 1, 1).expand(-1, 1, 28, 28), labels, tuple("0123456789"))
     some = _some(dataset, config_of())
     assert some and len(some) == HELD_OUT == len(set(some.labels.tolist()))
     assert torch.equal(some.images[:, 0, 0, 0], some.labels)

@@ -242,7 +242,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/redraw.py",
-        "mask = data.picture(complete, side) if complete else None",
+        "mask = read_grey(complete, side) if complete else None",
         "mask = None",
         "tests/ml/cli/test_cli.py::test_a_picture_is_redrawn_as_one_says",
     ),

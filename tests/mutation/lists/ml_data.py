@@ -4,9 +4,9 @@ from tests.mutation.mutant import Mutant
 
 MUTANTS = [
     Mutant(
-        "ml/data/__init__.py",
-        "idx_set.name == name and idx_set.at_hand(root, split)",
-        "idx_set.at_hand(root, split)",
+        "ml/data/datasets.py",
+        "idx_set.name == name and idx_set.is_downloaded(root, split)",
+        "idx_set.is_downloaded(root, split)",
         "tests/ml/data/test_datasets.py",
     ),
     Mutant(
