@@ -1,4 +1,4 @@
-"""Cancellation of what a thread computes, checked at points that the computing code chooses."""
+"""Cancellation of a thread's work, checked at points that the working code chooses."""
 
 import importlib
 import sys
@@ -12,14 +12,13 @@ from typing import TypeVar
 
 from ml.control import RunControl
 
-LOOK_S = 0.02  # between two looks at whether the work is stopped
-
+POLL_S = 0.02  # between two checks for cancellation
 
 T = TypeVar("T")
 
 
-class Stopped(Exception):
-    """The work was cancelled in the middle of something that gives no event."""
+class Cancelled(Exception):
+    """The work was cancelled between two events."""
 
 
 _here = threading.local()
@@ -27,7 +26,7 @@ _here = threading.local()
 
 @contextmanager
 def cancellable(control: RunControl) -> Iterator[None]:
-    """Within, `check_cancelled` in this thread looks at `control`."""
+    """Within, `check_cancelled` in this thread checks `control`."""
     before = current_control()
     _here.control = control
     try:
@@ -37,27 +36,27 @@ def cancellable(control: RunControl) -> Iterator[None]:
 
 
 def current_control() -> RunControl | None:
-    """What `check_cancelled` looks at in this thread."""
+    """The control that `check_cancelled` checks in this thread."""
     return getattr(_here, "control", None)
 
 
 def check_cancelled() -> None:
-    """Raise Stopped where the work that this thread is at was cancelled: for whatever takes long between two events."""
+    """Raise Cancelled where the work of this thread was cancelled; for work that takes long between two events."""
     control = current_control()
     if control is not None and control.cancelled:
-        raise Stopped
+        raise Cancelled
 
 
 def run_interruptibly(work: Callable[[], T]) -> T:
-    """What `work` returns or raises; a thread of its own is at it, and is left behind where the work here is stopped.
+    """Run `work` in a thread of its own, and return or raise its outcome; abandon the thread on cancellation.
 
-    For what takes seconds and cannot be asked to stop: an import, a server that does not answer.
+    For work that takes seconds and cannot check by itself: an import, a request to a server.
     """
     if current_control() is None:
         return work()
     done: Future[T] = Future()
     threading.Thread(target=_do, args=(work, done), daemon=True).start()
-    while not wait([done], LOOK_S).done:
+    while not wait([done], POLL_S).done:
         check_cancelled()
     return done.result()
 
@@ -65,19 +64,19 @@ def run_interruptibly(work: Callable[[], T]) -> T:
 def _do(work: Callable[[], T], done: "Future[T]") -> None:
     try:
         done.set_result(work())
-    except BaseException as error:  # whose it is
+    except BaseException as error:  # raised again by `done.result`
         done.set_exception(error)
 
 
 def interruptible_sleep(seconds: float) -> None:
-    """Wait for so long, unless the work is stopped."""
+    """Sleep; raises Cancelled."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         check_cancelled()
-        time.sleep(min(left, LOOK_S))
+        time.sleep(min(left, POLL_S))
 
 
 def import_interruptibly(name: str) -> None:
-    """Import a module that takes seconds to, so that the work can be stopped meanwhile."""
+    """Import a module that takes seconds; raises Cancelled."""
     if name not in sys.modules:
         run_interruptibly(partial(importlib.import_module, name))

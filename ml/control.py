@@ -1,4 +1,4 @@
-"""How a screen or a command line steers a running job: cancel, pause, and a mailbox of commands."""
+"""The remote control of a running job: cancel, pause, and commands."""
 
 import threading
 from collections import deque
@@ -18,33 +18,33 @@ class RunControl:
         self._folder: Path | None = None
 
     def cancel(self) -> None:
-        """Ask the job to stop at the next step, keeping what it has."""
+        """Stop the job at the next step; it keeps its results so far."""
         self._cancelled.set()
 
     def pause(self) -> None:
-        """Ask the job to hold at the next step."""
+        """Pause the job at the next step."""
         self._paused.set()
 
     def resume(self) -> None:
-        """Let a paused job go on."""
+        """Resume a paused job."""
         self._paused.clear()
 
     def write_to(self, folder: Path) -> None:
-        """Let a training run that could not write go on in another folder, which holds no run yet."""
+        """Resume a training run whose folder cannot be written in another folder, without a run in it."""
         self._folder = folder
         self.resume()
 
     def take_folder(self) -> Path | None:
-        """The folder that `write_to` named since the last time, or None."""
+        """The folder of the last `write_to`, once; else None."""
         folder, self._folder = self._folder, None
         return folder
 
     def post(self, command: Command) -> None:
-        """Ask a training run for something between two steps: `save` or `preview`."""
+        """Queue a command for a training run: `save` or `preview`."""
         self._commands.append(command)
 
     def take(self) -> Command | None:
-        """The oldest command not yet handled, or None."""
+        """The oldest queued command, or None."""
         return self._commands.popleft() if self._commands else None
 
     @property

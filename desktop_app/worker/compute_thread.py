@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QObject, QThread, Signal
 
 from desktop_app.worker.mailbox import Mailbox
-from ml.cancellation import Stopped, cancellable
+from ml.cancellation import Cancelled, cancellable
 from ml.control import RunControl
 from ml.errors import NoiseloomError, is_out_of_memory
 from ml.events import Failed, Paused
@@ -123,7 +123,7 @@ class ComputeThread(QThread):
                 job.events = job.work(job.control)
             with cancellable(job.control):
                 event = next(job.events, None)
-        except Stopped:
+        except Cancelled:
             return self._end(job)
         except Exception as error:  # the one place where a job's error is caught
             self.mailbox.post(job.number, failure(error))

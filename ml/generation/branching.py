@@ -1,14 +1,14 @@
-"""Ways on from a step of a trajectory, as requests: with other settings, as every class, out of other noise."""
+"""Requests that branch off from a step of another: with other settings, as every class, from other noise."""
 
 from ml.config import Corner, SampleRequest, SampleSettings
 
-APART = 7919  # between the seeds of other noises
+SEED_STRIDE = 7919  # between the seeds of other noises; far from the seeds of neighbouring images
 
 
 def with_settings(
     parent: SampleRequest, at: int, settings: SampleSettings, labels: tuple[int, ...] = ()
 ) -> SampleRequest:
-    """All images of a request, from step `at` on with other settings, and as other classes where there are as many."""
+    """All images of a request, from step `at` on with other settings, and with `labels` where their number matches."""
     own = settings.model_dump(include=set(SampleSettings.model_fields))
     if len(labels) == len(parent.labels) and not parent.corners:
         own["labels"] = labels
@@ -26,7 +26,7 @@ def into_every_class(parent: SampleRequest, index: int, at: int, classes: int) -
 
 
 def into_other_noises(parent: SampleRequest, index: int, at: int, count: int) -> SampleRequest:
-    """One image, and others that go on from other noise around what it was at step `at`."""
+    """One image, and others that continue from other noise around its estimate at step `at`."""
     trunk = parent.some([index] * count)
-    seeds = tuple(trunk.seed_of(k) + APART * k for k in range(count))
+    seeds = tuple(trunk.seed_of(k) + SEED_STRIDE * k for k in range(count))
     return trunk.with_changes(parent=trunk, branch_at=at, seeds=seeds)

@@ -27,8 +27,8 @@ FAMILIAR = 0.45  # similarity to one of the ten digits from which a text with un
 class Clip(Protocol):
     """A network for which images and texts are unit vectors of one space."""
 
-    def image(self, x: Tensor) -> Tensor: ...
-    def sentences(self, texts: Sequence[str]) -> Tensor: ...
+    def encode_images(self, x: Tensor) -> Tensor: ...
+    def encode_texts(self, texts: Sequence[str]) -> Tensor: ...
     @property
     def scale(self) -> Tensor: ...
 
@@ -42,15 +42,15 @@ class Matcher:
     def __init__(self, clip: Clip, text: str, others: Sequence[str], block: int = 1) -> None:
         self.clip, self.block = clip, block
         with torch.no_grad(), one_thread():  # the same to the bit with any number of threads
-            self.texts = clip.sentences([text, *others])
+            self.texts = clip.encode_texts([text, *others])
 
     def similarity(self, x0: Tensor) -> Tensor:
         """Cosine between images (B, C, H, W) in [-1, 1] and the text: (B,)."""
-        return self.clip.image(x0) @ self.texts[0]
+        return self.clip.encode_images(x0) @ self.texts[0]
 
     def log_probability(self, x0: Tensor) -> Tensor:
         """log p(text | image) over the text and the others: (B,)."""
-        logits = self.clip.scale * self.clip.image(x0) @ self.texts.T
+        logits = self.clip.scale * self.clip.encode_images(x0) @ self.texts.T
         return logits.log_softmax(dim=1)[:, 0]
 
 
@@ -78,7 +78,7 @@ def matcher(text: str, name: str = CLIP_MODEL, device: DeviceName = "auto") -> M
 @torch.no_grad()
 def _unlike(text: str, clip: Clip) -> list[str]:
     """The digits' words that mean something else than the text."""
-    texts = clip.sentences([text, *captions.WORDS])
+    texts = clip.encode_texts([text, *captions.WORDS])
     return [word for word, same in zip(captions.WORDS, texts[1:] @ texts[0], strict=True) if same < SAME]
 
 
@@ -95,8 +95,8 @@ def is_about_digits(text: str, device: DeviceName = "cpu") -> bool:
         return True
     clip = _load(device)
     with torch.no_grad():
-        digits = clip.text(tokenizer.tokens(list(captions.WORDS)))
-        return float((clip.text(tokenizer.rows([numbers])) @ digits.T).max()) >= FAMILIAR
+        digits = clip.encode_tokens(tokenizer.tokens(list(captions.WORDS)))
+        return float((clip.encode_tokens(tokenizer.rows([numbers])) @ digits.T).max()) >= FAMILIAR
 
 
 @lru_cache(maxsize=4)
@@ -114,5 +114,5 @@ def _load(device: DeviceName) -> DigitClip:
 def _load_openai(name: str, device: DeviceName) -> Clip:
     from ml.models import openai_clip
 
-    path = openai_clip.place() if name == openai_clip.NAME else Path(name).expanduser()
+    path = openai_clip.weights_path() if name == openai_clip.NAME else Path(name).expanduser()
     return openai_clip.load(path).to(pick(device).torch_device)

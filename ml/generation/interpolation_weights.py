@@ -1,4 +1,4 @@
-"""Ways between images: how much of each corner there is in every image of a line, a loop or a pad."""
+"""Interpolation weights: the share of each corner in every image of a path, a loop or a pad."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,7 +7,7 @@ Weights = tuple[tuple[float, ...], ...]  # a row for each image, a weight for ea
 
 
 def path(order: Sequence[int], frames: int, *, loop: bool = False) -> Weights:
-    """Through the corners in that order at an even pace; with `loop` on towards the first, which a next round shows."""
+    """Through the corners in that order at an even pace; a `loop` returns to just before the first corner."""
     legs = list(pairwise([*order, *(order[:1] if loop else ())]))
     rows: list[tuple[float, ...]] = []
     for k in range(frames):

@@ -1,4 +1,4 @@
-"""Requests made from models, drawings and defaults."""
+"""Requests from models, drawings and default settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from ml.config import NO_LABEL, Corner, SampleRequest, SampleSettings, for_route
 from ml.events import Pixels
 from ml.imaging.embedded_png import to_text
 
-SIDE = 28  # of what is drawn by hand
-# How a picture's noise is turned into the picture again; inverting and drawing take the same steps.
+SIDE = 28  # pixels of a drawing
+# DDIM inversion of a picture and sampling it back take the same steps.
 THERE_AND_BACK: Mapping[str, Any] = {"sampler": "ddim", "eta": 0.0, "steps": 20}
 REPAINT: Mapping[str, Any] = {"sampler": "ddpm", "steps": 20, "repeats": 2}
-VARY_STEPS = 20  # part of them lies above the noise that a variation begins in
+VARY_STEPS = 20  # a variation skips those above the noise level it begins at
 
 
 def redrawn(
@@ -21,7 +21,7 @@ def redrawn(
 ) -> SampleRequest:
     """Variations of a drawing (H, W) from the noise level sigma (SDEdit), or with a `mask` completions of it (RePaint).
 
-    What is white in the mask is drawn anew; an image for each label.
+    White pixels of the mask are completed. One image for each label.
     """
     own: dict[str, Any] = {"model": model, "labels": labels, "source": to_text(drawing)}
     own |= {"vary_from": sigma, "steps": VARY_STEPS} if mask is None else {"mask": to_text(mask), **REPAINT}
@@ -29,7 +29,7 @@ def redrawn(
 
 
 def rebuilt(model: str, defaults: SampleSettings, drawing: Pixels, classes: int) -> SampleRequest:
-    """From the noise that a drawing (H, W) comes from: without a class, which gives it back, and as every class."""
+    """Images from the inverted noise of a drawing (H, W): without a class, a reconstruction, and as every class."""
     labels = (NO_LABEL, *range(classes))
     count = len(labels)
     noise = [Corner(picture=to_text(drawing)).model_dump()]
@@ -40,8 +40,8 @@ def rebuilt(model: str, defaults: SampleSettings, drawing: Pixels, classes: int)
 
 
 def filled_in(request: SampleRequest) -> SampleRequest:
-    """The request with its model's own settings where nobody set any; raises BadRequest, BadFile."""
-    from ml.registry.checkpoint import load_header  # brings torch, which a drawing need not wait for
+    """The request with the model's defaults for settings left unset; raises BadRequest, BadFile."""
+    from ml.registry.checkpoint import load_header  # imports torch
     from ml.registry.model_cards import find
 
     own = for_route(load_header(find(request.model)).defaults, request.route)

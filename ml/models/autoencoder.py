@@ -9,7 +9,7 @@ from ml.config import ModelConfig
 
 
 class PlainBlock(nn.Module):
-    """GroupNorm, SiLU, conv, twice, beside the way straight through; the second conv begins at zero."""
+    """GroupNorm, SiLU, conv, twice, with a residual connection; the second conv is zero-initialised."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -53,27 +53,27 @@ class Autoencoder(nn.Module):
             up += [nn.Upsample(scale_factor=2), nn.Conv2d(into, out, 3, padding=1)] if out else []
         self.decoder = nn.Sequential(*up, nn.GroupNorm(8, widths[0]), nn.SiLU())
         self.out = nn.Conv2d(widths[0], config.channels, 3, padding=1)
-        self.register_buffer("scale", torch.ones(()))  # makes the latent's variance 1; learnt as training goes on
+        self.register_buffer("scale", torch.ones(()))  # makes the latent's variance 1; measured during training
 
     def posterior(self, x: Tensor) -> Posterior:
-        """q(z | x), before it is scaled."""
+        """q(z | x), before scaling."""
         return Posterior(*self.into(self.encoder(x)).chunk(2, dim=1))
 
     def reconstruct(self, z: Tensor) -> Tensor:
-        """The image of a latent that is not scaled."""
+        """The image of a latent before scaling."""
         return self.out(self.decoder(z))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Images to the mean of their latents, of unit variance."""
+        """Images to the means of their latents, of unit variance."""
         return self.posterior(x).mean * self.scale
 
     def decode(self, z: Tensor) -> Tensor:
-        """Inverse of `encode`, as well as it was learnt."""
+        """Approximate inverse of `encode`."""
         return self.reconstruct(z / self.scale)
 
 
 class LatentModel(nn.Module):
-    """A diffusion network for the latent of an autoencoder, which comes along and stays as it is."""
+    """A diffusion network in the latent of a frozen autoencoder."""
 
     def __init__(self, network: nn.Module, codec: Autoencoder) -> None:
         super().__init__()

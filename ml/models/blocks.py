@@ -45,13 +45,16 @@ class Condition(nn.Module):
 class ClassTable(nn.Embedding):
     """A vector for each class: of labels (B,), int64, or of mixtures of classes (B, classes) -> (B, width)."""
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (what PyTorch calls it)
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (PyTorch's name)
         return super().forward(input) if input.ndim == 1 else input.to(self.weight.dtype) @ self.weight
 
 
 def class_table(count: int, width: int) -> ClassTable:
-    """A table with random vectors; none on "meta", where a network is built for its shapes alone: for those, torch
-    would import its compiler, which takes seconds."""
+    """A table of random vectors.
+
+    On "meta", where a network is built for its shapes alone, no numbers are drawn: torch would import its compiler for
+    that, which takes seconds.
+    """
     table = ClassTable.from_pretrained(torch.empty(count, width), freeze=False)
     if not table.weight.is_meta:
         nn.init.normal_(table.weight)
@@ -85,7 +88,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Scaled dot-product attention (Vaswani et al. 2017, eq. 1): three (B, heads, length, channels) -> the same."""
     if query.device.type != "cpu":
         return F.scaled_dot_product_attention(query, key, value)
-    # WORKAROUND: on a CPU, torch 2.15's fused attention goes back eight times slower in bfloat16 than in float32.
+    # WORKAROUND: on a CPU the backward pass of torch 2.15's fused attention is eight times slower in bfloat16.
     with torch.autocast("cpu", enabled=False):
         return F.scaled_dot_product_attention(query.float(), key.float(), value.float()).to(query.dtype)
 

@@ -1,4 +1,4 @@
-"""A small CLIP of open_clip's own parts (Radford et al. 2021): an image tower and a text tower that agree."""
+"""A small CLIP (Radford et al. 2021) from open_clip's image and text towers, and a diffusion model that reads text."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from ml.config import ModelConfig
 from ml.models.exact import TWINS, in_blocks
 from ml.system.device import one_thread
 from ml.system.torchvision_compat import CLIP, CLIPTextCfg, CLIPVisionCfg
-from ml.text import tokenizer as text
+from ml.text import tokenizer
 from ml.text.tokenizer import CONTEXT, PAD
 
 HEAD = 32  # channels of an attention head
-TEXTS = 4  # read at a time: few enough for one thread's share of every operation
+TEXTS = 4  # encoded at a time; few enough that every operation runs in one thread
 
 
 class DigitClip(nn.Module):
@@ -30,32 +30,32 @@ class DigitClip(nn.Module):
             CLIPTextCfg(CONTEXT, config.vocabulary, width=texts, heads=texts // HEAD, layers=config.blocks),
         )
 
-    def image(self, x: Tensor) -> Tensor:
+    def encode_images(self, x: Tensor) -> Tensor:
         """Images (B, 1, H, W) in [-1, 1] -> unit vectors (B, embedding)."""
         return self.clip.encode_image(x.expand(-1, 3, -1, -1), normalize=True)
 
-    def text(self, tokens: Tensor) -> Tensor:
+    def encode_tokens(self, tokens: Tensor) -> Tensor:
         """Tokens (B, CONTEXT), int64 -> unit vectors (B, embedding)."""
         return self.clip.encode_text(tokens, normalize=True)
 
-    def sentences(self, texts: Sequence[str]) -> Tensor:
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Texts -> unit vectors (N, embedding)."""
-        return self.text(text.tokens(list(texts)).to(self.clip.logit_scale.device))
+        return self.encode_tokens(tokenizer.tokens(list(texts)).to(self.clip.logit_scale.device))
 
-    def words(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, CONTEXT), int64 -> what the text tower makes of each, (B, CONTEXT, text width)."""
-        tower: Any = self.clip  # nn.Module declares no parts
+    def encode_words(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, CONTEXT), int64 -> the text tower's output for each, (B, CONTEXT, text width)."""
+        tower: Any = self.clip  # nn.Module declares no attributes
         x = tower.token_embedding(tokens) + tower.positional_embedding
         return tower.ln_final(tower.transformer(x, attn_mask=tower.attn_mask))
 
     @property
     def scale(self) -> Tensor:
-        """What similarities are multiplied with before a softmax."""
+        """The factor of similarities before a softmax."""
         return self.clip.logit_scale.exp().clamp(max=100)
 
 
 class TextModel(nn.Module):
-    """A diffusion network that reads words: those of a CLIP's text tower, which comes along and stays as it is."""
+    """A diffusion network conditioned on text through the text tower of a frozen CLIP."""
 
     def __init__(self, network: nn.Module, reader: ModelConfig) -> None:
         super().__init__()
@@ -65,12 +65,12 @@ class TextModel(nn.Module):
         return self.network(x, time, self.read(tokens))
 
     def read(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, CONTEXT) -> what is made of each word, zero where there is none, (B, CONTEXT, text width)."""
-        return self.reader.words(tokens) * (tokens != PAD)[..., None]
+        """Tokens (B, CONTEXT) -> an embedding of each, zero for padding, (B, CONTEXT, text width)."""
+        return self.reader.encode_words(tokens) * (tokens != PAD)[..., None]
 
 
 class _ExactTextModel(TextModel):
-    """See `ml.models.exact`. What is asked for again and again is read once."""
+    """See `ml.models.exact`. Each distinct text is encoded once."""
 
     def read(self, tokens: Tensor) -> Tensor:
         texts, which = tokens.unique(dim=0, return_inverse=True)

@@ -1,12 +1,12 @@
-"""A network's twin for drawing on a CPU: an image's output is the same to the bit, whatever is computed beside it.
+"""A copy of a network for a CPU: an image's output is the same to the bit in every batch.
 
-PyTorch chooses how to compute by how much there is to compute, and each way rounds in its own way. Four operations do
-so, and the twin has a form of each that does not depend on the number of images or of threads:
+PyTorch selects an algorithm by the size of its input, and each algorithm rounds in its own way. Four operations do so.
+The copy has a variant of each that does not depend on the number of images or of threads:
 
 - a convolution of one small image is unfolded into a matrix product, one of many images goes to oneDNN: here, always
   oneDNN, which accumulates each output over channels and window in one order, with weights in its own layout;
 - a matrix product takes another kernel for each number of rows: here, blocks of ROWS rows, the last one filled up;
-- SiLU computes what is left over at the end of a thread's share by another exponential: here nothing is left over;
+- SiLU computes the remainder of a thread's share by another exponential: here there is no remainder;
 - GroupNorm sums large channels-last images in shares of the threads: here group by group.
 """
 
@@ -30,7 +30,7 @@ LARGE = 1024  # pixels from which on PyTorch normalises channels-last images in 
 
 
 def exact(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network's twin, with the same weights; on other devices than a CPU the network itself."""
+    """The network's exact copy, which shares its weights; on other devices than a CPU the network itself."""
     if device.type != "cpu":
         return network
     twin = copy.deepcopy(network, {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())})
@@ -40,19 +40,19 @@ def exact(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def filled_blocks(x: Tensor, rows: int) -> list[Tensor]:
-    """Copies of just so many rows each, the last one filled up with zeros."""
+    """Copies of `rows` rows each, the last one filled up with zeros."""
     *whole, last = x.split(rows)
     rest = last.new_zeros(rows - len(last), *last.shape[1:])
     return [torch.cat([part]) for part in whole] + [torch.cat([last, rest])]
 
 
 def in_blocks(function: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
-    """`function`, which works row by row, on blocks of just so many rows."""
+    """A row-wise `function` applied to blocks of `rows` rows."""
     return torch.cat([function(block) for block in filled_blocks(x, rows)])[: len(x)]
 
 
 class _Conv2d(nn.Conv2d):
-    _packed: Any = None  # the weights in oneDNN's layout, and the size of image they are laid out for
+    _packed: Any = None  # an image shape, and the weights in oneDNN's layout for it
 
     def forward(self, input: Tensor) -> Tensor:
         x = input.contiguous(memory_format=torch.channels_last)
@@ -60,7 +60,7 @@ class _Conv2d(nn.Conv2d):
         shape = self.padding, self.stride, self.dilation, self.groups
         if not torch.backends.mkldnn.is_available():
             return torch.cat([super(_Conv2d, self).forward(image) for image in x.split(1)])
-        if torch.is_grad_enabled():  # the packed form has no gradient; it computes the same
+        if torch.is_grad_enabled():  # packed weights have no gradient; both compute the same
             return torch.mkldnn_convolution(x, self.weight, self.bias, *shape)
         side = x.shape[1:]
         if self._packed is None or self._packed[0] != side:
@@ -73,7 +73,7 @@ class _ConvTranspose2d(nn.ConvTranspose2d):
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         if len(input) > 1:
             return super().forward(input, output_size)
-        return super().forward(torch.cat([input, input]), output_size)[:1]  # two are many enough for oneDNN
+        return super().forward(torch.cat([input, input]), output_size)[:1]  # oneDNN takes over from two images on
 
 
 class _Linear(nn.Linear):
@@ -93,7 +93,7 @@ class _SiLU(nn.SiLU):
         threads = min(torch.get_num_threads(), -(-input.numel() // SHARE)) if input.numel() > SHARE else 1
         if input.numel() % (LANES * threads) == 0:
             return F.silu(input)
-        rows = input.permute(0, 2, 3, 1) if input.ndim == 4 else input  # as they lie in memory
+        rows = input.permute(0, 2, 3, 1) if input.ndim == 4 else input  # in the order of memory
         with one_thread():
             flat = F.silu(F.pad(rows.reshape(-1), (0, -input.numel() % LANES)))[: input.numel()].view(rows.shape)
         return flat.permute(0, 3, 1, 2) if input.ndim == 4 else flat

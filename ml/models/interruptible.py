@@ -1,4 +1,4 @@
-"""A network whose passes, forward and backward, can be left in the middle: one of a large network takes seconds."""
+"""Networks whose forward and backward passes can be cancelled midway: one pass of a large network takes seconds."""
 
 from typing import Any
 
@@ -11,32 +11,32 @@ from ml.diffusion.schedules import Level
 
 
 def interruptible(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network, which on a CPU calls `stop_here` at every block, there and back; elsewhere it is quick enough."""
+    """The network, which on a CPU checks for cancellation at every block, forward and backward."""
     for module in network.modules() if device.type == "cpu" else ():
         if module is not network and any(module.children()):
-            module.register_forward_pre_hook(_before)
-            module.register_forward_hook(_after)
+            module.register_forward_pre_hook(_check_forward)
+            module.register_forward_hook(_check_backward)
     return network
 
 
-def _before(_module: nn.Module, _inputs: Any) -> None:
+def _check_forward(_module: nn.Module, _inputs: Any) -> None:
     check_cancelled()
 
 
-def _after(_module: nn.Module, _inputs: Any, output: Any) -> None:
+def _check_backward(_module: nn.Module, _inputs: Any, output: Any) -> None:
     if isinstance(output, Tensor) and output.requires_grad:
-        output.register_hook(_behind)
+        output.register_hook(_check_gradient)
 
 
-def _behind(_gradient: Tensor) -> None:
+def _check_gradient(_gradient: Tensor) -> None:
     check_cancelled()
 
 
 def interruptible_denoiser(denoise: Denoiser) -> Denoiser:
-    """A step may take many network calls; here somebody who no longer wants it is heeded before each of them."""
+    """The denoiser, which checks for cancellation before each call: a step may take many."""
 
-    def heedful(x_t: Tensor, level: Level) -> Tensor:
+    def checked(x_t: Tensor, level: Level) -> Tensor:
         check_cancelled()
         return denoise(x_t, level)
 
-    return heedful
+    return checked

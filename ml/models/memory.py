@@ -1,7 +1,7 @@
-"""How much memory a request or a training run is going to take, so that too much is refused before it begins.
+"""The memory that a request or a training run will take, so that too much is refused at the start.
 
-Counted are weights with what training keeps beside them, what a network's layers hold of each image, and the pictures
-that are kept; a rough figure, within a factor of two.
+The estimate counts weights with their training state, the activations of each image, and the images that are kept. It
+is right within a factor of three.
 """
 
 import math
@@ -13,16 +13,16 @@ from ml.errors import BadRequest
 from ml.models.weights import expected
 
 FLOAT = 4  # bytes
-COPIES = 5  # of the weights while they are trained: with their gradients, averages and the optimiser's two
-KEPT = 9  # layers' results of a residual block that training keeps, to go back through them
-AT_ONCE = 4  # of them that drawing has at a time, beside what waits for the way up
-PICTURES = 3  # of an image and step that are kept: the noisy one, the clean one, the noise
-GUIDED = 2  # an image is drawn with its label and without
-SMALL = 2**26  # bytes for which nobody asks how much there is
+COPIES = 5  # of the weights in training: themselves, gradients, average, and two of the optimizer
+KEPT = 9  # activations of a residual block that training keeps for the backward pass
+AT_ONCE = 4  # activations of a residual block at one time in sampling, and the skip connections
+PICTURES = 3  # kept of each image and step: noisy image, clean estimate, noise
+GUIDED = 2  # network inputs of an image: with its label and without
+SMALL = 2**26  # bytes below which free memory is not checked
 
 
 def check_sampling(request: SampleRequest, config: ModelConfig, device: torch.device, batch: int, frames: bool) -> None:
-    """Raises BadRequest, with the figure, where drawing takes more memory than there is."""
+    """Raises BadRequest, with the figure, where sampling takes more memory than is free."""
     images = len(request.labels)
     pixels = config.channels * config.image_size**2
     kept = images * pixels * (1 + (PICTURES * (request.steps + 1) if frames else 0))
@@ -32,9 +32,9 @@ def check_sampling(request: SampleRequest, config: ModelConfig, device: torch.de
 
 
 def check_training(config: TrainConfig, device: torch.device) -> None:
-    """Raises BadRequest, with the figure, where training takes more memory than there is."""
+    """Raises BadRequest, with the figure, where training takes more memory than is free."""
     weights = sum(math.prod(tensor.shape) for tensor in expected(config.model, config.name).values())
-    halved = device.type == "cuda"  # where a batch that does not fit is halved until it does
+    halved = device.type == "cuda"  # training halves a batch there until it fits
     part = 1 if halved else math.ceil(config.batch_size / config.accumulate)
     size = FLOAT * (COPIES * weights + part * _per_image(config.model, KEPT))
     remedy = "Choose a smaller batch_size, narrower widths or smaller images, or set accumulate to 4 or 8."
@@ -42,7 +42,7 @@ def check_training(config: TrainConfig, device: torch.device) -> None:
 
 
 def free(device: torch.device) -> int:
-    """Bytes that can be had on a device."""
+    """Free bytes on a device."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     import psutil
@@ -51,7 +51,7 @@ def free(device: torch.device) -> int:
 
 
 def _per_image(config: ModelConfig, results: int) -> int:
-    """Numbers that the layers hold of one image: results of each block at its resolution, on the way down and up."""
+    """Numbers in the activations of one image: `results` of each block at its resolution, on the way down and up."""
     _, side = config.codes
     held, resolution = 0, max(side // config.patch, 1)
     for width in config.widths:
@@ -61,6 +61,8 @@ def _per_image(config: ModelConfig, results: int) -> int:
 
 
 def _check(size: int, device: torch.device, what: str, remedy: str) -> None:
-    there = free(device) if size > SMALL else SMALL
-    if size > there:
-        raise BadRequest(f"{what} would take {size / 1e9:,.1f} GB of memory; {there / 1e9:,.1f} GB are free.", remedy)
+    available = free(device) if size > SMALL else SMALL
+    if size > available:
+        raise BadRequest(
+            f"{what} would take {size / 1e9:,.1f} GB of memory; {available / 1e9:,.1f} GB are free.", remedy
+        )

@@ -1,4 +1,4 @@
-"""OpenAI's CLIP ViT-B/32 (Radford et al. 2021) through open_clip: its network, its tokenizer, how it sees an image."""
+"""OpenAI's CLIP ViT-B/32 (Radford et al. 2021) through open_clip: network, tokenizer and image preprocessing."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -39,38 +39,38 @@ class OpenAIClip(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def image(self, x: Tensor) -> Tensor:
-        """Images (B, 1 or 3, H, W) in [-1, 1] -> (B, 512)."""
+    def encode_images(self, x: Tensor) -> Tensor:
+        """Images (B, 1 or 3, H, W) in [-1, 1] -> unit vectors (B, 512)."""
         size = (self.side, self.side)
         x = F.interpolate((x.expand(-1, 3, -1, -1) + 1) / 2, size, mode="bicubic", antialias=True)
         return self.clip.encode_image((x - self.mean) / self.std, normalize=True)
 
-    def sentences(self, texts: Sequence[str]) -> Tensor:
-        """(N, 512)."""
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Texts -> unit vectors (N, 512)."""
         tokens = open_clip.get_tokenizer(ARCHITECTURE)(list(texts))
         return self.clip.encode_text(tokens.to(self.mean.device), normalize=True)
 
     @property
     def scale(self) -> Tensor:
-        """What similarities are multiplied with before a softmax."""
+        """The factor of similarities before a softmax."""
         return self.clip.logit_scale.exp().clamp(max=100)
 
 
-def place() -> Path:
+def weights_path() -> Path:
     """Where the downloaded weights are kept."""
     return paths.downloads() / FILE
 
 
 def obtain() -> Iterator[Progress]:
-    """Download the weights unless they are there; raises DataUnavailable, CannotWrite."""
-    if not place().is_file():
-        yield from download.fetch(URLS, place(), checksum="", limit=LIMIT, another_way=OFFLINE)
+    """Download the weights where they are missing; raises DataUnavailable, CannotWrite."""
+    if not weights_path().is_file():
+        yield from download.fetch(URLS, weights_path(), checksum="", limit=LIMIT, another_way=OFFLINE)
 
 
 def load(path: Path) -> OpenAIClip:
     """The network with the weights of a file: safetensors, or a plain state dict of torch's; raises BadFile."""
     weights = _weights(path)
-    agree(_expected(), weights, str(path))  # before 600 MB are made for them
+    agree(_expected(), weights, str(path))  # before 600 MB are allocated
     clip = OpenAIClip()
     clip.clip.load_state_dict(weights)
     return clip.eval().requires_grad_(False)
@@ -89,8 +89,8 @@ def _weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        found = safe_pickle.load(path)  # never runs what is in the file
-    except Exception as error:  # a wrong or hostile file fails in as many ways as there are bytes in it
+        found = safe_pickle.load(path)  # runs no code from the file
+    except Exception as error:  # a wrong or hostile file can fail in any way
         raise BadFile(f"{path} is damaged, or more than weights ({str(error)[:100]}).", advice) from error
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):

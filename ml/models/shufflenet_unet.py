@@ -1,4 +1,4 @@
-"""A U-Net of ShuffleNet-v2 units (Ma et al. 2018): the light one."""
+"""A light U-Net of ShuffleNet-v2 units (Ma et al. 2018)."""
 
 from itertools import pairwise
 
@@ -10,13 +10,13 @@ from ml.models.blocks import Condition
 
 
 def channel_shuffle(x: Tensor) -> Tensor:
-    """Interleave the two halves of the channels, so that the next split mixes them: (B, C, H, W), C even."""
+    """Interleave the two halves of the channels (B, C, H, W), C even, so that the next split mixes them."""
     b, c, h, w = x.shape
     return x.view(b, 2, c // 2, h, w).transpose(1, 2).reshape(b, c, h, w)
 
 
 def _branch(into: int, out: int, stride: int) -> nn.Sequential:
-    """1x1 conv, depth-wise 3x3, 1x1 conv: most of what a 3x3 conv does, at a fraction of its cost."""
+    """1x1 conv, depth-wise 3x3 conv, 1x1 conv."""
     return nn.Sequential(
         nn.Conv2d(into, out, 1),
         nn.GroupNorm(8, out),
@@ -30,10 +30,10 @@ def _branch(into: int, out: int, stride: int) -> nn.Sequential:
 
 
 class ShuffleUnit(nn.Module):
-    """Half of the channels pass by, the other half goes through the branch; then both are shuffled.
+    """Half of the channels pass unchanged, the other half goes through a branch; then both are shuffled.
 
-    The time-and-class embedding is added to what the branch gets. Halving the image (`down`), both halves have a
-    branch and see all channels.
+    The embedding of time and class is added to the input. A unit that halves the image (`down`) has two branches, each
+    of all channels.
     """
 
     def __init__(self, width: int, embedding: int, out: int | None = None, down: bool = False) -> None:

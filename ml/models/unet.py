@@ -1,4 +1,4 @@
-"""The attention U-Net (after Ho et al. 2020 and Dhariwal & Nichol 2021), from tiny to large by its configuration."""
+"""The attention U-Net (after Ho et al. 2020 and Dhariwal & Nichol 2021)."""
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from ml.models.blocks import Condition, CrossAttention, ResidualBlock, SelfAtten
 
 
 class Stage(nn.Module):
-    """A residual block, and behind it, where the configuration asks for it, attention to itself and to words."""
+    """A residual block, with self-attention and cross-attention to words at the resolutions of `attention`."""
 
     def __init__(self, into: int, out: int, config: ModelConfig, resolution: int) -> None:
         super().__init__()

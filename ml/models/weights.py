@@ -9,7 +9,7 @@ from ml.models import build
 
 
 def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights in half precision, for a file of half the size; those a half cannot hold stay as they are."""
+    """The weights in half precision; tensors beyond its range stay as they are."""
     most = torch.finfo(torch.float16).max
     return {
         name: tensor.half() if tensor.is_floating_point() and not (tensor.abs() > most).any() else tensor
@@ -18,24 +18,24 @@ def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def expected(config: ModelConfig, source: str) -> dict[str, Tensor]:
-    """The weights of a network, without memory: whatever size a description claims. Raises BadFile."""
+    """The weights of a network on "meta", which takes no memory whatever the size. Raises BadFile."""
     try:
         with torch.device("meta"):
             return build(config).state_dict()
-    except Exception as error:  # each network has its own sizes that cannot be, and open_clip's have theirs
+    except Exception as error:  # impossible sizes fail differently in each network
         raise BadFile(
             f"{source} describes a network that cannot be built ({error}).", "Use a model from Noiseloom."
         ) from error
 
 
 def fit(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
-    """Put weights into a network; raises BadFile as `agree` does."""
+    """Load weights into a network; raises BadFile as `agree` does."""
     agree(network.state_dict(), weights, source)
     network.load_state_dict(weights)
 
 
 def agree(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:
-    """Raises BadFile naming the first tensor that is not as expected, and how it is."""
+    """Raises BadFile naming the first tensor that differs from what is expected."""
     for name in sorted(expected.keys() | found.keys()):
         want, have = shape_of(expected.get(name)), shape_of(found.get(name))
         if want != have:
@@ -46,7 +46,7 @@ def agree(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) ->
 
 
 def shape_of(tensor: Tensor | None) -> str:
-    """Shape and, where it holds anything but real numbers of some precision, type."""
+    """Shape, and the type of a tensor that is not floating-point."""
     if tensor is None:
         return "nothing of that name"
     kind = "" if tensor.is_floating_point() else f" of {str(tensor.dtype).removeprefix('torch.')}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from ml.cancellation import Stopped, interruptible_sleep, run_interruptibly
+from ml.cancellation import Cancelled, interruptible_sleep, run_interruptibly
 from ml.errors import CannotWrite, DataUnavailable
 from ml.events import Progress
 from ml.system.files import atomic, make_folder
@@ -120,7 +120,7 @@ def _closing(response: HTTPResponse) -> Iterator[HTTPResponse]:
     """Close it at the end; where the work was stopped a thread still reads it, and closing it would wait for that."""
     try:
         yield response
-    except Stopped:
+    except Cancelled:
         raise
     except BaseException:
         response.close()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from ml.cancellation import Stopped
+from ml.cancellation import Cancelled
 from ml.config import DeviceName, TrackerName, TrainConfig
 from ml.control import RunControl
 from ml.distributed import helpers
@@ -152,7 +152,7 @@ def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
 
 def _steps(run: Run, control: RunControl) -> Generator[TrainEvent]:
     """The steps that are left, with what is due in between, and all of it saved; raises Diverged, CannotWrite."""
-    with suppress(Stopped):  # in the middle of a step, a preview, ..., which then has not been
+    with suppress(Cancelled):  # in the middle of a step, a preview, ..., which then has not been
         yield from _steps_to_the_end(run, control)
     if run.has_news:
         yield run.report()

@@ -8,7 +8,7 @@ import pytest
 
 from ml import cancellation
 from ml.cancellation import (
-    Stopped,
+    Cancelled,
     cancellable,
     check_cancelled,
     import_interruptibly,
@@ -54,7 +54,7 @@ def test_only_the_innermost_control_of_this_thread_is_heeded() -> None:
     with cancellable(cancelled()):
         with cancellable(RunControl()):
             check_cancelled()
-        with pytest.raises(Stopped):
+        with pytest.raises(Cancelled):
             check_cancelled()
         other = threading.Thread(target=check_cancelled)
         other.start()
@@ -91,7 +91,7 @@ def test_work_aside_is_left_behind_where_the_work_here_is_stopped() -> None:
         control.cancel()
         end.wait(WAIT_S)
 
-    with cancellable(control), pytest.raises(Stopped):
+    with cancellable(control), pytest.raises(Cancelled):
         run_interruptibly(work)
     assert begun.is_set() and not end.is_set()
     end.set()
@@ -102,9 +102,9 @@ def test_sleep_ends_when_it_is_over_or_the_work_is_stopped(monkeypatch: pytest.M
     clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
     monkeypatch.setattr(cancellation, "time", clock)
     interruptible_sleep(0.05)
-    assert sum(slept) == pytest.approx(0.05) and max(slept) <= cancellation.LOOK_S
+    assert sum(slept) == pytest.approx(0.05) and max(slept) <= cancellation.POLL_S
     slept.clear()
-    with cancellable(cancelled()), pytest.raises(Stopped):
+    with cancellable(cancelled()), pytest.raises(Cancelled):
         interruptible_sleep(10)
     assert not slept
 

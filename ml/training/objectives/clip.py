@@ -51,8 +51,8 @@ class ContrastiveObjective(Objective):
         encoded = [self._with_foreign(tokenizer.encode(entry.text), pick) for entry in said]
         foreign = [tokenizer.encode(captions.foreign(pick)) for _ in range(max(1, round(self.FOREIGN * len(said))))]
         image, words = (
-            network.image(self._estimated(x, rng)),
-            network.text(tokenizer.rows(encoded + foreign).to(self.device)),
+            network.encode_images(self._estimated(x, rng)),
+            network.encode_tokens(tokenizer.rows(encoded + foreign).to(self.device)),
         )
         similarity = (network.scale * image @ words.T).float()
         truth = captions.truth(said, classes, bits).to(self.device)

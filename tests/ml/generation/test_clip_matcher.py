@@ -46,9 +46,9 @@ def test_real_digits_are_read_by_words(form: str, mnist_root: Path) -> None:
     test = datasets.load("mnist", mnist_root, split="test")
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:1000]
     x = test.images[chosen].float() / 127.5 - 1
-    image = clip_matcher.matcher("seven", device="cpu").clip.image(x)
+    image = clip_matcher.matcher("seven", device="cpu").clip.encode_images(x)
     for names in (captions.WORDS, [str(k) for k in range(10)]):
-        words = clip_matcher.matcher("seven", device="cpu").clip.sentences([form.format(name) for name in names])
+        words = clip_matcher.matcher("seven", device="cpu").clip.encode_texts([form.format(name) for name in names])
         assert float(((image @ words.T).argmax(dim=1) == test.labels[chosen]).float().mean()) > 0.96
 
 
@@ -69,9 +69,9 @@ def test_what_is_no_digit_is_flagged(asked: str) -> None:
 def test_a_text_is_held_against_the_digits_that_it_is_not_about(asked: str, excluded: set[int]) -> None:
     found = clip_matcher.matcher(asked, device="cpu")
     with torch.no_grad():
-        words = found.clip.sentences([word for k, word in enumerate(captions.WORDS) if k not in excluded])
+        words = found.clip.encode_texts([word for k, word in enumerate(captions.WORDS) if k not in excluded])
         torch.testing.assert_close(found.texts[1:], words)
-        torch.testing.assert_close(found.texts[:1], found.clip.sentences([asked]))
+        torch.testing.assert_close(found.texts[:1], found.clip.encode_texts([asked]))
 
 
 class Plane:
@@ -79,10 +79,10 @@ class Plane:
 
     scale = torch.tensor(2.0)
 
-    def image(self, x: Tensor) -> Tensor:
+    def encode_images(self, x: Tensor) -> Tensor:
         return x.flatten(1)[:, :2]
 
-    def sentences(self, texts: Sequence[str]) -> Tensor:
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
         known = {"right": (1.0, 0.0), "up": (0.0, 1.0), "left": (-1.0, 0.0)}
         return torch.tensor([known[text] for text in texts])
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ml.cancellation import Stopped, cancellable, check_cancelled
+from ml.cancellation import Cancelled, cancellable, check_cancelled
 from ml.config import ModelConfig, SampleRequest
 from ml.control import RunControl
 from ml.export.verify import ROUNDED
@@ -198,7 +198,7 @@ def test_work_on_all_cores_is_stopped_on_each() -> None:
     control.cancel()
     for at in range(cores.CORES):
         parts = [check_cancelled if number == at else float for number in range(cores.CORES)]
-        with cancellable(control), pytest.raises(Stopped):
+        with cancellable(control), pytest.raises(Cancelled):
             on_cores(parts)
 
 

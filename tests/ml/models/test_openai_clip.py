@@ -44,14 +44,14 @@ def test_images_are_seen_as_open_clip_shows_them(network: openai_clip.OpenAIClip
     pixels = np.asarray(Image.fromarray(pixels).resize((28, 28), Image.Resampling.BOX, box=(0, 0, 7, 7)))
     transform: Any = open_clip.image_transform(224, is_train=False)
     theirs = network.clip.encode_image(transform(Image.fromarray(pixels).convert("RGB"))[None], normalize=True)
-    ours = network.image(torch.from_numpy(pixels.copy()).float()[None, None] / 127.5 - 1)
+    ours = network.encode_images(torch.from_numpy(pixels.copy()).float()[None, None] / 127.5 - 1)
     assert float((ours * theirs).sum()) > 0.999
 
 
 def test_sentences_are_read_by_open_clips_tokenizer(network: openai_clip.OpenAIClip) -> None:
     tokens = open_clip.get_tokenizer("ViT-B-32")(["a photo of a dog"])
     theirs = network.clip.encode_text(tokens, normalize=True)
-    torch.testing.assert_close(network.sentences(["a photo of a dog"]), theirs)
+    torch.testing.assert_close(network.encode_texts(["a photo of a dog"]), theirs)
 
 
 def test_it_steers_the_model_without_classes(tiny_unconditional: Path, weights: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_text_excludes_the_digits_that_it_does_not_name(weights: Path) -> None
 def test_a_plain_state_dict_is_read(tmp_path: Path, weights: Path, network: openai_clip.OpenAIClip) -> None:
     path = tmp_path / "weights.pt"
     torch.save({"state_dict": {f"module.{name}": t for name, t in network.clip.state_dict().items()}}, path)
-    torch.testing.assert_close(openai_clip.load(path).sentences(["seven"]), network.sentences(["seven"]))
+    torch.testing.assert_close(openai_clip.load(path).encode_texts(["seven"]), network.encode_texts(["seven"]))
 
 
 class Touch:
@@ -141,7 +141,7 @@ def from_here(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Si
 def test_the_weights_are_downloaded_by_name_once(from_here: Site) -> None:
     steps = list(clip_matcher.obtain("ViT-B-32"))
     assert steps[-1].done == steps[-1].total == len(CONTENT)
-    assert openai_clip.place().read_bytes() == CONTENT
+    assert openai_clip.weights_path().read_bytes() == CONTENT
     assert list(clip_matcher.obtain("ViT-B-32")) == []
 
 
@@ -150,7 +150,7 @@ def test_a_file_that_is_not_what_the_server_named_is_refused(from_here: Site, mo
     from_here.tags["file.gz"] = "0" * 64
     with pytest.raises(DataUnavailable, match=r"wrong checksum.*the digit CLIP, which needs no network"):
         list(clip_matcher.obtain("ViT-B-32"))
-    assert not openai_clip.place().exists()
+    assert not openai_clip.weights_path().exists()
 
 
 def test_no_network_is_said_before_anything_is_drawn(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from ml.cancellation import Stopped
+from ml.cancellation import Cancelled
 from ml.config import NO_LABEL, SampleRequest
 from ml.evaluation.judge import Judge
 from ml.events import Sampled
@@ -106,10 +106,10 @@ def test_making_a_variant_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> Non
     model = load("student", "cpu")
 
     def stopped(*_: object) -> None:
-        raise Stopped
+        raise Cancelled
 
     monkeypatch.setattr(optimized, "variants", lambda *_, **__: iter([stopped]))
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         optimized.fastest_variant(model.network, *inputs(model, 2))
 
 

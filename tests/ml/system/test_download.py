@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ml.cancellation import LOOK_S, Stopped, cancellable
+from ml.cancellation import POLL_S, Cancelled, cancellable
 from ml.control import RunControl
 from ml.errors import DataUnavailable
 from ml.system import download
@@ -67,7 +67,7 @@ def test_a_download_that_stalls_is_left_and_gone_on_with(
         return opened[-1]
 
     monkeypatch.setattr(download, "_open", open_it)
-    with cancellable(control), pytest.raises(Stopped):
+    with cancellable(control), pytest.raises(Cancelled):
         for progress in download.fetch([site.url + "file.gz"], path, checksum=SUM, timeout_s=WAIT_S / 4):
             if progress.done == 100_000:
                 control.cancel()
@@ -88,9 +88,9 @@ def test_the_wait_before_another_try_is_left_at_once(tmp_path: Path, monkeypatch
         control.cancel()
 
     monkeypatch.setattr("ml.cancellation.time", SimpleNamespace(monotonic=lambda: 100.0, sleep=sleep))
-    with cancellable(control), pytest.raises(Stopped):
+    with cancellable(control), pytest.raises(Cancelled):
         list(download.fetch(["http://127.0.0.1:1/x"], tmp_path / "x", checksum=SUM, pause_s=3600))
-    assert slept == [LOOK_S]
+    assert slept == [POLL_S]
 
 
 def test_the_pause_grows_from_try_to_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/worker/compute_thread.py",
-        ("        except Stopped:\n            return self._end(job)\n"),
+        ("        except Cancelled:\n            return self._end(job)\n"),
         "",
         "tests/app/worker/test_compute_thread.py",
     ),

@@ -11,7 +11,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cancellation.py",
-        ("    while not wait([done], LOOK_S).done:\n        check_cancelled()\n"),
+        ("    while not wait([done], POLL_S).done:\n        check_cancelled()\n"),
         "",
         "tests/ml/test_control.py",
     ),
@@ -23,7 +23,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cancellation.py",
-        "        time.sleep(min(left, LOOK_S))",
+        "        time.sleep(min(left, POLL_S))",
         "        time.sleep(left)",
         "tests/ml/test_control.py",
     ),

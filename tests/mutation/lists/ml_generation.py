@@ -11,7 +11,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/branching.py",
-        "trunk.seed_of(k) + APART * k for",
+        "trunk.seed_of(k) + SEED_STRIDE * k for",
         "trunk.seed_of(k) + k for",
         "tests/ml/generation/test_branching.py::test_other_noise_is_not_that_of_the_images_beside_it",
     ),
@@ -29,8 +29,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/clip_matcher.py",
-        "return self.clip.image(x0) @ self.texts[0]",
-        "return self.clip.image(x0) @ self.texts.mean(dim=0)",
+        "return self.clip.encode_images(x0) @ self.texts[0]",
+        "return self.clip.encode_images(x0) @ self.texts.mean(dim=0)",
         "tests/ml/generation/test_clip_matcher.py::test_how_well_an_image_fits_is_told_against_everything_else_that_it_could_be",
     ),
     Mutant(
@@ -41,8 +41,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/clip_matcher.py",
-        "logits = self.clip.scale * self.clip.image(x0) @ self.texts.T",
-        "logits = self.clip.image(x0) @ self.texts.T",
+        "logits = self.clip.scale * self.clip.encode_images(x0) @ self.texts.T",
+        "logits = self.clip.encode_images(x0) @ self.texts.T",
         "tests/ml/generation/test_clip_matcher.py::test_how_well_an_image_fits_is_told_against_everything_else_that_it_could_be",
     ),
     Mutant(

@@ -99,7 +99,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/models/openai_clip.py",
-        ("    if not place().is_file():\n        yield"),
+        ("    if not weights_path().is_file():\n        yield"),
         ("    if True:\n        yield"),
         "tests/ml/models/test_openai_clip.py::test_the_weights_are_downloaded_by_name_once",
     ),
@@ -124,7 +124,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/models/optimized.py",
-        ("        except Stopped:\n            raise\n"),
+        ("        except Cancelled:\n            raise\n"),
         "",
         "tests/ml/models/test_optimized.py -k stopped",
     ),

@@ -144,7 +144,7 @@ MUTANTS = [
         "return run_interruptibly(lambda: opener.open(request))",
         "tests/ml/data/test_datasets.py",
     ),
-    Mutant("ml/system/download.py", ("    except Stopped:\n        raise\n"), "", "tests/ml/system/test_download.py"),
+    Mutant("ml/system/download.py", ("    except Cancelled:\n        raise\n"), "", "tests/ml/system/test_download.py"),
     Mutant(
         "ml/system/download.py",
         "expected = checksum or _promised(url, timeout_s)",
