@@ -11,7 +11,7 @@ from ml.diffusion.noise import SeededNoise
 from ml.diffusion.samplers import ddim_inversion
 from ml.diffusion.schedules import grid_of, schedule_of
 from ml.generation.loaded_model import LoadedModel
-from ml.imaging.embedded_png import from_text
+from ml.imaging.embedded_png import pixels_of
 from ml.models.interruptible import interruptible_denoiser
 
 
@@ -40,10 +40,16 @@ def _inverted(model: LoadedModel, picture: str, label: int, settings_json: str) 
     """The noise that DDIM with these settings turns into a picture; cached for the same reason."""
     settings = SampleSettings.model_validate_json(settings_json)
     channels, side = model.config.codes
-    x0 = from_text(picture, channels, side).to(model.device)
+    x0 = image_from_png(picture, channels, side).to(model.device)
     grid = grid_of(schedule_of(model.config), settings)
     null = model.config.num_classes
     labels = torch.tensor([null if label == NO_LABEL else label], device=model.device)
     guided = settings.with_changes(guidance=1.0) if label == NO_LABEL else settings
     denoise = classifier_free(model.denoiser, labels, null, guided)
     return ddim_inversion(interruptible_denoiser(denoise), x0, grid) / grid[0].sigma
+
+
+def image_from_png(text: str, channels: int, side: int) -> Tensor:
+    """A PNG in base64 as (1, channels, side, side) in [-1, 1]; raises BadRequest where it is anything else."""
+    pixels = torch.from_numpy(pixels_of(text, channels, side))
+    return pixels.view(side, side, channels).permute(2, 0, 1)[None].float() / 127.5 - 1

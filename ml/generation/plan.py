@@ -10,9 +10,8 @@ from ml.config import NO_LABEL, ModelConfig, SampleRequest
 from ml.diffusion.schedules import Level, grid_of, schedule_of
 from ml.errors import BadRequest
 from ml.generation.conditioning import condition_of, matcher_of
-from ml.generation.initial_noise import corner_noises
+from ml.generation.initial_noise import corner_noises, image_from_png
 from ml.generation.loaded_model import LoadedModel
-from ml.imaging.embedded_png import from_text
 
 if TYPE_CHECKING:
     from ml.generation.clip_matcher import Matcher
@@ -44,10 +43,10 @@ def make_plan(model: LoadedModel, request: SampleRequest) -> SamplingPlan:
     parts = [slice(first, first + BATCH) for first in range(0, len(request.labels), BATCH)]
     conditions = [condition_of(model, request, part) for part in parts]
     channels, side = model.config.codes
-    source = from_text(request.source, channels, side).to(model.device) if request.source else None
+    source = image_from_png(request.source, channels, side).to(model.device) if request.source else None
     mask = None
     if request.source and request.mask:
-        mask = (from_text(request.mask, 1, side).to(model.device) > 0).float()
+        mask = (image_from_png(request.mask, 1, side).to(model.device) > 0).float()
     return SamplingPlan(
         model,
         request,

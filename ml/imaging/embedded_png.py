@@ -1,9 +1,8 @@
-"""A person's own drawing inside a request: small images as text, and back."""
+"""The images inside a request: PNGs in base64, written and read."""
 
 import base64
 import binascii
 import io
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +10,6 @@ from ml.errors import BadRequest
 from ml.events import Pixels
 from ml.imaging.png import write_png
 from ml.imaging.safe_open import opened
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 MAX_SIDE = 128
 
@@ -35,11 +31,3 @@ def pixels_of(text: str, channels: int, side: int) -> Pixels:
             return np.array(image.convert("L" if channels == 1 else "RGB"))
     except (binascii.Error, OSError, ValueError, SyntaxError, MemoryError) as error:
         raise wrong from error
-
-
-def from_text(text: str, channels: int, side: int) -> "Tensor":
-    """The image of `to_text` as (1, channels, side, side) in [-1, 1]; raises BadRequest for anything else."""
-    import torch  # takes seconds, and the screen only needs `to_text`
-
-    pixels = torch.from_numpy(pixels_of(text, channels, side))
-    return pixels.view(side, side, channels).permute(2, 0, 1)[None].float() / 127.5 - 1

@@ -6,18 +6,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from ml.config import Description, ModelConfig, Name, SampleSettings, TrainConfig, parse
 from ml.errors import BadFile
-from ml.models.weights import agree, expected
 from ml.system.files import MAX_TEXT, atomic
 from ml.system.paths import COMMAND
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 KEY = "noiseloom"
 
@@ -55,8 +55,10 @@ class StateHeader(Description):
     progress: float = Field(default=0.0, ge=0, description="share of the budget that is used up; 1 and more: all of it")
 
 
-def save(path: Path, tensors: dict[str, Tensor], header: Description) -> None:
+def save(path: Path, tensors: "dict[str, Tensor]", header: Description) -> None:
     """Write tensors and their description; the file is whole or not there. Raises CannotWrite."""
+    from safetensors.torch import save_file  # takes torch, which reading a header does without
+
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic(path) as temporary:
         try:
@@ -65,8 +67,10 @@ def save(path: Path, tensors: dict[str, Tensor], header: Description) -> None:
             raise OSError(_errno_of(error), str(error)) from error
 
 
-def load_model(path: Path) -> tuple[ModelHeader, dict[str, Tensor]]:
+def load_model(path: Path) -> "tuple[ModelHeader, dict[str, Tensor]]":
     """A model file's header and the weights of the network it describes; raises BadFile saying what is wrong."""
+    from ml.models.weights import agree, expected  # takes torch
+
     text, tensors = _read(path)
     header = parse(ModelHeader, text, str(path))
     agree(expected(header.model, str(path)), tensors, str(path))
@@ -78,7 +82,7 @@ def load_header(path: Path) -> ModelHeader:
     return parse(ModelHeader, _read(path, weights=False)[0], str(path))
 
 
-def load_state(path: Path) -> tuple[StateHeader, dict[str, Tensor]]:
+def load_state(path: Path) -> "tuple[StateHeader, dict[str, Tensor]]":
     """A training state's header and tensors; raises BadFile."""
     text, tensors = _read(path)
     return parse(StateHeader, text, str(path)), tensors
@@ -107,7 +111,7 @@ def count_parameters(path: Path) -> int:
         return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
-def _read(path: Path, weights: bool = True) -> tuple[str, dict[str, Tensor]]:
+def _read(path: Path, weights: bool = True) -> "tuple[str, dict[str, Tensor]]":
     with _opened(path) as file:
         text = (file.metadata() or {}).get(KEY)
         if text is None:

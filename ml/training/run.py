@@ -28,10 +28,10 @@ from ml.registry.checkpoint import ModelHeader, StateHeader, load_model, load_st
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, SNAPSHOTS, STATE_FILE
 from ml.system.device import Device, bf16_is_native, tune
 from ml.system.files import atomic, make_folder
-from ml.tracking.loss_by_noise import LossByNoise
 from ml.tracking.loss_curve import LossCurve
 from ml.tracking.run_folder import RunFolder
 from ml.training.ema import PowerEma
+from ml.training.loss_by_noise import LossByNoise
 from ml.training.losses import NoisedBatch
 from ml.training.lr_schedule import lr_factor
 from ml.training.objectives.base import parts

@@ -25,8 +25,8 @@ from desktop_app.widgets.controls.basics import Button
 from desktop_app.window.main_window import MainWindow
 from ml.registry.checkpoint import load_state_header
 from ml.registry.run_layout import MODEL_FILE, STATE_FILE
-from ml.tracking.loss_by_noise import LossByNoise
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
+from ml.training.loss_by_noise import LossByNoise
 from ml.training.run import SLOWER, Run
 from tests.app.conftest import Opener
 from tests.patience import WAIT_MS, WAIT_S

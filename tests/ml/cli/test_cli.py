@@ -39,7 +39,7 @@ from ml.events import (
 from ml.experiments.cells import Cell
 from ml.export import files
 from ml.export.formats import FORMATS
-from ml.imaging.embedded_png import from_text
+from ml.generation.initial_noise import image_from_png
 from ml.models import build
 from ml.registry import checkpoint
 from tests.patience import WAIT_S
@@ -359,7 +359,7 @@ def test_a_picture_is_redrawn_as_one_says(tmp_path: Path, capsys: pytest.Capture
     assert "2 images" in capsys.readouterr().out
     request, layout = files.read_request(tmp_path / "x.gif")
     assert (request.labels, request.seed, request.vary_from, request.mask) == ((3, 3), 5, 1.5, "")
-    assert layout.kind == "x_t" and np.array_equal(from_text(request.source, 1, 28)[0, 0].numpy() > 0, pixels > 0)
+    assert layout.kind == "x_t" and np.array_equal(image_from_png(request.source, 1, 28)[0, 0].numpy() > 0, pixels > 0)
     with Image.open(tmp_path / "x.gif") as film:
         assert getattr(film, "n_frames", 1) > 1
     assert main([*asked, str(tmp_path / "x.png"), "--complete", str(mask)]) == 0

@@ -15,10 +15,10 @@ from ml.diffusion.schedules import CLEAN, Level, karras_ratios, make_schedule
 from ml.errors import BadRequest
 from ml.generation.conditioning import is_steered, matcher_of
 from ml.generation.denoising import steps
-from ml.generation.initial_noise import corner_noises
+from ml.generation.initial_noise import corner_noises, image_from_png
 from ml.generation.loaded_model import LoadedModel
 from ml.generation.plan import BATCH, check, make_plan
-from ml.imaging.embedded_png import from_text, to_text
+from ml.imaging.embedded_png import to_text
 from tests.support.gaussians import CPU, SIDE, SPREAD, gaussians
 
 
@@ -98,7 +98,7 @@ def test_a_second_batch_goes_on_with_the_seeds_and_labels_of_the_first() -> None
 def test_a_drawing_begins_with_noise_upon_it() -> None:
     image = picture(1)
     found = drawn(gaussians(), ask(source=to_text(image), vary_from=2.0, steps=20))[0]
-    clean = from_text(to_text(image), 1, SIDE)
+    clean = image_from_png(to_text(image), 1, SIDE)
     torch.testing.assert_close(found.x_t, found.level.alpha * clean + found.level.sigma * noise_of(11, 12))
     assert found.level.ratio <= 2
 
@@ -154,7 +154,7 @@ def test_a_picture_is_a_corner_through_the_noise_that_it_comes_from(label: int, 
     corners = (Corner(picture=to_text(image), label=label),)
     request = ask(labels=(NO_LABEL,), corners=corners, weights=((1.0,),), steps=60, guidance=guidance, sigma_max=20.0)
     *_, end = drawn(gaussians(), request)
-    torch.testing.assert_close(end.x_t, from_text(to_text(image), 1, SIDE), rtol=0, atol=0.02)
+    torch.testing.assert_close(end.x_t, image_from_png(to_text(image), 1, SIDE), rtol=0, atol=0.02)
     plain = ask(labels=(NO_LABEL,), corners=(Corner(seed=5),), weights=((1.0,),))
     assert torch.equal(corner_noises(gaussians(), plain), noise_of(5))
 
@@ -178,7 +178,7 @@ def test_what_is_known_stays_and_the_rest_is_completed() -> None:
     image, mask = picture(1), np.zeros((SIDE, SIDE), np.uint8)
     mask[4:] = 255
     *_, end = drawn(gaussians(), ask(source=to_text(image), mask=to_text(mask), sampler="ddpm", repeats=1))
-    clean = from_text(to_text(image), 1, SIDE).expand(2, -1, -1, -1)
+    clean = image_from_png(to_text(image), 1, SIDE).expand(2, -1, -1, -1)
     torch.testing.assert_close(end.x_t[:, :, :4], clean[:, :, :4])
     assert float((end.x_t[:, :, 4:].mean(dim=(1, 2, 3)) - torch.tensor([0.3, 0.5])).abs().max()) < 0.3
 

@@ -22,8 +22,9 @@ from ml.evaluation.judge import Judge
 from ml.events import Progress, Sampled
 from ml.export import files, npz
 from ml.generation import loaded_model, pipeline
+from ml.generation.initial_noise import image_from_png
 from ml.generation.requests import rebuilt, redrawn
-from ml.imaging.embedded_png import from_text, to_text
+from ml.imaging.embedded_png import to_text
 from ml.registry.checkpoint import load_header
 from ml.registry.model_cards import find
 from tests.support.gaussians import gaussians
@@ -52,7 +53,7 @@ def test_a_drawing_goes_through_text_unharmed() -> None:
     rng = np.random.default_rng(0)
     for channels, shape in ((1, (28, 28)), (3, (32, 32, 3))):
         pixels = rng.integers(0, 256, shape, dtype=np.uint8)
-        found = from_text(to_text(pixels), channels, shape[0])
+        found = image_from_png(to_text(pixels), channels, shape[0])
         assert found.shape == (1, channels, shape[0], shape[1])
         again = ((found[0] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy().reshape(shape)
         assert np.array_equal(again, pixels)
@@ -61,7 +62,7 @@ def test_a_drawing_goes_through_text_unharmed() -> None:
 @pytest.mark.parametrize("text", ["", "!!", "aGVsbG8=", to_text(np.zeros((9, 9), np.uint8))])
 def test_what_is_no_drawing_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="cannot be read"):
-        from_text(text, 1, 28)
+        image_from_png(text, 1, 28)
 
 
 def test_requests_for_a_drawing_say_what_is_wanted_of_it() -> None:

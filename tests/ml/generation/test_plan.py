@@ -50,7 +50,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     monkeypatch.setattr(clip_matcher, "matcher", Brightness)
     for module, names in (
-        (plan, ("grid_of", "condition_of", "from_text", "corner_noises")),
+        (plan, ("grid_of", "condition_of", "image_from_png", "corner_noises")),
         (initial_noise, ("ddim_inversion",)),
         (clip_matcher, ("matcher",)),
     ):
@@ -70,14 +70,14 @@ def draw(request: SampleRequest) -> None:
 
 def test_grid_conditions_source_and_mask_are_computed_once_for_all_parts(calls: Counter[str]) -> None:
     draw(ask(source=PICTURE, mask=MASK, repeats=1))
-    assert calls == {"grid_of": 1, "condition_of": 2, "from_text": 2}
+    assert calls == {"grid_of": 1, "condition_of": 2, "image_from_png": 2}
 
 
 def test_a_branch_and_its_parent_are_computed_once_each(calls: Counter[str]) -> None:
     parent = ask(source=PICTURE, mask=MASK)
     branch = parent.with_changes(parent=parent, branch_at=1, labels=(7,) * MANY, seeds=tuple(range(MANY)))
     draw(branch.with_changes(parent=branch, branch_at=2, guidance=3.0))
-    assert calls == {"grid_of": 3, "condition_of": 6, "from_text": 6}
+    assert calls == {"grid_of": 3, "condition_of": 6, "image_from_png": 6}
 
 
 def test_corners_are_inverted_once_for_all_parts(calls: Counter[str]) -> None:

@@ -145,7 +145,7 @@ def test_a_full_disk_is_named_whoever_notices(tmp_path: Path, monkeypatch: pytes
     def full(*_: object, **__: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("ml.registry.checkpoint.save_file", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(CannotWrite, match="the disk is full"):
         save(tmp_path / "m.safetensors", {"weight": torch.ones(3)}, ModelHeader(model=TINY))
     assert not list(tmp_path.iterdir())

@@ -35,9 +35,9 @@ from ml.registry.checkpoint import load_header, load_state_header
 from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.text.tokenizer import vocabulary_size
 from ml.tracking import run_index
-from ml.tracking.loss_by_noise import LossByNoise
 from ml.tracking.metrics_table import LOSS_FILE, NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table
 from ml.training.datasets import HELD_OUT, _some
+from ml.training.loss_by_noise import LossByNoise
 from ml.training.run import Run
 from ml.training.trainer import train
 from tests.support.tiny_model import few_digits, tiny_config

@@ -137,8 +137,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/plan.py",
-        "(from_text(request.mask, 1, side).to(model.device) > 0).float()",
-        "(from_text(request.mask, 1, side).to(model.device) < 0).float()",
+        "(image_from_png(request.mask, 1, side).to(model.device) > 0).float()",
+        "(image_from_png(request.mask, 1, side).to(model.device) < 0).float()",
         "tests/ml/generation/test_denoising.py::test_what_is_known_stays_and_the_rest_is_completed",
     ),
     Mutant(
@@ -379,5 +379,11 @@ MUTANTS = [
         "request.model_dump(exclude_unset=True))",
         "request.model_dump())",
         "tests/ml/registry/test_model_cards.py",
+    ),
+    Mutant(
+        "ml/generation/initial_noise.py",
+        ".float() / 127.5 - 1\n",
+        ".float() / 255\n",
+        "tests/ml/generation/test_image_editing.py::test_a_drawing_goes_through_text_unharmed",
     ),
 ]

@@ -49,12 +49,6 @@ MUTANTS = [
         "tests/ml/tracking/test_loggers.py::test_trackers_that_cannot_write_hold_nothing_up_and_are_taken_up_again",
     ),
     Mutant(
-        "ml/tracking/loss_by_noise.py",
-        "        self.sums.zero_()\n",
-        "",
-        "tests/ml/training/test_trainer.py::test_losses_are_told_by_how_noisy_their_images_were",
-    ),
-    Mutant(
         "ml/tracking/loss_curve.py",
         "keep = 1 - 1 / min(step, SMOOTHING_STEPS)",
         "keep = 1 - 1 / SMOOTHING_STEPS",

@@ -806,4 +806,10 @@ MUTANTS = [
         "        with suppress(OSError):\n",
         "tests/ml/training/test_divergence.py::test_without_its_checkpoint_a_run_cannot_go_back",
     ),
+    Mutant(
+        "ml/training/loss_by_noise.py",
+        "        self.sums.zero_()\n",
+        "",
+        "tests/ml/training/test_trainer.py::test_losses_are_told_by_how_noisy_their_images_were",
+    ),
 ]
