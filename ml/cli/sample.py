@@ -100,20 +100,20 @@ def _suffixes(*contents: Content) -> str:
 
 
 def _described(prompt: str | None, route: Route) -> tuple[int, ...]:
-    """The labels of a round of what the text says; tells a person where the text is about something else."""
+    """The labels that the text asks for once; warns where the text is about something else."""
     from ml.generation import clip_matcher as clip
 
     if not prompt or not prompt.strip():
         raise BadRequest("What to draw?", "Give --prompt 'a bold seven' to this route.")
     if not clip.is_about_digits(prompt):
-        print(f"{prompt!r} is nothing that this model knows: it draws digits.", file=sys.stderr)
+        print(f"“{prompt}” isn't a digit, and this model only knows digits.", file=sys.stderr)
     return in_words(prompt).labels if route == "text" else (NO_LABEL,)
 
 
 def _what_to_draw(
     labels: str | None, prompt: str | None, unconditional: bool, header: "ModelHeader"
 ) -> tuple[tuple[int, ...], int]:
-    """The labels of one round, and how many images go into a row."""
+    """The labels that are asked for once, and how many images go into a row."""
     if [labels is not None, prompt is not None, unconditional].count(True) != 1:
         raise BadRequest("What to draw?", "Give one of --labels 0-9, --prompt 'two or five' and --unconditional.")
     if prompt is not None:

@@ -31,7 +31,7 @@ class _Text:
 
 @dataclass(slots=True)
 class _Plan:
-    """Where everything goes, in pixels."""
+    """The layout of a sheet, in pixels."""
 
     width: int
     height: int = MARGIN
@@ -55,7 +55,7 @@ def size_of(count: int, side: int, layout: Layout) -> tuple[int, int]:
 
 
 def title(request: SampleRequest) -> str:
-    """What was asked for, in a person's words or as labels."""
+    """The title of a sheet: the prompt, or the labels."""
     if request.prompt:
         return request.prompt
     if request.corners:
@@ -65,7 +65,7 @@ def title(request: SampleRequest) -> str:
 
 
 def settings(request: SampleRequest) -> str:
-    """How the images were drawn, in one line."""
+    """The sampling settings in one line."""
     how = f"{request.model}, {request.sampler}, {request.steps} steps, guidance {request.guidance:g}"
     return f"{how}, eta {request.eta:g}, seed {request.seed}" if request.eta else f"{how}, seed {request.seed}"
 
@@ -124,7 +124,7 @@ def sheet(images: Pixels, request: SampleRequest, layout: Layout) -> Pixels:
 
 @cache
 def _font(size: int) -> Any:
-    """The font that comes with Pillow, so that a sheet looks the same everywhere."""
+    """Pillow's own font, so that a sheet looks the same everywhere."""
     from PIL import ImageFont
 
     return ImageFont.load_default(size)

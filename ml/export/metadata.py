@@ -1,4 +1,4 @@
-"""What every file of ours says about itself: the request, how it became a picture, versions, and the pixels' hash."""
+"""The metadata of every exported file: the request, its layout, versions, and the hash of the pixels."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ IMAGE_DESCRIPTION = 0x010E  # the EXIF tag that has it in a WebP
 MAX_CELLS = 400  # of a comparison
 MAX_STAMP_BYTES = 1_000_000
 Kind = Literal["images", "sheet", "x_t", "x0_hat", "walk"]
-Watch = Callable[[int, int], None]  # told of the pictures done, and of how many there are; may raise to stop the work
+Watch = Callable[[int, int], None]  # (frames done, frames in all); may raise to stop the work
 
 
 class Layout(Description):
@@ -67,7 +67,7 @@ class Comparison(Description):
 
 
 class Stamp(Description):
-    """What a file says about itself."""
+    """The metadata of a file."""
 
     version: Literal[1] = 1
     request: SampleRequest
@@ -88,7 +88,7 @@ class Stamp(Description):
 
 
 class Unstamped(BadFile):
-    """A file that can be read, and that Noiseloom did not write."""
+    """A readable file that Noiseloom did not write."""
 
 
 def digest(pixels: Pixels) -> str:
@@ -114,4 +114,4 @@ def parsed(path: Path, text: str) -> Stamp:
 
 
 def unwatched(_done: int, _total: int) -> None:
-    """Nobody looks."""
+    """Watch nothing."""

@@ -5,6 +5,7 @@ import hashlib
 import io
 import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ _ATTACHED = re.compile(rb"/EF\s*<<\s*/F (\d{1,9}) 0 R")
 
 
 class PlotMetadata(Description):
-    """What a plot tells of itself."""
+    """The metadata of a plot."""
 
     noiseloom: str = Field(max_length=40, description="the version that wrote it")
     runs: dict[RunName, TrainConfig] = Field(
@@ -38,13 +39,12 @@ class PlotMetadata(Description):
 
 
 def read(path: Path) -> PlotMetadata | None:
-    """What a plot's file says; None where the file is none of our plots. Raises BadFile; executes nothing."""
-    readers = {".svg": read_description, ".pdf": _pdf, ".png": _png, ".csv": _csv}
+    """The metadata of a plot's file; None where Noiseloom did not write it. Raises BadFile; executes nothing."""
     suffix = path.suffix.lower()
-    if suffix not in readers:
+    if suffix not in _DESCRIPTIONS:
         return None
     with reading(path):
-        text = readers[suffix](path)
+        text = _DESCRIPTIONS[suffix](path)
     if not text.startswith(f'{{"{KEY}": '):
         return None
     if len(text) > MAX_TEXT:
@@ -52,34 +52,20 @@ def read(path: Path) -> PlotMetadata | None:
     return parse(PlotMetadata, text, path.name)
 
 
-def prove(path: Path, told: PlotMetadata) -> Proof:
+def prove(path: Path, metadata: PlotMetadata) -> Proof:
     """Whether a plot is as it was written; raises BadFile."""
-    if not told.shown:
+    if not metadata.shown:
         return Proof(False, "no record of what it showed", "It was written by an older Noiseloom.")
     with reading(path):
-        same = digest(path.suffix.lower(), read_short(path, MAX_FILE_BYTES)) == told.shown
+        same = digest(path.suffix.lower(), read_short(path, MAX_FILE_BYTES)) == metadata.shown
     if same:
         return Proof(True, "the plot it was written with")
     return Proof(False, "another plot than it was written with", "Another program has changed it.")
 
 
 def digest(suffix: str, content: bytes) -> str:
-    """SHA-256 of what a plot's file shows, apart from what it says of itself: pixels, drawing, pages or numbers."""
-    match suffix:
-        case ".png":
-            with opened(io.BytesIO(content), ("PNG",)) as image:
-                content = str(image.size).encode() + image.convert("RGB").tobytes()
-        case ".svg":
-            content = _DESCRIPTION.sub(b"", content, count=1)
-        case ".csv":
-            rows = list(csv.reader(io.StringIO(content.decode())))
-            content = repr([row[:-1] for row in rows]).encode()
-        case _:
-            number = _ATTACHED.search(content)
-            attached = int(number[1]) if number else 0  # and its length, which is the next object
-            aside = (*_DATED, *(b"\n%d 0 obj" % n for n in (attached, attached + 1)))
-            content = b"".join(part for part in content.split(b"endobj") if not any(words in part for words in aside))
-    return hashlib.sha256(content).hexdigest()
+    """SHA-256 of what a plot's file shows, without its metadata: pixels, drawing, pages or numbers."""
+    return hashlib.sha256(_SHOWN[suffix](content)).hexdigest()
 
 
 def _pdf(path: Path) -> str:
@@ -109,3 +95,38 @@ def _csv(path: Path) -> str:
     rows = csv.reader(io.StringIO(start))
     head, first = next(rows, []), next(rows, [])
     return first[-1] if head[-1:] == ["made by"] and first else ""
+
+
+def _pixels(content: bytes) -> bytes:
+    with opened(io.BytesIO(content), ("PNG",)) as image:
+        return str(image.size).encode() + image.convert("RGB").tobytes()
+
+
+def _drawing(content: bytes) -> bytes:
+    return _DESCRIPTION.sub(b"", content, count=1)
+
+
+def _numbers(content: bytes) -> bytes:
+    rows = list(csv.reader(io.StringIO(content.decode())))
+    return repr([row[:-1] for row in rows]).encode()
+
+
+def _pages(content: bytes) -> bytes:
+    number = _ATTACHED.search(content)
+    attached = int(number[1]) if number else 0  # and its length, which is the next object
+    aside = (*_DATED, *(b"\n%d 0 obj" % n for n in (attached, attached + 1)))
+    return b"".join(part for part in content.split(b"endobj") if not any(words in part for words in aside))
+
+
+_DESCRIPTIONS: dict[str, Callable[[Path], str]] = {
+    ".svg": read_description,
+    ".pdf": _pdf,
+    ".png": _png,
+    ".csv": _csv,
+}
+_SHOWN: dict[str, Callable[[bytes], bytes]] = {
+    ".svg": _drawing,
+    ".pdf": _pages,
+    ".png": _pixels,
+    ".csv": _numbers,
+}

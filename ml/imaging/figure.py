@@ -1,4 +1,4 @@
-"""A labelled figure: images in rows and columns, with the names of both and what is to be said of them."""
+"""Labelled figures: images in rows and columns, with names, notes and captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ PAPER, INK, MUTED, NOTHING = (255, 255, 255), (28, 33, 43), (90, 99, 114), (236,
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The name of a row or a column, and what came of it."""
+    """The name of a row or a column, and a note on its result."""
 
     name: str
     note: str = ""

@@ -1,4 +1,4 @@
-"""Opening images from strangers."""
+"""Opening images that may be damaged or hostile."""
 
 import warnings
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ OTHER_FILE = "Choose an image, a film or arrays that Noiseloom exported."
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Whatever a broken, missing or hostile file sets off becomes a BadFile."""
+    """Turn every failure to read a damaged, missing or hostile file into a BadFile."""
     try:
         regular(path)
         yield
@@ -29,7 +29,7 @@ def reading(path: Path) -> Iterator[None]:
         raise BadFile(f"{path} does not exist.", "Check the name.") from error
     except MemoryError as error:
         raise BadFile(f"{path.name} claims to be far larger than a picture of ours.", OTHER_FILE) from error
-    except Exception as error:  # in as many ways as there are bytes in it
+    except Exception as error:  # a damaged file can fail anywhere in its decoder
         raise BadFile(f"{path.name} cannot be read: it is damaged, or not what its name says.", OTHER_FILE) from error
 
 

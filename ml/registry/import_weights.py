@@ -1,4 +1,4 @@
-"""Weights that were not written by Noiseloom: read as plain tensors, and matched with the networks it can build."""
+"""Weights of other programs: read as plain tensors, and matched with the networks that Noiseloom can build."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -1,4 +1,4 @@
-"""What a person does with models: rename, import, export, throw away, and keep the scores of one's own."""
+"""Managing models: rename, import, export and delete them, and keep the scores of one's own."""
 
 import re
 import shutil
@@ -35,7 +35,7 @@ def check_name(name: str) -> str:
     name = name.strip()
     if not _NAME.fullmatch(name) or ".." in name or name.endswith("."):
         raise BadRequest(
-            f"{name[:LONGEST]!r} is no name for a model.",
+            f"{name[:LONGEST]!r} can't be used as a model name.",
             f"Use up to {LONGEST} letters, digits, blanks and . ( ) + - _, beginning with a letter or digit.",
         )
     if paths.is_bundled(name) or name.casefold() == _STEM:
@@ -44,7 +44,7 @@ def check_name(name: str) -> str:
 
 
 def rename(card: ModelCard, name: str) -> str:
-    """Give a model of one's own another name, a run with its whole folder; returns the name.
+    """Rename a model of one's own, a run with its whole folder; returns the name.
 
     Raises BadRequest for a bundled model and for a name that cannot be used, CannotWrite.
     """
@@ -64,7 +64,7 @@ def export_model(card: ModelCard, path: Path) -> Path:
 
     Raises BadRequest, CannotWrite.
     """
-    if path.suffix != ".safetensors":  # nobody was asked whether a file of the whole name may be replaced
+    if path.suffix != ".safetensors":  # the dialog did not ask about a file of the whole name
         path = free_name(path.with_name(f"{path.name}.safetensors"))
     beside = path.with_suffix(".json")
     if beside.exists() and not path.exists():
@@ -78,7 +78,7 @@ def export_model(card: ModelCard, path: Path) -> Path:
 
 
 def import_model(path: Path, kind: str = "") -> str | Choices:
-    """Take a model file in among one's own; returns its name.
+    """Copy a model file into one's own models; returns its name.
 
     Weights without a description are taken where they fit a network that is known here; where they fit several, these
     are returned as `Choices`, of which `kind` names one. Raises BadFile, BadRequest, CannotWrite.
@@ -109,7 +109,7 @@ def delete(card: ModelCard) -> Trashed:
 
 
 def keep_scores(card: ModelCard, scores: dict[str, Any]) -> None:
-    """Write what was measured into the card of a model of one's own, beside what is there. Raises CannotWrite."""
+    """Add scores to the card of a model of one's own. Raises CannotWrite."""
     now = model_cards.card(card.path) or card
     before = now.scores if now.scores.get("images") == scores["images"] else {}  # others cannot be compared with
     _write_card(card.path, _scores_of(now).with_changes(scores=before | scores))
@@ -130,7 +130,7 @@ def _check_own(card: ModelCard) -> None:
 
 
 def _things(card: ModelCard) -> list[Path]:
-    """What has to be moved with a model."""
+    """The files and folders that are moved with a model."""
     if is_run(card):
         return [card.path.parent]
     sidecar = card.path.with_suffix(".json")

@@ -1,4 +1,4 @@
-"""Things a person threw away: kept for thirty days in their own folder, each with the place it came from.
+"""The trash: deleted files, kept for thirty days under the path they had.
 
 What lay at `models/NAME.safetensors` or `runs/NAME` of the person's folder lies in the trash under the same path,
 in a folder of its own.

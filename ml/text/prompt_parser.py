@@ -1,7 +1,7 @@
-"""Prompts for the class route: digits and number words become labels, and what was not understood is said.
+"""Prompts for the class route: digits and number words become labels, and the reading names the words left over.
 
 A prompt is rewritten rule by rule ("three sevens" -> "3 7s" -> "7 7 7", "two to five" -> "2 3 4 5") until only
-numerals are left among the words; what then remains besides filler is named in the reading.
+numerals are left among the words.
 """
 
 import re
@@ -92,7 +92,7 @@ def understand(text: str, classes: int = 10) -> Understood:
 
 
 def in_words(text: str) -> Understood:
-    """What a model that reads words is asked for: several plain digits one by one, anything else as it stands.
+    """The request of a prompt to a model that reads words: several plain digits one by one, anything else unchanged.
 
     Raises BadRequest for an empty prompt and one that is too long.
     """

@@ -275,7 +275,7 @@ def test_a_model_is_renamed_and_followed(
     answering(monkeypatch, QInputDialog, "getText", "../away")
     panel.details.rename.click()
     until(qtbot, lambda: not window.messages.isHidden())
-    assert "no name" in window.messages.title() and own(window) == {"my first"}
+    assert "as a model name" in window.messages.title() and own(window) == {"my first"}
 
 
 def test_a_deleted_model_comes_back_with_undo_and_from_the_trash(

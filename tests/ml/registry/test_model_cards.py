@@ -71,7 +71,7 @@ def tiny_weights(run: Path) -> dict[str, torch.Tensor]:
 )
 def test_a_name_that_could_lead_elsewhere_is_refused(home: Path, name: str) -> None:
     before = content(home)
-    with pytest.raises(BadRequest, match="is no name"):
+    with pytest.raises(BadRequest, match="as a model name"):
         local_models.rename(card("kept"), name)
     assert content(home) == before
 

@@ -190,12 +190,15 @@ MUTANTS = [
         "tests/fuzz/test_bombs.py::test_a_bomb_does_not_go_off",
     ),
     Mutant(
-        "ml/export/plot_metadata.py", "if not told.shown:", "if told.shown:", "tests/ml/export/test_plot_metadata.py"
+        "ml/export/plot_metadata.py",
+        "if not metadata.shown:",
+        "if metadata.shown:",
+        "tests/ml/export/test_plot_metadata.py",
     ),
     Mutant(
         "ml/export/plot_metadata.py",
-        'content = _DESCRIPTION.sub(b"", content, count=1)',
-        "pass",
+        'return _DESCRIPTION.sub(b"", content, count=1)',
+        "return content",
         "tests/ml/export/test_plot_metadata.py",
     ),
     Mutant(
