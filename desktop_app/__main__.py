@@ -11,19 +11,19 @@ from ml.distributed.torchrun import launched
 def main(arguments: list[str] | None = None) -> int:
     """Open the window and run until it is closed; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["ml"]:  # the command line, for who has the packaged program and no Python
+    if arguments[:1] == ["ml"]:  # the command line of the packaged program, which needs no Python
         from ml.cli.app import main as command
 
         return command(arguments[1:])
     if launched():
-        print("torchrun starts several processes, and the window is one: start it without torchrun.", file=sys.stderr)
+        print("The window runs in one process. Start it without torchrun.", file=sys.stderr)
         return 2
     options = _parser().parse_args(arguments)
     if options.self_test:
         from desktop_app.diagnostics.self_test import self_test
 
         return self_test()
-    gc.disable()  # or Python would look through all that is being imported; a session has its garbage collected
+    gc.disable()  # no collections during the imports; the session collects garbage itself
     if options.startup_report:
         from desktop_app.diagnostics.startup_report import startup_report
 
@@ -47,15 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="noiseloom",
-        description="Watch, generate and train diffusion models on digits.",
+        description="Generate images with diffusion models of digits, train such models, and watch both.",
         epilog="noiseloom ml COMMAND is the command line; noiseloom ml --help lists it.",
     )
-    parser.add_argument("file", type=Path, nargs="?", help="a lesson, or a file that Noiseloom exported, to open")
-    parser.add_argument("--theme", choices=("system", "light", "dark"), help="how it looks; remembered")
-    parser.add_argument("--tour", type=Path, metavar="DIR", help="draw a grid, save pictures of it in DIR, and leave")
-    parser.add_argument("--self-test", action="store_true", help="try everything once, without a window, and leave")
-    parser.add_argument("--startup-report", action="store_true", help="say how long the start takes, and leave")
-    parser.add_argument("--json", action="store_true", help="with --startup-report: for programs")
+    parser.add_argument("file", type=Path, nargs="?", help="a lesson or exported file to open")
+    parser.add_argument("--theme", choices=("system", "light", "dark"), help="color theme; kept for the next start")
+    parser.add_argument("--tour", type=Path, metavar="DIR", help="generate a grid, save images of it in DIR, and quit")
+    parser.add_argument("--self-test", action="store_true", help="check every part once, without a window, and quit")
+    parser.add_argument("--startup-report", action="store_true", help="print how long the start takes, and quit")
+    parser.add_argument("--json", action="store_true", help="with --startup-report: print JSON")
     return parser
 
 

@@ -22,12 +22,12 @@ SIGNAL_POLL_MS = 250
 
 
 class ErrorHooks(QObject):
-    """Brings errors that nobody caught, from any thread and from Qt, to the one place where a person sees them."""
+    """Reports uncaught errors of all threads and of Qt in the message bar."""
 
     failed = Signal(object)
 
     def install(self, session: Session) -> None:
-        """From now on report to `session`; errors go to standard error as well."""
+        """Report errors to `session`, and to standard error."""
         self.failed.connect(session.report)
         sys.excepthook = self._python
         threading.excepthook = lambda args: self._python(args.exc_type, args.exc_value, args.exc_traceback)
@@ -46,7 +46,7 @@ class ErrorHooks(QObject):
 
 
 def make_application(arguments: list[str]) -> QApplication:
-    """The QApplication, to be dressed once it has a window."""
+    """The QApplication, without its style sheet, which it gets with its first window."""
     app = QApplication.instance()
     app = app if isinstance(app, QApplication) else QApplication(arguments)
     app.setApplicationName("Noiseloom")
@@ -58,7 +58,7 @@ def make_application(arguments: list[str]) -> QApplication:
 
 
 def open_window(settings: AppSettings, file: Path | None = None) -> MainWindow:
-    """A window on a new session, shown, its lane started; `file` is opened as if it were dropped on it."""
+    """Show a window on a new session; `file` is opened once the models are known."""
     theme().set_mode(settings.theme)
     theme().set_reduced_motion(settings.reduced_motion)
     paths.use_downloads(settings.downloads)
@@ -69,7 +69,7 @@ def open_window(settings: AppSettings, file: Path | None = None) -> MainWindow:
     window.show()
     QTimer.singleShot(0, session.start)  # after the first paint
     if file:
-        QTimer.singleShot(0, partial(window.open_file, file))  # after the models are known, in the lane's order
+        QTimer.singleShot(0, partial(window.open_file, file))  # jobs run in order: after the models are known
     return window
 
 
@@ -78,10 +78,10 @@ def run(app: QApplication, window: MainWindow) -> int:
     hooks = ErrorHooks()
     hooks.install(window.session)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Not at once: Python handles a signal wherever it is, which may be in the middle of painting.
+        # Deferred: a signal handler may run in the middle of painting.
         signal.signal(number, lambda *_: QTimer.singleShot(0, window, window.close))
     ticks = QTimer()
-    ticks.timeout.connect(lambda: None)  # Python handles signals only when some Python runs
+    ticks.timeout.connect(lambda: None)  # Python handles signals only while Python code runs
     ticks.start(SIGNAL_POLL_MS)
     app.setQuitOnLastWindowClosed(False)
     window.session.closed.connect(app.quit, Qt.ConnectionType.QueuedConnection)

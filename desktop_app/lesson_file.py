@@ -42,7 +42,50 @@ Text = Annotated[str, AfterValidator(_short)]
 
 
 # The names that lesson files of version 1 may have in `hidden`, of controls and groups that bear another name now.
-RENAMED: dict[str, str] = {}
+RENAMED = {
+    "A picture of mine…": "Open an image…",
+    "Add a stop": "Add a waypoint",
+    "All other noise": "New noise everywhere",
+    "Another one": "Another example",
+    "Back to defaults": "Reset to defaults",
+    "Back to the first stop": "Close the path",
+    "Batch": "Batch size",
+    "Becomes": "Turn into",
+    "Begin at": "Start from",
+    "Below": "Lower panel",
+    "Between": "Mode",
+    "CLIP's pull": "CLIP scale",
+    "Compare as": "Mode",
+    "Do": "Task",
+    "Drawn by": "Sampling",
+    "Draws with": "Sampling defaults",
+    "First σ": "Maximum σ",
+    "Go on with": "Unfinished runs",
+    "In common": "Shared settings",
+    "Learns": "Predicts",
+    "Mix noise by": "Noise mixing",
+    "Of each": "Per digit",
+    "Pen": "Pen radius",
+    "Place": "Position",
+    "Previews from one noise": "Previews",
+    "Rate": "LR schedule",
+    "Retakes": "Repeats per step",
+    "Schedule": "Noise schedule",
+    "Score it": "Score",
+    "Set-up": "Setup",
+    "Show": "View",
+    "Steered by": "CLIP model",
+    "Step size": "Learning rate",
+    "Stop 1": "Waypoint 1",
+    "Stops": "Waypoints",
+    "The prompt is": "Prompt mode",
+    "Weighting": "Loss weighting",
+    "What becomes of it": "Result",
+    "What is compared": "Axes",
+    "What it is": "Recognition",
+    "What it is made of": "Architecture and training",
+    "Where it is": "Source",
+}
 
 
 def _present_names(hidden: tuple[str, ...]) -> tuple[str, ...]:

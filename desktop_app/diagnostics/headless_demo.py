@@ -1,4 +1,4 @@
-"""A first visit without hands: the app draws its first grid, and leaves it as a picture, a film and a screenshot."""
+"""`noiseloom --tour`: generate the first grid, and save it as an image, an animation and a screenshot."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ LIMIT_S = 300
 
 
 class Tour(QObject):
-    """Exports what the first drawing gave, then closes the window. `code` is 0 once everything is on disk."""
+    """Exports the first grid, then closes the window. `code` is 0 once all files are written."""
 
     def __init__(self, window: MainWindow, folder: Path) -> None:
         super().__init__(window)
@@ -26,7 +26,7 @@ class Tour(QObject):
         generate.judged.connect(self._export)
         generate.exported.connect(self._on_exported)
         window.session.message.connect(self._on_message)
-        QTimer.singleShot(LIMIT_S * 1000, self, lambda: self._give_up(f"nothing was drawn within {LIMIT_S} s"))
+        QTimer.singleShot(LIMIT_S * 1000, self, lambda: self._give_up(f"no grid was generated within {LIMIT_S} s"))
 
     def _export(self) -> None:
         try:
@@ -50,7 +50,7 @@ class Tour(QObject):
             self.code = 0
             self._window.close()
         else:
-            self._give_up(f"{self._folder / SCREENSHOT} cannot be written")
+            self._give_up(f"{self._folder / SCREENSHOT} can't be written")
 
     def _on_message(self, message: Message) -> None:
         if message.tone == "error":

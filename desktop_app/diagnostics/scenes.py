@@ -1,6 +1,6 @@
-"""Every page in a state worth showing, brought about in the real window: for the screenshots, and for the tests.
+"""Every page in a state worth showing, set up in the real window: for the screenshots and the tests.
 
-A scene is a generator: it does what a person would do, and yields what has to come true before it goes on.
+A scene is a generator: it acts as a user would, and yields the conditions it waits for.
 """
 
 import itertools
@@ -14,14 +14,14 @@ from desktop_app.window.main_window import MainWindow
 Condition = Callable[[], object]
 Scene = Callable[[MainWindow], Iterator[Condition]]
 Panel = TypeVar("Panel", bound=Page)
-CHOSEN = 4  # the digit that is looked at
-TRAINED_STEPS, PREVIEWS = 60, 3  # of the run that is shown in its middle
+CHOSEN = 4  # the chosen digit
+TRAINED_STEPS, PREVIEWS = 60, 3  # of the run in progress
 SEVEN = ((8.0, 7.0), (19.0, 7.0), (13.0, 15.0), (11.0, 23.0))
 PLACE = (0.3, 0.65)  # on the pad
 
 
 def generate(window: MainWindow) -> Iterator[Condition]:
-    """A digit in the middle of its denoising, with the meter that says when it was decided."""
+    """A digit in the middle of its denoising, with the decision meter."""
     window.rail.set_page("generate")
     session, page = window.session, window.generate
     yield lambda: session.generate.verdict is not None and not session.generate.busy
@@ -34,7 +34,7 @@ def generate(window: MainWindow) -> Iterator[Condition]:
 
 
 def branch(window: MainWindow) -> Iterator[Condition]:
-    """One digit that goes on as every class, from a step in its middle."""
+    """One digit branched into every class from a step in the middle."""
     yield from generate(window)
     session, page = window.session, window.generate
     session.generate.branch_into_classes(CHOSEN, page.timeline.step // 2)
@@ -45,14 +45,14 @@ def branch(window: MainWindow) -> Iterator[Condition]:
 
 
 def xray(window: MainWindow) -> Iterator[Condition]:
-    """What guidance does to one digit."""
+    """The guidance of one digit."""
     yield from generate(window)
     window.generate.timeline.view.button("xray").click()
     yield lambda: window.session.at_rest
 
 
 def train(window: MainWindow) -> Iterator[Condition]:
-    """A run in its middle, with the previews so far."""
+    """A run in progress, with its previews so far."""
     state = window.session.train
     window.rail.set_page("train")
     state.start()
@@ -60,7 +60,7 @@ def train(window: MainWindow) -> Iterator[Condition]:
 
 
 def machine(window: MainWindow) -> Iterator[Condition]:
-    """The same run, and how each of its digits came out of the noise at every preview."""
+    """The same run, with its preview history."""
     from desktop_app.pages.train import TrainPanel
 
     yield from train(window)
@@ -69,7 +69,7 @@ def machine(window: MainWindow) -> Iterator[Condition]:
 
 
 def interpolate(window: MainWindow) -> Iterator[Condition]:
-    """A place between four corners, and the walk around them."""
+    """A position between four corners, and the walk around them."""
     window.rail.set_page("interpolate")
     state = window.session.interpolate
     state.change(mode="pad", place=PLACE)
@@ -78,7 +78,7 @@ def interpolate(window: MainWindow) -> Iterator[Condition]:
 
 
 def draw(window: MainWindow) -> Iterator[Condition]:
-    """A drawing that was recognised, and rebuilt as every digit."""
+    """A drawing that was recognised, and rebuilt as each digit."""
     window.rail.set_page("draw")
     state = window.session.draw
     state.change(task="rebuild")
@@ -94,7 +94,7 @@ def draw(window: MainWindow) -> Iterator[Condition]:
 
 
 def compare(window: MainWindow) -> Iterator[Condition]:
-    """Settings against settings, with two cells laid over each other."""
+    """A grid of settings, with two cells overlaid."""
     window.rail.set_page("compare")
     state = window.session.compare
     state.change(mode="grid")
@@ -106,7 +106,7 @@ def compare(window: MainWindow) -> Iterator[Condition]:
 
 
 def race(window: MainWindow) -> Iterator[Condition]:
-    """Lanes in the middle of their way."""
+    """A race in progress."""
     window.rail.set_page("compare")
     state = window.session.race
     window.session.compare.change(mode="race")
@@ -119,7 +119,7 @@ def race(window: MainWindow) -> Iterator[Condition]:
 
 
 def explore(window: MainWindow) -> Iterator[Condition]:
-    """An image on its way into noise."""
+    """An image in the forward process."""
     from desktop_app.pages.explore import ExplorePanel
 
     window.rail.set_page("explore")
@@ -129,14 +129,14 @@ def explore(window: MainWindow) -> Iterator[Condition]:
 
 
 def models(window: MainWindow) -> Iterator[Condition]:
-    """Every model with what it draws."""
+    """All models with their previews."""
     window.rail.set_page("models")
     window.session.library.look()
     yield lambda: window.session.at_rest
 
 
 def shown(window: MainWindow, kind: type[Panel]) -> Panel:
-    """The page that is looked at."""
+    """The page on top."""
     page = window.page(window.rail.page())
     assert isinstance(page, kind)
     return page

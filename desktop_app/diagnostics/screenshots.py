@@ -1,7 +1,6 @@
-"""Pictures of every page, for the README: `python -m desktop_app.diagnostics.screenshots [DIR]`.
+"""Screenshots of every page, for the README: `python -m desktop_app.diagnostics.screenshots [DIR]`.
 
-Needs no display and no data.
-Where MNIST is at hand (`NOISELOOM_DATA`, or `../shared/data`), it is what is trained on and compared with.
+Needs no display and no data. Uses MNIST for training and comparison if found (`NOISELOOM_DATA`, or `../shared/data`).
 """
 
 import os
@@ -21,7 +20,7 @@ from desktop_app.window.main_window import MainWindow
 from ml.system import paths
 
 SIZE = (1280, 800)
-SHOTS = {  # name of the scene: the theme it is shown in
+SHOTS = {  # scene: theme
     "train": "dark",
     "machine": "light",
     "generate": "dark",
@@ -39,7 +38,7 @@ PATIENCE_S, SETTLE_S = 300, 0.4
 
 
 def main(folder: Path) -> int:
-    """Take all the pictures; returns the exit code."""
+    """Take all screenshots; returns the exit code."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="noiseloom-") as home:
         os.environ |= {"NOISELOOM_HOME": home}
@@ -65,34 +64,34 @@ def main(folder: Path) -> int:
 
 
 def data_root() -> Path | None:
-    """The folder with MNIST in it, if there is one."""
+    """The folder that contains MNIST, or None."""
     given = os.environ.get("NOISELOOM_DATA")
     root = Path(given) if given else paths.resources().parent.parent / "shared" / "data"
     return root if (root / "MNIST" / "raw").is_dir() else None
 
 
 def play(scene: Scene, window: MainWindow) -> None:
-    """Bring a scene about, and let the window settle."""
+    """Play a scene, and let the window settle."""
     for condition in scene(window):
         wait(condition)
     window.messages.dismiss()
-    window.setFocus()  # no ring around a part that nobody chose
+    window.setFocus()  # no focus ring
     end = time.monotonic() + SETTLE_S
     wait(lambda: time.monotonic() > end)
 
 
 def wait(condition: Condition) -> None:
-    """Let the application run until something is so; raises TimeoutError."""
+    """Run the application until a condition holds; raises TimeoutError."""
     end = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError("This page did not come to its state.")
+            raise TimeoutError("The page did not reach its state in time.")
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
         time.sleep(0.005)
 
 
 def save(window: MainWindow, path: Path) -> None:
-    """The window as a PNG with a palette of its own, in which rare colours keep a place."""
+    """Save the window as a PNG with an adaptive palette that keeps rare colours."""
     window.grab().save(str(path))
     with Image.open(path) as picture:
         whole = picture.convert("RGB")

@@ -1,6 +1,6 @@
-"""`noiseloom --self-test`: the real thing, once, offscreen; a line for each check, and an exit code.
+"""`noiseloom --self-test`: run every part of the program once, offscreen; a line for each check, and an exit code.
 
-It is how a packaged program shows that nothing was left out of it. It writes to a folder of its own, which it removes.
+It shows that a packaged program is complete. It writes to a temporary folder.
 """
 
 import os
@@ -28,22 +28,22 @@ WAIT_MS = 120_000
 
 
 class Failures(QObject):
-    """What the window would tell a person that has failed."""
+    """Collects the errors that the window reports."""
 
-    heard = Signal()
+    reported = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[str] = []
+        self.errors: list[str] = []
 
-    def hear(self, message: Message) -> None:
+    def add(self, message: Message) -> None:
         if message.tone == "error":
-            self.told.append(f"{message.title} {message.details or message.what_to_do}")
-            self.heard.emit()
+            self.errors.append(f"{message.title} {message.details or message.what_to_do}")
+            self.reported.emit()
 
 
 class SelfTest:
-    """The checks, in the order of `CHECKS`; each returns what it found in a few words, or raises."""
+    """The checks, in the order of `CHECKS`; each returns its finding in a few words, or raises."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -77,20 +77,20 @@ class SelfTest:
 
         right = (Judge.bundled().judge(self._images()).labels == REQUEST.labels).sum()
         if right < 8:
-            raise AssertionError(f"the judge reads only {right} of {len(REQUEST.labels)} as what was asked for")
-        return f"{right} of {len(REQUEST.labels)} are read as what was asked for"
+            raise AssertionError(f"the judge reads only {right} of {len(REQUEST.labels)} digits as requested")
+        return f"{right} of {len(REQUEST.labels)} digits are read as requested"
 
     def export(self) -> str:
         sizes: list[str] = []
         for name in ("digits.png", "denoising.gif", "denoising.mp4"):
             path = self.folder / name
             save(path, self._images(), REQUEST, LAYOUT, self.film)
-            read_pixels(path)  # the pictures of a film are decoded to its end
+            read_pixels(path)  # decodes all frames of an animation
             sizes.append(f"{path.suffix[1:].upper()} {path.stat().st_size / 1000:.0f} kB")
         return ", ".join(sizes)
 
     def verify(self) -> str:
-        """Drawn on the processor, as the proof is, to be the same pixel for pixel."""
+        """Generated on the CPU, as `prove` does, for identical pixels."""
         from ml.export.verify import prove
 
         path = self.folder / "proof.png"
@@ -104,7 +104,7 @@ class SelfTest:
         from ml.generation.clip_matcher import matcher
 
         found = matcher("a bold slanted seven", device="cpu").texts
-        return f"{len(found)} texts, {found.shape[1]} numbers each"
+        return f"{len(found)} texts, {found.shape[1]} values each"
 
     def train(self) -> str:
         from ml.registry import presets
@@ -114,7 +114,7 @@ class SelfTest:
         config = changed(presets.load("1-minute"), [("data", "synthetic"), ("steps", TRAINING_STEPS)])
         finished = [event for event in train(config, self.folder / "run") if isinstance(event, RunFinished)]
         if [event.step for event in finished] != [TRAINING_STEPS]:
-            raise AssertionError("the run did not come to its end")
+            raise AssertionError("the run did not finish")
         return f"{TRAINING_STEPS} steps in {finished[0].seconds:.1f} s"
 
     def pages(self) -> str:
@@ -123,7 +123,7 @@ class SelfTest:
         return ", ".join(page.view_class().__module__.rpartition(".")[2] for page in PAGES)
 
     def window(self) -> str:
-        """Opened, its first grid waited for, every page shown, closed."""
+        """Open the window, wait for the first grid, show every page, and close it."""
         from desktop_app.app import ErrorHooks, make_application, open_window
         from desktop_app.pages.registry import PAGE_KEYS
         from desktop_app.settings import AppSettings
@@ -131,11 +131,11 @@ class SelfTest:
         app = make_application(sys.argv[:1])
         window = open_window(AppSettings())
         session, failed = window.session, Failures()
-        session.message.connect(failed.hear)
+        session.message.connect(failed.add)
         hooks = ErrorHooks()
         hooks.install(session)
         try:
-            _wait(session.generate.judged, failed.heard)
+            _wait(session.generate.judged, failed.reported)
             for key in PAGE_KEYS:
                 window.rail.set_page(key)
                 app.processEvents()
@@ -143,8 +143,8 @@ class SelfTest:
         finally:
             window.close()
             _wait(session.closed)
-        if failed.told:
-            raise AssertionError("; ".join(failed.told))
+        if failed.errors:
+            raise AssertionError("; ".join(failed.errors))
         return f"{size.width()} x {size.height()}, {len(PAGE_KEYS)} pages"
 
     def _images(self) -> Pixels:
@@ -155,7 +155,7 @@ class SelfTest:
 
 CHECKS: tuple[tuple[str, Callable[[SelfTest], str]], ...] = (
     ("load torch", SelfTest.torch),
-    ("read what is bundled", SelfTest.models),
+    ("read bundled models", SelfTest.models),
     ("generate", SelfTest.generate),
     ("judge", SelfTest.judge),
     ("export", SelfTest.export),
@@ -168,10 +168,10 @@ CHECKS: tuple[tuple[str, Callable[[SelfTest], str]], ...] = (
 
 
 def self_test() -> int:
-    """Run all checks; returns 0, or 1 where one failed. Anything the checks write is removed."""
+    """Run all checks; returns 0, or 1 if one failed. All files written are removed."""
     failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="noiseloom-self-test-", ignore_cleanup_errors=True) as folder:
-        # Read when Qt and the engine are first used. torch makes a folder for its compiler among the temporary ones.
+        # Set before Qt and the engine are first used. torch creates a folder for its compiler in the temporary folder.
         os.environ |= {paths.HOME_VARIABLE: folder, "XDG_CACHE_HOME": folder, "QT_QPA_PLATFORM": "offscreen"}
         tempfile.tempdir = folder
         test = SelfTest(Path(folder))
@@ -191,7 +191,7 @@ def self_test() -> int:
 
 
 def _drawn(device: DeviceName) -> tuple[Sampled, list[Frame]]:
-    """What is asked for, and every step of it."""
+    """The finished sample of `REQUEST`, and every step of it."""
     from ml.generation.pipeline import sample
 
     frames: list[Frame] = []
@@ -200,20 +200,20 @@ def _drawn(device: DeviceName) -> tuple[Sampled, list[Frame]]:
             return event, frames
         if isinstance(event, Frame):
             frames.append(event)
-    raise AssertionError("nothing came of it")
+    raise AssertionError("no image was generated")
 
 
 def _wait(*signals: SignalInstance) -> None:
-    """Let Qt run until one of the signals comes."""
+    """Run Qt's event loop until one of the signals is emitted; raises TimeoutError."""
     loop = QEventLoop()
     for signal in signals:
         signal.connect(loop.quit)
     QTimer.singleShot(WAIT_MS, loop, lambda: loop.exit(1))
     if loop.exec():
-        raise TimeoutError(f"nothing came within {WAIT_MS // 1000} s")
+        raise TimeoutError(f"no signal within {WAIT_MS // 1000} s")
 
 
 def _some(things: list) -> int:
     if not things:
-        raise AssertionError("none of them is there")
+        raise AssertionError("none found")
     return len(things)

@@ -1,4 +1,4 @@
-"""`noiseloom --startup-report`: how long it takes until the window is shown, and until the first grid is denoised."""
+"""`noiseloom --startup-report`: the time until the window is shown, and until the first grid is generated."""
 
 import json
 import os
@@ -18,7 +18,7 @@ LIMIT_MS = 300_000
 
 
 class Stopwatch(QObject):
-    """Seconds since the process began, of whatever happens for the first time; an event filter for the first paint."""
+    """Seconds from process start to the first time of each event; an event filter for the first paint."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -35,7 +35,7 @@ class Stopwatch(QObject):
 
 
 def startup_report(as_json: bool = False) -> int:
-    """Start as a person starts for the first time, say what took how long, and leave; 1 if no grid came."""
+    """Start with default settings, print the times, and quit; returns 1 if no grid was generated."""
     with tempfile.TemporaryDirectory(prefix="noiseloom-startup-", ignore_cleanup_errors=True) as home:
         os.environ[HOME_VARIABLE] = home
         app = make_application(sys.argv[:1])
@@ -54,12 +54,12 @@ def startup_report(as_json: bool = False) -> int:
         print(json.dumps(found))
     else:
         for what, seconds in found.items():
-            print(f"{what.removesuffix('_s').replace('_', ' '):<16}{seconds:7.2f} s after the process began")
+            print(f"{what.removesuffix('_s').replace('_', ' '):<16}{seconds:7.2f} s after process start")
     return 0 if "first_grid_s" in found else 1
 
 
 def process_start() -> float:
-    """When this process began, on the clock of time.monotonic; where no system tells, when this module was imported."""
+    """The start of this process on the clock of time.monotonic; if unknown, when this module was imported."""
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -12,24 +12,24 @@ from ml.experiments.axes import NAMES, TITLES, said
 TITLE = {"rows": "Rows", "columns": "Columns"}
 
 
-MAX_TYPED = 4096  # characters, as a name may have
+MAX_TYPED = 4096  # characters
 
 
 class AxisEditor(QWidget):
-    """A list of settings, and below it the values: typed, or ticked where they are names."""
+    """A choice of setting, and its values: typed numbers or checked names."""
 
     def __init__(self, compare: Compare, side: Side) -> None:
         super().__init__()
         self._compare = compare
         self._side: Side = side
-        nothing = [("", "nothing")]
+        nothing = [("", "none")]
         self.field = ChoiceRow(TITLE[side], [*((key, TITLES[key]) for key in VALUES), *nothing],
-                               tip=f"What changes along the {side}; all else stays as it is")  # fmt: skip
+                               tip=f"The setting that varies along the {side}")  # fmt: skip
         self.edit = QLineEdit()
         self.edit.setAccessibleName(f"{TITLE[side]}, values")
         self.edit.setMaxLength(MAX_TYPED)
-        self.edit.setToolTip("The values, with commas between them; whole numbers may be ranges like 0-9")
-        self.checks = Checks(f"{TITLE[side]}, values", "Tick what is to be compared")
+        self.edit.setToolTip("Values separated by commas; whole numbers can be ranges such as 0-9")
+        self.checks = Checks(f"{TITLE[side]}, values", "Select the values to compare")
         self.problem = Label("", "problem")
         self.problem.setWordWrap(True)
         column = QVBoxLayout(self)
@@ -42,7 +42,7 @@ class AxisEditor(QWidget):
         self.checks.valuesChanged.connect(lambda values: self._take(", ".join(values)))
 
     def show_axis(self) -> None:
-        """Show what is set."""
+        """Show the current settings."""
         field: str = getattr(self._compare.settings, self._side)
         values = self._compare.values(field)
         names = self._names(field)
@@ -59,7 +59,7 @@ class AxisEditor(QWidget):
         self.edit.setAccessibleDescription(trouble)
 
     def _names(self, field: str) -> list[Choice]:
-        """What can be ticked; nothing where values are numbers."""
+        """The names to select from; empty where values are numbers."""
         if field == "model":
             return [(name, said("model", name)) for name in self._compare.comparable_models]
         return list(NAMES.get(field, {}).items())

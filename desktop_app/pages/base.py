@@ -1,4 +1,4 @@
-"""The frame of every page: the work in the middle, its settings in a column on the right."""
+"""The layout of every page: content in the middle, settings in a column on the right."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -28,8 +28,8 @@ class Page(QWidget):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.export_folder: Path | None = None  # where the last file went
-        self.export_scale = 4  # how wide a pixel of an image is in what is written
+        self.export_folder: Path | None = None  # folder of the last export
+        self.export_scale = 4  # width of an image pixel in exported files
         self.setAccessibleName(name)
         middle = QWidget()
         middle.setProperty("kind", "page")
@@ -43,7 +43,7 @@ class Page(QWidget):
         line.addWidget(self._make_side(name))
 
     def add_header(self, title: QWidget, said: QWidget, *right: QWidget) -> None:
-        """What the page is and what it says of itself, and at the right what concerns all of it."""
+        """Add the title, a line of text below it, and at the right the controls of the whole page."""
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(title)
@@ -53,24 +53,24 @@ class Page(QWidget):
         self.body.addLayout(header)
 
     def look(self) -> None:
-        """Compute what the page shows; asked whenever it comes to the front."""
+        """Compute what the page shows; called whenever it comes to the front."""
 
     def film(self) -> Timeline | None:
-        """The timeline that Space and the arrow keys move, wherever on the page one is."""
+        """The timeline that Space and the arrow keys control from anywhere on the page."""
 
     def export_shown(self) -> bool:
-        """Export what the page shows; False where it has nothing of its own to export."""
+        """Export what the page shows; False if it has nothing to export."""
         return False
 
     def set_export_scale(self, scale: int) -> None:
-        """How large a pixel is in what is written from now on."""
+        """Set the width of an image pixel in exported files."""
         self.export_scale = scale
 
     def copy_shown(self) -> None:
-        """Put what the page shows on the clipboard, where it has something to copy."""
+        """Copy what the page shows, if anything."""
 
     def controls(self) -> dict[str, list[str]]:
-        """The controls that are on the page now by their names, under the titles of their groups; "" for the rest."""
+        """The names of the visible controls by the title of their group; "" for those in none."""
         found: dict[str, list[str]] = {}
         for part in self.findChildren(Withholdable):
             if isinstance(part, Section):
@@ -83,7 +83,7 @@ class Page(QWidget):
         return {title: list(dict.fromkeys(names)) for title, names in found.items()}
 
     def withhold(self, names: Collection[str]) -> None:
-        """Hide these controls and groups of controls, and no others any more."""
+        """Hide these controls and groups, and show all others."""
         for part in self.findChildren(Withholdable):
             if isinstance(part, Section):
                 part.withhold(part.title in names)
@@ -99,7 +99,7 @@ class Page(QWidget):
         self.side.setContentsMargins(SIDE_MARGIN, SIDE_MARGIN, SIDE_MARGIN, Space.S)
         self.side.setSpacing(Space.M)
         scroll = QScrollArea()
-        scroll.setAccessibleName(f"Settings of {name}")
+        scroll.setAccessibleName(f"{name} settings")
         scroll.setWidget(content)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -122,12 +122,12 @@ class Page(QWidget):
         return column
 
     def _leave_room(self, bar: int) -> None:
-        """The scroll bar stands in the margin: with it and without, what is in the column is as wide as its foot."""
+        """Keep the width of the column: the scroll bar takes its place in the margin."""
         self.side.setContentsMargins(SIDE_MARGIN, SIDE_MARGIN, SIDE_MARGIN - bar, Space.S)
 
 
 def _stands_alone(part: QWidget) -> bool:
-    """Whether it is a control by itself: no part of another one, and no header of a group."""
+    """Whether a widget is a control of its own: no part of another one, and no header of a group."""
     around = _within(part, Withholdable)
     if isinstance(around, Section):
         return part is not around.header and part.property("kind") not in ("chip", "tool")
@@ -135,7 +135,7 @@ def _stands_alone(part: QWidget) -> bool:
 
 
 def _within(part: QWidget, kind: type[Kind]) -> Kind | None:
-    """What of that kind is around it."""
+    """The closest ancestor of a kind, or None."""
     around = part.parentWidget()
     while around is not None and not isinstance(around, kind):
         around = around.parentWidget()

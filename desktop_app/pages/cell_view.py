@@ -1,4 +1,4 @@
-"""The chosen cell of a comparison, over the one that was chosen before it."""
+"""The chosen cell of a comparison, overlaid on the cell chosen before."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -11,13 +11,13 @@ from ml.experiments.cells import result
 from ml.imaging.figure import tiles
 
 HINTS = (
-    "Click a cell to see it large, then another to lay the two over each other.",
-    "Click another cell to lay the two over each other.",
-)  # while as many are chosen
+    "Click a cell to enlarge it, then another one to overlay both.",
+    "Click another cell to overlay both.",
+)  # by the number of chosen cells
 
 
 class CellView(QWidget):
-    """Before and after, what they are called, and a way to go on from the chosen one: `taken`."""
+    """The chosen cells with their names, and a button that opens the settings of the last one: `taken`."""
 
     taken = Signal()
 
@@ -29,7 +29,9 @@ class CellView(QWidget):
         self.lines = [ElidedLabel("", "small"), ElidedLabel("", "small")]
         self.hint = Label("", "small")
         self.hint.setWordWrap(True)
-        self.use = Button("Use these settings", "arrow-right", tip="Draw with the settings of this cell on Generate")
+        self.use = Button(
+            "Use these settings", "arrow-right", tip="Open the settings of this cell on the Generate page"
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.S)
@@ -44,19 +46,19 @@ class CellView(QWidget):
         self.use.clicked.connect(self._take)
 
     def place_pictures(self, elsewhere: QVBoxLayout | None) -> None:
-        """Show them in another layout, large, or here."""
+        """Show the images enlarged in another layout, or here."""
         (elsewhere or self._column).insertWidget(-1 if elsewhere else 0, self.pictures)
         self.pictures.set_large(elsewhere is not None)
 
     def show_cells(self) -> None:
-        """Show what is chosen; a word on how to choose where nothing is."""
+        """Show the chosen cells, or how to choose one."""
         compare, chosen, before = self._compare, self._compare.chosen, self._compare.before
         shown = [cell for cell in (before, chosen) if cell]
         names = [compare.name(cell) for cell in shown]
         self.pictures.setVisible(bool(shown) and compare.settings.mode == "grid")
         self.pictures.show_pictures(list(tiles([cell.images for cell in shown])) if shown else [], names)
         both = before is not None
-        self.title.setText("Left and right" if both else names[0] if names else "No cell chosen")
+        self.title.setText("Left and right cell" if both else names[0] if names else "No cell chosen")
         self.hint.setText(HINTS[len(shown)] if not both else "")
         self.hint.setVisible(not both)
         said = [f"{compare.name(cell)} · {result([cell])}" if both else result([cell]) for cell in shown]

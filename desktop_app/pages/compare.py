@@ -1,4 +1,4 @@
-"""The Compare page: settings against settings on one noise, and a race between some of them."""
+"""The Compare page: a grid of two settings on the same noise, and a race between up to four setups."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,14 +27,17 @@ from ml.imaging.figure import SCALE, tiles
 from ml.system.files import free_name
 
 MODES = (("grid", "Grid"), ("race", "Race"))
-MODE_TIPS = ("Every value of one setting with every value of another", "A few settings side by side, step by step")
+MODE_TIPS = (
+    "Combine every value of one setting with every value of another",
+    "Run two to four setups side by side, step by step",
+)
 SAID = {
-    "grid": "Every cell begins in the same noise: what differs comes from the settings alone.",
-    "race": "The same noise in every lane, and all lanes at the same share of their way.",
+    "grid": "All cells start from the same noise, so every difference comes from the settings.",
+    "race": "All lanes start from the same noise, and the timeline shows all lanes at the same progress.",
 }
 COPIED_MS = 1500
-ROOMY = (1500, 900)  # width and height of the page from which the chosen cells have a place of their own
-POOR = 0.5  # share of digits read as asked for, below which a cell's verdict is a warning
+ROOMY = (1500, 900)  # page size from which the chosen cells are shown below the grid
+POOR = 0.5  # share of correct digits below which a cell shows a warning
 
 
 class ComparePanel(Page):
@@ -43,11 +46,11 @@ class ComparePanel(Page):
     def __init__(self, session: Session) -> None:
         super().__init__("Compare")
         self._session, self._compare, self._race = session, session.compare, session.race
-        self.mode = Segmented(MODES, name="Compare as", tips=MODE_TIPS)
+        self.mode = Segmented(MODES, name="Mode", tips=MODE_TIPS)
         self.said = ElidedLabel("", "muted")
         self.table = HeadedGrid("Cells of the comparison")
-        self.table.grid.setToolTip("Click a cell to see it large, then another to lay the two over each other")
-        self.table.grid.set_empty_text("Press Compare: every cell is drawn from the same noise")
+        self.table.grid.setToolTip("Click a cell to enlarge it, then another one to overlay both")
+        self.table.grid.set_empty_text("Press Compare to generate every cell from the same noise")
         self.lanes = RaceView(session.race)
         self.views = QStackedWidget()
         self.cell = CellView(session)
@@ -63,17 +66,17 @@ class ComparePanel(Page):
         self._show_busy()
 
     def _make_settings(self) -> None:
-        self.model = ChoiceRow("Model", tip="The network that draws, at its own settings but for what is compared")
+        self.model = ChoiceRow("Model", tip="The network that generates, with its default settings except for the axes")
         self.digits = QLineEdit()
         self.digits.setAccessibleName("Digits")
-        self.digits.setToolTip("What is drawn in every cell: 7, 0-9, 2026, two or five")
+        self.digits.setToolTip("The digits in every cell: 7, 0-9, 2026, two or five")
         self.problem = Label("", "problem")
         self.problem.setWordWrap(True)
-        self.each = SliderRow("Of each", 1, 20, 4, tip="How many of its digit a cell draws")
+        self.each = SliderRow("Per digit", 1, 20, 4, tip="Number of images in each cell")
         self.seed = SeedBox(self._compare.settings.seed)
-        self.go = Button("Compare", kind="primary", tip="Draw every cell (each begins in the same noise)")
-        self.export_button = Button("Export…", "export", tip="Save what is shown as a labelled figure (Ctrl+E)")
-        self.copy_button = Button("Copy", "copy", tip="Copy what is shown as a labelled figure")
+        self.go = Button("Compare", kind="primary", tip="Generate every cell from the same noise")
+        self.export_button = Button("Export…", "export", tip="Save a labelled figure (Ctrl+E)")
+        self.copy_button = Button("Copy", "copy", tip="Copy a labelled figure (Ctrl+Shift+C)")
 
     def _arrange(self) -> None:
         self.add_header(Label("Compare", "heading"), self.said, self.mode)
@@ -82,7 +85,7 @@ class ComparePanel(Page):
         self.body.addWidget(self.views, 1)
         self.under = QVBoxLayout()
         self.body.addLayout(self.under)
-        self.axes, common = Section("What is compared"), Section("In common")
+        self.axes, common = Section("Axes"), Section("Shared settings")
         for widget in (self.rows, self.columns):
             self.axes.add(widget)
         digits = Label("Digits", "muted")
@@ -144,7 +147,7 @@ class ComparePanel(Page):
         self._compare.compare() if activity is self._compare else self._race.start()
 
     def export(self) -> None:
-        """Ask where to, and write the figure there."""
+        """Ask for a file, and write the figure."""
         what = "comparison" if self._grid else "race"
         suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-{what}.png")
         name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), "Labelled figure (PNG) (*.png)")
@@ -160,13 +163,13 @@ class ComparePanel(Page):
                 self._session.files.write_by(path, save, self._session.tell_saved)
 
     def copy(self) -> None:
-        """Put the figure on the clipboard."""
+        """Copy the figure."""
         QGuiApplication.clipboard().setImage(to_qimage(np.asarray(self._figure()(SCALE))))
         self._show_copied(copied=True)
         self._copied.start()
 
     def _figure(self) -> Callable[[int], Image]:
-        """Draws what is shown."""
+        """A function that draws the figure at a scale."""
         lanes = self.lanes
         return self._compare.figure() if self._grid else self._race.figure(lanes.timeline.step, clean=lanes.clean)
 
@@ -185,7 +188,7 @@ class ComparePanel(Page):
     # ---- what is shown
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Where there is room, two cells over each other are shown large, under all of them."""
+        """On a large page, the chosen cells are shown enlarged below the grid."""
         super().resizeEvent(event)
         roomy = event.size().width() >= ROOMY[0] and event.size().height() >= ROOMY[1]
         if roomy != (self.under.count() > 0):
@@ -223,7 +226,7 @@ class ComparePanel(Page):
     def _show_busy(self) -> None:
         compare, grid = self._compare, self._grid
         busy = (compare if grid else self._race).busy
-        self.go.setText("Stop" if busy else "Compare" if grid else "Start the race")
+        self.go.setText("Stop" if busy else "Compare" if grid else "Start race")
         self.go.setAccessibleName(self.go.text())
         self.go.set_kind("warm" if busy else "primary")
         able = bool(self._session.models) and (compare.ready if grid else not compare.trouble("digits"))
@@ -254,7 +257,7 @@ class ComparePanel(Page):
 
 
 def caption(cell: Cell | None) -> Caption:
-    """What came of a cell, a warning where most of it is not what was asked for; where room is short, only the time."""
+    """The result of a cell; a warning where most digits are wrong."""
     if cell is None:
         return Caption("")
     return Caption(result([cell]).replace(" s", "\u00a0s"), warn=cell.right is not None and cell.right < POOR)

@@ -1,4 +1,4 @@
-"""The digit that was clicked: large, with what is known of it and its way out of the noise."""
+"""The chosen digit: enlarged, with its facts and its denoising steps."""
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
@@ -15,7 +15,7 @@ from ml.config import NO_LABEL
 LARGE, SMALL = 92, 44  # sides of the digit and of its nearest training image ...
 ROOMY = 256, 92  # ... and where the column is high
 STRIP_HEIGHT, STRIP_COUNT = 34, 8
-UNLIKENED = "Where MNIST is at hand, which Train downloads, the training image nearest to this digit stands here"
+UNLIKENED = "Shows the closest training image once MNIST is downloaded; training on MNIST downloads it"
 BLANK = np.full((STRIP_COUNT, 28, 28), 24, np.uint8)  # the strip of no digit
 
 
@@ -32,14 +32,14 @@ class DigitView(QWidget):
         super().__init__()
         self._generate = generate
         self.large = ImageGrid("Chosen digit", margin=0, gap=0)
-        self.large.setToolTip("Click to see it as large as there is room: noisy, clean and its noise, side by side")
+        self.large.setToolTip("Click to compare noisy image, clean image and noise side by side")
         self.large.cellClicked.connect(lambda _index: self.enlarged.emit())
         self.large.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.large.set_empty_text("")
-        self.large.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # there is nothing to choose in one picture
-        self.strip = ImageGrid("Its way from noise to image", framed=False, margin=0, gap=4, leading=True)
+        self.large.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # a single image has nothing to choose
+        self.strip = ImageGrid("Denoising steps", framed=False, margin=0, gap=4, leading=True)
         self.strip.setFixedHeight(STRIP_HEIGHT)
-        self.strip.setToolTip("The way out of the noise: click a picture to go to its step")
+        self.strip.setToolTip("Denoising steps: click one to go to it")
         self.strip.set_empty_text("")
         self.strip.cellClicked.connect(self._strip_clicked)
         self.title, self.text = Label("", "title"), Label("", "small")
@@ -49,13 +49,13 @@ class DigitView(QWidget):
         words.addStretch(1)
         words.addWidget(self.title)
         words.addWidget(self.text)
-        self.nearest = ImageGrid("Nearest training image", framed=False, margin=0, gap=0)
+        self.nearest = ImageGrid("Closest training image", framed=False, margin=0, gap=0)
         self.nearest.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.nearest.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.nearest.setToolTip("The training image that is most like this digit")
+        self.nearest.setToolTip("The training image most similar to this digit")
         self.likeness = Label("", "small")
         self.likeness.setWordWrap(True)
-        for label in (self.text, self.likeness):  # as wide as the column is, and no wider
+        for label in (self.text, self.likeness):  # as wide as the column
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.like = QWidget()
         like = row(self.nearest, self.likeness)
@@ -75,7 +75,7 @@ class DigitView(QWidget):
         column.addLayout(line)
         column.addWidget(self.strip)
         self.decided = Label("", "small")
-        self.decided.setToolTip("From this step on the judge reads in the network's guess what it reads in the end")
+        self.decided.setToolTip("From this step on, the judge reads the final class in the network's guess")
         deciding = QVBoxLayout()
         deciding.setSpacing(2)
         deciding.addWidget(self.decided)
@@ -83,8 +83,8 @@ class DigitView(QWidget):
         self.meter = DecisionMeter()
         self.meter.stepChosen.connect(self.stepChosen)
         deciding.addWidget(self.meter)
-        self.branch = Button("Branch here", "git-branch", tip="Let it go another way from the step under the slider")
-        self.more = Button("More", "dots-three", tip="What else can be done with this digit")
+        self.branch = Button("Branch here", "git-branch", tip="Continue differently from the current step")
+        self.more = Button("More", "dots-three", tip="More actions for this digit")
         self.branch_menu, self.more_menu = QMenu(self), QMenu(self)
         self.branch.setMenu(self.branch_menu)
         self.more.setMenu(self.more_menu)
@@ -94,7 +94,7 @@ class DigitView(QWidget):
         self.show_digit(None, 0, "noisy")
 
     def set_roomy(self, roomy: bool) -> None:
-        """Large over the words, as wide as the column, or beside them."""
+        """Show the digit above the text, as wide as the column, or beside it."""
         if roomy == self._roomy:
             return
         self._roomy = roomy
@@ -106,7 +106,7 @@ class DigitView(QWidget):
         self.updateGeometry()
 
     def show_digit(self, index: int | None, step: int, view: View) -> None:
-        """Show image `index` as it is at `step`; None: nothing is chosen."""
+        """Show image `index` at `step`; None while none is chosen."""
         request = self._generate.request
         images = self._generate.trajectory.shown(step, view)
         if index is None or request is None or images is None or index >= len(images):
@@ -114,7 +114,7 @@ class DigitView(QWidget):
             self.strip.set_images(BLANK, STRIP_COUNT)
             self.strip.setEnabled(False)
             self.title.setText("No digit chosen")
-            self.text.setText("Click one to see it large, and its way out of the noise.")
+            self.text.setText("Click a digit to enlarge it and see its denoising steps.")
             self._show_decision(None, 0)
             self.more.setEnabled(False)
             self._show_nearest(None)
@@ -123,9 +123,9 @@ class DigitView(QWidget):
         self.large.set_images(images[index : index + 1])
         self.strip.set_images(self._generate.trajectory.strip(index, view, STRIP_COUNT), STRIP_COUNT)
         self.strip.setEnabled(True)
-        self.title.setText("A digit" if label == NO_LABEL else f"Asked for: {label}")
+        self.title.setText("Any digit" if label == NO_LABEL else f"Requested: {label}")
         similarity = self._generate.trajectory.similarity(index, step)
-        fits = [] if similarity is None else [f"fits the words: {similarity:.2f} of 1"]
+        fits = [] if similarity is None else [f"match with the prompt: {similarity:.2f} of 1"]
         self.text.setText("\n".join((self._verdict(index), f"seed {request.seed_of(index)}", *fits)))
         self.more.setEnabled(self._generate.can_export)
         self._show_decision(index, step)
@@ -134,27 +134,27 @@ class DigitView(QWidget):
         self._show_nearest(index)
 
     def _show_decision(self, index: int | None, step: int) -> None:
-        """When the digit became what it is."""
+        """Show from which step on the class is decided."""
         decision = None if index is None else self._generate.trajectory.decision
         self.meter.set_decision(None if decision is None else decision[:, index])
         self.meter.set_step(step)
-        words = f"Decided: {self.meter.words()}" if decision is not None else "How sure the judge is, step by step"
+        words = f"Decided: {self.meter.words()}" if decision is not None else "Confidence of the judge, step by step"
         self.decided.setText(words)
 
     def _show_nearest(self, index: int | None) -> None:
-        """The training image that is most like it, which would tell of learning by heart."""
+        """The closest training image, to reveal memorization."""
         shown = self._generate.trajectory
         found = None if index is None else shown.nearest.get(index)
         self.like.setVisible(found is not None or (index is not None and shown.unlikened))
         self.nearest.setVisible(found is not None)
         if found is None:
-            self.likeness.setText("MNIST is not here")
+            self.likeness.setText("MNIST isn’t downloaded")
             self.likeness.setToolTip(UNLIKENED)
         else:
             self.nearest.set_images(found.image[None])
-            self.likeness.setText("copies this one" if found.copied else "nearest in training")
-            how = "this digit copies it" if found.copied else "no copy"
-            words = f"The most similar of MNIST's training images, {found.distance:.2f} away (0 to 1): {how}"
+            self.likeness.setText("copy of this training image" if found.copied else "closest training image")
+            how = "a copy" if found.copied else "not a copy"
+            words = f"The closest MNIST training image, at a distance of {found.distance:.2f} (0 to 1): {how}"
             self.nearest.setToolTip(words)
             self.likeness.setToolTip(words)
 
@@ -162,14 +162,14 @@ class DigitView(QWidget):
         verdict = self._generate.verdict
         if verdict is None:
             return "not judged yet"
-        return f"judge reads {verdict.labels[index]}, {verdict.confidence[index]:.0%} sure"
+        return f"the judge reads {verdict.labels[index]} ({verdict.confidence[index]:.0%} confident)"
 
     def _strip_clicked(self, index: int) -> None:
         steps = self._generate.trajectory.strip_steps(STRIP_COUNT)
-        if index < len(steps):  # the strip is still of the digits before, while the next ones begin
+        if index < len(steps):  # the strip still shows the previous digits while the next ones begin
             self.stepChosen.emit(steps[index])
 
 
 def reading(label: int, confidence: float) -> str:
-    """What the judge reads, and how surely it does."""
+    """The class that the judge reads, and its confidence."""
     return f"{label} · {confidence:.0%}"

@@ -1,4 +1,4 @@
-"""The Draw page: a digit of one's own, varied, completed, rebuilt as another, and recognised."""
+"""The Draw page: draw a digit, then vary, complete, rebuild or recognise it."""
 
 import random
 from functools import partial
@@ -22,25 +22,25 @@ from ml.system.files import free_name
 
 TASKS = (("vary", "Vary"), ("complete", "Complete"), ("rebuild", "Rebuild"))
 TASK_TIPS = (
-    "Drown the drawing in some noise, and let the model find its way back (SDEdit)",
-    "Keep what is not marked, and let the model draw the rest (RePaint)",
-    "Lead the drawing back into its noise, and out of it again as every digit (DDIM inversion)",
+    "Add noise to the drawing and denoise it (SDEdit)",
+    "Keep the unmarked part and generate the rest (RePaint)",
+    "Invert the drawing to noise and regenerate it as each digit (DDIM inversion)",
 )
 TOOLS = (("pen", "pen"), ("eraser", "eraser"), ("mark", "mark"))
-TOOL_TIPS = ("Draw", "Take ink away, or marks", "Mark what the model is to complete")
+TOOL_TIPS = ("Draw", "Erase ink or marks", "Mark the part to complete")
 SAID = {
-    "vary": "Some noise goes over your drawing; the model finds its way back.",
-    "complete": "Mark a part, and the model draws it so that it fits the rest.",
-    "rebuild": "Into the noise it would come from, and out again as every digit.",
+    "vary": "Adds noise to your drawing, then denoises it.",
+    "complete": "Mark a part; the model completes it to fit the rest.",
+    "rebuild": "Inverts your drawing to noise, then regenerates it as each digit.",
 }
-VERBS = {"vary": "Vary it", "complete": "Complete it", "rebuild": "Rebuild it"}
+VERBS = {"vary": "Vary", "complete": "Complete", "rebuild": "Rebuild"}
 MAKE_TIPS = {
-    "vary": "Nine answers, from nine noises",
-    "complete": "Nine answers, from nine noises",
-    "rebuild": "Its noise, the way back, and ten digits out of the same noise",
+    "vary": "Generates nine results, each from different noise",
+    "complete": "Generates nine results, each from different noise",
+    "rebuild": "Shows the noise, the reconstruction, and ten digits from the same noise",
 }
 FOOT_HEIGHT, COPY_SCALE = 38, 4
-PICTURES = "Pictures (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
+PICTURES = "Images (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
 
 
 class DrawPanel(Page):
@@ -50,26 +50,28 @@ class DrawPanel(Page):
         super().__init__("Draw")
         self._session, self._draw = session, session.draw
         self.canvas = Canvas()
-        self.results = ImageGrid("What the model makes of it", margin=14)
-        self.results.set_empty_text("What the model makes of your drawing appears here")
-        self.task = Segmented(TASKS, name="Do", tips=TASK_TIPS)
+        self.results = ImageGrid("Results", margin=14)
+        self.results.set_empty_text("The results appear here")
+        self.task = Segmented(TASKS, name="Task", tips=TASK_TIPS)
         self.tool = Segmented(TOOLS, name="Tool", tips=TOOL_TIPS)
         self.said = ElidedLabel("", "muted")
-        self.undo = Button(kind="tool", name="Undo", tip="Take the last stroke, or change of settings, back (Ctrl+Z)")
+        self.undo = Button(kind="tool", name="Undo", tip="Undo the last stroke or change of settings (Ctrl+Z)")
         self.undo.set_icon("arrow-counter-clockwise")
-        self.clear = Button("Clear", tip="Begin with an empty canvas")
-        self.example = Button("A digit…", "dice-five", tip="Begin with a digit of the data, or one the program draws")
-        self.open = Button("Open…", "image", tip="Begin with a picture from a file")
-        self.label = ChoiceRow("Becomes", [(str(NO_LABEL), "as it comes"), *((str(d), str(d)) for d in range(10))],
-                               tip="The digit that the model is told to draw")  # fmt: skip
+        self.clear = Button("Clear", tip="Clear the canvas")
+        self.example = Button("Random digit", "dice-five", tip="Start from a random digit of the data")
+        self.open = Button("Open…", "image", tip="Start from an image file")
+        self.label = ChoiceRow("Turn into", [(str(NO_LABEL), "any digit"), *((str(d), str(d)) for d in range(10))],
+                               tip="The class to generate")  # fmt: skip
         self.noise = SliderRow("Noise σ", 0.2, 12, 1, decimals=1, logarithmic=True,
-                               tip="How much noise is put over the drawing: the more, the freer")  # fmt: skip
-        self.pen = SliderRow("Pen", 0.5, 4, 1.3, step=0.1, decimals=1, tip="The pen's radius in pixels")
-        self.half = Button("Mark the lower half", tip="Have the model complete the lower half")
-        self.make = Button("Vary it", kind="primary", tip="Nine answers, from nine noises")
-        self.export_button = Button("Export…", "export", tip="Save what the model made of your drawing (Ctrl+E)")
-        self.copy_button = CopyButton(self._picture, "Copy what the model made of your drawing (Ctrl+Shift+C)")
-        self.ask = Button("Which digit is this?", "question", tip="Asked of the diffusion model itself")
+                               tip="Amount of noise added to the drawing; more noise gives freer results")  # fmt: skip
+        self.pen = SliderRow("Pen radius", 0.5, 4, 1.3, step=0.1, decimals=1, tip="Radius of the pen in pixels")
+        self.half = Button("Mark the lower half", tip="Mark the lower half to complete it")
+        self.make = Button("Vary", kind="primary", tip="Generates nine results, each from different noise")
+        self.export_button = Button("Export…", "export", tip="Save the results (Ctrl+E)")
+        self.copy_button = CopyButton(self._picture, "Copy the results (Ctrl+Shift+C)")
+        self.ask = Button(
+            "Which digit is this?", "question", tip="Classifies the drawing with the diffusion model itself"
+        )
         self.bars = Bars([str(d) for d in range(10)])
         self.verdict = Label("", "small")
         self.verdict.setWordWrap(True)
@@ -86,7 +88,7 @@ class DrawPanel(Page):
         middle.setStretch(0, 1)
         middle.setStretch(1, 1)
         self.body.addLayout(middle, 1)
-        drawing, making, knowing = Section("Drawing"), Section("What becomes of it"), Section("What it is")
+        drawing, making, knowing = Section("Drawing"), Section("Result"), Section("Recognition")
         drawing.add(self.pen)
         for widget in (self.label, self.noise, self.half):
             making.add(widget)
@@ -129,7 +131,7 @@ class DrawPanel(Page):
         draw.recognised.connect(self._show_verdict)
         draw.busy_changed.connect(self._show_busy)
         draw.exported.connect(self._session.tell_saved)
-        self.results.setToolTip("Click an answer to go on with it as your drawing")
+        self.results.setToolTip("Click a result to continue drawing on it")
         self.results.cellClicked.connect(draw.take_result)
 
     # ---- actions
@@ -144,7 +146,7 @@ class DrawPanel(Page):
         self.tool.set_value("mark" if task == "complete" else "pen")
 
     def _open(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "A picture to draw on", "", PICTURES)
+        name, _ = QFileDialog.getOpenFileName(self, "Choose an image to draw on", "", PICTURES)
         if name:
             self._draw.load(Path(name))
 
@@ -161,7 +163,7 @@ class DrawPanel(Page):
         return shown
 
     def export(self, key: str) -> None:
-        """Ask where to, and write what the model made of the drawing there."""
+        """Ask for a file, and write the results."""
         suffix = ENTRIES[key].suffix
         suggested = free_name((self.export_folder or Path.home()) / f"noiseloom-drawing{suffix}")
         name, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), ENTRIES[key].filter)
@@ -220,7 +222,7 @@ class DrawPanel(Page):
         if found is not None:
             self.bars.set_shares(found)
             best = int(found.argmax())
-            self.verdict.setText(f"Told that it is a {best}, the model takes the noise off best.")
+            self.verdict.setText(f"The model denoises it best when it assumes a {best}.")
 
     def _show_busy(self) -> None:
         draw = self._draw
@@ -229,7 +231,7 @@ class DrawPanel(Page):
         self.make.set_kind("warm" if draw.busy else "primary")
         marked = draw.settings.task != "complete" or bool(draw.mask.any())
         self.make.setEnabled(draw.busy or (not draw.empty and marked))
-        self.make.setToolTip(MAKE_TIPS[draw.settings.task] if marked else "First mark what the model is to complete")
+        self.make.setToolTip(MAKE_TIPS[draw.settings.task] if marked else "First mark the part to complete")
         self.ask.setEnabled(not draw.empty and not draw.busy)
         self.undo.setEnabled(draw.can_undo)
         self.clear.setEnabled(not draw.empty)

@@ -1,4 +1,4 @@
-"""The Explore page: how an image becomes noise, the schedules side by side, and classic questions answered."""
+"""The Explore page: the forward process, noise schedules, classic questions, and lessons."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -30,22 +30,22 @@ from ml.system.files import free_name
 if TYPE_CHECKING:
     from ml.evaluation.forward_process import ForwardProcess
 
-TABS = (("forward", "Into noise"), ("schedules", "Schedules"), ("questions", "Questions"))
+TABS = (("forward", "Forward process"), ("schedules", "Schedules"), ("questions", "Questions"))
 TAB_TIPS = (
-    "What the forward process does to one image",
-    "How quickly each schedule lets noise take over",
-    "Experiments on classic questions, one click each",
+    "How one image turns into noise",
+    "How quickly each schedule adds noise",
+    "Experiments on classic questions",
 )
 SUBTITLES = {
-    "forward": "An image drowns in noise; a network learns the way back.",
-    "schedules": "One image and one noise, by three schedules.",
-    "questions": "All rows of an answer begin in the same noise.",
+    "forward": "Watch an image turn into noise, step by step.",
+    "schedules": "The same image and noise under three schedules.",
+    "questions": "All rows of an answer start from the same noise.",
 }
 STRIP_HEIGHT, ROW_HEIGHT, LEAST_TABLE = 132, 96, 212
 COPY_SCALE = 4
 VERDICT_TIP = (
-    "Right: the share of a hundred digits that the judge reads as what was asked for. "
-    "Variety: how much the images of one digit differ, as a share of their contrast, from 0 (all alike) to 1"
+    "Right: the share of 100 digits that the judge reads as requested. "
+    "Variety: how much the images of one digit differ, relative to their contrast, from 0 (identical) to 1"
 )
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LABEL_WIDTH, VERDICT_WIDTH = 104, 128
@@ -57,7 +57,7 @@ class ExplorePanel(Page):
     def __init__(self, session: Session) -> None:
         super().__init__("Explore")
         self._session, self._explore = session, session.explore
-        self.tabs = Segmented(TABS, name="Show", tips=TAB_TIPS)
+        self.tabs = Segmented(TABS, name="View", tips=TAB_TIPS)
         self.subtitle = ElidedLabel("", "muted")
         self.forward = ForwardView()
         self.schedules = ScheduleView()
@@ -68,7 +68,7 @@ class ExplorePanel(Page):
             kind="tool", name="Export the answer", tip="Save the answer as a labelled figure (Ctrl+E)"
         )
         self.save_answer.set_icon("export")
-        self.copy_button = CopyButton(self._picture, "Copy what is shown as a picture (Ctrl+Shift+C)", small=True)
+        self.copy_button = CopyButton(self._picture, "Copy what is shown as an image (Ctrl+Shift+C)", small=True)
         self.views = QStackedWidget()
         self._make_settings()
         self._arrange()
@@ -79,16 +79,16 @@ class ExplorePanel(Page):
 
     def _make_settings(self) -> None:
         explore = self._explore
-        self.digits = [Button(str(d), kind="chip", name=f"Digit {d}", tip=f"An image of a {d}") for d in range(10)]
+        self.digits = [Button(str(d), kind="chip", name=f"Digit {d}", tip=f"Show an example of {d}") for d in range(10)]
         for digit, chip in enumerate(self.digits):
             chip.setFixedSize(24, 24)
             chip.clicked.connect(partial(explore.change, digit=digit, picture=None))
-        self.another = Button("Another one", "dice-five", tip="Another example, and other noise")
-        self.picture = Button("A picture of mine…", "image", tip="Put noise on a picture from a file")
-        self.schedule = ChoiceRow("Schedule", [(key, SCHEDULES[key]) for key in ("linear", "cosine", "sigmoid")],
-                                  tip="How noise takes over from the image as t grows")  # fmt: skip
+        self.another = Button("Another example", "dice-five", tip="Show another example, with new noise")
+        self.picture = Button("Open an image…", "image", tip="Add noise to an image of yours")
+        self.schedule = ChoiceRow("Noise schedule", [(key, SCHEDULES[key]) for key in ("linear", "cosine", "sigmoid")],
+                                  tip="How the share of noise grows with t")  # fmt: skip
         self.timesteps = SliderRow(
-            "Steps T", 10, 4000, 1000, step=10, logarithmic=True, tip="How many steps the way into noise has"
+            "Steps T", 10, 4000, 1000, step=10, logarithmic=True, tip="Number of steps of the forward process"
         )
         self.image_section = Section("Image")
         self.image_section.body_layout.addLayout(row(*self.digits, 1, spacing=0))
@@ -100,7 +100,7 @@ class ExplorePanel(Page):
         self.question_section = Section("Questions")
         self.ask_buttons: dict[str, Button] = {}
         for name, question in QUESTIONS.items():
-            button = Button(question, kind="question", tip="Draws a hundred digits for every row of the answer")
+            button = Button(question, kind="question", tip="Runs the experiment: 100 digits for each row of the answer")
             button.setCheckable(True)
             button.clicked.connect(partial(explore.ask, name))
             self.ask_buttons[name] = button
@@ -117,7 +117,7 @@ class ExplorePanel(Page):
             title,
             "graduation-cap",
             kind="question",
-            tip="Sets a page up with a question for you, and takes nothing away",
+            tip="Open this lesson: a prepared page with a question; your settings come back after it",
         )
         button.clicked.connect(lambda: self._session.files.open(path))
         return button
@@ -153,7 +153,7 @@ class ExplorePanel(Page):
     # ---- actions
 
     def look(self) -> None:
-        """The page is being looked at: what it shows has to be computed."""
+        """Compute what the page shows."""
         self._explore.look()
 
     def export_shown(self) -> bool:
@@ -167,7 +167,7 @@ class ExplorePanel(Page):
         return True
 
     def export_answer(self) -> None:
-        """Ask where to, and write the answer there."""
+        """Ask for a file, and write the answer."""
         suggested = free_name((self.export_folder or Path.home()) / "noiseloom-answer.png")
         name, _ = QFileDialog.getSaveFileName(self, "Export the answer", str(suggested), "Labelled figure (*.png)")
         if name:
@@ -181,7 +181,7 @@ class ExplorePanel(Page):
             self.copy_button.copy()
 
     def _picture(self) -> Pixels | None:
-        """What the tab shows, for the clipboard."""
+        """The images of the tab, for the clipboard."""
         tab = self._explore.settings.tab
         if tab == "questions":
             return self._explore.figure
@@ -193,7 +193,7 @@ class ExplorePanel(Page):
 
     def _choose_picture(self) -> None:
         name, _ = QFileDialog.getOpenFileName(
-            self, "A picture to put noise on", "", "Pictures (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
+            self, "Choose an image", "", "Images (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
         )
         if name:
             self._explore.use_picture(Path(name))
@@ -233,7 +233,7 @@ class ExplorePanel(Page):
         self._show_taking()
 
     def _show_taking(self) -> None:
-        """What can be taken away now."""
+        """Enable what can be exported and copied."""
         answered = self._explore.answer is not None
         self.save_answer.setEnabled(answered)
         asking = self._explore.settings.tab == "questions"
@@ -256,7 +256,7 @@ class ExplorePanel(Page):
 
 
 class ForwardView(QWidget):
-    """One image with a slider into noise, its numbers, and six moments of the way in a row."""
+    """One image at a step of the forward process, with its numbers, and a strip of six steps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -265,19 +265,19 @@ class ForwardView(QWidget):
         self._alpha_bar = np.zeros(0)
         self.large = ImageGrid("The image at step t", margin=12)
         self.large.set_empty_text("Preparing an image…")
-        self.strip = ImageGrid("Six moments of the way into noise", margin=12, gap=44)
+        self.strip = ImageGrid("Six steps of the forward process", margin=12, gap=44)
         self.strip.setFixedHeight(STRIP_HEIGHT)
         self.slider = Slider("Step t")
-        self.slider.setToolTip("How far the image has gone into the noise, from step 0 to the last")
+        self.slider.setToolTip("The step of the forward process, from 0 to T")
         self.numbers = {
-            "t": _Number("Step t", "of the way into noise"),
-            "image": _Number("√ᾱ", "what the image is multiplied with"),
-            "noise": _Number("√(1 − ᾱ)", "what the noise is multiplied with"),
-            "snr": _Number("Signal to noise", "ᾱ / (1 − ᾱ)"),
+            "t": _Number("Step t", "step of the forward process"),
+            "image": _Number("√ᾱ", "factor of the image"),
+            "noise": _Number("√(1 − ᾱ)", "factor of the noise"),
+            "snr": _Number("Signal-to-noise ratio", "ᾱ / (1 − ᾱ)"),
         }
         self.what = Label("", "muted")
         formula = Label("xₜ = √ᾱ · x₀ + √(1 − ᾱ) · ε", "strong")
-        formula.setToolTip("x₀ is the image, ε the noise, drawn once from a normal distribution")
+        formula.setToolTip("x₀ is the image, ε is noise from a normal distribution")
         card = Card()
         column = QVBoxLayout(card)
         column.setContentsMargins(14, Space.M, 14, Space.M)
@@ -304,7 +304,7 @@ class ForwardView(QWidget):
         self._strip_times = np.zeros(0, np.int64)
 
     def show_film(self, film: Pixels, times: np.ndarray, alpha_bar: np.ndarray, what: str) -> None:
-        """The way of one image; the slider stays where it is in it."""
+        """Show the forward process of an image; the slider keeps its step."""
         fresh = not len(self._film)
         self._film, self._times, self._alpha_bar = film, times, alpha_bar
         self.slider.setEnabled(True)
@@ -315,7 +315,7 @@ class ForwardView(QWidget):
         self._show()
 
     def show_strip(self, strip: Pixels, times: np.ndarray) -> None:
-        """Some moments of it; a click goes there."""
+        """Show some steps; a click goes to that step."""
         self._strip_times = times
         self.strip.set_images(strip, len(strip))
         self.strip.set_captions([Caption(f"t = {t:,}") for t in times], keep_room=True)
@@ -336,7 +336,7 @@ class ForwardView(QWidget):
 
 
 class _Number(QWidget):
-    """A number under its name."""
+    """A number below its name."""
 
     def __init__(self, name: str, tip: str) -> None:
         super().__init__()
@@ -357,7 +357,7 @@ class _Number(QWidget):
 
 
 class ScheduleView(QWidget):
-    """Beta, alpha-bar and log-SNR of all schedules, and a table of what each makes of the image, and of its SNR."""
+    """Beta, alpha-bar and log-SNR of all schedules, and a table of the image and its SNR under each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -378,7 +378,7 @@ class ScheduleView(QWidget):
             legend.addWidget(Label(SCHEDULES[name], "strong"))
             legend.addSpacing(Space.S)
         legend.addStretch(1)
-        said = ElidedLabel("Under each image: signal to noise, ᾱ/(1 − ᾱ)", "muted")
+        said = ElidedLabel("Below each image: signal-to-noise ratio, ᾱ/(1 − ᾱ)", "muted")
         legend.addWidget(said, 10)
         column.addLayout(legend)
         column.addWidget(self.table, 1)
@@ -394,9 +394,9 @@ class ScheduleView(QWidget):
 
 
 class AnswerView(QWidget):
-    """The answer to a question: a row per setting, with its images and what the judge made of them.
+    """The answer to a question: a row per setting, with its images and the judge's verdict.
 
-    Signal: `tryRequested(index)`, to go on from a row on the Generate page.
+    Signal: `tryRequested(index)`, to open a row on the Generate page.
     """
 
     tryRequested = Signal(int)
@@ -404,7 +404,7 @@ class AnswerView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.title, self.status = Label("", "title"), Label("", "muted")
-        self.stop = Button("Stop", "stop-fill", tip="Leave the question unanswered")
+        self.stop = Button("Stop", "stop-fill", tip="Stop the experiment")
         self.empty = Label("Choose a question on the right.", "muted")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._rows = QWidget()
@@ -431,7 +431,7 @@ class AnswerView(QWidget):
 
     def show_busy(self, question: str, status: str) -> None:
         self._show(question, status or "Preparing…", busy=True)
-        self.empty.setText("Drawing a hundred digits for every row…")
+        self.empty.setText("Generating 100 digits for each row…")
 
     def show_answer(self, question: str, rows: Sequence[tuple[str, Pixels, str, bool]]) -> None:
         """Rows of (label, images, verdict, whether it can be tried out)."""
@@ -472,7 +472,7 @@ class AnswerView(QWidget):
         line.setStretch(1, 1)
         line.setContentsMargins(14, Space.S, 14, Space.S)
         if can_try:
-            button = Button("Try it", tip="Draw with this setting on the Generate page", name=f"Try {label}")
+            button = Button("Try it", tip="Open this setting on the Generate page", name=f"Try {label}")
             button.clicked.connect(partial(self.tryRequested.emit, index))
             line.addWidget(button)
         card.setLayout(line)

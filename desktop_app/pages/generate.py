@@ -1,4 +1,4 @@
-"""The Generate page: a prompt, the grid denoising itself, the timeline, and what one can do with the result."""
+"""The Generate page: the prompt, the grid during denoising, the timeline, and actions on the result."""
 
 from collections.abc import Callable
 from functools import partial
@@ -28,10 +28,10 @@ from ml.imaging.pixels import grid
 from ml.system.files import free_name
 
 COPY_SCALE = 4
-HIGH = 860  # pixels of the page from which there is room for a larger digit beside it
+HIGH = 860  # pixels of the page from which the digit is shown larger
 COPIED_MS = 1500
 DETAILS = ("all", "xray")  # views of one digit
-UNGUIDED = "Nothing guides this digit: ask for a class, or for words that the model reads"
+UNGUIDED = "This digit is not guided. Ask for a class, or describe it to a model that reads words."
 
 
 class GeneratePanel(Page):
@@ -43,20 +43,20 @@ class GeneratePanel(Page):
         settings = self._generate.settings
         self.prompt = PromptBar(settings.prompt, settings.seed)
         self.grid = ImageGrid("Generated images")
-        self.grid.setToolTip("Click a digit to see it large; a right click says what can be done with it")
+        self.grid.setToolTip("Click a digit to enlarge it; right-click it for actions")
         self.grid.set_empty_text("Loading the model…")
         self.grid.set_captions([], keep_room=True)
         self.timeline = Timeline()
         self.digit = DigitView(self._generate)
         self.sampling = SamplingSettings(session)
-        self.export_button = Button("Export…", "export", tip="Save the grid, or the film of its denoising (Ctrl+E)")
-        self.copy_button = Button("Copy", "copy", tip="Copy the grid as it is shown (Ctrl+Shift+C)")
+        self.export_button = Button("Export…", "export", tip="Save the grid, or an animation of its denoising (Ctrl+E)")
+        self.copy_button = Button("Copy", "copy", tip="Copy the grid as shown (Ctrl+Shift+C)")
         self.copy_button.setEnabled(False)
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
         self._view: View = "noisy"
-        self._overview: View = "noisy"  # the view before one digit was enlarged
-        self._looked_at: int | None = None  # the digit that the view "all" is of
-        self._fresh = False  # a trajectory has begun and the timeline still has the one before
+        self._overview: View = "noisy"  # the view before a digit was enlarged
+        self._looked_at: int | None = None  # the digit that the view "all" shows
+        self._fresh = False  # a trajectory has begun, and the timeline shows the previous one
         self._arrange()
         self._connect()
         self._show_prompt()
@@ -115,7 +115,7 @@ class GeneratePanel(Page):
     # ---- actions
 
     def generate(self) -> None:
-        """Draw what the prompt says, with the numbers as they stand in their boxes, left or not."""
+        """Generate from the prompt, with numbers that are still being typed."""
         typing = self.focusWidget()
         if isinstance(typing, QAbstractSpinBox):
             typing.interpretText()
@@ -130,13 +130,13 @@ class GeneratePanel(Page):
         self.export_menu.set_scale(scale)
 
     def export(self, key: str = PICTURE) -> None:
-        """Ask where to, and write the grid, its film, its arrays or its digits there."""
+        """Ask for a file, and write the grid, its animation, its arrays or its digits."""
         request = self._generate.request
         if request is None or not self._generate.can_export:
             return
         folder = self.export_folder or Path.home()
         if key == DIGITS:
-            name = QFileDialog.getExistingDirectory(self, "A folder for the digits", str(folder))
+            name = QFileDialog.getExistingDirectory(self, "Choose a folder for the digits", str(folder))
             if name:
                 self.export_folder = Path(name)
                 digits = free_name(Path(name) / f"noiseloom-{request.seed}-digits")
@@ -152,12 +152,12 @@ class GeneratePanel(Page):
             self.export_to(with_ending(Path(name), suffix, chosen.suffix), labelled=chosen.labelled)
 
     def export_to(self, path: Path, *, labelled: bool = False) -> None:
-        """Write to `path`; its ending says what."""
+        """Write to `path`; its suffix selects the format."""
         self.export_folder = path.parent
         self._generate.export(path, scale=self.export_scale, view=self._view, labelled=labelled)
 
     def copy(self) -> None:
-        """Put the grid as it is shown on the clipboard."""
+        """Copy the grid as shown."""
         images = self.grid.images()
         if len(images):
             QGuiApplication.clipboard().setImage(to_qimage(grid(images, self._generate.columns, scale=COPY_SCALE)))
@@ -173,7 +173,7 @@ class GeneratePanel(Page):
         self.copy_button.set_icon("check-bold" if copied else "copy")
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """A line of text with nothing selected leaves Ctrl+C to the grid."""
+        """Without a selection in a text field, Ctrl+C copies the grid."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             idle = isinstance(watched, QLineEdit) and not watched.hasSelectedText()
             if idle and event.matches(QKeySequence.StandardKey.Copy):
@@ -207,19 +207,19 @@ class GeneratePanel(Page):
             self._add_deeds(self.digit.more_menu, chosen)
 
     def _add_branches(self, menu: QMenu) -> None:
-        """The ways on from the step under the slider."""
+        """The branches from the step under the slider."""
         generate, step, chosen = self._generate, self.timeline.step, self._chosen()
         able = generate.can_branch(step)
         ways = (
-            ("All, with the settings as they are now", generate.branch, (step,), True),
-            ("This digit, as every class", generate.branch_into_classes, (chosen or 0, step), generate.classes > 0),
-            ("This digit, out of ten other noises", generate.branch_into_noises, (chosen or 0, step), True),
+            ("All digits with the current settings", generate.branch, (step,), True),
+            ("This digit in every class", generate.branch_into_classes, (chosen or 0, step), generate.classes > 0),
+            ("This digit with ten new noises", generate.branch_into_noises, (chosen or 0, step), True),
         )
         for words, way, arguments, possible in ways:
             action = menu.addAction(f"{words}, from step {step}", partial(self._branch, partial(way, *arguments)))
             action.setEnabled(able and possible and (chosen is not None or len(arguments) == 1))
         if not able:
-            menu.addAction("Go back a few steps first: here it is finished").setEnabled(False)
+            menu.addAction("Go back a few steps to branch: this is the last step").setEnabled(False)
 
     def _branch(self, way: Callable[[], None]) -> None:
         if self._view in DETAILS:
@@ -228,16 +228,16 @@ class GeneratePanel(Page):
         way()
 
     def _add_deeds(self, menu: QMenu, index: int) -> None:
-        """What can be done with one digit."""
+        """The actions on one digit."""
         menu.addAction("Copy this digit", partial(self._copy_digit, index))
-        menu.addAction("Draw it alone", partial(self._generate.draw_alone, index))
-        corners = menu.addMenu("Use it as a corner")
+        menu.addAction("Generate only this one", partial(self._generate.draw_alone, index))
+        corners = menu.addMenu("Use as a corner")
         for corner, words in enumerate(CORNERS):
             corners.addAction(words, partial(self._use_as_corner, index, corner))
-        menu.addAction("Vary it, or draw on it", partial(self._draw_on, index))
+        menu.addAction("Open in Draw", partial(self._draw_on, index))
 
     def _chosen(self) -> int | None:
-        """The digit that is looked at."""
+        """The chosen digit."""
         return self._looked_at if self._view in DETAILS else self.grid.selected()
 
     def _use_as_corner(self, index: int, corner: int) -> None:
@@ -257,7 +257,7 @@ class GeneratePanel(Page):
 
     def _choose(self, index: int) -> None:
         if self._view in DETAILS:
-            return  # what is shown are three pictures of one digit
+            return  # the grid shows three images of one digit
         self.grid.set_selected(None if self.grid.selected() == index else index)
         self._show_digit()
 
@@ -279,7 +279,7 @@ class GeneratePanel(Page):
         self._show_step()
 
     def _enlarge(self) -> None:
-        """See the chosen digit as large as there is room, or all of them again."""
+        """Enlarge the chosen digit, or show all digits again."""
         if self._view not in DETAILS:
             self._overview = self._view
         self.timeline.view.button(self._overview if self._view in DETAILS else "all").click()
@@ -294,9 +294,9 @@ class GeneratePanel(Page):
         self._fresh = True
         request = self._generate.request
         if request and self._looked_at and self._looked_at >= len(request.labels):
-            self._looked_at = 0  # there are fewer now
+            self._looked_at = 0  # the new grid is smaller
         if not len(self.grid.images()):
-            self.grid.set_empty_text("Drawing the first digits…")
+            self.grid.set_empty_text("Generating the first digits…")
 
     def _add_step(self, step: int) -> None:
         frames, first = self._generate.frames, self._fresh
@@ -305,7 +305,7 @@ class GeneratePanel(Page):
             shown = self._generate.trajectory
             self.timeline.begin(shown.steps)
             self.timeline.set_branch(shown.request.branch_at if shown.request and shown.request.parent else None)
-        following = self.timeline.step >= self.timeline.reached  # the hand is not somewhere in the past
+        following = self.timeline.step >= self.timeline.reached  # the slider is at the newest step
         for new in range(self.timeline.reached + 1, step + 1):
             self.timeline.add_step(new, frames[new].sigma / max(frames[0].sigma, 1e-9))
         quiet = self._generate.trajectory.live or theme().reduced_motion
@@ -317,7 +317,7 @@ class GeneratePanel(Page):
             self._show_step()
 
     def _show_sketch(self, sketch: Sampled) -> None:
-        """What is coming, where the finished images are what is looked at."""
+        """Show a preview in place of the finished images."""
         finished = self.timeline.step >= self.timeline.reached and self._view in ("noisy", "clean")
         if finished and len(sketch.images) == len(self.grid.images()):
             self.grid.set_images(sketch.images, self._generate.columns)
@@ -337,11 +337,11 @@ class GeneratePanel(Page):
             self._show_verdicts()
 
     def _detail(self, index: int, step: int) -> tuple[Pixels | None, tuple[str, ...]]:
-        """Three pictures of one digit, and what they are."""
+        """Three images of one digit, and their captions."""
         shown = self._generate.trajectory
         if self._view == "all":
             return shown.three(index, step), THREE
-        self.grid.set_empty_text("Looking inside the guidance…" if shown.guided else UNGUIDED)
+        self.grid.set_empty_text("Computing the guidance…" if shown.guided else UNGUIDED)
         self._generate.look_into(index)
         rays = shown.rays.get(index)
         if rays is None:
@@ -353,14 +353,14 @@ class GeneratePanel(Page):
         self.digit.show_digit(self._chosen(), self.timeline.step, "noisy" if self._view in DETAILS else self._view)
 
     def _show_compared(self) -> None:
-        """Something more is known of what is shown."""
+        """Show what was computed for the chosen digit."""
         if self._view == "xray":
             self._show_step()
         else:
             self._show_digit()
 
     def _show_verdicts(self) -> None:
-        """What the judge read in the finished images, under them where they are what is shown."""
+        """Show the judge's verdicts under the finished images."""
         if self._view in DETAILS:
             self._show_digit()
             return
@@ -394,13 +394,13 @@ class GeneratePanel(Page):
             return
         self.timeline.end()
         if self._generate.request and not self._generate.frames:
-            self.grid.set_empty_text("Nothing was drawn. Press Generate to try again.")
+            self.grid.set_empty_text("Nothing was generated. Press Generate to try again.")
 
 
 def with_ending(path: Path, suggested: str, chosen: str) -> Path:
-    """The path a person meant: a format chosen from the list counts where no other ending was typed.
+    """The path to write: the format chosen in the dialog counts unless another suffix was typed.
 
-    A name that the dialog did not see is never one that exists.
+    A name that the dialog has not checked gets a free name, so that no file is overwritten.
     """
     unnamed = path.suffix == "" or (path.suffix == suggested and chosen != suggested)
     return free_name(path.with_suffix(chosen)) if unnamed else path

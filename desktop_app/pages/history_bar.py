@@ -1,4 +1,4 @@
-"""The foot of the window: what was made before, on whichever page."""
+"""The history at the bottom of the window: results of all pages."""
 
 from collections.abc import Callable
 
@@ -14,9 +14,9 @@ from ml.errors import NoiseloomError
 
 
 class HistoryBar(QWidget):
-    """A click on a picture leads back to it; dragged out of the window it is a file, at the scale that is asked for.
+    """A click on a thumbnail reopens its result; a thumbnail dragged out of the window is a PNG at the export scale.
 
-    Out of sight until there are two.
+    Hidden while it has fewer than two results.
     """
 
     def __init__(self, session: Session, scale: Callable[[], int]) -> None:
@@ -40,7 +40,7 @@ class HistoryBar(QWidget):
         self._show()
 
     def set_page(self, page: str) -> None:
-        """The page in front, whose result is marked."""
+        """Mark the result of the page on top."""
         self._page = page
         self._show()
 
@@ -51,11 +51,11 @@ class HistoryBar(QWidget):
         self.setVisible(len(pictures) > 1)
 
     def _mark(self) -> None:
-        """What is shown may be another one: cheap enough for every move of a hand."""
+        """Mark the result on screen; cheap enough for every change of a slider."""
         self.strip.set_selected(self._history.place(self._page))
 
     def _drag_out(self, index: int) -> None:
-        """Let a picture be dropped elsewhere, as a PNG with its request."""
+        """Drag a result out of the window, as a PNG with its request."""
         result = self._history.results[index]
         try:
             path = result.lend(self._scale())

@@ -1,4 +1,4 @@
-"""The Interpolate page: a pad between four corners, a path through stops, ten classes, and a walk to take away."""
+"""The Interpolate page: a pad between four corners, a path through waypoints, and mixtures of ten classes."""
 
 from functools import partial
 from pathlib import Path
@@ -28,25 +28,25 @@ from ml.system.files import free_name
 
 MODES = (("pad", "Four corners"), ("path", "Path"), ("classes", "Ten classes"))
 MODE_TIPS = (
-    "Between four images, each with its noise and its digit",
-    "Through any number of images, one after another",
-    "Between digits, from one noise",
+    "Blend four images, each with its own noise and class",
+    "Walk through a sequence of images",
+    "Blend classes on one noise",
 )
 MIXINGS = (("slerp", "slerp"), ("lerp", "lerp"))
 MIXING_TIPS = (
-    "Around the sphere on which noise lies: every image in between is as good",
-    "Straight through: in between the noise is too weak, and the images fade",
+    "Spherical interpolation: the noise keeps its strength, and so do the images in between",
+    "Linear interpolation: the noise gets weaker in between, and the images fade",
 )
 CORNERS = ("Upper left", "Upper right", "Lower left", "Lower right")
 FORMATS = {
     entry.suffix: entry
     for entry in (
-        *entries("Film of the walk", "film"),
+        *entries("Animation of the walk", "film"),
         *entries("Strip of the walk", "picture"),
         *entries("Arrays", "arrays"),
     )
 }
-IMAGE = Entry(".png", "Image at this place (PNG)")
+IMAGE = Entry(".png", "Image at this position (PNG)")
 FOOT_HEIGHT, STRIP_HEIGHT, FILM_MS, COPY_SCALE = 38, 96, 120, 8
 
 
@@ -56,50 +56,48 @@ class InterpolatePanel(Page):
     def __init__(self, session: Session) -> None:
         super().__init__("Interpolate")
         self._session, self._interpolate = session, session.interpolate
-        self.mode = Segmented(MODES, name="Between", tips=MODE_TIPS)
+        self.mode = Segmented(MODES, name="Mode", tips=MODE_TIPS)
         self.pad = Pad()
-        self.sliders = [SliderRow(f"Digit {k}", 0, 1, 0, step=0.01, decimals=2, tip=f"How much of a {k} there is in it")
+        self.sliders = [SliderRow(f"Digit {k}", 0, 1, 0, step=0.01, decimals=2, tip=f"Share of class {k}")
                         for k in range(10)]  # fmt: skip
-        self.image = ImageGrid("The image at this place", margin=14)
-        self.image.set_empty_text("Drawing…")
-        self.stops = ImageGrid("The stops of the path", margin=14)
+        self.image = ImageGrid("The image at this position", margin=14)
+        self.image.set_empty_text("Generating…")
+        self.stops = ImageGrid("The waypoints of the path", margin=14)
         self.strip = ImageGrid("The walk", margin=10, gap=4)
-        self.strip.setToolTip("Click an image of the walk to see it large")
+        self.strip.setToolTip("Click an image of the walk to enlarge it")
         self.strip.set_empty_text("The walk appears here")
         self.strip.setFixedHeight(STRIP_HEIGHT)
         self.said = ElidedLabel("", "muted")
-        self.play = Button(
-            "Play the walk", "play-fill", tip="Show the images of the walk one after another, again and again (Space)"
-        )
+        self.play = Button("Play the walk", "play-fill", tip="Play the walk as an animation that repeats (Space)")
         self.play.setCheckable(True)
         self._film = QTimer(self, interval=FILM_MS)
-        self._at = self._stop = 0  # of the walk, of the path
-        self._shown: object = None  # settings, but for the place, and models
+        self._at = self._stop = 0  # indices in the walk and in the path
+        self._shown: object = None  # the settings without the position, and the models
         self._make_settings()
         self._arrange()
         self._connect()
         self._show_settings()
 
     def _make_settings(self) -> None:
-        self.model = ChoiceRow("Model", tip="The network that draws; it has to know classes")
-        self.mixing = Segmented(MIXINGS, name="Mix noise by", tips=MIXING_TIPS)
+        self.model = ChoiceRow("Model", tip="The network that generates; it has to be conditioned on classes")
+        self.mixing = Segmented(MIXINGS, name="Noise mixing", tips=MIXING_TIPS)
         labels = [(str(NO_LABEL), "any digit"), *((str(d), str(d)) for d in range(10))]
-        self.labels = [ChoiceRow(name, labels, tip="The digit of this corner") for name in CORNERS]
+        self.labels = [ChoiceRow(name, labels, tip="The class of this corner") for name in CORNERS]
         self.dice = [
-            Button(kind="tool", name=f"{name}: other noise", tip="Other noise for this corner") for name in CORNERS
+            Button(kind="tool", name=f"{name}: new noise", tip="New noise for this corner") for name in CORNERS
         ]
         self.pictures = [
-            Button(kind="tool", name=f"{name}: a picture", tip="Begin this corner from a picture, through its noise")
+            Button(kind="tool", name=f"{name}: image", tip="Use an image for this corner, by inverting it to noise")
             for name in CORNERS
         ]
         for index, (die, picture) in enumerate(zip(self.dice, self.pictures, strict=True)):
             die.set_icon("dice-five")
             picture.setMenu(self._picture_menu(index))
         self.place = [
-            SliderRow(name, 0, 1, 0.5, step=0.01, decimals=2, tip=f"The place on the pad, {name.lower()}")
+            SliderRow(name, 0, 1, 0.5, step=0.01, decimals=2, tip=f"Position on the pad, {name.lower()}")
             for name in ("Left to right", "Top to bottom")
         ]
-        self.place_section = Section("Place")
+        self.place_section = Section("Position")
         for slider in self.place:
             self.place_section.add(slider)
         self.corner_section, self.mix_section = Section("Corners"), Section("Noise")
@@ -110,14 +108,14 @@ class InterpolatePanel(Page):
             holder.setLayout(line)
             self.corner_section.add(holder)
         self.stop = StopEditor(self._picture_menu(None))
-        self.stop_section = Section("Stops")
+        self.stop_section = Section("Waypoints")
         self.stop_section.add(self.stop)
-        self.new = Button("All other noise", "dice-five", tip="Begin anew from other noise")
-        self.export_button = Button("Export…", "export", tip="Save the walk, or the image at this place (Ctrl+E)")
-        self.copy_button = CopyButton(self._picture, "Copy the large image (Ctrl+Shift+C)")
+        self.new = Button("New noise everywhere", "dice-five", tip="New noise for every image")
+        self.export_button = Button("Export…", "export", tip="Save the walk, or the image at this position (Ctrl+E)")
+        self.copy_button = CopyButton(self._picture, "Copy the enlarged image (Ctrl+Shift+C)")
 
     def _picture_menu(self, corner: int | None) -> QMenu:
-        """What a corner can begin from beside noise, or with None the chosen stop."""
+        """The menu of images for a corner, or with None for the chosen waypoint."""
         interpolate, menu = self._interpolate, QMenu(self)
 
         def at() -> int:
@@ -125,9 +123,9 @@ class InterpolatePanel(Page):
 
         menu.addAction("A real digit", lambda: interpolate.use_example(at()))
         drawing = menu.addAction("My drawing", lambda: interpolate.use_drawing(at()))
-        menu.addAction("A picture from a file…", lambda: self._open(at()))
+        menu.addAction("Open an image…", lambda: self._open(at()))
         menu.addSeparator()
-        clear = menu.addAction("Noise again", lambda: interpolate.clear_picture(at()))
+        clear = menu.addAction("Back to noise", lambda: interpolate.clear_picture(at()))
 
         def allow() -> None:
             drawing.setEnabled(not self._session.draw.empty)
@@ -137,7 +135,7 @@ class InterpolatePanel(Page):
         return menu
 
     def _open(self, index: int) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "A picture to begin from", "", PICTURES)
+        name, _ = QFileDialog.getOpenFileName(self, "Choose an image", "", PICTURES)
         if name:
             self._interpolate.use_file(index, Path(name))
 
@@ -158,10 +156,10 @@ class InterpolatePanel(Page):
         middle.setStretch(1, 1)
         self.body.addLayout(middle, 1)
         self.body.addWidget(self.strip)
-        first = Section("Drawn by")
+        first = Section("Sampling")
         first.add(self.model)
         self.mix_row = QWidget()
-        self.mix_row.setLayout(row(Label("Mixed by", "muted"), 1, self.mixing))
+        self.mix_row.setLayout(row(Label("Noise mixing", "muted"), 1, self.mixing))
         self.mix_section.add(self.mix_row)
         self.mix_section.add(self.new)
         for section in (first, self.place_section, self.corner_section, self.stop_section, self.mix_section):
@@ -211,7 +209,7 @@ class InterpolatePanel(Page):
     # ---- actions
 
     def look(self) -> None:
-        """The page is being looked at: what it shows has to be drawn."""
+        """Generate what the page shows."""
         self._interpolate.look()
 
     def export_shown(self) -> bool:
@@ -222,13 +220,13 @@ class InterpolatePanel(Page):
         return True
 
     def export(self, suffix: str) -> None:
-        """Ask where to, and write the walk there."""
+        """Ask for a file, and write the walk."""
         path = self._ask("walk", FORMATS[suffix]) if self._interpolate.loop is not None else None
         if path:
             self._interpolate.export(path, self.export_scale)
 
     def export_image(self) -> None:
-        """Ask where to, and write the image at this place there."""
+        """Ask for a file, and write the image at this position."""
         path = self._ask("image", IMAGE) if self._interpolate.shown else None
         if path:
             self._interpolate.export_image(path, self.export_scale)
@@ -259,7 +257,7 @@ class InterpolatePanel(Page):
         self._choose_stop(self._stop + 1)
 
     def _show_frame(self, index: int) -> None:
-        """An image of the walk, large."""
+        """Enlarge an image of the walk."""
         loop = self._interpolate.loop
         if loop is not None:
             self._at = index % len(loop.images)
@@ -267,7 +265,7 @@ class InterpolatePanel(Page):
             self.strip.set_selected(self._at)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keys that nothing on the page wanted: Space plays, the arrows go through the walk."""
+        """Space plays the walk; the arrow keys step through it."""
         walking = self._interpolate.settings.mode != "classes" and self._interpolate.loop is not None
         if walking and event.key() == Qt.Key.Key_Space:
             self.play.toggle()
@@ -300,7 +298,7 @@ class InterpolatePanel(Page):
         for slider, share in zip(self.place, settings.place, strict=True):
             slider.set_value(share)
         shown = settings.model_copy(update={"place": ()}), self._interpolate.models
-        if shown != self._shown:  # more than the place, which moves many times a second
+        if shown != self._shown:  # not only the position, which changes many times a second
             self._shown = shown
             self._show_all_settings()
         if self.isVisible():
@@ -336,25 +334,25 @@ class InterpolatePanel(Page):
     def _saying(self) -> str:
         settings = self._interpolate.settings
         if settings.mode == "path":
-            return "From one stop to the next, through the noise between them."
+            return "From one waypoint to the next, through the noise in between."
         if settings.mode == "pad" and any(corner.picture for corner in settings.corners):
-            return "The pictures were led back into the noise they would come from; between those lie all the others."
+            return "The images are inverted to noise; images in between come from blends of that noise."
         if settings.mode == "pad":
-            return "Between two noises lies another one, and so another digit."
+            return "Blend two noises and you get a digit in between."
         total = sum(settings.shares)
-        parts = [
-            f"{share / total:.0%} of a {digit}" for digit, share in enumerate(settings.shares) if share > 0 and total
-        ]
-        return f"One noise, and a class that is {', '.join(parts)}." if parts else "One noise, and all classes alike."
+        parts = [f"{digit} ({share / total:.0%})" for digit, share in enumerate(settings.shares) if share > 0 and total]
+        return (
+            f"One noise, conditioned on {', '.join(parts)}." if parts else "One noise, conditioned on all classes equally."
+        )
 
     def _show_stops(self) -> None:
-        """The stops with their images, and the chosen one's settings."""
+        """Show the waypoints, and the settings of the chosen one."""
         stops, images = self._interpolate.settings.stops, self._interpolate.stop_images
         self._stop = min(self._stop, len(stops) - 1)
         self.stop.show_stop(self._stop, stops, self._interpolate.settings.closed)
         if images is not None and len(images) == len(stops):
             self.stops.set_images(images)
-            self.stops.set_captions([Caption(f"stop {k + 1}") for k in range(len(stops))], keep_room=True)
+            self.stops.set_captions([Caption(f"waypoint {k + 1}") for k in range(len(stops))], keep_room=True)
             self.stops.set_selected(self._stop)
 
     def _show_image(self) -> None:

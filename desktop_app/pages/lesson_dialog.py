@@ -1,4 +1,4 @@
-"""Saving a page as a lesson: a title, a question, an answer if there is one, and what a student shall not see."""
+"""The dialog that saves a page as a lesson: title, question, optional answer, and controls to hide."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ WIDTH, LINES_HEIGHT, LIST_HEIGHT = 460, 64, 168
 
 
 class LessonDialog(QDialog):
-    """Asks for a lesson's words, and then for its file."""
+    """Asks for the text of a lesson, and then for its file."""
 
     def __init__(self, parent: QWidget, session: Session, key: str, page: Page) -> None:
         super().__init__(parent)
@@ -38,8 +38,8 @@ class LessonDialog(QDialog):
         self.hide_boxes: dict[str, Check] = {}  # by the name of a control or of a group
         self.problem = Label("", "problem")
         self.problem.setWordWrap(True)
-        self.save_button = Button("Save…", "floppy-disk", kind="primary", tip="Choose where the lesson's file goes")
-        self.cancel = Button("Cancel", tip="Save nothing")
+        self.save_button = Button("Save…", "floppy-disk", kind="primary", tip="Choose a file for the lesson")
+        self.cancel = Button("Cancel", tip="Close without saving")
         self._arrange()
         self.save_button.clicked.connect(self._save)
         self.cancel.clicked.connect(self.reject)
@@ -49,16 +49,14 @@ class LessonDialog(QDialog):
         column.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.L)
         column.setSpacing(Space.S)
         column.addWidget(Label("Save as a lesson", "heading"))
-        said = (
-            f"Whoever opens it finds the page {self._page.accessibleName()} as it is now, with your question above it."
-        )
+        said = f"The lesson opens the {self._page.accessibleName()} page as it is now, with your question above it."
         intro = Label(said, "muted")
         intro.setWordWrap(True)
         column.addWidget(intro)
         fields = (
-            ("Title", self.title, "What the lesson is called"),
-            ("Question", self.question, "What the student is to find out"),
-            ("Answer, if you like", self.answer, "Shown when the student asks for it"),
+            ("Title", self.title, "The title of the lesson"),
+            ("Question", self.question, "What the student should find out"),
+            ("Answer (optional)", self.answer, "Shown when the student asks for it"),
         )
         for name, field, tip in fields:
             label = Label(name, "muted")
@@ -80,17 +78,17 @@ class LessonDialog(QDialog):
         column.addLayout(row(1, self.cancel, self.save_button))
 
     def _make_list(self) -> QScrollArea:
-        """A box for every group of controls, and below it one for each of them."""
+        """A check box for each group of controls, and below it one for each control."""
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(Space.M, Space.S, Space.M, Space.S)
         column.setSpacing(Space.XS)
         for group, names in self._page.controls().items():
-            whole = self._box(group, f"No control under “{group}” is shown in the lesson") if group else None
+            whole = self._box(group, f"Hide all controls in “{group}”") if group else None
             if whole:
                 column.addWidget(whole)
             for name in names:
-                box = self._box(name, f"“{name}” is not shown in the lesson")
+                box = self._box(name, f"Hide “{name}”")
                 if whole:
                     whole.toggled.connect(box.setDisabled)
                 column.addLayout(_indented(box, Space.XL if whole else 0))
@@ -107,11 +105,11 @@ class LessonDialog(QDialog):
         return scroll
 
     def _box(self, name: str, tip: str) -> Check:
-        """The box of a name; what has the same name elsewhere on the page goes with it."""
+        """The check box of a name; controls with the same name share one."""
         return self.hide_boxes.setdefault(name, Check(name, tip))
 
     def lesson(self) -> Lesson:
-        """What the words and boxes say; raises BadRequest."""
+        """The lesson as entered; raises BadRequest."""
         title, question = self.title.text().strip(), self.question.toPlainText().strip()
         if not title or not question:
             raise BadRequest("A lesson needs a title and a question.")

@@ -1,4 +1,4 @@
-"""The card of the chosen model in full: what it is, how it was trained, how it draws, how well."""
+"""The card of the chosen model: description, training, sampling defaults and scores."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -20,41 +20,40 @@ if TYPE_CHECKING:
     from ml.registry.model_cards import ModelCard
 
 COUNTS = (("100", "100"), ("300", "300"), ("1000", "1,000"))
-COUNT_TIPS = ("Quick, and rough", "In between", "What the bundled models were scored on")
+COUNT_TIPS = ("Quick but rough", "A compromise", "As for the bundled models")
 PREVIEW_HEIGHT, PREVIEW_COLUMNS = 112, 5
 NAME_WIDTH = 86
 SLOTS = 1000  # resolution of the progress bar
 _QUOTED = re.compile("`([^`]*)`")
-NONE_CHOSEN = "The card of the model that you choose appears here."
-UNREADABLE = "The judge reads grey digits of 28 × 28 pixels, which this model does not draw."
+UNREADABLE = "The judge only reads grey digits of 28 × 28 pixels, so it can't score this model."
 
 
 class ModelDetails(QWidget):
-    """Shows a card; the buttons `draw`, `rename`, `export` and `delete` are for the foot of the column."""
+    """Shows a card; the page places the buttons `draw`, `rename`, `export` and `delete` at the foot of the column."""
 
     def __init__(self, library: Models) -> None:
         super().__init__()
         self._library = library
         self._card: ModelCard | None = None
         self._shows: object = ()
-        self.preview = ImageGrid("What the chosen model draws", margin=6, gap=3)
+        self.preview = ImageGrid("Preview of the chosen model", margin=6, gap=3)
         self.preview.setFixedHeight(PREVIEW_HEIGHT)
         self.title, self.about = Label("", "title"), Label("", "small")
         self.title.setWordWrap(True)
         self.about.setWordWrap(True)
-        self.training, self.sampling, self.scores = Section("Training"), Section("Draws with"), Section("Scores")
+        self.training, self.sampling, self.scores = Section("Training"), Section("Sampling defaults"), Section("Scores")
         self.count = Segmented(COUNTS, str(library.settings.count), name="Digits to score", tips=COUNT_TIPS)
         self.evaluate = Button(
-            "Score it", "gauge", tip="Draw digits with it, and let the judge compare them with MNIST"
+            "Score", "gauge", tip="Generate digits with this model and let the judge compare them with MNIST"
         )
-        self.stop = Button("Stop", "stop-fill", tip="Leave the model unscored")
+        self.stop = Button("Stop", "stop-fill", tip="Stop scoring")
         self.progress, self.bar = Label("", "small"), QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress of scoring")
-        self.draw = Button("Draw with it", "image", kind="primary", tip="Draw with this model on the Generate page")
-        self.rename = Button("Rename", tip="Give a model of your own another name")
-        self.export = Button("Export…", tip="Copy the model and its card to a file")
-        self.delete = Button("Delete", tip="Move a model of your own to the trash, from which it can be taken back")
+        self.draw = Button("Generate", "image", kind="primary", tip="Use this model on the Generate page")
+        self.rename = Button("Rename", tip="Rename this model of yours")
+        self.export = Button("Export…", tip="Save a copy of the model and its card")
+        self.delete = Button("Delete", tip="Move this model of yours to the trash; you can restore it")
         self._arrange()
         self.count.valueChanged.connect(lambda value: library.change(count=int(value)))
         self.evaluate.clicked.connect(library.evaluate)
@@ -84,7 +83,7 @@ class ModelDetails(QWidget):
             column.addWidget(section)
 
     def show_card(self, card: "ModelCard | None") -> None:
-        """Show a model; None while there is none. What is shown already is left as it is."""
+        """Show a model, or None. A card already shown is left unchanged."""
         library = self._library
         of_it = (library.preview(card) is not None, library.measured(card)) if card else ()
         shows = card, of_it, library.settings.count
@@ -97,15 +96,13 @@ class ModelDetails(QWidget):
             button.setEnabled(card is not None)
         self.title.setText(title_of(card) if card else "")
         self.title.setVisible(card is not None)
-        self.about.setText(
-            _QUOTED.sub("“\\1”", card.about) if card else "The card of the model that you choose appears here."
-        )
+        self.about.setText(_QUOTED.sub("“\\1”", card.about) if card else "Choose a model to see its card.")
         self.about.setVisible(bool(self.about.text()))
         if card is None:
             return
         draws, images = library.draws(card), library.preview(card)
         self.preview.setVisible(draws)
-        self.preview.set_empty_text("Drawing…")
+        self.preview.set_empty_text("Generating…")
         self.preview.set_images(images, PREVIEW_COLUMNS)
         self.draw.setVisible(draws)
         for button in (self.rename, self.delete):
@@ -124,7 +121,7 @@ class ModelDetails(QWidget):
             self._figures.addWidget(Label("Just now", "strong"))
             self._add_scores(measured)
             self._figures.addSpacing(Space.S)
-            self._figures.addWidget(Label("In its card", "strong"))
+            self._figures.addWidget(Label("On its card", "strong"))
         self._add_scores(card.scores)
         if not card.scores and self._library.can_score(card):
             self._figures.addWidget(_wrapped("Not scored yet."))
@@ -143,7 +140,7 @@ class ModelDetails(QWidget):
             self._figures.addWidget(_wrapped(f"Measured on {what}."))
 
     def _show_busy(self) -> None:
-        """Whether this model is being scored, or could be."""
+        """Show whether this model is being scored, or can be."""
         card, library = self._card, self._library
         if card is None:
             return
@@ -151,7 +148,7 @@ class ModelDetails(QWidget):
         self._count_row.setVisible(can and not scoring)
         self.evaluate.setVisible(can and not scoring)
         self.evaluate.setEnabled(not library.busy)
-        self.evaluate.setText("Score it again" if card.scores else "Score it")
+        self.evaluate.setText("Score again" if card.scores else "Score")
         for widget in (self.progress, self.bar, self.stop):
             widget.setVisible(scoring)
         for button in (self.rename, self.delete):
@@ -159,7 +156,7 @@ class ModelDetails(QWidget):
         if scoring:
             progress, share = library.progress, library.doing[1]
             far = f" · {progress.done:,} of {progress.total:,}" if progress and progress.total else ""
-            self.progress.setText(f"{progress.what if progress else 'Waiting for its turn'}{far}")
+            self.progress.setText(f"{progress.what if progress else 'Waiting to start'}{far}")
             self.bar.setRange(0, SLOTS)
             self.bar.setValue(round(SLOTS * (share or 0)))
 
@@ -179,7 +176,7 @@ class ModelDetails(QWidget):
 
 
 class Fact(QWidget):
-    """A name, and what there is to say of it."""
+    """A name and its value."""
 
     def __init__(self, name: str, value: str, meaning: str = "") -> None:
         super().__init__()
@@ -196,12 +193,12 @@ class Fact(QWidget):
 
 
 def title_of(card: "ModelCard") -> str:
-    """A person's own models are called as the person called them."""
+    """The title of a bundled model; the name of a user's own model."""
     return card.title if card.bundled and card.title else card.name
 
 
 def training_of(card: "ModelCard") -> list[tuple[str, str]]:
-    """What a model is and learnt from."""
+    """Facts about a model and its training."""
     header, config = card.header, card.header.model
     facts = [
         ("Name", card.name),
@@ -210,17 +207,17 @@ def training_of(card: "ModelCard") -> list[tuple[str, str]]:
         ("Noise schedule", SCHEDULES[config.schedule] if Models.draws(card) else ""),
         ("Parameters", millions(card.parameters)),
         ("Images", f"{config.image_size} × {config.image_size}, {'grey' if config.channels == 1 else 'colour'}"),
-        ("Learnt from", data_title(header.data)),
-        ("Taught by", header.teacher),
-        ("For", count(header.steps, "step") if header.steps else ""),
-        ("In", f"{duration(header.seconds)} ({header.device})" if header.seconds else ""),
+        ("Trained on", data_title(header.data)),
+        ("Teacher", header.teacher),
+        ("Steps", count(header.steps, "step") if header.steps else ""),
+        ("Time", f"{duration(header.seconds)} ({header.device})" if header.seconds else ""),
         ("File", megabytes(card.size)),
     ]
     return [(name, value) for name, value in facts if value]
 
 
 def sampling_of(card: "ModelCard") -> list[tuple[str, str]]:
-    """The settings that a model draws with unless told otherwise."""
+    """The default sampling settings of a model."""
     defaults = card.header.defaults
     guided = card.header.model.num_classes and defaults.guidance != 1
     return [

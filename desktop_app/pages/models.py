@@ -1,4 +1,4 @@
-"""The Models page: every model with what it draws, its card in full, and what can be done with it."""
+"""The Models page: all models with previews, the card of the chosen one, and actions on it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from desktop_app.pages.base import Page
 from desktop_app.pages.model_details import ModelDetails, title_of
 from desktop_app.tasks.models import MatchingNetworks
 from desktop_app.text.display_names import data_title
-from desktop_app.text.formatting import duration, megabytes, millions
+from desktop_app.text.formatting import count, duration, megabytes, millions
 from desktop_app.text.scores import headline
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.notification import Message
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 FILES = "Models (*.safetensors *.pt *.pth *.ckpt *.bin)"
 INSTEAD = {
-    "judge": "It reads digits and draws none",
-    "clip": "It compares pictures with words",
-    "autoencoder": "It packs pictures for others to draw in",
+    "judge": "Classifies digits",
+    "clip": "Compares images with words",
+    "autoencoder": "Encodes images into latents",
 }
-DRAWING_SOON = "Drawing…"
+DRAWING_SOON = "Generating…"
 
 
 class ModelsPanel(Page):
@@ -37,14 +37,14 @@ class ModelsPanel(Page):
         super().__init__("Models")
         self._session, self._library = session, session.library
         self.subtitle = ElidedLabel("", "muted")
-        self.import_button = Button("Import…", "download-simple", tip="Take a model from a file in among yours")
-        self.trash_button = Button("Trash", "trash", tip="What you threw away: take it back, or delete it for good")
+        self.import_button = Button("Import…", "download-simple", tip="Import a model from a file")
+        self.trash_button = Button("Trash", "trash", tip="Restore deleted models, or delete them permanently")
         self.trash_menu = QMenu(self.trash_button)
         self.trash_menu.setAccessibleName("Trash")
-        self.empty = Label("The models appear here in a moment.", "muted")
+        self.empty = Label("Loading the models…", "muted")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.tiles: dict[str, ModelTile] = {}
-        self._on_tiles: dict[str, ModelCard] = {}  # what they show
+        self._on_tiles: dict[str, ModelCard] = {}  # cards on the tiles
         self._group = QButtonGroup(self)
         self.list = TilePlate("All models")
         self.details = ModelDetails(self._library)
@@ -79,7 +79,7 @@ class ModelsPanel(Page):
     # ---- actions
 
     def look(self) -> None:
-        """The page is being looked at: what the models draw has to be drawn."""
+        """Generate the previews of the models."""
         self._library.look()
 
     def _choose(self, name: str) -> None:
@@ -93,18 +93,18 @@ class ModelsPanel(Page):
         card = self._library.card
         if card is None:
             return
-        name, done = QInputDialog.getText(self, "Rename", f"Another name for {card.name}:", text=card.name)
+        name, done = QInputDialog.getText(self, "Rename", f"Rename “{card.name}”:", text=card.name)
         if done:
             self._library.rename(name)
 
     def _import(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "A model to import", "", FILES)
+        name, _ = QFileDialog.getOpenFileName(self, "Choose a model to import", "", FILES)
         if name:
             self._library.import_file(Path(name))
 
     def _ask_kind(self, fits: MatchingNetworks) -> None:
-        """Weights alone do not say what they mean where several networks have the same form."""
-        question = f"{fits.path.name} holds plain weights that fit several networks.\nWhich was it trained as?"
+        """Ask which network plain weights are from, where several have the same shape."""
+        question = f"{fits.path.name} contains weights that fit several networks.\nWhich of them was trained?"
         kind, done = QInputDialog.getItem(self, "Import", question, list(fits.kinds), 0, False)
         if done:
             self._library.import_file(fits.path, kind)
@@ -122,7 +122,7 @@ class ModelsPanel(Page):
             self._library.export(Path(name))
 
     def _ask_data(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "The folder that holds MNIST")
+        folder = QFileDialog.getExistingDirectory(self, "Choose the folder that contains MNIST")
         if folder:
             self._session.train.use_data_root(Path(folder))
             self._library.evaluate()
@@ -130,16 +130,16 @@ class ModelsPanel(Page):
     def _open_trash(self) -> None:
         self.trash_menu.clear()
         for item in self._library.trash:
-            action = self.trash_menu.addAction(f"Take back {item.name}")
+            action = self.trash_menu.addAction(f"Restore “{item.name}”")
             action.triggered.connect(lambda _checked=False, item=item: self._library.restore(item))
         self.trash_menu.addSeparator()
-        self.trash_menu.addAction("Delete all of it for good…").triggered.connect(self._library.ask_to_empty_trash)
+        self.trash_menu.addAction("Empty the trash…").triggered.connect(self._library.ask_to_empty_trash)
         self.trash_menu.popup(self.trash_button.mapToGlobal(self.trash_button.rect().bottomLeft()))
 
     # ---- what is shown
 
     def _show_list(self) -> None:
-        """All models, with new tiles for those that are not what they were; the focus stays where it was."""
+        """Show all models, with new tiles for changed ones; the focus is kept."""
         cards = self._library.cards
         focused = next((name for name, tile in self.tiles.items() if tile.hasFocus()), None)
         kept = {card.name: self.tiles[card.name] for card in cards if self._on_tiles.get(card.name) == card}
@@ -152,8 +152,8 @@ class ModelsPanel(Page):
         self.list.setVisible(bool(cards))
         own = [card for card in cards if not card.bundled]
         size = megabytes(sum(card.size for card in cards))
-        whose = f"{len(own)} of your own" if own else "none of your own yet"
-        self.subtitle.set_text(f"{len(cards) - len(own)} come with Noiseloom, {whose} · {size}" if cards else "")
+        whose = f"{count(len(own), 'model')} of yours" if own else "no models of yours yet"
+        self.subtitle.set_text(f"{count(len(cards) - len(own), 'bundled model')}, {whose} · {size}" if cards else "")
         thrown = len(self._library.trash)
         self.trash_button.setText(f"Trash · {thrown}")
         self.trash_button.setVisible(thrown > 0)
@@ -165,7 +165,7 @@ class ModelsPanel(Page):
         header = card.header
         data = data_title(header.data).removeprefix("Images in ") or "Unknown data"
         learnt = (data, duration(header.seconds) if header.seconds else "")
-        facts = [part for part in (*learnt, f"{millions(card.parameters)} weights") if part]
+        facts = [part for part in (*learnt, f"{millions(card.parameters)} parameters") if part]
         lines = " · ".join(facts), headline(card.scores) or self._unscored(card)
         whose = f"{'bundled' if card.bundled else 'yours'} · {megabytes(card.size)}"
         tile = ModelTile(title_of(card), whose, lines)
@@ -175,7 +175,7 @@ class ModelsPanel(Page):
         return tile
 
     def _unscored(self, card: "ModelCard") -> str:
-        """What stands in the place of scores."""
+        """What a tile says in place of scores."""
         if self._library.can_score(card):
             return "Not scored yet"
         return f"{card.about.split('. ')[0].split(' (')[0].rstrip('.')}." if card.about else ""

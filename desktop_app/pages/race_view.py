@@ -17,14 +17,14 @@ LETTERS = "ABCD"
 
 
 class RaceView(QWidget):
-    """The lanes, and the timeline that all of them follow."""
+    """The lanes and their common timeline."""
 
     def __init__(self, race: Race) -> None:
         super().__init__()
         self._race = race
         self.lanes = [LaneCard(letter) for letter in LETTERS]
         self.timeline = Timeline()
-        for view in ("noise", "all", "xray"):  # are of one image
+        for view in ("noise", "all", "xray"):  # these views show one image
             self.timeline.view.button(view).hide()
         self._places = QGridLayout()
         self._places.setSpacing(Space.M)
@@ -42,11 +42,11 @@ class RaceView(QWidget):
 
     @property
     def clean(self) -> bool:
-        """Whether the images are shown as the networks see them."""
+        """Whether the clean images are shown: the networks' predictions."""
         return self.timeline.view.value() == "clean"
 
     def show_names(self) -> None:
-        """The lanes that there are, as they ran or are going to."""
+        """Show the names of all lanes."""
         count = self._race.count
         wide = count if count < MOST else 2
         for number, lane in enumerate(self.lanes):
@@ -60,7 +60,7 @@ class RaceView(QWidget):
         self.show_names()
         for lane in self.lanes:
             lane.grid.set_images(None)
-            lane.grid.set_empty_text("Getting ready…" if self._race.requests else "Start the race")
+            lane.grid.set_empty_text("Preparing…" if self._race.requests else "Press Start race")
             lane.set_state("")
         self.timeline.begin(self._race.length)
 
@@ -87,19 +87,19 @@ class RaceView(QWidget):
         if not self._race.busy:
             self.timeline.end()
             for lane in self.lanes:
-                lane.grid.set_empty_text("Nothing was drawn")
+                lane.grid.set_empty_text("Nothing was generated")
 
 
 class LaneCard(Card):
-    """One lane: its name, its images, and where it stands."""
+    """One lane: its name, its images and its progress."""
 
     def __init__(self, letter: str) -> None:
         super().__init__()
         self.name, self.more = ElidedLabel("", "title"), ElidedLabel("", "small")
         self.state, self.verdict = ElidedLabel("", "small"), ElidedLabel("", "small")
         self.grid = ImageGrid(f"Lane {letter}", margin=10, gap=3)
-        self.grid.setToolTip("What this lane has drawn at the step under the slider")
-        self.grid.set_empty_text("Start the race")
+        self.grid.setToolTip("The images of this lane at the current step")
+        self.grid.set_empty_text("Press Start race")
         self._letter = Label(letter, "section")
         column = QVBoxLayout(self)
         column.setContentsMargins(Space.M, 10, Space.M, 10)
@@ -119,7 +119,7 @@ class LaneCard(Card):
         self.setAccessibleName(f"Lane {self._letter.text()}: {name}, {more}")
 
     def show_images(self, images: Pixels) -> None:
-        """As large as whole rows of them can be."""
+        """Show the images as large as complete rows allow."""
         wide, high, count = self.grid.width(), self.grid.height(), len(images)
         whole = (k for k in range(1, count + 1) if count % k == 0)
         self.grid.set_images(images, max(whole, key=lambda k: min(wide / k, high * k / count)))
@@ -130,22 +130,22 @@ class LaneCard(Card):
 
 
 class LaneEditor(Section):
-    """The settings of one lane at a time, and how many lanes there are."""
+    """The settings of the chosen lane, and buttons to add and remove lanes."""
 
     def __init__(self, session: Session) -> None:
         super().__init__("Lanes")
         self._session, self._race, self._compare = session, session.race, session.compare
         self.which = Segmented([(str(k), letter) for k, letter in enumerate(LETTERS)], name="Lane",
                                tips=[f"The settings of lane {letter}" for letter in LETTERS])  # fmt: skip
-        self.add_button = Button(kind="tool", name="Add a lane", tip="One more lane")
+        self.add_button = Button(kind="tool", name="Add a lane", tip="Add a lane with the same settings")
         self.add_button.set_icon("plus")
-        self.remove_button = Button(kind="tool", name="Remove this lane", tip="Take this lane out of the race")
+        self.remove_button = Button(kind="tool", name="Remove this lane", tip="Remove this lane from the race")
         self.remove_button.set_icon("trash")
-        self.model = ChoiceRow("Model", tip="The network that draws in this lane")
-        self.sampler = ChoiceRow("Sampler", SAMPLERS, tip="The rule by which this lane goes from noise to an image")
-        self.steps = SliderRow("Steps", 1, 1000, 10, slider_max=100, tip="How many times the network looks")
+        self.model = ChoiceRow("Model", tip="The network of this lane")
+        self.sampler = ChoiceRow("Sampler", SAMPLERS, tip="The rule for each step from noise to image in this lane")
+        self.steps = SliderRow("Steps", 1, 1000, 10, slider_max=100, tip="Number of denoising steps")
         self.guidance = SliderRow("Guidance w", 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
-                                  tip="How strongly the class is followed; 1 is off")  # fmt: skip
+                                  tip="Strength of the class; 1 is off")  # fmt: skip
         line = QWidget()
         line.setLayout(row(self.which, 1, self.add_button, self.remove_button, spacing=Space.XS))
         for widget in (line, self.model, self.sampler, self.steps, self.guidance):
@@ -160,11 +160,11 @@ class LaneEditor(Section):
 
     @property
     def lane(self) -> int:
-        """The lane whose settings are shown."""
+        """The number of the chosen lane."""
         return int(self.which.value())
 
     def show_lanes(self) -> None:
-        """Show what is set."""
+        """Show the current settings."""
         lanes = self._compare.settings.lanes
         for number in range(MOST):
             self.which.button(str(number)).setVisible(number < len(lanes))

@@ -1,4 +1,4 @@
-"""The settings of drawing: model, sampler and their numbers."""
+"""The sampling settings: model, sampler and their parameters."""
 
 from pathlib import Path
 
@@ -14,52 +14,59 @@ from ml.experiments import axes
 
 SAMPLERS = tuple(axes.SAMPLERS.items())
 OWN_FILE = "file"
-CLIPS = ((CLIP_MODEL, "Digit CLIP"), ("ViT-B-32", "OpenAI ViT-B/32, downloaded"), (OWN_FILE, "ViT-B/32 from a file…"))
+CLIPS = ((CLIP_MODEL, "Digit CLIP"), ("ViT-B-32", "OpenAI ViT-B/32 (download)"), (OWN_FILE, "ViT-B/32 from a file…"))
 SPACINGS = tuple(axes.SPACINGS.items())
 ROWS = (1, 2, 3, 5, 10)
-MANY = 1000.0  # a guidance interval that reaches this far up has no upper end ...
-STARTS = (("pure", "Pure noise"), ("first", "First σ"))
-PURE_NOISE = 1000.0  # sigma/alpha; nothing of an image is left to be seen
-NO_END = SampleSettings().guidance_to  # ... which is said so
+MANY = 1000.0  # a guidance interval up to this sigma has no upper end
+STARTS = (("pure", "Pure noise"), ("first", "Maximum σ"))
+PURE_NOISE = 1000.0  # sigma/alpha at which no image is visible
+NO_END = SampleSettings().guidance_to
 
 
 class SamplingSettings(QWidget):
-    """Every control of a `SampleRequest` but prompt and seed."""
+    """The controls of a `SampleRequest`, except prompt and seed."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session, self._generate = session, session.generate
         self._make_rows()
         self.advanced = Section("Advanced", collapsible=True, expanded=False)
-        self.reset = Button("Back to defaults", kind="link", tip="The settings that suit this model best")
+        self.reset = Button("Reset to defaults", kind="link", tip="Use this model's default settings")
         self._arrange()
         self._connect()
         self.show_settings()
 
     def _make_rows(self) -> None:
-        self.model = ChoiceRow("Model", tip="The network that removes the noise: a bundled one, or one you trained")
-        self.sampler = ChoiceRow(
-            "Sampler", SAMPLERS, tip="The rule by which each step goes from noise towards an image"
-        )
+        self.model = ChoiceRow("Model", tip="The network that removes the noise: a bundled model or one of yours")
+        self.sampler = ChoiceRow("Sampler", SAMPLERS, tip="The rule for each step from noise to image")
         self.steps = SliderRow(
-            "Steps", 1, 1000, 10, slider_max=50, tip="How many times the network looks; more is slower and smoother"
+            "Steps",
+            1,
+            1000,
+            10,
+            slider_max=50,
+            tip="Number of denoising steps; more steps are slower and more accurate",
         )
         self.guidance = SliderRow(
             "Guidance w", 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
-            tip="How strongly the class is followed: 1 is off, more gives clearer and less varied digits",
+            tip="Strength of the class: 1 is off, higher values give clearer, less varied digits",
         )  # fmt: skip
         self.clip_scale = SliderRow(
-            "CLIP's pull",
+            "CLIP scale",
             0,
             20,
             5,
             step=0.5,
             decimals=1,
-            tip="How strongly the words pull at every step; 0 is not at all",
+            tip="Strength of the words at every step; 0 is off",
         )
-        self.clip = ChoiceRow("Steered by", tip="The CLIP that compares every step with the words")
+        self.clip = ChoiceRow("CLIP model", tip="The CLIP that compares every step with the words")
         self.repeats = SliderRow(
-            "Retakes", 0, 5, 2, tip="How often a step is taken back and taken anew, so that the words get more of a say"
+            "Repeats per step",
+            0,
+            5,
+            2,
+            tip="How often each step is undone and repeated, so that the words have more effect",
         )
         self.eta = SliderRow(
             "Noise η",
@@ -68,15 +75,15 @@ class SamplingSettings(QWidget):
             0,
             step=0.05,
             decimals=2,
-            tip="Fresh noise added at every step of DDIM: 0 none, 1 as in DDPM",
+            tip="Noise that DDIM adds at every step: 0 is none, 1 is as much as DDPM",
         )
-        self.grid = ChoiceRow("Grid", tip="Columns × rows; each row is the prompt again, from other noise")
-        self.spacing = ChoiceRow("Spacing", SPACINGS, tip="Where the steps lie between noise and image")
+        self.grid = ChoiceRow("Grid", tip="Columns × rows; each row repeats the prompt with new noise")
+        self.spacing = ChoiceRow("Spacing", SPACINGS, tip="How the steps are spread from noise to image")
         self.start = ChoiceRow(
-            "Begin at", STARTS, tip="Pure noise spends one step on where digits are at all, and goes on at the first σ"
+            "Start from", STARTS, tip="Pure noise takes one extra step, and then continues at the maximum σ"
         )
         self.sigma_max = SliderRow(
-            "First σ", 1, 1000, 40, decimals=1, logarithmic=True, tip="The noise level from which the steps are spread"
+            "Maximum σ", 1, 1000, 40, decimals=1, logarithmic=True, tip="The noise level at which the steps begin"
         )
         self.guide_from = SliderRow(
             "Guide from σ",
@@ -85,11 +92,11 @@ class SamplingSettings(QWidget):
             0,
             step=0.05,
             decimals=2,
-            tip="Below this noise level the class is not pushed any more",
+            tip="Guidance is off below this noise level",
         )
         self.guide_to = SliderRow(
             "Guide to σ", 0.1, MANY, MANY, decimals=1, logarithmic=True,
-            tip="Above this noise level the class is not pushed yet; 1000 is no limit",
+            tip="Guidance is off above this noise level; 1000 means no limit",
         )  # fmt: skip
 
     def _arrange(self) -> None:
@@ -139,7 +146,7 @@ class SamplingSettings(QWidget):
         self._session.ready.connect(self.show_settings)
 
     def show_settings(self) -> None:
-        """Have every control show what is set."""
+        """Show the current settings."""
         settings = self._generate.settings
         models = [(card.name, card.name) for card in self._session.drawing_models]
         if settings.model not in dict(models):
@@ -174,7 +181,7 @@ class SamplingSettings(QWidget):
     def _use_clip(self, name: str) -> None:
         if name == OWN_FILE:
             chosen, _ = QFileDialog.getOpenFileName(
-                self, "Weights of ViT-B/32", "", "Weights (*.safetensors *.pt *.bin)"
+                self, "Choose weights of ViT-B/32", "", "Weights (*.safetensors *.pt *.bin)"
             )
             name = chosen or self._generate.settings.clip
         self._generate.use_clip(name)
@@ -187,5 +194,5 @@ class SamplingSettings(QWidget):
             self.grid.set_choices([("1", f"{columns} digits")], "1")
             return
         rows = sorted({*ROWS, self._generate.settings.rows})
-        across = columns or "–"  # a prompt that is not understood has no columns
+        across = columns or "–"  # a prompt that can't be parsed has no columns
         self.grid.set_choices([(str(n), f"{across} × {n}") for n in rows], str(self._generate.settings.rows))

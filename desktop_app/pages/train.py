@@ -1,4 +1,4 @@
-"""The Train page: start a run, watch it learn, draw with it."""
+"""The Train page: start a run, watch it learn, and generate with it."""
 
 from pathlib import Path
 
@@ -23,10 +23,10 @@ from desktop_app.widgets.plots.loss_plot import LossPlot
 from ml.events import Preview, TrainStep, Validated
 from ml.tracking.metrics_table import curve
 
-LOOKS = (("noise", "Loss by noise"), ("past", "Time machine"))
+LOOKS = (("noise", "Loss by noise level"), ("past", "Preview history"))
 LOOK_TIPS = (
-    "Where the run learns: the loss at every amount of noise",
-    "How one digit came out of one noise, at every preview so far; click a preview to choose the digit",
+    "The loss at every noise level, over the run",
+    "The denoising of one digit at every preview; click a preview to choose the digit",
 )
 NOTHING = "–"
 
@@ -39,30 +39,30 @@ class TrainPanel(Page):
         self._session, self._train = session, session.train
         self.title, self.subtitle = ElidedLabel("", "heading"), ElidedLabel("", "muted")
         self.start_button = Button("Start", "play-fill", kind="primary", tip="Train a new model")
-        self.pause_button = Button("Pause", "pause-fill", tip="Hold; everything is saved")
-        self.save_button = Button("Save now", "floppy-disk", tip="Write the model to disk and go on")
-        self.stop_button = Button("Stop and keep", "stop-fill", kind="warm", tip="End here and keep the model")
+        self.pause_button = Button("Pause", "pause-fill", tip="Pause the run and save its state")
+        self.save_button = Button("Save now", "floppy-disk", tip="Save the model now and continue")
+        self.stop_button = Button("Stop and keep", "stop-fill", kind="warm", tip="End the run and keep the model")
         self.stats = {
-            "step": StatCard("Step", tip="How many batches the model has learnt from"),
-            "loss": StatCard(
-                "Loss", tip="How far its guesses are off, smoothed over the last steps: a mean squared error"
-            ),
-            "rate": StatCard("Images / s", tip="How quickly this machine learns"),
-            "lr": StatCard("Learning rate", tip="How large a step the weights take along the gradient"),
-            "norm": StatCard("Gradient", tip="The gradient's length: how strongly a batch pulls at the weights"),
-            "left": StatCard("Time left", tip="Measured on this device, from the run so far"),
+            "step": StatCard("Step", tip="Number of training steps, one batch each"),
+            "loss": StatCard("Loss", tip="Mean squared error of the predictions, smoothed over the last steps"),
+            "rate": StatCard("Images / s", tip="Training speed on this device"),
+            "lr": StatCard("Learning rate", tip="Size of the step that the weights take along the gradient"),
+            "norm": StatCard("Gradient norm", tip="Length of the gradient of the last batch"),
+            "left": StatCard("Time left", tip="Estimated from the speed so far"),
         }
         self.plot = LossPlot()
         self.noise_map = NoiseMap()
         self.previews = PreviewStrip()
         self.time_machine = TimeMachine()
-        self.looking = Segmented(LOOKS, name="Below", tips=LOOK_TIPS)
+        self.looking = Segmented(LOOKS, name="Lower panel", tips=LOOK_TIPS)
         self.below = QStackedWidget()
         self.runs = Section("Runs")
         self._run_rows: dict[str, RunRow] = {}
-        self.unfinished = Section("Go on with")
+        self.unfinished = Section("Unfinished runs")
         self.setup = TrainSetup(self._train)
-        self.draw_button = Button("Generate with this run", "image", tip="Draw digits with what it has learnt so far")
+        self.draw_button = Button(
+            "Generate with this run", "image", tip="Generate digits with the model as trained so far"
+        )
         self._arrange()
         self._connect()
         self._show_state()
@@ -82,7 +82,7 @@ class TrainPanel(Page):
         self.below.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.body.addLayout(row(self.looking, 1))
         self.body.addWidget(self.below)
-        previews = Section("Previews from one noise")
+        previews = Section("Previews")
         previews.add(self.previews)
         for widget in (previews, self.runs, self.unfinished, self.setup):
             self.side.addWidget(widget)
@@ -172,19 +172,19 @@ class TrainPanel(Page):
             case "idle" | "done" | "failed" if train.contradiction:
                 return train.contradiction
             case "idle":
-                return "Watch a network learn to draw digits, from nothing, on this machine."
+                return "Train a network on this device and watch it learn to generate digits."
             case "starting":
                 return f"{train.status or 'Starting'}…"
             case "pausing" | "stopping":
                 return "Saving…"
             case "paused" if train.stuck:
-                return "Waiting for a place to write."
+                return "Waiting for a folder to write to."
             case "paused":
-                return f"Paused at step {train.last.step:,}; all is saved." if train.last else "Paused."
+                return f"Paused at step {train.last.step:,}. The run is saved." if train.last else "Paused."
             case "failed":
-                return "The run could not go on. Change the set-up, or start again."
+                return "The run failed. Change the setup, or start again."
             case "done" if end:
-                how = "Finished" if end.completed else "Stopped and kept"
+                how = "Finished" if end.completed else "Stopped, model kept"
                 return f"{how}: {count(end.step, 'step')} in {duration(end.seconds)}."
         return self._what_it_is()
 
@@ -193,8 +193,8 @@ class TrainPanel(Page):
         if run is None:
             return ""
         model = run.config.model
-        network = f"{NETWORKS[model.network]} of {millions(run.parameters)} weights"
-        return f"{data_title(run.config.data)} · {network} · learns {TARGETS[model.prediction]}"
+        network = f"{NETWORKS[model.network]} with {millions(run.parameters)} parameters"
+        return f"{data_title(run.config.data)} · {network} · predicts {TARGETS[model.prediction]}"
 
     def _begin(self, name: str) -> None:
         before = self._train.before
@@ -213,7 +213,7 @@ class TrainPanel(Page):
         return self._run_rows[name]
 
     def _show_earlier(self) -> None:
-        """A row for each run of before, whose curve is read when it is asked for."""
+        """Add a row for each earlier run; its curve is read when it is shown."""
         for folder in self._train.curves:
             self._row(folder.name, folder)
 
@@ -272,7 +272,7 @@ class TrainPanel(Page):
         self.below.setCurrentWidget(self.noise_map if what == "noise" else self.time_machine)
 
     def _look_at_digit(self, index: int) -> None:
-        """The way of one of the previews' images, in the time machine."""
+        """Show the denoising of one digit in the preview history."""
         self.time_machine.set_digit(index)
         self._look_at("past")
 
@@ -284,15 +284,15 @@ class TrainPanel(Page):
                 widget.deleteLater()
         for run in self._train.unfinished[:3]:
             text = f"{preset_title(run.name)} · {run.progress:.0%} done"
-            button = Button(text, "arrow-clockwise", tip=f"Go on at step {run.step:,}")
+            button = Button(text, "arrow-clockwise", tip=f"Resume at step {run.step:,}")
             button.clicked.connect(lambda _checked=False, run=run: self._train.go_on(run))
             self.unfinished.add(button)
 
 
 class RunRow(QWidget):
-    """A run in the list beside the plot: its colour, name and loss; a click hides and shows its curve.
+    """A run in the list beside the plot: its colour, name and loss; a click shows or hides its curve.
 
-    That of an earlier run is read from its `folder` at the first click; `opened(folder)` follows.
+    The curve of an earlier run is read from its `folder` at the first click; `opened(folder)` follows.
     """
 
     opened = Signal(Path)
@@ -300,7 +300,7 @@ class RunRow(QWidget):
     def __init__(self, name: str, plot: LossPlot, folder: Path | None = None) -> None:
         super().__init__()
         self._name, self._plot, self._folder = name, plot, folder
-        self.button = Button(preset_title(name), kind="flat", tip="Hide or show its curve")
+        self.button = Button(preset_title(name), kind="flat", tip="Show or hide the curve of this run")
         self.button.setCheckable(True)
         self.button.setChecked(folder is None)
         self._dot = _Dot(plot, name)
@@ -311,18 +311,18 @@ class RunRow(QWidget):
         self.button.toggled.connect(self._toggled)
 
     def rename(self, name: str) -> None:
-        """The run is called otherwise, and is where its name says."""
+        """Use a new name; the run's folder is renamed with it."""
         self._name = self._dot.run = name
         self._folder = self._folder and self._folder.with_name(name)
         self.button.setText(preset_title(name))
         self.button.setAccessibleName(self.button.text())
 
     def set_loss(self, loss: float) -> None:
-        """Its smoothed loss of now."""
+        """Show the current smoothed loss."""
         self._loss.setText(f"loss {loss:.4f}")
 
     def set_shown(self) -> None:
-        """An earlier run is gone on with, so its curve is there and to be seen."""
+        """Show the curve of an earlier run that was resumed."""
         if self._folder is not None:
             self._folder = None
             self.button.setChecked(True)
@@ -340,7 +340,7 @@ class RunRow(QWidget):
 
 
 class _Dot(QWidget):
-    """A spot in the colour of a run; hollow while its curve is hidden."""
+    """A dot in the colour of a run; hollow while its curve is hidden."""
 
     def __init__(self, plot: LossPlot, name: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The set-up of a training run: preset, data, time, and what the preset is made of."""
+"""The setup of a training run: preset, data, duration, and the settings of the preset."""
 
 from pathlib import Path
 
@@ -30,14 +30,14 @@ from ml.training.overrides import setting
 DISCRETE = ("linear", "cosine", "sigmoid")
 DRAWN_BY = tuple((name, NETWORKS[name]) for name in DRAWING)
 LEARNT = tuple((key, words.removeprefix("the ")) for key, words in TARGETS.items())
-WEIGHTINGS = (("none", "all noise alike"), ("min-snr", "min-SNR"))
+WEIGHTINGS = (("none", "uniform"), ("min-snr", "min-SNR"))
 LOSSES = (("mse", "squared error"), ("huber", "Huber"))
-MEASURE_DELAY_MS = 700  # after the last change, so that a slider on its way measures nothing
+MEASURE_DELAY_MS = 700  # after the last change, so that a moving slider starts no measurement
 DOWNLOAD, FOLDER, CHOOSE = "download", "folder", "choose"
 
 
 class TrainSetup(QWidget):
-    """Every choice there is before Start; switched off while a run goes on."""
+    """The choices before Start; disabled during a run."""
 
     def __init__(self, train: Train) -> None:
         super().__init__()
@@ -45,23 +45,25 @@ class TrainSetup(QWidget):
         self._measure_soon = QTimer(self, singleShot=True, interval=MEASURE_DELAY_MS)
         self._measure_soon.timeout.connect(self._measure)
         presets = [(name, preset_title(name)) for name in train.preset_names()]
-        self.preset = ChoiceRow("Preset", presets, tip="A network with settings that suit it")
-        self.data = ChoiceRow("Data", tip="What the model learns to draw")
+        self.preset = ChoiceRow("Preset", presets, tip="A network with tuned training settings")
+        self.data = ChoiceRow("Data", tip="The images to learn from")
         self.minutes = SliderRow(
-            "Minutes", 0.2, 600, 1, decimals=1, logarithmic=True, slider_max=120, tip="How long to train"
+            "Minutes", 0.2, 600, 1, decimals=1, logarithmic=True, slider_max=120, tip="Training time in minutes"
         )
         self.note = Label("", "small")
         self.note.setWordWrap(True)
-        self.source = ChoiceRow("Where it is", tip="It is downloaded once and kept, or read from a folder you have")
+        self.source = ChoiceRow("Source", tip="Download the data once, or read it from a folder")
         self.facts = Label("", "small")
         self.facts.setWordWrap(True)
-        self.facts.setToolTip("What is drawn with are averaged weights (EMA); labels are hidden so that guidance works")
+        self.facts.setToolTip(
+            "Generation uses averaged weights (EMA); labels are dropped at random for classifier-free guidance"
+        )
         self.facts.setProperty("formula", "recipe")
-        main = Section("Set-up")
+        main = Section("Setup")
         for widget in (self.preset, self.note, self.data, self.source, self.minutes):
             main.add(widget)
         self.recipe = Recipe(train)
-        details = Section("What it is made of", collapsible=True, expanded=False)
+        details = Section("Architecture and training", collapsible=True, expanded=False)
         details.add(self.facts)
         details.add(self.recipe)
         self.details = details
@@ -79,7 +81,7 @@ class TrainSetup(QWidget):
         self.show_settings()
 
     def show_settings(self) -> None:
-        """Have every control show what is set."""
+        """Show the current settings."""
         train, config = self._train, self._train.config()
         self.preset.set_value(train.settings.preset)
         self.note.setText(f"{config.note}{_length(config)}{_speed(config, train.estimate)}")
@@ -115,40 +117,44 @@ class TrainSetup(QWidget):
         if name != CHOOSE:
             self._train.change(data=name)
         elif not ask_for_images(self, self._train):
-            self._show_data()  # as it was
+            self._show_data()  # restores the previous choice
 
     def _choose_source(self, source: str) -> None:
         if source == DOWNLOAD:
             self._train.use_data_root(None)
         elif source == CHOOSE and not ask_for_data(self, self._train):
-            self._show_data()  # as it was
+            self._show_data()  # restores the previous choice
 
 
 class Recipe(QWidget):
-    """The settings of the chosen preset, to be replaced by one's own."""
+    """The settings of the chosen preset, each of which can be changed."""
 
     def __init__(self, train: Train) -> None:
         super().__init__()
         self._train = train
         choices = {
-            "model.network": ("Network", DRAWN_BY, "What kind of network removes the noise"),
-            "model.prediction": ("Learns", LEARNT, "What the network is asked for; each can be turned into the others"),
-            "model.schedule": ("Schedule", tuple(SCHEDULES.items()), "How noise takes over from the image as t grows"),
-            "weighting": (
-                "Weighting",
-                WEIGHTINGS,
-                "Which noise levels count more: none, or as min-SNR has it",
+            "model.network": ("Network", DRAWN_BY, "The architecture of the denoising network"),
+            "model.prediction": (
+                "Predicts",
+                LEARNT,
+                "What the network predicts; each can be converted into the others",
             ),
-            "loss": ("Loss", LOSSES, "Squared errors, or Huber's, which large errors sway less"),
-            "optimizer": ("Optimizer", tuple(OPTIMIZERS.items()), "The rule by which weights follow the gradient"),
-            "lr_schedule": ("Rate", tuple(RATES.items()), "How the learning rate goes through the run"),
+            "model.schedule": ("Noise schedule", tuple(SCHEDULES.items()), "How the share of noise grows with t"),
+            "weighting": (
+                "Loss weighting",
+                WEIGHTINGS,
+                "How much each noise level counts: all equally, or by min-SNR",
+            ),
+            "loss": ("Loss", LOSSES, "Squared error, or Huber loss, which is less sensitive to large errors"),
+            "optimizer": ("Optimizer", tuple(OPTIMIZERS.items()), "How the gradient updates the weights"),
+            "lr_schedule": ("LR schedule", tuple(RATES.items()), "How the learning rate changes during the run"),
         }
         self.choices = {key: ChoiceRow(label, options, tip=tip) for key, (label, options, tip) in choices.items()}
         self.lr = SliderRow(
-            "Step size", 1e-5, 1e-1, 1e-3, decimals=5, logarithmic=True, tip="The learning rate at its highest"
+            "Learning rate", 1e-5, 1e-1, 1e-3, decimals=5, logarithmic=True, tip="The peak learning rate"
         )
         self.batch = SliderRow(
-            "Batch", 1, 1024, 64, logarithmic=True, slider_max=512, tip="How many images a step learns from"
+            "Batch size", 1, 1024, 64, logarithmic=True, slider_max=512, tip="Number of images per training step"
         )
         self.problem = Label("", "problem")
         self.problem.setWordWrap(True)
@@ -163,7 +169,7 @@ class Recipe(QWidget):
         self.batch.valueChanged.connect(lambda value: train.set_own("batch_size", round(value)))
 
     def show_settings(self) -> None:
-        """Have every row show what is set, and say where that cannot be trained."""
+        """Show the current settings, and why they can't be trained if so."""
         preset, own = self._train.preset(), self._train.settings.own
         for key, choice in self.choices.items():
             choice.set_value(str(own.get(key, setting(preset, key))))
@@ -171,17 +177,17 @@ class Recipe(QWidget):
         self.batch.set_value(float(own.get("batch_size", preset.batch_size)))
         self.choices["model.network"].setVisible(not (preset.codec_from or preset.reader_from or preset.teacher_from))
         for key in ("model.prediction", "model.schedule", "weighting", "loss"):
-            self.choices[key].setVisible(not preset.teacher_from)  # a student is as its teacher
+            self.choices[key].setVisible(not preset.teacher_from)  # a student has those of its teacher
         self.problem.setText(self._train.contradiction)
         self.problem.setVisible(bool(self._train.contradiction))
 
 
 def ask_for_data(parent: QWidget, train: Train) -> bool:
-    """Ask where the chosen data are: a folder of images, or of a data set's files; False where nobody answers."""
+    """Ask for the folder of the chosen data: images, or the files of a data set; False if canceled."""
     name = train.settings.data
     if name not in DATA:
         return ask_for_images(parent, train)
-    title = f"The folder that holds {data_title(name)}"
+    title = f"Choose the folder that contains {data_title(name)}"
     folder = QFileDialog.getExistingDirectory(parent, title, str(train.data_root or ""))
     if folder:
         train.use_data_root(Path(folder))
@@ -189,10 +195,12 @@ def ask_for_data(parent: QWidget, train: Train) -> bool:
 
 
 def ask_for_images(parent: QWidget, train: Train) -> bool:
-    """Ask for a folder of images to train on; False where nobody answers."""
+    """Ask for a folder of images to train on; False if canceled."""
     name = train.settings.data
     now = name.removeprefix(IMAGES) if name.startswith(IMAGES) else ""
-    folder = QFileDialog.getExistingDirectory(parent, "A folder of images, or with one folder of them per class", now)
+    folder = QFileDialog.getExistingDirectory(
+        parent, "Choose a folder of images, or a folder with one subfolder per class", now
+    )
     if folder:
         train.change(data=f"{IMAGES}{folder}")
     return bool(folder)
@@ -202,27 +210,27 @@ def describe(config: TrainConfig) -> str:
     """A configuration in a few lines."""
     model = config.model
     attention = ", with attention" if model.attention else ""
-    steps = f", {model.timesteps:,} steps of noise" if model.schedule in DISCRETE else ""
+    steps = f", {model.timesteps:,} noise steps" if model.schedule in DISCRETE else ""
     lines = [
-        f"{', '.join(map(str, model.widths))} channels wide{attention}{steps}",
-        f"Weights averaged; {config.label_dropout:.0%} of the labels hidden",
+        f"{', '.join(map(str, model.widths))} channels{attention}{steps}",
+        f"Averaged weights; {config.label_dropout:.0%} label dropout",
     ]
     return "\n".join(lines)
 
 
 def _length(config: TrainConfig) -> str:
-    """How long a recipe goes on that counts no minutes."""
+    """The length of a run that is not limited by time."""
     if config.minutes is not None:
         return ""
-    much = count(config.steps, "step") if config.steps else f"{config.epochs:g} times through the data"
-    return f" Goes on for {much}; stop and keep it at any time."
+    much = count(config.steps, "step") if config.steps else f"{config.epochs:g} epoch{'s' * (config.epochs != 1)}"
+    return f" Trains for {much}; you can stop it at any time and keep the model."
 
 
 def _speed(config: TrainConfig, estimate: Estimate | None) -> str:
-    """What was measured of this device."""
+    """The measured speed on this device."""
     if estimate is None:
         return ""
     if config.minutes is None:
         return f" About {duration(estimate.seconds)} on this device."
     seen = round(60 * config.minutes * estimate.images_per_s, -3)
-    return f" About {seen:,.0f} images in that time, on this device." if seen else ""
+    return f" About {seen:,.0f} images in that time on this device." if seen else ""

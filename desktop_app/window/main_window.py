@@ -243,7 +243,7 @@ class MainWindow(QMainWindow):
             if name in (run.name, str(run.folder)):
                 title = (
                     f"Training “{preset_title(run.name)}” was interrupted at step {run.step:,} "
-                    f"({100 * run.progress:.0f} % done)."
+                    f"({run.progress:.0%} done)."
                 )
                 what = "The model is saved. Resume the run now, or later on the Train page."
                 self.show_message(Message("info", title, what, ((f"go-on:{run.name}", "Resume"),)))

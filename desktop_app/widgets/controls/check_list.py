@@ -71,7 +71,7 @@ class Checks(Button):
 
     def _show(self) -> None:
         texts = [action.text() for action in self._list.actions() if action.isChecked()]
-        whole = ", ".join(texts) or "none chosen"
+        whole = ", ".join(texts) or "none selected"
         self.setText(self.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideRight, max(60, self.width() - 44)))
         self.setAccessibleName(f"{self._name}: {whole}")
 

@@ -1,4 +1,4 @@
-"""What the Generate page can write, in groups, and how large."""
+"""The Generate page's export formats in groups, and the export scale."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -14,8 +14,8 @@ from ml.export.base import Content
 from ml.export.formats import FORMATS
 
 SCALES = (1, 2, 4, 8)
-DIGITS = "digits"  # the key of one file per digit
-PICTURE = ".png"  # the key of a plain grid
+DIGITS = "digits"  # key: one file per digit
+PICTURE = ".png"  # key: a plain grid
 
 
 class Entry(NamedTuple):
@@ -32,19 +32,19 @@ class Entry(NamedTuple):
 
     @property
     def filter(self) -> str:
-        """What a file dialog shows."""
+        """The filter for a file dialog."""
         return f"{self.words} (*{self.suffix})"
 
 
 def entries(words: str, *contents: Content, labelled: bool = False) -> list[Entry]:
-    """The formats with such contents in the order of their table, as "Film (GIF)" for the words "Film"."""
+    """The formats with such contents in the order of their table, as "Animation (GIF)" for the words "Animation"."""
     found = [file_format for file_format in FORMATS.values() if file_format.content in contents]
     return [Entry(file_format.suffix, f"{words} ({file_format.title})", labelled) for file_format in found]
 
 
 GROUPS = {
-    "Picture": (*entries("Grid", "picture"), *entries("Labelled sheet", "picture", "sheet", labelled=True)),
-    "Film of the denoising": entries("Film", "film"),
+    "Image": (*entries("Grid", "picture"), *entries("Labelled sheet", "picture", "sheet", labelled=True)),
+    "Animation of the denoising": entries("Animation", "film"),
     "Arrays": entries("Arrays", "arrays"),
 }
 ENTRIES: dict[str, Entry] = {entry.key: entry for group in GROUPS.values() for entry in group}
@@ -64,7 +64,7 @@ class ExportMenu(QMenu):
         self._add_group("Single digits", {DIGITS: "One PNG per digit…"})
         self.addSeparator()
         self._scales = self.addMenu("")
-        self._scales.setAccessibleName("Scale of pictures and films")
+        self._scales.setAccessibleName("Scale of images and animations")
         self._group = QActionGroup(self)
         for scale in SCALES:
             action = self._scales.addAction(f"{scale}×", partial(self.scaleChosen.emit, scale))
@@ -86,6 +86,6 @@ class ExportMenu(QMenu):
             self.addAction(words, partial(self.chosen.emit, key)).setData(key)
 
     def set_scale(self, scale: int) -> None:
-        """Show how large pictures and films are written."""
+        """Show the export scale."""
         self._scales.setTitle(f"Scale: {scale}×")
         self._group.actions()[SCALES.index(scale)].setChecked(True)

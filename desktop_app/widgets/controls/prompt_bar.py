@@ -1,4 +1,4 @@
-"""What to generate: a line of text, a seed with a die, the button, and what the text was understood as."""
+"""The prompt, the seed, the Generate button, and how the prompt was read."""
 
 import random
 from collections.abc import Collection
@@ -13,25 +13,25 @@ from desktop_app.widgets.controls.basics import Button, Label, restyle, row
 from desktop_app.widgets.controls.rows import Segmented
 
 CHIP_GAP = 3
-MAX_SEED = 2**53 - 1  # what a SampleRequest accepts
-BUTTON_WIDTH, ANYWAY_WIDTH = 104, 132
-READING_HEIGHT = 32  # two lines: an error takes more than one in a narrow window
+MAX_SEED = 2**53 - 1  # as in SampleRequest
+BUTTON_WIDTH, ANYWAY_WIDTH = 104, 152
+READING_HEIGHT = 32  # two lines, for errors in a narrow window
 ROUTES = (("class", "labels"), ("text", "words"), ("clip", "CLIP"))
 ROUTE_TIPS = (
-    "The digits in the prompt become labels that the model was trained with",
-    "Words that the model has learnt to read, such as a bold slanted seven",
-    "Words that the model itself does not read: CLIP compares every step with them and steers",
+    "Digits in the prompt are used as class labels",
+    "The model reads the words itself, such as a bold slanted seven",
+    "CLIP compares every step with the words and steers the model",
 )
 EXAMPLES = {
-    "class": "What to draw: 7, seven, 2026, 0-9, two or five",
-    "text": "What to draw: a bold slanted seven, two or five, 2026",
-    "clip": "What to draw: a bold seven, a thin 3 leaning to the left",
+    "class": "Try 7, seven, 2026, 0-9, or two or five",
+    "text": "Try a bold slanted seven, two or five, or 2026",
+    "clip": "Try a bold seven, or a thin 3 leaning to the left",
 }
 CHIPS = (*((str(digit), str(digit)) for digit in range(10)), ("0–9", "0-9"))
 
 
 class SeedBox(QFrame):
-    """A seed to type, and a die that throws a new one. Emits `seedChanged(int)` when a person changed it."""
+    """A seed to type, and a die for a random one. Emits `seedChanged(int)` when the user changes it."""
 
     seedChanged = Signal(object)  # a seed needs more bits than Qt's int has
 
@@ -40,7 +40,7 @@ class SeedBox(QFrame):
         self.setProperty("kind", "field")
         self.setFixedHeight(FIELD_HEIGHT)
         self.setAccessibleName("Seed")
-        self.setToolTip("The seed decides all the noise: the same seed gives the same images")
+        self.setToolTip("The seed determines the noise: the same seed gives the same images")
         self._seed = seed
         self.die = Button(kind="tool", name="New random seed", tip="New random seed")
         self.die.setIcon(icon("dice-five"))
@@ -72,7 +72,7 @@ class SeedBox(QFrame):
         self.edit.setFixedWidth(min(150, max(44, metrics.horizontalAdvance(str(seed)) + 10)))
 
     def take_typed(self) -> None:
-        """Let the number in the box be the seed, also while it is still being typed."""
+        """Use the number in the box, even while it is being typed."""
         self._take(min(int(self.edit.text() or self._seed), MAX_SEED))
 
     def _take(self, seed: int) -> None:
@@ -109,7 +109,7 @@ class PromptBar(QWidget):
         self.edit.setProperty("kind", "prompt")
         self.edit.setPlaceholderText(EXAMPLES["class"])
         self.edit.setAccessibleName("Prompt")
-        self.edit.setToolTip("What to draw: one row of the grid; Enter draws it")
+        self.edit.setToolTip("What to generate, as one row of the grid; press Enter to generate")
         self.edit.setMaxLength(500)
         self.edit.setFixedHeight(FIELD_HEIGHT)
         self.seed_box = SeedBox(seed)
@@ -119,7 +119,7 @@ class PromptBar(QWidget):
         self._lead, self._reading = Label("", "small"), Label("", "strong")
         self._reading.setWordWrap(True)
         self._reading.setFixedHeight(READING_HEIGHT)
-        self._reading.setMinimumWidth(1)  # it shows what fits, and never widens the window
+        self._reading.setMinimumWidth(1)  # shows what fits without widening the window
         self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.S)
@@ -130,7 +130,7 @@ class PromptBar(QWidget):
         below.addSpacing(Space.XS)
         below.addWidget(self._lead)
         below.addWidget(self._reading, 1)
-        self.route = Segmented(ROUTES, name="The prompt is", tips=ROUTE_TIPS)
+        self.route = Segmented(ROUTES, name="Prompt mode", tips=ROUTE_TIPS)
         self.route.valueChanged.connect(self.routeChanged)
         below.addWidget(self.route)
         column.addLayout(below)
@@ -140,7 +140,9 @@ class PromptBar(QWidget):
         self.seed_box.seedChanged.connect(self.seedChanged)
 
     def _chip(self, text: str, prompt: str) -> Button:
-        button = Button(text, kind="chip", name=f"Digit {text}", tip=f"Draw {text}; with Shift, add it to the prompt")
+        button = Button(
+            text, kind="chip", name=f"Digit {text}", tip=f"Generate {text}; Shift+click adds it to the prompt"
+        )
         button.setFixedSize(23 if len(text) == 1 else 36, 24)
         button.clicked.connect(lambda: self._chip_clicked(prompt))
         return button
@@ -166,7 +168,7 @@ class PromptBar(QWidget):
         self.seed_box.set_seed(seed)
 
     def set_route(self, route: str, possible: Collection[str]) -> None:
-        """Show which way the prompt takes, of those that are possible; where there is but one, nothing to choose."""
+        """Show the prompt mode; hidden where only one is possible."""
         self.route.set_value(route)
         self.route.setVisible(len(possible) > 1)
         for key, _ in ROUTES:
@@ -176,8 +178,8 @@ class PromptBar(QWidget):
         self.edit.setPlaceholderText(EXAMPLES[route])
 
     def set_reading(self, reading: str, *, error: bool = False) -> None:
-        """Show what the prompt was understood as, or with `error` why it was not, or what to doubt in it."""
-        self._lead.setText("" if error or not reading else "Draws")
+        """Show how the prompt was read, or with `error` what is wrong or doubtful in it."""
+        self._lead.setText("" if error or not reading else "Generates")
         self._lead.setVisible(bool(self._lead.text()))
         self._full_reading = reading
         restyle(self._reading, kind="problem" if error else "strong")
@@ -189,11 +191,11 @@ class PromptBar(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._column.activate()  # the label has its new width before it is filled
+        self._column.activate()  # gives the label its new width
         self._fit_reading()
 
     def _fit_reading(self) -> None:
-        """As many words as two lines hold; the tooltip has them all."""
+        """Show as many words as fit in two lines; the tooltip has all of them."""
         words, shown = self._full_reading.split(), self._full_reading
         self._reading.setText(shown)
         while len(words) > 1 and self._reading.heightForWidth(self._reading.width()) > READING_HEIGHT:
@@ -203,9 +205,9 @@ class PromptBar(QWidget):
         self._reading.setToolTip(self._full_reading)
 
     def set_can_generate(self, able: bool, why_not: str = "", *, anyway: bool = False) -> None:
-        """Whether there is something to generate, and `anyway` where that is in doubt; work can always be stopped."""
+        """Enable the button; `anyway` where the prompt is doubtful. A running job can always be stopped."""
         self._able = able
-        self._action = "Draw anyway" if anyway else "Generate"
+        self._action = "Generate anyway" if anyway else "Generate"
         self.button.setFixedWidth(ANYWAY_WIDTH if anyway else BUTTON_WIDTH)
         self.button.setToolTip("Generate (Ctrl+Enter)" if able else why_not)
         self.set_busy(self._busy)

@@ -13,19 +13,25 @@ from ml.config import NO_LABEL, Corner
 
 
 class StopEditor(QWidget):
-    """Controls for the chosen stop, and for the path as a whole."""
+    """Controls for the chosen waypoint, and for the path."""
 
     def __init__(self, pictures: QMenu) -> None:
         super().__init__()
         labels = [(str(NO_LABEL), "any digit"), *((str(d), str(d)) for d in range(10))]
-        self.label = ChoiceRow("Stop 1", labels, tip="The digit of the chosen stop; click another stop to choose it")
-        self.die = Button(kind="tool", name="Other noise for this stop", tip="Other noise for the chosen stop")
+        self.label = ChoiceRow(
+            "Waypoint 1", labels, tip="The class of the chosen waypoint; click another waypoint to choose it"
+        )
+        self.die = Button(kind="tool", name="New noise for this waypoint", tip="New noise for this waypoint")
         self.die.set_icon("dice-five")
-        self.picture = Button(kind="tool", name="A picture for this stop", tip="Begin this stop from a picture")
+        self.picture = Button(
+            kind="tool", name="Image for this waypoint", tip="Use an image for this waypoint, by inverting it to noise"
+        )
         self.picture.setMenu(pictures)
-        self.add = Button("Add a stop", "plus", tip=f"One more stop behind the chosen one, {MAX_STOPS} at most")
-        self.remove = Button("Remove", "trash", tip="Take the chosen stop out of the path, which has two at least")
-        self.closed = Check("Back to the first stop", "The path closes, and the film of it goes on without an end")
+        self.add = Button(
+            "Add a waypoint", "plus", tip=f"Add a waypoint after this one; a path has at most {MAX_STOPS}"
+        )
+        self.remove = Button("Remove", "trash", tip="Remove this waypoint; a path has at least two")
+        self.closed = Check("Close the path", "Return to the first waypoint, so that the animation loops")
         first = row(self.label, self.picture, self.die, spacing=Space.XS)
         first.setStretch(0, 1)
         column = QVBoxLayout(self)
@@ -36,8 +42,8 @@ class StopEditor(QWidget):
         column.addWidget(self.closed)
 
     def show_stop(self, index: int, stops: Sequence[Corner], closed: bool) -> None:
-        """Show one of the stops."""
-        self.label.label.setText(f"Stop {index + 1}")
+        """Show a waypoint."""
+        self.label.label.setText(f"Waypoint {index + 1}")
         self.label.set_value(str(stops[index].label))
         self.picture.setIcon(icon("image", "accent" if stops[index].picture else "muted"))
         self.add.setEnabled(len(stops) < MAX_STOPS)

@@ -30,7 +30,7 @@ class BeforeAfter(QWidget):
         self._images: list[QImage] = []
         self._names: tuple[str, ...] = ()
         self._place = 0.5
-        self.setToolTip("Drag the divider: left of it is the cell chosen first, right of it the one chosen after it")
+        self.setToolTip("Drag the divider: the first cell is on its left, the second on its right")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme().changed.connect(self.update)
@@ -143,6 +143,6 @@ class BeforeAfter(QWidget):
 
     def _describe(self) -> None:
         divided = len(self._images) == 2
-        self.setAccessibleName(" against ".join(self._names) or "Before and after: no cell chosen")
+        self.setAccessibleName(" and ".join(self._names) or "No cell chosen")
         self.setAccessibleDescription(f"divider at {self._place:.0%}" if divided else "")
         self.setCursor(Qt.CursorShape.SplitHCursor if divided else Qt.CursorShape.ArrowCursor)

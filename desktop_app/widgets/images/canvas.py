@@ -97,7 +97,7 @@ class Bars(QWidget):
         super().__init__()
         self._names, self._shares = list(names), np.zeros(len(names))
         self.setFixedHeight(BAR_HEIGHT * len(self._names))
-        self.setAccessibleName("Which digit it is")
+        self.setAccessibleName("Probability of each digit")
 
     def set_shares(self, shares: NDArray[np.floating] | None) -> None:
         """A share for each, in [0, 1]; None for none."""

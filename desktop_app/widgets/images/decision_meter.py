@@ -35,7 +35,7 @@ class DecisionMeter(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip(
-            "What the judge reads in the network's guess at every step: once the area is full, the digit is decided"
+            "Probability of each class in the network's guess, by step; the digit is decided once the area is full"
         )
         theme().changed.connect(self.update)
         self.set_decision(None)
@@ -57,9 +57,9 @@ class DecisionMeter(QWidget):
     def words(self) -> str:
         """When it was decided, for a line of text."""
         if not len(self._probabilities):
-            return "nothing is known yet"
+            return "not known yet"
         best, last = int(self._probabilities[-1].argmax()), len(self._probabilities) - 1
-        return f"a {best} from step {decided_at(self._probabilities)} of {last} on"
+        return f"{best}, from step {decided_at(self._probabilities)} of {last} on"
 
     def _point(self, step: int, share: float) -> QPointF:
         last = max(len(self._probabilities) - 1, 1)

@@ -35,9 +35,9 @@ class HistoryStrip(ImageGrid):
     moved = Signal(int)  # the keyboard's place
 
     def __init__(self) -> None:
-        super().__init__("What was drawn before", framed=False, margin=MARGIN, gap=GAP, leading=True)
+        super().__init__("Recent results", framed=False, margin=MARGIN, gap=GAP, leading=True)
         self.setFixedHeight(HEIGHT)
-        self.setToolTip("What was drawn before: click to go back to it, with its settings, or drag it out as a file")
+        self.setToolTip("Click a result to reopen it with its settings, or drag it out as a file")
         self._pressed: QPoint | None = None
         self.set_history([], None)
 

@@ -27,7 +27,7 @@ class Pad(QWidget):
         self._place = (0.5, 0.5)
         self._picture: QImage | None = None
         self.setAccessibleName("Pad between four corners")
-        self.setToolTip("Drag the handle: each corner counts the more, the nearer it is")
+        self.setToolTip("Drag the handle: closer corners count more")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setMinimumSize(200, 200)
@@ -78,7 +78,7 @@ class Pad(QWidget):
         else:
             painter.setPen(colors.color("stage_text"))
             painter.setFont(ui_font(Type.SMALL))
-            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "Drawing what lies between…")
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "Generating the images in between…")
         if self._picture is not None:
             painter.setPen(QPen(colors.color("stage_accent"), 3))
             painter.setBrush(colors.color("handle"))

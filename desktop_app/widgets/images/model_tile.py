@@ -13,7 +13,7 @@ from desktop_app.widgets.images.image_grid import ImageGrid, Pixels
 
 STRIP_HEIGHT, WIDEST = 52, 10
 LEAST_WIDTH, HEIGHT = 296, 142  # the style sheet knows the height too
-MEANING = "Right: read as asked for. Distance: to real digits; 1 × is how far these are from each other."
+MEANING = "Right: read as requested by the judge. Distance: to real digits, relative to their distance to each other."
 
 
 class ModelTile(Button):
@@ -27,7 +27,7 @@ class ModelTile(Button):
         self.setMinimumWidth(LEAST_WIDTH)
         self.setFixedHeight(HEIGHT)
         self.title = title
-        self.strip = ImageGrid(f"What {title} draws", margin=6, gap=3)
+        self.strip = ImageGrid(f"Preview of {title}", margin=6, gap=3)
         self.strip.setFixedHeight(STRIP_HEIGHT)
         self.strip.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.lines = [ElidedLabel(line, "small") for line in lines]

@@ -26,10 +26,10 @@ class PreviewStrip(QWidget):
         self._columns = columns
         self._previews: list[tuple[int, Pixels]] = []
         self.grid = ImageGrid("Previews", margin=MARGIN, gap=GAP)
-        self.grid.setToolTip("What the model draws from the same noise; click a digit for its way out of the noise")
-        self.grid.set_empty_text("Previews appear here while a model learns")
+        self.grid.setToolTip("Digits generated from the same noise; click one to see its denoising")
+        self.grid.set_empty_text("Previews appear here during training")
         self.slider = Slider("Preview")
-        self.slider.setToolTip("Back to an earlier preview: the same noise, a younger network")
+        self.slider.setToolTip("Go to an earlier preview: the same noise, with the network at that time")
         self.label = Label("", "small")
         self.label.setMinimumWidth(76)
         self.label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -22,16 +22,16 @@ class TimeMachine(Card):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Training time machine")
+        self.setAccessibleName("Preview history")
         self._previews: list[Preview] = []
         self._digit = 0
         self.title = Label("", "small")
         self.title.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.slider = Slider("Preview to look back to")
-        self.slider.setToolTip("Back to an earlier preview: the same noise, a younger network")
-        self.strip = ImageGrid("Its way from noise to image", framed=False, margin=0, gap=4)
+        self.slider = Slider("Preview in the history")
+        self.slider.setToolTip("Go to an earlier preview: the same noise, with the network at that time")
+        self.strip = ImageGrid("Denoising steps", framed=False, margin=0, gap=4)
         self.strip.setFixedHeight(STRIP_HEIGHT)
-        self.strip.setToolTip("One digit out of the noise, step by step, by the network as it was at that preview")
+        self.strip.setToolTip("The denoising of one digit by the network at that preview")
         self.strip.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 10, 14, 10)
@@ -72,7 +72,7 @@ class TimeMachine(Card):
         preview = self.shown()
         self.slider.setEnabled(len(self._previews) > 1)
         if preview is None:
-            self.strip.set_empty_text("While a model learns, its ways from noise to image are kept here")
+            self.strip.set_empty_text("The denoising at each preview appears here during training")
             self.strip.set_images(None)
             self.title.setText("")
             return

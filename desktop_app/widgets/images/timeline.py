@@ -17,11 +17,11 @@ HOLD_MS = 900  # on the last step before a loop begins again
 SPEEDS = (("0.5×", 0.5), ("1×", 1.0), ("2×", 2.0), ("4×", 4.0))
 VIEWS = (("noisy", "noisy"), ("clean", "clean"), ("noise", "noise"), ("all", "all"), ("xray", "x-ray"))
 VIEW_TIPS = (
-    "xₜ, the image itself at this step: part noise, part picture",
-    "x₀, the network's guess, at this step, of the finished picture",
-    "ε, what the guess takes for noise: grey is none, black and white are much",
-    "One digit in all three ways, side by side",
-    "What guidance does to one digit: its noise when told the class, when told nothing, and the difference",
+    "xₜ, the image at this step: part noise, part image",
+    "x̂₀, the clean image that the network predicts at this step",
+    "ε̂, the noise that the network predicts: grey is none, black and white are strong",
+    "All three views of one digit, side by side",
+    "Guidance on one digit: the predicted noise with the class, without it, and the difference",
 )
 
 
@@ -48,24 +48,24 @@ class Timeline(Card):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._tick)
         self.play_button = Button(icon_name="play-fill", kind="tool", name="Play", tip="Play or pause (Space)")
-        self.loop_button = Button(kind="tool", name="Loop", tip="Begin again at the end")
+        self.loop_button = Button(kind="tool", name="Loop", tip="Repeat from the start")
         self.loop_button.setCheckable(True)
         self.loop_button.setIcon(icon("repeat-bold", "muted", "accent"))
-        self.back_button = Button(
-            kind="tool", name="One step back", tip="One step back, towards the noise (left arrow)"
-        )
+        self.back_button = Button(kind="tool", name="One step back", tip="Go one step back, towards noise (left arrow)")
         self.back_button.setIcon(icon("caret-left-bold"))
-        self.on_button = Button(kind="tool", name="One step on", tip="One step on, towards the image (right arrow)")
+        self.on_button = Button(
+            kind="tool", name="One step forward", tip="Go one step forward, towards the image (right arrow)"
+        )
         self.on_button.setIcon(icon("caret-right-bold"))
         self.slider = Slider("Step")
-        self.slider.setToolTip("The way from noise to image: drag to any step that was computed")
+        self.slider.setToolTip("Drag to any step between noise and image")
         self.label = Label("no steps yet", "muted")
         self.speed = Combo("Speed")
         for text, factor in SPEEDS:
             self.speed.addItem(text, factor)
         self.speed.setCurrentIndex(1)
-        self.speed.setToolTip("Speed of playback")
-        self.view = Segmented(VIEWS, "noisy", name="Show", tips=VIEW_TIPS)
+        self.speed.setToolTip("Playback speed")
+        self.view = Segmented(VIEWS, "noisy", name="View", tips=VIEW_TIPS)
         self.curve = NoiseCurve(self.slider)
         self._arrange()
         self.play_button.clicked.connect(lambda: self.toggle_play())
@@ -225,7 +225,7 @@ class Timeline(Card):
 
     def _describe(self) -> None:
         if self._reached < 0:
-            text = "waiting for noise …" if self._last else "no steps yet"
+            text = "waiting for the first step…" if self._last else "no steps yet"
         else:
             noise = self._noise.get(self.step)
             text = f"step {self.step} of {self._steps}" + (f" · {noise:.0%} noise" if noise is not None else "")
@@ -244,7 +244,7 @@ class NoiseCurve(QWidget):
         self._noise: dict[int, float] = {}
         self._branch: int | None = None
         self.setAccessibleName("Noise level over the steps")
-        self.setToolTip("How much noise is left in the image after each step")
+        self.setToolTip("The noise left in the image after each step")
         self.setFixedHeight(44)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme().changed.connect(self.update)

@@ -50,8 +50,8 @@ class NoiseMap(Card):
         super().__init__()
         self.setAccessibleName("Loss by noise level over training steps")
         self.setToolTip(
-            "How far off the guesses are at each amount of noise. "
-            "Dark is good; the rows that still darken are where the model learns."
+            "The loss at each noise level over the run. "
+            "Dark means low; the model is still learning at noise levels whose rows get darker."
         )
         self.readout = Label("", "small")
         self.map = _Map(self.readout)
@@ -184,7 +184,9 @@ class _Map(QWidget):
         if not losses.size:
             painter.setPen(theme().colors.color("muted"))
             painter.setFont(ui_font(Type.SMALL))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Appears here once a model is learning")
+            painter.drawText(
+                self.rect(), Qt.AlignmentFlag.AlignCenter, "The loss by noise level appears here during training"
+            )
             return
         painter.drawImage(QRectF(self.rect()), self.picture())
 
@@ -209,7 +211,7 @@ class _Map(QWidget):
         column = min(columns - 1, max(0, int(event.position().x() / self.width() * columns)))
         level = min(levels - 1, max(0, int((1 - event.position().y() / self.height()) * levels)))
         loss = table[1 + level, column]
-        text = f"{loss:.3g}" if np.isfinite(loss) else "not known"
+        text = f"{loss:.3g}" if np.isfinite(loss) else "unknown"
         between = f"{level * 100 // levels}–{(level + 1) * 100 // levels} % noise"
         self._readout.setText(f"step {table[0, column]:,.0f} · {between} · {text}")
 

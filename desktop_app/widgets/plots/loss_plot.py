@@ -23,7 +23,7 @@ from desktop_app.widgets.plots.plot_button import PlotButton
 
 Numbers = NDArray[np.float64]
 REDRAW_MS = 50
-SCALE_TIPS = ("Losses at their true height", "Small losses spread out: each line is a multiple of the one below")
+SCALE_TIPS = ("Linear axis", "Logarithmic axis, which spreads small losses")
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 
 
@@ -93,14 +93,14 @@ class LossPlot(Card):
         self._verdict = ElidedLabel("", "muted")
         self.scale = Segmented((("linear", "linear"), ("log", "log")), name="Loss axis", tips=SCALE_TIPS)
         self._readout = Label("", "small")
-        self._empty = Label("The loss appears here once a model is learning", "muted")
+        self._empty = Label("The loss appears here during training", "muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         axes = {side: _Axis(side) for side in SIDES}
         self._plot = QuietPlot("Loss curve", left_width=48, text_offset=8, axes=axes)
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._prepare_plot()
-        self._held_out_key = Label("○ unseen images", "small")
-        self._held_out_key.setToolTip("The loss on images that the run does not learn from, always with the same noise")
+        self._held_out_key = Label("○ held-out images", "small")
+        self._held_out_key.setToolTip("The loss on images that are held out of training, always with the same noise")
         self._held_out_key.hide()
         self.export = PlotButton("the loss", lambda: [self.figure()])
         head = row(Label(title, "title"), self._verdict, 1, self._readout, self._held_out_key, self.scale, self.export)
@@ -117,7 +117,7 @@ class LossPlot(Card):
         self._restyle()
 
     def _prepare_plot(self) -> None:
-        self._plot.setToolTip("How far the guesses are off: thin line for each batch, thick line smoothed")
+        self._plot.setToolTip("The loss of each batch (thin line) and smoothed (thick line)")
         view = self._plot.getViewBox()
         view.setDefaultPadding(0)
         self._plot.addItem(self._cursor)
@@ -212,7 +212,7 @@ class LossPlot(Card):
             curves.append(Curve(f"{name}, smoothed", steps, smooth, color, run.dash))
             if run.looks:
                 at, losses = np.array(run.looks, float).T
-                curves.append(Curve(f"{name}, unseen images", at, losses, color, dots=True))
+                curves.append(Curve(f"{name}, held-out images", at, losses, color, dots=True))
         return Figure("Loss over training", "step", curves, logarithmic=self.scale.value() == "log")
 
     def _shown(self) -> dict[str, _Run]:

@@ -17,7 +17,7 @@ FORMATS = (
     (".svg", "Plot (SVG)"),
     (".pdf", "Plot (PDF)"),
     (".png", "Plot (PNG)"),
-    (".csv", "Numbers (CSV)"),
+    (".csv", "Values (CSV)"),
 )
 
 
@@ -28,7 +28,7 @@ class PlotButton(Button):
     failed = Signal(object)
 
     def __init__(self, name: str, figures: Callable[[], Sequence[Figure]]) -> None:
-        words = f"Save {name} as a file: as a picture for a report, or its numbers"
+        words = f"Save {name} as an image or as numbers"
         super().__init__(kind="tool", name=f"Export {name}", tip=words)
         self.set_icon("export")
         self._name, self._figures = name, figures

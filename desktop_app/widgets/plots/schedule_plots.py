@@ -27,8 +27,8 @@ NAMES = ("linear", "cosine", "sigmoid")
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 PLOTS = (
     ("beta", "log₁₀ β: noise per step"),
-    ("alpha_bar", "ᾱ: what is left of the image"),
-    ("log_snr", "log₁₀ of signal to noise"),
+    ("alpha_bar", "ᾱ: share of the image"),
+    ("log_snr", "log₁₀ of the signal-to-noise ratio"),
 )
 LOWEST_SNR = 1e-5  # below it there is nothing to be seen
 

@@ -1,4 +1,4 @@
-"""What lies over the window while a file is dragged over it: that it can be dropped, and what then happens."""
+"""The overlay shown while a file is dragged over the window: what dropping it does."""
 
 from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
@@ -8,11 +8,11 @@ from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import paint_icon
 from desktop_app.theme.tokens import Radius, Space, Type, ui_font
 
-EDGE, ICON, VEIL = 14, 40, 225  # pixels from the window's edge, of the sign; alpha over what is below
+EDGE, ICON, VEIL = 14, 40, 225  # margin and icon size in pixels; opacity of the overlay (0 to 255)
 
 
 class DropHint(QWidget):
-    """Covers `over` while it is shown; the mouse goes through it."""
+    """Covers the widget `over`; transparent to the mouse."""
 
     def __init__(self, over: QWidget) -> None:
         super().__init__(over)
@@ -23,7 +23,7 @@ class DropHint(QWidget):
         self.hide()
 
     def offer(self, title: str, text: str) -> None:
-        """Say what can be dropped, and what it brings."""
+        """Show the file's name, and what dropping it does."""
         self._title, self._text = title, text
         self.setAccessibleName(f"{title}: {text}")
         self.setGeometry(self._over.rect())

@@ -1,4 +1,4 @@
-"""What F1 shows: a control's sentence, the formula behind it and its paper, in a small card beside the control."""
+"""F1 help: the description of a control, its formula and the paper, in a card beside the control."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ GOES_WITH = (QEvent.Type.MouseButtonPress, QEvent.Type.Wheel, QEvent.Type.Shortc
 
 
 class HelpCard(QFrame):
-    """Lies over the window and goes with the next click or key; Escape and F1 do nothing else then."""
+    """A card over the window that the next click or key closes; Escape and F1 only close it."""
 
     def __init__(self, control: QWidget) -> None:
         super().__init__(control.window())
@@ -41,7 +41,7 @@ class HelpCard(QFrame):
         self.setAccessibleDescription("\n".join(label.text() for label in (self.sentence, self.formula, self.paper)))
 
     def _fit(self) -> None:
-        """As wide as the formula, and as high as the words are at that width."""
+        """Set the width to that of the formula, and the height to that of the text at this width."""
         self.formula.ensurePolished()
         inner = max(WIDTH, self.formula.sizeHint().width())
         for label in filter(QLabel.text, (self.title, self.sentence, self.paper)):
@@ -69,7 +69,7 @@ class HelpCard(QFrame):
 
 
 def explain(window: QWidget) -> HelpCard | None:
-    """Explain what is under the pointer, or else what has the focus; one with a formula goes first."""
+    """Explain the control under the pointer or with the focus; prefer one with a formula."""
     found = [control for start in _starts(window) if (control := _explained(start))]
     control = next((each for each in found if formula_behind(each)), found[0] if found else None)
     if control is None:
@@ -86,19 +86,19 @@ def _starts(window: QWidget) -> Iterator[QWidget]:
 
 
 def _explained(widget: QWidget | None) -> QWidget | None:
-    """The widget itself or the first around it that has something to say."""
+    """The widget or its closest ancestor with a tooltip."""
     while widget and not widget.toolTip():
         widget = widget.parentWidget()
     return widget
 
 
 def formula_behind(control: QWidget) -> Formula | None:
-    """The formula of a control, or of the part of it that has one."""
+    """The formula of a control or of one of its parts."""
     return formula_of(control) or next(filter(None, map(formula_of, control.findChildren(QWidget))), None)
 
 
 def _place(control: QWidget, card: QWidget) -> QPoint:
-    """Below the control, ends at its right; above where there is no room, and within the window in any case."""
+    """Below the control, aligned right; above it where there is no room, and always within the window."""
     window, low = control.window(), QPoint(control.width() - card.width(), control.height() + Space.XS)
     corner = control.mapTo(window, low)
     if corner.y() + card.height() > window.height():
@@ -107,7 +107,7 @@ def _place(control: QWidget, card: QWidget) -> QPoint:
 
 
 def formula_of(control: QWidget) -> Formula | None:
-    """The formula behind a control as it is set now, behind one button of several; None where there is none."""
+    """The formula of a control at its current value, or of one of its buttons; None without one."""
     parent, value = control.parentWidget(), ""
     if isinstance(parent, Segmented) and isinstance(control, Button):
         control, value = parent, parent.key_of(control)

@@ -1,4 +1,4 @@
-"""The card of a lesson that is on: its question, the answer on a click, and the way out."""
+"""The card of the open lesson: question, answer on request, and a button to exit."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout
@@ -20,11 +20,9 @@ class LessonCard(Card):
         for label in (self.title, self.question, self.answer):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.reveal = Button(
-            "Show the answer", "lightbulb", tip="First look for it yourself: the answer is a click away"
-        )
+        self.reveal = Button("Show answer", "lightbulb", tip="Show or hide the answer")
         self.reveal.setCheckable(True)
-        self.leave = Button("Leave the lesson", tip="Your own settings and all controls come back")
+        self.leave = Button("Exit lesson", tip="Restore your settings and all controls")
         words = QVBoxLayout()
         words.setSpacing(Space.XS)
         for label in (self.title, self.question, self.answer):
@@ -46,7 +44,7 @@ class LessonCard(Card):
         self.hide()
 
     def show_lesson(self, lesson: Lesson | None) -> None:
-        """Show a lesson, its answer hidden again; None hides the card."""
+        """Show a lesson with its answer hidden; None hides the card."""
         self.setVisible(lesson is not None)
         if lesson:
             self.title.setText(lesson.title)
@@ -60,5 +58,5 @@ class LessonCard(Card):
 
     def _show_answer(self, shown: bool) -> None:
         self.answer.setVisible(shown)
-        self.reveal.setText("Hide the answer" if shown else "Show the answer")
+        self.reveal.setText("Hide answer" if shown else "Show answer")
         self.reveal.setAccessibleName(self.reveal.text())

@@ -1,4 +1,4 @@
-"""The one place for messages: what happened, what to do, a button for the usual remedy."""
+"""The message bar: what happened, what to do, and a button for the remedy."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -22,7 +22,7 @@ ICONS = {
 
 
 class MessageBar(Card):
-    """Hidden until `show_message`; takes its own room at the top of a page and never blocks.
+    """A bar above the page, hidden until `show_message`; it never blocks the window.
 
     Signals: `actionTriggered(key)` for a remedy's button, `dismissed()`.
     """
@@ -39,7 +39,7 @@ class MessageBar(Card):
         for label in (self._title, self._text):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._details_button = Button("Details", kind="flat", tip="What a developer would want to know")
+        self._details_button = Button("Details", kind="flat", tip="Show technical details for a bug report")
         self._details_button.setCheckable(True)
         self._close = Button(kind="tool", name="Dismiss", tip="Dismiss")
         self._close.setIcon(icon("x-bold", "muted"))
@@ -80,7 +80,7 @@ class MessageBar(Card):
     def show_message(
         self, tone: Tone, title: str, what_to_do: str = "", *, actions: Sequence[Action] = (), details: str = ""
     ) -> None:
-        """Say what happened and what to do; replaces the message before."""
+        """Show what happened and what to do, in place of the previous message."""
         name, role = ICONS[tone]
         self._mark.set_icon(name, role)
         self._title.setText(title)

@@ -14,11 +14,11 @@ from desktop_app.widgets.window.remaining_time import TimeLeft
 
 Page = tuple[str, str, str]  # key, word, icon
 SLOTS = 1000  # resolution of the progress bar
-BAR_WIDTH, JOB_WIDTH = 96, 260  # of the bar; of the words beside it, which others make room for
+BAR_WIDTH, JOB_WIDTH = 96, 260  # of the progress bar; least width of the text beside it
 
 
 class RailButton(Button):
-    """An icon over a word."""
+    """A button with an icon above a word."""
 
     def __init__(self, text: str, icon_name: str, tip: str = "") -> None:
         super().__init__(kind="page", name=text, tip=tip)
@@ -80,7 +80,7 @@ class NavRail(QFrame):
         return self._pages[key]
 
     def add_action(self, key: str, word: str, icon_name: str, tip: str = "") -> RailButton:
-        """A button at the foot of the rail that is no page."""
+        """Add a button for an action at the foot of the rail."""
         button = RailButton(word, icon_name, tip)
         button.clicked.connect(lambda: self.actionTriggered.emit(key))
         self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
@@ -100,7 +100,7 @@ class StatusBar(QFrame):
         self.setAccessibleName("Status")
         self._dot = Mark("circle-fill", "faint", 9)
         self._device, self._model = ElidedLabel("", "small"), ElidedLabel("", "small")
-        self._why = Button("What can I do?", kind="link", tip="Why this device is used, and what can be done")
+        self._why = Button("What can I do?", kind="link", tip="Why this device is used, and how to speed it up")
         self._why.hide()
         self._memory = ElidedLabel("", "small")
         self._left = TimeLeft()
@@ -110,7 +110,7 @@ class StatusBar(QFrame):
         self._bar.setFixedWidth(BAR_WIDTH)
         self._bar.setAccessibleName("Progress")
         self._stop = Button("Stop", "stop-fill", kind="flat", name="Stop the running job",
-                            tip="Stop what is being done; what is there stays (Ctrl+.)")  # fmt: skip
+                            tip="Stop the running job and keep its results (Ctrl+.)")  # fmt: skip
         self._stop.setIconSize(QSize(15, 11))
         line = QHBoxLayout(self)
         line.setContentsMargins(14, 0, Space.M, 0)
@@ -129,7 +129,7 @@ class StatusBar(QFrame):
         self.clear_job()
 
     def set_device(self, text: str, *, ready: bool = True, help_wanted: bool = False) -> None:
-        """The device and why it is used; `help_wanted` offers an explanation (`deviceClicked`)."""
+        """Show the device; `help_wanted` offers an explanation (`deviceClicked`)."""
         self._dot.set_icon("circle-fill", "ok" if ready else "faint")
         self._device.set_text(text)
         self._why.setVisible(help_wanted)
@@ -138,7 +138,7 @@ class StatusBar(QFrame):
         self._model.set_text(text)
 
     def set_memory(self, text: str) -> None:
-        """How much memory is in use."""
+        """Show the memory in use."""
         self._memory.set_text(text)
         self._memory.setMinimumWidth(self._memory.sizeHint().width())
 
@@ -146,7 +146,7 @@ class StatusBar(QFrame):
         return self._memory.full_text()
 
     def set_job(self, text: str, progress: float | None = None, *, stoppable: bool = True) -> None:
-        """The running job; `progress` from 0 to 1, or None while it is not known. Says how long it still takes."""
+        """Show the running job with its remaining time; `progress` from 0 to 1, None if unknown."""
         left = "" if text.endswith(" left") else self._left.words(text, progress)
         self._job.set_text(f"{text} · {left}" if left else text)
         self._job.setMinimumWidth(min(self._job.sizeHint().width(), JOB_WIDTH))
@@ -164,7 +164,7 @@ class StatusBar(QFrame):
         return self._device.full_text()
 
     def job_text(self) -> str:
-        """What is running, empty if nothing is."""
+        """The running job; empty without one."""
         return "" if self._job.isHidden() else self._job.full_text()
 
     @property

@@ -327,7 +327,7 @@ def test_a_race_can_be_stopped(panel: ComparePanel, window: MainWindow, monkeypa
         hand.give(job, *((lane, frame) for frame in frames(request, 4 - lane)))
     assert race.reached == 3 == panel.lanes.timeline.reached
     window.stop()
-    assert job.control.cancelled and not race.busy and race.reached == 3 and panel.go.text() == "Start the race"
+    assert job.control.cancelled and not race.busy and race.reached == 3 and panel.go.text() == "Start race"
     assert race.fastest is None and panel.lanes.timeline.isEnabled()
 
 

@@ -105,7 +105,7 @@ def test_what_is_marked_is_completed_and_the_rest_stays(panel: DrawPanel, draw: 
 def test_a_drawing_is_led_into_its_noise_and_rebuilt_as_every_digit(panel: DrawPanel, draw: Draw, qtbot: QtBot) -> None:
     seven(draw)
     panel.task.button("rebuild").click()
-    assert panel.make.text() == "Rebuild it" and panel.noise.isHidden() and panel.label.isHidden()
+    assert panel.make.text() == "Rebuild" and panel.noise.isHidden() and panel.label.isHidden()
     with qtbot.waitSignal(draw.finished, timeout=WAIT_MS):
         panel.make.click()
     wait(qtbot, draw)

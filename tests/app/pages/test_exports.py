@@ -472,7 +472,7 @@ def test_curves_are_written_as_numbers(train: TrainPanel, qtbot: QtBot, tmp_path
     lines = saved(train.plot.export, tmp_path / "x.csv").read_text().splitlines()
     assert lines[0] == "plot,curve,step,value,made by" and '""runs""' in lines[1]
     assert lines[2] == 'Loss over training,"one & two, each batch",2,0.5,'
-    assert len(lines) == 1 + 2 * 199 + 1 and lines[-1].endswith('unseen images",100,0.3,')
+    assert len(lines) == 1 + 2 * 199 + 1 and lines[-1].endswith('held-out images",100,0.3,')
     by_noise = saved(train.noise_map.export, tmp_path / "n.csv").read_text().splitlines()
     assert by_noise[1].startswith("Loss by noise level,noise 0.0-0.1,1,1,") and len(by_noise) == 1 + 10 * 19
 

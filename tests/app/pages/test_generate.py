@@ -482,7 +482,7 @@ def test_the_nearest_training_image_stands_beside_a_digit(
     monkeypatch.delenv("NOISELOOM_DATA", raising=False)
     with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
         panel.grid.cellClicked.emit(1)
-    assert panel.digit.likeness.text() == "MNIST is not here" and not panel.digit.nearest.isVisibleTo(panel)
+    assert panel.digit.likeness.text() == "MNIST isn’t downloaded" and not panel.digit.nearest.isVisibleTo(panel)
     window.session.train.data_root = mnist_root
     with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
         panel.grid.cellClicked.emit(2)
@@ -492,7 +492,7 @@ def test_the_nearest_training_image_stands_beside_a_digit(
     apart = np.sqrt(((training - generate.sampled.images[2]) ** 2).mean(axis=(1, 2))) / 255
     assert found.distance == pytest.approx(apart.min(), abs=1e-4)
     assert np.array_equal(found.image, training[int(apart.argmin())]) and not found.copied
-    assert "no copy" in panel.digit.nearest.toolTip()
+    assert "not a copy" in panel.digit.nearest.toolTip()
     panel.grid.cellClicked.emit(2)
     assert not panel.digit.nearest.isVisibleTo(panel)
     window.session.train.data_root = None
@@ -516,7 +516,7 @@ def test_noise_and_all_three_ways_are_shown(panel: GeneratePanel, generate: Gene
     for shown, part in zip(panel.grid.images(), (frame.x_t, frame.x0_hat, frame.eps), strict=True):
         assert np.array_equal(shown, part[3])
     panel.grid.cellClicked.emit(1)  # of three pictures of one digit none is to be chosen
-    assert panel.grid.selected() is None and panel.digit.title.text() == "Asked for: 3"
+    assert panel.grid.selected() is None and panel.digit.title.text() == "Requested: 3"
     panel.timeline.view.button("noisy").click()
     assert panel.grid.images().shape[0] == 10 and panel.grid.selected() == 3
     panel.grid.cellClicked.emit(3)
@@ -548,7 +548,7 @@ def test_words_steer_what_is_drawn(panel: GeneratePanel, by_words: Generate) -> 
     first, last = (by_words.trajectory.similarity(0, step) for step in (0, by_words.trajectory.steps))
     assert first is not None and last is not None and last > first
     panel.grid.cellClicked.emit(0)
-    assert f"fits the words: {last:.2f}" in panel.digit.text.text()
+    assert f"match with the prompt: {last:.2f}" in panel.digit.text.text()
     panel.grid.cellClicked.emit(0)
     assert panel.sampling.guidance.isHidden() and not panel.sampling.clip_scale.isHidden()
 
@@ -559,7 +559,7 @@ def test_a_word_that_the_model_cannot_know_is_told_and_may_be_drawn(
     panel.prompt.edit.setText("banana")
     qtbot.waitUntil(lambda: by_words.doubtful, timeout=WAIT_MS)
     assert "is no digit" in panel.prompt.reading()
-    assert panel.prompt.button.isEnabled() and panel.prompt.button.text() == "Draw anyway"
+    assert panel.prompt.button.isEnabled() and panel.prompt.button.text() == "Generate anyway"
     panel.prompt.edit.setText("a thin three")
     qtbot.waitUntil(lambda: "a thin three" in by_words._about_digits, timeout=WAIT_MS)
     assert not by_words.doubtful
@@ -594,7 +594,7 @@ def test_a_model_that_reads_words_is_told_them(panel: GeneratePanel, generate: G
     assert generate.verdict is not None and generate.verdict.labels.tolist() == [2, 0, 2, 6]
     panel.prompt.edit.setText("a red sunflower")
     qtbot.waitUntil(lambda: generate.doubtful, timeout=WAIT_MS)
-    assert panel.prompt.button.text() == "Draw anyway"
+    assert panel.prompt.button.text() == "Generate anyway"
     generate.change(prompt="0-9", live=False)
     generate.use_route("class")
     drawn(generate, qtbot)
@@ -679,7 +679,7 @@ def test_a_digit_is_drawn_alone_and_taken_to_other_pages(panel: GeneratePanel, q
     panel.digit.more_menu.aboutToShow.emit()
     deeds = {action.text(): action for action in panel.digit.more_menu.actions()}
     with qtbot.waitSignal(panel.pageRequested, timeout=WAIT_MS) as asked:
-        deeds["Vary it, or draw on it"].trigger()
+        deeds["Open in Draw"].trigger()
     assert asked.args == ["draw"] and np.array_equal(session.draw.drawing, sampled.images[4])
     session.interpolate.change(model="tiny")
     with qtbot.waitSignal(panel.pageRequested, timeout=WAIT_MS) as asked:
@@ -691,7 +691,7 @@ def test_a_digit_is_drawn_alone_and_taken_to_other_pages(panel: GeneratePanel, q
         4,
         "",
     )
-    deeds["Draw it alone"].trigger()
+    deeds["Generate only this one"].trigger()
     until(qtbot, lambda: not generate.busy and generate.sampled is not None and len(generate.sampled.images) == 1)
     assert generate.sampled is not None
     assert np.abs(generate.sampled.images[0].astype(int) - sampled.images[4]).max() <= 1

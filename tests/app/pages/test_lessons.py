@@ -11,7 +11,9 @@ from pytestqt.qtbot import QtBot
 from desktop_app import lesson_file as lessons
 from desktop_app.lesson_file import Lesson
 from desktop_app.pages.explore import ExplorePanel
+from desktop_app.pages.registry import PAGE_KEYS
 from desktop_app.settings import AppSettings, load_settings
+from desktop_app.widgets.controls.hideable import Withholdable
 from desktop_app.widgets.controls.rows import Section
 from desktop_app.window.main_window import MainWindow
 from tests.app.conftest import Opener, leave
@@ -113,6 +115,7 @@ def test_one_lesson_after_another_keeps_the_persons_own_settings(
     open_lesson(window, qtbot, lesson_file(tmp_path))
     open_lesson(window, qtbot, lesson_file(tmp_path, page="draw", draw={"pen": 3.0}, hidden=["What it is"]))
     assert window.session.generate.settings == generate and window.session.draw.settings.pen == 3.0
+    assert not section(window, "draw", "Recognition").isVisible()  # the name is that of version 1
     assert section(window, "generate", "Advanced").isVisibleTo(window.generate)
     window.session.lessons.leave()
     assert window.session.draw.settings == draw
@@ -153,12 +156,12 @@ def test_a_page_is_saved_as_a_lesson_and_opened_again(
     compare.change(rows="eta", columns="", seed=11)
     taught = compare.settings
     dialog = window.save_lesson()
-    assert {"What is compared", "Rows", "Columns", "In common", "Model"} <= set(dialog.hide_boxes)
+    assert {"Axes", "Rows", "Columns", "Shared settings", "Model"} <= set(dialog.hide_boxes)
     dialog.save_button.click()
     assert dialog.isVisible() and "title" in dialog.problem.text()
     dialog.title.setText("What is eta?")
     dialog.question.setPlainText("What does <b>eta</b> do?")
-    dialog.hide_boxes["In common"].setChecked(True)
+    dialog.hide_boxes["Shared settings"].setChecked(True)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "eta"), ""))
     with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
         dialog.save_button.click()
@@ -167,7 +170,7 @@ def test_a_page_is_saved_as_a_lesson_and_opened_again(
     assert "generate" not in json.loads(path.read_text(encoding="utf-8"))
     compare.change(rows="steps", seed=1)
     lesson = open_lesson(window, qtbot, path)
-    assert compare.settings == taught and lesson.hidden == ("In common",) and not lesson.answer
+    assert compare.settings == taught and lesson.hidden == ("Shared settings",) and not lesson.answer
     assert (
         window.lesson_card.question.text() == "What does <b>eta</b> do?" and not window.lesson_card.reveal.isVisible()
     )
@@ -178,7 +181,7 @@ def test_single_controls_stay_hidden_in_a_lesson_whatever_the_page_shows(
 ) -> None:
     sampling = window.generate.sampling
     dialog = window.save_lesson()
-    assert dialog.hide_boxes["Steps"].isEnabled() and {"Sampler", "Guidance w", "Show"} <= set(dialog.hide_boxes)
+    assert dialog.hide_boxes["Steps"].isEnabled() and {"Sampler", "Guidance w", "View"} <= set(dialog.hide_boxes)
     dialog.title.setText("Blind")
     dialog.question.setPlainText("How many steps were these?")
     dialog.hide_boxes["Steps"].setChecked(True)
@@ -195,6 +198,12 @@ def test_single_controls_stay_hidden_in_a_lesson_whatever_the_page_shows(
     window.lesson_card.leave.click()
     assert sampling.steps.isVisible() and section(window, "generate", "Advanced").isVisible()
     qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
+
+
+def test_old_names_of_controls_stand_for_names_that_are_on_a_page(window: MainWindow) -> None:
+    parts = [part for key in PAGE_KEYS for part in window.page(key).findChildren(Withholdable)]
+    names = {part.title if isinstance(part, Section) else part.accessibleName() for part in parts}
+    assert set(lessons.RENAMED.values()) <= names and not set(lessons.RENAMED) & names
 
 
 BAD: dict[str, tuple[object, str]] = {  # every kind is in session/test_lessons.py

@@ -92,9 +92,9 @@ def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPanel, windo
     assert list(panel.tiles)[:2] == ["tiny", "digits"] and list(panel.tiles)[-1] == "judge"
     digits = panel.tiles["digits"]
     said = digits.accessibleName()
-    assert "Digits, bundled" in said and "MNIST" in said and "weights" in said and "% right" in said
-    assert "1 of your own" in panel.subtitle.full_text() and panel.tiles["tiny"].isChecked()
-    assert "reads digits" in panel.tiles["judge"].strip.accessibleName()
+    assert "Digits, bundled" in said and "MNIST" in said and "parameters" in said and "% right" in said
+    assert "1 model of yours" in panel.subtitle.full_text() and panel.tiles["tiny"].isChecked()
+    assert "Classifies digits" in panel.tiles["judge"].strip.accessibleName()
 
 
 @pytest.mark.usefixtures("drawn")
@@ -136,7 +136,7 @@ def test_choosing_a_model_shows_its_card(panel: ModelsPanel) -> None:
     details = panel.details
     assert details.title.text() == "Digits" and "class-conditional U-Net" in details.about.text()
     said = facts(panel)
-    assert said["Sampler"] == "DPM-Solver++ 2M" and said["Steps"] == "10" and said["Learnt from"] == "MNIST"
+    assert said["Sampler"] == "DPM-Solver++ 2M" and said["Steps"] == "10" and said["Trained on"] == "MNIST"
     assert said["Right digit"] == "99.7–100%" and said["Distance to real"].endswith("×") and said["Copies"] == "0"
     assert not details.rename.isEnabled() and not details.delete.isEnabled() and details.export.isEnabled()
     panel.tiles["judge"].click()
@@ -258,7 +258,7 @@ def test_without_mnist_one_is_asked_for_it(
     asked: list[str] = []
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *words: asked.append(words[1]) or "")
     press(window, "Choose a folder…")
-    assert asked == ["The folder that holds MNIST"]
+    assert asked == ["Choose the folder that contains MNIST"]
 
 
 # ---- files
@@ -383,7 +383,7 @@ def test_before_the_models_are_known_the_page_says_so(opened: Opener, settings: 
     window = opened(settings.with_changes(page="models"))
     panel = window.page("models")
     assert isinstance(panel, ModelsPanel) and panel.empty.isVisibleTo(panel)
-    assert not panel.details.draw.isEnabled() and "appears here" in panel.details.about.text()
+    assert not panel.details.draw.isEnabled() and "Choose a model" in panel.details.about.text()
     until(qtbot, lambda: panel.tiles)
     assert not panel.empty.isVisibleTo(panel)
 

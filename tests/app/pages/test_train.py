@@ -95,7 +95,7 @@ def test_a_preset_brings_its_words_and_its_time(panel: TrainPanel) -> None:
     pick(setup.preset, "v-cosine")
     assert setup.minutes.value() == train.config().minutes == presets.load("v-cosine").minutes
     pick(setup.preset, "toy")
-    assert setup.minutes.isHidden() and "50 times through the data" in setup.note.text()
+    assert setup.minutes.isHidden() and "50 epochs" in setup.note.text()
     pick(setup.preset, "v-cosine")
     assert not setup.minutes.isHidden()
     assert "with attention" in setup.facts.text()
@@ -120,7 +120,7 @@ def test_a_recipe_can_be_changed_and_what_cannot_be_trained_is_said(panel: Train
     recipe.lr.valueChanged.emit(0.002)
     config = train.config()
     assert (config.model.prediction, config.model.schedule, config.lr) == ("v", "cosine", 0.002)
-    assert "1,000 steps of noise" in setup.facts.text()
+    assert "1,000 noise steps" in setup.facts.text()
     pick(recipe.choices["model.prediction"], "flow")  # the preset's own
     assert set(train.settings.own) == {"model.schedule", "lr"}
     pick(setup.preset, "textbook")
@@ -235,7 +235,7 @@ def test_a_folder_of_images_is_chosen_shown_and_learnt_in_colour(
     assert setup.data.combo.currentText() == "Images in “photos”" and setup.source.isHidden()
     panel.start_button.click()
     until(qtbot, lambda: panel.previews.count() and train.last)
-    assert "Images in “photos” · U-Net of " in panel.subtitle.full_text()
+    assert "Images in “photos” · U-Net with " in panel.subtitle.full_text()
     assert panel.previews.grid.images().shape == (2, 16, 16, 3)
     panel.previews.grid.grab()
     panel.stop_button.click()
@@ -287,7 +287,7 @@ def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPanel, 
 
 def test_a_run_that_was_kept_is_gone_on_with_by_its_button(panel: TrainPanel, qtbot: QtBot) -> None:
     train, name = train_of(panel), learn(panel, qtbot)
-    assert train.last is not None and panel.subtitle.full_text().startswith("Stopped and kept: ")
+    assert train.last is not None and panel.subtitle.full_text().startswith("Stopped, model kept: ")
     stood = train.unfinished[0].step
     item = panel.unfinished.body_layout.itemAt(0)
     button = item.widget() if item else None
@@ -304,7 +304,7 @@ def test_save_now_writes_what_was_learnt_so_far(panel: TrainPanel, qtbot: QtBot)
     until(qtbot, lambda: train.last and train.last.step >= 3)
     setup = panel.setup
     assert not any(row.isEnabled() for row in (setup.preset, setup.data, setup.source, setup.minutes))
-    assert "Synthetic digits · U-Net of " in panel.subtitle.full_text()
+    assert "Synthetic digits · U-Net with " in panel.subtitle.full_text()
     with qtbot.waitSignal(train.saved, timeout=WAIT_MS):
         panel.save_button.click()
     assert train.folder and load_state_header(train.folder / STATE_FILE).step >= 3
@@ -344,7 +344,7 @@ def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_p
     train.use_data_root(tmp_path / "nothing")
     panel.start_button.click()
     until(qtbot, lambda: train.state == "failed")
-    assert "could not go on" in panel.subtitle.full_text()
+    assert "The run failed" in panel.subtitle.full_text()
     assert panel.start_button.isVisible() and panel.setup.data.isEnabled() and not panel.draw_button.isEnabled()
     pick(panel.setup.data, "synthetic")
     until(qtbot, lambda: train._job is None)

@@ -171,8 +171,8 @@ def test_other_settings_for_all_pages_end_the_lesson(hand: ByHand) -> None:
 def test_a_page_is_described_as_it_is_and_written(hand: ByHand, tmp_path: Path) -> None:
     session = hand.session
     session.draw.change(pen=2.5)
-    made = session.lessons.describe("draw", "T", "Q?", "", ("What it is",))
-    assert (made.page, made.title, made.question, made.hidden) == ("draw", "T", "Q?", ("What it is",))
+    made = session.lessons.describe("draw", "T", "Q?", "", ("Recognition",))
+    assert (made.page, made.title, made.question, made.hidden) == ("draw", "T", "Q?", ("Recognition",))
     assert made.settings == session.draw.settings
     with pytest.raises(BadRequest):
         session.lessons.describe("draw", "", "Q?", "", ())

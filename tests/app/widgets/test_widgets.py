@@ -680,12 +680,12 @@ def test_the_meter_says_when_a_digit_is_decided_and_goes_where_it_is_clicked(qtb
     chosen: list[int] = []
     meter.stepChosen.connect(chosen.append)
     qtbot.mouseClick(meter, LEFT, pos=QPoint(100, 20))
-    assert chosen == [] and meter.words() == "nothing is known yet"
+    assert chosen == [] and meter.words() == "not known yet"
     empty = pixels(meter)
     shares = np.zeros((5, 10), np.float32)
     shares[:, 3], shares[:, 8] = (0.1, 0.2, 0.45, 0.8, 0.9), (0.8, 0.7, 0.5, 0.2, 0.1)
     meter.set_decision(shares)
-    assert meter.words() == "a 3 from step 3 of 4 on" and meter.words() in meter.accessibleName()
+    assert meter.words() == "3, from step 3 of 4 on" and meter.words() in meter.accessibleName()
     assert decided_at(np.eye(10)[[3, 8, 3, 8, 3]]) == 4  # it was a 3 before, and did not stay one
     both = pixels(meter)
     assert (both != empty).any()
@@ -753,7 +753,7 @@ def test_a_prompt_can_be_read_in_the_ways_that_are_possible(qtbot: Any) -> None:
     assert bar.route.button("class").isVisible() and not bar.route.button("clip").isVisible()
     assert "bold slanted" in bar.edit.placeholderText()
     bar.set_can_generate(True, anyway=True)
-    assert bar.button.text() == "Draw anyway"
+    assert bar.button.text() == "Generate anyway"
     bar.set_can_generate(False, "There is no digit in that.")
     assert (bar.button.text(), bar.button.toolTip()) == ("Generate", "There is no digit in that.")
 

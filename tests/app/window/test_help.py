@@ -119,6 +119,6 @@ def test_the_formula_follows_what_is_chosen(window: MainWindow) -> None:
 
 def test_each_button_of_several_has_its_own_formula(window: MainWindow) -> None:
     draw = window.page("draw")
-    task = next(found for found in draw.findChildren(Segmented) if found.accessibleName() == "Do")
+    task = next(found for found in draw.findChildren(Segmented) if found.accessibleName() == "Task")
     assert formula_of(task.button("rebuild")) == FORMULAS["task: rebuild"]
     assert formula_of(task) == FORMULAS["task: vary"]

@@ -122,7 +122,7 @@ def test_scrubbing_shows_every_computed_step_noisy_and_clean(window: MainWindow,
 def test_a_digit_is_shown_large_with_its_way(window: MainWindow) -> None:
     panel, generate = window.generate, window.session.generate
     panel.grid.cellClicked.emit(3)
-    assert panel.digit.title.text() == "Asked for: 3" and "seed 2029" in panel.digit.text.text()
+    assert panel.digit.title.text() == "Requested: 3" and "seed 2029" in panel.digit.text.text()
     assert np.array_equal(panel.digit.large.images()[0], panel.grid.images()[3])
     strip = panel.digit.strip.images()
     assert np.array_equal(strip[0], generate.frames[0].x_t[3]) and np.array_equal(strip[-1], generate.frames[-1].x_t[3])
@@ -469,7 +469,7 @@ def test_a_run_is_started_paused_resumed_drawn_from_and_kept(window: MainWindow,
 
     panel.stop_button.click()
     until(qtbot, lambda: train.state == "done")
-    assert "Stopped and kept" in panel.subtitle.full_text()
+    assert "Stopped, model kept" in panel.subtitle.full_text()
     until(qtbot, lambda: "1-minute" in {card.name for card in window.session.drawing_models})
     assert panel.draw_button.isEnabled() and not panel.start_button.isHidden()
 

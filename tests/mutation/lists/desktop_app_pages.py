@@ -47,7 +47,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/pages/train.py",
-        'how = "Finished" if end.completed else "Stopped and kept"',
+        'how = "Finished" if end.completed else "Stopped, model kept"',
         'how = "Stopped and kept" if end.completed else "Finished"',
         "tests/app/pages/test_train.py::test_a_whole_run_says_what_it_reached",
     ),

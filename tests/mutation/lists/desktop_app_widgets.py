@@ -17,7 +17,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/widgets/controls/prompt_bar.py",
-        'self._action = "Draw anyway" if anyway else "Generate"',
+        'self._action = "Generate anyway" if anyway else "Generate"',
         'self._action = "Generate"',
         "tests/app/widgets/test_widgets.py::test_a_prompt_can_be_read_in_the_ways_that_are_possible",
     ),
