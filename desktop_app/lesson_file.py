@@ -44,7 +44,7 @@ Text = Annotated[str, AfterValidator(_short)]
 # The names that lesson files of version 1 may have in `hidden`, of controls and groups that bear another name now.
 RENAMED = {
     "A picture of mine…": "Open an image…",
-    "Add a stop": "Add a waypoint",
+    "Add a stop": "Add waypoint",
     "All other noise": "New noise everywhere",
     "Another one": "Another example",
     "Back to defaults": "Reset to defaults",

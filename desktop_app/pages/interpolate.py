@@ -16,7 +16,7 @@ from desktop_app.viewmodels.interpolate import MAP
 from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls.export_menu import Entry, entries
-from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
+from desktop_app.widgets.controls.rows import NARROW_LABEL, ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.controls.waypoint_editor import StopEditor
 from desktop_app.widgets.images.copy_button import CopyButton
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
@@ -102,6 +102,7 @@ class InterpolatePanel(Page):
             self.place_section.add(slider)
         self.corner_section, self.mix_section = Section("Corners"), Section("Noise")
         for choice, picture, die in zip(self.labels, self.pictures, self.dice, strict=True):
+            choice.label.setFixedWidth(NARROW_LABEL)
             holder = QWidget()
             line = row(choice, picture, die, spacing=Space.XS)
             line.setStretch(0, 1)
@@ -342,7 +343,9 @@ class InterpolatePanel(Page):
         total = sum(settings.shares)
         parts = [f"{digit} ({share / total:.0%})" for digit, share in enumerate(settings.shares) if share > 0 and total]
         return (
-            f"One noise, conditioned on {', '.join(parts)}." if parts else "One noise, conditioned on all classes equally."
+            f"One noise, conditioned on {', '.join(parts)}."
+            if parts
+            else "One noise, conditioned on all classes equally."
         )
 
     def _show_stops(self) -> None:

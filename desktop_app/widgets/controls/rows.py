@@ -21,7 +21,7 @@ from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Button, Card, Combo, Label, Slider, row
 from desktop_app.widgets.controls.hideable import Withholdable
 
-LABEL_WIDTH = 100
+LABEL_WIDTH, NARROW_LABEL = 100, 86  # narrow: beside a choice and two buttons
 ROW_HEIGHT = 32
 LOG_POSITIONS = 400
 Choice = tuple[str, str]  # key, text

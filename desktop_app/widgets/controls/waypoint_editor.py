@@ -8,7 +8,7 @@ from desktop_app.settings import MAX_STOPS
 from desktop_app.theme.icons import icon
 from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Button, Check, row
-from desktop_app.widgets.controls.rows import ChoiceRow
+from desktop_app.widgets.controls.rows import NARROW_LABEL, ChoiceRow
 from ml.config import NO_LABEL, Corner
 
 
@@ -21,6 +21,7 @@ class StopEditor(QWidget):
         self.label = ChoiceRow(
             "Waypoint 1", labels, tip="The class of the chosen waypoint; click another waypoint to choose it"
         )
+        self.label.label.setFixedWidth(NARROW_LABEL)
         self.die = Button(kind="tool", name="New noise for this waypoint", tip="New noise for this waypoint")
         self.die.set_icon("dice-five")
         self.picture = Button(
@@ -28,7 +29,7 @@ class StopEditor(QWidget):
         )
         self.picture.setMenu(pictures)
         self.add = Button(
-            "Add a waypoint", "plus", tip=f"Add a waypoint after this one; a path has at most {MAX_STOPS}"
+            "Add", "plus", name="Add waypoint", tip=f"Add a waypoint after this one; a path has at most {MAX_STOPS}"
         )
         self.remove = Button("Remove", "trash", tip="Remove this waypoint; a path has at least two")
         self.closed = Check("Close the path", "Return to the first waypoint, so that the animation loops")

@@ -83,7 +83,7 @@ def test_two_cells_lie_over_each_other_and_settings_are_taken_up(
     assert compare.chosen is compare.cell_at(0) and view.title.text() == "1 step, w = 1" and not view.use.isHidden()
     qtbot.mouseClick(grid, LEFT, pos=grid.cell_rect(3).center().toPoint())
     assert compare.before is compare.cell_at(0) and compare.chosen is compare.cell_at(3) and grid.selected() == 3
-    assert view.pictures.accessibleName() == "1 step, w = 1 against 2 steps, w = 3"
+    assert view.pictures.accessibleName() == "1 step, w = 1 and 2 steps, w = 3"
     with qtbot.waitSignal(panel.pageRequested, timeout=WAIT_MS):
         view.use.click()
     settings = window.session.generate.settings

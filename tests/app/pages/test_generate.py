@@ -245,7 +245,7 @@ def test_a_verdict_that_differs_from_what_was_asked_is_marked(panel: GeneratePan
     panel.timeline.set_step(2)
     assert panel.grid._captions == []  # the judge has read the finished images only
     panel.grid.cellClicked.emit(4)
-    assert "reads 9, 99" in panel.digit.text.text()
+    assert "reads 9 (99" in panel.digit.text.text()
 
 
 def test_what_is_left_of_a_larger_grid_is_harmless(
@@ -706,7 +706,7 @@ def test_one_sees_when_a_digit_is_decided_and_what_guidance_does(opened: Opener,
     assert decision is not None and decision.shape == (9, 10, 10)
     assert np.array_equal(decision[-1].argmax(axis=1), generate.verdict.labels if generate.verdict else [])
     panel.grid.cellClicked.emit(0)
-    assert panel.digit.meter.isVisibleTo(panel) and "a 4 from step" in panel.digit.meter.accessibleName()
+    assert panel.digit.meter.isVisibleTo(panel) and "4, from step" in panel.digit.meter.accessibleName()
     meter = panel.digit.meter
     qtbot.mouseClick(meter, Qt.MouseButton.LeftButton, pos=meter._point(4, 0.5).toPoint())
     assert panel.timeline.step == 4
