@@ -125,8 +125,8 @@ class DigitView(QWidget):
         self.strip.setEnabled(True)
         self.title.setText("Any digit" if label == NO_LABEL else f"Requested: {label}")
         similarity = self._generate.trajectory.similarity(index, step)
-        fits = [] if similarity is None else [f"match with the prompt: {similarity:.2f} of 1"]
-        self.text.setText("\n".join((self._verdict(index), f"seed {request.seed_of(index)}", *fits)))
+        fits = [] if similarity is None else [f"Prompt match: {similarity:.2f} of 1"]
+        self.text.setText("\n".join((self._verdict(index), f"Seed {request.seed_of(index)}", *fits)))
         self.more.setEnabled(self._generate.can_export)
         self._show_decision(index, step)
 
@@ -152,7 +152,7 @@ class DigitView(QWidget):
             self.likeness.setToolTip(UNLIKENED)
         else:
             self.nearest.set_images(found.image[None])
-            self.likeness.setText("copy of this training image" if found.copied else "closest training image")
+            self.likeness.setText("Copy of this training image" if found.copied else "Closest training image")
             how = "a copy" if found.copied else "not a copy"
             words = f"The closest MNIST training image, at a distance of {found.distance:.2f} (0 to 1): {how}"
             self.nearest.setToolTip(words)
@@ -161,8 +161,8 @@ class DigitView(QWidget):
     def _verdict(self, index: int) -> str:
         verdict = self._generate.verdict
         if verdict is None:
-            return "not judged yet"
-        return f"the judge reads {verdict.labels[index]} ({verdict.confidence[index]:.0%} confident)"
+            return "Not judged yet"
+        return f"Judge reads {verdict.labels[index]} ({verdict.confidence[index]:.0%} sure)"
 
     def _strip_clicked(self, index: int) -> None:
         steps = self._generate.trajectory.strip_steps(STRIP_COUNT)

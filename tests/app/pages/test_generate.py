@@ -548,7 +548,7 @@ def test_words_steer_what_is_drawn(panel: GeneratePanel, by_words: Generate) -> 
     first, last = (by_words.trajectory.similarity(0, step) for step in (0, by_words.trajectory.steps))
     assert first is not None and last is not None and last > first
     panel.grid.cellClicked.emit(0)
-    assert f"match with the prompt: {last:.2f}" in panel.digit.text.text()
+    assert f"Prompt match: {last:.2f}" in panel.digit.text.text()
     panel.grid.cellClicked.emit(0)
     assert panel.sampling.guidance.isHidden() and not panel.sampling.clip_scale.isHidden()
 

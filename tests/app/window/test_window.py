@@ -122,7 +122,7 @@ def test_scrubbing_shows_every_computed_step_noisy_and_clean(window: MainWindow,
 def test_a_digit_is_shown_large_with_its_way(window: MainWindow) -> None:
     panel, generate = window.generate, window.session.generate
     panel.grid.cellClicked.emit(3)
-    assert panel.digit.title.text() == "Requested: 3" and "seed 2029" in panel.digit.text.text()
+    assert panel.digit.title.text() == "Requested: 3" and "Seed 2029" in panel.digit.text.text()
     assert np.array_equal(panel.digit.large.images()[0], panel.grid.images()[3])
     strip = panel.digit.strip.images()
     assert np.array_equal(strip[0], generate.frames[0].x_t[3]) and np.array_equal(strip[-1], generate.frames[-1].x_t[3])
