@@ -1,6 +1,7 @@
 """What memory cannot hold is refused with the figure, before anything of it is made."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -45,11 +46,19 @@ def test_the_figure_is_made_of_weights_and_of_images_that_are_held_at_a_time(mon
     images = memory._per_image(config.model, memory.KEPT)
     asked: list[int] = []
     monkeypatch.setattr(memory, "_check", lambda size, *_: asked.append(size))
-    for accumulate in (1, 4):
+    for accumulate in (1, 3, 4):
         check_training(config.with_changes(accumulate=accumulate), CPU)
     check_training(config, torch.device("cuda"))  # where a batch is halved until it fits
-    assert asked == [4 * (5 * weights + part * images) for part in (4096, 1024, 1)]
+    assert asked == [4 * (5 * weights + part * images) for part in (4096, 1366, 1024, 1)]
     assert images == 2 * 9 * (8 * 14**2 + 16 * 7**2)  # on the way down and up, at each resolution
+
+
+def test_layers_are_as_large_as_their_resolutions_each_half_the_last_and_rounded_up() -> None:
+    odd = ModelConfig(widths=(8, 16, 24, 32), blocks=2)
+    assert memory._per_image(odd, 5) == 2 * 2 * 5 * (8 * 28**2 + 16 * 14**2 + 24 * 7**2 + 32 * 4**2)
+    codec = ModelConfig(network="autoencoder", widths=(8, 16, 16), latent=2)
+    latent = ModelConfig(widths=(8, 16), codec=codec)  # works on codes of 7 x 7
+    assert memory._per_image(latent, 5) == 2 * 5 * (8 * 7**2 + 16 * 4**2)
 
 
 def test_a_drawing_is_counted_as_what_is_kept_and_what_is_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +71,14 @@ def test_a_drawing_is_counted_as_what_is_kept_and_what_is_held_at_a_time(monkeyp
     assert asked == [50 * 784, layers, 50 * 784 * (1 + 3 * 11), layers]
 
 
+def test_pictures_are_kept_in_the_machines_memory_and_layers_in_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(memory, "_check", lambda _size, device, *_: asked.append(device.type))
+    request = SampleRequest(labels=(3,) * 50, steps=10)
+    memory.check_sampling(request, tiny_config().model, torch.device("cuda"), 20, frames=True)
+    assert asked == ["cpu", "cuda"]
+
+
 def test_little_is_not_asked_about_and_what_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(_: torch.device) -> int:
         raise AssertionError("nobody asks for so little")
@@ -72,6 +89,12 @@ def test_little_is_not_asked_about_and_what_there_is_not_is_refused(monkeypatch:
     memory._check(2 * memory.SMALL, CPU, "It", "Ask for less.")
     with pytest.raises(BadRequest, match=r"It would take 0\.1 GB of memory; 0\.1 GB are free"):
         memory._check(2 * memory.SMALL + 1, CPU, "It", "Ask for less.")
+
+
+def test_what_others_use_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _device: (5, 9))  # free, and all there is
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=3, total=7))
+    assert memory.free(torch.device("cuda")) == 5 and memory.free(CPU) == 3
 
 
 def test_more_pictures_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,3 +122,36 @@ def test_what_learns_by_heart_has_been_worse_four_times_and_by_more_than_a_twent
         assert verdict(steps, losses, np.array(held_out)).state == state
     said = verdict(steps, losses, np.array([0.4, 0.44, 0.44, 0.44, 0.44])).words
     assert said == "learning by heart: 10% worse than at best on images it has not seen"
+
+
+def test_what_can_be_said_is_said_from_two_hundred_steps_on() -> None:
+    assert verdict(*stairs((149, 0.5), (100, 0.4))).words == "still learning: 20% lower than 100 steps ago"
+
+
+@pytest.mark.parametrize(("fall", "state"), [(0.006, "learning"), (0.003, "begun"), (-0.006, "begun")])
+def test_a_fall_counts_from_three_standard_errors_on(fall: float, state: str) -> None:
+    """Losses that sway by 1%: of two hundred steps a difference of the halves has a standard error of 0.14%."""
+    steps = np.arange(1.0, 251.0)
+    logs = 0.01 * (-1.0) ** steps - np.where(steps > 150, fall, 0)
+    assert verdict(steps, 0.3 * np.exp(logs)).state == state
+
+
+def test_each_half_needs_its_reports() -> None:
+    steps = np.concatenate([np.arange(1.0, 601), np.arange(620.0, 701, 20)])  # five in the last hundred steps
+    losses = np.where(steps > 600, 0.25, 0.3) * np.exp(0.01 * (-1.0) ** np.arange(len(steps)))
+    assert verdict(steps, losses).state == "flat"
+
+
+def test_a_loss_that_is_high_and_low_by_turns_is_not_diverging() -> None:
+    steps, losses = stairs((1000, 0.3))
+    high = losses.copy()
+    high[-50::5] = high[-49::5] = high[-48::5] = 0.5  # three of five: the median is high, the mean is not
+    assert verdict(steps, high).state != "diverging"
+    high[-50:] = 0.5
+    assert verdict(steps, high).state == "diverging"
+
+
+def test_learning_by_heart_is_put_in_numbers_by_the_best_and_by_the_mean_of_the_last() -> None:
+    steps, losses = stairs((1000, 0.3))
+    said = verdict(steps, losses, np.array([0.5, 0.4, 0.44, 0.44, 0.48, 0.48])).words
+    assert said == "learning by heart: 15% worse than at best on images it has not seen"
