@@ -33,7 +33,8 @@ def test_a_training_that_is_too_large_is_refused_before_it_begins(
         pytest.skip("there a batch is halved until it fits")
     root, before = few_digits(tmp_path / "data"), Process().memory_info().rss
     config = tiny_config(model=HUGE.model_dump(), batch_size=8192, data="mnist")
-    with pytest.raises(BadRequest, match=r"million weights.*would take [\d,.]+ GB.*GB are free.*batch_size"):
+    millions = sum(tensor.numel() for tensor in expected(HUGE, "m").values()) / 1e6
+    with pytest.raises(BadRequest, match=rf"Training {millions:,.1f} million weights.*would take [\d,.]+ GB.*GB are free.*batch_size"):
         for event in train(config, tmp_path / "run", device="cpu", data_root=root):
             assert isinstance(event, Progress)
     assert Process().memory_info().rss - before < virtual_memory().total / 10
@@ -69,6 +70,9 @@ def test_a_drawing_is_counted_as_what_is_kept_and_what_is_held_at_a_time(monkeyp
         memory.check_sampling(request, model, CPU, 20, frames)
     layers = 4 * 2 * 20 * memory._per_image(model, memory.AT_ONCE)
     assert asked == [50 * 784, layers, 50 * 784 * (1 + 3 * 11), layers]
+    asked.clear()
+    memory.check_sampling(request, model.with_changes(channels=3), CPU, 20, frames=False)
+    assert asked == [50 * 784 * 3, layers]
 
 
 def test_pictures_are_kept_in_the_machines_memory_and_layers_in_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from ml.registry import import_weights, local_models, model_cards, presets
 from ml.registry.checkpoint import load_header, load_model, save
 from ml.registry.local_models import Choices
 from ml.registry.model_cards import ModelCard, Scores
-from ml.registry.run_layout import MODEL_FILE, STATE_FILE
+from ml.registry.run_layout import MODEL_FILE, SNAPSHOTS, STATE_FILE
 from ml.system import folder_lock, paths, trash
 from ml.system.trash import Trashed
 from ml.tracking import run_index
@@ -417,3 +417,81 @@ def test_a_link_to_nothing_hides_no_model_and_no_run(home: Path) -> None:
 def test_a_step_of_what_is_no_run_is_refused_in_a_sentence(home: Path, name: str) -> None:
     with pytest.raises(BadRequest, match="There is no model"):
         model_cards.find(name)
+
+
+# ---- how names are looked up
+
+
+def test_a_folder_or_file_is_found_from_where_one_stands_and_from_ones_home(
+    home: Path, tmp_path: Path, tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_run, tmp_path / "elsewhere" / "theirs")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert model_cards.find("theirs").samefile(tmp_path / "elsewhere" / "theirs" / MODEL_FILE)
+    monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "elsewhere"))
+    assert model_cards.find(f"~/theirs/{MODEL_FILE}") == tmp_path / "elsewhere" / "theirs" / MODEL_FILE
+
+
+def test_a_model_of_ones_own_never_stands_in_for_a_bundled_one(home: Path) -> None:
+    own = Path(shutil.copy(home / "models" / "kept.safetensors", home / "models" / "digits.safetensors"))
+    assert model_cards.find("digits") == model_cards.bundled_folder() / "digits.safetensors"
+    assert model_cards.find(str(own)) == own
+    found = model_cards.card(own)
+    assert found is not None and not found.bundled
+
+
+def test_a_steps_model_is_one_of_the_run_of_that_name(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [home / "runs" / "mine" / SNAPSHOTS, tmp_path / "mine" / SNAPSHOTS]
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in ("00000004", "00000002", "best"):
+            shutil.copy(home / "models" / "kept.safetensors", folder / f"{name}.safetensors")
+    monkeypatch.chdir(tmp_path)
+    assert model_cards.find("mine@4") == folders[0] / "00000004.safetensors"
+    assert model_cards.find(f"{tmp_path / 'mine'}@2") == folders[1] / "00000002.safetensors"
+    assert [path.stem for path in model_cards.snapshots("mine")] == ["00000002", "00000004"]
+    for name in ("mine@best", "mine@", "mine@3"):
+        with pytest.raises(BadRequest, match="There is no model"):
+            model_cards.find(name)
+
+
+def test_a_name_without_end_is_not_repeated(home: Path) -> None:
+    with pytest.raises(BadRequest) as refused:
+        model_cards.find("x" * 5000)
+    assert len(refused.value.message) < 200
+
+
+# ---- which weights of others are read
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".ckpt", ".bin", ".PT"])
+def test_pytorchs_own_files_are_known_by_their_endings(tmp_path: Path, suffix: str) -> None:
+    torch.save({"w": torch.ones(2)}, tmp_path / f"x{suffix}")
+    assert list(import_weights.plain_tensors(tmp_path / f"x{suffix}")) == ["w"]
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_tensors_that_are_packed_are_no_plain_weights() -> None:
+    sparse, quantized = torch.eye(2).to_sparse(), torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
+    assert list(import_weights._named({"s": sparse, "q": quantized, "w": torch.ones(2)})) == ["w"]
+
+
+def test_a_part_of_a_file_without_weights_is_passed_over(tmp_path: Path) -> None:
+    torch.save({"ema": {"decay": 0.99}, "model": {"w": torch.ones(2)}}, tmp_path / "x.pt")
+    assert list(import_weights.plain_tensors(tmp_path / "x.pt")) == ["w"]
+
+
+def test_a_network_that_needs_another_model_is_known_only_with_it(home: Path) -> None:
+    configs = [presets.load(name) for name in presets.names()]
+    lacking = [config.model for config in configs if config.codec_from or config.reader_from]
+    assert lacking and not {kind.model for kind in import_weights.kinds()} & set(lacking)
+
+
+def test_where_nothing_is_the_same_the_nearest_network_is_that_of_as_many_tensors(home: Path) -> None:
+    sizes = {len(import_weights._expected(kind.model.model_dump_json())) for kind in import_weights.kinds()}
+    with pytest.raises(BadFile, match=rf"nearest network, that of .*, has {min(sizes)}, of which 0 are"):
+        import_weights.fitting({"x": torch.zeros(1)}, "x.pt")
