@@ -34,7 +34,8 @@ def test_a_training_that_is_too_large_is_refused_before_it_begins(
     root, before = few_digits(tmp_path / "data"), Process().memory_info().rss
     config = tiny_config(model=HUGE.model_dump(), batch_size=8192, data="mnist")
     millions = sum(tensor.numel() for tensor in expected(HUGE, "m").values()) / 1e6
-    with pytest.raises(BadRequest, match=rf"Training {millions:,.1f} million weights.*would take [\d,.]+ GB.*GB are free.*batch_size"):
+    said = rf"Training {millions:,.1f} million weights.*would take [\d,.]+ GB.*GB are free.*batch_size"
+    with pytest.raises(BadRequest, match=said):
         for event in train(config, tmp_path / "run", device="cpu", data_root=root):
             assert isinstance(event, Progress)
     assert Process().memory_info().rss - before < virtual_memory().total / 10

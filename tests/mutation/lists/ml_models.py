@@ -92,6 +92,112 @@ MUTANTS = [
         harmless="a layout for two images is one for any",
     ),
     Mutant(
+        "ml/models/memory.py",
+        "(PICTURES * (request.steps + 1) if frames else 0)",
+        "(PICTURES * request.steps if frames else 0)",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        "(PICTURES * (request.steps + 1) if frames else 0)",
+        "(PICTURES * (request.steps + 1))",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        "kept = images * pixels * (1 + ",
+        "kept = images * pixels * (0 + ",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        "FLOAT * GUIDED * min(images, batch)",
+        "FLOAT * GUIDED * images",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        "FLOAT * GUIDED * min(images, batch)",
+        "FLOAT * min(images, batch)",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        "_per_image(config, AT_ONCE)",
+        "_per_image(config, KEPT)",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        '_check(kept, torch.device("cpu"),',
+        "_check(kept, device,",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant("ml/models/memory.py", "part = 1 if halved else", "part =", "tests/ml/models/test_memory.py"),
+    Mutant(
+        "ml/models/memory.py",
+        "math.ceil(config.batch_size / config.accumulate)",
+        "config.batch_size",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        "math.ceil(config.batch_size / config.accumulate)",
+        "config.batch_size // config.accumulate",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant("ml/models/memory.py", "COPIES * weights + part", "weights + part", "tests/ml/models/test_memory.py"),
+    Mutant("ml/models/memory.py", "max(side // config.patch, 1)", "side", "tests/ml/models/test_memory.py"),
+    Mutant(
+        "ml/models/memory.py",
+        "resolution = (resolution + 1) // 2",
+        "resolution = resolution // 2",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py", "held += 2 * config.blocks", "held += config.blocks", "tests/ml/models/test_memory.py"
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        "held += 2 * config.blocks * results * width * resolution**2",
+        "held += 2 * results * width * resolution**2",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py", "_, side = config.codes", "side = config.image_size", "tests/ml/models/test_memory.py"
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        "there = free(device) if size > SMALL else SMALL",
+        "there = free(device)",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant("ml/models/memory.py", "if size > there:", "if size > 2 * there:", "tests/ml/models/test_memory.py"),
+    Mutant(
+        "ml/models/memory.py",
+        "torch.cuda.mem_get_info(device)[0]",
+        "torch.cuda.mem_get_info(device)[1]",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        "psutil.virtual_memory().available",
+        "psutil.virtual_memory().total",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        "{weights / 1e6:,.1f} million",
+        "{weights / 1e9:,.1f} million",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/models/memory.py",
+        "pixels = config.channels * config.image_size**2",
+        "pixels = config.image_size**2",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
         "ml/models/openai_clip.py",
         "encode_image((x - self.mean) / self.std, normalize=True)",
         "encode_image(x, normalize=True)",
