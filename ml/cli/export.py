@@ -49,8 +49,8 @@ def export(
 
 def verify(file: Annotated[Path, typer.Argument(help="A file that Noiseloom wrote.")]) -> int:
     """Render an image again on the CPU: exit 0 if the pixels are the same, 1 if not."""
-    if told := plot_metadata.read(file):
-        return _proved(file, plot_metadata.prove(file, told))
+    if plot := plot_metadata.read(file):
+        return _proved(file, plot_metadata.prove(file, plot))
     stamp = exports.read_stamp(file)
     found = exports.read_pixels(file)
 

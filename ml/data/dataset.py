@@ -1,4 +1,4 @@
-"""What all data sets have in common: the images in memory, the form they are wanted in, where they are looked for."""
+"""What all data sets have in common: images in memory, the form they are converted to, and the usual folders."""
 
 import os
 from collections.abc import Generator
@@ -39,7 +39,7 @@ Loading = Generator[Progress, None, Dataset]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How images are wanted; None leaves them as they are. Raises BadRequest for channels that no image has."""
+    """The form of images; None leaves them as they are. Raises BadRequest for other channels than 1 and 3."""
 
     side: int | None = None  # pixels; images are square
     channels: int | None = None  # 1: grey, 3: colour
@@ -84,17 +84,17 @@ def check_memory(count: int, side: int, channels: int) -> None:
 
 
 def usual_roots() -> list[Path]:
-    """Where data sets are looked for: the folder that NOISELOOM_DATA names, then the person's own."""
+    """The folders that are searched for data sets: the one that NOISELOOM_DATA names, then the person's own."""
     chosen = os.environ.get(DATA_VARIABLE)
     return [*([Path(chosen).expanduser()] if chosen else []), paths.user_datasets()]
 
 
 def damaged(path: Path, found: str) -> BadFile:
-    """The error for a file of a data set that is not what it should be."""
+    """The error for a damaged file of a data set."""
     remedy = "Replace it (one that was downloaded: delete it and try again), or choose another folder."
     return BadFile(f"{path} is damaged: {found}.", remedy)
 
 
 def unreadable(path: Path, error: OSError) -> BadFile:
-    """The error for a file that the system does not let us read."""
+    """The error for a file that cannot be read."""
     return BadFile(f"Cannot read {path}: {error.strerror or error}.", "Check the file, or choose another.")

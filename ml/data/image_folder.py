@@ -178,7 +178,7 @@ def _cut(values: np.ndarray) -> Pixels:
 
 
 def _coarse(image: Image.Image, least: int) -> Image.Image:
-    """A large image at a fraction of its size, no side shorter than `least`: what comes after copies it often."""
+    """A large image at a fraction of its size, no side shorter than `least`: later steps copy it often."""
     factor = min(image.size) // least
     if factor < 2 or image.mode.startswith("I"):
         return image

@@ -1,4 +1,4 @@
-"""Synthetic digits as a data set, drawn in the size that is wanted."""
+"""Synthetic digits as a data set, drawn at the requested size."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ NAME = "synthetic"
 COUNT_AND_SEED: dict[Split, tuple[int, int]] = {"train": (30_000, 0), "test": (5_000, 1)}
 SIDE = 28
 
-_kept: dict[Split, Dataset] = {}  # drawing takes seconds, and the next run wants the same
+_kept: dict[Split, Dataset] = {}  # drawing takes seconds, and the next run uses the same
 
 
 def load(_root: Path | None, split: Split, form: Form) -> Loading:

@@ -1,4 +1,4 @@
-"""Films as MP4 (H.264, through PyAV), which every player knows; the stamp is the comment."""
+"""Films as MP4 (H.264, through PyAV), which every player shows; the stamp is the comment."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ def write(path: Path, export: Export) -> None:
 def encode(path: Path, picture: Callable[[int], Pixels], times: Sequence[int], stamp: str, watch: Watch) -> None:
     """A film that shows `picture(k)` for `times[k]` milliseconds.
 
-    Its pace is even, and pictures that rest are repeated: players heed that more than long times.
+    The frame rate is constant, and longer times repeat a picture: players show that better than variable rates.
     """
     codec, _ = encoder()
     import av

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GAP, SCALE, MARGIN, LINE = 2, 4, 16, 20
 BETWEEN = 8  # rows and columns
-FEW, SMALL = 4, 32  # so few images of at most that many pixels across are shown as large as is asked for
+FEW, SMALL = 4, 32  # so few images of at most that many pixels across are shown at the full scale
 PAPER, INK, MUTED, NOTHING = (255, 255, 255), (28, 33, 43), (90, 99, 114), (236, 239, 244)
 
 

@@ -35,7 +35,7 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def opened(source: Path | BinaryIO, formats: tuple[str, ...]) -> "Iterator[Image.Image]":
-    """A picture of one of the formats, not yet unfolded; raises what `reading` knows, MemoryError for a bomb."""
+    """A picture of one of the formats, not decoded yet; raises what `reading` catches, MemoryError for a bomb."""
     from PIL import Image  # not at the start of a window, which needs none
 
     with warnings.catch_warnings():

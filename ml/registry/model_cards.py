@@ -16,7 +16,7 @@ from ml.system.files import modified, read_short
 
 
 class Scores(Description):
-    """A card's sidecar, NAME.json: what was measured, and anything a person should know."""
+    """A card's sidecar, NAME.json: title, description and scores."""
 
     title: str = Field(default="", max_length=200)
     about: str = Field(default="", max_length=10_000)
@@ -24,7 +24,7 @@ class Scores(Description):
 
 
 class ModelCard(Description):
-    """What a person sees of a model before using it."""
+    """The description of a model: its header, size, title and scores."""
 
     name: str
     path: Path

@@ -42,11 +42,11 @@ def _heeding(control: RunControl | None, part: Callable[[], T]) -> T:
 
 @lru_cache(maxsize=1)
 def _workers() -> ThreadPoolExecutor:
-    """A thread for each core but one, which computes alone."""
+    """A thread for each core but one, each of which computes by itself."""
     all_there = threading.Barrier(CORES - 1, timeout=PATIENCE_S)
 
     def begin(_number: int) -> None:
-        torch.get_num_threads()  # a thread takes over everybody's number at its first look, whatever it was told before
+        torch.get_num_threads()  # a thread's first call takes over the number of all threads, so it comes first
         torch.set_num_threads(1)
         torch.set_grad_enabled(False)
         tune(torch.device("cpu"))
@@ -57,5 +57,5 @@ def _workers() -> ThreadPoolExecutor:
     try:
         list(workers.map(begin, range(CORES - 1)))
     finally:
-        torch.set_num_threads(before)  # which they have changed for every thread that is yet to come
+        torch.set_num_threads(before)  # the workers changed it for threads that start later
     return workers

@@ -25,7 +25,7 @@ HERE = ("127.0.0.1", "::1", "localhost")  # where no certificate can be had, and
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Goes on elsewhere only where that is as safe."""
+    """Follows a redirect only to an address that is as safe."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
@@ -58,9 +58,9 @@ def fetch(
 ) -> Iterator[Progress]:
     """Download the file `path` from the first of `urls` that gives it, yielding Progress in bytes.
 
-    What has arrived waits in `<path>.part` and is gone on with, now or at the next start; `path` itself appears once it
-    is whole and has that MD5 or SHA-256, or with no `checksum` the SHA-256 that the server itself names.
-    Only https is spoken, and certificates are checked, but with this machine itself.
+    `<path>.part` keeps what has arrived, and the next attempt resumes there, also after a restart. `path` appears once
+    the file is whole and has that MD5 or SHA-256, or with no `checksum` the SHA-256 that the server names.
+    Only https is used, with certificates checked, except for a server on this machine.
     Raises DataUnavailable with every reason, or CannotWrite.
     """
     make_folder(path.parent)
@@ -90,7 +90,7 @@ def fetch(
 
 
 def _transfer(url: str, part: Path, limit: int, timeout_s: float) -> Iterator[Progress]:
-    """Bring `part` to its full length."""
+    """Download the rest of `part`."""
     start = part.stat().st_size if part.exists() else 0
     with _closing(_open(url, part, start, timeout_s)) as response:
         done = start if response.status == 206 else 0  # 200: the server sends everything again

@@ -149,14 +149,14 @@ def free_name(path: Path | str) -> Path:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporary files that a killed process left in a folder, in which nobody else may be writing."""
+    """Remove the temporary files that a killed process left in a folder; no other process may be writing in it."""
     for file in folder.glob(".*-*"):
         if _TEMPORARY.fullmatch(file.name):
             _remove(file)
 
 
 def refusal(attempt: str, error: OSError) -> CannotWrite:
-    """What a person is told of a failed attempt to write."""
+    """The error for a failed attempt to write."""
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     return CannotWrite(f"Cannot {attempt}: {reason}.", "Choose another folder; nothing is lost.")
 
@@ -170,5 +170,5 @@ def _create(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    with suppress(OSError):  # its folder is a file, or has gone: nothing of ours is there
+    with suppress(OSError):  # its folder is a file, or is gone
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Who works in a run's folder: one process at a time, by a lock that ends with its process, however that ends."""
+"""The lock of a run's folder: one process at a time works in it, and the lock ends with its process."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from ml.errors import BadRequest
 from ml.system.files import make_folder, refusal
 
 LOCK_FILE = ".lock"
-PATIENCE_S = 0.5  # somebody may just be looking whether the folder is in use
+PATIENCE_S = 0.5  # another process may just be checking whether the folder is in use
 
 
 def hold(folder: Path) -> FileLock:
-    """Have a run's folder for oneself until `release`; raises BadRequest where another one works in it, CannotWrite.
+    """Lock a run's folder until `release`; raises BadRequest where another process works in it, CannotWrite.
 
-    The system keeps the lock, not the file: what a crash leaves of it holds nobody up.
+    The system keeps the lock, not the file: a file that a crash leaves blocks no process.
     """
     lock = _lock(make_folder(folder), PATIENCE_S)
     try:
@@ -32,7 +32,7 @@ def hold(folder: Path) -> FileLock:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether somebody works in a run's folder now."""
+    """Whether a process works in a run's folder now."""
     if not (folder / LOCK_FILE).exists():
         return False
     try:
@@ -40,7 +40,7 @@ def is_held(folder: Path) -> bool:
             return False
     except Timeout:
         return True
-    except (OSError, NotImplementedError):  # not to be written in, so nobody trains there
+    except (OSError, NotImplementedError):  # it cannot be written to, so no process trains there
         return False
 
 

@@ -13,7 +13,7 @@ COMMAND = "noiseloom ml" if PACKAGED else "python -m ml"
 HOME_VARIABLE = "NOISELOOM_HOME"  # overrides the person's folder, for tests and portable installations
 
 DOWNLOADS_VARIABLE = "NOISELOOM_DOWNLOADS"  # another place for what is downloaded and large
-_downloads: list[Path] = []  # the folder of this process, where it was told one
+_downloads: list[Path] = []  # the folder that `use_downloads` chose, if any
 
 
 @lru_cache(maxsize=1)
@@ -39,22 +39,22 @@ def user_models() -> Path:
 
 
 def use_downloads(folder: Path | None) -> None:
-    """Keep downloads of this process in `folder`, whatever the environment says; None: where they go by themselves."""
+    """Keep downloads of this process in `folder`, over what the environment says; None: in the usual folder."""
     _downloads[:] = [folder] if folder else []
 
 
 def chosen_downloads() -> Path | None:
-    """What `use_downloads` was told."""
+    """The folder that `use_downloads` chose."""
     return _downloads[0] if _downloads else None
 
 
 def downloads() -> Path:
-    """Weights that were fetched from the net: large, and to be had again."""
+    """The folder of downloaded weights, which are large and can be downloaded again."""
     return chosen_downloads() or usual_downloads()
 
 
 def usual_downloads() -> Path:
-    """Where downloads are kept unless the process was told otherwise."""
+    """The folder of downloads where `use_downloads` chose none."""
     chosen = os.environ.get(DOWNLOADS_VARIABLE)
     return Path(chosen).expanduser().absolute() if chosen else user_data() / "downloads"
 

@@ -20,9 +20,9 @@ _LIBRARIES = {  # below the package's folder, in the order and with the flags wi
 
 @cache
 def load_libraries(package: str) -> None:
-    """Load what `import package` is going to load; whatever that cannot be done with, the import will tell.
+    """Load the libraries that `import package` is going to load; the import reports those that fail.
 
-    Nothing on Windows, where torch calls its libraries by ctypes itself.
+    Does nothing on Windows, where torch calls its libraries by ctypes itself.
     """
     if package in sys.modules or sys.platform == "win32":
         return

@@ -80,7 +80,7 @@ def _check(operations: Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]])
 
 
 def _taken(operation: pickletools.OpcodeInfo, stack: list[int], marks: list[int]) -> int:
-    """What comes of an operation weighs one more than all that it takes off the stack."""
+    """The weight of an operation's result: one more than the sum of all that it takes off the stack."""
     before = operation.stack_before
     if pickletools.markobject in before:
         first = (marks.pop() if marks else 0) - before.index(pickletools.markobject)

@@ -40,10 +40,10 @@ def _instructions() -> str:
 
 
 def _processor(what: str) -> str:
-    """What the system tells of the processor, its name as sold for one, where it does."""
+    """A field of the processor's description in /proc/cpuinfo, such as its name; else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    told = (line.partition(":")[2].strip() for line in lines if line.startswith(what))
-    return next(told, platform.processor() or platform.machine())
+    values = (line.partition(":")[2].strip() for line in lines if line.startswith(what))
+    return next(values, platform.processor() or platform.machine())

@@ -14,7 +14,7 @@ from ml.errors import BadRequest
 MAX_CHARACTERS = 500
 MAX_DIGITS = 100
 MAX_COLUMNS = 10
-RUN = 6  # so many digits in a row are said by the first and the last
+RUN = 6  # a row of so many digits is shown as its first and last
 TRY = "Try 7, seven, 2026, 0-9 or two or five."
 
 _UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
