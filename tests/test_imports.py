@@ -34,7 +34,7 @@ ENGINE = (
     ("",),
 )
 WINDOW = (
-    ("__main__",),
+    ("__main__", "packaging"),
     ("diagnostics",),
     ("app",),
     ("window",),
