@@ -14,12 +14,12 @@ from desktop_app.settings import (
     TrainSettings,
     page_settings,
 )
-from desktop_app.text.display_names import IMAGES
 from ml.config import Description, parse
 from ml.control import RunControl
 from ml.errors import BadFile
 from ml.experiments.axes import PATHLIKE
 from ml.registry import presets
+from ml.specs import IMAGE_FOLDER
 from ml.system import paths
 from ml.system.files import atomic, regular
 
@@ -158,7 +158,9 @@ def _places(value: object, key: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _places(inner, key)
-    elif isinstance(value, str) and key not in FREE_TEXTS and (PATHLIKE.search(value) or value.startswith(IMAGES)):
+    elif (
+        isinstance(value, str) and key not in FREE_TEXTS and (PATHLIKE.search(value) or value.startswith(IMAGE_FOLDER))
+    ):
         yield value
 
 

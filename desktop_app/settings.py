@@ -6,19 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from ml.config import (
-    NO_LABEL,
-    Corner,
-    Description,
-    Mixing,
-    Name,
-    Route,
-    SampleRequest,
-    SamplerName,
-    SampleSettings,
-    parse,
-)
+from ml.config import NO_LABEL, Corner, Description, Name, SampleRequest, SampleSettings, parse
 from ml.errors import BadFile, CannotWrite
+from ml.specs import Mixing, Route, SamplerName
 from ml.system import paths
 from ml.system.files import atomic, free_name, make_folder, move, read_short
 

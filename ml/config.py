@@ -12,6 +12,27 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from ml.errors import BadFile, BadRequest
+from ml.specs import (
+    CLIP_MODEL,
+    CLIPS,
+    DISCRETE,
+    PREDICTIONS,
+    ROUTES,
+    SCHEDULES,
+    Clipping,
+    LossName,
+    LrScheduleName,
+    Mixing,
+    NetworkName,
+    OptimizerName,
+    Prediction,
+    Route,
+    SamplerName,
+    ScheduleName,
+    Spacing,
+    Variance,
+    Weighting,
+)
 
 NO_LABEL = -1
 MAX_IMAGES = 100_000
@@ -20,19 +41,6 @@ MAX_BRANCHES = 20  # branches of branches
 MAX_PROBLEMS = 1000  # that are looked at one by one: to list a million takes minutes and gigabytes
 MAX_LABEL = 2**31
 
-ScheduleName = Literal["linear", "cosine", "sigmoid", "flow", "edm"]
-Prediction = Literal["eps", "x0", "v", "flow", "edm"]
-SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "euler", "dpm++", "heun", "student"]
-Clipping = Literal["none", "static", "dynamic"]
-Spacing = Literal["uniform", "trailing", "karras"]
-Mixing = Literal["slerp", "lerp"]
-Route = Literal["class", "text", "clip"]
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-TrackerName = Literal["wandb"]  # beside TensorBoard, which is always written
-MODELS: dict[Route, str] = {"class": "digits", "text": "text", "clip": "unconditional"}  # that routes draw with
-CLIP_MODEL = "digit-clip"
-DIGITS = ("mnist", "synthetic", "")  # trained on these, a model draws what the judge can read; "": unknown
-DRAWING = ("unet", "textbook", "shuffle")  # networks that are diffusion models
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
 Label = Annotated[int, Field(ge=-MAX_LABEL, lt=MAX_LABEL)]  # which of them there are, the model says
 RunName = Annotated[str, Field(max_length=100, pattern=r"^[^/\\\x00]*$", description="no path: a folder's name")]
@@ -76,7 +84,7 @@ class ModelConfig(Description):
     """What a network is: enough to build it, and to know what its output means."""
 
     version: Literal[1] = 1
-    network: Literal["unet", "textbook", "shuffle", "judge", "clip", "autoencoder"] = "unet"
+    network: NetworkName = "unet"
     image_size: int = Field(default=28, ge=8, le=128, description="pixels; images are square")
     channels: int = Field(default=1, ge=1, le=4)
     num_classes: int = Field(default=10, ge=0, le=1000, description="0: unconditional; else with a null label too")
@@ -107,10 +115,14 @@ class ModelConfig(Description):
             raise ValueError("every width must be a multiple of 8 between 8 and 1024")
         if self.network == "shuffle" and any(width % 16 for width in self.widths):
             raise ValueError("the widths of a ShuffleNet U-Net must be multiples of 16, since it halves them")
-        if self.prediction == "v" and self.schedule in ("flow", "edm"):
-            raise ValueError("v prediction needs a variance-preserving schedule (linear, cosine or sigmoid)")
-        if self.prediction == "eps" and self.zero_snr:
-            raise ValueError("eps prediction says nothing about the image in pure noise: zero_snr needs v or x0")
+        prediction = PREDICTIONS[self.prediction]
+        if prediction.discrete and not SCHEDULES[self.schedule].discrete:
+            known = ", ".join(DISCRETE)
+            raise ValueError(f"{self.prediction} prediction needs a variance-preserving schedule ({known})")
+        if self.zero_snr and not prediction.zero_snr:
+            raise ValueError(
+                f"{self.prediction} prediction says nothing about the image in pure noise: zero_snr needs v or x0"
+            )
         return self
 
     @property
@@ -127,7 +139,7 @@ class SampleSettings(Description):
     sampler: SamplerName = "dpm++"
     steps: int = Field(default=10, ge=1, le=4000)
     eta: float = Field(default=0.0, ge=0, le=1, description="0: deterministic DDIM; 1: as noisy as DDPM")
-    variance: Literal["posterior", "beta"] = Field(default="posterior", description="of DDPM's noise")
+    variance: Variance = Field(default="posterior", description="of DDPM's noise")
     clipping: Clipping = Field(default="none", description="of x0_hat: to [-1, 1], or by dynamic thresholding")
     guidance: float = Field(default=1.5, ge=0, le=15, description="w of eps_u + w (eps_c - eps_u); 1: off")
     guidance_from: float = Field(
@@ -135,9 +147,7 @@ class SampleSettings(Description):
     )
     guidance_rescale: float = Field(default=0.0, ge=0, le=1, description="phi of Lin et al. 2024; 0: off")
     guidance_to: float = Field(default=1e4, ge=0, le=1e6, description="... and below this (Kynkaanniemi et al. 2024)")
-    clip: str = Field(
-        default="digit-clip", max_length=4096, description="digit-clip, ViT-B-32, or a file of its weights"
-    )
+    clip: str = Field(default=CLIP_MODEL, max_length=4096, description=f"{', '.join(CLIPS)}, or a file of its weights")
     clip_scale: float = Field(default=5.0, ge=0, le=100, description="how strongly CLIP's gradient steers")
     repeats: int = Field(default=0, ge=0, le=10, description="times that a DDIM or DDPM step is taken back and anew")
     spacing: Spacing = "karras"
@@ -155,7 +165,7 @@ class SampleSettings(Description):
 
 def for_route(defaults: SampleSettings, route: Route) -> SampleSettings:
     """A model's own defaults, changed to what the route needs."""
-    return defaults.with_changes(sampler="ddpm", steps=10, repeats=2) if route == "clip" else defaults
+    return defaults.with_changes(**ROUTES[route].settings)
 
 
 class Corner(Description):
@@ -266,9 +276,9 @@ class TrainConfig(Description):
     steps: int | None = Field(default=None, ge=1, le=100_000_000)
     epochs: float | None = Field(default=None, gt=0, le=10_000)
     minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 30)
-    optimizer: Literal["adamw", "adam", "muon"] = "adamw"
+    optimizer: OptimizerName = "adamw"
     lr: float = Field(default=2e-4, gt=0, le=1)
-    lr_schedule: Literal["onecycle", "cosine", "linear", "constant"] = "onecycle"
+    lr_schedule: LrScheduleName = "onecycle"
     warmup: float = Field(default=0.05, ge=0, lt=1, description="fraction of the run spent warming up")
     weight_decay: float = Field(default=0.0, ge=0, le=1)
     grad_clip: float = Field(default=1.0, ge=0, le=1e9, description="0: no clipping")
@@ -276,7 +286,7 @@ class TrainConfig(Description):
         default=5.0, ge=0, le=1e4, description="power-law EMA (Karras et al. 2024): grows as it runs"
     )
     label_dropout: float = Field(default=0.1, ge=0, le=1)
-    loss: Literal["mse", "huber"] = "mse"
+    loss: LossName = "mse"
     kl_weight: float = Field(
         default=1e-4, ge=0, le=1e6, description="autoencoder: of the KL term beside the squared error"
     )
@@ -287,7 +297,7 @@ class TrainConfig(Description):
     estimates_from: Name = Field(
         default="", description="the diffusion model whose estimates a CLIP learns to read too"
     )
-    weighting: Literal["none", "min-snr"] = "none"
+    weighting: Weighting = "none"
     time_mean: float = Field(
         default=0.0, ge=-100, le=100, description="flow: logit-normal times, mean of log(sigma/alpha) ..."
     )

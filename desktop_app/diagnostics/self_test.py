@@ -14,11 +14,12 @@ from pathlib import Path
 from PySide6.QtCore import QEventLoop, QObject, QTimer, Signal, SignalInstance
 
 from desktop_app.viewmodels.notification import Message
-from ml.config import DeviceName, SampleRequest
+from ml.config import SampleRequest
 from ml.events import Frame, Pixels, RunFinished, Sampled
 from ml.export.files import read_pixels, read_stamp, save
 from ml.export.metadata import Layout
 from ml.imaging.pixels import film
+from ml.specs import DeviceName
 from ml.system import paths
 
 REQUEST = SampleRequest(model="digits", labels=tuple(range(10)), guidance_to=100, sigma_lead=1000, sigma_max=12)

@@ -7,7 +7,8 @@ from desktop_app.viewmodels.compare import VALUES, Compare, Side
 from desktop_app.widgets.controls.basics import Label
 from desktop_app.widgets.controls.check_list import Checks
 from desktop_app.widgets.controls.rows import Choice, ChoiceRow
-from ml.experiments.axes import NAMES, TITLES, said
+from ml.experiments.axes import said
+from ml.specs import SETTINGS, titles
 
 TITLE = {"rows": "Rows", "columns": "Columns"}
 
@@ -23,7 +24,7 @@ class AxisEditor(QWidget):
         self._compare = compare
         self._side: Side = side
         nothing = [("", "none")]
-        self.field = ChoiceRow(TITLE[side], [*((key, TITLES[key]) for key in VALUES), *nothing],
+        self.field = ChoiceRow(TITLE[side], [*((key, SETTINGS[key].title) for key in VALUES), *nothing],
                                tip=f"The setting that varies along the {side}")  # fmt: skip
         self.edit = QLineEdit()
         self.edit.setAccessibleName(f"{TITLE[side]}, values")
@@ -62,7 +63,7 @@ class AxisEditor(QWidget):
         """The names to select from; empty where values are numbers."""
         if field == "model":
             return [(name, said("model", name)) for name in self._compare.comparable_models]
-        return list(NAMES.get(field, {}).items())
+        return list(titles(SETTINGS[field].choices)) if field else []
 
     def _take(self, text: str) -> None:
         self._compare.set_values(getattr(self._compare.settings, self._side), text)

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QScrollArea, QStackedWidget, 
 
 from desktop_app import lesson_file
 from desktop_app.pages.base import Page
-from desktop_app.text.display_names import SCHEDULES
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.explore import QUESTIONS
 from desktop_app.viewmodels.session import Session
@@ -21,10 +20,11 @@ from desktop_app.widgets.images.copy_button import CopyButton
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
 from desktop_app.widgets.images.labelled_grid import HeadedGrid
 from desktop_app.widgets.plots.plot_button import PlotButton
-from desktop_app.widgets.plots.schedule_plots import NAMES, SchedulePlots
+from desktop_app.widgets.plots.schedule_plots import SchedulePlots
 from ml.events import Pixels
 from ml.imaging.figure import Head
 from ml.imaging.pixels import grid
+from ml.specs import DISCRETE, SCHEDULES
 from ml.system.files import free_name
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class ExplorePanel(Page):
             chip.clicked.connect(partial(explore.change, digit=digit, picture=None))
         self.another = Button("Another example", "dice-five", tip="Show another example, with new noise")
         self.picture = Button("Open an image…", "image", tip="Add noise to an image of yours")
-        self.schedule = ChoiceRow("Noise schedule", [(key, SCHEDULES[key]) for key in ("linear", "cosine", "sigmoid")],
+        self.schedule = ChoiceRow("Noise schedule", [(key, SCHEDULES[key].title) for key in DISCRETE],
                                   tip="How the share of noise grows with t")  # fmt: skip
         self.timesteps = SliderRow(
             "Steps T", 10, 4000, 1000, step=10, logarithmic=True, tip="Number of steps of the forward process"
@@ -373,9 +373,9 @@ class ScheduleView(QWidget):
         column.setContentsMargins(14, Space.M, 14, Space.M)
         column.setSpacing(Space.XS)
         legend = row(spacing=Space.S)
-        for name in NAMES:
+        for name in DISCRETE:
             legend.addWidget(self.plots.key(name))
-            legend.addWidget(Label(SCHEDULES[name], "strong"))
+            legend.addWidget(Label(SCHEDULES[name].title, "strong"))
             legend.addSpacing(Space.S)
         legend.addStretch(1)
         said = ElidedLabel("Below each image: signal-to-noise ratio, ᾱ/(1 − ᾱ)", "muted")
@@ -388,7 +388,7 @@ class ScheduleView(QWidget):
         """The forward process of every schedule."""
         self.plots.show_all(noisings)
         times = noisings[0].strip_times
-        self.table.set_heads([Head(SCHEDULES[n.schedule]) for n in noisings], [Head(f"t = {t:,}") for t in times])
+        self.table.set_heads([Head(SCHEDULES[n.schedule].title) for n in noisings], [Head(f"t = {t:,}") for t in times])
         self.table.grid.set_images(np.concatenate([noising.strip for noising in noisings]), len(times))
         self.table.grid.set_captions([Caption(short(float(n.snr[t]))) for n in noisings for t in times], keep_room=True)
 

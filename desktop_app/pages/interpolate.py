@@ -24,6 +24,7 @@ from desktop_app.widgets.images.interpolation_pad import Pad
 from ml.config import NO_LABEL
 from ml.events import Pixels
 from ml.imaging.pixels import grid
+from ml.specs import MIXINGS, titles
 from ml.system.files import free_name
 
 MODES = (("pad", "Four corners"), ("path", "Path"), ("classes", "Ten classes"))
@@ -31,11 +32,6 @@ MODE_TIPS = (
     "Blend four images, each with its own noise and class",
     "Walk through a sequence of images",
     "Blend classes on one noise",
-)
-MIXINGS = (("slerp", "slerp"), ("lerp", "lerp"))
-MIXING_TIPS = (
-    "Spherical interpolation: the noise keeps its strength, and so do the images in between",
-    "Linear interpolation: the noise gets weaker in between, and the images fade",
 )
 CORNERS = ("Upper left", "Upper right", "Lower left", "Lower right")
 FORMATS = {
@@ -80,7 +76,8 @@ class InterpolatePanel(Page):
 
     def _make_settings(self) -> None:
         self.model = ChoiceRow("Model", tip="The network that generates; it has to be conditioned on classes")
-        self.mixing = Segmented(MIXINGS, name="Noise mixing", tips=MIXING_TIPS)
+        tips = [mixing.about for mixing in MIXINGS.values()]
+        self.mixing = Segmented(titles(MIXINGS), name="Noise mixing", tips=tips)
         labels = [(str(NO_LABEL), "any digit"), *((str(d), str(d)) for d in range(10))]
         self.labels = [ChoiceRow(name, labels, tip="The class of this corner") for name in CORNERS]
         self.dice = [

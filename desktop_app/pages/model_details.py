@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
-from desktop_app.pages.sampling_settings import SAMPLERS
-from desktop_app.text.display_names import NETWORKS, SCHEDULES, TARGETS, data_title
+from desktop_app.text.display_names import data_title
 from desktop_app.text.formatting import count, duration, megabytes, millions
 from desktop_app.text.scores import groups, measured_on
 from desktop_app.theme.tokens import Space
@@ -15,6 +14,7 @@ from desktop_app.viewmodels.models import Models
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import Section, Segmented
 from desktop_app.widgets.images.image_grid import ImageGrid
+from ml.specs import NETWORKS, PREDICTIONS, SAMPLERS, SCHEDULES
 
 if TYPE_CHECKING:
     from ml.registry.model_cards import ModelCard
@@ -202,9 +202,9 @@ def training_of(card: "ModelCard") -> list[tuple[str, str]]:
     header, config = card.header, card.header.model
     facts = [
         ("Name", card.name),
-        ("Network", NETWORKS.get(config.network, config.network)),
-        ("Predicts", TARGETS[config.prediction] if Models.draws(card) else ""),
-        ("Noise schedule", SCHEDULES[config.schedule] if Models.draws(card) else ""),
+        ("Network", NETWORKS[config.network].title),
+        ("Predicts", f"the {PREDICTIONS[config.prediction].title}" if Models.draws(card) else ""),
+        ("Noise schedule", SCHEDULES[config.schedule].title if Models.draws(card) else ""),
         ("Parameters", millions(card.parameters)),
         ("Images", f"{config.image_size} × {config.image_size}, {'grey' if config.channels == 1 else 'colour'}"),
         ("Trained on", data_title(header.data)),
@@ -221,7 +221,7 @@ def sampling_of(card: "ModelCard") -> list[tuple[str, str]]:
     defaults = card.header.defaults
     guided = card.header.model.num_classes and defaults.guidance != 1
     return [
-        ("Sampler", dict(SAMPLERS)[defaults.sampler]),
+        ("Sampler", SAMPLERS[defaults.sampler].title),
         ("Steps", f"{defaults.steps:,}"),
         ("Guidance", f"{defaults.guidance:g}" if guided else "off"),
     ]

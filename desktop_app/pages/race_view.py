@@ -2,7 +2,6 @@
 
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from desktop_app.pages.sampling_settings import SAMPLERS
 from desktop_app.theme.controller import theme
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.race import LEAST, MOST, Race
@@ -12,6 +11,7 @@ from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, Sli
 from desktop_app.widgets.images.image_grid import ImageGrid
 from desktop_app.widgets.images.timeline import Timeline
 from ml.events import Pixels
+from ml.specs import SAMPLERS, titles
 
 LETTERS = "ABCD"
 
@@ -142,7 +142,9 @@ class LaneEditor(Section):
         self.remove_button = Button(kind="tool", name="Remove this lane", tip="Remove this lane from the race")
         self.remove_button.set_icon("trash")
         self.model = ChoiceRow("Model", tip="The network of this lane")
-        self.sampler = ChoiceRow("Sampler", SAMPLERS, tip="The rule for each step from noise to image in this lane")
+        self.sampler = ChoiceRow(
+            "Sampler", titles(SAMPLERS), tip="The rule for each step from noise to image in this lane"
+        )
         self.steps = SliderRow("Steps", 1, 1000, 10, slider_max=100, tip="Number of denoising steps")
         self.guidance = SliderRow("Guidance w", 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
                                   tip="Strength of the class; 1 is off")  # fmt: skip

@@ -9,13 +9,12 @@ from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, SliderRow
-from ml.config import CLIP_MODEL, SampleSettings
-from ml.experiments import axes
+from ml.config import SampleSettings
+from ml.specs import CLIPS, SAMPLERS, SPACINGS, titles
 
-SAMPLERS = tuple(axes.SAMPLERS.items())
 OWN_FILE = "file"
-CLIPS = ((CLIP_MODEL, "Digit CLIP"), ("ViT-B-32", "OpenAI ViT-B/32 (download)"), (OWN_FILE, "ViT-B/32 from a file…"))
-SPACINGS = tuple(axes.SPACINGS.items())
+STEERED_BY = (*((key, f"{clip.title} (download)" if clip.size else clip.title) for key, clip in CLIPS.items()),
+              (OWN_FILE, "ViT-B/32 from a file…"))  # fmt: skip
 ROWS = (1, 2, 3, 5, 10)
 MANY = 1000.0  # a guidance interval up to this sigma has no upper end
 STARTS = (("pure", "Pure noise"), ("first", "Maximum σ"))
@@ -38,7 +37,7 @@ class SamplingSettings(QWidget):
 
     def _make_rows(self) -> None:
         self.model = ChoiceRow("Model", tip="The network that removes the noise: a bundled model or one of yours")
-        self.sampler = ChoiceRow("Sampler", SAMPLERS, tip="The rule for each step from noise to image")
+        self.sampler = ChoiceRow("Sampler", titles(SAMPLERS), tip="The rule for each step from noise to image")
         self.steps = SliderRow(
             "Steps",
             1,
@@ -78,7 +77,7 @@ class SamplingSettings(QWidget):
             tip="Noise that DDIM adds at every step: 0 is none, 1 is as much as DDPM",
         )
         self.grid = ChoiceRow("Grid", tip="Columns × rows; each row repeats the prompt with new noise")
-        self.spacing = ChoiceRow("Spacing", SPACINGS, tip="How the steps are spread from noise to image")
+        self.spacing = ChoiceRow("Spacing", titles(SPACINGS), tip="How the steps are spread from noise to image")
         self.start = ChoiceRow(
             "Start from", STARTS, tip="Pure noise takes one extra step, and then continues at the maximum σ"
         )
@@ -161,14 +160,15 @@ class SamplingSettings(QWidget):
         for row in (self.guide_from, self.guide_to):
             row.setVisible(not by_words)
         self.clip.setVisible(by_words)
-        known = settings.clip in dict(CLIPS)
-        self.clip.set_choices(CLIPS if known else (*CLIPS, (settings.clip, Path(settings.clip).name)), settings.clip)
+        known = settings.clip in CLIPS
+        own = () if known else ((settings.clip, Path(settings.clip).name),)
+        self.clip.set_choices((*STEERED_BY, *own), settings.clip)
         self.clip_scale.setVisible(by_words)
         self.repeats.setVisible(by_words)
         self.clip_scale.set_value(settings.clip_scale)
         self.repeats.set_value(settings.repeats)
         self.eta.set_value(settings.eta)
-        self.eta.setEnabled(settings.sampler == "ddim")
+        self.eta.setEnabled("eta" in SAMPLERS[settings.sampler].uses)
         self.spacing.set_value(settings.spacing)
         self.start.set_value("pure" if settings.sigma_lead > settings.sigma_max else "first")
         self.start.setEnabled(settings.spacing == "karras")

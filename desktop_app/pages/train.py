@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from desktop_app.pages.base import Page
 from desktop_app.pages.train_setup import TrainSetup
-from desktop_app.text.display_names import NETWORKS, TARGETS, data_title, preset_title
+from desktop_app.text.display_names import data_title, preset_title
 from desktop_app.text.formatting import count, duration, millions
 from desktop_app.theme.controller import theme
 from desktop_app.theme.tokens import FIELD_HEIGHT, Space
@@ -21,6 +21,7 @@ from desktop_app.widgets.images.preview_timeline import TimeMachine
 from desktop_app.widgets.plots.loss_by_noise_map import NoiseMap
 from desktop_app.widgets.plots.loss_plot import LossPlot
 from ml.events import Preview, TrainStep, Validated
+from ml.specs import NETWORKS, PREDICTIONS
 from ml.tracking.metrics_table import curve
 
 LOOKS = (("noise", "Loss by noise level"), ("past", "Preview history"))
@@ -193,8 +194,8 @@ class TrainPanel(Page):
         if run is None:
             return ""
         model = run.config.model
-        network = f"{NETWORKS[model.network]} with {millions(run.parameters)} parameters"
-        return f"{data_title(run.config.data)} · {network} · predicts {TARGETS[model.prediction]}"
+        network = f"{NETWORKS[model.network].title} with {millions(run.parameters)} parameters"
+        return f"{data_title(run.config.data)} · {network} · predicts the {PREDICTIONS[model.prediction].title}"
 
     def _begin(self, name: str) -> None:
         before = self._train.before

@@ -6,32 +6,31 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
-from desktop_app.text.display_names import (
-    DATA,
-    DOWNLOADS,
-    IMAGES,
-    NETWORKS,
-    OPTIMIZERS,
-    RATES,
-    SCHEDULES,
-    TARGETS,
-    data_title,
-    preset_title,
-)
+from desktop_app.text.display_names import data_title, preset_title
 from desktop_app.text.formatting import count, duration
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.basics import Label
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, SliderRow
-from ml.config import DRAWING, TrainConfig
+from ml.config import TrainConfig
 from ml.events import Estimate
+from ml.specs import (
+    DATASETS,
+    DISCRETE,
+    DRAWING,
+    IMAGE_FOLDER,
+    LOSSES,
+    LR_SCHEDULES,
+    NETWORKS,
+    OPTIMIZERS,
+    PREDICTIONS,
+    SCHEDULES,
+    WEIGHTINGS,
+    titles,
+)
 from ml.training.overrides import setting
 
-DISCRETE = ("linear", "cosine", "sigmoid")
-DRAWN_BY = tuple((name, NETWORKS[name]) for name in DRAWING)
-LEARNT = tuple((key, words.removeprefix("the ")) for key, words in TARGETS.items())
-WEIGHTINGS = (("none", "uniform"), ("min-snr", "min-SNR"))
-LOSSES = (("mse", "squared error"), ("huber", "Huber"))
+DRAWN_BY = titles({name: NETWORKS[name] for name in DRAWING})
 MEASURE_DELAY_MS = 700  # after the last change, so that a moving slider starts no measurement
 DOWNLOAD, FOLDER, CHOOSE = "download", "folder", "choose"
 
@@ -104,14 +103,15 @@ class TrainSetup(QWidget):
 
     def _show_data(self) -> None:
         name, where = self._train.settings.data, self._train.data_root
-        mine = [(name, data_title(name))] if name not in DATA else []
-        self.data.set_choices([*DATA.items(), *mine, (CHOOSE, "A folder of images…")], name)
-        self.data.combo.setToolTip(name.removeprefix(IMAGES) if mine else "")
+        mine = [(name, data_title(name))] if name not in DATASETS else []
+        self.data.set_choices([*titles(DATASETS), *mine, (CHOOSE, "A folder of images…")], name)
+        self.data.combo.setToolTip(name.removeprefix(IMAGE_FOLDER) if mine else "")
         given = [(FOLDER, f"Folder “{where.name or where}”")] if where else []
-        download = (DOWNLOAD, f"Download ({DOWNLOADS.get(name)})")
+        size = DATASETS[name].size if name in DATASETS else ""
+        download = (DOWNLOAD, f"Download ({size})")
         self.source.set_choices([download, *given, (CHOOSE, "Choose a folder…")], FOLDER if where else DOWNLOAD)
         self.source.combo.setToolTip(str(where) if where else "")
-        self.source.setVisible(name in DOWNLOADS)
+        self.source.setVisible(bool(size))
 
     def _choose_data(self, name: str) -> None:
         if name != CHOOSE:
@@ -136,18 +136,18 @@ class Recipe(QWidget):
             "model.network": ("Network", DRAWN_BY, "The architecture of the denoising network"),
             "model.prediction": (
                 "Predicts",
-                LEARNT,
+                titles(PREDICTIONS),
                 "What the network predicts; each can be converted into the others",
             ),
-            "model.schedule": ("Noise schedule", tuple(SCHEDULES.items()), "How the share of noise grows with t"),
+            "model.schedule": ("Noise schedule", titles(SCHEDULES), "How the share of noise grows with t"),
             "weighting": (
                 "Loss weighting",
-                WEIGHTINGS,
+                titles(WEIGHTINGS),
                 "How much each noise level counts: all equally, or by min-SNR",
             ),
-            "loss": ("Loss", LOSSES, "Squared error, or Huber loss, which is less sensitive to large errors"),
-            "optimizer": ("Optimizer", tuple(OPTIMIZERS.items()), "How the gradient updates the weights"),
-            "lr_schedule": ("LR schedule", tuple(RATES.items()), "How the learning rate changes during the run"),
+            "loss": ("Loss", titles(LOSSES), "Squared error, or Huber loss, which is less sensitive to large errors"),
+            "optimizer": ("Optimizer", titles(OPTIMIZERS), "How the gradient updates the weights"),
+            "lr_schedule": ("LR schedule", titles(LR_SCHEDULES), "How the learning rate changes during the run"),
         }
         self.choices = {key: ChoiceRow(label, options, tip=tip) for key, (label, options, tip) in choices.items()}
         self.lr = SliderRow(
@@ -185,7 +185,7 @@ class Recipe(QWidget):
 def ask_for_data(parent: QWidget, train: Train) -> bool:
     """Ask for the folder of the chosen data: images, or the files of a data set; False if canceled."""
     name = train.settings.data
-    if name not in DATA:
+    if name not in DATASETS:
         return ask_for_images(parent, train)
     title = f"Choose the folder that contains {data_title(name)}"
     folder = QFileDialog.getExistingDirectory(parent, title, str(train.data_root or ""))
@@ -197,12 +197,12 @@ def ask_for_data(parent: QWidget, train: Train) -> bool:
 def ask_for_images(parent: QWidget, train: Train) -> bool:
     """Ask for a folder of images to train on; False if canceled."""
     name = train.settings.data
-    now = name.removeprefix(IMAGES) if name.startswith(IMAGES) else ""
+    now = name.removeprefix(IMAGE_FOLDER) if name.startswith(IMAGE_FOLDER) else ""
     folder = QFileDialog.getExistingDirectory(
         parent, "Choose a folder of images, or a folder with one subfolder per class", now
     )
     if folder:
-        train.change(data=f"{IMAGES}{folder}")
+        train.change(data=f"{IMAGE_FOLDER}{folder}")
     return bool(folder)
 
 

@@ -1,39 +1,9 @@
-"""Numbers and names as a person says them."""
+"""Names of presets and data sets as a person reads them."""
 
 from pathlib import Path
 
-NETWORKS = {
-    "unet": "U-Net",
-    "textbook": "Textbook U-Net",
-    "shuffle": "ShuffleNet U-Net",
-    "judge": "Classifier",
-    "clip": "CLIP",
-    "autoencoder": "Autoencoder",
-}
-DATA = {
-    "mnist": "MNIST",
-    "fashion-mnist": "Fashion-MNIST",
-    "kmnist": "Kuzushiji-MNIST",
-    "cifar10": "CIFAR-10",
-    "synthetic": "Synthetic digits",
-}
-DOWNLOADS = {"mnist": "11 MB", "fashion-mnist": "31 MB", "kmnist": "21 MB", "cifar10": "170 MB"}
-IMAGES = "folder:"  # begins the name of a data set that is a folder of images
-TARGETS = {
-    "eps": "the noise ε",
-    "x0": "the clean image x₀",
-    "v": "the velocity v",
-    "flow": "the flow u",
-    "edm": "image and noise mixed as in EDM",
-}
-SCHEDULES = {"linear": "linear", "cosine": "cosine", "sigmoid": "sigmoid", "flow": "straight-line", "edm": "EDM"}
-OPTIMIZERS = {"adamw": "AdamW", "adam": "Adam", "muon": "Muon"}
-RATES = {
-    "onecycle": "up and down once",
-    "cosine": "falling as a cosine",
-    "linear": "falling evenly",
-    "constant": "kept",
-}
+from ml.specs import DATASETS, IMAGE_FOLDER
+
 ACRONYMS = ("cfg", "clip", "ddim", "ddpm")
 
 
@@ -45,7 +15,7 @@ def preset_title(name: str) -> str:
 
 def data_title(name: str) -> str:
     """The name of a data set as a person reads it: `folder:/home/me/cats` is "Images in “cats”"."""
-    if name.startswith(IMAGES):
-        folder = name.removeprefix(IMAGES)
+    if name.startswith(IMAGE_FOLDER):
+        folder = name.removeprefix(IMAGE_FOLDER)
         return f"Images in “{Path(folder).name or folder}”"
-    return DATA.get(name, name)
+    return DATASETS[name].title if name in DATASETS else name

@@ -16,7 +16,7 @@ from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.live_preview import Sketches
 from desktop_app.viewmodels.trajectory import Trajectory, View
 from desktop_app.worker.compute_thread import Job, JobEnded
-from ml.config import CLIP_MODEL, MAX_BRANCHES, MODELS, NO_LABEL, Route, SampleRequest, SampleSettings, for_route
+from ml.config import MAX_BRANCHES, NO_LABEL, SampleRequest, SampleSettings, for_route
 from ml.errors import BadRequest
 from ml.events import Failed, Frame, Progress, Sampled
 from ml.export.contact_sheet import readings
@@ -24,6 +24,7 @@ from ml.export.formats import FORMATS
 from ml.export.metadata import Layout
 from ml.generation import branching
 from ml.imaging.pixels import Shown, film
+from ml.specs import CLIP_MODEL, ROUTES, Route
 from ml.text import prompt_parser
 from ml.text.prompt_parser import Understood
 
@@ -212,7 +213,7 @@ class Generate(QObject):
             self.change(live=False, prompt=WORDS_EXAMPLE)
         if route == "class" and not digits:
             self.change(live=False, prompt=GenerateSettings().prompt)
-        self.use_model(MODELS[route])
+        self.use_model(ROUTES[route].model)
 
     @staticmethod
     def _digits_in(prompt: str) -> tuple[int, ...]:
@@ -224,9 +225,11 @@ class Generate(QObject):
     @property
     def routes(self) -> tuple[Route, ...]:
         """The ways a prompt can take with the models that are there."""
-        needed = {route: (model, CLIP_MODEL) if route != "class" else (model,) for route, model in MODELS.items()}
+        needed = {
+            route: (spec.model, CLIP_MODEL) if route != "class" else (spec.model,) for route, spec in ROUTES.items()
+        }
         known = {route: all(self._session.card(name) for name in models) for route, models in needed.items()}
-        return tuple(route for route in MODELS if known[route])
+        return tuple(route for route in ROUTES if known[route])
 
     def reset(self) -> None:
         """Back to the model's default sampler settings."""

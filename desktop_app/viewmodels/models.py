@@ -12,8 +12,8 @@ from desktop_app.tasks import models
 from desktop_app.tasks.models import Copied, MatchingNetworks, Named, Previewed, Scored, Thrown
 from desktop_app.text.formatting import count
 from desktop_app.worker.compute_thread import Job, JobEnded, Work
-from ml.config import DIGITS, DRAWING
 from ml.events import Failed, Pixels, Progress
+from ml.specs import DIGITS, DRAWING
 from ml.system import trash
 from ml.system.trash import Trashed
 

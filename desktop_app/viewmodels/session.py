@@ -27,8 +27,8 @@ from desktop_app.viewmodels.undo import Undo
 from desktop_app.worker.compute_thread import ComputeThread, Job, JobEnded, Work, failure
 from desktop_app.worker.gc_guard import GcGuard
 from desktop_app.worker.mailbox import Envelope
-from ml.config import DRAWING
 from ml.events import Failed, Progress
+from ml.specs import DRAWING
 
 if TYPE_CHECKING:
     from ml.registry.model_cards import ModelCard

@@ -19,7 +19,7 @@ from desktop_app.text.display_names import preset_title
 from desktop_app.viewmodels.nearest_preset import settings_of
 from desktop_app.viewmodels.notification import Message
 from desktop_app.worker.compute_thread import Job, JobEnded
-from ml.config import DRAWING, TrainConfig
+from ml.config import TrainConfig
 from ml.errors import BadRequest, NoiseloomError
 from ml.events import (
     BatchSplit,
@@ -40,6 +40,7 @@ from ml.events import (
 from ml.registry import presets
 from ml.registry.presets import read_config
 from ml.registry.run_layout import CONFIG_FILE
+from ml.specs import DRAWING
 from ml.system import paths
 from ml.system.files import free_name, read_short
 from ml.tracking.loss_trend import verdict

@@ -7,12 +7,13 @@ import typer
 
 from ml.cli.console import Line, interrupted, interruptible
 from ml.cli.options import Device
-from ml.config import NO_LABEL, SampleRequest, SamplerName, checked
+from ml.config import NO_LABEL, SampleRequest, checked
 from ml.errors import BadRequest
 from ml.experiments import comparison_figure
 from ml.experiments.axes import Axis, parse
 from ml.experiments.cells import Cell, result, title
 from ml.export.formats import format_of
+from ml.specs import SamplerName
 from ml.system.files import check_writable
 from ml.text.prompt_parser import parse_labels
 

@@ -8,12 +8,13 @@ import typer
 
 from ml.cli.options import Device, Model
 from ml.cli.rendering import draw_request, layout_that_fits, save_images
-from ml.config import MODELS, NO_LABEL, Mixing, SampleRequest, SamplerName, checked
+from ml.config import NO_LABEL, SampleRequest, checked
 from ml.errors import BadRequest
 from ml.export.formats import FORMATS, format_of
 from ml.generation.requests import THERE_AND_BACK
 from ml.imaging.embedded_png import to_text
 from ml.imaging.pixels import walk
+from ml.specs import ROUTES, Mixing, SamplerName
 from ml.system.files import check_writable
 
 
@@ -27,7 +28,7 @@ def interpolate(
     via: Annotated[list[str] | None, typer.Option(help="A seed or a picture on the way; repeatable.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Go back to the first image in the end.")] = False,
     mixing: Annotated[Mixing, typer.Option(help="Along the sphere on which noise lies, or straight.")] = "slerp",
-    model: Model = MODELS["class"],
+    model: Model = ROUTES["class"].model,
     sampler: Annotated[SamplerName | None, typer.Option(help="The model's own default if not given.")] = None,
     steps: Annotated[int | None, typer.Option(help="The model's own default if not given.")] = None,
     guidance: Annotated[float | None, typer.Option(help="The model's own default if not given.")] = None,

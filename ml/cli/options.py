@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ml.config import DeviceName
+from ml.specs import DATASETS, IMAGE_FOLDER, DeviceName
 
 Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
 
@@ -19,4 +19,4 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder that holds the data set.")]
 
 
-DATA_HELP = "mnist, fashion-mnist, kmnist, cifar10, synthetic, or folder:DIR for images of your own."
+DATA_HELP = f"{', '.join(DATASETS)}, or {IMAGE_FOLDER}DIR for images of your own."

@@ -8,13 +8,14 @@ import typer
 
 from ml.cli.console import Line, interrupted, interruptible
 from ml.cli.options import Device
-from ml.config import MODELS, NO_LABEL
+from ml.config import NO_LABEL
 from ml.events import Frame, Sampled
 from ml.export import files as exports
 from ml.export.formats import FORMATS, format_of
 from ml.export.metadata import Layout
 from ml.generation import requests
 from ml.imaging.pixels import film
+from ml.specs import ROUTES
 from ml.system.files import check_writable
 
 Picture = Annotated[Path, typer.Argument(help="A picture of a digit: PNG, JPEG, GIF, BMP or WebP.")]
@@ -33,7 +34,7 @@ def redraw(
     label: Annotated[int, typer.Option(min=NO_LABEL, help="The class it shall become; -1: as it comes.")] = NO_LABEL,
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many answers.")] = 9,
     seed: Annotated[int, typer.Option(min=0)] = 2026,
-    model: Model = MODELS["class"],
+    model: Model = ROUTES["class"].model,
     device: Device = "auto",
 ) -> int:
     """Vary a picture (SDEdit), complete it (RePaint), or rebuild it as every class (DDIM inversion)."""
@@ -70,7 +71,7 @@ def redraw(
 
 def recognise(
     picture: Picture,
-    model: Model = MODELS["class"],
+    model: Model = ROUTES["class"].model,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> int:

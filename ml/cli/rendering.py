@@ -7,13 +7,14 @@ from pathlib import Path
 import typer
 
 from ml.cli.console import INTERRUPTED, Line, interruptible, progress_in_words
-from ml.config import DeviceName, SampleRequest
+from ml.config import SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
 from ml.export import files as exports
 from ml.export import mp4
 from ml.export.base import Format
 from ml.export.metadata import Kind, Layout
+from ml.specs import DeviceName
 
 SCALES = (4, 2, 1)
 

@@ -9,7 +9,7 @@ import typer
 
 from ml.cli.options import Device
 from ml.cli.rendering import MAX_COLUMNS, draw_request, layout_that_fits, save_images
-from ml.config import MAX_IMAGES, MODELS, NO_LABEL, Route, SampleRequest, SamplerName, checked, for_route
+from ml.config import MAX_IMAGES, NO_LABEL, SampleRequest, checked, for_route
 from ml.errors import BadRequest
 from ml.events import Pixels
 from ml.export import files as exports
@@ -17,6 +17,7 @@ from ml.export.base import Content
 from ml.export.contact_sheet import readings
 from ml.export.formats import FORMATS, format_of
 from ml.imaging.pixels import film
+from ml.specs import ROUTES, Route, SamplerName
 from ml.system.files import check_writable, make_folder
 from ml.text.prompt_parser import in_words, parse_labels, understand
 
@@ -66,7 +67,7 @@ def sample(
     from ml.registry import model_cards
     from ml.registry.checkpoint import load_header
 
-    model = model or MODELS[route]
+    model = model or ROUTES[route].model
     header = load_header(model_cards.find(model))
     if route == "clip" or (route == "text" and prompt is not None):
         once = _described(prompt, route)

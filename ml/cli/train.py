@@ -10,7 +10,6 @@ import typer
 
 from ml.cli.console import INTERRUPTED, Line, interruptible, progress_in_words, resuming, where_else
 from ml.cli.options import DATA_HELP, DataRoot, Device
-from ml.config import TrackerName
 from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import (
@@ -26,6 +25,7 @@ from ml.events import (
     TrainStep,
     WriteFailed,
 )
+from ml.specs import TrackerName
 from ml.system import paths
 from ml.training.overrides import assignment, changed, refuse_other_settings, starting_point
 

@@ -1,8 +1,7 @@
 """The one contract between networks and samplers: denoise(x_t, level) -> x0_hat.
 
-A network may predict the noise eps, the clean image x0, the velocity v (Salimans & Ho 2022) or the flow
-u = eps - x0 (Lipman et al. 2023), or be preconditioned as in EDM (Karras et al. 2022); here each becomes an estimate of
-the clean image.
+`NetworkDenoiser` turns a network's prediction, of whatever target (`parameterization`), into an estimate of the clean
+image.
 """
 
 from collections.abc import Callable
@@ -10,9 +9,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ml.config import Prediction
-from ml.diffusion.parameterization import network_input, to_x0
+from ml.diffusion.parameterization import PARAMETERIZATIONS
 from ml.diffusion.schedules import Level, Levels
+from ml.specs import Prediction
 
 Denoiser = Callable[[Tensor, Level], Tensor]  # x_t (B, C, H, W) -> x0_hat (B, C, H, W)
 
@@ -34,10 +33,10 @@ class NetworkDenoiser:
 
     def __init__(self, network: nn.Module, prediction: Prediction) -> None:
         self.network = network
-        self.prediction: Prediction = prediction
+        self.parameterization = PARAMETERIZATIONS[prediction]
 
     def __call__(self, x_t: Tensor, level: Level | Levels, labels: Tensor) -> Tensor:
         """x0_hat at one level, or at one for each image."""
         time = torch.as_tensor(level.t * TIME_SCALE, dtype=torch.float32, device=x_t.device).view(-1)
-        output = self.network(network_input(self.prediction, x_t, level.alpha, level.sigma), time, labels)
-        return to_x0(self.prediction, output, x_t, level.alpha, level.sigma)
+        output = self.network(self.parameterization.scale_input(x_t, level.alpha, level.sigma), time, labels)
+        return self.parameterization.to_x0(output, x_t, level.alpha, level.sigma)

@@ -1,6 +1,6 @@
-"""Guidance wraps a denoiser and gives a denoiser; samplers do not know."""
+"""Guidance and clipping: each takes a denoiser and gives a denoiser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -8,7 +8,8 @@ from torch import Tensor
 from ml.config import SampleSettings
 from ml.diffusion.denoiser import Denoiser, NetworkDenoiser
 from ml.diffusion.schedules import Level
-from ml.system.device import one_thread
+from ml.specs import Clipping
+from ml.threads import one_thread
 
 STEER_FROM, STEER_TO = 0.1, 15.0  # sigma/alpha between which CLIP's gradient is taken
 
@@ -97,3 +98,10 @@ def thresholded(denoise: Denoiser, percentile: float = 0.995) -> Denoiser:
         return x0.clamp(-s, s) / s
 
     return bounded
+
+
+CLIPPINGS: Mapping[Clipping, Callable[[Denoiser], Denoiser]] = {
+    "none": lambda denoise: denoise,
+    "static": clipped,
+    "dynamic": thresholded,
+}

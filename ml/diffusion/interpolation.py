@@ -1,12 +1,15 @@
 """Between images: starting noises and labels, mixed by weights."""
 
 import math
+from collections.abc import Callable, Mapping
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ml.config import Corner, Mixing
+from ml.config import Corner
+from ml.specs import Mixing
 
 OPPOSITE = 2e-3  # radians from it that float32 cannot tell: the cosine of 5e-4 is 1 to a last digit
 
@@ -19,30 +22,45 @@ def mixed_noise(noises: Tensor, weights: Tensor, how: Mixing) -> Tensor:
     """
     flat = noises.flatten(1)
     weights = weights / weights.sum(dim=1, keepdim=True)
-    lengths = flat.norm(dim=1)
-    rows = []
-    for row, shares in zip(weights, weights.tolist(), strict=True):
-        used = [corner for corner, share in enumerate(shares) if share]
-        if how == "lerp" or len(used) == 1:
-            rows.append(row @ flat)
-        elif len(used) == 2:
-            rows.append(_slerp(flat[used[0]], flat[used[1]], shares[used[1]]))
-        else:
-            mean = row @ flat
-            rows.append(mean * (row @ lengths) / mean.norm().clamp(min=1e-12))
+    rows = [MIXINGS[how](flat, row) for row in weights]
     return torch.stack(rows).view(len(weights), *noises.shape[1:])
 
 
-def _slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
+def lerp(noises: Tensor, weights: Tensor) -> Tensor:
+    """The weighted mean of (corners, D) by (corners,), whose sum is 1: (D,)."""
+    return weights @ noises
+
+
+def slerp(noises: Tensor, weights: Tensor) -> Tensor:
+    """The same on the sphere on which noise lies; between more than two, the mean stretched to the mean length."""
+    shares = [float(weight) for weight in weights]
+    used = [corner for corner, share in enumerate(shares) if share]
+    if len(used) == 1:
+        return lerp(noises, weights)
+    if len(used) == 2:
+        return _between_two(noises[used[0]], noises[used[1]], shares[used[1]])
+    mean = lerp(noises, weights)
+    return mean * (weights @ _length(noises)) / _length(mean).clamp(min=1e-12)
+
+
+MIXINGS: Mapping[Mixing, Callable[[Tensor, Tensor], Tensor]] = {"slerp": slerp, "lerp": lerp}
+
+
+def _between_two(a: Tensor, b: Tensor, share: float) -> Tensor:
     """Directions along the great circle, lengths evenly from one to the other."""
-    lengths = a.norm(), b.norm()
+    lengths = _length(a), _length(b)
     ours, theirs = a / lengths[0], b / lengths[1]
     angle = math.acos(max(-1.0, min(1.0, float(ours @ theirs))))
     length = (1 - share) * lengths[0] + share * lengths[1]
     if angle < 1e-4 or math.pi - angle < OPPOSITE:  # one direction, or no great circle that is the shortest
         mean = (1 - share) * a + share * b
-        return mean if angle < 1e-4 else mean * length / mean.norm().clamp(min=1e-12)
+        return mean if angle < 1e-4 else mean * length / _length(mean).clamp(min=1e-12)
     return (math.sin((1 - share) * angle) * ours + math.sin(share * angle) * theirs) * (length / math.sin(angle))
+
+
+def _length(x: Tensor) -> Tensor:
+    """The Euclidean norm over the last dimension."""
+    return cast(Tensor, x.norm(dim=-1))  # pyright: ignore[reportUnknownMemberType]
 
 
 def mixed_labels(corners: tuple[Corner, ...], weights: Tensor, num_classes: int) -> Tensor:

@@ -1,25 +1,26 @@
-"""Samplers: each a short loop over an explicit grid of noise levels, yielding every step.
+"""Samplers: each a short loop over a grid of noise levels, yielding every step.
 
 All take a denoiser, x at the first level (B, C, H, W), the grid (noisiest first, CLEAN last) and a source of fresh
-noise, and yield a `DenoiseStep` per level: `steps + 1` of them, the last one clean.
+noise, then by name the settings that `ml.specs` lists for them. They yield a `DenoiseStep` per level: `steps + 1` of
+them, the last one clean.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ml import specs
 from ml.config import SampleSettings
 from ml.diffusion.denoiser import Denoiser, to_eps
-from ml.diffusion.guidance import clipped, thresholded
+from ml.diffusion.guidance import CLIPPINGS, clipped
 from ml.diffusion.noise import Noise
 from ml.diffusion.schedules import Level
-
-Variance = Literal["posterior", "beta"]  # of the noise that DDPM adds
-
+from ml.specs import SamplerName, Variance
 
 REPEAT_FROM, REPEAT_TO = 0.3, 15.0  # sigma/alpha; above there is nothing to decide yet, below nothing any more
 
@@ -162,6 +163,24 @@ def ddim_inversion(denoise: Denoiser, x0: Tensor, grid: list[Level], refinements
     return x
 
 
+def ddpm_clipped(
+    denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise, variance: Variance = "posterior", repeats: int = 0
+) -> Iterator[DenoiseStep]:
+    """DDPM with x0_hat clamped to [-1, 1] at every step, as Ho et al. 2020 released it."""
+    return ddim(clipped(denoise), x, grid, noise, 1.0, variance, repeats)
+
+
+SAMPLERS: Mapping[SamplerName, Callable[..., Iterator[DenoiseStep]]] = {
+    "dpm++": dpm_solver_2m,
+    "ddim": ddim,
+    "euler": ddim,
+    "ddpm": partial(ddim, eta=1.0),
+    "ddpm-clip": ddpm_clipped,
+    "heun": heun,
+    "student": consistency,
+}
+
+
 def run_sampler(
     settings: SampleSettings,
     denoise: Denoiser,
@@ -170,32 +189,20 @@ def run_sampler(
     noise: Noise,
     earlier: DenoiseStep | None = None,
 ) -> Iterator[DenoiseStep]:
-    """The sampler that the settings name; `earlier` is the step before x, where a trajectory is gone on with."""
-    denoise = _bounded(denoise, settings)
-    if settings.sampler == "dpm++":
-        return dpm_solver_2m(denoise, x, grid, noise, earlier)
-    if settings.sampler == "heun":
-        return heun(denoise, x, grid, noise)
-    if settings.sampler == "student":
-        return consistency(denoise, x, grid, noise)
-    if settings.sampler == "ddim":
-        return ddim(denoise, x, grid, noise, settings.eta, repeats=settings.repeats)
-    if settings.sampler == "euler":
-        return ddim(denoise, x, grid, noise, repeats=settings.repeats)
-    return ddim(denoise, x, grid, noise, 1.0, settings.variance, settings.repeats)
+    """The sampler of the settings, with the settings it uses; `earlier` is the step before x of a continued trajectory.
 
-
-def _bounded(denoise: Denoiser, settings: SampleSettings) -> Denoiser:
-    if settings.clipping == "dynamic":
-        return thresholded(denoise)
-    return clipped(denoise) if settings.clipping == "static" or settings.sampler == "ddpm-clip" else denoise
+    Raises KeyError for an unknown sampler.
+    """
+    spec = specs.SAMPLERS[settings.sampler]
+    used = {name: getattr(settings, name) for name in spec.uses}
+    if spec.multistep:
+        used["earlier"] = earlier
+    return SAMPLERS[settings.sampler](CLIPPINGS[settings.clipping](denoise), x, grid, noise, **used)
 
 
 def network_calls(settings: SampleSettings, grid: list[Level]) -> int:
     """Network calls per image over `grid`; a guided pair counts as one."""
-    steps = len(grid) - 1
-    if settings.sampler == "heun":
-        return 2 * steps - 1
-    if settings.sampler in ("dpm++", "student"):
-        return steps
-    return steps + sum(times_again(now, then, settings.repeats) for now, then in pairwise(grid))
+    spec = specs.SAMPLERS[settings.sampler]
+    repeats = settings.repeats if "repeats" in spec.uses else 0
+    again = sum(times_again(now, then, repeats) for now, then in pairwise(grid))
+    return spec.calls_per_step * (len(grid) - 2) + 1 + again

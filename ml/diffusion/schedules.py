@@ -1,21 +1,22 @@
 """Noise schedules as paths x_t = alpha_t x0 + sigma_t eps, with float64 tables.
 
-Linear (Ho et al. 2020), cosine (Nichol & Dhariwal 2021, eq. 17) and the straight flow-matching path
-(Lipman et al. 2023), behind one interface: noise levels to train on, and a grid to sample on.
+The discrete schedules of DDPM, the straight path of flow matching and the path of EDM, behind one interface: noise
+levels to train on, and a grid to sample on.
 """
 
 import math
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import NamedTuple, Protocol, assert_never
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.config import ModelConfig, SampleSettings, ScheduleName, Spacing
+from ml.config import ModelConfig, SampleSettings
 from ml.errors import BadRequest
+from ml.specs import ScheduleName, Spacing
 
 Array = NDArray[np.float64]
 KARRAS_RHO = 7.0
@@ -116,8 +117,10 @@ class DiscreteSchedule:
     def draw(self, count: int, rng: torch.Generator, mean: float, std: float, uniform: float = 0.0) -> Levels:
         """Uniform over the T indices (`mean`, `std` and `uniform` do not apply)."""
         index = torch.randint(self.timesteps, (count,), generator=rng, device=rng.device)
-        alpha = torch.from_numpy(np.sqrt(self.alpha_bar)).float().to(rng.device)[index].view(-1, 1, 1, 1)
-        sigma = torch.from_numpy(np.sqrt(1 - self.alpha_bar)).float().to(rng.device)[index].view(-1, 1, 1, 1)
+        roots = (np.sqrt(self.alpha_bar), np.sqrt(1 - self.alpha_bar))
+        alpha, sigma = (
+            torch.tensor(root, dtype=torch.float32).to(rng.device)[index].view(-1, 1, 1, 1) for root in roots
+        )
         return Levels((index / self.timesteps).float(), alpha, sigma)
 
     def grid(
@@ -126,10 +129,18 @@ class DiscreteSchedule:
         """`uniform`: linspace over the indices; `trailing`: Lin et al. 2023; `karras`: Karras et al. 2022, eq. 5."""
         if steps > self.timesteps:
             raise BadRequest(f"{steps} steps are more than the model's T = {self.timesteps}.", "Ask for fewer steps.")
-        if spacing == "uniform":
-            return self.levels(np.linspace(self.timesteps - 1, 0, steps).round().astype(int).tolist())
-        if spacing == "trailing":
-            return self.levels((np.linspace(self.timesteps, 0, steps, endpoint=False).round().astype(int) - 1).tolist())
+        match spacing:
+            case "uniform":
+                return self.levels(np.linspace(self.timesteps - 1, 0, steps).round().astype(int).tolist())
+            case "trailing":
+                times = np.linspace(self.timesteps, 0, steps, endpoint=False).round().astype(int)
+                return self.levels((times - 1).tolist())
+            case "karras":
+                return self._karras_grid(steps, sigma_max, sigma_min, sigma_lead)
+            case _:
+                assert_never(spacing)
+
+    def _karras_grid(self, steps: int, sigma_max: float, sigma_min: float, sigma_lead: float) -> list[Level]:
         with np.errstate(divide="ignore"):  # at zero terminal SNR the last is infinite
             log_ratio = -0.5 * np.log(self.snr)
         noisiest = float(np.exp(log_ratio[-1]))
@@ -169,10 +180,13 @@ class FlowSchedule:
         self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float, sigma_lead: float = 0.0
     ) -> list[Level]:
         """`karras`: eq. 5 of Karras et al. 2022 in sigma/alpha; otherwise equal steps of t."""
-        if spacing == "karras":
-            times = [r / (1 + r) for r in karras_ratios(steps, sigma_max, sigma_min, sigma_lead)]
-        else:
-            times = np.linspace(sigma_max / (1 + sigma_max), 0, steps, endpoint=False).tolist()
+        match spacing:
+            case "karras":
+                times = [r / (1 + r) for r in karras_ratios(steps, sigma_max, sigma_min, sigma_lead)]
+            case "uniform" | "trailing":
+                times = np.linspace(sigma_max / (1 + sigma_max), 0, steps, endpoint=False).tolist()
+            case _:
+                assert_never(spacing)
         return [*(Level(t, 1 - t, t) for t in times), CLEAN]
 
 
@@ -196,10 +210,13 @@ class EdmSchedule:
     ) -> list[Level]:
         """`karras`: eq. 5 of Karras et al. 2022; otherwise equal steps of log sigma. None leaves the path."""
         high, low = min(sigma_max, 80.0), max(sigma_min, 0.002)
-        if spacing == "karras":
-            sigmas = karras_ratios(steps, high, low, min(sigma_lead, 80.0))
-        else:
-            sigmas = np.geomspace(high, low, steps).tolist()
+        match spacing:
+            case "karras":
+                sigmas = karras_ratios(steps, high, low, min(sigma_lead, 80.0))
+            case "uniform" | "trailing":
+                sigmas = np.geomspace(high, low, steps).tolist()
+            case _:
+                assert_never(spacing)
         return [*(Level((math.log(s) - self.LOW) / (self.HIGH - self.LOW), 1.0, s) for s in sigmas), CLEAN]
 
 
@@ -222,15 +239,27 @@ def karras_ratios(steps: int, sigma_max: float, sigma_min: float, sigma_lead: fl
     return lead + ((top + ramp * (bottom - top)) ** KARRAS_RHO).tolist()
 
 
+def _discrete(betas: Callable[[int], Array], timesteps: int, zero_snr: bool) -> DiscreteSchedule:
+    beta = betas(timesteps)
+    return DiscreteSchedule(zero_terminal_snr(beta) if zero_snr else beta)
+
+
+SCHEDULES: Mapping[ScheduleName, Callable[[int, bool], Schedule]] = {
+    "linear": partial(_discrete, linear_betas),
+    "cosine": partial(_discrete, cosine_betas),
+    "sigmoid": partial(_discrete, sigmoid_betas),
+    "flow": lambda timesteps, zero_snr: FlowSchedule(),
+    "edm": lambda timesteps, zero_snr: EdmSchedule(),
+}
+
+
 @lru_cache(maxsize=16)
 def make_schedule(name: ScheduleName, timesteps: int = 1000, zero_snr: bool = False) -> Schedule:
-    """The schedule of that name; T = `timesteps` (10 to 4000) and `zero_snr` are for the discrete ones."""
-    if name == "flow":
-        return FlowSchedule()
-    if name == "edm":
-        return EdmSchedule()
-    beta = {"linear": linear_betas, "cosine": cosine_betas, "sigmoid": sigmoid_betas}[name](timesteps)
-    return DiscreteSchedule(zero_terminal_snr(beta) if zero_snr else beta)
+    """The schedule of that name; T = `timesteps` (10 to 4000) and `zero_snr` are for the discrete ones.
+
+    Raises KeyError for an unknown name.
+    """
+    return SCHEDULES[name](timesteps, zero_snr)
 
 
 def schedule_of(config: ModelConfig) -> Schedule:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ml.cli.console import FAILED
-from ml.config import Description, DeviceName, SampleRequest, TrainConfig
+from ml.config import Description, SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.data.dataset import Dataset
 from ml.distributed import collectives, torchrun
@@ -25,6 +25,7 @@ from ml.errors import BadRequest, FailedElsewhere, LostProcess
 from ml.events import Frame, Sampled, SampleEvent
 from ml.generation import loaded_model, pipeline
 from ml.generation.plan import BATCH
+from ml.specs import DeviceName
 from ml.system.device import pick
 from ml.training.run import Run
 

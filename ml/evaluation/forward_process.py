@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,9 @@ from ml.diffusion.noise import SeededNoise
 from ml.diffusion.schedules import DiscreteSchedule, make_schedule, q_sample
 from ml.events import Pixels
 from ml.imaging.pixels import to_uint8
+from ml.specs import DISCRETE, ScheduleName
 
 Numbers = NDArray[np.float64]
-VarianceName = Literal["linear", "cosine", "sigmoid"]
-SCHEDULES: tuple[VarianceName, ...] = ("linear", "cosine", "sigmoid")
 TIMES = (0, 100, 250, 500, 750, 999)  # of 1,000: the steps of the row
 FILM = 101  # steps of the film
 SIDE = 28
@@ -27,7 +25,7 @@ SIDE = 28
 class ForwardProcess:
     """One image under the noise of one schedule of T steps, in the notation of Nichol & Dhariwal 2021."""
 
-    schedule: VarianceName
+    schedule: ScheduleName
     beta: Numbers  # (T,)
     alpha_bar: Numbers  # (T,)
     times: NDArray[np.int64]  # (FILM,): the steps of the film
@@ -50,7 +48,7 @@ def forward_processes(x0: Pixels, timesteps: int = 1000, seed: int = 0) -> tuple
     times = np.linspace(0, timesteps - 1, FILM).round().astype(np.int64)
     strip_times = (np.array(TIMES) / 999 * (timesteps - 1)).round().astype(np.int64)
     found = []
-    for name in SCHEDULES:
+    for name in DISCRETE:
         schedule = make_schedule(name, timesteps)
         assert isinstance(schedule, DiscreteSchedule)
 

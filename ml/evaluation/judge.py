@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ml.cancellation import check_cancelled
-from ml.config import DIGITS, DeviceName
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
 from ml.models.classifier import Classifier, logits_from_features
 from ml.models.weights import fit
 from ml.registry import model_cards
 from ml.registry.checkpoint import load_model
+from ml.specs import DIGITS, DeviceName
 from ml.system.device import pick
 
 NAME = "judge"

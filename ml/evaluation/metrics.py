@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ml.cancellation import check_cancelled
-from ml.config import NO_LABEL, Description, DeviceName, ModelConfig, SampleRequest
+from ml.config import NO_LABEL, Description, ModelConfig, SampleRequest
 from ml.control import RunControl
 from ml.data import datasets
 from ml.data.dataset import Dataset
@@ -21,6 +21,7 @@ from ml.distributed import helpers
 from ml.errors import BadRequest
 from ml.evaluation.judge import Judge
 from ml.events import Frame, Pixels, Progress, Sampled
+from ml.specs import DeviceName
 
 NEIGHBOUR = 3
 DRAWS = 10

@@ -10,50 +10,10 @@ from pydantic import ValidationError
 
 from ml.config import SampleRequest
 from ml.errors import BadRequest
+from ml.specs import SETTINGS
 
 Value = int | float | str
 MAX_VALUES = 50  # along an axis
-TITLES: Mapping[str, str] = {  # of the settings that an axis can be of
-    "steps": "Steps",
-    "guidance": "Guidance w",
-    "sampler": "Sampler",
-    "model": "Model",
-    "label": "Digit",
-    "seed": "Seed",
-    "eta": "Noise eta",
-    "clipping": "Clipping",
-    "spacing": "Spacing",
-    "guidance_rescale": "Rescaled guidance",
-    "guidance_from": "Guide from sigma",
-    "guidance_to": "Guide to sigma",
-    "sigma_max": "First sigma",
-    "sigma_min": "Last sigma",
-    "sigma_lead": "Lead sigma",
-    "repeats": "Retakes",
-    "variance": "Variance",
-    "clip_scale": "CLIP's pull",
-}
-SAMPLERS: Mapping[str, str] = {
-    "dpm++": "DPM-Solver++ 2M",
-    "ddim": "DDIM",
-    "euler": "Euler",
-    "ddpm": "DDPM",
-    "ddpm-clip": "DDPM, clipped",
-    "heun": "Heun",
-    "student": "Few-step student",
-}
-SPACINGS: Mapping[str, str] = {"karras": "Karras", "uniform": "Even", "trailing": "Even, from the end"}
-CLIPPINGS: Mapping[str, str] = {"none": "not clipped", "static": "clipped", "dynamic": "thresholded"}
-NAMES: Mapping[str, Mapping[str, str]] = {"sampler": SAMPLERS, "spacing": SPACINGS, "clipping": CLIPPINGS}
-SAID: Mapping[str, str] = {
-    "guidance": "w = {}",
-    "label": "digit {}",
-    "guidance_rescale": "rescaled {}",
-    "guidance_from": "w from {}",
-    "guidance_to": "w to {}",
-    "sigma_max": "sigma {}",
-    "clip_scale": "pull {}",
-}
 PLAIN: Mapping[str, str] = {  # what pydantic says, as a person would
     "Input should be": "it should be",
     "a valid integer": "a whole number",
@@ -66,7 +26,7 @@ PATHLIKE = re.compile(r"[/\\]")
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A setting out of TITLES, and its values, each of them valid."""
+    """A setting of `ml.specs.SETTINGS` and its values, each of them valid."""
 
     field: str
     values: tuple[Value, ...]
@@ -79,28 +39,29 @@ class Axis:
 
 def parse(field: str, text: str) -> Axis:
     """An axis from a list of values like `1, 2, 4` or, for whole numbers, `0-9`; raises BadRequest."""
-    if field not in TITLES:
-        raise BadRequest(f"There is nothing to compare by the name {field!r}.", f"Use one of: {', '.join(TITLES)}.")
+    if field not in SETTINGS:
+        raise BadRequest(f"There is nothing to compare by the name {field!r}.", f"Use one of: {', '.join(SETTINGS)}.")
     values: dict[Value, None] = {}
     for part in dict.fromkeys(filter(None, map(str.strip, text.split(",")))):
         values |= dict.fromkeys(_value(field, each) for each in _spread(field, part))
         if len(values) > MAX_VALUES:
             raise _too_many(field)
     if not values:
-        raise BadRequest(f"{TITLES[field]}: there are no values.", "Give at least one.")
+        raise BadRequest(f"{SETTINGS[field].title}: there are no values.", "Give at least one.")
     return Axis(field, tuple(values))
 
 
 def said(field: str, value: Value) -> str:
     """A value as a person reads it beside a row: `4 steps`, `w = 1.5`, `DDIM`."""
-    if field in NAMES:
-        return NAMES[field].get(str(value), str(value))
+    setting = SETTINGS[field]
+    if setting.choices:
+        return setting.choices[value].title if value in setting.choices else str(value)
     if field == "model":
         return _model_name(str(value))
     shown = f"{value:g}" if isinstance(value, float) else str(value)
     if field == "steps":
         return f"{shown} step{'s' * (value != 1)}"
-    return SAID.get(field, f"{field.replace('_', ' ')} {{}}").format(shown)
+    return setting.value.format(shown)
 
 
 def _model_name(model: str) -> str:
@@ -137,11 +98,11 @@ def _value(field: str, text: str) -> Value:
         why = error.errors()[0]["msg"].split(", unable")[0]
         for words, plain in PLAIN.items():
             why = why.replace(words, plain)
-        raise BadRequest(f"{TITLES[field]} cannot be “{text[:40]}”: {why}.", "Correct that value.") from error
+        raise BadRequest(f"{SETTINGS[field].title} cannot be “{text[:40]}”: {why}.", "Correct that value.") from error
     if field == "label" and request.labels[0] < 0:
         raise BadRequest(f"Digit cannot be “{text}”.", "Give digits from 0 on.")
     return request.labels[0] if field == "label" else getattr(request, field)
 
 
 def _too_many(field: str) -> BadRequest:
-    return BadRequest(f"{TITLES[field]}: more than {MAX_VALUES} values.", "Compare fewer at a time.")
+    return BadRequest(f"{SETTINGS[field].title}: more than {MAX_VALUES} values.", "Compare fewer at a time.")

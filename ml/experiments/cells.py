@@ -9,6 +9,7 @@ from ml.events import Pixels
 from ml.experiments import axes
 from ml.experiments.axes import Axis
 from ml.imaging.figure import SCALE, Head, Panel, across, figure
+from ml.specs import SETTINGS
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -62,7 +63,7 @@ def heads(axis: Axis | None, cells: Sequence[Cell], along: str) -> list[Head]:
 
 def title(rows: Axis | None, columns: Axis | None) -> str:
     """What is compared, in a few words: `Steps by guidance w`."""
-    words = [axes.TITLES[axis.field] for axis in (rows, columns) if axis]
+    words = [SETTINGS[axis.field].title for axis in (rows, columns) if axis]
     return " by ".join([words[0], *(word[:1].lower() + word[1:] for word in words[1:])])
 
 

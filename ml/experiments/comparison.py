@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from ml.config import DRAWING, NO_LABEL, DeviceName, SampleRequest
+from ml.config import NO_LABEL, SampleRequest
 from ml.control import RunControl
 from ml.diffusion.schedules import grid_of, schedule_of
 from ml.errors import BadRequest
 from ml.evaluation.judge import Judge, can_judge
 from ml.events import Progress, Sampled
-from ml.experiments import axes
 from ml.experiments.axes import Axis, Value
 from ml.experiments.cells import Cell
 from ml.export.metadata import MAX_CELLS
@@ -18,12 +17,7 @@ from ml.generation.plan import check
 from ml.generation.requests import filled_in
 from ml.registry.checkpoint import load_header
 from ml.registry.model_cards import find
-
-SUITED = {  # the samplers that pay heed to a setting, the first of them where nobody names one
-    "eta": ("ddim",),
-    "variance": ("ddpm", "ddpm-clip"),
-    "repeats": ("ddim", "euler", "ddpm", "ddpm-clip"),
-}
+from ml.specs import DRAWING, SAMPLERS, SETTINGS, DeviceName
 
 
 def requests(base: SampleRequest, rows: Axis | None, columns: Axis | None) -> list[list[SampleRequest]]:
@@ -50,16 +44,16 @@ def _places(rows: Axis | None, columns: Axis | None) -> list[list[tuple[Value, .
 
 
 def _suited(base: SampleRequest, fields: Sequence[str]) -> SampleRequest:
-    """With a sampler that the settings on the axes mean something to."""
+    """The request with a sampler that uses the settings on the axes: the first one, where the request names none."""
     if "sampler" in fields:
         return base
     for field in fields:
-        samplers = SUITED.get(field)
+        samplers = [name for name, spec in SAMPLERS.items() if field in spec.uses]
         if samplers and "sampler" not in base.model_fields_set:
             base = base.with_changes(sampler=samplers[0])
         elif samplers and base.sampler not in samplers:
             raise BadRequest(
-                f"{axes.TITLES[field]} changes nothing with the sampler {base.sampler}.",
+                f"{SETTINGS[field].title} changes nothing with the sampler {base.sampler}.",
                 f"Choose {' or '.join(samplers)}.",
             )
     return base

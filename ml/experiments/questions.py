@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ml.config import MODELS, NO_LABEL, DeviceName, Route, SampleRequest
+from ml.config import NO_LABEL, SampleRequest
 from ml.control import RunControl
 from ml.data import synthetic_digits
 from ml.diffusion.noise import SeededNoise
@@ -16,7 +16,6 @@ from ml.diffusion.schedules import DiscreteSchedule, make_schedule, q_sample
 from ml.errors import BadRequest
 from ml.evaluation.judge import Judge
 from ml.events import Pixels, Progress, Sampled
-from ml.experiments import axes
 from ml.export.metadata import Layout, Stamp, seal
 from ml.export.verify import Proof, compare_exactly
 from ml.generation import pipeline
@@ -25,6 +24,7 @@ from ml.imaging import figure as figures
 from ml.imaging.figure import Head, Panel
 from ml.imaging.pixels import to_uint8
 from ml.imaging.png import write_png
+from ml.specs import ROUTES, SAMPLERS, DeviceName, Route
 from ml.system.files import atomic
 from ml.text import captions
 
@@ -87,7 +87,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "samplers": Experiment(
         "Which sampler, in ten steps?",
-        {axes.SAMPLERS[key]: {"sampler": key} for key in ("dpm++", "heun", "ddim", "ddpm", "ddpm-clip")},
+        {SAMPLERS[key].title: {"sampler": key} for key in ("dpm++", "heun", "ddim", "ddpm", "ddpm-clip")},
     ),
     "student": Experiment(
         "What does a few-step student lose?",
@@ -136,7 +136,7 @@ def _verdict(sampled: Sampled, judge: Judge) -> str:
 
 def _request(route: Route, changes: Mapping[str, Any], seed: int) -> SampleRequest:
     labels = tuple(k % SHOWN for k in range(JUDGED)) if route == "class" else (NO_LABEL,) * JUDGED
-    asked = {"model": MODELS[route], "route": route, "labels": labels, "seed": seed}
+    asked = {"model": ROUTES[route].model, "route": route, "labels": labels, "seed": seed}
     return filled_in(SampleRequest.model_validate(asked | dict(changes)))
 
 

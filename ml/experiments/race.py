@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ml.config import DeviceName, SampleRequest
+from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
 from ml.generation import pipeline
 from ml.generation.loaded_model import load
 from ml.generation.plan import BATCH
+from ml.specs import DeviceName
 
 LANES = (2, 4)  # at least, at most
 

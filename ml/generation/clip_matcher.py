@@ -9,15 +9,16 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ml.config import CLIP_MODEL, DeviceName
 from ml.errors import BadFile
 from ml.events import Progress
 from ml.models.digit_clip import DigitClip
 from ml.models.weights import fit
 from ml.registry import model_cards
 from ml.registry.checkpoint import load_model
-from ml.system.device import one_thread, pick
+from ml.specs import CLIP_MODEL, DeviceName
+from ml.system.device import pick
 from ml.text import captions, tokenizer
+from ml.threads import one_thread
 
 SAME = 0.9  # similarity from which two texts mean the same
 BLOCK = 8  # images that the digit CLIP steers at a time

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
-from ml.config import NO_LABEL, DeviceName, SampleRequest
+from ml.config import NO_LABEL, SampleRequest
 from ml.diffusion.interpolation import mixed_labels
 from ml.errors import BadRequest
 from ml.generation.loaded_model import LoadedModel
+from ml.specs import DeviceName
 from ml.text import captions, tokenizer
 
 if TYPE_CHECKING:

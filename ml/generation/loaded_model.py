@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ml.config import DRAWING, DeviceName, ModelConfig
+from ml.config import ModelConfig
 from ml.diffusion.denoiser import NetworkDenoiser
 from ml.errors import BadRequest
 from ml.models import build
@@ -18,6 +18,7 @@ from ml.models.optimized import optimize
 from ml.models.weights import fit
 from ml.registry import model_cards
 from ml.registry.checkpoint import ModelHeader, file_hash, load_model
+from ml.specs import DRAWING, DeviceName
 from ml.system.device import pick, tune
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ml.cancellation import import_interruptibly
-from ml.config import DeviceName, SampleRequest
+from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.diffusion.denoiser import to_eps
 from ml.diffusion.samplers import DenoiseStep, network_calls
@@ -20,7 +20,9 @@ from ml.generation.plan import BATCH, SamplingPlan, check, make_plan
 from ml.imaging.pixels import to_uint8
 from ml.models.autoencoder import LatentModel
 from ml.models.memory import check_sampling
-from ml.system.device import one_thread, tune
+from ml.specs import DeviceName
+from ml.system.device import tune
+from ml.threads import one_thread
 
 EPS_RANGE = 3.0  # standard deviations of noise between black and white
 

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from ml.config import ModelConfig
 from ml.models.exact import TWINS, in_blocks
-from ml.system.device import one_thread
 from ml.system.torchvision_compat import CLIP, CLIPTextCfg, CLIPVisionCfg
 from ml.text import tokenizer
 from ml.text.tokenizer import CONTEXT, PAD
+from ml.threads import one_thread
 
 HEAD = 32  # channels of an attention head
 TEXTS = 4  # encoded at a time; few enough that every operation runs in one thread

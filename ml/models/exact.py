@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ml.models.blocks import ClassTable
-from ml.system.device import one_thread
+from ml.threads import one_thread
 
 ROWS = 16  # of a matrix product
 LANES = 32  # floats that a vectorised loop computes at a time, at most

@@ -10,7 +10,8 @@ import torch
 
 from ml.cancellation import cancellable, current_control
 from ml.control import RunControl
-from ml.system.device import one_thread, tune
+from ml.system.device import tune
+from ml.threads import one_thread
 
 CORES = torch.get_num_threads()
 PATIENCE_S = 10.0  # for a thread to begin

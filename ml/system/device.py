@@ -1,14 +1,12 @@
 """Which processor does the work, and why."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 
-from ml.config import DeviceName
 from ml.distributed import torchrun
 from ml.errors import BadRequest, NoDevice
+from ml.specs import DeviceName
 
 
 class Device(NamedTuple):
@@ -53,17 +51,6 @@ def bf16_is_fast(device: torch.device) -> bool:
 def bf16_is_native(device: torch.device) -> bool:
     """Whether there are instructions for bfloat16 at all, which may or may not be quicker than those for float32."""
     return bf16_is_fast(device) or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Within, this thread computes by itself: what is small is done as soon, and waits for none that is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def tune(device: torch.device) -> None:

@@ -10,9 +10,10 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from ml.config import TrackerName, TrainConfig
+from ml.config import TrainConfig
 from ml.errors import BadRequest
 from ml.events import Pixels, Preview, Resumed, SteppedBack, TrainEvent, TrainStep, Validated, WriteFailed
+from ml.specs import TrackerName
 
 FOLDER = "tensorboard"
 EVERY_S = 1.0  # between two points of a curve

@@ -1,8 +1,9 @@
 """What a configuration leaves open about its images, taken from the data it is trained on."""
 
-from ml.config import DeviceName, ModelConfig, TrainConfig, checked
+from ml.config import ModelConfig, TrainConfig, checked
 from ml.data.dataset import Dataset, Form
 from ml.models.memory import check_training
+from ml.specs import DeviceName
 from ml.system.device import pick
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ml.config import TrainConfig
 from ml.diffusion.denoiser import TIME_SCALE
-from ml.diffusion.parameterization import loss_weight, network_input, target
+from ml.diffusion.parameterization import PARAMETERIZATIONS, loss_weight
 from ml.diffusion.schedules import Schedule, q_sample
 from ml.models.autoencoder import Autoencoder
 
@@ -48,12 +48,12 @@ def noised(
         labels = labels if config.model.num_classes else torch.zeros_like(labels)
     labels = torch.where(dropped.view(-1, *(1,) * null.ndim), null, labels)
     x_t = q_sample(x0, eps, levels.alpha, levels.sigma)
-    prediction = config.model.prediction
+    parameterization = PARAMETERIZATIONS[config.model.prediction]
     return NoisedBatch(
-        network_input(prediction, x_t, levels.alpha, levels.sigma),
+        parameterization.scale_input(x_t, levels.alpha, levels.sigma),
         levels.t * TIME_SCALE,
         labels,
-        target(prediction, x0, eps, levels.alpha, levels.sigma),
+        parameterization.target(x0, eps, levels.alpha, levels.sigma),
         loss_weight(levels, config),
         (torch.atan2(levels.sigma, levels.alpha) * (2 / math.pi)).flatten(),
     )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ml.cancellation import cancellable
-from ml.config import DRAWING, SampleRequest, TrainConfig
+from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
 from ml.data.dataset import Dataset
 from ml.distributed import collectives
@@ -26,6 +26,7 @@ from ml.models.weights import agree, fit, halved
 from ml.registry import model_cards
 from ml.registry.checkpoint import ModelHeader, StateHeader, load_model, load_state, save
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, SNAPSHOTS, STATE_FILE
+from ml.specs import DRAWING
 from ml.system.device import Device, bf16_is_native, tune
 from ml.system.files import atomic, make_folder
 from ml.tracking.loss_curve import LossCurve

@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 
 from ml.cancellation import check_cancelled
-from ml.config import DeviceName, TrainConfig
+from ml.config import TrainConfig
 from ml.data.dataset import Dataset
 from ml.events import Estimate
+from ml.specs import DeviceName
 from ml.system.device import pick
 from ml.training.base_models import parts_of, with_parts
 from ml.training.config_from_data import fitted

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from ml.cancellation import Cancelled
-from ml.config import DeviceName, TrackerName, TrainConfig
+from ml.config import TrainConfig
 from ml.control import RunControl
 from ml.distributed import helpers
 from ml.errors import BadFile, BadRequest, CannotWrite, Diverged, FailedElsewhere, LostProcess
@@ -30,6 +30,7 @@ from ml.events import (
 )
 from ml.registry.presets import read_config
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, STATE_FILE
+from ml.specs import DeviceName, TrackerName
 from ml.system.device import pick
 from ml.system.files import refusal
 from ml.tracking import preview_history

@@ -14,8 +14,9 @@ import torch
 from pydantic import Field
 
 from ml.cli.console import Line
-from ml.config import Description, DeviceName
+from ml.config import Description
 from ml.errors import BadRequest
+from ml.specs import DeviceName
 from ml.system.device import pick
 
 PACKAGES = {"diffusers": "diffusers", "lucidrains": "denoising-diffusion-pytorch"}  # peers by name

@@ -18,7 +18,7 @@ from ml.events import Sampled
 from ml.generation.loaded_model import LoadedModel
 from ml.generation.pipeline import sample_with
 from ml.models import build
-from ml.system.device import one_thread
+from ml.threads import one_thread
 from tests.benchmarks.common import median, spent, synchronise
 
 REPEATS = 3

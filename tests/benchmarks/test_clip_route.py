@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from ml.config import MODELS, NO_LABEL, SampleRequest, for_route
+from ml.config import NO_LABEL, SampleRequest, for_route
 from ml.generation import pipeline
 from ml.registry import model_cards
 from ml.registry.checkpoint import load_header
+from ml.specs import ROUTES
 
 TIMES = 5
 CORES = 2
@@ -25,7 +26,7 @@ def two_cores() -> Iterator[None]:
 
 
 def seconds_per_image(count: int) -> float:
-    model = MODELS["clip"]
+    model = ROUTES["clip"].model
     settings = for_route(load_header(model_cards.find(model)).defaults, "clip").model_dump()
     asked = {"model": model, "route": "clip", "prompt": "a bold seven", "labels": (NO_LABEL,) * count}
     request = SampleRequest.model_validate(settings | asked)

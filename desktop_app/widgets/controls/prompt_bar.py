@@ -11,17 +11,12 @@ from desktop_app.theme.icons import icon
 from desktop_app.theme.tokens import FIELD_HEIGHT, Space, Type, ui_font
 from desktop_app.widgets.controls.basics import Button, Label, restyle, row
 from desktop_app.widgets.controls.rows import Segmented
+from ml.specs import ROUTES, titles
 
 CHIP_GAP = 3
 MAX_SEED = 2**53 - 1  # as in SampleRequest
 BUTTON_WIDTH, ANYWAY_WIDTH = 104, 152
 READING_HEIGHT = 32  # two lines, for errors in a narrow window
-ROUTES = (("class", "labels"), ("text", "words"), ("clip", "CLIP"))
-ROUTE_TIPS = (
-    "Digits in the prompt are used as class labels",
-    "The model reads the words itself, such as a bold slanted seven",
-    "CLIP compares every step with the words and steers the model",
-)
 EXAMPLES = {
     "class": "Try 7, seven, 2026, 0-9, or two or five",
     "text": "Try a bold slanted seven, two or five, or 2026",
@@ -130,7 +125,7 @@ class PromptBar(QWidget):
         below.addSpacing(Space.XS)
         below.addWidget(self._lead)
         below.addWidget(self._reading, 1)
-        self.route = Segmented(ROUTES, name="Prompt mode", tips=ROUTE_TIPS)
+        self.route = Segmented(titles(ROUTES), name="Prompt mode", tips=[route.about for route in ROUTES.values()])
         self.route.valueChanged.connect(self.routeChanged)
         below.addWidget(self.route)
         column.addLayout(below)
@@ -171,7 +166,7 @@ class PromptBar(QWidget):
         """Show the prompt mode; hidden where only one is possible."""
         self.route.set_value(route)
         self.route.setVisible(len(possible) > 1)
-        for key, _ in ROUTES:
+        for key in ROUTES:
             self.route.button(key).setVisible(key in possible or key == route)
         for chip in self.chips:
             chip.setVisible(route == "class")

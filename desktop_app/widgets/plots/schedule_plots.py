@@ -13,17 +13,16 @@ from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from desktop_app.text.display_names import SCHEDULES
 from desktop_app.theme.controller import theme
 from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Card, ElidedLabel, row
 from desktop_app.widgets.plots.base import QuietPlot
 from desktop_app.widgets.plots.export import Curve, Figure
+from ml.specs import DISCRETE, SCHEDULES
 
 if TYPE_CHECKING:
     from ml.evaluation.forward_process import ForwardProcess
 
-NAMES = ("linear", "cosine", "sigmoid")
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 PLOTS = (
     ("beta", "log₁₀ β: noise per step"),
@@ -34,7 +33,7 @@ LOWEST_SNR = 1e-5  # below it there is nothing to be seen
 
 
 class SchedulePlots(QWidget):
-    """One card for each of PLOTS, with a curve for each of NAMES: told apart by colour and by dashes.
+    """One card for each of PLOTS, with a curve for each of DISCRETE: told apart by colour and by dashes.
 
     The plots are made when they are first seen, one in each round of the event loop, since each takes a while.
     """
@@ -84,7 +83,7 @@ class SchedulePlots(QWidget):
     def _plot(self, key: str, title: str) -> QuietPlot:
         plot = QuietPlot(title, left_width=40, text_offset=6)
         plot.setMinimumHeight(96)
-        for name in NAMES:
+        for name in DISCRETE:
             self._curves[key, name] = pg.PlotDataItem(antialias=True)
             plot.addItem(self._curves[key, name])
         self._plots[key] = plot
@@ -135,13 +134,13 @@ def _values(noising: "ForwardProcess", key: str) -> NDArray[np.float64]:
 
 
 def _curve(noising: "ForwardProcess", key: str) -> Curve:
-    index, values = NAMES.index(noising.schedule), np.asarray(_values(noising, key), float)
-    return Curve(SCHEDULES[noising.schedule], np.arange(len(values), dtype=float), values, index, DASHES[index])
+    index, values = DISCRETE.index(noising.schedule), np.asarray(_values(noising, key), float)
+    return Curve(SCHEDULES[noising.schedule].title, np.arange(len(values), dtype=float), values, index, DASHES[index])
 
 
 def pen(name: str, width: float = 2.2) -> QPen:
     """The line of a schedule, the same everywhere."""
-    index = NAMES.index(name)
+    index = DISCRETE.index(name)
     return pg.mkPen(QColor(theme().colors.plots[index]), width=width, style=DASHES[index])
 
 

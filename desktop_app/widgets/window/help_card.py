@@ -6,10 +6,11 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QCloseEvent, QCursor, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QFrame, QLabel, QVBoxLayout, QWidget
 
-from desktop_app.text.formulas import AXES, CONTROLS, FORMULAS, Formula
+from desktop_app.text.formulas import AXES, CONTROLS, FORMULAS
 from desktop_app.theme.tokens import Space, formula_font
 from desktop_app.widgets.controls.basics import Button, Label
 from desktop_app.widgets.controls.rows import ChoiceRow, Segmented
+from ml.specs import Formula
 
 WIDTH, FORMULA_SIZE = 360, 17
 GOES_WITH = (QEvent.Type.MouseButtonPress, QEvent.Type.Wheel, QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)

@@ -6,12 +6,13 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from ml.config import DeviceName, TrainConfig
+from ml.config import TrainConfig
 from ml.data.dataset import Dataset
 from ml.data.device_dataset import Images
 from ml.diffusion.denoiser import NetworkDenoiser
 from ml.diffusion.schedules import q_sample, schedule_of
 from ml.generation import loaded_model
+from ml.specs import DeviceName
 from ml.text import captions, tokenizer
 from ml.training.losses import contrastive_loss
 from ml.training.objectives.base import Objective

@@ -11,13 +11,14 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from ml.config import DeviceName, Prediction, TrainConfig
+from ml.config import TrainConfig
 from ml.data.dataset import Dataset
 from ml.data.device_dataset import Images
 from ml.diffusion.denoiser import NetworkDenoiser
 from ml.diffusion.schedules import Levels, q_sample, schedule_of
 from ml.generation import loaded_model
 from ml.models import build
+from ml.specs import DeviceName, Prediction
 from ml.training.optimizers import Learner
 
 PURE = 1000.0  # sigma / alpha of what the first step begins in

@@ -15,7 +15,6 @@ from pytestqt.qtbot import QtBot
 from desktop_app.pages.train import NOTHING, TrainPanel
 from desktop_app.pages.train_setup import CHOOSE, DOWNLOAD, FOLDER, describe
 from desktop_app.settings import AppSettings
-from desktop_app.text.display_names import DATA
 from desktop_app.text.formatting import duration
 from desktop_app.viewmodels.session import Session
 from desktop_app.viewmodels.train import Train
@@ -26,6 +25,7 @@ from ml.events import Preview, RunStarted, TrainStep, Validated
 from ml.registry import presets
 from ml.registry.checkpoint import load_state_header
 from ml.registry.run_layout import STATE_FILE
+from ml.specs import DATASETS, titles
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE
 from ml.tracking.preview_history import MOST
 from tests.patience import WAIT_MS
@@ -211,9 +211,9 @@ def test_where_mnist_is_can_be_chosen_and_taken_back(
 def test_every_data_set_is_offered_in_words_and_those_that_are_downloaded_say_how_much(panel: TrainPanel) -> None:
     setup, train = panel.setup, train_of(panel)
     offered = {setup.data.combo.itemData(k): setup.data.combo.itemText(k) for k in range(setup.data.combo.count())}
-    assert offered == DATA | {CHOOSE: "A folder of images…"}
-    assert {*DATA, "folder:DIR"} == set(datasets.names())
-    for name in DATA:
+    assert offered == dict(titles(DATASETS)) | {CHOOSE: "A folder of images…"}
+    assert {*DATASETS, "folder:DIR"} == set(datasets.names())
+    for name in DATASETS:
         pick(setup.data, name)
         assert train.settings.data == name and setup.source.isHidden() == (name == "synthetic")
         assert name == "synthetic" or "MB" in setup.source.combo.currentText()

@@ -9,8 +9,9 @@ from desktop_app.settings import AppSettings, GenerateSettings
 from desktop_app.tasks.sampling import GuidanceProbeResult, JudgeResult, Nearest, StepProbabilities, Understanding
 from desktop_app.viewmodels.generate import LIVE_CALLS, MAX_IMAGES, SKETCH_S, TOGETHER_S, Generate
 from desktop_app.viewmodels.live_preview import MANY, STUDENT
-from ml.config import CLIP_MODEL, NO_LABEL
+from ml.config import NO_LABEL
 from ml.events import Failed, Progress
+from ml.specs import CLIP_MODEL
 from tests.app.viewmodels.by_hand import ByHand, frames, given, images, sampled, whole
 from tests.app.viewmodels.conftest import Clock
 

@@ -21,11 +21,12 @@ from desktop_app.settings import AppSettings, TrainSettings, load_settings
 from desktop_app.viewmodels.notification import Message
 from desktop_app.window.main_window import MainWindow
 from desktop_app.worker.mailbox import Envelope
-from ml.config import MODELS, NO_LABEL, SampleRequest, for_route
+from ml.config import NO_LABEL, SampleRequest, for_route
 from ml.export.files import read_stamp
 from ml.generation.requests import filled_in
 from ml.registry.checkpoint import load_model, load_state, load_state_header
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, STATE_FILE
+from ml.specs import ROUTES
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, NOISE_FILE, VALIDATION_FILE, Table
 from tests.app.conftest import Opener, leave
 from tests.patience import WAIT_MS, WAIT_S
@@ -102,7 +103,7 @@ class Guiding(Activity):
     """A large grid that CLIP steers."""
 
     def begin(self) -> None:
-        name = MODELS["clip"]
+        name = ROUTES["clip"].model
         card = self.session.card(name)
         assert card
         own = for_route(card.header.defaults, "clip").model_dump()

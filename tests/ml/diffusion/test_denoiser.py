@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ml.config import Prediction, ScheduleName
 from ml.diffusion.denoiser import TIME_SCALE, NetworkDenoiser, to_eps, to_score
-from ml.diffusion.parameterization import SIGMA_DATA, network_input, target, to_x0
+from ml.diffusion.parameterization import PARAMETERIZATIONS, SIGMA_DATA
 from ml.diffusion.schedules import Level, Levels, make_schedule, q_sample
+from ml.specs import Prediction, ScheduleName
 
 diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does
 
@@ -33,8 +33,8 @@ def test_a_perfect_network_of_any_target_gives_back_the_image(prediction: Predic
     for level in make_schedule(schedule).grid(7, "karras", 40.0, 0.02)[:-1]:
         alpha, sigma = torch.tensor([level.alpha, level.sigma], dtype=torch.float64)
         x_t = q_sample(x0, eps, level.alpha, level.sigma)
-        wanted = target(prediction, x0, eps, alpha, sigma)
-        found = to_x0(prediction, wanted, x_t, level.alpha, level.sigma)
+        wanted = PARAMETERIZATIONS[prediction].target(x0, eps, alpha, sigma)
+        found = PARAMETERIZATIONS[prediction].to_x0(wanted, x_t, level.alpha, level.sigma)
         torch.testing.assert_close(found, x0)
         torch.testing.assert_close(to_eps(x0, x_t, level), eps)
 
@@ -43,7 +43,7 @@ def test_v_is_that_of_diffusers() -> None:
     scheduler = diffusers.DDPMScheduler(beta_schedule="linear")
     alpha_bar = scheduler.alphas_cumprod[500].double()
     expected = scheduler.get_velocity(fresh(1), fresh(2), torch.tensor([500, 500, 500]))
-    found = target("v", fresh(1), fresh(2), alpha_bar.sqrt(), (1 - alpha_bar).sqrt())
+    found = PARAMETERIZATIONS["v"].target(fresh(1), fresh(2), alpha_bar.sqrt(), (1 - alpha_bar).sqrt())
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -51,18 +51,18 @@ def test_preconditioning_is_that_of_diffusers() -> None:
     scheduler = diffusers.EDMEulerScheduler(sigma_data=SIGMA_DATA)
     x_t, output = fresh(1), fresh(2)
     for sigma in (0.01, 0.5, 3.0, 80.0):
-        shown = network_input("edm", x_t, 1.0, sigma)
+        shown = PARAMETERIZATIONS["edm"].scale_input(x_t, 1.0, sigma)
         torch.testing.assert_close(shown, scheduler.precondition_inputs(x_t, sigma))
         expected = scheduler.precondition_outputs(x_t, output, torch.tensor(sigma, dtype=torch.float64))
-        torch.testing.assert_close(to_x0("edm", output, x_t, 1.0, sigma), expected)
+        torch.testing.assert_close(PARAMETERIZATIONS["edm"].to_x0(output, x_t, 1.0, sigma), expected)
 
 
 def test_preconditioning_of_a_path_is_that_of_its_noise_level() -> None:
     x_t, output = fresh(1), fresh(2)
     for alpha, sigma in ((0.3, 0.7), (0.6, 0.8), (1.0, 4.0)):
-        plain = to_x0("edm", output, x_t / alpha, 1.0, sigma / alpha)
-        torch.testing.assert_close(to_x0("edm", output, x_t, alpha, sigma), plain)
-    assert to_x0("edm", output, x_t, 0.0, 1.0).isfinite().all()  # pure noise
+        plain = PARAMETERIZATIONS["edm"].to_x0(output, x_t / alpha, 1.0, sigma / alpha)
+        torch.testing.assert_close(PARAMETERIZATIONS["edm"].to_x0(output, x_t, alpha, sigma), plain)
+    assert PARAMETERIZATIONS["edm"].to_x0(output, x_t, 0.0, 1.0).isfinite().all()  # pure noise
 
 
 def test_the_score_is_the_gradient_of_the_log_density() -> None:
@@ -93,7 +93,7 @@ def test_a_network_sees_time_as_in_ddpm_and_its_output_becomes_x0() -> None:
 def test_the_flow_is_the_straight_line_from_noise_to_image() -> None:
     x0, eps = fresh(1), fresh(2)
     ones = torch.ones(1, dtype=torch.float64)
-    u = target("flow", x0, eps, 0.3 * ones, 0.7 * ones)
+    u = PARAMETERIZATIONS["flow"].target(x0, eps, 0.3 * ones, 0.7 * ones)
     x_t = q_sample(x0, eps, 0.3, 0.7)
     for s in (0.0, 0.2, 1.0):  # dx/dt = u everywhere on the path
         torch.testing.assert_close(x_t + (s - 0.7) * u, q_sample(x0, eps, 1 - s, s))
@@ -104,7 +104,7 @@ class Perfect(nn.Module):
 
     def __init__(self, prediction: Prediction, x0: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> None:
         super().__init__()
-        self.answer = target(prediction, x0, eps, alpha, sigma)
+        self.answer = PARAMETERIZATIONS[prediction].target(x0, eps, alpha, sigma)
 
     def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
         self.shown, self.time = x, time

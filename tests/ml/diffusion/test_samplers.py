@@ -11,12 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ml.config import Clipping, SampleRequest, SamplerName, SampleSettings, ScheduleName, Spacing
+from ml.config import SampleRequest, SampleSettings
 from ml.diffusion.denoiser import Denoiser
 from ml.diffusion.noise import SeededNoise
 from ml.diffusion.samplers import (
     DenoiseStep,
-    Variance,
     ddim,
     ddim_inversion,
     dpm_solver_2m,
@@ -30,6 +29,7 @@ from ml.evaluation.judge import Judge
 from ml.events import Sampled
 from ml.generation import pipeline
 from ml.generation.requests import filled_in
+from ml.specs import Clipping, SamplerName, ScheduleName, Spacing, Variance
 
 diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does
 

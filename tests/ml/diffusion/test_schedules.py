@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ml.config import ModelConfig, SampleSettings, ScheduleName, Spacing
+from ml.config import ModelConfig, SampleSettings
 from ml.diffusion.schedules import (
     CLEAN,
     DiscreteSchedule,
@@ -23,6 +23,7 @@ from ml.diffusion.schedules import (
     schedule_of,
 )
 from ml.errors import BadRequest
+from ml.specs import ScheduleName, Spacing
 
 diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does
 

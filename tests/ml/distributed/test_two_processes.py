@@ -22,7 +22,7 @@ from ml.distributed import torchrun as torchrun_of
 from ml.errors import BadRequest, LostProcess
 from ml.registry.checkpoint import load_state_header
 from ml.registry.run_layout import MODEL_FILE, STATE_FILE
-from ml.system.device import one_thread
+from ml.threads import one_thread
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.training.trainer import train
 from tests.patience import WAIT_S

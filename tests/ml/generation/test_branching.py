@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from ml.cli.app import main
-from ml.config import Corner, SampleRequest, SamplerName
+from ml.config import Corner, SampleRequest
 from ml.errors import BadRequest
 from ml.evaluation.judge import Judge
 from ml.events import Frame, Sampled
 from ml.export import files, metadata
 from ml.generation import branching, pipeline
+from ml.specs import SamplerName
 
 SAMPLERS: list[SamplerName] = ["ddpm", "ddpm-clip", "ddim", "dpm++", "heun", "euler"]
 AT = 4

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ml.config import NO_LABEL, Corner, SampleRequest, ScheduleName
+from ml.config import NO_LABEL, Corner, SampleRequest
 from ml.diffusion.interpolation import mixed_noise
 from ml.diffusion.noise import SeededNoise
 from ml.diffusion.samplers import DenoiseStep
@@ -19,6 +19,7 @@ from ml.generation.initial_noise import corner_noises, image_from_png
 from ml.generation.loaded_model import LoadedModel
 from ml.generation.plan import BATCH, check, make_plan
 from ml.imaging.embedded_png import to_text
+from ml.specs import ScheduleName
 from tests.support.gaussians import CPU, SIDE, SPREAD, gaussians
 
 

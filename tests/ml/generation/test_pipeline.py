@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.config import NO_LABEL, SampleRequest, SamplerName
+from ml.config import NO_LABEL, SampleRequest
 from ml.control import RunControl
 from ml.errors import BadRequest, NoDevice
 from ml.events import Frame, Pixels, Sampled, SampleEvent
 from ml.generation import loaded_model, pipeline
 from ml.registry import model_cards
 from ml.registry.checkpoint import file_hash
+from ml.specs import SamplerName
 from tests.exactness import fresh
 from tests.support.tiny_model import tiny_config
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ml.config import DeviceName
 from ml.errors import BadRequest, NoDevice
+from ml.specs import DeviceName
 from ml.system import device
 
 
@@ -60,18 +60,6 @@ def test_several_processes_take_a_card_each_and_no_apple_gpu(machine: SimpleName
     assert device.pick("auto").torch_device.type == "cpu"
     with pytest.raises(BadRequest, match="Several processes cannot share"):
         device.pick("mps")
-
-
-def test_a_thread_that_computes_alone_gives_the_others_back() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with pytest.raises(ZeroDivisionError), device.one_thread():
-            assert torch.get_num_threads() == 1
-            raise ZeroDivisionError
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_numbers_too_small_to_matter_are_flushed(monkeypatch: pytest.MonkeyPatch) -> None:

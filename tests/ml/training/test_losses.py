@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ml.config import ModelConfig, Prediction, ScheduleName, TrainConfig
+from ml.config import ModelConfig, TrainConfig
 from ml.data.augment import distort
 from ml.diffusion.denoiser import TIME_SCALE
-from ml.diffusion.parameterization import MIN_SNR_GAMMA, loss_weight, target
+from ml.diffusion.parameterization import MIN_SNR_GAMMA, PARAMETERIZATIONS, loss_weight
 from ml.diffusion.schedules import DiscreteSchedule, EdmSchedule, Levels, Schedule, make_schedule, q_sample, schedule_of
+from ml.specs import Prediction, ScheduleName
 from ml.training.losses import classifier_loss, diffusion_loss, noised
 
 PATHS: list[tuple[Prediction, ScheduleName]] = [
@@ -62,7 +63,7 @@ class Omniscient(nn.Module):
         alpha, sigma = alpha.view(-1, 1, 1, 1), sigma.view(-1, 1, 1, 1)
         if self.prediction == "edm":  # it is shown x_t scaled to unit variance
             x = x * (sigma**2 + (0.5 * alpha) ** 2).sqrt()
-        return target(self.prediction, IMAGE, (x - alpha * IMAGE) / sigma, alpha, sigma) + self.off
+        return PARAMETERIZATIONS[self.prediction].target(IMAGE, (x - alpha * IMAGE) / sigma, alpha, sigma) + self.off
 
 
 def loss_of(config: TrainConfig, off: float) -> float:
@@ -130,9 +131,8 @@ def test_min_snr_weighs_every_target_as_min_snr_5_weighs_x0(prediction: Predicti
     x0, eps, guess = (torch.randn(64, 1, 4, 4, generator=rng, dtype=torch.float64) for _ in range(3))
     x_t = q_sample(x0, eps, levels.alpha, levels.sigma)
     implied = (x_t - levels.alpha * guess) / levels.sigma  # the eps that belongs to the guess of x0
-    off = target(prediction, guess, implied, levels.alpha, levels.sigma) - target(
-        prediction, x0, eps, levels.alpha, levels.sigma
-    )
+    target = PARAMETERIZATIONS[prediction].target
+    off = target(guess, implied, levels.alpha, levels.sigma) - target(x0, eps, levels.alpha, levels.sigma)
     weight = loss_weight(levels, config_of(prediction, schedule, weighting="min-snr")).view(-1, 1, 1, 1)
     snr = (levels.alpha / levels.sigma).square().clamp(max=MIN_SNR_GAMMA)
     torch.testing.assert_close(weight * off.square(), snr * (guess - x0).square(), rtol=1e-4, atol=0)

@@ -53,7 +53,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/lesson_file.py",
-        "(PATHLIKE.search(value) or value.startswith(IMAGES))",
+        "(PATHLIKE.search(value) or value.startswith(IMAGE_FOLDER))",
         "PATHLIKE.search(value)",
         "tests/app/viewmodels/test_lessons.py",
     ),

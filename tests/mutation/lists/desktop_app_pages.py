@@ -95,8 +95,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/pages/train_setup.py",
-        "self.source.setVisible(name in DOWNLOADS)",
-        "self.source.setVisible(name not in DOWNLOADS)",
+        "self.source.setVisible(bool(size))",
+        "self.source.setVisible(not size)",
         "tests/app/pages/test_train.py::test_where_mnist_is_can_be_chosen_and_taken_back",
     ),
     Mutant(

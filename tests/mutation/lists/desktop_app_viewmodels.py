@@ -737,8 +737,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        'needed = {route: (model, CLIP_MODEL) if route != "class" else (model,)',
-        "needed = {route: (model,)",
+        'route: (spec.model, CLIP_MODEL) if route != "class" else (spec.model,)',
+        "route: (spec.model,)",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(

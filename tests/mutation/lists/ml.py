@@ -122,20 +122,20 @@ MUTANTS = [
     ),
     Mutant(
         "ml/config.py",
-        'if self.prediction == "eps" and self.zero_snr:',
-        'if self.prediction == "v" and self.zero_snr:',
+        "if self.zero_snr and not prediction.zero_snr:",
+        "if self.zero_snr and prediction.discrete:",
         "tests/ml/test_config.py::test_networks_that_cannot_be_are_refused",
     ),
     Mutant(
         "ml/config.py",
-        'if self.prediction == "v" and self.schedule in ("flow", "edm"):',
-        'if self.prediction == "v" and self.schedule == "flow":',
+        "if prediction.discrete and not SCHEDULES[self.schedule].discrete:",
+        'if prediction.discrete and self.schedule == "flow":',
         "tests/ml/test_config.py::test_networks_that_cannot_be_are_refused",
     ),
     Mutant(
-        "ml/config.py",
-        'sampler="ddpm", steps=10, repeats=2) if route == "clip"',
-        'sampler="ddpm", steps=10) if route == "clip"',
+        "ml/specs.py",
+        'settings={"sampler": "ddpm", "steps": 10, "repeats": 2}',
+        'settings={"sampler": "ddpm", "steps": 10}',
         "tests/ml/test_config.py::test_the_route_of_clip_takes_its_time",
     ),
     Mutant(
@@ -161,5 +161,11 @@ MUTANTS = [
         "        return self._paused.is_set() and not self.cancelled",
         "        return self._paused.is_set()",
         "tests/ml/test_control.py",
+    ),
+    Mutant(
+        "ml/threads.py",
+        "torch.set_num_threads(before)",
+        "torch.set_num_threads(1)",
+        "tests/ml/test_threads.py",
     ),
 ]

@@ -89,8 +89,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/experiments/comparison.py",
-        '"eta": ("ddim",),',
-        '"eta": ("ddpm",),',
+        "if field in spec.uses]",
+        "if spec.uses]",
         "tests/ml/experiments/test_comparison.py::test_a_setting_brings_the_sampler_that_it_means_something_to",
     ),
     Mutant(

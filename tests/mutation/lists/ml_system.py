@@ -26,12 +26,6 @@ MUTANTS = [
     ),
     Mutant(
         "ml/system/device.py",
-        "torch.set_num_threads(before)",
-        "torch.set_num_threads(1)",
-        "tests/ml/system/test_device.py",
-    ),
-    Mutant(
-        "ml/system/device.py",
         "torchrun.local_size() > torch.cuda.device_count()",
         "torchrun.local_size() < torch.cuda.device_count()",
         "tests/ml/system/test_device.py",

@@ -98,7 +98,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/losses.py",
-        "network_input(prediction, x_t, levels.alpha, levels.sigma),",
+        "parameterization.scale_input(x_t, levels.alpha, levels.sigma),",
         "x_t,",
         "tests/ml/training/test_losses.py::test_who_knows_the_image_loses_nothing",
     ),
