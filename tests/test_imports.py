@@ -50,8 +50,9 @@ TOP = {"ml.__main__": "cli", "desktop_app.__main__": "__main__", "desktop_app.ap
 EXCEPTIONS = (("ml.distributed.helpers", "ml."), ("desktop_app.viewmodels.", "desktop_app.viewmodels.session"))
 
 # Modules that a window or a command loads before torch; every file of these packages, and the __init__ of each.
-LEAVES = ("ml.config", "ml.control", "ml.errors", "ml.events", "ml.registry.run_layout", "ml.registry.model_cards",
-          "ml.system.paths", "ml.system.files", "ml.system.versions", "ml.text.prompt_parser")  # fmt: skip
+LEAVES = ("ml.specs", "ml.config", "ml.control", "ml.errors", "ml.events", "ml.registry.run_layout",
+          "ml.registry.model_cards", "ml.system.paths", "ml.system.files", "ml.system.versions",
+          "ml.text.prompt_parser")  # fmt: skip
 LEAF_PACKAGES = ("export", "imaging", "tracking")
 
 IMPORT_ALL_OF_ML = """
