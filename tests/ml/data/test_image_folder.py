@@ -262,3 +262,10 @@ def test_more_than_memory_should_hold_is_refused_before_anything_is_read(
     monkeypatch.setattr(image_folder, "_pixels", lambda *_: pytest.fail("an image was read"))
     with pytest.raises(BadRequest, match=r"images of 3 x 128 x 128 take"):
         datasets.load(f"folder:{tmp_path}", form=Form(128))
+
+
+def test_an_image_of_more_pixels_than_a_photograph_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_folder, "MAX_PIXELS", 32 * 32)
+    fill(tmp_path, 20)
+    paint(tmp_path / "large.png", size=(33, 32))
+    assert len(everything(tmp_path)) == 20

@@ -199,3 +199,16 @@ def test_a_giant_svg_is_not_read(tmp_path: Path) -> None:
         file.truncate(svg.MAX_BYTES + 1)
     with pytest.raises(BadFile, match="far larger"):
         files.read_request(tmp_path / "x.svg")
+
+
+def test_a_sheet_is_as_wide_as_its_images_and_no_wider(images: Pixels) -> None:
+    request, layout = SampleRequest(labels=(1, 2, 3)), Layout(kind="sheet", columns=10, scale=2)
+    cell = contact_sheet.CELL + contact_sheet.GAP
+    width = 2 * contact_sheet.MARGIN + 3 * cell - contact_sheet.GAP
+    assert contact_sheet.sheet(images[:3], request, layout).shape[1] == width
+    assert contact_sheet.size_of(3, 8, layout)[0] == width
+
+
+def test_an_svg_is_titled_by_what_was_asked_for(tmp_path: Path, images: Pixels) -> None:
+    files.save(tmp_path / "x.svg", images, REQUEST, LAYOUT)
+    assert ElementTree.parse(tmp_path / "x.svg").findtext("svg:title", namespaces=NAMES) == REQUEST.prompt

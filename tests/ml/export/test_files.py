@@ -341,3 +341,21 @@ def test_the_screen_can_load_these_modules_before_torch() -> None:
         [sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True, timeout=WAIT_S
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_zero_is_named_as_its_label_and_an_image_without_one_is_not(tmp_path: Path, film: list[Pixels]) -> None:
+    request = SampleRequest(labels=(0, -1), seed=7)
+    paths = files.save_digits(tmp_path / "digits", film[0][:2], request)
+    assert [path.name for path in paths] == ["00000-label0-seed7.png", "00001-seed8.png"]
+
+
+def test_what_another_program_says_of_an_image_is_no_damage(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "x.gif", comment=b"Created with another program")
+    with pytest.raises(metadata.Unstamped, match="no Noiseloom request"):
+        files.read_stamp(tmp_path / "x.gif")
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.uint64])
+def test_labels_of_anyone_may_be_of_any_integers(tmp_path: Path, kind: type[np.generic]) -> None:
+    np.savez(tmp_path / "x.npz", images=np.zeros((2, 8, 8), np.uint8), labels=np.array([3, 7], kind))
+    assert npz.read_arrays(tmp_path / "x.npz")[1] == (3, 7)

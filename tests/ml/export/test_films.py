@@ -158,3 +158,10 @@ def test_films_larger_than_any_of_ours_are_not_unfolded(
     monkeypatch.setattr(mp4, limit, 5000 if limit == "MAX_PIXELS" else 20_000)
     with pytest.raises(BadFile, match="far larger"):
         files.read_request(path)
+
+
+def test_no_picture_is_left_out_however_short_it_is_shown(tmp_path: Path) -> None:
+    pictures = [np.full((16, 16), shade, np.uint8) for shade in (0, 128, 255)]
+    mp4.encode(tmp_path / "x.mp4", pictures.__getitem__, (10, 10, 10), "{}", lambda *_: None)
+    with av.open(str(tmp_path / "x.mp4")) as container:
+        assert len(list(container.decode(video=0))) == 3

@@ -79,7 +79,19 @@ MUTANTS = [
         "tests/ml/export/test_contact_sheet.py",
     ),
     Mutant(
+        "ml/export/contact_sheet.py",
+        "    columns = min(layout.columns, count)\n    image",
+        "    columns = layout.columns\n    image",
+        "tests/ml/export/test_contact_sheet.py::test_a_sheet_is_as_wide_as_its_images_and_no_wider",
+    ),
+    Mutant(
         "ml/export/files.py", "alone = request.alone(k)", "alone = request.alone(0)", "tests/ml/export/test_files.py"
+    ),
+    Mutant(
+        "ml/export/files.py",
+        'if alone.labels[0] >= 0 else ""',
+        'if alone.labels[0] > 0 else ""',
+        "tests/ml/export/test_files.py::test_a_zero_is_named_as_its_label_and_an_image_without_one_is_not",
     ),
     Mutant(
         "ml/export/base.py",
@@ -134,6 +146,12 @@ MUTANTS = [
     Mutant(
         "ml/export/metadata.py", "if len(text) > MAX_STAMP_BYTES:", "if len(text) < 0:", "tests/ml/export/test_files.py"
     ),
+    Mutant(
+        "ml/export/metadata.py",
+        '    if not text.startswith("{"):',
+        "    if not text:",
+        "tests/ml/export/test_files.py::test_what_another_program_says_of_an_image_is_no_damage",
+    ),
     Mutant("ml/export/mp4.py", "max(gcd(*times), LEAST_MS)", "LEAST_MS * 4", "tests/ml/export/test_films.py"),
     Mutant("ml/export/mp4.py", "rate=round(1000 / tick)", "rate=round(100 / tick)", "tests/ml/export/test_films.py"),
     Mutant("ml/export/mp4.py", 'container.metadata["comment"] = stamp', "pass", "tests/ml/export/test_films.py"),
@@ -166,6 +184,12 @@ MUTANTS = [
         "tests/ml/export/test_films.py",
     ),
     Mutant(
+        "ml/export/mp4.py",
+        "max(1, round(shown_ms / tick))",
+        "round(shown_ms / tick)",
+        "tests/ml/export/test_films.py::test_no_picture_is_left_out_however_short_it_is_shown",
+    ),
+    Mutant(
         "ml/export/npz.py",
         'images.ndim not in (3, 4) or labels.dtype.kind not in "iu":',
         "images.ndim not in (3, 4):",
@@ -188,6 +212,12 @@ MUTANTS = [
         'archive.getinfo(f"{name}.npy").file_size > most_bytes',
         'archive.getinfo(f"{name}.npy").compress_size > most_bytes',
         "tests/fuzz/test_bombs.py::test_a_bomb_does_not_go_off",
+    ),
+    Mutant(
+        "ml/export/npz.py",
+        'labels.dtype.kind not in "iu":',
+        'labels.dtype.kind not in "i":',
+        "tests/ml/export/test_files.py::test_labels_of_anyone_may_be_of_any_integers",
     ),
     Mutant(
         "ml/export/plot_metadata.py",
@@ -289,6 +319,12 @@ MUTANTS = [
         "tests/fuzz/test_bombs.py::test_a_bomb_does_not_go_off",
     ),
     Mutant("ml/export/svg.py", "validate=True", "validate=False", "tests/ml/export/test_contact_sheet.py"),
+    Mutant(
+        "ml/export/svg.py",
+        "<title>{escape(_clean(title(request)))}</title>",
+        "<title></title>",
+        "tests/ml/export/test_contact_sheet.py::test_an_svg_is_titled_by_what_was_asked_for",
+    ),
     Mutant("ml/export/verify.py", "ROUNDED = 1", "ROUNDED = 2", "tests/ml/export/test_verify.py"),
     Mutant("ml/export/verify.py", "ROUNDED = 1", "ROUNDED = 0", "tests/ml/export/test_verify.py"),
     Mutant(
