@@ -20,7 +20,7 @@ from ml.export.metadata import digest
 from ml.generation.denoising import steps
 from ml.generation.loaded_model import LoadedModel, load
 from ml.generation.plan import make_plan
-from ml.generation.requests import filled_in
+from ml.generation.requests import with_model_defaults
 from ml.imaging.pixels import to_uint8
 from ml.models import build
 from ml.text import captions
@@ -84,7 +84,9 @@ def _request(model: LoadedModel, **changes: object) -> SampleRequest:
     if model.config.reader:
         labels = tuple(k % len(captions.WORDS) for k in range(COUNT))
         changes = {"route": "text", **changes}
-    return filled_in(SampleRequest.model_validate({"model": model.name, "labels": labels, "seed": 5, **changes}))
+    return with_model_defaults(
+        SampleRequest.model_validate({"model": model.name, "labels": labels, "seed": 5, **changes})
+    )
 
 
 @torch.no_grad()

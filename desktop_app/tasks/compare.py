@@ -19,9 +19,9 @@ def racing(requests: Sequence[SampleRequest], control: RunControl) -> Iterator[o
     """Let requests race, each by its model's own settings where nothing else is set; each `Sampled` is judged."""
     from ml.experiments.comparison import judged
     from ml.experiments.race import race
-    from ml.generation.requests import filled_in
+    from ml.generation.requests import with_model_defaults
 
-    for lap in race([filled_in(request) for request in requests], control=control):
+    for lap in race([with_model_defaults(request) for request in requests], control=control):
         yield lap
         if isinstance(lap.event, Sampled):
             yield judged(0, lap.lane, lap.event)

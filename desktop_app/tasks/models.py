@@ -62,10 +62,10 @@ def previewing(card: "ModelCard", count: int, control: RunControl) -> Iterator[o
     """Draw a few images with a model, at its own settings; nothing where it was moved away meanwhile."""
     if not card.path.is_file():
         return
-    from ml.evaluation.metrics import evenly
+    from ml.evaluation.metrics import balanced_labels
     from ml.generation import pipeline
 
-    labels = evenly(card.header.model, count)
+    labels = balanced_labels(card.header.model, count)
     request = SampleRequest(**card.header.defaults.model_dump(), model=str(card.path), labels=labels)
     for event in pipeline.sample(request, control=control):  # with its steps, so that it can be left between two
         if isinstance(event, Sampled):
@@ -77,7 +77,7 @@ def scoring(card: "ModelCard", count: int, data_root: Path | None, control: RunC
     yield Progress("Reading MNIST", 0, 0)
     from ml.data import datasets
     from ml.evaluation import metrics
-    from ml.evaluation.metrics import Report, evaluate_model, evenly
+    from ml.evaluation.metrics import Report, balanced_labels, evaluate_model
     from ml.registry import local_models
 
     if not all(datasets.is_downloaded("mnist", data_root, split) for split in ("train", "test")):
@@ -85,7 +85,7 @@ def scoring(card: "ModelCard", count: int, data_root: Path | None, control: RunC
             "A model is scored against MNIST's digits, which are not on this machine.",
             "Choose the folder that holds them, or train on MNIST once: then they are downloaded (11 MB).",
         )
-    labels = evenly(card.header.model, count)
+    labels = balanced_labels(card.header.model, count)
     request = SampleRequest(**card.header.defaults.model_dump(), model=str(card.path), labels=labels)
     for event in evaluate_model(request, data_root, control=control):
         if control.cancelled:

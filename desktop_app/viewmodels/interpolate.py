@@ -18,7 +18,7 @@ from ml.events import Pixels, Sampled
 from ml.export.formats import format_of
 from ml.export.metadata import Layout
 from ml.generation import interpolation_weights
-from ml.generation.requests import SIDE, THERE_AND_BACK
+from ml.generation.requests import DDIM_INVERSION, SIDE
 from ml.imaging.embedded_png import to_text
 from ml.imaging.pixels import walk
 
@@ -213,7 +213,7 @@ class Interpolate(QObject):
             return None
         own = {"model": card.name, "labels": (NO_LABEL,) * len(weights), "mixing": self.settings.mixing}
         if any(corner.picture for corner in corners):
-            own |= dict(THERE_AND_BACK)
+            own |= dict(DDIM_INVERSION)
         places = {"corners": [corner.model_dump() for corner in corners], "weights": weights}
         return SampleRequest.model_validate(card.header.defaults.model_dump() | own | places)
 

@@ -49,12 +49,12 @@ def evaluate(
 
 def _to_evaluate(model: str, count: int, given: dict[str, Any]) -> SampleRequest:
     """The request of `count` images, evenly over the model's classes."""
-    from ml.evaluation.metrics import evenly
+    from ml.evaluation.metrics import balanced_labels
     from ml.registry import model_cards
     from ml.registry.checkpoint import load_header
 
     header = load_header(model_cards.find(model))
-    labels = evenly(header.model, count)
+    labels = balanced_labels(header.model, count)
     changes = {name: value for name, value in given.items() if value is not None}
     return checked(SampleRequest, header.defaults.model_dump() | changes | {"model": model, "labels": labels})
 

@@ -11,7 +11,7 @@ from ml.cli.rendering import draw_request, layout_that_fits, save_images
 from ml.config import NO_LABEL, SampleRequest, checked
 from ml.errors import BadRequest
 from ml.export.formats import FORMATS, format_of
-from ml.generation.requests import THERE_AND_BACK
+from ml.generation.requests import DDIM_INVERSION
 from ml.imaging.embedded_png import to_text
 from ml.imaging.pixels import walk
 from ml.specs import ROUTES, Mixing, SamplerName
@@ -47,7 +47,7 @@ def interpolate(
     ends = (NO_LABEL if label is None else label, to_label if to_label is not None else label)
     labels = [ends[0] if k < len(ways) - 1 or ends[1] is None else ends[1] for k in range(len(ways))]
     corners = [way | {"label": kind} for way, kind in zip(ways, labels, strict=True)]
-    there_and_back = dict(THERE_AND_BACK) if any("picture" in way for way in ways) else {}
+    there_and_back = dict(DDIM_INVERSION) if any("picture" in way for way in ways) else {}
     given = {"sampler": sampler, "steps": steps, "guidance": guidance}
     chosen = {name: value for name, value in given.items() if value is not None}
     settings = header.defaults.model_dump() | there_and_back | chosen

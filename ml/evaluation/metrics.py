@@ -48,8 +48,8 @@ class Report(Description):
     seconds_per_image: float | None = None
 
 
-def evenly(model: ModelConfig, count: int) -> tuple[int, ...]:
-    """The labels of `count` images, evenly over a model's classes."""
+def balanced_labels(model: ModelConfig, count: int) -> tuple[int, ...]:
+    """The labels of `count` images, spread evenly over a model's classes."""
     return tuple(k % model.num_classes for k in range(count)) if model.num_classes else (NO_LABEL,) * count
 
 

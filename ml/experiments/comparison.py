@@ -14,7 +14,7 @@ from ml.experiments.cells import Cell
 from ml.export.metadata import MAX_CELLS
 from ml.generation import pipeline
 from ml.generation.plan import check
-from ml.generation.requests import filled_in
+from ml.generation.requests import with_model_defaults
 from ml.registry.checkpoint import load_header
 from ml.registry.model_cards import find
 from ml.specs import DRAWING, SAMPLERS, SETTINGS, DeviceName
@@ -69,7 +69,7 @@ def _request(base: SampleRequest, given: Sequence[Axis], values: Sequence[Value]
         raise BadRequest(f"{request.model!r} is no diffusion model.", "Choose models that draw.")
     if not header.model.num_classes and "labels" not in changes:
         request = request.with_changes(labels=(NO_LABEL,) * len(base.labels))
-    request = filled_in(request)
+    request = with_model_defaults(request)
     check(request, header.model)
     grid_of(schedule_of(header.model), request)  # raises for steps that the model does not have
     return request

@@ -19,7 +19,7 @@ from ml.events import Pixels, Progress, Sampled
 from ml.export.metadata import Layout, Stamp, seal
 from ml.export.verify import Proof, compare_exactly
 from ml.generation import pipeline
-from ml.generation.requests import filled_in
+from ml.generation.requests import with_model_defaults
 from ml.imaging import figure as figures
 from ml.imaging.figure import Head, Panel
 from ml.imaging.pixels import to_uint8
@@ -137,7 +137,7 @@ def _verdict(sampled: Sampled, judge: Judge) -> str:
 def _request(route: Route, changes: Mapping[str, Any], seed: int) -> SampleRequest:
     labels = tuple(k % SHOWN for k in range(JUDGED)) if route == "class" else (NO_LABEL,) * JUDGED
     asked = {"model": ROUTES[route].model, "route": route, "labels": labels, "seed": seed}
-    return filled_in(SampleRequest.model_validate(asked | dict(changes)))
+    return with_model_defaults(SampleRequest.model_validate(asked | dict(changes)))
 
 
 def _noised(seed: int) -> Iterator[Row]:

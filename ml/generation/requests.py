@@ -11,7 +11,7 @@ from ml.imaging.embedded_png import to_text
 
 SIDE = 28  # pixels of a drawing
 # DDIM inversion of a picture and sampling it back take the same steps.
-THERE_AND_BACK: Mapping[str, Any] = {"sampler": "ddim", "eta": 0.0, "steps": 20}
+DDIM_INVERSION: Mapping[str, Any] = {"sampler": "ddim", "eta": 0.0, "steps": 20}
 REPAINT: Mapping[str, Any] = {"sampler": "ddpm", "steps": 20, "repeats": 2}
 VARY_STEPS = 20  # a variation skips those above the noise level it begins at
 
@@ -34,12 +34,12 @@ def rebuilt(model: str, defaults: SampleSettings, drawing: Pixels, classes: int)
     count = len(labels)
     noise = [Corner(picture=to_text(drawing)).model_dump()]
     own = {"model": model, "labels": (NO_LABEL,) * count, "corners": noise, "weights": ((1.0,),) * count}
-    parent = SampleRequest.model_validate(defaults.model_dump() | own | dict(THERE_AND_BACK))
+    parent = SampleRequest.model_validate(defaults.model_dump() | own | dict(DDIM_INVERSION))
     corners = [Corner(label=label).model_dump() for label in labels]
     return parent.with_changes(parent=parent, corners=corners, weights=np.eye(count).tolist())
 
 
-def filled_in(request: SampleRequest) -> SampleRequest:
+def with_model_defaults(request: SampleRequest) -> SampleRequest:
     """The request with the model's defaults for settings left unset; raises BadRequest, BadFile."""
     from ml.registry.checkpoint import load_header  # imports torch
     from ml.registry.model_cards import find

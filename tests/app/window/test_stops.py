@@ -23,7 +23,7 @@ from desktop_app.window.main_window import MainWindow
 from desktop_app.worker.mailbox import Envelope
 from ml.config import NO_LABEL, SampleRequest, for_route
 from ml.export.files import read_stamp
-from ml.generation.requests import filled_in
+from ml.generation.requests import with_model_defaults
 from ml.registry.checkpoint import load_model, load_state, load_state_header
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, STATE_FILE
 from ml.specs import ROUTES
@@ -96,7 +96,7 @@ class Sampling(Activity):
     def begin(self) -> None:
         sampler = self.rng.choice(("ddim", "heun", "ddpm", "dpm++"))
         settings = {"model": "digits", "labels": TENS, "sampler": sampler, "steps": 50, "repeats": 3}
-        self.draw(filled_in(SampleRequest.model_validate(settings)))
+        self.draw(with_model_defaults(SampleRequest.model_validate(settings)))
 
 
 class Guiding(Activity):
@@ -143,7 +143,7 @@ class Exporting(Activity):
 
     def __init__(self, window: MainWindow, folder: Path, qtbot: QtBot, rng: random.Random) -> None:
         super().__init__(window, folder, qtbot, rng)
-        self.draw(filled_in(SampleRequest.model_validate({"model": "tiny", "labels": TENS, "steps": 30})))
+        self.draw(with_model_defaults(SampleRequest.model_validate({"model": "tiny", "labels": TENS, "steps": 30})))
         self.until(lambda: resting(window))
         self.hundred = window.session.generate.trajectory
         self.path = folder / "none"
@@ -242,7 +242,7 @@ def stop(activity: Activity, moment: int) -> float:
 
 def draw_one(activity: Activity) -> None:
     """The program can draw as before."""
-    activity.draw(filled_in(SampleRequest.model_validate({"model": "tiny", "labels": (3,), "steps": 1})))
+    activity.draw(with_model_defaults(SampleRequest.model_validate({"model": "tiny", "labels": (3,), "steps": 1})))
     activity.until(lambda: activity.session.generate.verdict is not None and not activity.session.generate.busy)
 
 

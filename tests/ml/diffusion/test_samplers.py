@@ -28,7 +28,7 @@ from ml.diffusion.schedules import CLEAN, DiscreteSchedule, Level, grid_of, make
 from ml.evaluation.judge import Judge
 from ml.events import Sampled
 from ml.generation import pipeline
-from ml.generation.requests import filled_in
+from ml.generation.requests import with_model_defaults
 from ml.specs import Clipping, SamplerName, ScheduleName, Spacing, Variance
 
 diffusers: Any = import_module("diffusers")  # what it says of its types does not fit what it does
@@ -481,7 +481,7 @@ def test_noise_that_goes_on_is_its_own_where_it_stood() -> None:
 def test_few_steps_with_strong_guidance_do_not_overshoot(steps: int, least: float) -> None:
     labels = tuple(k % 10 for k in range(60))
     asked = SampleRequest(model="digits", labels=labels, seed=3, sampler="dpm++", steps=steps, guidance=7.5)
-    *_, done = pipeline.sample(filled_in(asked), device="cpu", frames=False)
+    *_, done = pipeline.sample(with_model_defaults(asked), device="cpu", frames=False)
     assert isinstance(done, Sampled)
     judge = Judge.bundled("cpu")
     assert (judge.judge_features(judge.features(done.images)).labels == np.array(labels)).mean() >= least

@@ -16,9 +16,9 @@ from ml.evaluation import metrics
 from ml.evaluation.judge import Judge, Predictions, can_judge
 from ml.evaluation.metrics import (
     Report,
+    balanced_labels,
     evaluate_images,
     evaluate_model,
-    evenly,
     frechet,
     memorised,
     nearest,
@@ -268,8 +268,8 @@ def test_a_models_report_says_what_its_drawing_took(real: dict[str, Pixels], mon
 
 
 def test_labels_are_shared_out_evenly() -> None:
-    assert evenly(ModelConfig(num_classes=3), 7) == (0, 1, 2, 0, 1, 2, 0)
-    assert evenly(ModelConfig(num_classes=0), 2) == (NO_LABEL, NO_LABEL)
+    assert balanced_labels(ModelConfig(num_classes=3), 7) == (0, 1, 2, 0, 1, 2, 0)
+    assert balanced_labels(ModelConfig(num_classes=0), 2) == (NO_LABEL, NO_LABEL)
 
 
 def test_too_few_images_are_refused(mnist_root: Path) -> None:

@@ -399,7 +399,7 @@ def test_ones_own_models_come_after_the_bundled_ones_the_latest_first(home: Path
 def test_a_request_has_the_settings_of_its_model_but_for_those_that_are_set(home: Path) -> None:
     own = card("kept").header.defaults
     asked = SampleRequest.model_validate({"model": "kept", "labels": (3,), "guidance": 7.5, "seed": 9})
-    filled = requests.filled_in(asked)
+    filled = requests.with_model_defaults(asked)
     assert own.steps == 4 != SampleRequest(labels=(3,)).steps
     assert (filled.steps, filled.guidance, filled.seed, filled.labels) == (4, 7.5, 9, (3,))
 

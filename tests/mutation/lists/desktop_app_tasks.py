@@ -80,12 +80,12 @@ MUTANTS = [
     Mutant(
         "desktop_app/tasks/models.py",
         (
-            "    labels = evenly(card.header.model, count)\n"
+            "    labels = balanced_labels(card.header.model, count)\n"
             "    request = SampleRequest(**card.header.defaults.model_dump(), model=str(card.path), labels=labels)\n"
             "    for event in pipeline"
         ),
         (
-            "    labels = evenly(card.header.model, count)\n"
+            "    labels = balanced_labels(card.header.model, count)\n"
             "    request = SampleRequest(model=card.name, labels=labels[:1])\n"
             "    for event in pipeline"
         ),

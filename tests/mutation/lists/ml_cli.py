@@ -116,8 +116,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/evaluate.py",
-        "labels = evenly(header.model, count)",
-        "labels = evenly(header.model, 100)",
+        "labels = balanced_labels(header.model, count)",
+        "labels = balanced_labels(header.model, 100)",
         "tests/ml/cli/test_cli.py::test_scores_stand_beside_their_names",
     ),
     Mutant(

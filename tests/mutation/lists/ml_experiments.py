@@ -107,7 +107,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/experiments/comparison.py",
-        "    request = filled_in(request)\n",
+        "    request = with_model_defaults(request)\n",
         "",
         "tests/ml/experiments/test_comparison.py::test_every_model_is_drawn_by_its_own_settings_but_for_what_is_asked",
     ),
@@ -197,7 +197,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/experiments/questions.py",
-        "return filled_in(SampleRequest.model_validate(asked | dict(changes)))",
+        "return with_model_defaults(SampleRequest.model_validate(asked | dict(changes)))",
         "return SampleRequest.model_validate(dict(changes) | asked)",
         "tests/ml/experiments/test_questions.py::test_rows_are_of_what_they_are_called_all_from_one_noise",
     ),

@@ -358,8 +358,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/requests.py",
-        "defaults.model_dump() | own | dict(THERE_AND_BACK)",
-        "dict(THERE_AND_BACK) | defaults.model_dump() | own",
+        "defaults.model_dump() | own | dict(DDIM_INVERSION)",
+        "dict(DDIM_INVERSION) | defaults.model_dump() | own",
         "tests/ml/generation/test_image_editing.py::test_requests_for_a_drawing_say_what_is_wanted_of_it",
     ),
     Mutant(
