@@ -168,11 +168,11 @@ MUTANTS = [
     ),
     Mutant(
         "ml/models/memory.py",
-        "there = free(device) if size > SMALL else SMALL",
-        "there = free(device)",
+        "available = free(device) if size > SMALL else SMALL",
+        "available = free(device)",
         "tests/ml/models/test_memory.py",
     ),
-    Mutant("ml/models/memory.py", "if size > there:", "if size > 2 * there:", "tests/ml/models/test_memory.py"),
+    Mutant("ml/models/memory.py", "if size > available:", "if size > 2 * available:", "tests/ml/models/test_memory.py"),
     Mutant(
         "ml/models/memory.py",
         "torch.cuda.mem_get_info(device)[0]",
