@@ -1,4 +1,4 @@
-"""The table of data sets. A new one is a file with its loader, a row here, and a row in the table of titles."""
+"""The table of data sets. A new one is a file with its loader, a row here, and a row in `ml.specs.DATASETS`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +7,7 @@ from ml.data import cifar10, image_folder, synthetic
 from ml.data.dataset import AS_IT_IS, Dataset, Form, Loading, Split
 from ml.data.mnist import IDX_SETS
 from ml.errors import BadRequest
+from ml.specs import IMAGE_FOLDER
 
 LOADERS: dict[str, Callable[[Path | None, Split, Form], Loading]] = {
     **{idx_set.name: idx_set.load for idx_set in IDX_SETS},
@@ -17,7 +18,7 @@ LOADERS: dict[str, Callable[[Path | None, Split, Form], Loading]] = {
 
 def names() -> tuple[str, ...]:
     """The names that `load` takes."""
-    return (*LOADERS, f"{image_folder.PREFIX}DIR")
+    return (*LOADERS, f"{IMAGE_FOLDER}DIR")
 
 
 def loading(name: str, root: Path | None = None, split: Split = "train", form: Form = AS_IT_IS) -> Loading:
@@ -26,8 +27,8 @@ def loading(name: str, root: Path | None = None, split: Split = "train", form: F
     Without `root`, looks in the folder that NOISELOOM_DATA names, then in the person's own, and then downloads.
     Raises BadRequest for an unknown name and for more than memory should hold, DataUnavailable, BadFile.
     """
-    if name.startswith(image_folder.PREFIX):
-        return (yield from image_folder.load(name.removeprefix(image_folder.PREFIX), split, form))
+    if name.startswith(IMAGE_FOLDER):
+        return (yield from image_folder.load(name.removeprefix(IMAGE_FOLDER), split, form))
     if name not in LOADERS:
         raise BadRequest(f"There is no data set called {name!r}.", f"Use one of: {', '.join(names())}.")
     return (yield from LOADERS[name](root, split, form))

@@ -14,8 +14,8 @@ from PIL import Image, ImageOps
 from ml.data.dataset import Dataset, Form, Loading, Split, check_memory
 from ml.errors import BadFile, BadRequest, DataUnavailable
 from ml.events import Pixels, Progress
+from ml.specs import IMAGE_FOLDER
 
-PREFIX = "folder:"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # and none of Pillow's rarer, less careful readers
 SIDES = (16, 128)  # that images of a folder may have of their own
@@ -42,7 +42,9 @@ def load(name: str, split: Split, form: Form) -> Loading:
     Raises BadRequest, DataUnavailable.
     """
     if not name.strip():
-        raise BadRequest("The folder of images is not named.", f"Write {PREFIX}DIR, for example {PREFIX}photos.")
+        raise BadRequest(
+            "The folder of images is not named.", f"Write {IMAGE_FOLDER}DIR, for example {IMAGE_FOLDER}photos."
+        )
     folder = Path(name).expanduser().absolute()
     classes, pictures = yield from _look(folder)
     pictures = [picture for picture in pictures if _held_out(picture) == (split == "test")] or pictures
@@ -53,7 +55,7 @@ def load(name: str, split: Split, form: Form) -> Loading:
         images = images[..., :1]
     planes = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
     labels = torch.tensor([picture.label for picture in kept], dtype=torch.int64)
-    return Dataset(f"{PREFIX}{folder}", planes, labels, classes)
+    return Dataset(f"{IMAGE_FOLDER}{folder}", planes, labels, classes)
 
 
 def _look(folder: Path) -> Generator[Progress, None, tuple[tuple[str, ...], list[_Picture]]]:

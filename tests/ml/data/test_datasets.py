@@ -19,6 +19,7 @@ from ml.data import cifar10, datasets, mnist, synthetic, synthetic_digits
 from ml.data.dataset import DATA_VARIABLE, Dataset, Form, Split, shaped, usual_roots
 from ml.errors import BadFile, BadRequest, CannotWrite, DataUnavailable
 from ml.events import Progress
+from ml.specs import DATASETS
 from ml.system import download, paths
 from tests.patience import WAIT_S
 from tests.support.bad_server import CONTENT, Site
@@ -57,6 +58,10 @@ def test_a_local_folder_is_found_however_it_is_named(tmp_path: Path, given: str)
     assert dataset.labels.tolist() == LABELS.tolist()
     assert dataset.classes[7] == "7"
     assert len(dataset) == 12
+
+
+def test_every_data_set_has_a_loader_and_a_title() -> None:
+    assert datasets.LOADERS.keys() == DATASETS.keys()
 
 
 def test_compressed_files_and_the_other_split_are_read(tmp_path: Path) -> None:
