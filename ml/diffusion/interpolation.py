@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ml.config import Corner
@@ -22,7 +21,9 @@ def mixed_noise(noises: Tensor, weights: Tensor, how: Mixing) -> Tensor:
     """
     flat = noises.flatten(1)
     weights = weights / weights.sum(dim=1, keepdim=True)
-    rows = [MIXINGS[how](flat, row) for row in weights]
+    rows = [
+        MIXINGS[how](flat, row.clone()) for row in weights
+    ]  # aligned as if it were alone: dot products round by that
     return torch.stack(rows).view(len(weights), *noises.shape[1:])
 
 
@@ -64,7 +65,12 @@ def _length(x: Tensor) -> Tensor:
 
 
 def mixed_labels(corners: tuple[Corner, ...], weights: Tensor, num_classes: int) -> Tensor:
-    """What a network is told that knows `num_classes` classes: (N, num_classes + 1), the null label last."""
-    labels = [corner.label if corner.label >= 0 else num_classes for corner in corners]
-    table = F.one_hot(torch.tensor(labels, device=weights.device), num_classes + 1).to(weights.dtype)
-    return weights / weights.sum(dim=1, keepdim=True) @ table
+    """Shares of classes for images between corners: (N, num_classes + 1), the null label last.
+
+    The shares of a class add up in the order of the corners: a matrix product rounds as the number of images has it.
+    """
+    shares = weights / weights.sum(dim=1, keepdim=True)
+    mixed = torch.zeros(len(weights), num_classes + 1, dtype=weights.dtype, device=weights.device)
+    for k, corner in enumerate(corners):
+        mixed[:, corner.label if corner.label >= 0 else num_classes] += shares[:, k]
+    return mixed

@@ -19,6 +19,7 @@ from ml.generation import interpolation_weights, pipeline
 from ml.imaging.embedded_png import to_text
 from ml.registry import model_cards
 from ml.registry.checkpoint import load_header
+from ml.specs import MIXINGS
 
 
 def noises(count: int, seed: int = 0) -> torch.Tensor:
@@ -29,6 +30,21 @@ def sample(request: SampleRequest) -> np.ndarray:
     *_, done = pipeline.sample(request, device="cpu", frames=False)
     assert isinstance(done, Sampled)
     return done.images
+
+
+@pytest.mark.parametrize("count", [2, 4, 12, 30])
+def test_an_image_between_corners_is_mixed_as_if_it_were_alone(count: int) -> None:
+    rng = torch.Generator().manual_seed(count)
+    corners = tuple(Corner(label=k % 3) for k in range(count))
+    weights = torch.rand(100, count, generator=rng)
+    labels = interpolation.mixed_labels(corners, weights, 10)
+    torch.testing.assert_close(labels.sum(dim=1), torch.ones(100))
+    for k in range(0, 100, 7):
+        assert torch.equal(interpolation.mixed_labels(corners, weights[k : k + 1], 10)[0], labels[k])
+    for mixing in MIXINGS:
+        together = interpolation.mixed_noise(noises(count), weights, mixing)
+        for k in range(0, 100, 7):
+            assert torch.equal(interpolation.mixed_noise(noises(count), weights[k : k + 1], mixing)[0], together[k])
 
 
 def test_slerp_is_shoemakes() -> None:

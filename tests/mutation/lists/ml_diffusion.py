@@ -119,8 +119,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/diffusion/interpolation.py",
-        "return weights / weights.sum(dim=1, keepdim=True) @ table",
-        "return weights @ table",
+        "shares = weights / weights.sum(dim=1, keepdim=True)",
+        "shares = weights",
         "tests/ml/generation/test_denoising.py::test_images_between_corners_begin_in_a_mixture_of_noises_with_a_mixture_of_labels",
     ),
     Mutant(
