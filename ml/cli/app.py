@@ -4,13 +4,12 @@ torch is imported inside the commands, so that --help answers at once.
 """
 
 import sys
-from collections.abc import Callable
 from io import TextIOWrapper
 
 import typer
 
 from ml.cli import benchmark, compare, doctor, evaluate, export, interpolate, models, redraw, sample, train
-from ml.cli.console import guarded
+from ml.cli.console import by_all_processes, guarded
 from ml.distributed import torchrun
 from ml.system import paths
 
@@ -45,13 +44,5 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a narrow terminal encoding must not end a command
     rest = [argument for argument in arguments if argument != "--debug"] or ["--help"]
     command = lambda: app(rest, prog_name=paths.COMMAND, standalone_mode=False) or 0  # noqa: E731
-    return guarded(lambda: _by_all(command, rest[0]), debug="--debug" in arguments)
-
-
-def _by_all(command: Callable[[], int], name: str) -> int:
-    """The exit code of a command, where torchrun started several processes by all of them."""
-    if not torchrun.launched():
-        return command()
-    from ml.distributed import helpers
-
-    return helpers.by_all(command, name)
+    shared = torchrun.launched()
+    return guarded(lambda: by_all_processes(command, rest[0]) if shared else command(), debug="--debug" in arguments)

@@ -1,4 +1,4 @@
-"""What the command line says and how it ends: one progress line, one line per error, and a Ctrl-C that saves."""
+"""The command line's messages and exit codes: one progress line, one line per error, and a Ctrl-C that saves."""
 
 import os
 import shlex
@@ -7,18 +7,19 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 from ml.control import RunControl
 from ml.distributed import torchrun
-from ml.errors import CannotWrite, Diverged, FailedElsewhere, LostProcess, NoiseloomError
+from ml.errors import BadRequest, CannotWrite, Diverged, FailedElsewhere, LostProcess, NoiseloomError
 from ml.events import Progress, WriteFailed
 from ml.system.paths import COMMAND
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+SHARED = ("train", "sample", "evaluate")  # the commands whose work several processes can share
 
 
 class Line:
@@ -98,6 +99,43 @@ def interruptible() -> Iterator[RunControl]:
         yield control
     finally:
         put_back()
+
+
+def by_all_processes(command: Callable[[], int], name: str) -> int:
+    """The exit code of a command that each of torchrun's processes runs, of which rank 0 alone prints.
+
+    The others end with 0 where rank 0 can report what happened. Raises BadRequest for a command that is not SHARED,
+    what `command` raises, FailedElsewhere, and LostProcess; all of them in rank 0.
+    """
+    main = torchrun.rank() == 0
+    if name not in SHARED:
+        if not main:
+            return 0
+        able = f"{', '.join(SHARED[:-1])} and {SHARED[-1]}"
+        raise BadRequest(f"{name} is nothing that several processes can share.", f"Use torchrun for {able} alone.")
+    from ml.distributed import collectives
+
+    try:
+        with nullcontext() if main else _silence(), collectives.process_group():
+            code = command()
+        return code if main else 0
+    except LostProcess as error:
+        if main:
+            raise
+        if torchrun.rank() == 1:  # reports for rank 0, which may be the one that has gone
+            print(f"{error.message} What is on disk is whole; a run goes on with --resume.", file=sys.stderr)
+        return FAILED
+    except Exception:
+        if main:
+            raise
+        return 0
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Within, nothing is printed."""
+    with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
+        yield
 
 
 def guarded(command: Callable[[], int], *, debug: bool) -> int:

@@ -9,6 +9,7 @@ import typer
 from ml.cli.console import INTERRUPTED, Line, interruptible, progress_in_words
 from ml.cli.options import AsJson, DataRoot, Device, Model
 from ml.config import SampleRequest, checked
+from ml.distributed import torchrun
 from ml.export import npz
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def evaluate(
     """Score digits with the judge: accuracy, Frechet distance, precision, recall, copies."""
     from ml.evaluation.metrics import Report, evaluate_images, evaluate_model
 
+    if images is not None and torchrun.rank() > 0:
+        return 0  # rank 0 scores them
     with interruptible() as control, Line() as line:
         if images is not None:
             pixels, labels = npz.read_arrays(images)

@@ -1,4 +1,4 @@
-"""Drawing a request under a progress line, and writing what came of it."""
+"""Sampling a request under a progress line, and writing its images."""
 
 import sys
 from collections.abc import Sequence
@@ -36,15 +36,13 @@ def layout_that_fits(file_format: Format, count: int, side: int, columns: int, k
 
 
 def draw_request(request: SampleRequest, device: DeviceName, keep: bool) -> tuple[Sampled, list[Frame]]:
-    """Sample a request under a progress line, keeping its frames if asked to."""
-    from ml.distributed import helpers
-    from ml.generation import pipeline
+    """Sample a request under a progress line, keeping its frames if asked to; of several processes, rank 0 returns."""
+    from ml.generation import distributed_sampling
 
-    sampling = pipeline.sample if keep else helpers.sample  # one process alone keeps what is on the way
     frames: list[Frame] = []
     count = len(request.labels)
     with interruptible() as control, Line() as line:
-        for event in sampling(request, device=device, control=control):
+        for event in distributed_sampling.sample(request, device=device, control=control, keep_frames=keep):
             if isinstance(event, Sampled):
                 return event, frames
             if isinstance(event, Progress):
@@ -54,7 +52,7 @@ def draw_request(request: SampleRequest, device: DeviceName, keep: bool) -> tupl
             line.show(f"{done} of {count} images")
             if keep:
                 frames.append(event)
-    print("Interrupted; nothing was written.", file=sys.stderr)
+    print("Interrupted; nothing was written.", file=sys.stderr)  # in rank 0 only: the others are silent, and done
     raise typer.Exit(INTERRUPTED)
 
 

@@ -10,6 +10,7 @@ import typer
 from ml.cli.options import Device
 from ml.cli.rendering import MAX_COLUMNS, draw_request, layout_that_fits, save_images
 from ml.config import MAX_IMAGES, NO_LABEL, SampleRequest, checked, for_route
+from ml.distributed import torchrun
 from ml.errors import BadRequest
 from ml.events import Pixels
 from ml.export import files as exports
@@ -62,7 +63,8 @@ def sample(
         raise BadRequest(
             "A labelled sheet is a picture.", f"Give --out a name that ends in one of {_suffixes('picture', 'sheet')}."
         )
-    check_writable(make_folder(path) / "digit.png" if folder else path)
+    if torchrun.rank() == 0:
+        check_writable(make_folder(path) / "digit.png" if folder else path)
 
     from ml.registry import model_cards
     from ml.registry.checkpoint import load_header

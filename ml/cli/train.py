@@ -10,7 +10,9 @@ import typer
 
 from ml.cli.console import INTERRUPTED, Line, interruptible, progress_in_words, resuming, where_else
 from ml.cli.options import DATA_HELP, DataRoot, Device
+from ml.config import TrainConfig
 from ml.control import RunControl
+from ml.distributed import torchrun
 from ml.errors import BadRequest
 from ml.events import (
     BatchSplit,
@@ -62,16 +64,26 @@ def train(
         raise BadRequest("--resume does not say which run.", "Add --run-dir with the folder of the run.")
     if to is not None and not resume:
         raise BadRequest("--to names the folder that a run goes on in.", "Add --resume, or use --run-dir alone.")
-    wanted = changed(starting_point(preset, config, run_dir if resume else None), changes)
-    folder = run_dir or paths.new_run(wanted.name)
-    if resume:
-        refuse_other_settings(wanted, folder)
+
+    def requested() -> TrainConfig:
+        settings = changed(starting_point(preset, config, run_dir if resume else None), changes)
+        if resume and run_dir is not None:
+            refuse_other_settings(settings, run_dir)
+        return settings
+
+    if torchrun.launched():
+        from ml.training.distributed_training import config_of_main
+
+        settings = config_of_main(requested)
+    else:
+        settings = requested()
+    folder = run_dir or paths.new_run(settings.name)
 
     from ml.training.trainer import train as training
 
     with interruptible() as control, Line() as line:
         events = training(
-            wanted,
+            settings,
             folder,
             device=device,
             data_root=data_root,
@@ -104,8 +116,6 @@ def _watch(events: "Generator[TrainEvent]", control: RunControl, line: Line, fol
                 control.write_to(where_else(event, folder, line))
             if isinstance(event, RunFinished):
                 return event
-            if control.cancelled and isinstance(event, Progress):
-                break
     return None
 
 

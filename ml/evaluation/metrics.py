@@ -17,10 +17,11 @@ from ml.config import NO_LABEL, Description, ModelConfig, SampleRequest
 from ml.control import RunControl
 from ml.data import datasets
 from ml.data.dataset import Dataset
-from ml.distributed import helpers
+from ml.distributed import collectives
 from ml.errors import BadRequest
 from ml.evaluation.judge import Judge
 from ml.events import Frame, Pixels, Progress, Sampled
+from ml.generation import distributed_sampling
 from ml.specs import DeviceName
 
 NEIGHBOUR = 3
@@ -60,10 +61,14 @@ def evaluate_model(
 
     Raises BadRequest, BadFile, DataUnavailable, NoDevice.
     """
+    if not collectives.is_main():  # the other processes sample their share, and rank 0 scores all
+        for _ in distributed_sampling.sample(request, device=device, control=control):
+            pass
+        return
     real = yield from _mnist(data_root)  # missing data is reported before sampling, which takes long
     sampled: Sampled | None = None
     total = len(request.labels)
-    for event in helpers.sample(request, device=device, control=control):
+    for event in distributed_sampling.sample(request, device=device, control=control):
         if isinstance(event, Frame):
             yield Progress("Drawing", event.first + len(event.x_t) * event.step // event.steps, total)
         elif isinstance(event, Sampled):

@@ -14,7 +14,7 @@ from ml.data.dataset import Dataset
 from ml.errors import BadFile, BadRequest, DataUnavailable
 from ml.events import Progress
 from ml.training.config_from_data import form_for
-from ml.training.run import HELD_OUT_SEED
+from ml.training.previews import HELD_OUT_SEED
 
 HELD_OUT = 256  # images not trained on that the averaged weights are tried on ...
 

@@ -46,12 +46,12 @@ def estimate(config: TrainConfig, device: DeviceName = "auto", images: int = MNI
 
 def _rate(run: Run, steps: int) -> float:
     """Images per second, after a first step that finds its memory."""
-    run.advance()
+    run.train_step()
     run.report()
     began = time.perf_counter()
     for _ in range(steps):
         check_cancelled()
-        run.advance()
+        run.train_step()
     run.report()  # waits for the device
     return steps * run.config.batch_size / (time.perf_counter() - began)
 

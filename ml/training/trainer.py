@@ -3,6 +3,9 @@
 A run's folder holds `config.json`, `checkpoint.safetensors` (to resume exactly), `model.safetensors` (averaged weights,
 to sample from), `snapshots/` of the model at doubling steps, `previews/`, tables (`loss.csv`, ...) and TensorBoard's
 files. Closing the generator, or cancelling, saves before it ends.
+
+Several processes each run this loop (SPMD). They agree before every step whether one of them is to stop or rank 0 has
+found that the run diverged. All read the data; rank 0 alone reads and writes the run's folder and draws previews.
 """
 
 import math
@@ -15,7 +18,8 @@ from pathlib import Path
 from ml.cancellation import Cancelled
 from ml.config import TrainConfig
 from ml.control import RunControl
-from ml.distributed import helpers
+from ml.distributed import collectives
+from ml.distributed.collectives import Outcome
 from ml.errors import BadFile, BadRequest, CannotWrite, Diverged, FailedElsewhere, LostProcess
 from ml.events import (
     BatchSplit,
@@ -38,6 +42,7 @@ from ml.tracking.loggers import LoggerList
 from ml.training.base_models import parts_of, with_parts
 from ml.training.config_from_data import fitted
 from ml.training.datasets import held_out_set, training_set
+from ml.training.distributed_training import check, config_of_main
 from ml.training.run import Run
 
 REPORT_EVERY_S = 0.1
@@ -63,51 +68,67 @@ def train(
     What `config` leaves unset of the image's size, channels and classes follows from the data.
     While paused, `Paused` is yielded at every call: whoever drives the generator chooses how long to wait in between.
     Cancelled while the data are still being read, it ends without `RunFinished`: nothing was begun.
-    Raises BadRequest, BadFile, DataUnavailable, CannotWrite, NoDevice, Diverged.
+    Raises BadRequest, BadFile, DataUnavailable, CannotWrite, NoDevice, Diverged; FailedElsewhere and LostProcess, where
+    there are several processes.
     """
     control = control or RunControl()
+    requested = config
     if resume:
-        config = _recorded(run_dir, config)
-    else:
+        config = config_of_main(lambda: _recorded(run_dir, requested))
+    elif collectives.is_main():
         _refuse_another(run_dir)
-    helpers.check(config)
-    dataset = yield from training_set(config, data_root, control)
-    if dataset is None:
+    check(config)
+    with collectives.main_first():
+        dataset = yield from training_set(config, data_root, control)
+    if _stop_requested(control) or dataset is None:
         return
     config = fitted(config, dataset, device)
     built_on = {} if resume else parts_of(config)
     config = with_parts(config, built_on)
-    held_out = yield from held_out_set(config, data_root, control)
-    if control.cancelled:
+    held_out = (yield from held_out_set(config, data_root, control)) if collectives.is_main() else None
+    if _stop_requested(control):
         return
     weights = {name: tensors for name, (_, tensors) in built_on.items()}
     run = Run(config, run_dir, pick(device), dataset, weights, held_out)
-    if not move_to:
-        run.place.hold()
+    if collectives.is_main() and not move_to:
+        run.run_folder.hold()
     try:
-        helpers.enlist(run, dataset, weights)
         yield from _train(run, control, resume, move_to, track)
     finally:
-        run.place.let_go()
+        run.run_folder.let_go()
 
 
 def _train(
     run: Run, control: RunControl, resume: bool, move_to: Path | None, track: Sequence[TrackerName]
 ) -> Generator[TrainEvent]:
     """The training in a folder that is held, or in a new one that will be."""
+    if not collectives.is_main():
+        run.share()
+        yield from _loop(run, control)
+        return
     if resume:
         run.restore()
     else:
         _refuse_another(run.folder)
     if move_to:
-        run.place.move_to(move_to)
-    run.place.forget_after(run.step)
+        run.run_folder.move_to(move_to)
+    run.run_folder.forget_after(run.step)
     run.share()
-    with LoggerList(run.folder, run.config, run.step, track) as followers, closing(_loop(run, control)) as events:
+    with LoggerList(run.folder, run.config, run.step, track) as loggers, closing(_loop(run, control)) as events:
         yield RunStarted(run.config, run.folder, run.device.reason, run.parameters, run.step, run.total_steps)
         for event in events:
-            followers.tell(event)
+            loggers.tell(event)
             yield event
+
+
+def _stop_requested(control: RunControl) -> bool:
+    """Whether any process is to stop, which all of them then do. Raises Diverged where rank 0 has found that."""
+    outcome = collectives.agree(Outcome.STOP if control.cancelled else Outcome.FINE)
+    if outcome is Outcome.DIVERGED:
+        raise Diverged("Rank 0 found that the run diverged.")
+    if outcome is Outcome.STOP:
+        control.cancel()
+    return control.cancelled
 
 
 def _refuse_another(run_dir: Path) -> None:
@@ -126,7 +147,7 @@ def _recorded(run_dir: Path, asked: TrainConfig) -> TrainConfig:
 
 
 def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
-    """A run to its end, through whatever can be got over."""
+    """A run to its end, through divergences and a folder that cannot be written to."""
     try:
         yield from _writing(run, control, run.begin)
         while True:
@@ -134,18 +155,20 @@ def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
                 yield from _steps(run, control)
                 break
             except Diverged as error:
+                if collectives.is_main():
+                    collectives.agree(Outcome.DIVERGED)
                 yield from _step_back(run, control, error)
     except (Diverged, CannotWrite, KeyboardInterrupt):
         raise  # weights that are no numbers, cannot be written, or are from the middle of a step
     except BaseException as error:
-        if not run.stuck:
+        if collectives.is_main() and not run.write_blocked:
             run.save()
         if isinstance(error, LostProcess | FailedElsewhere):
             kept = f"The checkpoint of step {run.saved_step} in {run.folder} is whole"
             advice = f"{kept}: go on with --resume, in as many processes as you like."
             raise type(error)(error.message, advice) from error
         raise
-    if run.draws and not control.cancelled:
+    if collectives.is_main() and run.is_diffusion and not control.cancelled:
         yield from _preview(run, control)
     yield CheckpointSaved(run.step, run.folder)
     yield RunFinished(run.step, run.elapsed_s, run.folder / MODEL_FILE, run.progress >= 1)
@@ -155,23 +178,27 @@ def _steps(run: Run, control: RunControl) -> Generator[TrainEvent]:
     """The steps that are left, with what is due in between, and all of it saved; raises Diverged, CannotWrite."""
     with suppress(Cancelled):  # in the middle of a step, a preview, ..., which then has not been
         yield from _steps_to_the_end(run, control)
-    if run.has_news:
+    if run.has_unreported_steps:
         yield run.report()
     yield from _writing(run, control, run.save)
+    _stop_requested(control)  # or whether rank 0 has just found that the run diverged
 
 
 def _steps_to_the_end(run: Run, control: RunControl) -> Generator[TrainEvent]:
     """The steps that are left, with what is due in between."""
     clock = time.perf_counter
     last_report, last_save, next_preview, next_look = -math.inf, clock(), -math.inf, -math.inf
-    while not control.cancelled and run.progress < 1:
+    while not _stop_requested(control):
+        run.synchronize_time()
+        if run.progress >= 1:
+            break
         if control.paused:
             yield from _pause(run, control)
             continue
         parts = run.parts
-        run.advance()
-        if run.leaving:
-            control.cancel()
+        run.train_step()
+        if not collectives.is_main():
+            continue
         if run.parts != parts:
             yield BatchSplit(run.step, run.parts)
         if run.snapshot_due:
@@ -179,7 +206,7 @@ def _steps_to_the_end(run: Run, control: RunControl) -> Generator[TrainEvent]:
         if run.elapsed_s - last_report >= REPORT_EVERY_S or run.progress >= 1:
             last_report = run.elapsed_s
             yield run.report()
-            yield from _writing(run, control, run.place.write)
+            yield from _writing(run, control, run.run_folder.write)
         command = control.take()
         if command == "save" or clock() - last_save >= run.config.save_every_s:
             last_save = clock()
@@ -190,15 +217,15 @@ def _steps_to_the_end(run: Run, control: RunControl) -> Generator[TrainEvent]:
             validated = run.validate()
             next_look = run.elapsed_s + max(run.config.preview_every_s, HELD_OUT_PATIENCE * (clock() - began))
             yield validated
-        if run.draws and (command == "preview" or run.elapsed_s >= next_preview):
+        if run.is_diffusion and (command == "preview" or run.elapsed_s >= next_preview):
             began = clock()
             yield from _preview(run, control)
             next_preview = run.elapsed_s + max(run.config.preview_every_s, PREVIEW_PATIENCE * (clock() - began))
 
 
 def _pause(run: Run, control: RunControl) -> Generator[TrainEvent]:
-    """Hold until `control` says otherwise, with everything told and saved."""
-    if run.has_news:
+    """Hold until `control` says otherwise, with everything reported and saved."""
+    if run.has_unreported_steps:
         yield run.report()
     yield from _writing(run, control, run.save)
     yield CheckpointSaved(run.step, run.folder)
@@ -215,44 +242,47 @@ def _preview(run: Run, control: RunControl) -> Generator[TrainEvent]:
 
 
 def _writing(run: Run, control: RunControl, write: Callable[[], None]) -> Generator[TrainEvent]:
-    """Have `write` write to the run's folder. While it cannot, pause until it shall try again, or knows where else to.
+    """In rank 0, write to the run's folder with `write`. If that fails, pause until `control` resumes the run.
 
-    Raises CannotWrite where that is cancelled.
+    It then tries again, in the folder that `control` names if it does. Raises CannotWrite if the run is cancelled.
     """
-    place: Path | None = None
+    if not collectives.is_main():
+        return
+    folder: Path | None = None
     while True:
         try:
-            if place:
-                run.place.move_to(place)
+            if folder:
+                run.run_folder.move_to(folder)
                 run.save()
             write()
             break
         except (BadRequest, CannotWrite, OSError) as error:
-            said = (refusal(f"write in {run.folder}", error) if isinstance(error, OSError) else error).message
+            problem = (refusal(f"write in {run.folder}", error) if isinstance(error, OSError) else error).message
             if control.cancelled:
                 kept = f"The checkpoint of step {run.saved_step} is whole; what was learnt after it is lost."
-                raise CannotWrite(said, kept) from error
-            failed = WriteFailed(run.step, run.saved_step, said)
-        run.stuck = True
+                raise CannotWrite(problem, kept) from error
+            failed = WriteFailed(run.step, run.saved_step, problem)
+        run.write_blocked = True
         control.pause()
         yield failed
         while control.paused:
             yield Paused(run.step)
-        place = control.take_folder() or run.folder
-    run.stuck = False
-    if place:
+        folder = control.take_folder() or run.folder
+    run.write_blocked = False
+    if folder:
         yield Resumed(run.step, run.folder)
 
 
 def _step_back(run: Run, control: RunControl, error: Diverged) -> Generator[TrainEvent]:
-    """Back to the last checkpoint with a lower learning rate; raises Diverged where that has not helped before."""
-    if run.slowed < MOST_RETURNS:
+    """Back to the last checkpoint with a lower learning rate; raises Diverged after MOST_RETURNS times."""
+    if run.lr_reductions < MOST_RETURNS:
         with suppress(BadFile):  # the checkpoint has gone
             run.step_back()
-            yield from _writing(run, control, lambda: run.place.forget_after(run.step))
-            yield SteppedBack(run.step, error.message, run.lr, run.slowed)
+            yield from _writing(run, control, lambda: run.run_folder.forget_after(run.step))
+            yield SteppedBack(run.step, error.message, run.lr, run.lr_reductions)
             return
-    tried = f"Going back and slowing down, {run.slowed} times, to {run.lr:g}, has not helped. " if run.slowed else ""
+    times = run.lr_reductions
+    tried = f"Going back and slowing down, {times} times, to {run.lr:g}, has not helped. " if times else ""
     saved = f"The checkpoint of step {run.saved_step} in {run.folder} is kept."
     advice = f"Start again with a lower learning rate than {run.lr:g}, or look whether the images are sound."
     raise Diverged(error.message, f"{tried}{advice} {saved}") from error

@@ -94,7 +94,7 @@ class Own:
         return self._run.progress
 
     def advance(self) -> int:
-        self._run.advance()
+        self._run.train_step()
         return self._run.config.batch_size
 
     def draw(self, labels: tuple[int, ...], steps: int) -> Pixels:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import count as counting
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +24,10 @@ from typing import Any
 from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parents[2]
-Fault = tuple[int, int, str]  # process, number of the call, and what happens: "no room", "nan", "error" or "stop"
+# Process, number of the call, and what happens: "no room", "nan", "error" or "stop"; in the middle of its backward pass
+# "no room behind" or "error behind".
+Fault = tuple[int, int, str]
+SMALL_BUCKET = 0.002  # MB of gradients that are reduced together, so that even a tiny network has several buckets
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,10 @@ def _serve(path: Path) -> None:
     """One of the processes."""
     from ml.cli import console
     from ml.cli.app import main
-    from ml.training import run
+    from ml.training import distributed_training, run
 
+    parallel = distributed_training.DistributedDataParallel
+    distributed_training.DistributedDataParallel = partial(parallel, bucket_cap_mb=SMALL_BUCKET)  # type: ignore[misc]
     for module, clock in ((run, {"perf_counter": counting(0.0).__next__}), (console, {"monotonic": lambda: 0.0})):
         module.time = SimpleNamespace(**clock)  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -135,9 +141,16 @@ def _planted(faults: list[tuple[int, str]]) -> Iterator[None]:
             raise ValueError("a wire is loose")
         return said * float("nan") if what == "nan" else said
 
+    def fail_behind(network: torch.nn.Module, _asked: object, said: torch.Tensor) -> None:
+        what = dict(faults).get(calls + 1, "") if network.training else ""
+        if what.endswith("behind"):
+            said.register_hook(partial(_raise, ValueError if what == "error behind" else torch.OutOfMemoryError))
+
     def planted(config: Any) -> torch.nn.Module:
         network = build(config)
         network.register_forward_hook(fail)
+        blocks = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
+        blocks[len(blocks) // 2].register_forward_hook(fail_behind)
         return network
 
     run.build = planted
@@ -145,6 +158,10 @@ def _planted(faults: list[tuple[int, str]]) -> Iterator[None]:
         yield
     finally:
         run.build = build
+
+
+def _raise(kind: type[Exception], _gradient: object) -> None:
+    raise kind("a wire is loose" if kind is ValueError else "CUDA out of memory.")
 
 
 if __name__ == "__main__":

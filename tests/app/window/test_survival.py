@@ -27,7 +27,8 @@ from ml.registry.checkpoint import load_state_header
 from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.training.loss_by_noise import LossByNoise
-from ml.training.run import SLOWER, Run
+from ml.training.microbatch import Microbatches
+from ml.training.run import LR_REDUCTION
 from tests.app.conftest import Opener
 from tests.patience import WAIT_MS, WAIT_S
 from tests.support.full_disk import disk
@@ -119,16 +120,16 @@ def test_on_a_full_disk_the_window_asks_where_a_run_shall_go_on(
 def test_a_run_that_goes_back_says_so_and_its_curve_goes_back_too(
     opened: Opener, learning: AppSettings, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    diverge, backward = threading.Event(), Run._backward
+    diverge, backward = threading.Event(), Microbatches._backward
 
-    def diverging(run: Run, by_noise: LossByNoise) -> Tensor:
-        loss = backward(run, by_noise)
+    def diverging(batches: Microbatches, chosen: Tensor, by_noise: LossByNoise) -> Tensor:
+        loss = backward(batches, chosen, by_noise)
         if diverge.is_set():
             diverge.clear()
             return loss * math.nan
         return loss
 
-    monkeypatch.setattr(Run, "_backward", diverging)
+    monkeypatch.setattr(Microbatches, "_backward", diverging)
     window = opened(learning.with_changes(train=learning.train.with_changes(own={"batch_size": 8})))
     train = begin(window, qtbot)
     panel = window.page("train")
@@ -144,7 +145,7 @@ def test_a_run_that_goes_back_says_so_and_its_curve_goes_back_too(
     until(qtbot, lambda: shown)
     assert shown == [[*range(1, saved + 1)]]  # in the plot, as in its table, all after the checkpoint is gone
     assert "nan at step" in window.messages.title()
-    lr = train.run.config.lr * SLOWER
+    lr = train.run.config.lr * LR_REDUCTION
     assert f"step {saved:,} " in window.messages.report() and f"{lr:g} at most" in window.messages.report()
     # A report of a step may come before the word of the return; the curve has what comes after that.
     until(qtbot, lambda: train.last and train.last.lr <= lr and panel.plot.values(train.name)[0, -1] > saved)

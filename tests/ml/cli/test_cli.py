@@ -23,7 +23,6 @@ from ml.cli.train import event_in_words
 from ml.config import ModelConfig, SampleRequest, SampleSettings, TrainConfig
 from ml.control import RunControl
 from ml.data import synthetic_digits
-from ml.distributed import helpers
 from ml.evaluation.metrics import Report
 from ml.events import (
     BatchSplit,
@@ -39,6 +38,7 @@ from ml.events import (
 from ml.experiments.cells import Cell
 from ml.export import files
 from ml.export.formats import FORMATS
+from ml.generation import distributed_sampling
 from ml.generation.initial_noise import image_from_png
 from ml.models import build
 from ml.registry import checkpoint
@@ -423,14 +423,14 @@ def test_wrong_ways_to_sample_are_refused_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    sample = helpers.sample
+    sample = distributed_sampling.sample
 
     def refusing(*given: Any, **named: Any) -> Iterator[object]:
         for event in sample(*given, **named):
             pytest.fail(f"it drew: {event}")
         yield
 
-    monkeypatch.setattr(helpers, "sample", refusing)
+    monkeypatch.setattr(distributed_sampling, "sample", refusing)
     assert why in refused(capsys, *arguments, "--model", model)
     assert list(tmp_path.iterdir()) == []
 
@@ -545,7 +545,7 @@ def test_what_is_interrupted_before_it_began_says_so(
             yield Progress("Drawing", 0, 1)
 
     monkeypatch.setattr("ml.cli.train.event_in_words", interrupted)
-    monkeypatch.setattr("ml.distributed.helpers.sample", stopped)
+    monkeypatch.setattr("ml.generation.distributed_sampling.sample", stopped)
     run, out = tmp_path / "run", tmp_path / "x.png"
     train = ["train", "--config", str(config), "--data-root", str(data_root), "--run-dir", str(run), "--device", "cpu"]
     assert main(train) == 130

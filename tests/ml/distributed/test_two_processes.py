@@ -17,13 +17,15 @@ from safetensors.torch import load_file
 from desktop_app.__main__ import main as open_window
 from ml.cli.app import main
 from ml.config import SampleRequest, TrainConfig
-from ml.distributed import collectives, helpers
+from ml.distributed import collectives
 from ml.distributed import torchrun as torchrun_of
 from ml.errors import BadRequest, LostProcess
+from ml.generation import distributed_sampling
 from ml.registry.checkpoint import load_state_header
 from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.threads import one_thread
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
+from ml.training.distributed_training import check
 from ml.training.trainer import train
 from tests.patience import WAIT_S
 from tests.support.tiny_model import few_digits, tiny_config
@@ -130,9 +132,12 @@ def place(data: Path) -> Place:
         "resumed": Command(["train", "--resume", "--steps", str(STEPS), *map(str, where("resumed"))]),
         "timed": Command(training("timed", "--minutes", 0.2)),
         "split": Command(training("split"), [(1, 3, "no room"), (1, 4, "no room")]),
+        "split behind": Command(training("split behind"), [(1, 3, "no room behind"), (0, 4, "no room behind")]),
         "nan": Command(training("nan"), [(1, 5, "nan")]),
         "helper fails": Command(training("helper"), [(1, 5, "error")]),
         "leader fails": Command(training("leader"), [(0, 5, "error")]),
+        "helper fails behind": Command(training("helper behind"), [(1, 5, "error behind")]),
+        "leader fails behind": Command(training("leader behind"), [(0, 5, "error behind")]),
         "stopped": Command(training("stopped"), [(1, 5, "stop")]),
         "again": Command(training("adamw")),
         "uneven": Command(training("uneven", batch_size=33)),
@@ -187,10 +192,11 @@ def test_a_run_of_so_many_minutes_ends_in_all_processes_at_one_step(place: Place
     assert_goes_on(place.path / "timed", place.data)
 
 
-def test_a_batch_that_one_process_has_no_room_for_is_split_in_all(place: Place) -> None:
-    leader, _ = place.said["split"]
+@pytest.mark.parametrize("command", ["split", "split behind"])
+def test_a_batch_that_one_process_has_no_room_for_is_split_in_all(place: Place, command: str) -> None:
+    leader, _ = place.said[command]
     assert leader.code == 0 and "step 3  the batch does not fit into memory: 8 parts" in leader.err
-    assert_same(place.path / "split", place.path / "adamw")
+    assert_same(place.path / command, place.path / "adamw")
 
 
 def test_a_loss_that_is_no_number_in_one_process_brings_all_back(place: Place) -> None:
@@ -200,14 +206,16 @@ def test_a_loss_that_is_no_number_in_one_process_brings_all_back(place: Place) -
     assert curve(place.path / "nan").shape[1] == STEPS and np.isfinite(curve(place.path / "nan")).all()
 
 
+@pytest.mark.parametrize("when", ["", " behind"])
 @pytest.mark.parametrize("who", ["helper", "leader"])
-def test_what_fails_in_one_process_ends_the_run_with_a_whole_checkpoint(place: Place, who: str) -> None:
-    leader, _ = place.said[f"{who} fails"]
+def test_what_fails_in_one_process_ends_the_run_with_a_whole_checkpoint(place: Place, who: str, when: str) -> None:
+    leader, _ = place.said[f"{who} fails{when}"]
     assert leader.code == 1 and leader.out == "" and "ValueError: a wire is loose" in leader.err
     if who == "helper":
         assert leader.err.startswith("Process 1 failed") and "The checkpoint of step 4" in leader.err
-    assert load_state_header(place.path / who / STATE_FILE).step == 4
-    assert_goes_on(place.path / who, place.data)
+    folder = place.path / f"{who}{when}"
+    assert load_state_header(folder / STATE_FILE).step == 4
+    assert_goes_on(folder, place.data)
 
 
 def test_one_process_that_is_told_to_stop_stops_all_with_everything_saved(place: Place) -> None:
@@ -312,18 +320,18 @@ def test_two_machines_train_as_one_does_and_one_is_told_to_stop(data: Path, tmp_
 
 def test_one_process_takes_no_notice_of_what_it_was_told_by_others() -> None:
     """Alone, all that several processes do together is nothing."""
-    assert (collectives.size(), collectives.rank(), collectives.leads()) == (1, 0, True)
+    assert (collectives.size(), collectives.rank(), collectives.is_main()) == (1, 0, True)
     with pytest.raises(BadRequest):
-        collectives.settle(collectives.Outcome.FAILED, BadRequest("No."))
+        collectives.agree(collectives.Outcome.FAILED, BadRequest("No."))
 
 
 def test_images_are_shared_out_in_whole_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helpers, "BATCH", 10)
+    monkeypatch.setattr(distributed_sampling, "BATCH", 10)
     monkeypatch.setattr(collectives, "size", lambda: 3)
     request = SampleRequest(labels=(3,) * 45)
-    shares = [helpers._chosen(request, rank) for rank in range(3)]
+    shares = [distributed_sampling.share(request, rank) for rank in range(3)]
     assert shares == [[*range(10), *range(30, 40)], [*range(10, 20), *range(40, 45)], list(range(20, 30))]
-    assert helpers._chosen(SampleRequest(labels=(3,) * 10), 1) == []
+    assert distributed_sampling.share(SampleRequest(labels=(3,) * 10), 1) == []
 
 
 def test_what_torchrun_tells_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,7 +356,7 @@ def test_a_message_that_came_too_late_is_told_from_one_that_never_can(monkeypatc
         ("wait timeout after 300000ms", "answers no more"),
         ("Connection closed by peer", "has gone"),
     ):
-        with pytest.raises(LostProcess, match=f"Another one of the 2 processes {told}"), collectives._hearing():
+        with pytest.raises(LostProcess, match=f"Another one of the 2 processes {told}"), collectives.connected():
             raise RuntimeError(said)
 
 
@@ -363,8 +371,8 @@ def test_a_message_that_came_too_late_is_told_from_one_that_never_can(monkeypatc
 def test_what_processes_cannot_share_is_refused(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], words: str
 ) -> None:
-    helpers.check(config_of(**changes))  # alone, all of it is trained
+    check(config_of(**changes))  # alone, all of it is trained
     monkeypatch.setattr(collectives, "size", lambda: 2)
     with pytest.raises(BadRequest, match=words):
-        helpers.check(config_of(**changes))
-    helpers.check(config_of())
+        check(config_of(**changes))
+    check(config_of())

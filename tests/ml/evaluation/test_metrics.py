@@ -253,9 +253,8 @@ def test_a_models_report_says_what_its_drawing_took(real: dict[str, Pixels], mon
     request = SampleRequest(model="digits", labels=tuple(EVEN))
     pixels = written(EVEN, 3)
     frame = Frame(100, 3, 10, 0.5, 0.5, 0.5, pixels[:20], pixels[:20])
-    monkeypatch.setattr(
-        metrics.helpers, "sample", lambda *_given, **_named: iter([frame, Sampled(request, pixels, 18.0, 7)])
-    )
+    drawn = [frame, Sampled(request, pixels, 18.0, 7)]
+    monkeypatch.setattr(metrics.distributed_sampling, "sample", lambda *_given, **_named: iter(drawn))
     events: list[Any] = list(evaluate_model(request, None))
     assert Progress("Drawing", 100 + 20 * 3 // 10, 120) in events
     found = events[-1]
@@ -263,7 +262,7 @@ def test_a_models_report_says_what_its_drawing_took(real: dict[str, Pixels], mon
     assert found == report(pixels, tuple(EVEN), Path()).with_changes(
         network_calls=7, seconds_per_image=0.15, source="digits"
     )
-    monkeypatch.setattr(metrics.helpers, "sample", lambda *_given, **_named: iter([frame]))
+    monkeypatch.setattr(metrics.distributed_sampling, "sample", lambda *_given, **_named: iter([frame]))
     assert not any(isinstance(event, Report) for event in evaluate_model(request, None))
 
 

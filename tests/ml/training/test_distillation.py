@@ -244,11 +244,11 @@ def test_a_resumed_student_is_the_same_to_the_bit_with_its_critic(tmp_path: Path
 def test_a_student_that_went_back_learns_more_slowly_and_so_does_its_critic(tmp_path: Path, tiny_run: Path) -> None:
     run = Run(student_config(tiny_run, batch_size=8), tmp_path, pick("cpu"), datasets.load("synthetic"))
     run.begin()
-    run.advance()
+    run.train_step()
     before = {name: tensor.clone() for name, tensor in run.learners["critic."].network.state_dict().items()}
     run.step_back()
     critic = run.learners["critic."]
-    assert run.slowed == 1 and run.lr == run.config.lr / 4 and critic.share == 0.25
+    assert run.lr_reductions == 1 and run.lr == run.config.lr / 4 and critic.share == 0.25
     assert any(not torch.equal(before[name], tensor) for name, tensor in critic.network.state_dict().items())
     run.save()
     run.restore()

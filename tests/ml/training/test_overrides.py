@@ -14,9 +14,10 @@ from ml.errors import BadFile, BadRequest
 from ml.registry import presets
 from ml.registry.presets import read_config, recorded
 from ml.registry.run_layout import CONFIG_FILE
+from ml.training.loss_by_noise import LossByNoise
 from ml.training import throughput
+from ml.training.microbatch import Microbatches
 from ml.training.overrides import assignment, changed, refuse_other_settings, setting, starting_point
-from ml.training.run import Run
 from tests.support.tiny_model import tiny_config
 
 
@@ -125,15 +126,16 @@ def test_a_run_is_estimated_from_a_few_of_its_steps(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], seconds: float
 ) -> None:
     """Here a step takes as many seconds as a quarter of its images; the first one, which finds its memory, an hour."""
-    now, sizes, work = 0.0, list[int](), Run._backward
+    now, sizes, begun, work = 0.0, list[int](), set[Microbatches](), Microbatches._backward
 
-    def take(run: Run, by_noise: object) -> torch.Tensor:
+    def take(batches: Microbatches, chosen: torch.Tensor, by_noise: LossByNoise) -> torch.Tensor:
         nonlocal now
-        now += run.config.batch_size / 4 if run.step else 3600
-        sizes.append(run.config.batch_size)
-        return work(run, by_noise)  # type: ignore[arg-type]
+        now += len(chosen) / 4 if batches in begun else 3600
+        begun.add(batches)
+        sizes.append(len(chosen))
+        return work(batches, chosen, by_noise)
 
-    monkeypatch.setattr(Run, "_backward", take)
+    monkeypatch.setattr(Microbatches, "_backward", take)
     monkeypatch.setattr(throughput, "time", SimpleNamespace(perf_counter=lambda: now))
     monkeypatch.setattr(throughput, "PATIENCE_S", 10.5)
     found = throughput.estimate(tiny_config(batch_size=8, **changes), "cpu", images=1000)

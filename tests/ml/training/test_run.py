@@ -54,8 +54,8 @@ def test_weights_order_and_noise_follow_from_the_seed(make: Maker) -> None:
     one, same, other = make(seed=1), make(seed=1), make(seed=2)
     assert torch.equal(weights(one.network), weights(same.network))
     assert not torch.equal(weights(one.network), weights(other.network))
-    assert torch.equal(one._next_indices(), same._next_indices())
-    assert not torch.equal(one._next_indices(), other._next_indices())
+    assert torch.equal(one.batches.batch(0), same.batches.batch(0))
+    assert not torch.equal(one.batches.batch(0), other.batches.batch(0))
     assert torch.equal(one.rng.get_state(), same.rng.get_state())
     assert not torch.equal(one.rng.get_state(), other.rng.get_state())
 
@@ -82,7 +82,7 @@ def test_a_preview_is_a_glance_at_one_digit_of_each_class(make: Maker, asked: in
 def test_what_is_saved_is_the_average_to_draw_with_and_both_to_go_on_with(make: Maker, tmp_path: Path) -> None:
     run = make()
     for _ in range(3):
-        run.advance()
+        run.train_step()
     run.save()
     model, tensors = load_file(tmp_path / MODEL_FILE), load_file(tmp_path / STATE_FILE)
     for prefix, network in (("ema.", run.ema.network), ("net.", run.network)):
@@ -136,13 +136,13 @@ def test_a_step_that_comes_to_no_end_has_not_been(make: Maker, model: dict[str, 
             raise ValueError("in the second part of the batch")
 
     hook = run.network.register_forward_hook(fail)
-    before = [tensor.clone() for tensor in run._tensors().values()]
+    before = [tensor.clone() for tensor in run.state.tensors().values()]
     with pytest.raises(ValueError, match="second part"):
-        run.advance()
+        run.train_step()
     hook.remove()
     assert run.step == 0 and all(weight.grad is None for weight in run.network.parameters())
-    assert all(torch.equal(a, b) for a, b in zip(before, run._tensors().values(), strict=True))
-    assert not run.has_news and run.by_noise.take() == ()
+    assert all(torch.equal(a, b) for a, b in zip(before, run.state.tensors().values(), strict=True))
+    assert not run.has_unreported_steps and run.by_noise.take() == ()
 
 
 def test_the_learning_rate_that_is_told_is_the_one_that_is_learnt_with(
@@ -153,12 +153,12 @@ def test_the_learning_rate_that_is_told_is_the_one_that_is_learnt_with(
     monkeypatch.setattr(run.learner.optimizer, "step", lambda lr: (used.append(lr), step(lr)))
     told: list[float] = []
     for _ in range(10):
-        run.advance()
+        run.train_step()
         told.append(run.report().lr)
     assert used == told == [0.01 * lr_factor(run.config, k / 10) for k in range(10)]
     assert used[1] < used[2] > used[9] > 0
     run.learner.share = 0.25
-    run.advance()
+    run.train_step()
     assert used[-1] == run.report().lr == 0.25 * 0.01 * lr_factor(run.config, 1.0)
     assert run.lr == 0.25 * 0.01
 
@@ -193,7 +193,7 @@ def test_precision_is_what_is_asked_for_or_pays(
     monkeypatch.setattr("ml.training.run.bf16_is_native", lambda _: native)
     run = make(precision=precision, batch_size=batch_size)
     assert run.bf16 is expected
-    with run._precision():
+    with run.microbatches.precision():
         assert torch.is_autocast_enabled("cpu") is expected
 
 
@@ -211,7 +211,7 @@ def test_losses_by_noise_are_of_the_whole_run_since_they_were_told(
     monkeypatch.setattr("ml.training.run.NOISE_EVERY_S", math.inf)
     run, events = make(steps=3), list[TrainStep]()
     for _ in range(3):
-        run.advance()
+        run.train_step()
         events.append(run.report())
     assert [len(event.by_noise) for event in events] == [0, 0, 10]
     sums, counts = run.by_noise.sums.tolist()

@@ -38,6 +38,7 @@ from ml.tracking import run_index
 from ml.tracking.metrics_table import LOSS_FILE, NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table
 from ml.training.datasets import HELD_OUT, _some
 from ml.training.loss_by_noise import LossByNoise
+from ml.training.microbatch import Microbatches
 from ml.training.run import Run
 from ml.training.trainer import train
 from tests.support.tiny_model import few_digits, tiny_config
@@ -98,7 +99,8 @@ class Clock:
     def takes(self, seconds: float, name: str) -> None:
         """Calls of that name last so long."""
         place, _, attribute = name.rpartition(".")
-        original = getattr({"ml.training.run.Run": Run, "ml.generation.pipeline": pipeline}[place], attribute)
+        places = {"ml.training.run.Run": Run, "ml.training.microbatch.Microbatches": Microbatches}
+        original = getattr((places | {"ml.generation.pipeline": pipeline})[place], attribute)
 
         def last(*arguments: object, **named: object) -> object:
             self.now += seconds
@@ -111,7 +113,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A step takes one second, and a preview two."""
     clock = Clock(monkeypatch)
-    clock.takes(1.0, "ml.training.run.Run._backward")
+    clock.takes(1.0, "ml.training.microbatch.Microbatches._backward")
     clock.takes(2.0, "ml.generation.pipeline.sample_with")
     return clock
 
@@ -211,7 +213,7 @@ def test_a_batch_in_parts_teaches_the_same(tmp_path: Path, parts: int) -> None:
         with torch.no_grad():
             for parameter in training.network.parameters():  # none of them zero, behind which all gradients are
                 parameter.add_(0.01)
-        losses.append(float(training._backward_as_memory_allows()))
+        losses.append(float(training.microbatches.backward(training.batches.batch(0))[0]))
         gradients.append([p.grad for p in training.network.parameters() if p.grad is not None])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert len(gradients[0]) == len(gradients[1]) > 20
@@ -347,8 +349,7 @@ def test_batches_walk_through_every_epoch_once(tmp_path: Path) -> None:
     training = Run(config_of(batch_size=4), tmp_path, pick("cpu"), few)
     seen: list[int] = []
     for step in range(5):
-        training.step = step
-        seen += training._next_indices().tolist()
+        seen += training.batches.batch(step).tolist()
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
     assert seen[:10] != seen[10:]
 

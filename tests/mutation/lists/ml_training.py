@@ -375,25 +375,25 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run.py",
-        "SLOWER = 0.25 ",
-        "SLOWER = 0.5 ",
+        "LR_REDUCTION = 0.25 ",
+        "LR_REDUCTION = 0.5 ",
         "tests/ml/training/test_divergence.py::test_a_loss_that_is_no_number_brings_back_the_last_good_state_and_slows_down",
     ),
     Mutant(
         "ml/training/run.py",
-        "            learner.share = SLOWER**times",
-        "            learner.share = SLOWER",
+        "            learner.share = LR_REDUCTION**times",
+        "            learner.share = LR_REDUCTION",
         "tests/ml/training/test_divergence.py::test_after_three_returns_a_run_stops_and_explains",
     ),
     Mutant(
         "ml/training/run.py",
-        "        slowed, split = self.slowed + 1, self.parts\n",
-        "        slowed, split = self.slowed, self.parts\n",
+        "        reductions, parts = self.lr_reductions + 1, self.parts\n",
+        "        reductions, parts = self.lr_reductions, self.parts\n",
         "tests/ml/training/test_divergence.py::test_a_loss_that_is_no_number_brings_back_the_last_good_state_and_slows_down",
     ),
     Mutant(
         "ml/training/run.py",
-        "        self._slow(state.slowed)\n",
+        "        self._reduce_lr(header.slowed)\n",
         "",
         "tests/ml/training/test_divergence.py::test_a_loss_that_is_no_number_brings_back_the_last_good_state_and_slows_down",
     ),
@@ -405,8 +405,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run.py",
-        ("        self.by_noise.take()\n        self.restore()"),
-        "        self.restore()",
+        ("        self.by_noise.take()\n        if collectives"),
+        "        if collectives",
         "tests/ml/training/test_divergence.py::test_what_came_after_the_checkpoint_is_in_no_report",
     ),
     Mutant(
@@ -417,32 +417,32 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run.py",
-        "        self.parts = max(self.config.accumulate, state.parts)\n",
+        "        self.microbatches.parts = max(self.config.accumulate, header.parts)\n",
         "",
         "tests/ml/training/test_divergence.py::test_a_batch_that_does_not_fit_into_memory_is_halved_until_it_does",
     ),
     Mutant(
-        "ml/training/run.py",
-        ("                self._begin_again(*before)\n                if self.device"),
-        "                if self.device",
+        "ml/training/microbatch.py",
+        ("                self._undo(*before)\n                if self._device"),
+        "                if self._device",
         "tests/ml/training/test_divergence.py::test_a_batch_that_does_not_fit_into_memory_is_halved_until_it_does",
     ),
     Mutant(
-        "ml/training/run.py",
+        "ml/training/microbatch.py",
         "            buffer.copy_(before)\n",
         "            pass\n",
         "tests/ml/training/test_run.py::test_a_step_that_comes_to_no_end_has_not_been",
     ),
     Mutant(
-        "ml/training/run.py",
-        ("        self.rng.set_state(rng)\n        self._set_dropout_rng(dropout_rng)"),
-        "        self.rng.set_state(rng)",
+        "ml/training/microbatch.py",
+        ("        set_dropout_rng(self._device, dropout)\n"),
+        "",
         "tests/ml/training/test_run.py::test_a_step_that_comes_to_no_end_has_not_been",
     ),
     Mutant(
-        "ml/training/run.py",
-        "            mean = losses.mean() * (len(part[0]) / len(chosen))",
-        "            mean = losses.mean() / count",
+        "ml/training/microbatch.py",
+        "        mean = losses.mean() * (len(part[0]) / count)",
+        "        mean = losses.mean() / self.parts",
         "tests/ml/training/test_trainer.py::test_a_batch_in_parts_teaches_the_same",
     ),
     Mutant(
@@ -458,44 +458,44 @@ MUTANTS = [
         "tests/ml/training/test_run.py::test_weights_order_and_noise_follow_from_the_seed",
     ),
     Mutant(
-        "ml/training/run.py",
-        "(self.config.seed * 1_000_003 + epoch)",
+        "ml/training/rng.py",
+        "(self._seed * 1_000_003 + epoch)",
         "(1_000_003 + epoch)",
         "tests/ml/training/test_run.py::test_weights_order_and_noise_follow_from_the_seed",
     ),
     Mutant(
-        "ml/training/run.py",
-        "(self.config.seed * 1_000_003 + epoch)",
-        "(self.config.seed * 1_000_003)",
+        "ml/training/rng.py",
+        "(self._seed * 1_000_003 + epoch)",
+        "(self._seed * 1_000_003)",
         "tests/ml/training/test_trainer.py::test_batches_walk_through_every_epoch_once",
     ),
     Mutant(
         "ml/training/run.py",
-        "            losses = [self._held_out.losses(self.ema.network, part, rng)",
-        "            losses = [self._held_out.losses(self.network, part, rng)",
+        "previews.held_out_loss(self.ema.network,",
+        "previews.held_out_loss(self.network,",
+        "tests/ml/training/test_run.py::test_what_is_looked_at_is_the_average_and_looking_changes_nothing",
+    ),
+    Mutant(
+        "ml/training/previews.py",
+        "    rng = torch.Generator(device).manual_seed(HELD_OUT_SEED)",
+        "    rng = torch.Generator(device)\n    rng.seed()",
         "tests/ml/training/test_run.py::test_what_is_looked_at_is_the_average_and_looking_changes_nothing",
     ),
     Mutant(
         "ml/training/run.py",
-        "            batch = self._held_out.draw(self.ema.network, chosen, rng)",
-        "            batch = self._held_out.draw(self.ema.network, chosen, self.rng)",
+        "previews.preview(self.ema.network,",
+        "previews.preview(self.network,",
         "tests/ml/training/test_run.py::test_what_is_looked_at_is_the_average_and_looking_changes_nothing",
     ),
     Mutant(
-        "ml/training/run.py",
-        'LoadedModel("run", self.header(), self.ema.network,',
-        'LoadedModel("run", self.header(), self.network,',
-        "tests/ml/training/test_run.py::test_what_is_looked_at_is_the_average_and_looking_changes_nothing",
-    ),
-    Mutant(
-        "ml/training/run.py",
+        "ml/training/previews.py",
         "labels=labels, seed=PREVIEW_SEED)",
-        "labels=labels, seed=self.step)",
+        "labels=labels, seed=header.steps)",
         "tests/ml/training/test_trainer.py::test_previews_all_begin_in_the_same_noise",
     ),
     Mutant(
-        "ml/training/run.py",
-        "steps=min(self.config.defaults.steps, PREVIEW_STEPS)",
+        "ml/training/previews.py",
+        "steps=min(header.defaults.steps, PREVIEW_STEPS)",
         "steps=PREVIEW_STEPS",
         "tests/ml/training/test_run.py::test_a_preview_is_a_glance_at_one_digit_of_each_class",
     ),
@@ -531,8 +531,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run.py",
-        "        return lr * self.learner.share, loss, norm.detach()",
-        "        return lr, loss, norm.detach()",
+        "self._fresh.append((lr * self.learner.share, loss, norm.detach()))",
+        "self._fresh.append((lr, loss, norm.detach()))",
         "tests/ml/training/test_run.py::test_the_learning_rate_that_is_told_is_the_one_that_is_learnt_with",
     ),
     Mutant(
@@ -579,8 +579,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run.py",
-        ("        with self._looking():\n            *frames, _ = "),
-        ("        with nullcontext():\n            *frames, _ = "),
+        ("        with self._looking():\n            return previews"),
+        ("        with nullcontext():\n            return previews"),
         "tests/ml/training/test_trainer.py::test_minutes_count_steps_and_previews_and_a_resumed_run_has_what_is_left_of_them",
     ),
     Mutant(
@@ -597,8 +597,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run.py",
-        "self.curve.scale, self.curve.since_row = state.smooth_loss, state.scale, [*state.since_row]",
-        "self.curve.scale, self.curve.since_row = state.smooth_loss, state.scale, []",
+        "        self.curve.since_row = [*header.since_row]\n",
+        "",
         "tests/ml/training/test_trainer.py::test_a_resumed_run_is_the_same_to_the_bit",
     ),
     Mutant(
@@ -608,19 +608,19 @@ MUTANTS = [
         "tests/ml/training/test_run.py::test_what_is_saved_is_the_average_to_draw_with_and_both_to_go_on_with",
     ),
     Mutant(
-        "ml/training/run.py",
-        '        self._set_dropout_rng(tensors["rng.dropout"])\n',
-        "",
+        "ml/training/run_state.py",
+        '        set_dropout_rng(self._device.torch_device, tensors["rng.dropout"])\n',
+        "        pass\n",
         "tests/ml/training/test_trainer.py::test_a_resumed_run_is_the_same_to_the_bit",
     ),
     Mutant(
         "ml/training/run.py",
-        "            slowed=self.slowed,\n",
+        "            slowed=self.lr_reductions,\n",
         "",
         "tests/ml/training/test_divergence.py::test_a_loss_that_is_no_number_brings_back_the_last_good_state_and_slows_down",
     ),
     Mutant(
-        "ml/training/run.py",
+        "ml/training/run_state.py",
         "        agree(expected, tensors, str(path))\n",
         "",
         "tests/ml/training/test_run.py::test_a_state_that_lacks_something_is_refused",
@@ -639,7 +639,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/throughput.py",
-        ("    run.advance()\n    run.report()\n    began"),
+        ("    run.train_step()\n    run.report()\n    began"),
         "    began",
         "tests/ml/training/test_overrides.py::test_a_run_is_estimated_from_a_few_of_its_steps",
     ),
@@ -680,10 +680,7 @@ MUTANTS = [
     Mutant(
         "ml/training/trainer.py",
         (
-            "    if run.has_news:\n"
-            "        yield run.report()\n"
-            "    yield from _writing(run, control, run.save)\n"
-            "    yield CheckpointSaved"
+            "    if run.has_unreported_steps:\n        yield run.report()\n    yield from _writing(run, control, run.save)\n    yield CheckpointSaved"
         ),
         ("    yield from _writing(run, control, run.save)\n    yield CheckpointSaved"),
         "tests/app/window/test_window.py::test_a_run_is_started_paused_resumed_drawn_from_and_kept",
@@ -718,8 +715,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/trainer.py",
-        "    if run.draws and not control.cancelled:\n",
-        "    if run.draws:\n",
+        "    if collectives.is_main() and run.is_diffusion and not control.cancelled:\n",
+        "    if collectives.is_main() and run.is_diffusion:\n",
         "tests/ml/training/test_trainer.py::test_steps_between_two_reports_are_reported_together_and_none_is_left_out",
     ),
     Mutant(
@@ -730,7 +727,9 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/trainer.py",
-        ("        yield from _steps_to_the_end(run, control)\n    if run.has_news:\n        yield run.report()\n"),
+        (
+            "        yield from _steps_to_the_end(run, control)\n    if run.has_unreported_steps:\n        yield run.report()\n"
+        ),
         "        yield from _steps_to_the_end(run, control)\n",
         "tests/ml/training/test_trainer.py::test_steps_between_two_reports_are_reported_together_and_none_is_left_out",
     ),
@@ -784,19 +783,19 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/trainer.py",
-        ("        if not run.stuck:\n            run.save()\n"),
+        ("        if collectives.is_main() and not run.write_blocked:\n            run.save()\n"),
         "",
         "tests/ml/training/test_divergence.py::test_what_fails_in_a_step_is_raised_once_all_before_it_is_saved",
     ),
     Mutant(
         "ml/training/trainer.py",
-        "    if run.slowed < MOST_RETURNS:",
-        "    if run.slowed <= MOST_RETURNS:",
+        "    if run.lr_reductions < MOST_RETURNS:",
+        "    if run.lr_reductions <= MOST_RETURNS:",
         "tests/ml/training/test_divergence.py::test_after_three_returns_a_run_stops_and_explains",
     ),
     Mutant(
         "ml/training/trainer.py",
-        "            yield from _writing(run, control, lambda: run.place.forget_after(run.step))\n",
+        "            yield from _writing(run, control, lambda: run.run_folder.forget_after(run.step))\n",
         "",
         "tests/ml/training/test_divergence.py::test_a_loss_that_is_no_number_brings_back_the_last_good_state_and_slows_down",
     ),
