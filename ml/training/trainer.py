@@ -128,7 +128,7 @@ def _stop_requested(control: RunControl) -> bool:
         raise Diverged("Rank 0 found that the run diverged.")
     if outcome is Outcome.STOP:
         control.cancel()
-    return control.cancelled
+    return outcome is Outcome.STOP  # not `control.cancelled`, of which the others do not know before the next agreement
 
 
 def _refuse_another(run_dir: Path) -> None:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from desktop_app.__main__ import main as open_window
 from ml.cli.app import main
 from ml.config import SampleRequest, TrainConfig
+from ml.control import RunControl
 from ml.distributed import collectives
 from ml.distributed import torchrun as torchrun_of
 from ml.errors import BadRequest, LostProcess
@@ -26,7 +27,7 @@ from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.threads import one_thread
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.training.distributed_training import check
-from ml.training.trainer import train
+from ml.training.trainer import _stop_requested, train
 from tests.patience import WAIT_S
 from tests.support.tiny_model import few_digits, tiny_config
 from tests.support.torchrun_pool import REPO, Command, Said, alone, carry_out, crew, torchrun
@@ -323,6 +324,17 @@ def test_one_process_takes_no_notice_of_what_it_was_told_by_others() -> None:
     assert (collectives.size(), collectives.rank(), collectives.is_main()) == (1, 0, True)
     with pytest.raises(BadRequest):
         collectives.agree(collectives.Outcome.FAILED, BadRequest("No."))
+
+
+def test_a_process_that_is_stopped_during_an_agreement_leaves_at_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    control = RunControl()
+
+    def agree(_outcome: collectives.Outcome) -> collectives.Outcome:
+        control.cancel()
+        return collectives.Outcome.FINE
+
+    monkeypatch.setattr(collectives, "agree", agree)
+    assert not _stop_requested(control) and control.cancelled
 
 
 def test_images_are_shared_out_in_whole_parts(monkeypatch: pytest.MonkeyPatch) -> None:
