@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from ml.distributed import collectives
 from ml.distributed.collectives import Outcome
 from ml.errors import is_out_of_memory
-from ml.training.loss_by_noise import LossByNoise
 from ml.training.distributed_training import Replica
+from ml.training.loss_by_noise import LossByNoise
 from ml.training.losses import NoisedBatch
 from ml.training.objectives.base import Batch, Objective, parts
 from ml.training.rng import dropout_rng, set_dropout_rng

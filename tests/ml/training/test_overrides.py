@@ -14,8 +14,8 @@ from ml.errors import BadFile, BadRequest
 from ml.registry import presets
 from ml.registry.presets import read_config, recorded
 from ml.registry.run_layout import CONFIG_FILE
-from ml.training.loss_by_noise import LossByNoise
 from ml.training import throughput
+from ml.training.loss_by_noise import LossByNoise
 from ml.training.microbatch import Microbatches
 from ml.training.overrides import assignment, changed, refuse_other_settings, setting, starting_point
 from tests.support.tiny_model import tiny_config
