@@ -16,6 +16,17 @@ from ml.models.autoencoder import Autoencoder
 SCALE_MEMORY = 0.01  # share that a batch has in what is known of the latents' spread
 
 
+def _squared(output: Tensor, wanted: Tensor) -> Tensor:
+    return (output - wanted).square()
+
+
+def _huber(output: Tensor, wanted: Tensor) -> Tensor:
+    return F.huber_loss(output, wanted, reduction="none")
+
+
+ERRORS = {"mse": _squared, "huber": _huber}  # of each pixel
+
+
 class NoisedBatch(NamedTuple):
     """A batch as a diffusion model is asked about it; every field has B entries."""
 
@@ -62,8 +73,7 @@ def noised(
 def diffusion_loss(network: nn.Module, batch: NoisedBatch, config: TrainConfig) -> Tensor:
     """L_simple (Ho et al. 2020, eq. 14) for the model's target, or Huber's loss: that of each image, (B,)."""
     output = network(batch.shown, batch.time, batch.labels).float()
-    squared = (output - batch.wanted).square()
-    each = F.huber_loss(output, batch.wanted, reduction="none") if config.loss == "huber" else squared
+    each = ERRORS[config.loss](output, batch.wanted)
     return each.mean(dim=(1, 2, 3)) * batch.weight
 
 

@@ -1,19 +1,46 @@
 """Learning-rate schedules."""
 
 import math
+from collections.abc import Callable
 
 from ml.config import TrainConfig
 
+Curve = Callable[[float], float]  # from 0 to 1 of the warm-up or of the rest, to the share of the highest rate
+LEAST = 4e-6
+
+
+def _linear_warmup(done: float) -> float:
+    return done
+
+
+def _cosine_warmup(done: float) -> float:
+    return 1 / 25 + (1 - 1 / 25) * (1 - math.cos(math.pi * done)) / 2
+
+
+def _cosine(done: float) -> float:
+    return max((1 + math.cos(math.pi * done)) / 2, LEAST)
+
+
+def _linear(done: float) -> float:
+    return max(1 - done, LEAST)
+
+
+def _constant(_done: float) -> float:
+    return 1.0
+
+
+SCHEDULES: dict[str, tuple[Curve, Curve]] = {
+    "onecycle": (_cosine_warmup, _cosine),  # Smith & Topin 2018, with the constants of torch.optim's OneCycleLR
+    "cosine": (_linear_warmup, _cosine),
+    "linear": (_linear_warmup, _linear),
+    "constant": (_linear_warmup, _constant),
+}
+
 
 def lr_factor(config: TrainConfig, progress: float) -> float:
-    """The learning rate's share of its maximum at `progress` in [0, 1] of the budget.
-
-    `onecycle` is Smith & Topin 2018 with torch's own constants (start 1/25, end 4e-6, both ways by a cosine).
-    """
+    """The learning rate's share of its maximum at `progress` in [0, 1] of the budget. Raises KeyError."""
+    warmup, rest_of_run = SCHEDULES[config.lr_schedule]
     if progress < config.warmup:
-        ramp = progress / config.warmup
-        return 1 / 25 + (1 - 1 / 25) * (1 - math.cos(math.pi * ramp)) / 2 if config.lr_schedule == "onecycle" else ramp
+        return warmup(progress / config.warmup)
     rest = min((progress - config.warmup) / (1 - config.warmup), 1.0)
-    if config.lr_schedule in ("onecycle", "cosine"):
-        return max((1 + math.cos(math.pi * rest)) / 2, 4e-6)
-    return 1.0 if config.lr_schedule == "constant" else max(1 - rest, 4e-6)
+    return rest_of_run(rest)

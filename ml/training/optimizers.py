@@ -9,6 +9,11 @@ from torch import Tensor, nn
 from ml.config import TrainConfig
 from ml.training.muon import Muon
 
+ADAMS: dict[str, type[torch.optim.Adam]] = {  # beside Muon, AdamW has the weights that are no inner convolutions
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "muon": torch.optim.AdamW,
+}
 OUTER = re.compile(r"(^|\.)(into|out)\.")  # the first and the last layer
 
 
@@ -51,7 +56,7 @@ class Optimizer:
             inner = {n: p for n, p in parameters.items() if p.ndim == 4 and p.shape[1] > 1 and not OUTER.search(n)}
             self._muon = ConvMuon(list(inner.values()), config.lr, config.weight_decay)
             parameters = {n: p for n, p in parameters.items() if n not in inner}
-        kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+        kind = ADAMS[config.optimizer]
         self._adam = kind(parameters.values(), lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.99))
         self.parts: dict[str, torch.optim.Optimizer] = {"adam.": self._adam}
         if self._muon:

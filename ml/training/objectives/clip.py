@@ -35,7 +35,7 @@ class ContrastiveObjective(Objective):
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.images, self.device = config, Images(dataset, device), device
         self.bits = captions.attributes(dataset.images, dataset.labels)
-        self.artist = (
+        self.reference_model = (
             loaded_model.load(config.estimates_from, cast(DeviceName, device.type)) if config.estimates_from else None
         )
 
@@ -62,14 +62,15 @@ class ContrastiveObjective(Objective):
     @torch.no_grad()
     def _estimated(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """The images, half of them as a diffusion model makes them out in noise: what guidance asks a CLIP about."""
-        if self.artist is None:
+        if self.reference_model is None:
             return x
         noisy, clean = x.tensor_split(2)
-        levels = schedule_of(self.artist.config).draw(len(noisy), rng, self.config.time_mean, self.config.time_std)
+        schedule = schedule_of(self.reference_model.config)
+        levels = schedule.draw(len(noisy), rng, self.config.time_mean, self.config.time_std)
         eps = torch.randn(noisy.shape, generator=rng, device=self.device)
-        labels = torch.full((len(noisy),), self.artist.config.num_classes, device=self.device)
+        labels = torch.full((len(noisy),), self.reference_model.config.num_classes, device=self.device)
         x_t = q_sample(noisy, eps, levels.alpha, levels.sigma)
-        denoise = NetworkDenoiser(self.artist.network, self.artist.config.prediction)
+        denoise = NetworkDenoiser(self.reference_model.network, self.reference_model.config.prediction)
         return torch.cat([denoise(x_t, levels, labels).to(x.dtype), clean])
 
     def _with_foreign(self, encoded: tuple[int, ...], pick: random.Random) -> tuple[int, ...]:

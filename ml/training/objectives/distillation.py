@@ -24,7 +24,8 @@ from ml.training.optimizers import Learner
 PURE = 1000.0  # sigma / alpha of what the first step begins in
 PATH, PATH_MAX, PATH_MIN = 16, 6.0, 0.05  # levels of the teacher's path along which the student is consistent
 HUBER = 0.00054  # c of the pseudo-Huber loss, per square root of the number of pixels (Song & Dhariwal 2024)
-LOOKS, LOOKS_MAX, LOOKS_MIN = 40, 20.0, 0.05  # levels at which the student's images are compared with the teacher's
+# The noise levels at which the student's images are compared with the teacher's.
+NOISE_LEVELS, NOISE_LEVELS_MAX, NOISE_LEVELS_MIN = 40, 20.0, 0.05
 CRITIC_STEPS, CRITIC_LR = 2, 2.0  # of the critic for each of the student's; its learning rate, in the student's
 CLEAREST = 10.0  # weight of the critic's clearest images, over that of pure noise
 LEAST = 0.02  # by which the difference of two estimates is divided at least: their mean distance to the image
@@ -55,11 +56,11 @@ class DistillationObjective:
         teacher = loaded_model.load(config.teacher_from, cast(DeviceName, device.type))
         self.teacher = GuidedTeacher(teacher, config.teacher_guidance)
         self.classes = teacher.config.num_classes
-        self.path, self.looks = (
+        self.path, self.noise_levels = (
             torch.tensor([(level.t, level.alpha, level.sigma) for level in grid], device=device)
             for grid in (
                 schedule_of(config.model).grid(PATH, "karras", PATH_MAX, PATH_MIN),
-                schedule_of(config.model).grid(LOOKS, "karras", LOOKS_MAX, LOOKS_MIN, PURE),
+                schedule_of(config.model).grid(NOISE_LEVELS, "karras", NOISE_LEVELS_MAX, NOISE_LEVELS_MIN, PURE),
             )
         )
         critic = build(teacher.config).to(device)
@@ -83,13 +84,13 @@ class DistillationObjective:
 
     def matching(self, student: NetworkDenoiser, batch: DistillationBatch, rng: torch.Generator) -> Tensor:
         """Half the squared distance to where teacher and critic would have an image drawn in one step go: (B,)."""
-        pure = _levels(self.looks[:1].expand(len(batch.labels), 3))
+        pure = _levels(self.noise_levels[:1].expand(len(batch.labels), 3))
         x0 = student(pure.sigma * batch.noise, pure, batch.labels).float()
         for _ in range(CRITIC_STEPS):
             with torch.no_grad():
                 other = student(pure.sigma * _noise(x0, rng), pure, batch.labels).float()
             self._teach(other, batch.labels, rng)
-        now = self._look(x0, rng)
+        now = self._random_levels(x0, rng)
         with torch.no_grad():
             x_t = q_sample(x0, _noise(x0, rng), now.alpha, now.sigma)
             real = self.teacher(x_t, now, batch.labels).float()
@@ -116,15 +117,15 @@ class DistillationObjective:
 
     def _teach(self, x0: Tensor, labels: Tensor, rng: torch.Generator) -> None:
         """One step of the critic, which learns to see the student's images (B, C, H, W) behind noise."""
-        now = self._look(x0, rng)
+        now = self._random_levels(x0, rng)
         off = self._critic(q_sample(x0, _noise(x0, rng), now.alpha, now.sigma), now, labels).float() - x0
         weight = (1 + (now.alpha / now.sigma).square()).clamp(max=CLEAREST)
         (weight * off.square()).mean().backward()
         self.critic.step(CRITIC_LR * self.config.lr)
 
-    def _look(self, x0: Tensor, rng: torch.Generator) -> Levels:
-        """A level for each image, to look at it."""
-        return _levels(self.looks[torch.randint(1, LOOKS, (len(x0),), generator=rng, device=x0.device)])
+    def _random_levels(self, x0: Tensor, rng: torch.Generator) -> Levels:
+        """A noise level for each image, at random."""
+        return _levels(self.noise_levels[torch.randint(1, NOISE_LEVELS, (len(x0),), generator=rng, device=x0.device)])
 
 
 class GuidedTeacher:

@@ -1,9 +1,12 @@
 """The objective of each network."""
 
+from collections.abc import Callable, Mapping
+
 import torch
 
 from ml.config import TrainConfig
 from ml.data.dataset import Dataset
+from ml.errors import BadRequest
 from ml.training.objectives.autoencoder import AutoencoderObjective
 from ml.training.objectives.base import Objective
 from ml.training.objectives.classifier import ClassifierObjective
@@ -12,16 +15,26 @@ from ml.training.objectives.diffusion import DiffusionObjective, TextObjective
 from ml.training.objectives.distillation import DistillationObjective
 
 
-def objective_of(config: TrainConfig, dataset: Dataset, device: torch.device) -> Objective:
-    """What a network of that configuration is trained for."""
-    if config.model.network == "judge":
-        return ClassifierObjective(config, dataset, device)
+def _diffusion_objective(config: TrainConfig, dataset: Dataset, device: torch.device) -> Objective:
+    """That of a diffusion model: it learns from a teacher, from captions or from labels."""
     if config.teacher_from:
         return DistillationObjective(config, dataset, device)
-    if config.model.network == "clip":
-        return ContrastiveObjective(config, dataset, device)
-    if config.model.network == "autoencoder":
-        return AutoencoderObjective(config, dataset, device)
-    if config.model.reader:
-        return TextObjective(config, dataset, device)
-    return DiffusionObjective(config, dataset, device)
+    return (TextObjective if config.model.reader else DiffusionObjective)(config, dataset, device)
+
+
+OBJECTIVES: Mapping[str, Callable[[TrainConfig, Dataset, torch.device], Objective]] = {
+    "unet": _diffusion_objective,
+    "textbook": _diffusion_objective,
+    "shuffle": _diffusion_objective,
+    "judge": ClassifierObjective,
+    "clip": ContrastiveObjective,
+    "autoencoder": AutoencoderObjective,
+}
+
+
+def objective_of(config: TrainConfig, dataset: Dataset, device: torch.device) -> Objective:
+    """What a network of that configuration is trained for. Raises BadRequest for a network without an objective."""
+    make = OBJECTIVES.get(config.model.network)
+    if make is None:
+        raise BadRequest(f"There is no objective for the network {config.model.network!r}.", "Add it to OBJECTIVES.")
+    return make(config, dataset, device)

@@ -248,7 +248,7 @@ def test_the_window_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert open_window([]) == 2
-    assert "start it without torchrun" in capsys.readouterr().err
+    assert "Start it without torchrun" in capsys.readouterr().err
 
 
 def test_images_are_the_same_whoever_draws_them(place: Place) -> None:

@@ -100,10 +100,10 @@ def test_the_teacher_goes_a_step_of_ddim(objective: DistillationObjective) -> No
 
 
 def test_what_is_compared_is_never_pure_noise(objective: DistillationObjective) -> None:
-    levels = objective._look(torch.zeros(2000, 1, 1, 1), torch.Generator().manual_seed(0))
+    levels = objective._random_levels(torch.zeros(2000, 1, 1, 1), torch.Generator().manual_seed(0))
     ratios = levels.sigma / levels.alpha
-    assert float(ratios.max()) == pytest.approx(distillation.LOOKS_MAX, rel=1e-3)
-    assert float(ratios.min()) == pytest.approx(distillation.LOOKS_MIN, rel=1e-3)
+    assert float(ratios.max()) == pytest.approx(distillation.NOISE_LEVELS_MAX, rel=1e-3)
+    assert float(ratios.min()) == pytest.approx(distillation.NOISE_LEVELS_MIN, rel=1e-3)
 
 
 def test_the_critic_is_taught_by_how_clear_an_image_is_and_at_its_own_rate(objective: DistillationObjective) -> None:
@@ -121,7 +121,7 @@ def test_the_critic_is_taught_by_how_clear_an_image_is_and_at_its_own_rate(objec
     objective.critic = SimpleNamespace(network=network, step=rates.append)  # type: ignore[assignment]
     image = torch.full((500, 1, 4, 4), 0.1)
     objective._teach(image, torch.zeros(500).long(), torch.Generator().manual_seed(3))
-    levels = objective._look(image, torch.Generator().manual_seed(3))
+    levels = objective._random_levels(image, torch.Generator().manual_seed(3))
     weight = (1 + (levels.alpha / levels.sigma) ** 2).clamp(max=10)
     assert network.grey.grad is not None
     assert float(network.grey.grad) == pytest.approx(2 * 0.4 * float(weight.mean()), rel=1e-3)

@@ -1,5 +1,7 @@
 """What networks learn from: the right images, with their labels, distorted, coded and described as asked."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
@@ -7,6 +9,7 @@ from torch import nn
 from ml.config import ModelConfig, TrainConfig
 from ml.data.dataset import Dataset
 from ml.data.device_dataset import Images, Pictures
+from ml.errors import BadRequest
 from ml.text import captions, tokenizer
 from ml.text.tokenizer import vocabulary_size
 from ml.training.objectives.autoencoder import AutoencoderObjective, BlurredBatch
@@ -15,7 +18,7 @@ from ml.training.objectives.classifier import ClassifierObjective
 from ml.training.objectives.clip import ContrastiveObjective
 from ml.training.objectives.diffusion import DiffusionObjective, TextObjective
 from ml.training.objectives.distillation import DistillationObjective
-from ml.training.objectives.registry import objective_of
+from ml.training.objectives.registry import OBJECTIVES, objective_of
 from tests.support.tiny_model import TINY, tiny_config
 
 CPU = torch.device("cpu")
@@ -42,6 +45,13 @@ def test_pixels_become_numbers_from_minus_one_to_one(dataset: Dataset) -> None:
     x0, labels = Images(dataset, CPU)[torch.tensor([1, 0, 5])]
     assert x0[:, 0, 0, 0].tolist() == pytest.approx([1.0, -1.0, 50 / 127.5 - 1]) and labels.tolist() == [1, 0, 5]
     assert x0.shape == (3, 1, 28, 28) and x0.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_network_without_an_objective_is_refused(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(OBJECTIVES) == set(get_args(ModelConfig.model_fields["network"].annotation))
+    monkeypatch.setattr("ml.training.objectives.registry.OBJECTIVES", {})
+    with pytest.raises(BadRequest, match="no objective for the network 'unet'"):
+        objective_of(config_of(), dataset, CPU)
 
 
 def test_every_kind_of_network_has_what_it_is_trained_for(dataset: Dataset, tiny_run: object) -> None:
@@ -131,7 +141,7 @@ def test_a_clip_sees_each_image_with_its_own_label_and_attributes(
     batch = matching.draw(nn.Identity(), CHOSEN, rng())
     assert batch.labels.tolist() == [7, 2, 9]
     assert batch.bits.tolist() == [107, 102, 109]
-    assert torch.equal(matching._estimated(batch.x0, rng()), batch.x0)  # without an artist
+    assert torch.equal(matching._estimated(batch.x0, rng()), batch.x0)  # without a reference model
 
 
 def test_a_quarter_of_what_a_clip_reads_has_words_that_nobody_has_heard_of(dataset: Dataset) -> None:
@@ -157,8 +167,8 @@ def test_a_clip_learns_to_read_what_a_model_makes_out_in_noise(
     matching = ContrastiveObjective(config_of(CLIP, estimates_from=str(tiny_run)), dataset, CPU)
     x0 = Images(dataset, CPU)[torch.arange(10)].x0
     seen: list[torch.Tensor] = []
-    assert matching.artist
-    matching.artist.network.register_forward_pre_hook(lambda _, asked: seen.append(asked[2]))
+    assert matching.reference_model
+    matching.reference_model.network.register_forward_pre_hook(lambda _, asked: seen.append(asked[2]))
     shown = matching._estimated(x0, rng())
     assert torch.equal(shown[5:], x0[5:])  # half of them as they are
     assert not any(torch.equal(a, b) for a, b in zip(shown[:5], x0[:5], strict=True))

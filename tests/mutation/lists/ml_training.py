@@ -195,7 +195,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/objectives/clip.py",
-        "        labels = torch.full((len(noisy),), self.artist.config.num_classes, device=self.device)",
+        "        labels = torch.full((len(noisy),), self.reference_model.config.num_classes, device=self.device)",
         "        labels = torch.zeros((len(noisy),), dtype=torch.long, device=self.device)",
         "tests/ml/training/test_objectives.py::test_a_clip_learns_to_read_what_a_model_makes_out_in_noise",
     ),
@@ -261,8 +261,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/objectives/distillation.py",
-        "torch.randint(1, LOOKS, (len(x0),)",
-        "torch.randint(0, LOOKS, (len(x0),)",
+        "torch.randint(1, NOISE_LEVELS, (len(x0),)",
+        "torch.randint(0, NOISE_LEVELS, (len(x0),)",
         "tests/ml/training/test_distillation.py",
     ),
     Mutant(
@@ -303,8 +303,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/optimizers.py",
-        'torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW',
-        "torch.optim.AdamW",
+        '"adam": torch.optim.Adam,',
+        '"adam": torch.optim.AdamW,',
         "tests/ml/training/test_optimizers.py::test_adam_is_that_of_torch_with_its_settings",
     ),
     Mutant(
