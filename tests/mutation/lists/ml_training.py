@@ -669,6 +669,15 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/trainer.py",
+        "    return outcome is Outcome.STOP",
+        "    return control.cancelled",
+        (
+            "tests/ml/distributed/test_two_processes.py"
+            "::test_a_process_that_is_stopped_during_an_agreement_leaves_at_the_next"
+        ),
+    ),
+    Mutant(
+        "ml/training/trainer.py",
         (
             "    yield from _writing(run, control, run.save)\n"
             "    yield CheckpointSaved(run.step, run.folder)\n"
