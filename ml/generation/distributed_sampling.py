@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ml.config import DeviceName, SampleRequest
+from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.distributed import collectives
 from ml.distributed.collectives import Outcome
 from ml.events import Frame, Sampled, SampleEvent
 from ml.generation import loaded_model, pipeline
 from ml.generation.plan import BATCH
+from ml.specs import DeviceName
 
 
 def sample(
