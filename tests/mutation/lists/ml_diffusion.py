@@ -113,8 +113,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/diffusion/interpolation.py",
-        "corner.label if corner.label >= 0 else num_classes for",
-        "max(corner.label, 0) for",
+        "corner.label if corner.label >= 0 else num_classes",
+        "max(corner.label, 0)",
         "tests/ml/generation/test_denoising.py::test_a_corner_without_a_label_counts_as_no_class",
     ),
     Mutant(
