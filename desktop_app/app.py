@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from desktop_app.settings import AppSettings
 from desktop_app.theme.controller import theme
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.session import Session
 from desktop_app.window.main_window import MainWindow
 from desktop_app.worker.compute_thread import failure
@@ -76,7 +77,7 @@ def open_window(settings: AppSettings, file: Path | None = None) -> MainWindow:
 def run(app: QApplication, window: MainWindow) -> int:
     """Run until the window is closed; Ctrl-C in a terminal closes it too."""
     hooks = ErrorHooks()
-    hooks.install(window.session)
+    hooks.install(window.session.context)
     for number in (signal.SIGINT, signal.SIGTERM):
         # Deferred: a signal handler may run in the middle of painting.
         signal.signal(number, lambda *_: QTimer.singleShot(0, window, window.close))
@@ -84,5 +85,5 @@ def run(app: QApplication, window: MainWindow) -> int:
     ticks.timeout.connect(lambda: None)  # Python handles signals only while Python code runs
     ticks.start(SIGNAL_POLL_MS)
     app.setQuitOnLastWindowClosed(False)
-    window.session.closed.connect(app.quit, Qt.ConnectionType.QueuedConnection)
+    window.session.context.closed.connect(app.quit, Qt.ConnectionType.QueuedConnection)
     return app.exec()

@@ -40,6 +40,7 @@ MAX_PICTURE = 200_000  # characters of a PNG in base64
 MAX_BRANCHES = 20  # branches of branches
 MAX_PROBLEMS = 1000  # that are looked at one by one: to list a million takes minutes and gigabytes
 MAX_LABEL = 2**31
+DRAWING_SIDE = 28  # width and height of a drawing, in pixels
 
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
 Label = Annotated[int, Field(ge=-MAX_LABEL, lt=MAX_LABEL)]  # which of them there are, the model says

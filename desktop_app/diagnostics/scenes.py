@@ -30,7 +30,7 @@ def generate(window: MainWindow) -> Iterator[Condition]:
     page.timeline.set_step(session.generate.trajectory.steps // 2)
     page.grid.set_selected(None)
     page.grid.cellClicked.emit(CHOSEN)
-    yield lambda: session.at_rest
+    yield lambda: session.context.at_rest
 
 
 def branch(window: MainWindow) -> Iterator[Condition]:
@@ -41,14 +41,14 @@ def branch(window: MainWindow) -> Iterator[Condition]:
     yield lambda: session.generate.verdict is not None and not session.generate.busy
     page.timeline.pause()
     page.timeline.set_step(session.generate.trajectory.steps)
-    yield lambda: session.at_rest
+    yield lambda: session.context.at_rest
 
 
 def xray(window: MainWindow) -> Iterator[Condition]:
     """The guidance of one digit."""
     yield from generate(window)
     window.generate.timeline.view.button("xray").click()
-    yield lambda: window.session.at_rest
+    yield lambda: window.session.context.at_rest
 
 
 def train(window: MainWindow) -> Iterator[Condition]:
@@ -74,7 +74,7 @@ def interpolate(window: MainWindow) -> Iterator[Condition]:
     state = window.session.interpolate
     state.change(mode="pad", place=PLACE)
     yield lambda: state.map is not None and state.loop is not None and state.image is not None
-    yield lambda: window.session.at_rest
+    yield lambda: window.session.context.at_rest
 
 
 def draw(window: MainWindow) -> Iterator[Condition]:
@@ -98,7 +98,7 @@ def compare(window: MainWindow) -> Iterator[Condition]:
     window.rail.set_page("compare")
     state = window.session.compare
     state.change(mode="grid")
-    yield lambda: window.session.models
+    yield lambda: window.session.context.models
     state.compare()
     yield lambda: not state.busy
     for index in (0, len(state.cells) - 1):
@@ -108,9 +108,9 @@ def compare(window: MainWindow) -> Iterator[Condition]:
 def race(window: MainWindow) -> Iterator[Condition]:
     """A race in progress."""
     window.rail.set_page("compare")
-    state = window.session.race
+    state = window.session.compare.race
     window.session.compare.change(mode="race")
-    yield lambda: window.session.models
+    yield lambda: window.session.context.models
     state.start()
     yield lambda: not state.busy
     timeline = shown(window, ComparePanel).lanes.timeline
@@ -123,7 +123,7 @@ def explore(window: MainWindow) -> Iterator[Condition]:
     from desktop_app.pages.explore import ExplorePanel
 
     window.rail.set_page("explore")
-    yield lambda: window.session.explore.noisings and window.session.at_rest
+    yield lambda: window.session.explore.noisings and window.session.context.at_rest
     slider = shown(window, ExplorePanel).forward.slider
     slider.setValue(slider.maximum() // 3)
 
@@ -131,8 +131,8 @@ def explore(window: MainWindow) -> Iterator[Condition]:
 def models(window: MainWindow) -> Iterator[Condition]:
     """All models with their previews."""
     window.rail.set_page("models")
-    window.session.library.look()
-    yield lambda: window.session.at_rest
+    window.session.models.look()
+    yield lambda: window.session.context.at_rest
 
 
 def shown(window: MainWindow, kind: type[Panel]) -> Panel:

@@ -59,7 +59,7 @@ def main(folder: Path) -> int:
             if name == "machine":
                 window.session.train.stop()
         window.close()
-        wait(lambda: not window.session.lane.isRunning())
+        wait(lambda: not window.session.context.engine.running)
     return 0
 
 

@@ -134,7 +134,7 @@ class SelfTest:
         session, failed = window.session, Failures()
         session.message.connect(failed.add)
         hooks = ErrorHooks()
-        hooks.install(session)
+        hooks.install(session.context)
         try:
             _wait(session.generate.judged, failed.reported)
             for key in PAGE_KEYS:

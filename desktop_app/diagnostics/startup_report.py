@@ -47,7 +47,7 @@ def startup_report(as_json: bool = False) -> int:
         drawn.connect(window.close)
         QTimer.singleShot(LIMIT_MS, window, window.close)
         app.setQuitOnLastWindowClosed(False)
-        window.session.closed.connect(app.quit)
+        window.session.context.closed.connect(app.quit)
         app.exec()
         found = watch.seconds
     if as_json:

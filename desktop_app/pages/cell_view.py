@@ -4,7 +4,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop_app.theme.tokens import Space
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.compare import Compare
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label
 from desktop_app.widgets.images.before_after import BeforeAfter
 from ml.experiments.cells import result
@@ -21,9 +21,9 @@ class CellView(QWidget):
 
     taken = Signal()
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, compare: Compare) -> None:
         super().__init__()
-        self._compare = session.compare
+        self._compare = compare
         self.pictures = BeforeAfter()
         self.title = Label("", "title")
         self.lines = [ElidedLabel("", "small"), ElidedLabel("", "small")]
@@ -68,5 +68,5 @@ class CellView(QWidget):
         self.use.setVisible(chosen is not None)
 
     def _take(self) -> None:
-        self._compare.take_up()
+        self._compare.open_chosen()
         self.taken.emit()

@@ -13,7 +13,8 @@ from desktop_app.pages.axis_editor import AxisEditor
 from desktop_app.pages.base import Page
 from desktop_app.pages.cell_view import CellView
 from desktop_app.pages.race_view import LaneEditor, RaceView
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.compare import Compare
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.prompt_bar import SeedBox
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
@@ -41,21 +42,21 @@ POOR = 0.5  # share of correct digits below which a cell shows a warning
 
 
 class ComparePanel(Page):
-    """Binds the widgets of the page to `session.compare` and `session.race`."""
+    """Binds the widgets of the page to `Compare` and its `Race`."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, compare: Compare, context: AppContext) -> None:
         super().__init__("Compare")
-        self._session, self._compare, self._race = session, session.compare, session.race
+        self._context, self._compare, self._race = context, compare, compare.race
         self.mode = Segmented(MODES, name="Mode", tips=MODE_TIPS)
         self.said = ElidedLabel("", "muted")
         self.table = HeadedGrid("Cells of the comparison")
         self.table.grid.setToolTip("Click a cell to enlarge it, then another one to overlay both")
         self.table.grid.set_empty_text("Press Compare to generate every cell from the same noise")
-        self.lanes = RaceView(session.race)
+        self.lanes = RaceView(compare.race)
         self.views = QStackedWidget()
-        self.cell = CellView(session)
+        self.cell = CellView(compare)
         self.rows, self.columns = AxisEditor(self._compare, "rows"), AxisEditor(self._compare, "columns")
-        self.lane = LaneEditor(session)
+        self.lane = LaneEditor(compare)
         self._make_settings()
         self._copied = QTimer(self, singleShot=True, interval=COPIED_MS)
         self._arrange()
@@ -126,7 +127,7 @@ class ComparePanel(Page):
         race.begun.connect(self._show_busy)
         for activity in (compare, race):
             activity.busy_changed.connect(self._show_busy)
-        self._session.ready.connect(self._show_settings)
+        self._context.ready.connect(self._show_settings)
 
     # ---- actions
 
@@ -160,7 +161,7 @@ class ComparePanel(Page):
             else:
                 draw, lanes, scale = self._figure(), self._race.requests, self.export_scale
                 save = lambda _: save_race(path, np.asarray(draw(scale)), lanes, scale)  # noqa: E731
-                self._session.files.write_by(path, save, self._session.tell_saved)
+                self._context.files.write_by(path, save, self._context.notify_saved)
 
     def copy(self) -> None:
         """Copy the figure."""
@@ -229,7 +230,7 @@ class ComparePanel(Page):
         self.go.setText("Stop" if busy else "Compare" if grid else "Start race")
         self.go.setAccessibleName(self.go.text())
         self.go.set_kind("warm" if busy else "primary")
-        able = bool(self._session.models) and (compare.ready if grid else not compare.trouble("digits"))
+        able = bool(self._context.models) and (compare.ready if grid else not compare.trouble("digits"))
         self.go.setEnabled(busy or able)
         shown = bool(compare.cells if grid else self._race.requests and self._race.reached >= 0)
         for button in (self.export_button, self.copy_button):

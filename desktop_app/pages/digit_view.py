@@ -130,7 +130,7 @@ class DigitView(QWidget):
         self.more.setEnabled(self._generate.can_export)
         self._show_decision(index, step)
 
-        self._generate.look_for_nearest(index)
+        self._generate.find_nearest(index)
         self._show_nearest(index)
 
     def _show_decision(self, index: int | None, step: int) -> None:
@@ -145,7 +145,7 @@ class DigitView(QWidget):
         """The closest training image, to reveal memorization."""
         shown = self._generate.trajectory
         found = None if index is None else shown.nearest.get(index)
-        self.like.setVisible(found is not None or (index is not None and shown.unlikened))
+        self.like.setVisible(found is not None or (index is not None and shown.no_training_images))
         self.nearest.setVisible(found is not None)
         if found is None:
             self.likeness.setText("MNIST isn’t downloaded")

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 
 from desktop_app.pages.base import Page
 from desktop_app.theme.tokens import Space
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.draw import Draw
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.export_menu import ENTRIES, PICTURE
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
@@ -44,11 +45,11 @@ PICTURES = "Images (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
 
 
 class DrawPanel(Page):
-    """Binds the widgets of the page to `session.draw`."""
+    """Binds the widgets of the page to its view-model."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, draw: Draw, context: AppContext) -> None:
         super().__init__("Draw")
-        self._session, self._draw = session, session.draw
+        self._context, self._draw = context, draw
         self.canvas = Canvas()
         self.results = ImageGrid("Results", margin=14)
         self.results.set_empty_text("The results appear here")
@@ -130,7 +131,7 @@ class DrawPanel(Page):
         draw.finished.connect(self._show_results)
         draw.recognised.connect(self._show_verdict)
         draw.busy_changed.connect(self._show_busy)
-        draw.exported.connect(self._session.tell_saved)
+        draw.exported.connect(self._context.notify_saved)
         self.results.setToolTip("Click a result to continue drawing on it")
         self.results.cellClicked.connect(draw.take_result)
 

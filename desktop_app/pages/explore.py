@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QScrollArea, QStackedWidget, 
 from desktop_app import lesson_file
 from desktop_app.pages.base import Page
 from desktop_app.theme.tokens import Space
-from desktop_app.viewmodels.explore import QUESTIONS
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.explore import QUESTIONS, Explore
 from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, Slider, row
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.images.copy_button import CopyButton
@@ -52,11 +52,11 @@ LABEL_WIDTH, VERDICT_WIDTH = 104, 128
 
 
 class ExplorePanel(Page):
-    """Binds the widgets of the page to `session.explore`."""
+    """Binds the widgets of the page to its view-model."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, explore: Explore, context: AppContext) -> None:
         super().__init__("Explore")
-        self._session, self._explore = session, session.explore
+        self._context, self._explore = context, explore
         self.tabs = Segmented(TABS, name="View", tips=TAB_TIPS)
         self.subtitle = ElidedLabel("", "muted")
         self.forward = ForwardView()
@@ -119,7 +119,7 @@ class ExplorePanel(Page):
             kind="question",
             tip="Open this lesson: a prepared page with a question; your settings come back after it",
         )
-        button.clicked.connect(lambda: self._session.files.open(path))
+        button.clicked.connect(lambda: self._explore.open_file.emit(path))
         return button
 
     def _arrange(self) -> None:
@@ -142,8 +142,8 @@ class ExplorePanel(Page):
         self.timesteps.valueChanged.connect(lambda value: explore.change(timesteps=round(value)))
         self.questions.stop.clicked.connect(explore.stop)
         self.questions.tryRequested.connect(self._try)
-        self.export.saved.connect(self._session.tell_saved)
-        self.export.failed.connect(self._session.tell_failed)
+        self.export.saved.connect(self._context.notify_saved)
+        self.export.failed.connect(self._context.notify_failed)
         self.save_answer.clicked.connect(self.export_answer)
         explore.changed.connect(self._show_settings)
         explore.noised.connect(self._show_noise)
@@ -199,7 +199,7 @@ class ExplorePanel(Page):
             self._explore.use_picture(Path(name))
 
     def _try(self, index: int) -> None:
-        self._explore.try_out(index)
+        self._explore.open_row(index)
         self.pageRequested.emit("generate")
 
     # ---- what is shown

@@ -13,7 +13,8 @@ from desktop_app.pages.digit_view import DigitView, reading
 from desktop_app.pages.interpolate import CORNERS
 from desktop_app.pages.sampling_settings import SamplingSettings
 from desktop_app.theme.controller import theme
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.generate import Generate
 from desktop_app.viewmodels.trajectory import PULL, THREE, View
 from desktop_app.widgets.controls.basics import Button, row
 from desktop_app.widgets.controls.export_menu import DIGITS, ENTRIES, PICTURE, ExportMenu
@@ -23,7 +24,6 @@ from desktop_app.widgets.images.qimage import to_qimage
 from desktop_app.widgets.images.timeline import Timeline
 from ml.config import NO_LABEL
 from ml.events import Sampled
-from ml.generation.requests import SIDE
 from ml.imaging.pixels import grid
 from ml.system.files import free_name
 
@@ -35,11 +35,11 @@ UNGUIDED = "This digit is not guided. Ask for a class, or describe it to a model
 
 
 class GeneratePanel(Page):
-    """Binds the widgets of the page to `session.generate`."""
+    """Binds the widgets of the page to its view-model."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, generate: Generate, context: AppContext) -> None:
         super().__init__("Generate")
-        self._session, self._generate = session, session.generate
+        self._context, self._generate = context, generate
         settings = self._generate.settings
         self.prompt = PromptBar(settings.prompt, settings.seed)
         self.grid = ImageGrid("Generated images")
@@ -48,7 +48,7 @@ class GeneratePanel(Page):
         self.grid.set_captions([], keep_room=True)
         self.timeline = Timeline()
         self.digit = DigitView(self._generate)
-        self.sampling = SamplingSettings(session)
+        self.sampling = SamplingSettings(generate, context)
         self.export_button = Button("Export…", "export", tip="Save the grid, or an animation of its denoising (Ctrl+E)")
         self.copy_button = Button("Copy", "copy", tip="Copy the grid as shown (Ctrl+Shift+C)")
         self.copy_button.setEnabled(False)
@@ -109,8 +109,8 @@ class GeneratePanel(Page):
         generate.compared.connect(self._show_compared)
         generate.busy_changed.connect(self._show_buttons)
         generate.finished.connect(self._show_buttons)
-        generate.exported.connect(self._session.tell_saved)
-        self._session.ready.connect(generate.refresh)
+        generate.exported.connect(self._context.notify_saved)
+        self._context.ready.connect(generate.refresh)
 
     # ---- actions
 
@@ -241,14 +241,11 @@ class GeneratePanel(Page):
         return self._looked_at if self._view in DETAILS else self.grid.selected()
 
     def _use_as_corner(self, index: int, corner: int) -> None:
-        if sampled := self._generate.holding(index):
-            self._session.interpolate.use_digit(corner, sampled.request.alone(index), sampled.images[index])
+        if self._generate.use_as_corner(index, corner):
             self.pageRequested.emit("interpolate")
 
     def _draw_on(self, index: int) -> None:
-        sampled = self._generate.holding(index)
-        if sampled and sampled.images.shape[1:] == (SIDE, SIDE):
-            self._session.draw.take(sampled.images[index])
+        if self._generate.use_as_drawing(index):
             self.pageRequested.emit("draw")
 
     def _seed_changed(self, seed: int) -> None:
@@ -342,8 +339,8 @@ class GeneratePanel(Page):
         if self._view == "all":
             return shown.three(index, step), THREE
         self.grid.set_empty_text("Computing the guidance…" if shown.guided else UNGUIDED)
-        self._generate.look_into(index)
-        rays = shown.rays.get(index)
+        self._generate.probe_guidance(index)
+        rays = shown.probes.get(index)
         if rays is None:
             return None, PULL
         ray = rays.steps[min(step, len(rays.steps) - 1)]

@@ -7,7 +7,7 @@ from PySide6.QtGui import QDrag, QPixmap
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop_app.theme.tokens import Space
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.widgets.images.history_strip import HistoryStrip, HistoryView, thumbnail
 from desktop_app.widgets.images.qimage import to_qimage
 from ml.errors import NoiseloomError
@@ -19,9 +19,9 @@ class HistoryBar(QWidget):
     Hidden while it has fewer than two results.
     """
 
-    def __init__(self, session: Session, scale: Callable[[], int]) -> None:
+    def __init__(self, context: AppContext, scale: Callable[[], int]) -> None:
         super().__init__()
-        self._session, self._history, self._scale = session, session.history, scale
+        self._context, self._history, self._scale = context, context.history, scale
         self._page = "generate"
         self.setProperty("kind", "history")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -31,12 +31,9 @@ class HistoryBar(QWidget):
         column.setContentsMargins(Space.L, Space.XS, Space.L, Space.XS)
         column.addWidget(self.view)
         self._history.changed.connect(self._show)
-        self.strip.cellClicked.connect(self._history.go_back)
+        self.strip.cellClicked.connect(self._history.restore)
         self.strip.dragged.connect(self._drag_out)
-        for signal in (session.generate.begun, session.draw.finished, session.compare.begun, session.compare.changed):
-            signal.connect(self._show)
-        for signal in (session.interpolate.changed, session.race.begun):
-            signal.connect(self._mark)
+        self._history.shown_changed.connect(self._mark)
         self._show()
 
     def set_page(self, page: str) -> None:
@@ -46,7 +43,7 @@ class HistoryBar(QWidget):
 
     def _show(self) -> None:
         pictures = [thumbnail(result.images) for result in self._history.results]
-        self.strip.set_history(pictures, self._history.place(self._page))
+        self.strip.set_history(pictures, self._history.shown_index(self._page))
         self.view.fit()
         self.setVisible(len(pictures) > 1)
 
@@ -58,9 +55,9 @@ class HistoryBar(QWidget):
         """Drag a result out of the window, as a PNG with its request."""
         result = self._history.results[index]
         try:
-            path = result.lend(self._scale())
+            path = result.write_temporary(self._scale())
         except NoiseloomError as error:
-            self._session.tell_failed(error)
+            self._context.notify_failed(error)
             return
         data, drag = QMimeData(), QDrag(self.strip)
         data.setUrls([QUrl.fromLocalFile(str(path))])

@@ -12,8 +12,8 @@ from desktop_app.pages.draw import PICTURES
 from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import icon
 from desktop_app.theme.tokens import Space
-from desktop_app.viewmodels.interpolate import MAP
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.interpolate import MAP, Interpolate
 from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls.export_menu import Entry, entries
 from desktop_app.widgets.controls.rows import NARROW_LABEL, ChoiceRow, Section, Segmented, SliderRow
@@ -47,11 +47,11 @@ FOOT_HEIGHT, STRIP_HEIGHT, FILM_MS, COPY_SCALE = 38, 96, 120, 8
 
 
 class InterpolatePanel(Page):
-    """Binds the widgets of the page to `session.interpolate`."""
+    """Binds the widgets of the page to its view-model."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, interpolate: Interpolate, context: AppContext) -> None:
         super().__init__("Interpolate")
-        self._session, self._interpolate = session, session.interpolate
+        self._context, self._interpolate = context, interpolate
         self.mode = Segmented(MODES, name="Mode", tips=MODE_TIPS)
         self.pad = Pad()
         self.sliders = [SliderRow(f"Digit {k}", 0, 1, 0, step=0.01, decimals=2, tip=f"Share of class {k}")
@@ -126,7 +126,7 @@ class InterpolatePanel(Page):
         clear = menu.addAction("Back to noise", lambda: interpolate.clear_picture(at()))
 
         def allow() -> None:
-            drawing.setEnabled(not self._session.draw.empty)
+            drawing.setEnabled(interpolate.can_use_drawing)
             clear.setEnabled(bool(interpolate.points[at()].picture))
 
         menu.aboutToShow.connect(allow)
@@ -201,8 +201,8 @@ class InterpolatePanel(Page):
         interpolate.changed.connect(self._show_settings)
         interpolate.drawn.connect(self._show_image)
         interpolate.mapped.connect(self._show_map)
-        interpolate.exported.connect(self._session.tell_saved)
-        self._session.ready.connect(self._show_settings)
+        interpolate.exported.connect(self._context.notify_saved)
+        self._context.ready.connect(self._show_settings)
 
     # ---- actions
 

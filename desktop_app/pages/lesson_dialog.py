@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from desktop_app.lesson_file import SUFFIX, Lesson
 from desktop_app.pages.base import Page
 from desktop_app.theme.tokens import Space
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.lessons import Lessons
 from desktop_app.widgets.controls.basics import Button, Check, Label, row
 from ml.errors import BadRequest
 from ml.system.files import free_name
@@ -28,9 +28,9 @@ WIDTH, LINES_HEIGHT, LIST_HEIGHT = 460, 64, 168
 class LessonDialog(QDialog):
     """Asks for the text of a lesson, and then for its file."""
 
-    def __init__(self, parent: QWidget, session: Session, key: str, page: Page) -> None:
+    def __init__(self, parent: QWidget, lessons: Lessons, key: str, page: Page) -> None:
         super().__init__(parent)
-        self._session, self._key, self._page = session, key, page
+        self._lessons, self._key, self._page = lessons, key, page
         self.setWindowTitle("Save as a lesson")
         self.setFixedWidth(WIDTH)
         self.title = QLineEdit()
@@ -114,7 +114,7 @@ class LessonDialog(QDialog):
         if not title or not question:
             raise BadRequest("A lesson needs a title and a question.")
         hidden = tuple(name for name, box in self.hide_boxes.items() if box.isChecked() and box.isEnabled())
-        return self._session.lessons.describe(self._key, title, question, self.answer.toPlainText(), hidden)
+        return self._lessons.describe(self._key, title, question, self.answer.toPlainText(), hidden)
 
     def _save(self) -> None:
         try:
@@ -130,7 +130,7 @@ class LessonDialog(QDialog):
             path = Path(name)
             self._page.export_folder = path.parent
             target = path if path.suffix.lower() == SUFFIX else free_name(path.with_name(path.name + SUFFIX))
-            self._session.lessons.save(target, lesson)
+            self._lessons.save(target, lesson)
             self.accept()
 
 

@@ -13,8 +13,8 @@ from desktop_app.text.display_names import data_title
 from desktop_app.text.formatting import count, duration, megabytes, millions
 from desktop_app.text.scores import headline
 from desktop_app.theme.tokens import Space
-from desktop_app.viewmodels.notification import Message
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.models import Models
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.images.model_tile import ModelTile, TilePlate
 
@@ -31,11 +31,11 @@ DRAWING_SOON = "Generating…"
 
 
 class ModelsPanel(Page):
-    """Binds the widgets of the page to `session.library`."""
+    """Binds the widgets of the page to its view-model."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, models: Models, context: AppContext) -> None:
         super().__init__("Models")
-        self._session, self._library = session, session.library
+        self._context, self._models = context, models
         self.subtitle = ElidedLabel("", "muted")
         self.import_button = Button("Import…", "download-simple", tip="Import a model from a file")
         self.trash_button = Button("Trash", "trash", tip="Restore deleted models, or delete them permanently")
@@ -47,7 +47,7 @@ class ModelsPanel(Page):
         self._on_tiles: dict[str, ModelCard] = {}  # cards on the tiles
         self._group = QButtonGroup(self)
         self.list = TilePlate("All models")
-        self.details = ModelDetails(self._library)
+        self.details = ModelDetails(self._models)
         self._arrange()
         self._connect()
         self._show_list()
@@ -62,55 +62,54 @@ class ModelsPanel(Page):
         self.foot.addLayout(row(self.details.rename, self.details.export, self.details.delete, spacing=Space.XS))
 
     def _connect(self) -> None:
-        library, details = self._library, self.details
+        library, details = self._models, self.details
         self.import_button.clicked.connect(self._import)
         self.trash_button.clicked.connect(self._open_trash)
         details.draw.clicked.connect(self._draw)
         details.rename.clicked.connect(self._rename)
         details.export.clicked.connect(self._export)
         details.delete.clicked.connect(library.delete)
-        self._session.ready.connect(self._show_list)
+        self._context.ready.connect(self._show_list)
         library.changed.connect(self._on_changed)
         library.previewed.connect(self._show_preview)
         library.kind_wanted.connect(self._ask_kind)
         library.data_wanted.connect(self._ask_data)
-        library.told.connect(lambda *parts: self._session.tell(Message(*parts)))
 
     # ---- actions
 
     def look(self) -> None:
         """Generate the previews of the models."""
-        self._library.look()
+        self._models.look()
 
     def _choose(self, name: str) -> None:
-        self._library.change(chosen=name)
+        self._models.change(chosen=name)
 
     def _draw(self) -> None:
-        self._library.draw()
+        self._models.draw()
         self.pageRequested.emit("generate")
 
     def _rename(self) -> None:
-        card = self._library.card
+        card = self._models.card
         if card is None:
             return
         name, done = QInputDialog.getText(self, "Rename", f"Rename “{card.name}”:", text=card.name)
         if done:
-            self._library.rename(name)
+            self._models.rename(name)
 
     def _import(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Choose a model to import", "", FILES)
         if name:
-            self._library.import_file(Path(name))
+            self._models.import_file(Path(name))
 
     def _ask_kind(self, fits: MatchingNetworks) -> None:
         """Ask which network plain weights are from, where several have the same shape."""
         question = f"{fits.path.name} contains weights that fit several networks.\nWhich of them was trained?"
         kind, done = QInputDialog.getItem(self, "Import", question, list(fits.kinds), 0, False)
         if done:
-            self._library.import_file(fits.path, kind)
+            self._models.import_file(fits.path, kind)
 
     def _export(self) -> None:
-        card = self._library.card
+        card = self._models.card
         if card is None:
             return
         folder = self.export_folder or Path.home()
@@ -119,28 +118,28 @@ class ModelsPanel(Page):
         )
         if name:
             self.export_folder = Path(name).parent
-            self._library.export(Path(name))
+            self._models.export(Path(name))
 
     def _ask_data(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Choose the folder that contains MNIST")
         if folder:
-            self._session.train.use_data_root(Path(folder))
-            self._library.evaluate()
+            self._context.use_data_root(Path(folder))
+            self._models.evaluate()
 
     def _open_trash(self) -> None:
         self.trash_menu.clear()
-        for item in self._library.trash:
+        for item in self._models.trash:
             action = self.trash_menu.addAction(f"Restore “{item.name}”")
-            action.triggered.connect(lambda _checked=False, item=item: self._library.restore(item))
+            action.triggered.connect(lambda _checked=False, item=item: self._models.restore(item))
         self.trash_menu.addSeparator()
-        self.trash_menu.addAction("Empty the trash…").triggered.connect(self._library.ask_to_empty_trash)
+        self.trash_menu.addAction("Empty the trash…").triggered.connect(self._models.ask_to_empty_trash)
         self.trash_menu.popup(self.trash_button.mapToGlobal(self.trash_button.rect().bottomLeft()))
 
     # ---- what is shown
 
     def _show_list(self) -> None:
         """Show all models, with new tiles for changed ones; the focus is kept."""
-        cards = self._library.cards
+        cards = self._models.cards
         focused = next((name for name, tile in self.tiles.items() if tile.hasFocus()), None)
         kept = {card.name: self.tiles[card.name] for card in cards if self._on_tiles.get(card.name) == card}
         for name in self.tiles.keys() - kept.keys():
@@ -154,12 +153,12 @@ class ModelsPanel(Page):
         size = megabytes(sum(card.size for card in cards))
         whose = f"{count(len(own), 'model')} of yours" if own else "no models of yours yet"
         self.subtitle.set_text(f"{count(len(cards) - len(own), 'bundled model')}, {whose} · {size}" if cards else "")
-        thrown = len(self._library.trash)
+        thrown = len(self._models.trash)
         self.trash_button.setText(f"Trash · {thrown}")
         self.trash_button.setVisible(thrown > 0)
         self._show_chosen()
-        if focused is not None and self._library.card:
-            self.tiles[self._library.card.name].setFocus()
+        if focused is not None and self._models.card:
+            self.tiles[self._models.card.name].setFocus()
 
     def _tile(self, card: "ModelCard") -> ModelTile:
         header = card.header
@@ -170,32 +169,32 @@ class ModelsPanel(Page):
         whose = f"{'bundled' if card.bundled else 'yours'} · {megabytes(card.size)}"
         tile = ModelTile(title_of(card), whose, lines)
         tile.toggled.connect(lambda on, name=card.name: self._choose(name) if on else None)
-        tile.show_preview(self._library.preview(card), INSTEAD.get(header.model.network, DRAWING_SOON))
+        tile.show_preview(self._models.preview(card), INSTEAD.get(header.model.network, DRAWING_SOON))
         self._group.addButton(tile)
         return tile
 
     def _unscored(self, card: "ModelCard") -> str:
         """What a tile says in place of scores."""
-        if self._library.can_score(card):
+        if self._models.can_score(card):
             return "Not scored yet"
         return f"{card.about.split('. ')[0].split(' (')[0].rstrip('.')}." if card.about else ""
 
     def _show_preview(self, name: str) -> None:
-        card, tile = self._session.card(name), self.tiles.get(name)
+        card, tile = self._context.card(name), self.tiles.get(name)
         if card and tile:
-            tile.show_preview(self._library.preview(card), DRAWING_SOON)
-        if card and card is self._library.card:
+            tile.show_preview(self._models.preview(card), DRAWING_SOON)
+        if card and card is self._models.card:
             self.details.show_card(card)
 
     def _on_changed(self) -> None:
         self._show_chosen()
-        if tile := self.tiles.get(self._library.settings.chosen):
+        if tile := self.tiles.get(self._models.settings.chosen):
             self.list.ensureWidgetVisible(tile)
 
     def _show_chosen(self) -> None:
-        card = self._library.card
+        card = self._models.card
         for name, tile in self.tiles.items():
             with QSignalBlocker(tile):
                 tile.setChecked(card is not None and name == card.name)
-        if card or not self._library.cards:
+        if card or not self._models.cards:
             self.details.show_card(card)

@@ -4,8 +4,8 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from desktop_app.theme.controller import theme
 from desktop_app.theme.tokens import Space
+from desktop_app.viewmodels.compare import Compare
 from desktop_app.viewmodels.race import LEAST, MOST, Race
-from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.images.image_grid import ImageGrid
@@ -132,9 +132,9 @@ class LaneCard(Card):
 class LaneEditor(Section):
     """The settings of the chosen lane, and buttons to add and remove lanes."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, compare: Compare) -> None:
         super().__init__("Lanes")
-        self._session, self._race, self._compare = session, session.race, session.compare
+        self._race, self._compare = compare.race, compare
         self.which = Segmented([(str(k), letter) for k, letter in enumerate(LETTERS)], name="Lane",
                                tips=[f"The settings of lane {letter}" for letter in LETTERS])  # fmt: skip
         self.add_button = Button(kind="tool", name="Add a lane", tip="Add a lane with the same settings")

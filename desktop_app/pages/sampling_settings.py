@@ -6,7 +6,8 @@ from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from desktop_app.settings import MAX_COLUMNS
 from desktop_app.theme.tokens import Space
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.generate import Generate
 from desktop_app.widgets.controls.basics import Button
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, SliderRow
 from ml.config import SampleSettings
@@ -25,9 +26,9 @@ NO_END = SampleSettings().guidance_to
 class SamplingSettings(QWidget):
     """The controls of a `SampleRequest`, except prompt and seed."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, generate: Generate, context: AppContext) -> None:
         super().__init__()
-        self._session, self._generate = session, session.generate
+        self._context, self._generate = context, generate
         self._make_rows()
         self.advanced = Section("Advanced", collapsible=True, expanded=False)
         self.reset = Button("Reset to defaults", kind="link", tip="Use this model's default settings")
@@ -142,12 +143,12 @@ class SamplingSettings(QWidget):
         self.guide_to.valueChanged.connect(lambda value: generate.change(guidance_to=value if value < MANY else NO_END))
         self.reset.clicked.connect(generate.reset)
         generate.changed.connect(self.show_settings)
-        self._session.ready.connect(self.show_settings)
+        self._context.ready.connect(self.show_settings)
 
     def show_settings(self) -> None:
         """Show the current settings."""
         settings = self._generate.settings
-        models = [(card.name, card.name) for card in self._session.drawing_models]
+        models = [(card.name, card.name) for card in self._context.drawing_models]
         if settings.model not in dict(models):
             models.append((settings.model, settings.model))
         self.model.set_choices(models, settings.model)

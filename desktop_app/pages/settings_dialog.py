@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QVBoxLayout, QWidget
 
 from desktop_app.theme.controller import theme
 from desktop_app.theme.tokens import Space
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.export_menu import SCALES
 from desktop_app.widgets.controls.rows import Section, Segmented
@@ -28,11 +28,10 @@ class SettingsDialog(QDialog):
     exportFolderChosen = Signal(object)
     resetRequested = Signal()
 
-    def __init__(self, parent: QWidget, session: Session, export_folder: Path | None, scale: int) -> None:
+    def __init__(self, parent: QWidget, context: AppContext, export_folder: Path | None, scale: int) -> None:
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.setFixedWidth(WIDTH)
-        train = session.train
         look = theme()
         self.theme = Segmented(THEMES, look.mode, name="Theme", tips=THEME_TIPS)
         self.motion = Segmented(
@@ -41,7 +40,7 @@ class SettingsDialog(QDialog):
         self.scale = Segmented([(str(n), f"{n} ×") for n in SCALES], str(scale), name="Export scale",
                                tips=[f"All pages export {n} × {n} pixels per image pixel" for n in SCALES])  # fmt: skip
         self.data = FolderRow("Data sets", "The folder of data sets that you already have, such as MNIST",
-                              "Downloaded when needed", train.data_root, train.use_data_root)  # fmt: skip
+                              "Downloaded when needed", context.data_root, context.use_data_root)  # fmt: skip
         self.downloads = FolderRow("Downloads", "The folder for large downloads, such as the weights of OpenAI CLIP",
                                    str(paths.usual_downloads()), paths.chosen_downloads(),
                                    paths.use_downloads)  # fmt: skip

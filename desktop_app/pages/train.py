@@ -13,7 +13,8 @@ from desktop_app.text.display_names import data_title, preset_title
 from desktop_app.text.formatting import count, duration, millions
 from desktop_app.theme.controller import theme
 from desktop_app.theme.tokens import FIELD_HEIGHT, Space
-from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import Section, Segmented, StatCard
 from desktop_app.widgets.images.preview_strip import PreviewStrip
@@ -33,11 +34,11 @@ NOTHING = "–"
 
 
 class TrainPanel(Page):
-    """Binds the widgets of the page to `session.train`."""
+    """Binds the widgets of the page to its view-model."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, train: Train, context: AppContext) -> None:
         super().__init__("Train")
-        self._session, self._train = session, session.train
+        self._context, self._train = context, train
         self.title, self.subtitle = ElidedLabel("", "heading"), ElidedLabel("", "muted")
         self.start_button = Button("Start", "play-fill", kind="primary", tip="Train a new model")
         self.pause_button = Button("Pause", "pause-fill", tip="Pause the run and save its state")
@@ -97,11 +98,11 @@ class TrainPanel(Page):
         self.save_button.clicked.connect(train.save_now)
         self.stop_button.clicked.connect(train.stop)
         self.draw_button.clicked.connect(self._draw)
-        self.plot.export.told = lambda: train.told(self.plot.shown())
-        self.noise_map.export.told = lambda: train.told([train.looked_at], by_noise=True)
+        self.plot.export.told = lambda: train.plot_metadata(self.plot.shown())
+        self.noise_map.export.told = lambda: train.plot_metadata([train.history_of], by_noise=True)
         for button in (self.plot.export, self.noise_map.export):
-            button.saved.connect(self._session.tell_saved)
-            button.failed.connect(self._session.tell_failed)
+            button.saved.connect(self._context.notify_saved)
+            button.failed.connect(self._context.notify_failed)
         train.state_changed.connect(self._show_state)
         train.changed.connect(self._show_unfinished)
         train.changed.connect(self._show_state)
@@ -110,11 +111,11 @@ class TrainPanel(Page):
         train.begun.connect(self._begin)
         train.stepped.connect(self._add_step)
         train.previewed.connect(self._add_preview)
-        train.remembered.connect(self._show_remembered)
+        train.history_loaded.connect(self._show_remembered)
         train.overlaid.connect(self._overlay)
-        train.asked_for_map.connect(lambda: self._look_at("noise"))
+        train.show_map.connect(lambda: self._look_at("noise"))
         train.renamed.connect(self._rename)
-        train.gone.connect(self._remove)
+        train.removed.connect(self._remove)
         self.looking.valueChanged.connect(self._look_at)
         self.previews.slider.valueChanged.connect(self.time_machine.slider.setValue)
         self.time_machine.moved.connect(self.previews.slider.setValue)
@@ -208,7 +209,7 @@ class TrainPanel(Page):
     def _row(self, name: str, folder: Path | None = None) -> "RunRow":
         if name not in self._run_rows:
             self._run_rows[name] = RunRow(name, self.plot, folder)
-            self._run_rows[name].opened.connect(self._train.look_back)
+            self._run_rows[name].opened.connect(self._train.load_history)
             self.runs.add(self._run_rows[name])
             self.runs.show()
         return self._run_rows[name]
@@ -242,7 +243,7 @@ class TrainPanel(Page):
         self.plot.append(name, event.step, event.loss, event.smooth_loss)
         if event.by_noise:
             self.noise_map.append(event.step, event.by_noise)
-            self.plot.set_verdict(self._train.verdict())
+            self.plot.set_verdict(self._train.trend())
         self.stats["step"].set_label(f"Step of {event.total_steps:,}" if event.total_steps else "Step")
         self.stats["step"].set_value(f"{event.step:,}")
         self.stats["loss"].set_value(f"{event.smooth_loss:.4f}")

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from desktop_app.text.display_names import data_title, preset_title
 from desktop_app.text.formatting import count, duration
 from desktop_app.theme.tokens import Space
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.basics import Label
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, SliderRow
@@ -38,9 +39,9 @@ DOWNLOAD, FOLDER, CHOOSE = "download", "folder", "choose"
 class TrainSetup(QWidget):
     """The choices before Start; disabled during a run."""
 
-    def __init__(self, train: Train) -> None:
+    def __init__(self, train: Train, context: AppContext) -> None:
         super().__init__()
-        self._train = train
+        self._train, self._context = train, context
         self._measure_soon = QTimer(self, singleShot=True, interval=MEASURE_DELAY_MS)
         self._measure_soon.timeout.connect(self._measure)
         presets = [(name, preset_title(name)) for name in train.preset_names()]
@@ -102,7 +103,7 @@ class TrainSetup(QWidget):
             self._train.measure()
 
     def _show_data(self) -> None:
-        name, where = self._train.settings.data, self._train.data_root
+        name, where = self._train.settings.data, self._context.data_root
         mine = [(name, data_title(name))] if name not in DATASETS else []
         self.data.set_choices([*titles(DATASETS), *mine, (CHOOSE, "A folder of images…")], name)
         self.data.combo.setToolTip(name.removeprefix(IMAGE_FOLDER) if mine else "")
@@ -190,7 +191,7 @@ def ask_for_data(parent: QWidget, train: Train) -> bool:
     title = f"Choose the folder that contains {data_title(name)}"
     folder = QFileDialog.getExistingDirectory(parent, title, str(train.data_root or ""))
     if folder:
-        train.use_data_root(Path(folder))
+        context.use_data_root(Path(folder))
     return bool(folder)
 
 

@@ -8,15 +8,17 @@ from ml.events import Sampled
 from ml.experiments.axes import Axis
 
 
-def comparing(base: SampleRequest, rows: Axis | None, columns: Axis | None, control: RunControl) -> Iterator[object]:
+def run_comparison(
+    base: SampleRequest, rows: Axis | None, columns: Axis | None, control: RunControl
+) -> Iterator[object]:
     """Draw a comparison cell by cell."""
     from ml.experiments.comparison import compare
 
     yield from compare(base, rows, columns, control=control)
 
 
-def racing(requests: Sequence[SampleRequest], control: RunControl) -> Iterator[object]:
-    """Let requests race, each by its model's own settings where nothing else is set; each `Sampled` is judged."""
+def run_race(requests: Sequence[SampleRequest], control: RunControl) -> Iterator[object]:
+    """Sample requests in lockstep, with their models' default settings; each `Sampled` is judged."""
     from ml.experiments.comparison import judged
     from ml.experiments.race import race
     from ml.generation.requests import with_model_defaults

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NoisedImage:
-    """An image on its way into noise by every schedule, and what it is."""
+    """An image with noise added by every schedule, and what the image shows."""
 
     noisings: "tuple[ForwardProcess, ...]"
     what: str
@@ -28,14 +28,14 @@ class NoisedImage:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A question's answer, and the figure of it (H, W, 3)."""
+    """The answer to a question, and its figure (H, W, 3)."""
 
     answer: "Answer"
     figure: Pixels
 
 
-def noising(settings: "ExploreSettings", data_root: Path | None, _control: RunControl) -> Iterator[object]:
-    """Put noise on an image, by every schedule."""
+def add_noise(settings: "ExploreSettings", data_root: Path | None, _control: RunControl) -> Iterator[object]:
+    """Add noise to an image by every schedule."""
     yield Progress("Adding noise", 0, 0)
     from ml.evaluation import forward_process
 
@@ -43,7 +43,7 @@ def noising(settings: "ExploreSettings", data_root: Path | None, _control: RunCo
     yield NoisedImage(forward_process.forward_processes(image, settings.timesteps, settings.example), what)
 
 
-def experimenting(name: str, control: RunControl) -> Iterator[object]:
+def answer_question(name: str, control: RunControl) -> Iterator[object]:
     """Answer a classic question."""
     from ml.experiments import questions
 
@@ -52,15 +52,15 @@ def experimenting(name: str, control: RunControl) -> Iterator[object]:
         yield Answered(event, np.asarray(questions.figure(event))) if found else event
 
 
-def writing_answer(path: Path, answer: "Answer", scale: int, _watch: Watch) -> None:
+def write_answer(path: Path, answer: "Answer", scale: int, _watch: Watch) -> None:
     """Write an answer as a figure, a PNG."""
     from ml.experiments import questions
 
     questions.save(path, answer, scale)
 
 
-def proving_answer(read: ReadFile, control: RunControl) -> Iterator[object]:
-    """Answer the question of a figure anew, and see whether it is the same."""
+def verify_answer(read: ReadFile, control: RunControl) -> Iterator[object]:
+    """Answer the question of a figure again, and compare the figure."""
     from ml.experiments import questions
 
     found = questions.prove(read.stamp, read.pixels, control=control)

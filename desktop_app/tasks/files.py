@@ -6,25 +6,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from desktop_app.tasks.draw import opening
+from desktop_app.tasks.draw import open_image
 from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.events import Pixels, Progress, Sampled
 from ml.experiments import comparison_figure
 from ml.experiments.cells import Cell
-from ml.export import files, plot_metadata
-from ml.export import verify as proof
+from ml.export import files, plot_metadata, verify
 from ml.export.formats import FORMATS
 from ml.export.metadata import Stamp, Unstamped, Watch
 from ml.export.plot_metadata import PlotMetadata
 from ml.imaging.safe_open import OTHER_FILE
 
-LOOK_S = 0.05  # between two looks at a file that is being written
+POLL_S = 0.05  # between two reports of progress
 
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """What a file of ours says about itself, and what it shows."""
+    """The metadata and the pixels of a file that Noiseloom wrote."""
 
     path: Path
     stamp: Stamp
@@ -33,11 +32,11 @@ class ReadFile:
 
 @dataclass(frozen=True, slots=True)
 class ReadPlot:
-    """What the file of a plot says of itself."""
+    """The metadata of a plot that Noiseloom wrote, and whether the file is unchanged."""
 
     path: Path
-    told: PlotMetadata
-    proof: proof.Proof
+    metadata: PlotMetadata
+    proof: verify.Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,50 +44,50 @@ class Exported:
     path: Path
 
 
-def exporting(path: Path, write: Callable[[Watch], object], control: RunControl) -> Iterator[object]:
-    """Have `write` make a file or folder, telling how far it is; it leaves nothing behind where it is stopped.
+def export(path: Path, write: Callable[[Watch], object], control: RunControl) -> Iterator[object]:
+    """Write a file or folder by calling `write`, and yield its progress; a cancelled export leaves nothing behind.
 
-    Encoders give no turn away, so they work in a thread of their own while the lane looks after them.
+    Encoders do not yield, so `write` runs in a second thread.
     """
-    seen = Progress(f"Writing {path.name}", 0, 0)
+    progress = Progress(f"Writing {path.name}", 0, 0)
 
     def watch(done: int, total: int) -> None:
-        nonlocal seen
-        seen = Progress(f"Writing {path.name}", done, total)
+        nonlocal progress
+        progress = Progress(f"Writing {path.name}", done, total)
         if control.cancelled:
-            raise _Stopped
+            raise _Cancelled
 
-    yield seen
-    with ThreadPoolExecutor(1, "export") as thread, suppress(_Stopped):
+    yield progress
+    with ThreadPoolExecutor(1, "export") as thread, suppress(_Cancelled):
         writing = thread.submit(write, watch)
-        while not wait([writing], LOOK_S).done:
-            yield seen
+        while not wait([writing], POLL_S).done:
+            yield progress
         writing.result()
         yield Exported(path)
 
 
-class _Stopped(Exception):
-    """Somebody pressed Stop."""
+class _Cancelled(Exception):
+    """The export was cancelled."""
 
 
-def restoring(path: Path, as_drawing: bool, control: RunControl) -> Iterator[object]:
-    """Read a file that Noiseloom wrote; with `as_drawing`, any other picture to draw on."""
+def read_file(path: Path, as_drawing: bool, control: RunControl) -> Iterator[object]:
+    """Read a file that Noiseloom wrote; with `as_drawing`, any other image as a drawing."""
     yield Progress(f"Reading {path.name}", 0, 0)
     try:
-        if told := plot_metadata.read(path):
-            yield ReadPlot(path, told, plot_metadata.prove(path, told))
+        if metadata := plot_metadata.read(path):
+            yield ReadPlot(path, metadata, plot_metadata.prove(path, metadata))
             return
         if path.suffix.lower() not in FORMATS:
-            raise Unstamped(f"{path.name} is no file that Noiseloom wrote.", OTHER_FILE)
+            raise Unstamped(f"{path.name} wasn't written by Noiseloom.", OTHER_FILE)
         yield ReadFile(path, files.read_stamp(path), files.read_pixels(path))
     except Unstamped:
         if not as_drawing:
             raise
-        yield from opening(path, control)
+        yield from open_image(path, control)
 
 
-def proving_figure(read: ReadFile, cells: Sequence[Cell], control: RunControl) -> Iterator[object]:
-    """See whether a figure shows cells that were drawn again; those that are missing are drawn now."""
+def verify_figure(read: ReadFile, cells: Sequence[Cell], control: RunControl) -> Iterator[object]:
+    """Compare a figure with cells that were drawn again; missing cells are drawn now."""
     from ml.generation import pipeline
 
     drawn = {cell.request: cell.images for cell in cells}
@@ -99,12 +98,12 @@ def proving_figure(read: ReadFile, cells: Sequence[Cell], control: RunControl) -
         again = pipeline.sample(request, control=control, frames=False)
         return next(event.images for event in again if isinstance(event, Sampled))
 
-    with suppress(StopIteration):  # it was stopped
+    with suppress(StopIteration):  # cancelled
         yield comparison_figure.prove(read.stamp, read.pixels, draw)
 
 
-def proving(read: ReadFile, images: Pixels, control: RunControl) -> Iterator[object]:
-    """See whether a file shows images that were drawn again from its request."""
+def verify_images(read: ReadFile, images: Pixels, control: RunControl) -> Iterator[object]:
+    """Compare a file with images that were drawn again from its request."""
     from ml.generation import pipeline
 
     def draw(request: SampleRequest) -> Pixels:
@@ -113,4 +112,4 @@ def proving(read: ReadFile, images: Pixels, control: RunControl) -> Iterator[obj
         drawn = pipeline.sample(request, control=control, frames=False)
         return next((event.images for event in drawn if isinstance(event, Sampled)), images)
 
-    yield proof.prove(read.path.suffix.lower(), read.stamp, read.pixels, draw)
+    yield verify.prove(read.path.suffix.lower(), read.stamp, read.pixels, draw)

@@ -1,4 +1,4 @@
-"""What the lane does for the Models page: previews, scores, and the files of a person's own models."""
+"""Jobs of the Models page: previews, scores, and the files of models."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,36 +17,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Previewed:
-    """What a model draws."""
+    """Images by a model."""
 
     images: Pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What the judge makes of a model, as it stands in a card."""
+    """The scores of a model, as a card holds them."""
 
     scores: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A model has come, or is now called that."""
+    """A model was imported, restored or renamed."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class MatchingNetworks:
-    """Weights without a description, and the names of the networks that they fit."""
+    """Weights without metadata, and the names of the networks that they fit."""
 
     path: Path
     kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Thrown:
-    """A model lies in the trash."""
+class Deleted:
+    """A model was moved to the trash."""
 
     trashed: "Trashed"
 
@@ -58,8 +58,8 @@ class Copied:
     path: Path
 
 
-def previewing(card: "ModelCard", count: int, control: RunControl) -> Iterator[object]:
-    """Draw a few images with a model, at its own settings; nothing where it was moved away meanwhile."""
+def preview(card: "ModelCard", count: int, control: RunControl) -> Iterator[object]:
+    """Draw a few images with a model at its default settings; nothing if its file is gone."""
     if not card.path.is_file():
         return
     from ml.evaluation.metrics import balanced_labels
@@ -67,13 +67,13 @@ def previewing(card: "ModelCard", count: int, control: RunControl) -> Iterator[o
 
     labels = balanced_labels(card.header.model, count)
     request = SampleRequest(**card.header.defaults.model_dump(), model=str(card.path), labels=labels)
-    for event in pipeline.sample(request, control=control):  # with its steps, so that it can be left between two
+    for event in pipeline.sample(request, control=control):  # with its steps, so that it can be cancelled between two
         if isinstance(event, Sampled):
             yield Previewed(event.images)
 
 
-def scoring(card: "ModelCard", count: int, data_root: Path | None, control: RunControl) -> Iterator[object]:
-    """Have the judge score a model, and keep that beside it if it is the person's own."""
+def evaluate(card: "ModelCard", count: int, data_root: Path | None, control: RunControl) -> Iterator[object]:
+    """Score a model with the judge, and write the scores of the person's own models into their cards."""
     yield Progress("Reading MNIST", 0, 0)
     from ml.data import datasets
     from ml.evaluation import metrics
@@ -82,8 +82,8 @@ def scoring(card: "ModelCard", count: int, data_root: Path | None, control: RunC
 
     if not all(datasets.is_downloaded("mnist", data_root, split) for split in ("train", "test")):
         raise DataUnavailable(
-            "A model is scored against MNIST's digits, which are not on this machine.",
-            "Choose the folder that holds them, or train on MNIST once: then they are downloaded (11 MB).",
+            "Scoring a model needs MNIST, which isn't on this computer.",
+            "Choose the folder that holds it, or train on MNIST once, which downloads it (11 MB).",
         )
     labels = balanced_labels(card.header.model, count)
     request = SampleRequest(**card.header.defaults.model_dump(), model=str(card.path), labels=labels)
@@ -98,8 +98,8 @@ def scoring(card: "ModelCard", count: int, data_root: Path | None, control: RunC
             yield event
 
 
-def importing(path: Path, kind: str, _control: RunControl) -> Iterator[object]:
-    """Take a model file in among one's own."""
+def import_model(path: Path, kind: str, _control: RunControl) -> Iterator[object]:
+    """Import a model file."""
     yield Progress(f"Reading {path.name}", 0, 0)
     from ml.registry import local_models
 
@@ -107,7 +107,7 @@ def importing(path: Path, kind: str, _control: RunControl) -> Iterator[object]:
     yield Named(taken) if isinstance(taken, str) else MatchingNetworks(path, taken.kinds)
 
 
-def exporting(card: "ModelCard", path: Path, _control: RunControl) -> Iterator[object]:
+def export_model(card: "ModelCard", path: Path, _control: RunControl) -> Iterator[object]:
     """Copy a model to a file."""
     yield Progress(f"Writing {path.name}", 0, 0)
     from ml.registry import local_models
@@ -115,29 +115,29 @@ def exporting(card: "ModelCard", path: Path, _control: RunControl) -> Iterator[o
     yield Copied(local_models.export_model(card, path))
 
 
-def renaming(card: "ModelCard", name: str, _control: RunControl) -> Iterator[object]:
-    """Give a model another name."""
+def rename_model(card: "ModelCard", name: str, _control: RunControl) -> Iterator[object]:
+    """Rename a model."""
     from ml.registry import local_models
 
     yield Named(local_models.rename(card, name))
 
 
-def deleting(card: "ModelCard", _control: RunControl) -> Iterator[object]:
+def delete_model(card: "ModelCard", _control: RunControl) -> Iterator[object]:
     """Move a model to the trash."""
     from ml.registry import local_models
 
-    yield Thrown(local_models.delete(card))
+    yield Deleted(local_models.delete(card))
 
 
-def restoring(trashed: "Trashed", _control: RunControl) -> Iterator[object]:
-    """Take a model back out of the trash."""
+def restore_model(trashed: "Trashed", _control: RunControl) -> Iterator[object]:
+    """Restore a model from the trash."""
     from ml.system import trash
 
     yield Named(trash.restore(trashed))
 
 
-def emptying(older_than_s: float, _control: RunControl) -> Iterator[object]:
-    """Delete for good what has been in the trash for that long."""
+def empty_trash(older_than_s: float, _control: RunControl) -> Iterator[object]:
+    """Permanently delete models that have been in the trash for that long."""
     from ml.system import trash
 
     trash.empty(older_than_s)

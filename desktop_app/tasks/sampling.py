@@ -1,4 +1,4 @@
-"""What the lane does: generators of events around the engine. torch is imported inside them, never by the screen."""
+"""Jobs of the Generate page and of live previews. They import torch themselves, which the window never does."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JudgeResult:
-    """What the judge reads in the images just drawn."""
+    """The judge's classes of the images, and its confidence in them."""
 
     labels: NDArray[np.int64]
     confidence: NDArray[np.float32]
@@ -30,21 +30,21 @@ class JudgeResult:
 
 @dataclass(frozen=True, slots=True)
 class StepProbabilities:
-    """What the judge reads in the clean guess of every step: probabilities (steps + 1, N, classes)."""
+    """The judge's probabilities of the clean guess at every step, (steps + 1, N, classes)."""
 
     probabilities: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class GuidanceProbeResult:
-    """The look inside the guidance of one image, step by step; see `ml.evaluation.guidance_probe`."""
+    """The guidance probe of one image, step by step; see `ml.evaluation.guidance_probe`."""
 
     steps: "tuple[GuidanceStep, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """Whether a prompt is about digits at all."""
+    """Whether a prompt is about digits."""
 
     prompt: str
     about_digits: bool
@@ -52,17 +52,17 @@ class Understanding:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The training image that is most like an image, how far it is, in [0, 1], and whether the image copies it."""
+    """The closest training image, its distance in [0, 1], and whether the image is a copy of it."""
 
     image: Pixels
     distance: float
     copied: bool
 
 
-def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
+def sample_and_judge(request: SampleRequest, control: RunControl) -> Iterator[object]:
     """Sample a request: every `Frame`, `Sampled`, then `JudgeResult` and `StepProbabilities`.
 
-    The last two come where the judge can read such images.
+    The last two follow if the judge can read such images.
     """
     from ml.evaluation.judge import Judge, can_judge
     from ml.generation import loaded_model, pipeline
@@ -81,25 +81,23 @@ def drawing(request: SampleRequest, control: RunControl) -> Iterator[object]:
                 yield StepProbabilities(np.stack(found))
 
 
-def looking_into(request: SampleRequest, control: RunControl) -> Iterator[object]:
-    """Look inside the guidance of a request's first image."""
-    from ml.evaluation.guidance_probe import probe_guidance
+def probe_guidance(request: SampleRequest, control: RunControl) -> Iterator[object]:
+    """Compute the guidance probe of a request's first image."""
+    from ml.evaluation import guidance_probe
     from ml.generation import loaded_model
 
-    yield GuidanceProbeResult(tuple(probe_guidance(loaded_model.load(request.model), request, control)))
+    yield GuidanceProbeResult(tuple(guidance_probe.probe_guidance(loaded_model.load(request.model), request, control)))
 
 
-def sketching(
-    request: SampleRequest, control: RunControl, frames: bool = False, optimized: bool = False
-) -> Iterator[object]:
-    """Sample a request, its steps only if asked for; with the `optimized` network for previews."""
+def sample(request: SampleRequest, control: RunControl, frames: bool = False, optimized: bool = False) -> Iterator[object]:
+    """Sample a request, with its `Frame`s if `frames`; `optimized` uses the optimized network."""
     from ml.generation import pipeline
 
     yield from pipeline.sample(request, control=control, frames=frames, optimized=optimized)
 
 
-def understanding(prompt: str, _control: RunControl) -> Iterator[object]:
-    """Ask CLIP what a prompt is about."""
+def interpret_prompt(prompt: str, _control: RunControl) -> Iterator[object]:
+    """Find out with CLIP whether a prompt is about digits."""
     yield Progress("Reading the prompt", 0, 0)
     import_interruptibly("ml.system.torchvision_compat")
     from ml.generation import clip_matcher
@@ -107,8 +105,8 @@ def understanding(prompt: str, _control: RunControl) -> Iterator[object]:
     yield Understanding(prompt, clip_matcher.is_about_digits(prompt))
 
 
-def looking_for_nearest(image: Pixels, data_root: Path | None, _control: RunControl) -> Iterator[object]:
-    """Find the training image of MNIST that is most like an image, where MNIST is at hand."""
+def find_nearest(image: Pixels, data_root: Path | None, _control: RunControl) -> Iterator[object]:
+    """Find the closest training image of MNIST, if MNIST is at hand."""
     from ml.data import datasets
     from ml.evaluation import metrics
 

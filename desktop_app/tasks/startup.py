@@ -1,4 +1,4 @@
-"""What the compute thread does first."""
+"""The first job: imports, the device, the models and the runs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What this machine computes with, which models there are, and which runs were cut short."""
+    """The device, the models, and the unfinished runs."""
 
     device: str
     on_gpu: bool
     models: "tuple[ModelCard, ...]"
     unfinished: "tuple[UnfinishedRun, ...]"
-    curves: tuple[Path, ...] = ()  # folders of runs whose curves can be shown
-    past: tuple[str, ...] = ()  # RUN@STEP: models of own runs on their way
+    curves: tuple[Path, ...] = ()  # folders of runs that have a curve
+    past: tuple[str, ...] = ()  # RUN@STEP: earlier checkpoints of runs
 
 
 def warm_up(elsewhere: Sequence[Path], _control: RunControl) -> Iterator[object]:
-    """Import torch, and what pictures of the history need; look at the device and the models."""
+    """Import torch and Pillow; find the device, the models and the runs, also in the folders `elsewhere`."""
     yield Progress("Loading PyTorch", 0, 0)
     load_libraries("torch")
     import_interruptibly("PIL.Image")

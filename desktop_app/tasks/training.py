@@ -13,28 +13,28 @@ from ml.events import Preview, Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """The previews that a run has kept, oldest first, and its losses by noise, (1 + levels, n) with the steps."""
+class PreviewHistory:
+    """The saved previews of a run, oldest first, and its losses by noise, (1 + levels, n) with the steps."""
 
     folder: Path
     previews: tuple[Preview, ...]
     by_noise: NDArray[np.float64]
 
 
-def training(
+def train(
     config: TrainConfig, folder: Path, data_root: Path | None, resume: bool, control: RunControl
 ) -> Iterator[object]:
-    """Train, or go on with a run."""
-    from ml.training.trainer import train
+    """Train a model, or resume a run."""
+    from ml.training import trainer
 
-    for event in train(config, folder, data_root=data_root, resume=resume, control=control):
+    for event in trainer.train(config, folder, data_root=data_root, resume=resume, control=control):
         yield event
         if control.cancelled and isinstance(event, Progress):
-            return  # nothing was begun, so there is nothing to save
+            return  # before the first step there is nothing to save
 
 
-def looking_back(folder: Path, _control: RunControl) -> Iterator[object]:
-    """Read the previews and the losses by noise that a run has kept."""
+def load_preview_history(folder: Path, _control: RunControl) -> Iterator[object]:
+    """Read the saved previews and losses by noise of a run."""
     from ml.registry.presets import read_config
     from ml.registry.run_layout import CONFIG_FILE
     from ml.tracking import preview_history
@@ -43,11 +43,11 @@ def looking_back(folder: Path, _control: RunControl) -> Iterator[object]:
 
     model = read_config(folder / CONFIG_FILE).model
     previews = tuple(preview_history.remembered(folder, preview_labels(model), model.image_size))
-    yield Remembered(folder, previews, Table(folder / NOISE_FILE, NOISE_COLUMNS).read())
+    yield PreviewHistory(folder, previews, Table(folder / NOISE_FILE, NOISE_COLUMNS).read())
 
 
-def estimating(config: TrainConfig, _control: RunControl) -> Iterator[object]:
-    """Measure how quickly this device would train."""
+def measure_speed(config: TrainConfig, _control: RunControl) -> Iterator[object]:
+    """Measure the speed of training on this device."""
     yield Progress("Measuring the speed of this device", 0, 0)
     from ml.training.throughput import estimate
 

@@ -1,4 +1,4 @@
-"""The Compare page without its widgets: two axes, and the cells of what they gave."""
+"""The Compare page without its widgets: two axes, and the cells between them."""
 
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,10 @@ from PySide6.QtCore import Signal
 
 from desktop_app.settings import CompareSettings
 from desktop_app.tasks import compare
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
-from desktop_app.viewmodels.job_runner import Activity
+from desktop_app.viewmodels.job_runner import JobRunner
+from desktop_app.viewmodels.race import Race, digits_of
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Progress
@@ -19,18 +21,15 @@ from ml.experiments.axes import Axis, parse
 from ml.experiments.cells import Cell, drawn
 from ml.experiments.comparison_figure import axes_of, save
 from ml.export.metadata import Stamp
-from ml.text import prompt_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from PIL.Image import Image
 
-    from desktop_app.viewmodels.session import Session
 
 Side = Literal["rows", "columns"]
-MAX_EACH = 100  # images in a cell
-VALUES = {  # of the settings that are offered, something worth seeing
+VALUES = {  # the settings offered, with interesting values
     "steps": "1, 2, 4, 10",
     "guidance": "1, 1.5, 3, 7.5",
     "sampler": "dpm++, heun, ddim, ddpm",
@@ -45,24 +44,26 @@ VALUES = {  # of the settings that are offered, something worth seeing
 }
 
 
-class Compare(Activity):
-    """Observable state of the page. A comparison replaces the one that is going on."""
+class Compare(JobRunner):
+    """Observable state of the page. A new comparison replaces the running one."""
 
     changed = Signal()  # settings
     begun = Signal()  # a new comparison, empty so far
     filled = Signal()  # one more cell is there
     chosen_changed = Signal()
+    open_in_generate = Signal(object)  # SampleRequest
 
-    def __init__(self, session: "Session", settings: CompareSettings) -> None:
-        super().__init__(session)
+    def __init__(self, context: AppContext, settings: CompareSettings) -> None:
+        super().__init__(context)
         self.settings = settings
         self.rows: Axis | None = None  # of the comparison that is shown
         self.columns: Axis | None = None
         self.cells: list[Cell] = []
-        self._asked = settings  # that the cells are of
+        self._compared = settings  # of the cells
         self.chosen: Cell | None = None
         self.before: Cell | None = None  # chosen before it
         self.progress: Progress | None = None
+        self.race = Race(context, self)
 
     # ---- settings
 
@@ -73,7 +74,7 @@ class Compare(Activity):
             self.changed.emit()
 
     def set_field(self, side: Side, field: str) -> None:
-        """Put a setting on an axis; where the other one has it, they change places."""
+        """Put a setting on an axis; if the other one has it, they swap."""
         other: Side = "columns" if side == "rows" else "rows"
         swapped = {other: getattr(self.settings, side)} if field and getattr(self.settings, other) == field else {}
         self.change(**{side: field, **swapped})
@@ -86,7 +87,7 @@ class Compare(Activity):
         self.change(values=self.settings.values | {field: text})
 
     def replace_model(self, old: str, new: str) -> None:
-        """Another model takes the place of one, whose earlier steps go with it, wherever it is compared."""
+        """Use another model, at the same steps, wherever the old one is compared."""
         names = [name.strip() for name in self.values("model").split(",")]
         stand_ins = {name: new + name.removeprefix(old) for name in names if name.partition("@")[0] == old}
         if stand_ins:
@@ -103,12 +104,12 @@ class Compare(Activity):
 
     @property
     def models(self) -> list[str]:
-        return [card.name for card in self._session.drawing_models]
+        return [card.name for card in self._context.drawing_models]
 
     @property
     def comparable_models(self) -> list[str]:
-        """The models, and what own runs were at earlier steps: RUN@STEP."""
-        return [*self.models, *self._session.past_models]
+        """The models, and the earlier checkpoints of runs: RUN@STEP."""
+        return [*self.models, *self._context.past_models]
 
     def axis(self, side: Side) -> Axis | None:
         """The axis that the settings ask for; raises BadRequest."""
@@ -116,20 +117,17 @@ class Compare(Activity):
         return parse(field, self.values(field)) if field else None
 
     def labels(self) -> tuple[int, ...]:
-        """What is drawn in every cell; raises BadRequest."""
+        """The labels of every cell; raises BadRequest."""
         if "label" in self.fields:
-            return (NO_LABEL,) * self.settings.each  # which ones, the axis says
+            return (NO_LABEL,) * self.settings.each  # the axis names them
         return self.digits()
 
     def digits(self) -> tuple[int, ...]:
-        """The digits that are asked for; raises BadRequest."""
-        labels = prompt_parser.understand(self.settings.digits).labels
-        if len(labels) > MAX_EACH:
-            raise BadRequest(f"{len(labels)} digits are too many.", f"Compare {MAX_EACH} at most.")
-        return labels
+        """The digits that are compared; raises BadRequest."""
+        return digits_of(self.settings)
 
     def trouble(self, what: Literal["rows", "columns", "digits"]) -> str:
-        """Why the values cannot be taken, or nothing."""
+        """Why values are invalid; empty if they are valid."""
         if what == "rows" and not self.fields:
             return "Choose what changes along the rows or the columns."
         try:
@@ -147,21 +145,21 @@ class Compare(Activity):
 
     @property
     def doing(self) -> tuple[str, float | None]:
-        """How far the comparison is."""
+        """What runs, and the share that is done."""
         at = self.progress
         if not at or not at.total:
             return "Comparing", None
         return f"Comparing, cell {at.done + 1} of {at.total}", at.done / at.total
 
     def compare(self) -> None:
-        """Draw every cell, in place of the comparison that is going on."""
-        if self._session.closing or not self.ready:
+        """Draw every cell, in place of the running comparison."""
+        if self._context.closing or not self.ready:
             return
         self.stop()
         self.rows, self.columns = self.axis("rows"), self.axis("columns")
-        self.cells, self.progress, self._asked = [], None, self.settings
+        self.cells, self.progress, self._compared = [], None, self.settings
         base = SampleRequest(model=self.settings.model, labels=self.labels(), seed=self.settings.seed)
-        self._ask(partial(compare.comparing, base, self.rows, self.columns))
+        self._run(partial(compare.run_comparison, base, self.rows, self.columns))
         self._choose(None, None)
         self.begun.emit()
         self.busy_changed.emit()
@@ -175,25 +173,25 @@ class Compare(Activity):
         super()._end()
 
     def _keep(self) -> None:
-        """Add the comparison, as far as it came, to the history."""
-        settings, rows, columns, cells = self._asked, self.rows, self.columns, self.cells
+        """Add the comparison, even if it was stopped, to the history."""
+        settings, rows, columns, cells = self._compared, self.rows, self.columns, self.cells
 
-        def back() -> None:
+        def restore() -> None:
             self.stop()
             self.change(**settings.model_dump() | {"mode": "grid"})
             self.rows, self.columns, self.cells = rows, columns, cells
             self._choose(None, None)
             self.begun.emit()
 
-        def lend(scale: int) -> Path:
+        def write_temporary(scale: int) -> Path:
             write = partial(save, rows=rows, columns=columns, cells=cells, scale=scale)
-            return self._session.files.lend_by("comparison", write)
+            return self._context.files.write_temporary_by("comparison", write)
 
         alike = [cell.images[0] for cell in cells if cell.images.shape == cells[0].images.shape]
-        shown = lambda: self.cells is cells and self.settings.mode == "grid"  # noqa: E731
-        self._session.history.add(Result("compare", np.stack(alike), shown, back, lend))
+        is_shown = lambda: self.cells is cells and self.settings.mode == "grid"  # noqa: E731
+        self._context.history.add(Result("compare", np.stack(alike), is_shown, restore, write_temporary))
 
-    def _hear(self, event: object) -> None:
+    def _on_result(self, event: object) -> None:
         if isinstance(event, Progress):
             self.progress = event
             self.busy_changed.emit()
@@ -201,7 +199,7 @@ class Compare(Activity):
             self.cells.append(event)
             self.filled.emit()
 
-    # ---- what is there
+    # ---- the comparison shown
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -209,20 +207,20 @@ class Compare(Activity):
         return len(self.rows.values) if self.rows else 1, len(self.columns.values) if self.columns else 1
 
     def index(self, cell: Cell) -> int:
-        """The place of a cell, row by row."""
+        """The index of a cell, row by row."""
         return cell.row * self.shape[1] + cell.column
 
     def cell_at(self, index: int) -> Cell | None:
-        """The cell of a place, once it is drawn."""
+        """The cell at an index; None until it is drawn."""
         return next((cell for cell in self.cells if self.index(cell) == index), None)
 
     def name(self, cell: Cell) -> str:
-        """A cell as a person calls it: `4 steps, w = 3`."""
+        """The name of a cell, as in `4 steps, w = 3`."""
         axes = ((self.rows, cell.row), (self.columns, cell.column))
         return ", ".join(axis.names[k] for axis, k in axes if axis)
 
     def choose(self, index: int) -> None:
-        """Look at a cell, and at the one chosen before it; at none where it is the one."""
+        """Show a cell beside the one chosen before it; none if it was chosen already."""
         cell = self.cell_at(index)
         if cell is self.chosen:
             self._choose(None, None)
@@ -233,22 +231,22 @@ class Compare(Activity):
         self.chosen, self.before = chosen, before
         self.chosen_changed.emit()
 
-    def take_up(self) -> None:
-        """Set up the Generate page as the chosen cell was drawn."""
+    def open_chosen(self) -> None:
+        """Open the chosen cell on the Generate page."""
         if self.chosen:
-            self._session.generate.take_up(self.chosen.request)
+            self.open_in_generate.emit(self.chosen.request)
 
     def figure(self) -> "Callable[[int], Image]":
-        """Draws the comparison as it is now as a picture for a report, at a scale, in any thread."""
+        """A function that draws the present comparison as an image at a scale, in any thread."""
         return partial(drawn, self.rows, self.columns, tuple(self.cells))
 
     def export(self, path: Path, scale: int = 4) -> None:
-        """Write the comparison as a labelled figure, which can be proved."""
+        """Write the comparison as a labelled figure, which can be verified."""
         write = partial(save, path, self.rows, self.columns, tuple(self.cells), scale)
-        self._session.files.write_by(path, lambda _: write(), self._session.tell_saved)
+        self._context.files.write_by(path, lambda _: write(), self._context.notify_saved)
 
-    def take_up_figure(self, stamp: Stamp) -> bool:
-        """Compare again what a figure shows; whether the page can say it. Raises BadFile."""
+    def restore(self, stamp: Stamp) -> bool:
+        """Repeat the comparison of a figure; returns whether the page's settings can express it. Raises BadFile."""
         rows, columns = axes_of(stamp.comparison) if stamp.comparison else (None, None)
         axes = [axis for axis in (rows, columns) if axis]
         request = stamp.request

@@ -1,11 +1,11 @@
-"""The Draw page without its widgets: a drawing, what a diffusion model makes of it, and what it takes it for."""
+"""The Draw page without its widgets: a drawing, what a diffusion model generates from it, and its recognition."""
 
 import time
 from collections import deque
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -13,27 +13,25 @@ from PySide6.QtCore import QObject, Signal
 from desktop_app.settings import DEFAULT_MODEL, DrawSettings
 from desktop_app.tasks import draw, sampling
 from desktop_app.tasks.draw import OpenedImage, Recognised
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.undo import TOGETHER_S
 from desktop_app.worker.compute_thread import Job, JobEnded, Work
-from ml.config import SampleRequest
+from ml.config import DRAWING_SIDE, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
 from ml.export.formats import format_of
 from ml.export.metadata import Layout
-from ml.generation.requests import SIDE, rebuilt, redrawn
+from ml.generation.requests import rebuilt, redrawn
 from ml.imaging.embedded_png import pixels_of
 from ml.imaging.pixels import film
-
-if TYPE_CHECKING:
-    from desktop_app.viewmodels.session import Session
 
 COUNT, CLASSES = 9, 10
 UNDO_STEPS = 50
 
 
 class Past(NamedTuple):
-    """What a step of undo brings back."""
+    """The state that a step of undo restores."""
 
     drawing: Pixels
     mask: Pixels
@@ -41,7 +39,7 @@ class Past(NamedTuple):
 
 
 class Draw(QObject):
-    """Observable state of the page; a newer wish replaces the one that is being worked on."""
+    """Observable state of the page; a new job replaces the running one."""
 
     changed = Signal()  # settings
     drawing_changed = Signal()  # the drawing, or what of it is marked
@@ -50,26 +48,26 @@ class Draw(QObject):
     busy_changed = Signal()
     exported = Signal(object)  # Path
 
-    def __init__(self, session: "Session", settings: DrawSettings) -> None:
-        super().__init__(session)
-        self._session = session
+    def __init__(self, context: AppContext, settings: DrawSettings) -> None:
+        super().__init__(context)
+        self._context = context
         self.settings = settings
-        self.drawing: Pixels = np.zeros((SIDE, SIDE), np.uint8)
-        self.mask: Pixels = np.zeros((SIDE, SIDE), np.uint8)  # white: to be completed
-        self.sampled: Sampled | None = None  # what was made of a drawing last ...
-        self.images: Pixels | None = None  # ... and what is shown of it
+        self.drawing: Pixels = np.zeros((DRAWING_SIDE, DRAWING_SIDE), np.uint8)
+        self.mask: Pixels = np.zeros((DRAWING_SIDE, DRAWING_SIDE), np.uint8)  # white: to be completed
+        self.sampled: Sampled | None = None  # the last result ...
+        self.images: Pixels | None = None  # ... and its images as shown
         self.captions: tuple[str, ...] = ()
         self.probabilities: np.ndarray | None = None
         self.status = ""
-        self._frames: list[Frame] = []  # on the way to what is shown ...
-        self._coming: list[Frame] = []  # ... and to what is being made
+        self._frames: list[Frame] = []  # of the result ...
+        self._coming: list[Frame] = []  # ... and of the job in progress
         self._past: deque[Past] = deque(maxlen=UNDO_STEPS)
         self._changed_at = 0.0  # on the clock of time.monotonic
         self._job: Job | None = None
-        self._asked = 0  # how often something was asked for
+        self._submitted = 0  # jobs so far
 
     def change(self, **changes: object) -> None:
-        """Change what is made of the drawing; changes in quick succession, a slider's, are one step of undo."""
+        """Change settings; changes in quick succession, as by a slider, are one step of undo."""
         new = self.settings.with_changes(**changes)
         if new != self.settings:
             now = time.monotonic()
@@ -86,12 +84,12 @@ class Draw(QObject):
         return not self.drawing.any()
 
     def begin_stroke(self) -> None:
-        """What follows is one step of undo."""
+        """Begin a step of undo."""
         self._past.append(Past(self.drawing.copy(), self.mask.copy(), self.settings))
 
     def dab(self, x: float, y: float, *, marking: bool = False, erase: bool = False) -> None:
-        """The soft pen touches the pixel coordinates (x, y); with `marking` it says what is to be completed."""
-        rows, columns = np.mgrid[0:SIDE, 0:SIDE]
+        """Apply the soft pen at pixel coordinates (x, y); with `marking`, to the mask of what is to be completed."""
+        rows, columns = np.mgrid[0:DRAWING_SIDE, 0:DRAWING_SIDE]
         distance = np.hypot(columns + 0.5 - x, rows + 0.5 - y)
         radius = self.settings.pen * (2 if marking else 1)
         ink = (np.clip(radius + 0.5 - distance, 0, 1) * 255).astype(np.uint8)
@@ -106,22 +104,22 @@ class Draw(QObject):
         """Mark the lower half."""
         self.begin_stroke()
         self.mask = np.zeros_like(self.mask)
-        self.mask[SIDE // 2 :] = 255
+        self.mask[DRAWING_SIDE // 2 :] = 255
         self.drawing_changed.emit()
 
     def take(self, drawing: Pixels) -> None:
-        """Another drawing (SIDE, SIDE), with nothing marked."""
+        """Replace the drawing, (28, 28), with nothing marked."""
         self.begin_stroke()
         self.drawing, self.mask, self.probabilities = drawing.copy(), np.zeros_like(self.mask), None
         self.drawing_changed.emit()
 
     def take_result(self, index: int) -> None:
-        """One of the answers in place of the drawing."""
+        """Use one of the results as the drawing."""
         if self.images is not None and index < len(self.images):
             self.take(self.images[index])
 
-    def take_up(self, request: SampleRequest) -> bool:
-        """The drawing of a request, and what it asks to be made of it; whether the page then asks for just that.
+    def restore(self, request: SampleRequest) -> bool:
+        """Take over the drawing and the settings of a request; returns whether the page then asks for exactly it.
 
         A drawing that cannot be read is left out.
         """
@@ -130,26 +128,26 @@ class Draw(QObject):
         if not source:
             return False
         with suppress(BadRequest):
-            self.take(pixels_of(source, 1, SIDE))
+            self.take(pixels_of(source, 1, DRAWING_SIDE))
             if request.mask:
-                self.mask = pixels_of(request.mask, 1, SIDE)
+                self.mask = pixels_of(request.mask, 1, DRAWING_SIDE)
             task = "rebuild" if request.parent else "complete" if request.mask else "vary"
             known = {"label": request.labels[0]} if request.source and request.labels[0] < CLASSES else {}
             noise = {"vary_from": min(request.vary_from, 40)} if request.vary_from else {}
             self.change(task=task, **known, **noise)
             self.drawing_changed.emit()
-        asked = self.request()
-        return asked is not None and asked == request.unhashed
+        own = self.request()
+        return own is not None and own == request.unhashed
 
     def clear(self) -> None:
-        self.take(np.zeros((SIDE, SIDE), np.uint8))
+        self.take(np.zeros((DRAWING_SIDE, DRAWING_SIDE), np.uint8))
 
     @property
     def can_undo(self) -> bool:
         return bool(self._past)
 
     def undo(self) -> None:
-        """Back to before the last stroke or change of settings."""
+        """Undo the last stroke or change of settings."""
         if self._past:
             self._changed_at = 0.0
             self.drawing, self.mask, self.settings = self._past.pop()
@@ -158,26 +156,26 @@ class Draw(QObject):
             self.drawing_changed.emit()
 
     def forget_past(self) -> None:
-        """Nothing is taken back any more: a lesson has begun, or was left."""
+        """Forget all changes so far: a lesson has begun or ended."""
         self._past.clear()
 
     def load(self, path: Path) -> None:
-        """A picture from a file in place of the drawing."""
-        self._submit(partial(draw.opening, path), "Opening the picture")
+        """Use an image file as the drawing."""
+        self._submit(partial(draw.open_image, path), "Opening the image")
 
     def example(self, digit: int, number: int) -> None:
-        """A digit of MNIST where it is at hand, or one that the program draws."""
-        self._submit(partial(draw.example, digit, number, self._session.train.data_root), "Looking for a digit")
+        """Use a digit of MNIST as the drawing, or a synthetic one where MNIST is not at hand."""
+        self._submit(partial(draw.load_example, digit, number, self._context.data_root), "Loading a digit")
 
-    # ---- what is made of it
+    # ---- jobs
 
     @property
     def busy(self) -> bool:
         return self._job is not None
 
     def request(self) -> SampleRequest | None:
-        """What the settings ask for; None without a drawing, or without anything marked where that is needed."""
-        card = self._session.card(DEFAULT_MODEL)
+        """The request that the settings make; None without a drawing, or without a mask where one is needed."""
+        card = self._context.card(DEFAULT_MODEL)
         completing = self.settings.task == "complete"
         if card is None or self.empty or (completing and not self.mask.any()):
             return None
@@ -188,19 +186,19 @@ class Draw(QObject):
         return redrawn(card.name, defaults, self.drawing, (settings.label,) * COUNT, mask, settings.vary_from)
 
     def make(self) -> None:
-        """Vary the drawing, or complete what is marked of it."""
+        """Vary, complete or rebuild the drawing."""
         request = self.request()
         if request is not None:
-            self._submit(partial(sampling.sketching, request, frames=True), "Drawing")
+            self._submit(partial(sampling.sample, request, frames=True), "Drawing")
 
     def recognise(self) -> None:
-        """Ask the diffusion model which digit it is."""
+        """Classify the drawing with the diffusion model."""
         if not self.empty:
-            self._submit(partial(draw.recognising, centred(self.drawing), DEFAULT_MODEL), "Asking every class")
+            self._submit(partial(draw.recognise, centred(self.drawing), DEFAULT_MODEL), "Comparing every class")
 
     @property
     def doing(self) -> tuple[str, float | None]:
-        """What is being made of the drawing."""
+        """What runs, without a share that is done."""
         return self.status, None
 
     def stop(self) -> None:
@@ -209,18 +207,18 @@ class Draw(QObject):
             self._end()
 
     def _submit(self, task: Work, status: str) -> None:
-        if self._session.closing:
+        if self._context.closing:
             return
         if self._job:
             self._job.control.cancel()
         self.status, self._coming = status, []
-        self._asked += 1
-        self._job = self._session.submit(task, partial(self._on_event, self._asked))
+        self._submitted += 1
+        self._job = self._context.submit(task, partial(self._on_event, self._submitted))
         self.busy_changed.emit()
 
-    def _on_event(self, asked: int, event: object) -> None:
-        if asked != self._asked or self._job is None:
-            return  # the answer to a question that is no longer asked
+    def _on_event(self, number: int, event: object) -> None:
+        if number != self._submitted or self._job is None:
+            return  # an event of a job that was replaced
         if isinstance(event, Progress) and event.total:
             self.status = f"{event.what} {event.done} of {event.total}"
             self.busy_changed.emit()
@@ -245,34 +243,35 @@ class Draw(QObject):
         self.finished.emit()
 
     def _keep(self, done: Sampled) -> None:
-        """Add what was made of the drawing to the history."""
-        made, captions, frames = self.images, self.captions, self._frames
+        """Add the result to the history."""
+        images, captions, frames = self.images, self.captions, self._frames
         before = Past(self.drawing.copy(), self.mask.copy(), self.settings)
 
-        def back() -> None:
+        def restore() -> None:
             self.stop()
             self.begin_stroke()
             self.drawing, self.mask, self.settings = before.drawing.copy(), before.mask.copy(), before.settings
-            self.sampled, self.images, self.captions, self.probabilities = done, made, captions, None
+            self.sampled, self.images, self.captions, self.probabilities = done, images, captions, None
             self._frames = frames
             self.changed.emit()
             self.drawing_changed.emit()
             self.finished.emit()
 
-        def lend(scale: int) -> Path:
-            return self._session.files.lend(done.images, done.request, Layout(columns=self.columns, scale=scale))
+        def write_temporary(scale: int) -> Path:
+            layout = Layout(columns=self.columns, scale=scale)
+            return self._context.files.write_temporary(done.images, done.request, layout)
 
-        shown = lambda: self.sampled is done  # noqa: E731
-        self._session.history.add(Result("draw", done.images, shown, back, lend))
+        is_shown = lambda: self.sampled is done  # noqa: E731
+        self._context.history.add(Result("draw", done.images, is_shown, restore, write_temporary))
 
     def export(self, path: Path, *, scale: int = 4, labelled: bool = False) -> None:
-        """Write what was made of the drawing, or the film of it, in the format that the ending names."""
+        """Write the result, or the animation of it, in the format that the suffix names."""
         done = self.sampled
         if done:
             kind = format_of(path).kind(labelled=labelled)
             layout = Layout(columns=self.columns, scale=scale, kind=kind)
             pictures = film(self._frames, len(done.images))
-            self._session.files.write(path, done.images, done.request, layout, pictures, then=self.exported.emit)
+            self._context.files.write(path, done.images, done.request, layout, pictures, then=self.exported.emit)
 
     @property
     def columns(self) -> int:
@@ -287,5 +286,5 @@ class Draw(QObject):
 def centred(drawing: Pixels) -> Pixels:
     """A drawing with its centre of mass in the middle, where MNIST's digits have theirs."""
     total = max(int(drawing.sum(dtype=np.int64)), 1)
-    middle = [(np.arange(SIDE) * drawing.sum(axis=1 - axis, dtype=np.int64)).sum() / total for axis in (0, 1)]
-    return np.roll(drawing, [round((SIDE - 1) / 2 - float(at)) for at in middle], axis=(0, 1))
+    middle = [(np.arange(DRAWING_SIDE) * drawing.sum(axis=1 - axis, dtype=np.int64)).sum() / total for axis in (0, 1)]
+    return np.roll(drawing, [round((DRAWING_SIDE - 1) / 2 - float(at)) for at in middle], axis=(0, 1))

@@ -1,4 +1,4 @@
-"""The Explore page without its widgets: an image on its way into noise, and classic questions with their answers."""
+"""The Explore page without its widgets: the forward process on an image, and classic questions with their answers."""
 
 from functools import partial
 from pathlib import Path
@@ -10,13 +10,13 @@ from PySide6.QtCore import QObject, Signal
 from desktop_app.settings import ExploreSettings
 from desktop_app.tasks import explore
 from desktop_app.tasks.explore import Answered, NoisedImage
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.worker.compute_thread import Job, JobEnded
 from ml.errors import BadFile
 from ml.events import Failed, Pixels, Progress
 from ml.export.plot_metadata import OTHER_FILE
 
 if TYPE_CHECKING:
-    from desktop_app.viewmodels.session import Session
     from ml.evaluation.forward_process import ForwardProcess
     from ml.experiments.questions import Answer
 
@@ -34,29 +34,31 @@ QUESTIONS = {  # by the name of the experiment
 
 
 class Explore(QObject):
-    """Observable state of the page. Nothing is computed before the page is first looked at."""
+    """Observable state of the page. Nothing is computed before the page is first shown."""
 
     changed = Signal()  # settings
-    noised = Signal()  # an image and what became of it are there
+    noised = Signal()  # the noised images have changed
     answered = Signal()
     busy_changed = Signal()
+    open_in_generate = Signal(object)  # SampleRequest
+    open_file = Signal(object)  # Path of a lesson
 
-    def __init__(self, session: "Session", settings: ExploreSettings) -> None:
-        super().__init__(session)
-        self._session = session
+    def __init__(self, context: AppContext, settings: ExploreSettings) -> None:
+        super().__init__(context)
+        self._context = context
         self.settings = settings
         self.noisings: tuple[ForwardProcess, ...] = ()
-        self.what = ""  # the image is
-        self.question = ""  # the name of the experiment that is being answered, or was
+        self.what = ""  # the image shows
+        self.question = ""  # the name of the last experiment
         self.answer: Answer | None = None
         self.figure: Pixels | None = None  # of the answer
         self.progress: Progress | None = None
         self._job: Job | None = None
-        self._asked = 0  # how often something was asked
+        self._submitted = 0  # questions so far
         self._shown: ExploreSettings | None = None
 
     def change(self, **changes: object) -> None:
-        """Change what is put noise on, or how."""
+        """Change the image or the noise."""
         new = self.settings.with_changes(**changes)
         if new != self.settings:
             self.settings = new
@@ -64,41 +66,41 @@ class Explore(QObject):
             self.look()
 
     def use_picture(self, path: Path | None) -> None:
-        """Put noise on a picture of one's own, or on digits again."""
+        """Add noise to an image file, or to a digit again."""
         self.change(picture=path)
 
-    def take_up(self, settings: dict[str, Any]) -> str:
-        """Show the schedules that a plot shows; in words. Raises BadFile.
+    def restore(self, settings: dict[str, Any]) -> str:
+        """Show the schedules of a plot; returns a message. Raises BadFile.
 
-        A picture comes back only where it is the one that is shown here: no file tells which others are opened.
+        A picture is restored only if it is the one shown now: a file must not decide which other files are opened.
         """
         try:
-            wanted = ExploreSettings.model_validate(settings | {"tab": "schedules"})
+            new = ExploreSettings.model_validate(settings | {"tab": "schedules"})
         except ValidationError as error:
-            raise BadFile("The plot tells of schedules that cannot be.", OTHER_FILE) from error
-        gone = wanted.picture is not None and wanted.picture != self.settings.picture
-        self.change(**wanted.model_dump() | ({"picture": None} if gone else {}))
-        said = f"The schedules over {wanted.timesteps:,} steps, drawn again."
-        instead = f"They were shown with the picture {wanted.picture}: choose it again, or take the digit."
+            raise BadFile("The schedules of this plot are invalid.", OTHER_FILE) from error
+        gone = new.picture is not None and new.picture != self.settings.picture
+        self.change(**new.model_dump() | ({"picture": None} if gone else {}))
+        said = f"The schedules over {new.timesteps:,} steps, drawn again."
+        instead = f"Its image was {new.picture}: open it again, or use the digit."
         return f"{said} {instead}" if gone else said
 
     def look(self) -> None:
-        """Compute what the settings ask for, unless that is what is there."""
-        wanted = self.settings.with_changes(tab="forward")  # the tabs show the same images
-        if wanted == self._shown or self._session.closing:
+        """Compute the noised images, unless they are up to date."""
+        new = self.settings.with_changes(tab="forward")  # both tabs show the same images
+        if new == self._shown or self._context.closing:
             return
-        self._shown = wanted
-        task = partial(explore.noising, self.settings, self._session.train.data_root)
-        self._session.submit(task, partial(self._on_noised, wanted))
+        self._shown = new
+        task = partial(explore.add_noise, self.settings, self._context.data_root)
+        self._context.submit(task, partial(self._on_noised, new))
 
-    def _on_noised(self, asked: ExploreSettings, event: object) -> None:
-        if asked != self._shown:
-            return  # the answer to a question that is no longer asked
+    def _on_noised(self, settings: ExploreSettings, event: object) -> None:
+        if settings != self._shown:
+            return  # of earlier settings
         if isinstance(event, NoisedImage):
             self.noisings, self.what = event.noisings, event.what
             self.noised.emit()
-        elif isinstance(event, Failed) and asked.picture:
-            self.change(picture=None)  # a digit again, as the message says
+        elif isinstance(event, Failed) and settings.picture:
+            self.change(picture=None)  # a digit again; the message says why
 
     # ---- questions
 
@@ -108,34 +110,34 @@ class Explore(QObject):
         return self._job is not None
 
     def ask(self, question: str) -> None:
-        """Have an experiment answered, in place of the one that is going on."""
-        if self._session.closing:
+        """Run an experiment, in place of the running one."""
+        if self._context.closing:
             return
         self.stop()
         self.question, self.answer, self.figure, self.progress = question, None, None, None
-        self._asked += 1
-        self._job = self._session.submit(
-            partial(explore.experimenting, question), partial(self._on_answer, self._asked)
+        self._submitted += 1
+        self._job = self._context.submit(
+            partial(explore.answer_question, question), partial(self._on_answer, self._submitted)
         )
         self.busy_changed.emit()
 
     @property
     def doing(self) -> tuple[str, float | None]:
-        """How far the answer to a question is."""
+        """What runs, and the share that is done."""
         known = self.progress and self.progress.total
         return "Answering a question", self.progress.done / self.progress.total if self.progress and known else None
 
     def stop(self) -> None:
-        """Leave the question unanswered."""
+        """Stop the experiment."""
         if self._job:
             self._job.control.cancel()
             self._job = None
             self.question, self.progress = "", None
             self.busy_changed.emit()
 
-    def _on_answer(self, asked: int, event: object) -> None:
-        if asked != self._asked or self._job is None:
-            return  # the answer to a question that is no longer asked
+    def _on_answer(self, number: int, event: object) -> None:
+        if number != self._submitted or self._job is None:
+            return  # an event of an experiment that was replaced
         if isinstance(event, Progress):
             self.progress = event
             self.busy_changed.emit()
@@ -149,11 +151,11 @@ class Explore(QObject):
     def export(self, path: Path, scale: int = 4) -> None:
         """Write the answer as a labelled figure."""
         if self.answer:
-            write = partial(explore.writing_answer, path, self.answer, scale)
-            self._session.files.write_by(path, write, self._session.tell_saved)
+            write = partial(explore.write_answer, path, self.answer, scale)
+            self._context.files.write_by(path, write, self._context.notify_saved)
 
-    def try_out(self, row: int) -> None:
-        """Set up the Generate page as a row of the answer was drawn."""
+    def open_row(self, row: int) -> None:
+        """Open a row of the answer on the Generate page."""
         request = self.answer.rows[row].request if self.answer else None
         if request is not None:
-            self._session.generate.take_up(request)
+            self.open_in_generate.emit(request)

@@ -1,4 +1,4 @@
-"""What was made in this session, on whichever page, to go back to."""
+"""The results of this session, from every page, to be shown again."""
 
 from collections import deque
 from collections.abc import Callable
@@ -14,20 +14,21 @@ HISTORY = 24  # results that are kept, with all that belongs to them
 
 @dataclass(eq=False)
 class Result:
-    """Something that a page made: its images (N, H, W[, 3]), and what can be done with it."""
+    """A result of a page: its images (N, H, W[, 3]), and how to show or export it."""
 
     page: str
     images: Pixels
-    shown: Callable[[], bool]  # whether the page shows it now
-    back: Callable[[], None]  # shows it again, with the settings it was made with
-    lend: Callable[[int], Path]  # at a scale, to a file that goes away with the program; raises NoiseloomError
+    is_shown: Callable[[], bool]  # whether the page shows it now
+    restore: Callable[[], None]  # shows it again, with the settings it was made with
+    write_temporary: Callable[[int], Path]  # writes it at a scale to a temporary file; raises NoiseloomError
 
 
 class History(QObject):
     """The results of the session, the latest last."""
 
-    changed = Signal()  # there is another, or another one is shown
-    went_back = Signal(str)  # to a result of that page
+    changed = Signal()  # a result was added or restored
+    shown_changed = Signal()  # a page may show another result
+    restored = Signal(str)  # the page of a result that was restored
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -37,14 +38,14 @@ class History(QObject):
         self.results.append(result)
         self.changed.emit()
 
-    def place(self, page: str) -> int | None:
-        """Which of them a page shows now."""
-        shown = [k for k, result in enumerate(self.results) if result.page == page and result.shown()]
+    def shown_index(self, page: str) -> int | None:
+        """The index of the result that a page shows now."""
+        shown = [k for k, result in enumerate(self.results) if result.page == page and result.is_shown()]
         return shown[-1] if shown else None
 
-    def go_back(self, index: int) -> None:
+    def restore(self, index: int) -> None:
         """Show a result again, on its page."""
         result = self.results[index]
-        result.back()
-        self.went_back.emit(result.page)
+        result.restore()
+        self.restored.emit(result.page)
         self.changed.emit()

@@ -3,41 +3,39 @@
 import random
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app.settings import MAX_STOPS, InterpolateSettings
 from desktop_app.tasks import draw, sampling
 from desktop_app.tasks.draw import OpenedImage
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
-from desktop_app.viewmodels.live_preview import Sketches
+from desktop_app.viewmodels.live_preview import LivePreview
 from desktop_app.worker.compute_thread import Job, Work
-from ml.config import NO_LABEL, Corner, SampleRequest
+from ml.config import DRAWING_SIDE, NO_LABEL, Corner, SampleRequest
 from ml.events import Pixels, Sampled
 from ml.export.formats import format_of
 from ml.export.metadata import Layout
 from ml.generation import interpolation_weights
-from ml.generation.requests import DDIM_INVERSION, SIDE
+from ml.generation.requests import DDIM_INVERSION
 from ml.imaging.embedded_png import to_text
 from ml.imaging.pixels import walk
-
-if TYPE_CHECKING:
-    from desktop_app.viewmodels.session import Session
 
 MAP = 5  # images across the pad
 LOOP = 24  # images of the walk through the four corners
 LEG = 6  # images of a path from one stop to the next
 FRAME_MS = 100  # of what is exported
-REST_MS = 160  # after the last move, before the full model draws
-KEEP_MS = 1200  # that an image has to stay as it is to be one to go back to
+REST_MS = 160  # after the last change, before the model itself draws
+KEEP_MS = 1200  # without a change, before an image joins the history
 CLOCKWISE = (0, 1, 3, 2)  # the corners, from the upper left
 CLASSES = 10
 Points = Literal["corners", "stops"]
 
 
 class Interpolate(QObject):
-    """Observable state of the page. Nothing is drawn before the page is first looked at."""
+    """Observable state of the page. Nothing is drawn before the page is first shown."""
 
     changed = Signal()  # corners, place, mixture
     drawn = Signal()  # the image of the place
@@ -45,27 +43,28 @@ class Interpolate(QObject):
     sampled = Signal(object)  # Sampled: an image, or a walk
     exported = Signal(object)  # Path
 
-    def __init__(self, session: "Session", settings: InterpolateSettings) -> None:
-        super().__init__(session)
-        self._session = session
+    def __init__(self, context: AppContext, settings: InterpolateSettings) -> None:
+        super().__init__(context)
+        self._context = context
         self.settings = settings
         self.shown: Sampled | None = None  # the image of the place
-        self.quick = False  # the image is a sketch, drawn while a hand moves
+        self.quick = False  # the image is a sketch, drawn while a control moves
         self.map: Pixels | None = None  # (MAP * MAP, H, W[, 3]), row by row
         self.loop: Sampled | None = None
-        self._looking = False
+        self._drawing_offered: Pixels | None = None
+        self._visible = False
         self._job: Job | None = None
         self._drawing: SampleRequest | None = None
-        self._sketches = Sketches(session, self)
-        self._sketches.drawn.connect(self._on_sketched)
-        self._then_export: tuple[Path, int] | None = None  # the image of the place, once it is no sketch
+        self._live_preview = LivePreview(context, self)
+        self._live_preview.drawn.connect(self._on_sketched)
+        self._then_export: tuple[Path, int] | None = None  # the image of the place, once the model has drawn it
         self._maps: list[Job] = []
         self._mapped: tuple[Any, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._draw_well)
         self._touched = False  # something was changed since the history had the image
         self._settled = QTimer(self, singleShot=True, interval=KEEP_MS)
-        self._settled.timeout.connect(self._keep_what_rests)
+        self._settled.timeout.connect(self._keep_settled)
 
     # ---- settings
 
@@ -76,10 +75,10 @@ class Interpolate(QObject):
             return
         self.settings, self._touched = new, True
         self._settled.stop()
-        if self._looking:
+        if self._visible:
             self._draw_quickly()  # first: while the screen follows, it is being drawn
         self.changed.emit()
-        if self._looking:
+        if self._visible:
             self._draw_maps()
 
     @property
@@ -97,7 +96,7 @@ class Interpolate(QObject):
         return "stops" if self.settings.mode == "path" else "corners"
 
     def set_corner(self, index: int, which: Points | None = None, **changes: object) -> None:
-        """Another seed, label or picture for one of the corners, or of the stops."""
+        """Change the seed, label or picture of a corner or a stop."""
         which = which or self._points
         points = list(getattr(self.settings, which))
         if index < len(points):
@@ -105,72 +104,87 @@ class Interpolate(QObject):
             self.change(**{which: [point.model_dump() for point in points]})
 
     def add_stop(self, after: int) -> None:
-        """One more stop of the path, of another noise and digit, behind one of them."""
+        """Add a stop to the path, with new noise and a random digit, after another one."""
         stops = [stop.model_dump() for stop in self.settings.stops]
         if len(stops) < MAX_STOPS:
             stops.insert(after + 1, {"seed": random.randrange(10_000), "label": random.randrange(10)})
             self.change(stops=stops)
 
     def remove_stop(self, index: int) -> None:
-        """One stop less; a path has two at least."""
+        """Remove a stop; a path keeps at least two."""
         stops = [stop.model_dump() for stop in self.settings.stops]
         if len(stops) > 2:
             del stops[index]
             self.change(stops=stops)
 
     def new_noise(self, index: int) -> None:
-        """Other noise for one corner, in place of its picture if it has one."""
+        """New noise for one corner, in place of its picture if it has one."""
         self.set_corner(index, seed=random.randrange(10_000), picture="")
 
     def new_seeds(self) -> None:
-        """Other noise for every corner or stop, or for the mixture of classes."""
+        """New noise for every corner or stop, or for the mixture of classes."""
         new = [point.model_dump() | {"seed": random.randrange(10_000), "picture": ""} for point in self.points]
         self.change(**({"seed": random.randrange(10_000)} if self.settings.mode == "classes" else {self._points: new}))
 
+    def replace_model(self, old: str, new: str) -> None:
+        """Use another model if the old one is chosen."""
+        if self.settings.model == old:
+            self.change(model=new)
+
     def use_digit(self, index: int, request: SampleRequest, image: Pixels) -> None:
-        """A drawn digit as a corner: by its seed where noise and a class are all it came from, else by its picture."""
+        """Use a generated digit as a corner: by its seed if noise and a class determine it, else by its picture."""
         plain = not (request.parent or request.corners or request.source) and request.route == "class"
         label = request.labels[0]
         self.change(mode="pad")
         if plain and request.model == self.settings.model:
             self.set_corner(index, seed=request.seed, label=label, picture="")
-        elif image.shape == (SIDE, SIDE):
-            self._open(index, partial(draw.looking_at, image))
+        elif image.shape == (DRAWING_SIDE, DRAWING_SIDE):
+            self._open(index, partial(draw.classify, image))
 
     def use_example(self, index: int) -> None:
-        """A real digit as a corner: another one of its class, or of any."""
+        """Use a real digit as a corner: a random one of its class, or of any class."""
         label = self.points[index].label
         digit = random.randrange(10) if label == NO_LABEL else label
-        root = self._session.train.data_root
-        self._open(index, partial(draw.example, digit, random.randrange(10_000), root))
+        root = self._context.data_root
+        self._open(index, partial(draw.load_example, digit, random.randrange(10_000), root))
+
+    def offer_drawing(self, drawing: Pixels) -> None:
+        """Offer the drawing of the Draw page, (28, 28), as a corner."""
+        self._drawing_offered = drawing
+
+    @property
+    def can_use_drawing(self) -> bool:
+        """Whether there is a drawing, and it is not empty."""
+        return self._drawing_offered is not None and bool(self._drawing_offered.any())
 
     def use_drawing(self, index: int) -> None:
-        """What is on the Draw page as a corner."""
-        self._open(index, partial(draw.looking_at, self._session.draw.drawing.copy()))
+        """Use the drawing on offer as a corner."""
+        if self._drawing_offered is not None:
+            self._open(index, partial(draw.classify, self._drawing_offered.copy()))
 
     def use_file(self, index: int, path: Path) -> None:
-        """A picture from a file as a corner."""
-        self._open(index, partial(draw.opening, path))
+        """Use an image file as a corner."""
+        self._open(index, partial(draw.open_image, path))
 
     def _open(self, index: int, task: Work) -> None:
-        self._session.submit(task, partial(self._on_opened, index, self._points))
+        self._context.submit(task, partial(self._on_opened, index, self._points))
 
     def _on_opened(self, index: int, which: Points, event: object) -> None:
         if isinstance(event, OpenedImage):
             self.set_corner(index, which, picture=to_text(event.image), label=event.label)
 
     def clear_picture(self, index: int) -> None:
-        """Back to the noise of a corner's seed."""
+        """Return a corner to the noise of its seed."""
         self.set_corner(index, picture="")
 
     def set_share(self, digit: int, share: float) -> None:
-        """How much of a class is in the mixture, from 0 to 1."""
+        """Set the share of a class in the mixture, from 0 to 1."""
         shares = list(self.settings.shares)
         shares[digit] = share
         self.change(shares=shares)
 
-    def take_up(self, request: SampleRequest) -> bool:
-        """The corners of a request, as far as the page has such; whether it then asks for just this request."""
+    def restore(self, request: SampleRequest) -> bool:
+        """Take over the corners of a request; returns whether the page then asks for exactly this request."""
         if not request.corners or request.parent or request.model not in self.models:
             return False
         points = [corner.model_dump() for corner in request.corners]
@@ -194,21 +208,21 @@ class Interpolate(QObject):
     @property
     def models(self) -> list[str]:
         """The models whose classes can be mixed."""
-        cards = self._session.drawing_models
+        cards = self._context.drawing_models
         return [card.name for card in cards if card.header.model.num_classes and not card.header.model.reader]
 
     # ---- drawing
 
     def look(self) -> None:
-        """The page is looked at: draw what it shows."""
-        if not self._looking and self._session.models:
-            self._looking = True
+        """Draw what the page shows, when it is first shown."""
+        if not self._visible and self._context.models:
+            self._visible = True
             self._draw_well()
             self._draw_maps()
 
     def request(self, weights: tuple[tuple[float, ...], ...], corners: tuple[Corner, ...]) -> SampleRequest | None:
         """Images between corners, by the chosen model at its own settings; None where there is no such model."""
-        card = self._session.card(self.settings.model)
+        card = self._context.card(self.settings.model)
         if card is None:
             return None
         own = {"model": card.name, "labels": (NO_LABEL,) * len(weights), "mixing": self.settings.mixing}
@@ -250,15 +264,15 @@ class Interpolate(QObject):
         return None if drawn is None or self.settings.mode != "path" else drawn.images[::LEG]
 
     def _draw_quickly(self) -> None:
-        """A sketch, by the student where there is one; the model's own image once nothing moves any more."""
+        """Draw a sketch, by the student if there is one, and the model's own image after the last change."""
         request = self.here()
         if request is not None:
             self._rest.start()
             self._stop_job()
-            self._sketches.ask(self._quickly(request))
+            self._live_preview.request(self._quickly(request))
 
     def _quickly(self, request: SampleRequest) -> SampleRequest:
-        return self._sketches.by_student(request) or request
+        return self._live_preview.by_student(request) or request
 
     def _on_sketched(self, sketch: Sampled) -> None:
         self.shown, self.quick = sketch, True
@@ -267,10 +281,10 @@ class Interpolate(QObject):
     def _draw_well(self) -> None:
         """Draw the image of the place, in place of what is being drawn."""
         request = self.here()
-        if request is not None and not self._session.closing:
+        if request is not None and not self._context.closing:
             self._stop_job()
-            self._sketches.rest()
-            self._job = self._session.submit(partial(sampling.sketching, request), partial(self._on_drawn, request))
+            self._live_preview.pause()
+            self._job = self._context.submit(partial(sampling.sample, request), partial(self._on_drawn, request))
             self._drawing = request
 
     def _stop_job(self) -> None:
@@ -281,9 +295,9 @@ class Interpolate(QObject):
     def _on_drawn(self, request: SampleRequest, event: object) -> None:
         if isinstance(event, Sampled) and request is self._drawing:
             self._job = self._drawing = None
-            self._sketches.forget()
+            self._live_preview.discard()
             self.shown, self.quick = event, False
-            self._sketches.warm_up(self._quickly(request))
+            self._live_preview.warm_up(self._quickly(request))
             self._settled.start()
             self.drawn.emit()
             self.sampled.emit(event)
@@ -292,62 +306,62 @@ class Interpolate(QObject):
                 self._then_export = None
 
     def _draw_maps(self) -> None:
-        """The whole pad, and the walk around its corners; in the background of the image under the hand."""
+        """Draw the whole pad, and the walk around its corners, after the image of the place."""
         settings = self.settings
-        wanted = (settings.mode, self.points, settings.closed, settings.mixing, settings.model)
-        if settings.mode == "classes" or wanted == self._mapped:
+        requested = (settings.mode, self.points, settings.closed, settings.mixing, settings.model)
+        if settings.mode == "classes" or requested == self._mapped:
             return
         if self._mapped and (self._mapped[0] != settings.mode or len(self._mapped[1]) != len(self.points)):
-            self.loop = None  # it is another walk altogether
+            self.loop = None  # of another mode or number of points
             self.mapped.emit()
-        self._mapped = wanted
+        self._mapped = requested
         for job in self._maps:
             job.control.cancel()
         self._maps = []
         over = self.request(interpolation_weights.pad(MAP, MAP), settings.corners) if settings.mode == "pad" else None
         for request, handler in ((over, self._on_map), (self.walk(), self._on_loop)):
-            if request is not None and not self._session.closing:
-                task, answer = partial(sampling.sketching, request), partial(handler, wanted)
-                self._maps.append(self._session.submit(task, answer))
+            if request is not None and not self._context.closing:
+                task, answer = partial(sampling.sample, request), partial(handler, requested)
+                self._maps.append(self._context.submit(task, answer))
 
-    def _on_map(self, wanted: tuple[object, ...], event: object) -> None:
-        if isinstance(event, Sampled) and wanted == self._mapped:
+    def _on_map(self, requested: tuple[object, ...], event: object) -> None:
+        if isinstance(event, Sampled) and requested == self._mapped:
             self.map = event.images
             self.mapped.emit()
 
-    def _on_loop(self, wanted: tuple[object, ...], event: object) -> None:
-        if isinstance(event, Sampled) and wanted == self._mapped:
+    def _on_loop(self, requested: tuple[object, ...], event: object) -> None:
+        if isinstance(event, Sampled) and requested == self._mapped:
             self.loop = event
             self._settled.start()
             self.mapped.emit()
             self.sampled.emit(event)
 
-    # ---- going back
+    # ---- history
 
-    def _keep_what_rests(self) -> None:
-        """Add the image of the place to the history, or on a path the walk, once nothing changes any more."""
+    def _keep_settled(self) -> None:
+        """Add the image of the place, or on a path the walk, to the history after the last change."""
         path = self.settings.mode == "path"
-        drawn, wanted = (self.loop, self.walk()) if path else (self.shown, self.here())
-        if self._touched and drawn is not None and wanted is not None and drawn.request.unhashed == wanted:
+        drawn, requested = (self.loop, self.walk()) if path else (self.shown, self.here())
+        if self._touched and drawn is not None and requested is not None and drawn.request.unhashed == requested:
             self._touched = False
             self._keep(drawn)
 
     def keep_walk(self) -> None:
-        """Add the walk to the history: somebody has looked at it."""
-        walk, wanted = self.loop, self.walk()
-        if walk is None or walk.request.unhashed != wanted:
+        """Add the walk to the history, after it was played."""
+        walk, requested = self.loop, self.walk()
+        if walk is None or walk.request.unhashed != requested:
             return
-        if not any(result.images is walk.images for result in self._session.history.results):
+        if not any(result.images is walk.images for result in self._context.history.results):
             self._keep(walk)
 
     def _keep(self, drawn: Sampled) -> None:
         settings, shown, loop, over = self.settings, self.shown, self.loop, self.map
 
-        def back() -> None:
+        def restore() -> None:
             for timer in (self._rest, self._settled):
                 timer.stop()
             self._stop_job()
-            self._sketches.forget()
+            self._live_preview.discard()
             self.settings, self._touched, self._mapped = settings, False, ()
             self.shown, self.quick, self.loop, self.map = shown, False, loop, over
             self.changed.emit()
@@ -355,27 +369,27 @@ class Interpolate(QObject):
             self.mapped.emit()
             self._draw_maps()
 
-        def lend(scale: int) -> Path:
+        def write_temporary(scale: int) -> Path:
             layout = Layout(columns=min(len(drawn.images), 2 * LEG), scale=scale, gap=0 if drawn is shown else 2)
-            return self._session.files.lend(drawn.images, drawn.request, layout)
+            return self._context.files.write_temporary(drawn.images, drawn.request, layout)
 
         whole = drawn is shown or settings.mode == "path"  # not a walk beside the image of the place
         is_shown = lambda: whole and self.settings == settings  # noqa: E731
-        self._session.history.add(Result("interpolate", drawn.images, is_shown, back, lend))
+        self._context.history.add(Result("interpolate", drawn.images, is_shown, restore, write_temporary))
 
-    # ---- taking it away
+    # ---- export
 
     def export_image(self, path: Path, scale: int = 4) -> None:
-        """Write the image of the place, as the model itself draws it."""
+        """Write the image of the place, drawn by the model itself."""
         if self.quick:
             self._then_export = path, scale
         elif self.shown is not None:
             layout = Layout(columns=1, scale=scale, gap=0)
-            write = self._session.files.write
+            write = self._context.files.write
             write(path, self.shown.images, self.shown.request, layout, then=self.exported.emit)
 
     def export(self, path: Path, scale: int = 4) -> None:
-        """Write the walk as a film, or as a strip, by the ending of `path`."""
+        """Write the walk as an animation or a strip, depending on the suffix of `path`."""
         if self.loop is None:
             return
         is_film = format_of(path).animated
@@ -383,5 +397,5 @@ class Interpolate(QObject):
         even = {"first_ms": FRAME_MS, "frame_ms": FRAME_MS, "last_ms": FRAME_MS}
         layout = Layout.model_validate({"columns": columns, "scale": scale, "kind": kind, **even})
         pictures = walk(self.loop.images) if is_film else ()
-        write = self._session.files.write
+        write = self._context.files.write
         write(path, self.loop.images, self.loop.request, layout, pictures, then=self.exported.emit)

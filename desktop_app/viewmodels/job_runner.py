@@ -1,23 +1,19 @@
-"""What a page asks of the lane, one question at a time."""
-
-from typing import TYPE_CHECKING
+"""A view-model's jobs, one at a time."""
 
 from PySide6.QtCore import QObject, Signal
 
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.worker.compute_thread import Job, JobEnded, Work
 
-if TYPE_CHECKING:
-    from desktop_app.viewmodels.session import Session
 
-
-class Activity(QObject):
-    """Something that takes a while and can be stopped; the answers to a question that was given up are not heard."""
+class JobRunner(QObject):
+    """Runs one job at a time, which can be stopped; events of a stopped job are dropped."""
 
     busy_changed = Signal()
 
-    def __init__(self, session: "Session") -> None:
-        super().__init__(session)
-        self._session = session
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
+        self._context = context
         self._job: Job | None = None
 
     @property
@@ -25,14 +21,14 @@ class Activity(QObject):
         return self._job is not None
 
     def stop(self) -> None:
-        """Give the question up; what is already known stays."""
+        """Cancel the job; its results so far stay."""
         if self._job:
             self._job.control.cancel()
             self._end()
 
-    def _ask(self, task: Work) -> None:
-        """Have the lane work on something; `_hear` gets its events."""
-        self._job = job = self._session.submit(task, lambda event: self._on_event(job, event))
+    def _run(self, task: Work) -> None:
+        """Run a task; `_on_result` gets its events."""
+        self._job = job = self._context.submit(task, lambda event: self._on_event(job, event))
 
     def _on_event(self, job: Job, event: object) -> None:
         if job is not self._job:
@@ -40,12 +36,12 @@ class Activity(QObject):
         if isinstance(event, JobEnded):
             self._end()
         else:
-            self._hear(event)
+            self._on_result(event)
 
     def _end(self) -> None:
         self._job = None
         self.busy_changed.emit()
 
-    def _hear(self, event: object) -> None:
-        """An event of what was asked last."""
+    def _on_result(self, event: object) -> None:
+        """Handle an event of the current job."""
         raise NotImplementedError

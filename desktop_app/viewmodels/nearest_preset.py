@@ -1,4 +1,4 @@
-"""The settings of the Train page with which a run was trained: the nearest preset, and what was set otherwise."""
+"""The settings of the Train page for a run: the nearest preset, and the settings that differ from it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,13 +8,18 @@ from ml.config import TrainConfig
 from ml.registry import presets
 from ml.training.overrides import BUDGETS
 
-APART = ("name", "note", "version", "data", "preview_every_s", "save_every_s", *BUDGETS)  # no part of a recipe
-BY_DATA = ("model.image_size", "model.channels", "model.num_classes", "model.attention")  # where a preset is silent
+APART = ("name", "note", "version", "data", "preview_every_s", "save_every_s", *BUDGETS)  # not compared
+BY_DATA = (
+    "model.image_size",
+    "model.channels",
+    "model.num_classes",
+    "model.attention",
+)  # where a preset leaves them open
 Leaves = dict[str, Any]
 
 
 def settings_of(config: TrainConfig, names: list[str]) -> tuple[TrainSettings, list[str]]:
-    """The set-up of a run, from the nearest of these presets, and the names of what the page cannot set."""
+    """The set-up of a run from the nearest of these presets, and the names of settings that the page lacks."""
 
     def apart(name: str) -> tuple[int, bool]:
         return len(_unlike(presets.load(name), config)), not config.name.startswith(name)
@@ -33,7 +38,7 @@ def settings_of(config: TrainConfig, names: list[str]) -> tuple[TrainSettings, l
 
 
 def _unlike(preset: TrainConfig, config: TrainConfig) -> Leaves:
-    """What a run has unlike a preset, by dotted names; what the preset leaves to the data is no difference."""
+    """The settings of a run that differ from a preset's, by dotted names, except those set by the data."""
     theirs = dict(_leaves(config.model_dump(mode="json")))
     default = dict(_leaves(preset.model_dump(mode="json")))
     named = dict(_leaves(preset.model_dump(mode="json", exclude_unset=True)))

@@ -1,4 +1,4 @@
-"""What a person is told, in the one place for messages."""
+"""Messages to the person, shown in one place of the window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something to tell the person, with remedies as (key, text of a button)."""
+    """A message, with remedies as (key, text of a button)."""
 
     tone: Literal["error", "warning", "info", "success"]
     title: str

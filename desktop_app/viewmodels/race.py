@@ -1,4 +1,4 @@
-"""The race without its widgets: lanes that denoise one noise in lockstep."""
+"""The race without its widgets: lanes that denoise the same noise in lockstep."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import Signal
 
-from desktop_app.settings import LaneSettings
-from desktop_app.tasks.compare import racing
+from desktop_app.settings import CompareSettings, LaneSettings
+from desktop_app.tasks.compare import run_race
 from desktop_app.text.formatting import count
-from desktop_app.viewmodels.compare import Compare
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
-from desktop_app.viewmodels.job_runner import Activity
+from desktop_app.viewmodels.job_runner import JobRunner
+from desktop_app.viewmodels.undo import SettingsOwner
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Sampled
@@ -21,47 +22,48 @@ from ml.experiments.axes import said
 from ml.experiments.cells import Cell, in_common, took, verdict
 from ml.experiments.comparison_figure import save_race
 from ml.imaging.figure import Head, Panel, across, figure
+from ml.text import prompt_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from PIL.Image import Image
 
-    from desktop_app.viewmodels.session import Session
 
 LEAST, MOST = 2, 4  # lanes
+MAX_EACH = 100  # images of a cell or a lane
 
 
-class Race(Activity):
-    """Observable state of the race; its settings are those of `Compare`."""
+class Race(JobRunner):
+    """Observable state of the race; `compare` holds its settings, a `CompareSettings`."""
 
-    begun = Signal()  # a new race, nobody has moved yet
-    moved = Signal(int)  # all have come to this position, of `length`
+    begun = Signal()  # a new race, without a step so far
+    moved = Signal(int)  # every lane has reached this position, of `length`
     finished = Signal(int)  # a lane
 
-    def __init__(self, session: "Session", compare: Compare) -> None:
-        super().__init__(session)
+    def __init__(self, context: AppContext, compare: SettingsOwner) -> None:
+        super().__init__(context)
         self._compare = compare
         self.requests: tuple[SampleRequest, ...] = ()  # of the race that is shown
         self.frames: list[list[Frame]] = []  # by lane
         self.sampled: list[Sampled | None] = []
-        self.cells: list[Cell | None] = []  # what the judge made of it
+        self.cells: list[Cell | None] = []  # with the judge's readings
         self._lanes = compare.settings.lanes
-        self._asked = compare.settings  # by which they run
-        compare.changed.connect(self._follow)
+        self._raced = compare.settings  # of the race that is shown
+        compare.changed.connect(self._on_changed)
 
     # ---- settings
 
     def set_lane(self, lane: int, **changes: object) -> None:
-        """Change a lane; with another model it is as that one likes it."""
-        card = self._session.card(str(changes.get("model", "")))
+        """Change a lane; another model brings its default settings."""
+        card = self._context.card(str(changes.get("model", "")))
         own = card.header.defaults.model_dump(include={"sampler", "steps", "guidance"}) if card else {}
         lanes = list(self._compare.settings.lanes)
         lanes[lane] = lanes[lane].with_changes(**own | changes)
         self._compare.change(lanes=[each.model_dump() for each in lanes])
 
     def add_lane(self) -> None:
-        """One more lane, like the last."""
+        """Add a lane like the last."""
         lanes = [lane.model_dump() for lane in self._compare.settings.lanes]
         if len(lanes) < MOST:
             self._compare.change(lanes=[*lanes, lanes[-1]])
@@ -71,16 +73,16 @@ class Race(Activity):
         if len(lanes) > LEAST:
             self._compare.change(lanes=lanes[:lane] + lanes[lane + 1 :])
 
-    def _follow(self) -> None:
-        """What ran by other settings is not shown beside these."""
+    def _on_changed(self) -> None:
+        """Clear the race when the lanes have changed."""
         if self._lanes != self._compare.settings.lanes:
             self._lanes = self._compare.settings.lanes
             self.stop()
             self.requests, self.frames, self.sampled, self.cells = (), [], [], []
             self.begun.emit()
 
-    def take_up(self, requests: Sequence[SampleRequest]) -> None:
-        """Race again as a figure says."""
+    def restore(self, requests: Sequence[SampleRequest]) -> None:
+        """Repeat the race of a figure."""
         lanes = [request.model_dump(include=set(LaneSettings.model_fields)) for request in requests]
         digits = ", ".join(map(str, requests[0].labels)) if NO_LABEL not in requests[0].labels else "0-9"
         lanes = (lanes * LEAST)[: max(LEAST, len(lanes))]
@@ -91,43 +93,43 @@ class Race(Activity):
 
     @property
     def doing(self) -> tuple[str, float | None]:
-        """How far the race is."""
+        """What runs, and the share that is done."""
         return "Racing", max(0, self.reached) / self.length if self.length else None
 
     def start(self) -> None:
-        """Let the lanes race, in place of a race that is going on."""
+        """Start a race, in place of the running one."""
         settings = self._compare.settings
         try:
-            labels = self._compare.digits()
+            labels = digits_of(settings)
         except BadRequest:
-            return  # the page says why
-        if self._session.closing:
+            return  # the page shows why
+        if self._context.closing:
             return
         self.stop()
-        self._asked = settings
+        self._raced = settings
         self.requests = tuple(
             SampleRequest(labels=labels, seed=settings.seed, **lane.model_dump()) for lane in settings.lanes
         )
         self.frames = [[] for _ in self.requests]
         self.sampled, self.cells = [None for _ in self.requests], [None for _ in self.requests]
-        self._ask(partial(racing, self.requests))
+        self._run(partial(run_race, self.requests))
         self.begun.emit()
         self.busy_changed.emit()
 
-    def _hear(self, event: object) -> None:
+    def _on_result(self, event: object) -> None:
         if isinstance(event, Cell):
             self.cells[event.column] = event
             self.finished.emit(event.column)
         elif isinstance(event, tuple):
-            self._take(*event)
+            self._on_lap(*event)
 
-    def _take(self, lane: int, event: object) -> None:
+    def _on_lap(self, lane: int, event: object) -> None:
         before = self.reached
         if isinstance(event, Frame):
             self.frames[lane].append(event)
             if self.reached > before:
                 self.moved.emit(self.reached)
-                self.busy_changed.emit()  # for the sake of `doing`
+                self.busy_changed.emit()  # `doing` has changed
         elif isinstance(event, Sampled):
             self.sampled[lane] = event
             self.finished.emit(lane)
@@ -138,36 +140,36 @@ class Race(Activity):
         super()._end()
 
     def _keep(self) -> None:
-        """Add a race that was run to its end to the history."""
-        settings, requests = self._asked, self.requests
+        """Add a finished race to the history."""
+        settings, requests = self._raced, self.requests
         frames, sampled, cells = self.frames, self.sampled, self.cells
-        draw = self.figure(self.length, clean=False)  # not yet drawn, but with all that it takes
+        draw = self.figure(self.length, clean=False)  # drawn later
 
-        def back() -> None:
+        def restore() -> None:
             self.stop()
             self._compare.change(**settings.model_dump() | {"mode": "race"})
             self.requests, self.frames, self.sampled, self.cells = requests, frames, sampled, cells
             self.begun.emit()
             self.moved.emit(self.reached)
 
-        def lend(scale: int) -> Path:
+        def write_temporary(scale: int) -> Path:
             write = lambda path: save_race(path, np.asarray(draw(scale)), requests, scale)  # noqa: E731
-            return self._session.files.lend_by("race", write)
+            return self._context.files.write_temporary_by("race", write)
 
         found = [done.images[0] for done in sampled if done]
         alike = [image for image in found if image.shape == found[0].shape]
-        shown = lambda: self.frames is frames and self._compare.settings.mode == "race"  # noqa: E731
-        self._session.history.add(Result("compare", np.stack(alike), shown, back, lend))
+        is_shown = lambda: self.frames is frames and self._compare.settings.mode == "race"  # noqa: E731
+        self._context.history.add(Result("compare", np.stack(alike), is_shown, restore, write_temporary))
 
-    # ---- what is there
+    # ---- the race shown
 
     @property
     def length(self) -> int:
-        """Positions of the whole way: the steps of the lane that takes most."""
+        """Positions of the race: the steps of the lane with the most."""
         return max((request.steps for request in self.requests), default=0)
 
     def step(self, lane: int, position: int) -> int:
-        """Where a lane stands at a position: it shows a step until its next one is due."""
+        """The step of a lane at a position; each step stays until the next one is due."""
         return position * self.requests[lane].steps // self.length
 
     @property
@@ -180,25 +182,25 @@ class Race(Activity):
         return furthest
 
     def shown(self, lane: int, position: int, *, clean: bool) -> Pixels | None:
-        """The images of a lane at a position: noisy as they are, or clean as the model sees them."""
+        """The images of a lane at a position: noisy, or the model's clean guess."""
         if not self.frames[lane]:
             return None
         frame = self.frames[lane][min(self.step(lane, position), len(self.frames[lane]) - 1)]
         return frame.x0_hat if clean else frame.x_t
 
     def noise(self, position: int) -> float:
-        """How much noise is left at a position, of 1, in the lane that takes most steps."""
+        """The share of the noise left at a position, in the lane with the most steps."""
         lane = max(range(len(self.requests)), key=lambda k: self.requests[k].steps)
         frames = self.frames[lane]
         return frames[min(self.step(lane, position), len(frames) - 1)].sigma / max(frames[0].sigma, 1e-9)
 
     @property
     def count(self) -> int:
-        """How many lanes there are."""
+        """The number of lanes."""
         return len(self._compare.settings.lanes)
 
     def name(self, lane: int) -> tuple[str, str]:
-        """A lane in words: its sampler, then the rest."""
+        """The name of a lane: its sampler, then its other settings."""
         request = self._compare.settings.lanes[lane]
         return (
             said("sampler", request.sampler),
@@ -207,13 +209,13 @@ class Race(Activity):
 
     @property
     def fastest(self) -> int | None:
-        """The lane that took least time, once all have finished."""
+        """The fastest lane; None until all have finished."""
         done = [sampled for sampled in self.sampled if sampled]
         complete = done and len(done) == len(self.requests)
         return min(range(len(done)), key=lambda lane: done[lane].seconds) if complete else None
 
     def standing(self, lane: int, position: int) -> tuple[str, str]:
-        """Where a lane stands at a position; at its end, how long it took and what the judge makes of it."""
+        """The step of a lane at a position; at its end, its time and what the judge reads."""
         done, cell, request = self.sampled[lane], self.cells[lane], self.requests[lane]
         if done is None or position < self.length:
             return f"step {self.step(lane, position)} of {request.steps}", ""
@@ -222,7 +224,7 @@ class Race(Activity):
         return f"{took(done.seconds)}{first}", f"{count(done.network_calls, 'network call')}{read}"
 
     def figure(self, position: int, *, clean: bool) -> "Callable[[int], Image]":
-        """Draws the lanes at a position as a picture for a report, at a scale, in any thread."""
+        """A function that draws the lanes at a position as an image at a scale, in any thread."""
         lanes = range(len(self.requests))
         shown = [self.shown(lane, position, clean=clean) for lane in lanes]
         words = [" · ".join(part for part in self.standing(lane, position) if part) for lane in lanes]
@@ -230,3 +232,11 @@ class Race(Activity):
         panels = [Panel(images, across(len(images))) if images is not None else None for images in shown]
         title, common = "A race from one noise", in_common(self.requests)
         return lambda scale: figure(title, [Head("")], heads, [panels], common, scale)
+
+
+def digits_of(settings: CompareSettings) -> tuple[int, ...]:
+    """The digits that are compared; raises BadRequest."""
+    labels = prompt_parser.understand(settings.digits).labels
+    if len(labels) > MAX_EACH:
+        raise BadRequest(f"{len(labels)} digits are too many.", f"Compare {MAX_EACH} at most.")
+    return labels

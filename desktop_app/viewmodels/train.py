@@ -1,4 +1,4 @@
-"""The Train page without its widgets: set-up, the run that is going on, its curve and previews."""
+"""The Train page without its widgets: set-up, the active run, its curve and previews."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +14,9 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app.settings import TrainSettings
 from desktop_app.tasks import training
-from desktop_app.tasks.training import Remembered
+from desktop_app.tasks.training import PreviewHistory
 from desktop_app.text.display_names import preset_title
+from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.nearest_preset import settings_of
 from desktop_app.viewmodels.notification import Message
 from desktop_app.worker.compute_thread import Job, JobEnded
@@ -50,14 +51,13 @@ from ml.training.overrides import changed as with_settings
 from ml.training.overrides import setting
 
 if TYPE_CHECKING:
-    from desktop_app.viewmodels.session import Session
     from ml.tracking.run_index import UnfinishedRun
 
 State = Literal["idle", "starting", "running", "pausing", "paused", "stopping", "done", "failed"]
 ACTIVE: tuple[State, ...] = ("starting", "running", "pausing", "paused", "stopping")
 SLOWER = 0.5  # of the learning rate, after a run that diverged
-STUCK_REMEDIES = (("write-elsewhere", "Choose another folder…"), ("write-again", "Try again"))
-VERDICT_ROWS = 20_000  # of the curve, at most, that a verdict is given on
+BLOCKED_REMEDIES = (("write-elsewhere", "Choose another folder…"), ("write-again", "Try again"))
+TREND_ROWS = 20_000  # latest steps of the curve that the trend is computed from
 
 
 class Train(QObject):
@@ -65,60 +65,62 @@ class Train(QObject):
 
     changed = Signal()  # set-up
     state_changed = Signal()
-    begun = Signal(str)  # a run, by its name, has begun or gone on
+    begun = Signal(str)  # the name of a run that was started or resumed
     stepped = Signal(object)  # TrainStep
     validated = Signal(object)  # Validated
     previewed = Signal(object)  # Preview
-    moved = Signal()  # the run goes on in another folder
-    remembered = Signal()  # all that a run has kept of its previews, and of its losses by noise
-    overlaid = Signal(object)  # folders of runs whose curves are to be seen
-    asked_for_map = Signal()  # the losses by noise are to be seen
-    renamed = Signal(str, str)  # a run: its name before, and its name now
-    gone = Signal(str)  # a run was thrown away
+    moved = Signal()  # the run writes to another folder
+    history_loaded = Signal()  # the saved previews and losses by noise of a run
+    overlaid = Signal(object)  # folders of runs whose curves are to be shown
+    show_map = Signal()  # the losses by noise are to be shown
+    renamed = Signal(str, str)  # a run: its old and its new name
+    removed = Signal(str)  # a run that was deleted
     saved = Signal()
+    draw_with = Signal(str, object)  # a model and its default settings, on the Generate page
 
-    def __init__(self, session: "Session", settings: TrainSettings, data_root: Path | None) -> None:
-        super().__init__(session)
-        self._session = session
+    def __init__(self, context: AppContext, settings: TrainSettings) -> None:
+        super().__init__(context)
+        self._context = context
         names = self.preset_names()
         self.settings = settings if settings.preset in names else settings.with_changes(preset=names[0])
-        self.data_root = data_root
         self.state: State = "idle"
-        self.status = ""  # what is being done before the first step
+        self.status = ""  # before the first step: what runs
         self.run: RunStarted | None = None
-        self.before: NDArray[np.float64] | None = None  # (3, n): step, loss, smoothed, of the part that is gone on with
+        self.before: NDArray[np.float64] | None = None  # (3, n): step, loss, smoothed, before a resume
         self.before_by_noise: NDArray[np.float64] | None = None  # (1 + NOISE_LEVELS, n): step, loss at each level
         self.last: TrainStep | None = None
         self.finished: RunFinished | None = None
         self.unfinished: tuple[UnfinishedRun, ...] = ()
-        self.curves: tuple[Path, ...] = ()  # folders of runs whose curves can be shown beside this one's
-        self.stuck = ""  # why the run cannot write, which it waits for to change
-        self.contradiction = ""  # why the settings of one's own cannot be trained
+        self.curves: tuple[Path, ...] = ()  # folders of runs whose curves can be overlaid
+        self.write_error = ""  # why the run cannot save; it is paused until it can
+        self.contradiction = ""  # why the changed settings cannot be trained
         self.previews: list[Preview] = []  # of the run that is shown
-        self.by_noise: NDArray[np.float64] | None = None  # of a run of before, once it is looked back at
-        self.looked_at = ""  # whose previews and losses by noise are shown
-        self._estimates: dict[str, Estimate] = {}  # by recipe
+        self.by_noise: NDArray[np.float64] | None = None  # of an earlier run, once it is loaded
+        self.history_of = ""  # the run whose previews and losses by noise are shown
+        self._estimates: dict[str, Estimate] = {}  # by configuration
         self._job: Job | None = None
         self._draw_when_saved = False
         self._curve: list[tuple[float, float]] = []  # step and loss
         self._held_out: list[float] = []
-        self._asked: tuple[TrainConfig, Path] | None = None
+        self._started: tuple[TrainConfig, Path] | None = None  # the run that is shown
+        context.found.connect(lambda found: self.set_found(found.unfinished, found.curves))
+        context.data_root_changed.connect(self.changed)
 
     # ---- set-up
 
     @staticmethod
     def preset_names() -> list[str]:
-        """The presets of models that draw, quickest first."""
+        """The presets of diffusion models, quickest first."""
         configs = [presets.load(name) for name in presets.names()]
         drawing = [config for config in configs if config.model.network in DRAWING]
         return [config.name for config in sorted(drawing, key=lambda config: (config.minutes or 1e9, config.name))]
 
     def preset(self) -> TrainConfig:
-        """The chosen preset, as it is in its file."""
+        """The chosen preset, without changes."""
         return presets.load(self.settings.preset)
 
     def config(self) -> TrainConfig:
-        """What Start would train."""
+        """The configuration that Start trains."""
         preset = self.preset()
         changes: dict[str, object] = {"data": self.settings.data, "preview_every_s": 3.0}
         if self.settings.minutes is not None:
@@ -140,7 +142,7 @@ class Train(QObject):
         self.change(own=own)
 
     def change(self, **changes: object) -> None:
-        """Change the set-up of the next run; another preset brings its own budget."""
+        """Change the set-up of the next run; another preset brings its budget."""
         if "preset" in changes and "minutes" not in changes:
             changes |= {"minutes": None, "own": {}}
         new = self.settings.with_changes(**changes)
@@ -149,86 +151,81 @@ class Train(QObject):
             self.changed.emit()
 
     def measure(self) -> None:
-        """Measure how long the chosen recipe takes on this device, unless that is known or it is busy training."""
+        """Measure the speed of the chosen configuration on this device, unless it is known or a run is active."""
         config = self.config()
-        if self.active or self._session.closing or not self._session.device or self.estimate is not None:
+        if self.active or self._context.closing or not self._context.device or self.estimate is not None:
             return
-        self._session.submit(partial(training.estimating, config), partial(self._on_estimate, config))
+        self._context.submit(partial(training.measure_speed, config), partial(self._on_estimate, config))
 
     def _on_estimate(self, config: TrainConfig, event: object) -> None:
         if isinstance(event, Estimate):
-            self._estimates[self._recipe(config)] = event
+            self._estimates[self._key(config)] = event
             self.changed.emit()
 
     @property
     def estimate(self) -> Estimate | None:
-        """How quickly this device trains the chosen recipe, once that is measured."""
-        return self._estimates.get(self._recipe(self.config()))
+        """The speed of the chosen configuration on this device; None until it is measured."""
+        return self._estimates.get(self._key(self.config()))
 
     @staticmethod
-    def _recipe(config: TrainConfig) -> str:
+    def _key(config: TrainConfig) -> str:
         return config.with_changes(minutes=None, epochs=None, steps=1).model_dump_json()
 
-    def look_back(self, folder: Path) -> None:
-        """Show the previews that a run has kept, unless another one is being trained."""
-        if not self._session.closing and (not self.active or folder == self.folder):
-            self._session.submit(partial(training.looking_back, folder), self._on_remembered)
+    def load_history(self, folder: Path) -> None:
+        """Load the saved previews of a run, unless another one is active."""
+        if not self._context.closing and (not self.active or folder == self.folder):
+            self._context.submit(partial(training.load_preview_history, folder), self._on_history)
 
-    def _on_remembered(self, event: object) -> None:
-        if isinstance(event, Remembered) and (not self.active or event.folder == self.folder):
+    def _on_history(self, event: object) -> None:
+        if isinstance(event, PreviewHistory) and (not self.active or event.folder == self.folder):
             newer = [preview for preview in self.previews if event.folder == self.folder]
             steps = {preview.step for preview in event.previews}
             self.previews = [*event.previews, *(preview for preview in newer if preview.step not in steps)]
-            known = event.folder.name == self.looked_at and not event.by_noise.size
+            known = event.folder.name == self.history_of and not event.by_noise.size
             self.by_noise = None if self.active or known else event.by_noise
-            self.looked_at = event.folder.name
-            self.remembered.emit()
-
-    def use_data_root(self, folder: Path | None) -> None:
-        """Look for data sets in that folder from now on; None: where downloads are kept."""
-        self.data_root = folder
-        self.changed.emit()
+            self.history_of = event.folder.name
+            self.history_loaded.emit()
 
     def set_found(self, unfinished: "tuple[UnfinishedRun, ...]", curves: tuple[Path, ...]) -> None:
-        """The runs that could be gone on with, and those that have a curve."""
+        """Take over the unfinished runs, and the folders of runs that have a curve."""
         self.unfinished, self.curves = unfinished, curves
         self.changed.emit()
 
     def rename(self, old: str, new: str) -> None:
-        """A run has another name and, with it, another folder."""
-        if self._asked and self.name == old:
-            config, folder = self._asked
-            self._asked = config.with_changes(name=new), folder.with_name(new)
+        """Follow the new name, and with it the new folder, of a run."""
+        if self._started and self.name == old:
+            config, folder = self._started
+            self._started = config.with_changes(name=new), folder.with_name(new)
         self.renamed.emit(old, new)
         self.state_changed.emit()
 
     def forget(self, name: str) -> None:
-        """A run was thrown away."""
+        """Clear a run that was deleted."""
         if self.name == name and not self.active:
-            self._asked, self.run, self.last, self.finished, self.previews = None, None, None, None, []
-            self.by_noise, self.looked_at = None, ""
-            self.remembered.emit()
+            self._started, self.run, self.last, self.finished, self.previews = None, None, None, None, []
+            self.by_noise, self.history_of = None, ""
+            self.history_loaded.emit()
             self._set_state("idle")
-        self.gone.emit(name)
+        self.removed.emit(name)
 
     # ---- actions
 
     @property
     def active(self) -> bool:
-        """Whether a run is going on, be it paused."""
+        """Whether a run is in progress or paused."""
         return self.state in ACTIVE
 
     @property
     def name(self) -> str:
-        """The name of the run that is shown, empty before the first."""
-        return self._asked[1].name if self._asked else ""
+        """The name of the run that is shown; empty before the first."""
+        return self._started[1].name if self._started else ""
 
     @property
     def folder(self) -> Path | None:
-        return self._asked[1] if self._asked else None
+        return self._started[1] if self._started else None
 
-    def told(self, names: Iterable[str], *, by_noise: bool = False) -> dict[str, object]:
-        """What a plot of these runs says of itself: their configurations, that of the run in hand first."""
+    def plot_metadata(self, names: Iterable[str], *, by_noise: bool = False) -> dict[str, object]:
+        """The metadata of a plot of these runs: their configurations, that of the current run first."""
         folders = {folder.name: folder for folder in (*self.curves, *([self.folder] if self.folder else []))}
         configs: dict[str, object] = {}
         for name in sorted(names, key=lambda name: name != self.name):
@@ -236,65 +233,65 @@ class Train(QObject):
                 configs[name] = json.loads(read_short(folders[name] / CONFIG_FILE))
         return {"runs": configs, "by_noise": by_noise}
 
-    def take_up(self, runs: Mapping[str, TrainConfig], *, by_noise: bool) -> str:
-        """Set up what a plot's first run was trained with, and show the curves that are still here; in words."""
+    def restore(self, runs: Mapping[str, TrainConfig], *, by_noise: bool) -> str:
+        """Set up the configuration of a plot's first run and overlay the curves that still exist; returns a message."""
         name, config = next(iter(runs.items()))
-        settings, unsaid = settings_of(config, self.preset_names())
+        settings, unsupported = settings_of(config, self.preset_names())
         self.change(**settings.model_dump())
         known = {folder.name: folder for folder in self.curves}
         found = {other: known.get(other, paths.user_runs() / other) for other in runs}
         here = {other: folder for other, folder in found.items() if runs[other] == _config_of(folder)}
         self.overlaid.emit(list(here.values()))
         if by_noise:
-            self.asked_for_map.emit()
+            self.show_map.emit()
         if name in here:
-            self.look_back(here[name])
-        return _said_of(name, unsaid, list(here), [other for other in runs if other not in here])
+            self.load_history(here[name])
+        return _restored(name, unsupported, list(here), [other for other in runs if other not in here])
 
     def start(self) -> None:
-        """Start a new run in a folder of its own."""
+        """Start a new run in a new folder."""
         config = self.config()
         if not self.active and not self.contradiction:
             folder = paths.new_run(config.name)
             self._begin(config.with_changes(name=folder.name), folder, resume=False)
 
     def start_slower(self) -> None:
-        """Start the run that failed again, with a lower learning rate."""
-        if self._asked and not self.active:
-            config, folder = self._asked
+        """Restart the run that failed, with a lower learning rate."""
+        if self._started and not self.active:
+            config, folder = self._started
             folder = free_name(folder)
             self._begin(config.with_changes(lr=config.lr * SLOWER, name=folder.name), folder, resume=False)
 
-    def go_on(self, run: "UnfinishedRun") -> None:
-        """Go on with a run that was cut short, up to its own budget."""
+    def resume_run(self, run: "UnfinishedRun") -> None:
+        """Resume an unfinished run, up to its budget."""
         if not self.active:
             self._begin(run.config, run.folder, resume=True)
 
     def pause(self) -> None:
-        """Hold at the next step, everything saved."""
+        """Save everything and pause at the next step."""
         if self._job and self.state == "running":
             self._job.control.pause()
             self._set_state("pausing")
 
     def resume(self) -> None:
-        """Let a paused run go on."""
+        """Resume a paused run."""
         if self._job and self.state in ("pausing", "paused"):
-            self.stuck = ""
+            self.write_error = ""
             self._job.control.resume()
-            self._session.lane.wake()
+            self._context.engine.wake()
             self._set_state("running")
 
     def write_to(self, folder: Path) -> None:
-        """Let a run that cannot write go on in that folder, in one of its own name."""
-        if self._job and self.stuck:
+        """Resume a run that cannot save, in a subfolder of that folder."""
+        if self._job and self.write_error:
             self._job.control.write_to(free_name(folder / self.name))
             self.resume()
 
     def stop(self) -> None:
-        """End the run at the next step, keeping its model."""
+        """End the run at the next step and keep its model."""
         if self._job and self.active:
             self._job.control.cancel()
-            self._session.lane.wake()
+            self._context.engine.wake()
             self._set_state("stopping")
 
     def save_now(self) -> None:
@@ -304,11 +301,11 @@ class Train(QObject):
 
     @property
     def can_draw(self) -> bool:
-        """Whether the run has a model to draw with, or will have at the next step."""
+        """Whether the run has a model, or will have at the next step."""
         return self.state in ("running", "paused") or (self.state == "done" and self.finished is not None)
 
     def draw(self) -> None:
-        """Draw with the run's own newest weights on the Generate page."""
+        """Draw with the newest weights of the run, on the Generate page."""
         if self.state == "running" and self._job:
             self._draw_when_saved = True
             self._job.control.post("save")
@@ -316,16 +313,16 @@ class Train(QObject):
             self._use_for_drawing()
 
     def _use_for_drawing(self) -> None:
-        if self._asked:
-            config, folder = self._asked
-            self._session.look_again()
+        if self._started:
+            config, folder = self._started
+            self._context.refresh()
             name = self.name if folder.parent == paths.user_runs() else str(folder)
-            self._session.generate.use_model(name, config.defaults)
+            self.draw_with.emit(name, config.defaults)
 
     # ---- events
 
-    def _look_back(self, run: RunStarted) -> None:
-        """What the tables of a run that is gone on with hold, which the run itself does not need."""
+    def _read_curves(self, run: RunStarted) -> None:
+        """Read the curves of a resumed run."""
         self.before, self.before_by_noise = None, None
         if not run.step:
             return
@@ -337,13 +334,13 @@ class Train(QObject):
         self._held_out = Table(run.run_dir / VALIDATION_FILE, VALIDATION_COLUMNS).read()[1].tolist()
 
     def _begin(self, config: TrainConfig, folder: Path, *, resume: bool) -> None:
-        self._asked = (config, folder)
+        self._started = (config, folder)
         self.run, self.last, self.finished = None, None, None
         self.status, self._draw_when_saved = "Starting", False
-        self._curve, self._held_out, self.previews, self.stuck = [], [], [], ""
-        self.by_noise, self.looked_at = None, folder.name
-        task = partial(training.training, config, folder, self.data_root, resume)
-        self._job = self._session.submit(task, self._on_event, background=True)
+        self._curve, self._held_out, self.previews, self.write_error = [], [], [], ""
+        self.by_noise, self.history_of = None, folder.name
+        task = partial(training.train, config, folder, self._context.data_root, resume)
+        self._job = self._context.submit(task, self._on_event, background=True)
         self._set_state("starting")
 
     def _on_event(self, event: object) -> None:
@@ -354,10 +351,10 @@ class Train(QObject):
                 self.state_changed.emit()
             case RunStarted():
                 self.run, self.status = event, ""
-                self._look_back(event)
+                self._read_curves(event)
                 self.begun.emit(self.name)
                 if event.step:
-                    self.look_back(event.run_dir)
+                    self.load_history(event.run_dir)
                 if self.state == "starting":
                     self._set_state("running")
             case TrainStep():
@@ -376,14 +373,14 @@ class Train(QObject):
             case Resumed():
                 self._on_resumed(event)
             case WriteFailed():
-                self.stuck = event.message
+                self.write_error = event.message
                 self._set_state("paused")
-                self.tell_stuck()
+                self.notify_write_error()
             case SteppedBack():
                 self._on_stepped_back(event)
             case BatchSplit():
-                what = f"Batches are worked through in {event.parts} parts from now on; the result is the same."
-                self._session.tell(Message("info", "A batch did not fit into memory.", what))
+                what = f"From now on each batch is computed in {event.parts} parts; the result is the same."
+                self._context.notify(Message("info", "A batch didn't fit into memory", what))
             case RunFinished():
                 self.finished = event
             case Failed():
@@ -392,24 +389,24 @@ class Train(QObject):
                 self._on_ended()
 
     def _add_preview(self, preview: Preview) -> None:
-        """One more; of very many every other one goes, as on the disk."""
+        """Add a preview; of too many, every other one is dropped, as on disk."""
         self.previews.append(preview)
         self.previewed.emit(preview)
         if len(self.previews) > MOST:
             del self.previews[1:-1:2]
-            self.remembered.emit()
+            self.history_loaded.emit()
 
-    def tell_stuck(self) -> None:
-        """Tell the person that the run cannot write, and ask where it shall."""
-        if self.stuck:
-            what = f"{self.stuck} Nothing is lost: the run waits until it can write again, there or elsewhere."
-            title = "The run waits, for it cannot save what it learns"
-            self._session.tell(Message("error", title, what, STUCK_REMEDIES))
+    def notify_write_error(self) -> None:
+        """Say that the run cannot save, and ask where it should."""
+        if self.write_error:
+            what = f"{self.write_error} Nothing is lost: the run resumes once it can save, there or in another folder."
+            title = "Training is paused because it can't save"
+            self._context.notify(Message("error", title, what, BLOCKED_REMEDIES))
 
     def _on_resumed(self, event: Resumed) -> None:
-        if self._asked and event.run_dir != self.folder:
-            self._asked = (self._asked[0], event.run_dir)
-            self._session.elsewhere.append(event.run_dir)
+        if self._started and event.run_dir != self.folder:
+            self._started = (self._started[0], event.run_dir)
+            self._context.external_runs.append(event.run_dir)
             self.moved.emit()
         if self.state == "paused":
             self._set_state("running")
@@ -417,10 +414,10 @@ class Train(QObject):
     def _on_stepped_back(self, event: SteppedBack) -> None:
         self._curve, self._held_out = [], []
         if self.run:
-            self._look_back(replace(self.run, step=event.step))
+            self._read_curves(replace(self.run, step=event.step))
             self.begun.emit(self.name)
-        what = f"It is back at step {event.step:,} and goes on with a learning rate of {event.lr:g} at most."
-        self._session.tell(Message("warning", event.message, what))
+        what = f"It was set back to step {event.step:,} and continues with a learning rate of at most {event.lr:g}."
+        self._context.notify(Message("warning", event.message, what))
 
     def _on_saved(self) -> None:
         self.saved.emit()
@@ -432,43 +429,43 @@ class Train(QObject):
         self._job = None
         if self.state != "failed":
             self._set_state("done" if self.finished else "idle")
-        self._session.look_again()
+        self._context.refresh()
 
     def _set_state(self, state: State) -> None:
         self.state = state
         self.state_changed.emit()
-        self._session.status_changed.emit()
+        self._context.status_changed.emit()
 
     # ---- what is shown
 
     @property
     def progress(self) -> float | None:
-        """The share of the budget that is used up; None before the first step."""
+        """The share of the budget that is used; None before the first step."""
         if self.last is None:
             return None
         whole = self.last.elapsed_s + self.last.remaining_s
         return min(self.last.elapsed_s / whole, 1.0) if whole > 0 else None
 
-    def verdict(self) -> str:
-        """The curve in plain words."""
+    def trend(self) -> str:
+        """The trend of the losses, in words."""
         if not self._curve:
             return ""
-        steps, losses = np.array(self._curve[-VERDICT_ROWS:]).T
+        steps, losses = np.array(self._curve[-TREND_ROWS:]).T
         return verdict(steps, losses, np.array(self._held_out)).words
 
 
 def _config_of(folder: Path) -> TrainConfig | None:
-    """With what the run in a folder was trained; None where that cannot be read."""
+    """The configuration of the run in a folder; None if it cannot be read."""
     try:
         return read_config(folder / CONFIG_FILE)
     except NoiseloomError:
         return None
 
 
-def _said_of(name: str, unsaid: Sequence[str], here: Sequence[str], gone: Sequence[str]) -> str:
-    """What a plot brought back."""
-    said = [f"The next run is set up as {preset_title(name)} was."]
-    said += [f"Only its {' and '.join(unsaid)} cannot be set here."] if unsaid else []
-    said += [f"Shown: what is kept of {', '.join(map(preset_title, here))}."] if here else []
-    said += [f"Its curve cannot be shown, for the run is gone: {', '.join(map(preset_title, gone))}."] if gone else []
-    return " ".join(said)
+def _restored(name: str, unsupported: Sequence[str], here: Sequence[str], gone: Sequence[str]) -> str:
+    """What was restored from a plot, in words."""
+    parts = [f"The next run is set up like {preset_title(name)}."]
+    parts += [f"Not available here: {', '.join(unsupported)}."] if unsupported else []
+    parts += [f"Shown: the curves of {', '.join(map(preset_title, here))}."] if here else []
+    parts += [f"Without a curve, since the run was deleted: {', '.join(map(preset_title, gone))}."] if gone else []
+    return " ".join(parts)

@@ -1,4 +1,4 @@
-"""What one request gave so far: every step on the way, the images, and what is known of them."""
+"""A request's results so far: every step, the images, and measurements of them."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,13 +11,13 @@ from ml.config import SampleRequest
 from ml.events import Frame, Pixels, Sampled
 
 View = Literal["noisy", "clean", "noise", "all", "xray"]
-THREE = ("noisy xₜ", "clean x₀", "noise ε")  # what is shown of one digit in the view "all"
-PULL = ("noise ε, told the class", "noise ε, told nothing", "their difference")  # and in the view "xray"
+THREE = ("noisy xₜ", "clean x₀", "noise ε")  # shown of one digit in the view "all"
+PULL = ("noise ε, with the class", "noise ε, without", "their difference")  # and in the view "xray"
 
 
 @dataclass(eq=False)
 class Trajectory:
-    """Grows while it is drawn; `columns` of its grid, `live` where nobody pressed a button for it."""
+    """Grows while it is drawn; `columns` of its grid, `live` if it was not started by a button."""
 
     request: SampleRequest | None = None
     columns: int = 10
@@ -26,10 +26,10 @@ class Trajectory:
     frames: list[Frame] = field(default_factory=list)
     sampled: Sampled | None = None
     verdict: JudgeResult | None = None
-    decision: NDArray[np.float32] | None = None  # (steps + 1, N, classes): what the judge reads in the clean guesses
-    nearest: dict[int, Nearest | None] = field(default_factory=dict)  # by image; None: it is being looked for
-    unlikened: bool = False  # there are no training images to look among
-    rays: dict[int, GuidanceProbeResult | None] = field(default_factory=dict)  # by image; None: it is being looked into
+    decision: NDArray[np.float32] | None = None  # (steps + 1, N, classes), of the clean guesses
+    nearest: dict[int, Nearest | None] = field(default_factory=dict)  # by image; None: being computed
+    no_training_images: bool = False  # so that none is the nearest
+    probes: dict[int, GuidanceProbeResult | None] = field(default_factory=dict)  # by image; None: being computed
 
     @property
     def steps(self) -> int:
@@ -39,9 +39,9 @@ class Trajectory:
         return self.request.steps if self.request else 0
 
     def shown(self, step: int, view: View) -> Pixels | None:
-        """The images at a step that was computed: as noisy as they are, as the model sees them clean, or the noise.
+        """The images at a computed step: noisy, the model's clean guess, or its noise prediction.
 
-        Of the noise, that of the step before where a finished image has none any more.
+        A finished image has no noise prediction; that of the step before is returned.
         """
         if not 0 <= step < len(self.frames):
             return None
@@ -57,7 +57,7 @@ class Trajectory:
         return np.stack(found) if len(found) == len(THREE) else None
 
     def similarity(self, index: int, step: int) -> float | None:
-        """How well CLIP finds that a digit fits the prompt at a step; None where it does not steer."""
+        """CLIP's similarity of a digit and the prompt at a step; None if CLIP does not steer."""
         known = self.frames[step].similarity if 0 <= step < len(self.frames) else None
         return None if known is None else float(known[index])
 
@@ -67,12 +67,12 @@ class Trajectory:
         return sorted({round(i * last / max(count - 1, 1)) for i in range(count)}) if self.frames else []
 
     def strip(self, index: int, view: View, count: int) -> Pixels | None:
-        """The way of one digit in pictures from noise to image, one for each of `strip_steps`."""
+        """One digit from noise to image, at each of `strip_steps`."""
         shown = [self.shown(step, view) for step in self.strip_steps(count)]
         return np.stack([images[index] for images in shown if images is not None]) if shown else None
 
     @property
     def guided(self) -> bool:
-        """Whether a class or words guide it, so that there is something to look into."""
-        asked = self.request
-        return asked is not None and asked.route != "clip" and (asked.route == "text" or max(asked.labels) >= 0)
+        """Whether classifier-free guidance has a condition: a class or words."""
+        request = self.request
+        return request is not None and request.route != "clip" and (request.route == "text" or max(request.labels) >= 0)

@@ -1,4 +1,4 @@
-"""Taking back changes of settings, page by page; Generate and Draw, which have more to take back, do it themselves."""
+"""Undo of settings, page by page; Generate and Draw have more to undo and do it themselves."""
 
 import time
 from collections import deque
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from PySide6.QtCore import QObject, SignalInstance
+from PySide6.QtCore import QObject
 
 from ml.config import Description
 
 UNDO_STEPS, TOGETHER_S = 100, 0.6
-VIEWS = ("tab",)  # what only says where one looks, and is not taken back
+VIEWS = ("tab",)  # settings that only choose a view, which are not undone
 
 
-class Owner(Protocol):
-    """The state of a page."""
+class SettingsOwner(Protocol):
+    """The view-model of a page, which holds the page's settings."""
 
-    changed: SignalInstance
+    changed: Any  # a Signal without arguments
 
     @property
     def settings(self) -> Any: ...
@@ -26,9 +26,9 @@ class Owner(Protocol):
 
 
 class Undo(QObject):
-    """Remembers the settings before every change; changes in quick succession, a slider's, are one."""
+    """Remembers the settings before each change; changes in quick succession, as by a slider, are one."""
 
-    def __init__(self, parent: QObject, owners: Mapping[str, Owner]) -> None:
+    def __init__(self, parent: QObject, owners: Mapping[str, SettingsOwner]) -> None:
         super().__init__(parent)
         self._owners = owners
         self._last: dict[str, Description] = {page: owner.settings for page, owner in owners.items()}
@@ -37,18 +37,18 @@ class Undo(QObject):
         for page, owner in owners.items():
             owner.changed.connect(partial(self._on_changed, page))
 
-    def back(self, page: str) -> None:
-        """To the settings before the last change of a page."""
+    def undo(self, page: str) -> None:
+        """Restore the settings before the last change of a page."""
         past = self._past.get(page)
         if past:
             self._at = 0.0
             owner, before = self._owners[page], past.pop()
-            looked_at = {key: getattr(owner.settings, key) for key in VIEWS if hasattr(before, key)}
-            self._last[page] = before.with_changes(**looked_at)
+            views = {key: getattr(owner.settings, key) for key in VIEWS if hasattr(before, key)}
+            self._last[page] = before.with_changes(**views)
             owner.change(**self._last[page].model_dump())
 
     def forget(self) -> None:
-        """What was set so far is not taken back any more: a lesson has begun, or was left."""
+        """Forget all changes so far: a lesson has begun or ended."""
         for past in self._past.values():
             past.clear()
 

@@ -58,7 +58,7 @@ class MainWindow(QMainWindow):
         self.status = StatusBar()
         self.pages = PageStack(session, settings.export_folder, settings.export_scale)
         self.generate = self._first_page()
-        self.history = HistoryBar(session, lambda: self.pages.export_scale)
+        self.history = HistoryBar(session.context, lambda: self.pages.export_scale)
         self._arrange()
         self._persistence = Persistence(self, session, self.rail, self.pages, settings)
         self._remedies = Remedies(
@@ -125,15 +125,15 @@ class MainWindow(QMainWindow):
         self.pages.pageRequested.connect(self.rail.set_page)
         self.pages.scaleChosen.connect(self.pages.set_export_scale)
         self._drop_target.dropped.connect(self.open_file)
-        self.lesson_card.left.connect(session.lessons.leave)
+        self.lesson_card.left.connect(session.lessons.exit)
         session.lessons.changed.connect(self._show_lesson)
         self.messages.actionTriggered.connect(self._on_remedy)
         self.messages.dismissed.connect(self._show_message_room)
-        session.message.connect(self.show_message)
-        session.ready.connect(self._on_ready)
-        session.ready.connect(self.pages.start_prefetch, Qt.ConnectionType.SingleShotConnection)
-        session.closed.connect(self._on_closed)
-        for leads_to in (session.files.opened, session.history.went_back):
+        session.context.message.connect(self.show_message)
+        session.context.ready.connect(self._on_ready)
+        session.context.ready.connect(self.pages.start_prefetch, Qt.ConnectionType.SingleShotConnection)
+        session.context.closed.connect(self._on_closed)
+        for leads_to in (session.opener.opened, session.context.history.restored):
             leads_to.connect(self.rail.set_page)
         self.status.stopRequested.connect(self.stop)
         self.status.deviceClicked.connect(lambda: self.show_message(Message("info", "Running on the CPU", NO_GPU_HELP)))
@@ -172,7 +172,7 @@ class MainWindow(QMainWindow):
 
     def _look(self) -> None:
         """Let the page on top compute what it shows."""
-        if self.session.device:
+        if self.session.context.device:
             self.pages.current().look()
 
     def _generate(self) -> None:
@@ -183,7 +183,7 @@ class MainWindow(QMainWindow):
         """Undo the last stroke, or the last change of the settings of the page on top."""
         page, session = self.rail.page(), self.session
         own = {"generate": session.generate.undo, "draw": session.draw.undo}
-        own.get(page, partial(session.undo.back, page))()
+        own.get(page, partial(session.undo.undo, page))()
 
     def _export(self) -> None:
         if not self.pages.current().export_shown():
@@ -203,7 +203,7 @@ class MainWindow(QMainWindow):
 
     def open_file(self, path: Path) -> None:
         """Open a lesson or an exported file; on the Draw page, any image as a drawing."""
-        self.session.files.open(path, as_drawing=self.rail.page() == "draw")
+        self.session.opener.open(path, as_drawing=self.rail.page() == "draw")
 
     def stop(self) -> None:
         """Stop the running job; without one, the training, whose model is kept."""
@@ -265,7 +265,7 @@ class MainWindow(QMainWindow):
     def save_lesson(self) -> LessonDialog:
         """Ask for a question, and save the page on top with it as a lesson."""
         key = self.rail.page()
-        dialog = LessonDialog(self, self.session, key, self.page(key))
+        dialog = LessonDialog(self, self.session.lessons, key, self.page(key))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
         return dialog
@@ -284,7 +284,7 @@ class MainWindow(QMainWindow):
 
     def show_settings(self) -> SettingsDialog:
         """Open the Settings dialog."""
-        dialog = SettingsDialog(self, self.session, self.pages.export_folder, self.pages.export_scale)
+        dialog = SettingsDialog(self, self.session.context, self.pages.export_folder, self.pages.export_scale)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.scaleChosen.connect(self.pages.set_export_scale)
         dialog.exportFolderChosen.connect(self.pages.set_export_folder)
@@ -324,10 +324,10 @@ class MainWindow(QMainWindow):
             event.accept()
             return
         event.ignore()
-        if not self.session.closing:
+        if not self.session.context.closing:
             save_settings(self.remember())
             self.setEnabled(False)
-            self.session.close()
+            self.session.context.close()
 
     def _on_closed(self) -> None:
         self._ended = True

@@ -91,7 +91,7 @@ class PageStack(QStackedWidget):
             timer.stop()
 
     def _add(self, key: str, export_folder: Path | None, export_scale: int) -> Page:
-        self._pages[key] = page = spec_of(key).view_class()(self._session)
+        self._pages[key] = page = spec_of(key).view_class()(self._session.pages[key], self._session.context)
         page.export_folder = export_folder
         page.set_export_scale(export_scale)
         page.pageRequested.connect(self.pageRequested)
@@ -111,14 +111,14 @@ class PageStack(QStackedWidget):
             if time.monotonic() > until:
                 self._imports.start()
                 return
-        if not self._session.closing:
-            self._session.submit(
+        if not self._session.context.closing:
+            self._session.context.submit(
                 import_pages, lambda event: self._prefetch.start() if isinstance(event, JobEnded) else None
             )
 
     def _make_next(self) -> None:
         missing = [page.key for page in PAGES if page.key not in self._pages]
-        if missing and not self._session.closing:
+        if missing and not self._session.context.closing:
             self.page(missing[0])
             self._prefetch.start()
 

@@ -34,18 +34,17 @@ class Persistence:
 
     def collect(self) -> AppSettings:
         """The settings as they are now."""
-        train = self._session.train
         return self._settings.with_changes(
             **self._session.lessons.own_settings(),
             page=self._rail.page(),
             theme=theme().mode,
             reduced_motion=theme().reduced_motion,
-            data_root=train.data_root,
+            data_root=self._session.context.data_root,
             downloads=paths.chosen_downloads(),
             export_folder=self._pages.export_folder,
             export_scale=self._pages.export_scale,
             geometry=base64.b64encode(self._window.saveGeometry().data()).decode(),
-            interrupted=unfinished_run(train),
+            interrupted=unfinished_run(self._session.train),
         )
 
     def apply(self, settings: AppSettings) -> None:
@@ -53,7 +52,7 @@ class Persistence:
         theme().set_mode(settings.theme)
         theme().set_reduced_motion(settings.reduced_motion)
         paths.use_downloads(settings.downloads)
-        self._session.train.use_data_root(settings.data_root)
+        self._session.context.use_data_root(settings.data_root)
         self._pages.set_export_folder(settings.export_folder)
         self._pages.set_export_scale(settings.export_scale)
         self._session.lessons.take_all(settings)

@@ -33,7 +33,7 @@ class Remedies:
             "export": lambda _: export(),
             "go-on": self._resume,
             "settings": lambda _: restore_settings(),
-            "models": session.library.remedy,
+            "models": session.models.remedy,
             "show": lambda folder: QDesktopServices.openUrl(QUrl.fromLocalFile(folder)),
         }
 
@@ -43,7 +43,7 @@ class Remedies:
         self._remedies[name](argument)
 
     def _choose_data(self) -> None:
-        if ask_for_data(self._parent, self._session.train):
+        if ask_for_data(self._parent, self._session.train, self._session.context):
             self._session.train.start()
 
     def _use_synthetic(self) -> None:
@@ -53,10 +53,10 @@ class Remedies:
     def _write_elsewhere(self) -> None:
         train = self._session.train
         folder = QFileDialog.getExistingDirectory(self._parent, "Choose a folder for the run", str(Path.home()))
-        train.write_to(Path(folder)) if folder else train.tell_stuck()
+        train.write_to(Path(folder)) if folder else train.notify_write_error()
 
     def _resume(self, name: str) -> None:
         self._show_page("train")
         for run in self._session.train.unfinished:
             if run.name == name:
-                self._session.train.go_on(run)
+                self._session.train.resume_run(run)

@@ -22,33 +22,33 @@ class Status(QObject):
         self._memory.start()
         for activity in session.activities:
             activity.busy_changed.connect(self.show_job)
-        for signal in (session.status_changed, session.train.state_changed):
+        for signal in (session.context.status_changed, session.train.state_changed):
             signal.connect(self.show_job)
         for signal in (session.generate.stepped, session.train.stepped):
             signal.connect(lambda _step: self.show_job())
-        session.ready.connect(self._on_ready)
+        session.context.ready.connect(self._on_ready)
         session.generate.changed.connect(self.show_model)
         self.show_job()
 
     def show_job(self) -> None:
         """Show what runs and how far it is."""
         session, bar = self._session, self._bar
-        if not session.device:
+        if not session.context.device:
             bar.set_device("Loading PyTorch…", ready=False)
-        if session.closing:
+        if session.context.closing:
             bar.set_job("Saving and closing", stoppable=False)
         elif busy := next((activity for activity in session.activities if activity.busy), None):
             bar.set_job(*busy.doing)
         elif session.train.active:
             bar.set_job(*training_status(session.train))
-        elif session.status:
-            bar.set_job(session.status, stoppable=False)
+        elif session.context.status:
+            bar.set_job(session.context.status, stoppable=False)
         else:
             bar.clear_job()
 
     def show_model(self) -> None:
         """Show the Generate page's model and how it was trained."""
-        card = self._session.card(self._session.generate.settings.model)
+        card = self._session.context.card(self._session.generate.settings.model)
         if card is None:
             self._bar.set_model("")
             return
@@ -63,7 +63,7 @@ class Status(QObject):
         self._bar.set_memory(f"{megabytes(psutil.Process().memory_info().rss)} of memory")
 
     def _on_ready(self) -> None:
-        self._bar.set_device(self._session.device, help_wanted=not self._session.on_gpu)
+        self._bar.set_device(self._session.context.device, help_wanted=not self._session.context.on_gpu)
         self.show_model()
 
 

@@ -1,9 +1,9 @@
-"""The compute lane: one thread that drives generators of events, and alone touches models.
+"""The compute thread: it runs jobs, which are generators of events, and is the only thread that uses models.
 
 A foreground job (drawing, exporting) goes before a background one (training), which waits between two of its steps:
-with one lane there is never a second computation to fight over the processor with. Foreground jobs that take long, one
-alone or one after another, share the lane, turn by turn, so that a run never stands still. Only sketches, which are
-gone in milliseconds and would wait for a step of training, have a lane of their own.
+with one thread, no two computations compete for the processor. Foreground jobs that take long, alone or one after
+another, take turns with training, so that a run always makes progress. Only sketches, which take milliseconds and
+would wait for a step of training, have a second thread.
 """
 
 import itertools
@@ -27,15 +27,15 @@ from ml.events import Failed, Paused
 
 Work = Callable[[RunControl], Iterator[object]]
 PAUSE_POLL_S = 0.1
-ALONE_S = 1.0  # how long foreground jobs have the lane to themselves
-NICENESS = 10  # that a lane adds to its own: it gets a tenth of a core that the window wants
-SWITCH_S = 0.001  # after which a thread in Python lets another one go on: the window waits no longer for a lane
+ALONE_S = 1.0  # during which foreground jobs run without taking turns
+NICENESS = 10  # added to the thread's own: it gets a tenth of a core that the window uses
+SWITCH_S = 0.001  # Python's switch interval: the window waits no longer for this thread
 _numbers = itertools.count(1)
 
 
 @dataclass(eq=False)
 class Job:
-    """A generator to be driven, and the switches it reads."""
+    """A function that makes a generator of events, and the control that it reads."""
 
     work: Work
     background: bool = False
@@ -46,26 +46,28 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobEnded:
-    """The last letter of every job, whatever became of it."""
+    """The last event of every job, whether it finished, failed or was cancelled."""
 
 
 class ComputeThread(QThread):
-    """Drives jobs one event at a time; `rang` says that the mailbox has letters, `finished` that the lane has ended."""
+    """Runs jobs one event at a time; `has_messages`: the mailbox has events; `finished`: the thread has ended."""
 
-    rang = Signal()
+    has_messages = Signal()
 
-    def __init__(self, parent: QObject | None = None, name: str = "compute lane", *, gives_way: bool = True) -> None:
+    def __init__(
+        self, parent: QObject | None = None, name: str = "compute thread", *, low_priority: bool = True
+    ) -> None:
         super().__init__(parent)
         self.setObjectName(name)
-        self._gives_way = gives_way
-        self.mailbox = Mailbox(self.rang.emit)
+        self._low_priority = low_priority
+        self.mailbox = Mailbox(self.has_messages.emit)
         self._changed = threading.Condition()
         self._foreground: deque[Job] = deque()
         self._background: deque[Job] = deque()
         self._finishing = False
         self._holding = False  # the background job is paused
-        self._last: Job | None = None  # whose turn it was
-        self._in_front_since = 0.0  # that there is a foreground job, one or another; 0: there is none
+        self._last: Job | None = None  # had the last turn
+        self._in_front_since = 0.0  # time since which there are foreground jobs; 0: none
 
     def submit(self, job: Job) -> None:
         """Queue a job; from any thread."""
@@ -76,12 +78,12 @@ class ComputeThread(QThread):
             self._changed.notify()
 
     def wake(self) -> None:
-        """Have a paused job look at its control at once."""
+        """Have a paused job read its control at once."""
         with self._changed:
             self._changed.notify()
 
     def finish(self) -> None:
-        """Cancel every job, let each save what it has, and end."""
+        """Cancel every job, which saves its results, and end the thread."""
         with self._changed:
             self._finishing = True
             for job in (*self._foreground, *self._background):
@@ -90,14 +92,14 @@ class ComputeThread(QThread):
 
     def run(self) -> None:
         sys.setswitchinterval(SWITCH_S)
-        if self._gives_way:
-            _give_way()
+        if self._low_priority:
+            _lower_priority()
         while (job := self._next()) is not None:
             self._last = job
-            self._advance(job)
+            self._step(job)
 
     def _next(self) -> Job | None:
-        """The job whose turn it is; waits for one. None at the end."""
+        """Wait for the next job; None when the thread is to end."""
         with self._changed:
             while not self._foreground:
                 self._in_front_since = 0.0
@@ -115,7 +117,7 @@ class ComputeThread(QThread):
             shares = self._background and not self._holding and now - self._in_front_since > ALONE_S
             return self._background[0] if shares and self._last is not self._background[0] else self._foreground[0]
 
-    def _advance(self, job: Job) -> None:
+    def _step(self, job: Job) -> None:
         try:
             if job.events is None:
                 if job.control.cancelled:
@@ -125,7 +127,7 @@ class ComputeThread(QThread):
                 event = next(job.events, None)
         except Cancelled:
             return self._end(job)
-        except Exception as error:  # the one place where a job's error is caught
+        except Exception as error:  # the only place where a job's error is caught
             self.mailbox.post(job.number, failure(error))
             return self._end(job)
         if event is None:
@@ -142,25 +144,25 @@ class ComputeThread(QThread):
             (self._background if job.background else self._foreground).remove(job)
         if job.background:
             self._holding = False
-        job.events = None  # its arrays are freed here, in the thread that made them
+        job.events = None  # frees its arrays in the thread that made them
         self.mailbox.post(job.number, JobEnded())
 
 
-def _give_way() -> None:
-    """Have this thread leave the processor to the window whenever that wants it."""
+def _lower_priority() -> None:
+    """Let the window have the processor whenever it needs it."""
     QThread.currentThread().setPriority(QThread.Priority.LowPriority)
-    if sys.platform == "linux":  # where that does nothing, but where this is of the thread and those that it starts
+    if sys.platform == "linux":  # where Qt's priority does nothing, and niceness is per thread
         with suppress(OSError):
             os.nice(NICENESS)
 
 
 def failure(error: BaseException) -> Failed:
-    """The form in which an error reaches the person."""
+    """The message for an error."""
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, NoiseloomError):
         return Failed(error.kind, error.message, error.what_to_do, trace)
     if is_out_of_memory(error):
         return Failed(
-            "memory", "There was not enough memory for this.", "Ask for fewer images or a smaller batch.", trace
+            "memory", "There isn't enough memory for this.", "Ask for fewer images or a smaller batch.", trace
         )
-    return Failed("bug", f"Something went wrong that should not: {error}", "Copy the report from Details.", trace)
+    return Failed("bug", f"Unexpected error: {error}", "Copy the report from Details.", trace)

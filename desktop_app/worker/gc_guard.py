@@ -1,7 +1,7 @@
-"""Garbage is collected by the GUI thread alone, while another thread computes.
+"""Garbage collection in the GUI thread only, while another thread computes.
 
-Python collects cycles in whichever thread happens to allocate. Where that is the lane, and a dialog or menu is among
-them, Qt objects are destroyed in a thread that they do not belong to, which can lock the program up for good.
+Python collects cycles in the thread that happens to allocate. If that is the compute thread, and a dialog or menu is
+among them, Qt objects are destroyed in a thread that they do not belong to, which can deadlock the program.
 """
 
 import gc
@@ -13,11 +13,11 @@ EVERY_MS = 500
 
 
 class GcGuard(QObject):
-    """Takes the collecting over from `begin` to `end`."""
+    """Collects garbage itself from `begin` to `end`."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._modules = 0  # when it was settled
+        self._modules = 0  # loaded at the last `settle`
         self._timer = QTimer(self, interval=EVERY_MS)
         self._timer.timeout.connect(self.collect)
 
@@ -26,7 +26,7 @@ class GcGuard(QObject):
         self._timer.start()
 
     def settle(self) -> None:
-        """What is there now stays: looking through all modules again and again would hold the window up."""
+        """Exempt everything that exists now: traversing all modules at each collection would delay the window."""
         self._modules = len(sys.modules)
         gc.freeze()
 
@@ -36,7 +36,7 @@ class GcGuard(QObject):
         gc.enable()
 
     def collect(self) -> None:
-        """The oldest generation that is due, as Python would by itself; of modules that have come, nothing."""
+        """Collect the oldest generation that is due, as Python would; newly loaded modules are exempted first."""
         if self._modules and len(sys.modules) > self._modules:
             gc.collect(1)
             self.settle()

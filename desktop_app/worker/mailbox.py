@@ -1,4 +1,4 @@
-"""The way from the lane to the screen: everything in order, nothing lost, and one ring however much was posted."""
+"""From the compute thread to the window: every event in order, with one signal for any number of events."""
 
 import threading
 from collections.abc import Callable
@@ -15,32 +15,32 @@ class Envelope(NamedTuple):
 
 
 class Mailbox:
-    """Queued signals have no back-pressure; here the screen is rung once and fetches all there is when it has time.
+    """Queued signals have no back-pressure; the mailbox signals once, and the window drains it when it has time.
 
-    Of a job's `Progress` only the newest is kept: older ones are not worth a repaint.
+    Only the newest `Progress` of a job is kept.
     """
 
-    def __init__(self, ring: Callable[[], None]) -> None:
-        self._ring = ring
+    def __init__(self, notify: Callable[[], None]) -> None:
+        self._notify = notify
         self._lock = threading.Lock()
-        self._letters: list[Envelope] = []
+        self._envelopes: list[Envelope] = []
 
     def post(self, job: int, event: object) -> None:
-        """Put a letter in; called by the lane."""
+        """Add an event; called by the compute thread."""
         with self._lock:
-            first = not self._letters
-            if not first and isinstance(event, Progress) and _is_progress(self._letters[-1], job):
-                self._letters.pop()
-            self._letters.append(Envelope(job, event))
+            first = not self._envelopes
+            if not first and isinstance(event, Progress) and _is_progress(self._envelopes[-1], job):
+                self._envelopes.pop()
+            self._envelopes.append(Envelope(job, event))
         if first:
-            self._ring()
+            self._notify()
 
     def drain(self) -> list[Envelope]:
-        """Take all letters out, oldest first; called by the screen."""
+        """Remove all envelopes, oldest first; called by the window."""
         with self._lock:
-            letters, self._letters = self._letters, []
-        return letters
+            envelopes, self._envelopes = self._envelopes, []
+        return envelopes
 
 
-def _is_progress(letter: Envelope, job: int) -> bool:
-    return letter.job == job and isinstance(letter.event, Progress)
+def _is_progress(envelope: Envelope, job: int) -> bool:
+    return envelope.job == job and isinstance(envelope.event, Progress)

@@ -16,6 +16,7 @@ from desktop_app.theme.controller import theme
 from desktop_app.window import page_stack
 from desktop_app.window.main_window import MainWindow
 from desktop_app.worker import compute_thread
+from desktop_app.worker.engine import ThreadEngine
 from ml.config import TrainConfig
 from ml.registry import presets
 from ml.registry.run_layout import MODEL_FILE
@@ -118,12 +119,19 @@ def window(opened: Opener, settings: AppSettings, qtbot: QtBot) -> MainWindow:
     """A window that has drawn its first grid, and does nothing."""
     window = opened(settings)
     qtbot.waitUntil(lambda: window.session.generate.verdict is not None, timeout=WAIT_MS)
-    qtbot.waitUntil(lambda: window.session.at_rest, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.session.context.at_rest, timeout=WAIT_MS)
     return window
 
 
 def leave(window: MainWindow, qtbot: QtBot) -> None:
     """Close a window and wait until its session has ended."""
-    if window.session.lane.isRunning():
-        with qtbot.waitSignal(window.session.closed, timeout=WAIT_MS):
+    if window.session.context.engine.running:
+        with qtbot.waitSignal(window.session.context.closed, timeout=WAIT_MS):
             window.close()
+
+
+def thread_engine(window: MainWindow) -> ThreadEngine:
+    """The engine of a window."""
+    engine = window.session.context.engine
+    assert isinstance(engine, ThreadEngine)
+    return engine

@@ -103,7 +103,7 @@ def measure(seconds: float, data: str, preset: str) -> dict[str, dict[str, float
     again()
     part("drawing while training")
     session.generate.judged.disconnect(again)
-    session.closed.connect(app.quit)
+    session.context.closed.connect(app.quit)
     window.close()
     QCoreApplication.exec()
     return results

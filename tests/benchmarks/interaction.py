@@ -138,7 +138,7 @@ class Bench:
     def __init__(self, window: MainWindow, plan: InteractionPlan) -> None:
         self.window, self.session, self.plan = window, window.session, plan
         self._rng = random.Random(SEED)
-        self._all_models = self.session.models
+        self._all_models = self.session.context.models
         window.rail.set_page("interpolate")
         self._pad = cast(InterpolatePanel, window.page("interpolate"))
         self._generate = cast(GeneratePanel, window.page("generate"))
@@ -173,11 +173,15 @@ class Bench:
     def _to_pad(self, model: str) -> None:
         """The Interpolate page; without a student in the library the full model draws at every move."""
         self.window.rail.set_page("interpolate")
-        self.session.models = tuple(card for card in self._all_models if model == STUDENT or card.name != STUDENT)
+        self.session.context.models = tuple(
+            card for card in self._all_models if model == STUDENT or card.name != STUDENT
+        )
         interpolate = self.session.interpolate
         interpolate.change(model=BUNDLED if model == STUDENT else model)
         until(lambda: interpolate.map is not None and interpolate.loop is not None, "the pad to be drawn")
-        until(lambda: self.session.at_rest and not interpolate.quick, "the digit to be drawn")  # once its form is made
+        until(
+            lambda: self.session.context.at_rest and not interpolate.quick, "the digit to be drawn"
+        )  # once its form is made
 
     def _drag(self) -> None:
         """The mouse goes on to another place of the pad."""
@@ -199,7 +203,7 @@ class Bench:
 
     def _to_grid(self) -> None:
         """The Generate page, with 16 digits by the student."""
-        self.session.models = self._all_models
+        self.session.context.models = self._all_models
         generate = self.session.generate
         self.window.rail.set_page("generate")
         generate.use_model(STUDENT)
@@ -268,7 +272,7 @@ def _window(plan: InteractionPlan, data_root: Path | None) -> Iterator[MainWindo
             yield window
         finally:
             ended: list[bool] = []
-            window.session.closed.connect(lambda: ended.append(True))
+            window.session.context.closed.connect(lambda: ended.append(True))
             window.close()
             until(lambda: bool(ended), "the window to close")
             os.environ.pop(HOME_VARIABLE)
@@ -293,7 +297,7 @@ def _train(session: Session) -> None:
 
 def _load_models(names: tuple[str, ...], session: Session) -> None:
     """Models of the library one after another, each with a grid drawn by it."""
-    for name in names or [card.name for card in session.drawing_models]:
+    for name in names or [card.name for card in session.context.drawing_models]:
         session.generate.use_model(name)
         until(lambda: not session.generate.busy, name)
 
@@ -305,7 +309,7 @@ def _export(session: Session) -> None:
             path = Path(folder) / f"digits{suffix}"
             session.generate.export(path)
             until(path.exists, f"a {suffix} file")
-            until(lambda: session.at_rest, "the export to end")
+            until(lambda: session.context.at_rest, "the export to end")
 
 
 def _beat(work: Callable[[], None]) -> dict[str, float]:

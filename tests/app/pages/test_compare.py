@@ -24,8 +24,9 @@ from ml.experiments.axes import parse
 from ml.experiments.cells import Cell
 from ml.generation import pipeline
 from ml.registry.run_layout import MODEL_FILE, SNAPSHOTS
-from tests.app.viewmodels.by_hand import frames, images, taken_over
 from tests.patience import WAIT_MS
+from tests.support.fake_engine import take_over
+from tests.support.fake_events import frames, images
 
 LEFT, Key = Qt.MouseButton.LeftButton, Qt.Key
 SMALL: dict[str, Any] = {"digits": "38", "values": {"steps": "1, 2", "guidance": "1, 3"}}
@@ -41,7 +42,7 @@ def panel(window: MainWindow) -> Iterator[ComparePanel]:
     window.session.compare.change(**SMALL)
     yield panel
     window.session.compare.stop()
-    window.session.race.stop()
+    window.session.compare.race.stop()
 
 
 def compared(panel: ComparePanel, qtbot: QtBot) -> None:
@@ -116,7 +117,7 @@ def test_ctrl_e_exports_the_comparison(
 ) -> None:
     compared(panel, qtbot)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "figure.png"), ""))
-    with qtbot.waitSignal(panel._session.message, timeout=WAIT_MS):
+    with qtbot.waitSignal(panel._context.message, timeout=WAIT_MS):
         qtbot.keyClick(window, Key.Key_E, Qt.KeyboardModifier.ControlModifier)
     assert (tmp_path / "figure.png").stat().st_size > 0 and window.rail.page() == "compare"
 
@@ -161,8 +162,8 @@ def test_a_run_is_compared_with_what_it_was_before(panel: ComparePanel, home: Pa
     (run / SNAPSHOTS).mkdir(parents=True)
     for path in (run / MODEL_FILE, run / SNAPSHOTS / "0000008.safetensors"):
         shutil.copy(home / "models" / "tiny.safetensors", path)
-    with qtbot.waitSignal(panel._session.ready, timeout=WAIT_MS):
-        panel._session.look_again()
+    with qtbot.waitSignal(panel._context.ready, timeout=WAIT_MS):
+        panel._context.refresh()
     compare = panel._compare
     choose(panel.rows, "model")
     texts = {action.text(): action for action in panel.rows.checks._list.actions()}
@@ -188,10 +189,10 @@ def test_everything_on_offer_has_values_to_begin_with() -> None:
 def test_a_comparison_is_stopped_and_what_is_there_stays(
     panel: ComparePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compare, hand = panel._compare, taken_over(window.session, monkeypatch)
+    compare, engine = panel._compare, take_over(window.session.context.engine, monkeypatch)
     panel.go.click()
-    job = hand.job("comparing")
-    hand.give(job, *(Cell(0, k, SampleRequest(labels=(3, 8)), images(2, 50), 0.5, 1.0) for k in range(2)))
+    job = engine.job("run_comparison")
+    engine.give(job, *(Cell(0, k, SampleRequest(labels=(3, 8)), images(2, 50), 0.5, 1.0) for k in range(2)))
     window.stop()
     assert job.control.cancelled and not compare.busy and len(compare.cells) == 2 and panel.export_button.isEnabled()
     assert panel.table.grid.images().any(axis=(1, 2)).tolist() == [True, True, False, False]
@@ -200,7 +201,7 @@ def test_a_comparison_is_stopped_and_what_is_there_stays(
 def test_what_cannot_be_compared_is_told(panel: ComparePanel, window: MainWindow, qtbot: QtBot) -> None:
     compare = panel._compare
     compare.change(rows="label", values={"label": "3, 12"})
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         panel.go.click()
     qtbot.waitUntil(lambda: not compare.busy, timeout=WAIT_MS)
     assert "not 12" in window.messages.title() and not len(panel.table.grid.images())
@@ -221,7 +222,7 @@ def test_the_figure_is_exported_and_copied(
     assert not panel.export_button.isEnabled() and not panel.copy_button.isEnabled()
     compared(panel, qtbot)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "figure"), ""))
-    with qtbot.waitSignal(panel._session.message, timeout=WAIT_MS):
+    with qtbot.waitSignal(panel._context.message, timeout=WAIT_MS):
         panel.export_button.click()
     panel.copy_button.click()
     copied = QGuiApplication.clipboard().image()
@@ -269,7 +270,7 @@ def test_ctrl_e_exports_the_race_as_it_is_shown(
     panel.go.click()
     qtbot.waitUntil(lambda: not panel._race.busy, timeout=WAIT_MS)
     panel.lanes.timeline.set_step(2)
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         qtbot.keyClick(window, Key.Key_E, Qt.KeyboardModifier.ControlModifier)
     assert asked[0][2].endswith("noiseloom-race.png") and window.rail.page() == "compare"
     with Image.open(path) as picture:
@@ -319,12 +320,12 @@ def test_lanes_are_added_changed_and_taken_away(panel: ComparePanel, qtbot: QtBo
 
 
 def test_a_race_can_be_stopped(panel: ComparePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    race, hand = panel._race, taken_over(window.session, monkeypatch)
+    race, engine = panel._race, take_over(window.session.context.engine, monkeypatch)
     panel._compare.change(mode="race", lanes=[{"steps": 10}, {"steps": 5}])
     panel.go.click()
-    job = hand.job("racing")
+    job = engine.job("run_race")
     for lane, request in enumerate(race.requests):
-        hand.give(job, *((lane, frame) for frame in frames(request, 4 - lane)))
+        engine.give(job, *((lane, frame) for frame in frames(request, 4 - lane)))
     assert race.reached == 3 == panel.lanes.timeline.reached
     window.stop()
     assert job.control.cancelled and not race.busy and race.reached == 3 and panel.go.text() == "Start race"

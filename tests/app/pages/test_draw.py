@@ -146,7 +146,7 @@ def test_a_digit_and_a_picture_are_put_on_the_canvas(
     wait(qtbot, draw)
     assert draw.drawing[14, 13] > 200 and draw.drawing[0, 0] == 0
     kept = draw.drawing.copy()
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         panel.open.click()
     wait(qtbot, draw)
     assert "no picture" in window.messages.title() and np.array_equal(draw.drawing, kept)

@@ -64,7 +64,7 @@ def window(
     monkeypatch.setattr(scenes, "TRAINED_STEPS", scenes.PREVIEWS)
     monkeypatch.setattr(trainer, "PREVIEW_PATIENCE", 0)  # a preview after every step
     window = opened(settings)
-    with qtbot.waitSignal(window.session.ready, timeout=WAIT_MS):
+    with qtbot.waitSignal(window.session.context.ready, timeout=WAIT_MS):
         pass
     yield window
     window.session.train.stop()

@@ -17,8 +17,8 @@ from ml.cli.app import main
 from ml.events import Progress
 from ml.experiments import questions
 from ml.experiments.questions import Experiment
-from tests.app.viewmodels.by_hand import taken_over
 from tests.patience import WAIT_MS
+from tests.support.fake_engine import take_over
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def panel(window: MainWindow, qtbot: QtBot) -> Iterator[ExplorePanel]:
     window.rail.set_page("explore")
     panel = window.page("explore")
     assert isinstance(panel, ExplorePanel)
-    qtbot.waitUntil(lambda: bool(window.session.explore.noisings) and window.session.at_rest, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(window.session.explore.noisings) and window.session.context.at_rest, timeout=WAIT_MS)
     yield panel
     window.session.explore.stop()
 
@@ -80,7 +80,7 @@ def test_a_picture_of_ones_own_and_a_wrong_one(
     with qtbot.waitSignal(explore.noised, timeout=WAIT_MS):
         panel.picture.click()
     assert "white.png" in panel.forward.what.text(), window.messages.title()
-    with qtbot.waitSignals([window.session.message, explore.noised], timeout=WAIT_MS):
+    with qtbot.waitSignals([window.session.context.message, explore.noised], timeout=WAIT_MS):
         panel.picture.click()
     assert explore.settings.picture is None and "no picture" in window.messages.title()
     panel.picture.click()  # and cancel
@@ -114,10 +114,10 @@ def test_the_page_asks_every_question_there_is() -> None:
 
 
 def test_a_question_can_be_left(panel: ExplorePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    explore, hand = window.session.explore, taken_over(window.session, monkeypatch)
+    explore, engine = window.session.explore, take_over(window.session.context.engine, monkeypatch)
     explore.ask("steps")
-    job = hand.job("experimenting")
-    hand.give(job, Progress("drawing", 1, 4))
+    job = engine.job("answer_question")
+    engine.give(job, Progress("drawing", 1, 4))
     window.stop()
     assert job.control.cancelled
     assert not explore.busy and explore.question == "" and explore.answer is None
@@ -148,12 +148,12 @@ def test_an_answer_is_exported_proved_and_back_on_its_page(
     assert explore.figure is not None and (copied.height(), copied.width()) == explore.figure.shape[:2]
     path = tmp_path / "answer.png"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
     assert main(["verify", str(path)]) == 0
     explore.change(tab="forward")
     window.rail.set_page("generate")
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
         window.open_file(path)
     assert told.args and told.args[0].title == "Restored answer.png" and told.args[0].tone == "success"
     assert window.rail.page() == "explore" and explore.settings.tab == "questions" and explore.question == "schedule"
@@ -168,4 +168,4 @@ def test_ctrl_z_takes_a_change_back_but_no_look_elsewhere(
     panel.tabs.button("schedules").click()
     qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert explore.settings.digit == digit and explore.settings.tab == "schedules"
-    qtbot.waitUntil(lambda: window.session.at_rest, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.session.context.at_rest, timeout=WAIT_MS)

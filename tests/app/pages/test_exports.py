@@ -60,9 +60,9 @@ def drop(window: MainWindow, path: Path) -> bool:
 
 def answer(window: MainWindow, qtbot: QtBot, path: Path) -> Message:
     """What the window says after a file fell onto it."""
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
         assert drop(window, path)
-    qtbot.waitUntil(lambda: not window.session.generate.busy and not window.session.files.busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not window.session.generate.busy and not window.session.context.files.busy, timeout=WAIT_MS)
     assert told.args
     return told.args[0]
 
@@ -210,7 +210,7 @@ def test_a_file_of_the_interpolate_page_is_back_there(window: MainWindow, qtbot:
     qtbot.waitUntil(lambda: state.loop is not None and state.shown is not None, timeout=WAIT_MS)
     for mode, suffix in (("pad", ".gif"), ("path", ".npz"), ("pad", ".png"), ("classes", ".png")):
         state.change(mode=mode, place=(0.25, 0.75), model="tiny")
-        qtbot.waitUntil(lambda: window.session.at_rest and not state._rest.isActive(), timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: window.session.context.at_rest and not state._rest.isActive(), timeout=WAIT_MS)
         own, path = state.settings, tmp_path / f"{mode}{suffix}"
         with qtbot.waitSignal(state.exported, timeout=WAIT_MS):
             (state.export_image if suffix == ".png" else state.export)(path)
@@ -244,7 +244,7 @@ def test_a_figure_of_a_comparison_is_back_on_its_page(window: MainWindow, qtbot:
 
 
 def test_a_figure_of_a_race_starts_it_again(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    compare, race, path = window.session.compare, window.session.race, tmp_path / "race.png"
+    compare, race, path = window.session.compare, window.session.compare.race, tmp_path / "race.png"
     lanes = [{"model": "tiny", "steps": steps, "sampler": sampler} for steps, sampler in ((3, "dpm++"), (4, "ddim"))]
     compare.change(mode="race", lanes=lanes, seed=8, digits="3, 5")
     settings = compare.settings
@@ -290,7 +290,7 @@ def test_a_picture_that_is_not_ours_is_one_to_draw_on(window: MainWindow, qtbot:
         panel = window.page("draw")
         assert isinstance(panel, DrawPanel) and np.array_equal(window.session.draw.drawing, picture)
         assert window.rail.page() == "draw"
-        qtbot.waitUntil(lambda: not window.session.files.busy, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: not window.session.context.files.busy, timeout=WAIT_MS)
 
 
 @pytest.mark.parametrize("page", ["generate", "draw"])
@@ -302,7 +302,7 @@ def test_a_wrong_file_gets_one_clear_message(
         (tmp_path / name).write_bytes(b"nothing of the kind")
     window.rail.set_page(page)
     told: list[Message] = []
-    window.session.message.connect(told.append)
+    window.session.context.message.connect(told.append)
     message = answer(window, qtbot, tmp_path / name)
     assert message.tone == "error" and name in message.title and message.what_to_do and not message.details
     assert told == [message] and window.rail.page() == page
@@ -320,7 +320,7 @@ def test_ctrl_o_asks_for_a_file(
     request, images = drawn(REQUEST)
     export.save(tmp_path / "x.png", images, request, LAYOUT)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "x.png"), ""))
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         qtbot.keyClick(window, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
     assert window.session.generate.request == request
 
@@ -343,7 +343,7 @@ def test_text_that_is_dragged_is_no_file(window: MainWindow) -> None:
 
 
 def test_a_long_export_tells_how_far_it_is_and_is_stopped(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    files = window.session.files
+    files = window.session.context.files
     film = [np.full((4, 28, 28), k % 256, np.uint8) for k in range(3000)]
     written: list[Path] = []
     request = REQUEST.with_changes(labels=(1, 2, 3, 4))
@@ -358,10 +358,10 @@ def test_a_long_export_tells_how_far_it_is_and_is_stopped(window: MainWindow, qt
 
 
 def test_a_disk_that_cannot_be_written_is_told_of(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
         window.generate.export_to(tmp_path / "no" / "x.mp4")
     assert told.args and "folder does not exist" in told.args[0].title
-    qtbot.waitUntil(lambda: not window.session.files.busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not window.session.context.files.busy, timeout=WAIT_MS)
 
 
 def test_the_scale_is_remembered(opened: Opener, settings: AppSettings, qtbot: QtBot, tmp_path: Path) -> None:
@@ -390,7 +390,7 @@ def test_every_page_exports_at_the_scale_of_the_settings(
     session.explore.ask("schedule")
     window.rail.set_page("interpolate")
     session.interpolate.change(mode="classes", model="tiny")
-    qtbot.waitUntil(lambda: session.at_rest and not session.interpolate._rest.isActive(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: session.context.at_rest and not session.interpolate._rest.isActive(), timeout=WAIT_MS)
     for scale in (4, 8):
         window.show_settings().scale.valueChanged.emit(str(scale))
         for key in ("generate", "draw", "compare", "explore", "interpolate"):
@@ -398,7 +398,7 @@ def test_every_page_exports_at_the_scale_of_the_settings(
             before = set(tmp_path.glob("*.png"))
             window.page(key).export_shown()
             window.generate.export() if key == "generate" else None
-            qtbot.waitUntil(lambda: not session.files.busy, timeout=WAIT_MS)
+            qtbot.waitUntil(lambda: not session.context.files.busy, timeout=WAIT_MS)
             (path,) = set(tmp_path.glob("*.png")) - before
             with Image.open(path) as picture:
                 sizes[key, scale] = picture.width * picture.height
@@ -443,7 +443,7 @@ def test_plots_are_written_as_vectors_in_light_colours(
     qtbot.waitUntil(explore.export.isEnabled, timeout=WAIT_MS)
     buttons = {"loss": train.plot.export, "noise": train.noise_map.export, "schedules": explore.export}
     for name, button in buttons.items():
-        with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+        with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
             svg = saved(button, tmp_path / f"{name}.svg")
         assert told.args and told.args[0].tone == "success"
         texts = [text.text for text in ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}text")]
@@ -480,7 +480,7 @@ def test_curves_are_written_as_numbers(train: TrainPanel, qtbot: QtBot, tmp_path
 def test_a_plot_that_cannot_be_written_is_told_of(
     train: TrainPanel, window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
         saved(train.plot.export, tmp_path / "no" / "x.svg")
     assert told.args and told.args[0].tone == "error" and "folder does not exist" in told.args[0].title
     assert list(tmp_path.glob("*.svg")) == []

@@ -26,8 +26,9 @@ from ml.events import Frame
 from ml.export import files
 from ml.imaging.pixels import grid
 from tests.app.conftest import Opener
-from tests.app.viewmodels.by_hand import ByHand, frames, given, taken_over
 from tests.patience import WAIT_MS
+from tests.support.fake_engine import FakeEngine, arguments, take_over
+from tests.support.fake_events import frames
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -111,39 +112,39 @@ def test_only_what_was_asked_for_plays_by_itself(panel: GeneratePanel, generate:
     drawn(generate, qtbot)
 
 
-def begin_long(panel: GeneratePanel, hand: ByHand) -> tuple[Job, list[Frame]]:
+def begin_long(panel: GeneratePanel, engine: FakeEngine) -> tuple[Job, list[Frame]]:
     """A drawing of many steps, which come when a test gives them."""
     panel._generate.change(steps=100, live=False)
     panel.generate()
-    job = hand.job("drawing")
-    return job, frames(given(job)[0])
+    job = engine.job("sample_and_judge")
+    return job, frames(arguments(job)[0])
 
 
 def test_a_hand_on_the_timeline_is_not_led_away(
     panel: GeneratePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hand = taken_over(window.session, monkeypatch)
-    job, steps = begin_long(panel, hand)
-    hand.give(job, *steps[:30])
+    engine = take_over(window.session.context.engine, monkeypatch)
+    job, steps = begin_long(panel, engine)
+    engine.give(job, *steps[:30])
     assert panel.timeline.step == 29
     panel.timeline.set_step(10)
-    hand.give(job, *steps[30:60])
+    engine.give(job, *steps[30:60])
     assert panel.timeline.step == 10 and panel.timeline.reached == 59
     panel.timeline.set_step(panel.timeline.reached)
-    hand.give(job, *steps[60:90])
+    engine.give(job, *steps[60:90])
     assert panel.timeline.step == 89  # and follows again from the newest
-    hand.session.generate.stop()
+    window.session.generate.stop()
 
 
 def test_a_film_ends_where_its_drawing_was_stopped(
     panel: GeneratePanel, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hand = taken_over(window.session, monkeypatch)
-    job, steps = begin_long(panel, hand)
-    hand.give(job, *steps[:30])
+    engine = take_over(window.session.context.engine, monkeypatch)
+    job, steps = begin_long(panel, engine)
+    engine.give(job, *steps[:30])
     panel.prompt.button.click()
     last = panel.timeline.reached
-    assert not hand.session.generate.busy and last == 29 and job.control.cancelled
+    assert not window.session.generate.busy and last == 29 and job.control.cancelled
     panel.timeline.set_step(last - 5)
     panel.timeline.play()
     until(qtbot, lambda: not panel.timeline.playing)
@@ -223,7 +224,7 @@ def test_a_first_drawing_that_fails_says_what_to_do(opened: Opener, settings: Ap
     window = opened(settings.with_changes(generate=settings.generate.with_changes(prompt="banana")))
     panel, generate = window.generate, window.session.generate
     assert "Loading" in panel.grid.accessibleName()
-    until(qtbot, lambda: window.session.device)
+    until(qtbot, lambda: window.session.context.device)
     assert not generate.busy and not panel.copy_button.isEnabled() and not panel.export_button.isEnabled()
     generate.change(prompt="3", model="missing", live=False)
     panel.generate()
@@ -265,8 +266,8 @@ def test_what_is_left_of_a_larger_grid_is_harmless(
     for action in (*menu.actions(), *menu.findChildren(QMenu)[0].actions()):
         if "All" not in action.text():
             action.trigger()
-    generate.look_into(9)
-    generate.look_for_nearest(9)
+    generate.probe_guidance(9)
+    generate.find_nearest(9)
     assert generate.trajectory is before and window.rail.page() == "generate" and not generate.busy
 
 
@@ -303,7 +304,7 @@ def test_buttons_go_step_by_step_and_a_click_makes_the_digit_as_large_as_there_i
 
 
 def test_the_whole_history_is_within_reach(window: MainWindow, qtbot: QtBot) -> None:
-    history = window.session.history
+    history = window.session.context.history
     for _ in range(HISTORY):
         history.add(history.results[0])
     view, strip = window.history.view, window.history.strip
@@ -466,7 +467,7 @@ def test_a_dialog_that_is_cancelled_writes_nothing(
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     panel.export()
-    assert not window.session._jobs and panel.export_folder is None
+    assert not window.session.context._jobs and panel.export_folder is None
 
 
 def test_the_nearest_training_image_stands_beside_a_digit(
@@ -495,7 +496,7 @@ def test_the_nearest_training_image_stands_beside_a_digit(
     assert "not a copy" in panel.digit.nearest.toolTip()
     panel.grid.cellClicked.emit(2)
     assert not panel.digit.nearest.isVisibleTo(panel)
-    window.session.train.data_root = None
+    window.session.context.data_root = None
 
 
 def test_noise_and_all_three_ways_are_shown(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
@@ -612,7 +613,7 @@ def test_another_clip_is_fetched_when_asked_for_and_without_a_network_the_digit_
     monkeypatch.setattr("ml.system.download.TRIES", 1)
     panel.sampling.clip.valueChanged.emit("ViT-B-32")
     assert by_words.settings.clip == "ViT-B-32" and not by_words.busy
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
         panel.generate()
     assert told.args and "refused" in told.args[0].title and "digit CLIP" in told.args[0].what_to_do
     qtbot.waitUntil(lambda: not by_words.busy, timeout=WAIT_MS)
@@ -628,7 +629,7 @@ def test_weights_from_a_file_are_tried_and_a_wrong_one_is_told_of(
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(wrong), ""))
     panel.sampling.clip.valueChanged.emit("file")
     assert panel.sampling.clip.combo.currentText() == "wrong.safetensors"
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
         panel.generate()
     assert told.args and "damaged" in told.args[0].title
     qtbot.waitUntil(lambda: not by_words.busy, timeout=WAIT_MS)
@@ -671,8 +672,10 @@ def test_a_digit_goes_on_from_a_step_another_way_and_the_history_leads_back(
     assert not generate.busy and panel.timeline.curve._branch is None
 
 
-def test_a_digit_is_drawn_alone_and_taken_to_other_pages(panel: GeneratePanel, qtbot: QtBot) -> None:
-    generate, session = panel._generate, panel._session
+def test_a_digit_is_drawn_alone_and_taken_to_other_pages(
+    panel: GeneratePanel, window: MainWindow, qtbot: QtBot
+) -> None:
+    generate, session = panel._generate, window.session
     sampled = generate.sampled
     assert sampled is not None
     panel.grid.cellClicked.emit(4)
@@ -711,8 +714,8 @@ def test_one_sees_when_a_digit_is_decided_and_what_guidance_does(opened: Opener,
     qtbot.mouseClick(meter, Qt.MouseButton.LeftButton, pos=meter._point(4, 0.5).toPoint())
     assert panel.timeline.step == 4
     panel.timeline.view.button("xray").click()
-    until(qtbot, lambda: generate.trajectory.rays.get(0) is not None)
-    rays = generate.trajectory.rays[0]
+    until(qtbot, lambda: generate.trajectory.probes.get(0) is not None)
+    rays = generate.trajectory.probes[0]
     assert rays is not None and np.array_equal(panel.grid.images(), rays.steps[4].images)
     panel.timeline.set_step(1)
     assert np.array_equal(panel.grid.images(), rays.steps[1].images)

@@ -24,7 +24,7 @@ def drawing() -> np.ndarray:
 def test_results_of_every_page_are_kept_and_led_back_to(window: MainWindow, qtbot: QtBot, drawing: np.ndarray) -> None:
     session, bar = window.session, window.history
     draw, compare, generate = session.draw, session.compare, session.generate
-    assert not bar.isVisibleTo(window) and len(session.history.results) == 1  # what was drawn at the start
+    assert not bar.isVisibleTo(window) and len(session.context.history.results) == 1  # what was drawn at the start
     first = generate.trajectory
     draw.take(drawing)
     draw.change(task="vary", label=1, vary_from=30)
@@ -37,7 +37,7 @@ def test_results_of_every_page_are_kept_and_led_back_to(window: MainWindow, qtbo
     compare.change(seed=99)  # while it is drawn
     qtbot.waitUntil(lambda: not compare.busy, timeout=WAIT_MS)
     cells = compare.cells
-    assert [result.page for result in session.history.results] == ["generate", "draw", "compare"]
+    assert [result.page for result in session.context.history.results] == ["generate", "draw", "compare"]
 
     draw.clear()
     draw.change(vary_from=12)
@@ -67,10 +67,10 @@ def test_what_is_pulled_out_is_a_file_that_comes_back(window: MainWindow, qtbot:
     session.compare.change(mode="grid", model="digits", rows="steps", columns="", values={"steps": "2, 3"}, digits="4")
     session.compare.compare()
     qtbot.waitUntil(lambda: not session.compare.busy, timeout=WAIT_MS)
-    _, varied, figure = session.history.results
-    request, layout = files.read_request(varied.lend(2))
+    _, varied, figure = session.context.history.results
+    request, layout = files.read_request(varied.write_temporary(2))
     assert request.source and request.labels == (1,) * 9 and layout.scale == 2
-    comparison = read_stamp(figure.lend(4)).comparison
+    comparison = read_stamp(figure.write_temporary(4)).comparison
     assert comparison is not None
     rows, columns = axes_of(comparison)
     assert rows is not None and rows.values == (2, 3) and columns is None
@@ -78,25 +78,25 @@ def test_what_is_pulled_out_is_a_file_that_comes_back(window: MainWindow, qtbot:
 
 def test_races_and_what_rests_between_corners_are_kept_too(window: MainWindow, qtbot: QtBot) -> None:
     session, bar = window.session, window.history
-    interpolate, race, compare = session.interpolate, session.race, session.compare
+    interpolate, race, compare = session.interpolate, session.compare.race, session.compare
     window.rail.set_page("interpolate")
     qtbot.waitUntil(lambda: interpolate.loop is not None, timeout=WAIT_MS)
-    assert len(session.history.results) == 1  # a look is no result
+    assert len(session.context.history.results) == 1  # a look is no result
     interpolate.change(model="tiny")
     panel = window.page("interpolate")
     assert isinstance(panel, InterpolatePanel)
     for place in ((0.2, 0.3), (0.8, 0.1)):
         panel.pad.moved.emit(*place)
-    qtbot.waitUntil(lambda: len(session.history.results) == 2, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: len(session.context.history.results) == 2, timeout=WAIT_MS)
     rested, image = interpolate.settings, interpolate.image
     assert image is not None
     panel.play.click()
     walk = interpolate.loop
-    assert walk is not None and len(session.history.results) == 3
+    assert walk is not None and len(session.context.history.results) == 3
     panel.play.click()
     panel.mode.valueChanged.emit("path")
-    qtbot.waitUntil(lambda: len(session.history.results) == 4, timeout=WAIT_MS)
-    assert [result.page for result in session.history.results] == ["generate", *["interpolate"] * 3]
+    qtbot.waitUntil(lambda: len(session.context.history.results) == 4, timeout=WAIT_MS)
+    assert [result.page for result in session.context.history.results] == ["generate", *["interpolate"] * 3]
     assert bar.strip.selected() == 3
     window.rail.set_page("compare")
     lanes = [{"model": "tiny", "steps": steps, "sampler": "ddim", "guidance": 1.0} for steps in (2, 4)]
@@ -105,7 +105,7 @@ def test_races_and_what_rests_between_corners_are_kept_too(window: MainWindow, q
     qtbot.waitUntil(lambda: not race.busy, timeout=WAIT_MS)
     raced = race.frames
     compare.change(mode="grid", lanes=[*lanes, lanes[0]])
-    assert not race.frames and len(session.history.results) == 5
+    assert not race.frames and len(session.context.history.results) == 5
 
     bar.strip.cellClicked.emit(4)
     assert window.rail.page() == "compare" and race.frames is raced and compare.settings.mode == "race"
@@ -119,9 +119,12 @@ def test_races_and_what_rests_between_corners_are_kept_too(window: MainWindow, q
     assert interpolate.image is image and np.array_equal(panel.image.images(), image)
     interpolate.change(place=(0.5, 0.5))
     assert bar.strip.selected() is None
-    results = session.history.results
-    request, layout = files.read_request(results[1].lend(2))
+    results = session.context.history.results
+    request, layout = files.read_request(results[1].write_temporary(2))
     assert request.unhashed == interpolate.request((interpolation_weights.place(0.8, 0.1),), rested.corners)
     assert layout.scale == 2 and layout.columns == 1
-    assert files.read_pixels(results[2].lend(1)).shape[1] > files.read_pixels(results[2].lend(1)).shape[0]
-    assert len(read_stamp(results[4].lend(4)).race) == 2
+    assert (
+        files.read_pixels(results[2].write_temporary(1)).shape[1]
+        > files.read_pixels(results[2].write_temporary(1)).shape[0]
+    )
+    assert len(read_stamp(results[4].write_temporary(4)).race) == 2

@@ -48,7 +48,7 @@ def by_digits(panel: InterpolatePanel, qtbot: QtBot) -> InterpolatePanel:
     state = panel._interpolate
     state.change(model="digits")
     qtbot.waitUntil(
-        lambda: state.loop is not None and state.loop.request.model == "digits" and state._session.at_rest,
+        lambda: state.loop is not None and state.loop.request.model == "digits" and state._context.at_rest,
         timeout=WAIT_MS,
     )
     rested(panel, qtbot)

@@ -74,7 +74,7 @@ def test_a_lesson_sets_the_page_up_and_leaving_it_brings_everything_back(
 def test_the_lessons_that_ship_open(window: MainWindow, qtbot: QtBot, path: Path) -> None:
     lesson = open_lesson(window, qtbot, path)
     assert window.rail.page() == lesson.page and lesson.answer
-    assert window.session.lessons._owners[lesson.page].settings == lesson.settings
+    assert window.session.lessons._pages[lesson.page].settings == lesson.settings
     groups = {found.title for found in window.page(lesson.page).findChildren(Section)}
     assert set(lesson.hidden) <= groups
     assert not set(window.page(lesson.page).controls()) & set(lesson.hidden)
@@ -102,7 +102,7 @@ def test_what_a_lesson_hides_stays_hidden_when_the_page_would_show_it(
     explore, questions = window.session.explore, section(window, "explore", "Questions")
     explore.change(tab="questions")
     assert not questions.isVisible()
-    window.session.lessons.leave()
+    window.session.lessons.exit()
     assert explore.settings.tab == "forward" and section(window, "explore", "Image").isVisible()
     explore.change(tab="questions")
     assert questions.isVisible()
@@ -117,7 +117,7 @@ def test_one_lesson_after_another_keeps_the_persons_own_settings(
     assert window.session.generate.settings == generate and window.session.draw.settings.pen == 3.0
     assert not section(window, "draw", "Recognition").isVisible()  # the name is that of version 1
     assert section(window, "generate", "Advanced").isVisibleTo(window.generate)
-    window.session.lessons.leave()
+    window.session.lessons.exit()
     assert window.session.draw.settings == draw
 
 
@@ -163,7 +163,7 @@ def test_a_page_is_saved_as_a_lesson_and_opened_again(
     dialog.question.setPlainText("What does <b>eta</b> do?")
     dialog.hide_boxes["Shared settings"].setChecked(True)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "eta"), ""))
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         dialog.save_button.click()
     path = tmp_path / f"eta{lessons.SUFFIX}"
     assert window.messages.title() == f"Saved {path.name}" and path.stat().st_size < 2000
@@ -221,14 +221,14 @@ def test_a_bad_lesson_is_refused_in_one_message_and_changes_nothing(
     path = tmp_path / f"bad{lessons.SUFFIX}"
     path.write_text(content if isinstance(content, str) else json.dumps({**GOOD, **dict(content)}), encoding="utf-8")  # type: ignore[call-overload]
     before = window.remember()
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
         window.open_file(path)
     assert told.args and told.args[0].tone == "error" and said in told.args[0].title and not told.args[0].details
     assert window.remember() == before and window.session.lessons.lesson is None and not window.lesson_card.isVisible()
-    qtbot.waitUntil(lambda: not window.session.files.busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not window.session.context.files.busy, timeout=WAIT_MS)
 
 
 def test_a_lesson_that_is_gone_is_told_of(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS) as told:
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
         window.open_file(tmp_path / f"none{lessons.SUFFIX}")
     assert told.args and "Cannot read" in told.args[0].title

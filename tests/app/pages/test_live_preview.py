@@ -52,11 +52,11 @@ def formed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
 def panel(window: MainWindow, qtbot: QtBot, formed: list[bool]) -> GeneratePanel:
     """The page with a row of digits, at its last step."""
     generate = window.session.generate
-    for timer in (generate._soon, generate._sketches._soon):
+    for timer in (generate._soon, generate._live_preview._soon):
         timer.setInterval(NEVER_MS)
     generate.change(rows=1, prompt="0-9", live=False)
     generate.use_model("digits")
-    until(qtbot, lambda: not generate.busy and generate.verdict is not None and window.session.at_rest)
+    until(qtbot, lambda: not generate.busy and generate.verdict is not None and window.session.context.at_rest)
     generate._pace["digits"] = SKETCH_S / 101  # a machine that is fast enough, however loaded
     panel = window.generate
     panel.timeline.pause()
@@ -111,15 +111,15 @@ def test_what_was_drawn_prepares_its_sketches_and_nobody_is_told(
     panel: GeneratePanel, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, formed: list[bool]
 ) -> None:
     told: list[object] = []
-    window.session.message.connect(told.append)
+    window.session.context.message.connect(told.append)
     monkeypatch.setattr("desktop_app.viewmodels.session.QUIET_S", -1)  # it is quiet as soon as nothing is done
     generate, session = panel._generate, window.session
-    sketches, making, wanted = seen(generate), generate._sketches, generate.wanted()
+    sketches, making, wanted = seen(generate), generate._live_preview, generate.requested()
     assert not formed and making._soon.isActive() and wanted
     making.warm_up(wanted, making.by_student(wanted))
     making._soon.stop()
     making._soon.timeout.emit()
-    until(qtbot, lambda: (STUDENT, min(len(wanted.labels), MANY)) in making._warming and session.at_rest)
+    until(qtbot, lambda: (STUDENT, min(len(wanted.labels), MANY)) in making._warming and session.context.at_rest)
     assert len(formed) == 2 and not told and not sketches
     generate.change(guidance=2.0)
     until(qtbot, lambda: sketches)

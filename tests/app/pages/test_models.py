@@ -26,8 +26,8 @@ from ml.registry.checkpoint import load_model
 from ml.registry.model_cards import ModelCard
 from ml.registry.run_layout import MODEL_FILE
 from tests.app.conftest import Opener, leave
-from tests.app.viewmodels.by_hand import taken_over
 from tests.patience import WAIT_MS
+from tests.support.fake_engine import take_over
 
 
 def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
@@ -48,14 +48,14 @@ def panel(window: MainWindow, request: pytest.FixtureRequest, monkeypatch: pytes
     window.rail.set_page("models")
     panel = window.page("models")
     assert isinstance(panel, ModelsPanel)
-    window.session.library.change(chosen="tiny")
+    window.session.models.change(chosen="tiny")
     yield panel
-    window.session.library.stop()
+    window.session.models.stop()
 
 
 @pytest.fixture
 def library(panel: ModelsPanel, window: MainWindow) -> Models:
-    return window.session.library
+    return window.session.models
 
 
 def black(_card: ModelCard, count: int, _control: RunControl) -> Iterator[object]:
@@ -73,7 +73,7 @@ def facts(panel: ModelsPanel) -> dict[str, str]:
 
 
 def own(window: MainWindow) -> set[str]:
-    return {card.name for card in window.session.models if not card.bundled}
+    return {card.name for card in window.session.context.models if not card.bundled}
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, dialog: type, name: str, answer: object) -> None:
@@ -88,7 +88,11 @@ def press(window: MainWindow, text: str) -> None:
 
 
 def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPanel, window: MainWindow) -> None:
-    assert set(panel.tiles) == {card.name for card in window.session.models} >= {"tiny", "digits", "judge", "colour"}
+    assert (
+        set(panel.tiles)
+        == {card.name for card in window.session.context.models}
+        >= {"tiny", "digits", "judge", "colour"}
+    )
     assert list(panel.tiles)[:2] == ["tiny", "digits"] and list(panel.tiles)[-1] == "judge"
     digits = panel.tiles["digits"]
     said = digits.accessibleName()
@@ -101,8 +105,8 @@ def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPanel, windo
 def test_what_a_model_draws_appears_and_stays_for_the_session(
     panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot
 ) -> None:
-    drawing = {card.name for card in window.session.drawing_models}
-    until(qtbot, lambda: all(library.preview(card) is not None for card in window.session.drawing_models))
+    drawing = {card.name for card in window.session.context.drawing_models}
+    until(qtbot, lambda: all(library.preview(card) is not None for card in window.session.context.drawing_models))
     for name in drawing:
         assert len(panel.tiles[name].strip.images()) == 10
     assert panel.tiles["colour"].strip.images().ndim == 4
@@ -110,20 +114,20 @@ def test_what_a_model_draws_appears_and_stays_for_the_session(
     assert np.array_equal(panel.details.preview.images(), before)
     window.rail.set_page("generate")
     window.rail.set_page("models")
-    with qtbot.waitSignal(window.session.ready, timeout=WAIT_MS):
-        window.session.look_again()
+    with qtbot.waitSignal(window.session.context.ready, timeout=WAIT_MS):
+        window.session.context.refresh()
     assert panel.tiles["tiny"].strip.images() is before
 
 
 def test_a_look_at_the_models_makes_new_only_what_is_new(panel: ModelsPanel, window: MainWindow, qtbot: QtBot) -> None:
     def look_again() -> list[str]:
-        with qtbot.waitSignal(window.session.ready, timeout=WAIT_MS):
-            window.session.look_again()
+        with qtbot.waitSignal(window.session.context.ready, timeout=WAIT_MS):
+            window.session.context.refresh()
         QApplication.processEvents()
         return sorted(panel.tiles, key=lambda name: panel.tiles[name].pos().toTuple()[::-1])  # by where they are seen
 
     before, said = dict(panel.tiles), shown_facts(panel)
-    tiny = next(card.path for card in window.session.models if card.name == "tiny")
+    tiny = next(card.path for card in window.session.context.models if card.name == "tiny")
     shutil.copy(tiny, another := tiny.with_stem("another"))
     assert look_again() == list(panel.tiles) and panel.tiles.keys() - before.keys() == {"another"}
     assert all(panel.tiles[name] is tile for name, tile in before.items()) and shown_facts(panel) == said
@@ -200,7 +204,7 @@ def test_a_model_is_drawn_with(panel: ModelsPanel, window: MainWindow, qtbot: Qt
 def test_the_digits_model_is_scored(
     panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, mnist_root: Path
 ) -> None:
-    window.session.train.use_data_root(mnist_root)
+    window.session.context.use_data_root(mnist_root)
     panel.tiles["digits"].click()
     panel.details.count.button("100").click()
     panel.details.evaluate.click()
@@ -223,7 +227,7 @@ def test_the_digits_model_is_scored(
 def test_the_scores_of_an_own_model_are_kept(
     panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, mnist_root: Path, home: Path
 ) -> None:
-    window.session.train.use_data_root(mnist_root)
+    window.session.context.use_data_root(mnist_root)
     assert "Not scored yet" in panel.tiles["tiny"].accessibleName()
     library.change(count=100)
     library.evaluate()
@@ -235,12 +239,12 @@ def test_the_scores_of_an_own_model_are_kept(
 def test_scoring_says_how_far_it_is_and_can_be_stopped(
     panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    until(qtbot, lambda: not window.session._jobs)
-    hand = taken_over(window.session, monkeypatch)
+    until(qtbot, lambda: not window.session.context._jobs)
+    engine = take_over(window.session.context.engine, monkeypatch)
     panel.tiles["digits"].click()
     panel.details.evaluate.click()
-    job = hand.job("scoring")
-    hand.give(job, Progress("Drawing", 3, 10))
+    job = engine.job("evaluate")
+    engine.give(job, Progress("Drawing", 3, 10))
     assert panel.details.progress.text().startswith("Drawing")
     window.stop()
     assert job.control.cancelled and not library.busy and panel.details.evaluate.isVisible()
@@ -251,7 +255,7 @@ def test_without_mnist_one_is_asked_for_it(
     panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    window.session.train.use_data_root(tmp_path)
+    window.session.context.use_data_root(tmp_path)
     library.evaluate()
     until(qtbot, lambda: not window.messages.isHidden() and not library.busy)
     assert "not on this machine" in window.messages.title()
@@ -317,18 +321,18 @@ def test_the_run_that_is_training_stays_and_goes_whole_once_it_has_ended(
     train, run = window.session.train, home / "runs" / "mine"
     run.mkdir(parents=True)
     shutil.copy(home / "models" / "tiny.safetensors", run / MODEL_FILE)
-    window.session.look_again()
-    until(qtbot, lambda: window.session.card("mine"))
+    window.session.context.refresh()
+    until(qtbot, lambda: window.session.context.card("mine"))
     library.change(chosen="mine")
-    train._asked, train.state = (train.config(), run), "running"
+    train._started, train.state = (train.config(), run), "running"
     panel.details.delete.click()
     assert "being trained" in window.messages.title()
     library.rename("other")
-    until(qtbot, lambda: window.session.at_rest)
+    until(qtbot, lambda: window.session.context.at_rest)
     assert (run / MODEL_FILE).is_file()
     train.state = "done"
     panel.details.delete.click()
-    until(qtbot, lambda: window.session.card("mine") is None)
+    until(qtbot, lambda: window.session.context.card("mine") is None)
     assert not run.exists() and [item.name for item in library.trash] == ["mine"]
 
 
@@ -361,7 +365,7 @@ def test_foreign_weights_are_asked_about_taken_or_refused(
     panel.import_button.click()
     until(qtbot, lambda: not window.messages.isHidden())
     assert "more than plain weights" in window.messages.title() and not witness.exists()
-    card = window.session.card("shuffle-flow")
+    card = window.session.context.card("shuffle-flow")
     assert card is not None
     torch.save(load_model(card.path)[1], tmp_path / "theirs.pt")
     answering(monkeypatch, QFileDialog, "getOpenFileName", tmp_path / "theirs.pt")
@@ -376,7 +380,7 @@ def test_foreign_weights_are_asked_about_taken_or_refused(
     panel.import_button.click()
     until(qtbot, lambda: own(window) == {"tiny", "theirs"})
     assert asked == [["shuffle-flow", "shuffle"]]
-    assert window.session.card("theirs").header.model == card.header.model  # type: ignore[union-attr]
+    assert window.session.context.card("theirs").header.model == card.header.model  # type: ignore[union-attr]
 
 
 def test_before_the_models_are_known_the_page_says_so(opened: Opener, settings: AppSettings, qtbot: QtBot) -> None:
@@ -393,8 +397,8 @@ def test_a_lost_choice_falls_back(opened: Opener, settings: AppSettings, qtbot: 
     (home / "models" / "gone.safetensors").unlink()
     models = settings.models.with_changes(chosen="gone")
     window = opened(settings.with_changes(models=models, page="models"))
-    until(qtbot, lambda: window.session.models)
-    assert window.session.library.settings.chosen == "digits"
+    until(qtbot, lambda: window.session.context.models)
+    assert window.session.models.settings.chosen == "digits"
 
 
 # ---- words

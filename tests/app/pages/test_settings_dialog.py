@@ -62,16 +62,16 @@ def test_a_folder_that_nobody_chooses_stays(window: MainWindow, monkeypatch: pyt
     dialog = window.show_settings()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
     dialog.data.choose.click()
-    assert window.session.train.data_root is None and "Downloaded" in dialog.data.path.full_text()
+    assert window.session.context.data_root is None and "Downloaded" in dialog.data.path.full_text()
 
 
 def test_a_reset_of_all_settings_can_be_undone(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     session = window.session
     session.explore.change(digit=2, timesteps=500)
-    session.train.use_data_root(tmp_path)
+    session.context.use_data_root(tmp_path)
     before = window.remember()
     window.show_settings().reset.click()
-    assert session.explore.settings == ExploreSettings() and session.train.data_root is None
+    assert session.explore.settings == ExploreSettings() and session.context.data_root is None
     assert session.generate.settings.model == "digits" and session.generate.settings.steps != 4
     assert not theme().reduced_motion and (paths.user_models() / "tiny.safetensors").is_file()
     qtbot.waitUntil(lambda: not session.generate.busy, timeout=WAIT_MS)

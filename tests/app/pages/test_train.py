@@ -34,18 +34,22 @@ SPACE = Qt.Key.Key_Space
 
 
 @pytest.fixture
-def panel(home: Path, settings: AppSettings, qtbot: QtBot) -> Iterator[TrainPanel]:
+def session(home: Path, settings: AppSettings) -> Session:
+    return Session(settings)
+
+
+@pytest.fixture
+def panel(session: Session, qtbot: QtBot) -> Iterator[TrainPanel]:
     """The page on a session that knows its device, without the window around it."""
-    session = Session(settings)
-    panel = TrainPanel(session)
+    panel = TrainPanel(session.train, session.context)
     qtbot.addWidget(panel)
     panel.resize(1208, 728)
     panel.show()
-    with qtbot.waitSignal(session.ready, timeout=WAIT_MS):
+    with qtbot.waitSignal(session.context.ready, timeout=WAIT_MS):
         session.start()
     yield panel
-    with qtbot.waitSignal(session.closed, timeout=WAIT_MS):
-        session.close()
+    with qtbot.waitSignal(session.context.closed, timeout=WAIT_MS):
+        session.context.close()
 
 
 def train_of(panel: TrainPanel) -> Train:
@@ -193,19 +197,19 @@ def test_the_curve_of_an_earlier_run_is_laid_over_when_asked_for(panel: TrainPan
 def test_where_mnist_is_can_be_chosen_and_taken_back(
     panel: TrainPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setup, train = panel.setup, train_of(panel)
+    setup = panel.setup
     assert setup.source.isHidden()  # synthetic digits are nowhere
     pick(setup.data, "mnist")
     assert not setup.source.isHidden() and setup.source.value() == DOWNLOAD
     answers = iter(["", str(tmp_path / "mine")])
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: next(answers))
     pick(setup.source, CHOOSE)  # and cancel
-    assert setup.source.value() == DOWNLOAD and train.data_root is None
+    assert setup.source.value() == DOWNLOAD and panel._context.data_root is None
     pick(setup.source, CHOOSE)
     assert setup.source.value() == FOLDER and "mine" in setup.source.combo.currentText()
-    assert train.data_root == tmp_path / "mine"
+    assert panel._context.data_root == tmp_path / "mine"
     pick(setup.source, DOWNLOAD)
-    assert train.data_root is None and setup.source.combo.findData(FOLDER) < 0
+    assert panel._context.data_root is None and setup.source.combo.findData(FOLDER) < 0
 
 
 def test_every_data_set_is_offered_in_words_and_those_that_are_downloaded_say_how_much(panel: TrainPanel) -> None:
@@ -256,7 +260,7 @@ def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPanel, q
 
     kept = panel.plot.values(first).copy()
     run = next(run for run in train_of(panel).unfinished if run.name == first)
-    train_of(panel).go_on(run)
+    train_of(panel).resume_run(run)
     until(qtbot, lambda: train_of(panel).state == "running")
     button.click()  # at once, when the run may have made no step yet
     assert panel.plot._runs[first].visible
@@ -269,17 +273,17 @@ def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPanel, q
     until(qtbot, lambda: train_of(panel).state == "done")
 
 
-def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPanel, qtbot: QtBot) -> None:
+def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPanel, session: Session, qtbot: QtBot) -> None:
     train, name = train_of(panel), learn(panel, qtbot)
-    library, color = panel._session.library, panel.plot.color_of(name)
+    library, color = session.models, panel.plot.color_of(name)
     library.change(chosen=name)
-    with qtbot.waitSignal(panel._session.ready, timeout=WAIT_MS):
+    with qtbot.waitSignal(panel._context.ready, timeout=WAIT_MS):
         library.rename("mine")
     assert train.name == "mine" and train.folder and train.folder.exists() and panel.title.full_text() == "Mine"
     assert panel.plot.runs() == ["mine"] and panel.plot.color_of("mine") == color
     assert list(panel._run_rows) == ["mine"] and panel._run_rows["mine"].button.text() == "Mine"
     until(qtbot, lambda: library.card is not None and library.card.name == "mine")
-    with qtbot.waitSignal(panel._session.ready, timeout=WAIT_MS):
+    with qtbot.waitSignal(panel._context.ready, timeout=WAIT_MS):
         library.delete()
     assert not panel.plot.runs() and not panel._run_rows and panel.runs.isHidden() and not train.can_draw
     assert panel.title.full_text() == "Train your own model" and panel.stats["step"].value() == "–"
@@ -330,7 +334,7 @@ def test_a_page_that_is_opened_late_shows_the_run_that_goes_on(panel: TrainPanel
     train = train_of(panel)
     panel.start_button.click()
     until(qtbot, lambda: train.last)
-    late = TrainPanel(panel._session)
+    late = TrainPanel(train, panel._context)
     qtbot.addWidget(late)
     late.show()
     assert late.pause_button.isVisible() and late.title.full_text() == "1 minute"
@@ -341,7 +345,7 @@ def test_a_page_that_is_opened_late_shows_the_run_that_goes_on(panel: TrainPanel
 def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_path: Path) -> None:
     train = train_of(panel)
     train.change(data="mnist")
-    train.use_data_root(tmp_path / "nothing")
+    panel._context.use_data_root(tmp_path / "nothing")
     panel.start_button.click()
     until(qtbot, lambda: train.state == "failed")
     assert "The run failed" in panel.subtitle.full_text()
@@ -353,12 +357,12 @@ def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_p
 
 def test_the_curve_is_put_in_words(qtbot: QtBot) -> None:
     train = Session(AppSettings()).train
-    assert train.verdict() == ""
+    assert train.trend() == ""
     for step in range(1, 1001):
         loss = 1.0 if step <= 900 else 0.5
         train._on_event(TrainStep(step, None, loss, loss, 1e-3, 1.0, 100.0, 1.0, 1.0))
-        assert step > 199 or train.verdict() == "the first steps"
-    assert train.verdict() == "still learning: 50% lower than 100 steps ago"
+        assert step > 199 or train.trend() == "the first steps"
+    assert train.trend() == "still learning: 50% lower than 100 steps ago"
 
 
 def test_the_words_know_the_curve_of_before(qtbot: QtBot, tmp_path: Path) -> None:
@@ -369,7 +373,7 @@ def test_the_words_know_the_curve_of_before(qtbot: QtBot, tmp_path: Path) -> Non
     for step in range(901, 1001):
         train._on_event(TrainStep(step, None, 0.45, 0.45, 1e-3, 1.0, 100.0, 1.0, 1.0))
     assert train.before is not None and train.before[:, 0].tolist() == [1, 0.9, 0.8]
-    assert train.verdict() == "still learning: 50% lower than 100 steps ago"
+    assert train.trend() == "still learning: 50% lower than 100 steps ago"
 
 
 @pytest.mark.parametrize("content", ["", "step,seconds,loss,smooth_loss\n", "not a table\n1,2\n", None])
@@ -415,8 +419,8 @@ def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(pane
     assert machine.slider.value() == len(kept) - 1
     assert train.folder is not None
     train.previews = []
-    with qtbot.waitSignal(train.remembered, timeout=WAIT_MS):
-        train.look_back(train.folder)  # as a click on a run of before does
+    with qtbot.waitSignal(train.history_loaded, timeout=WAIT_MS):
+        train.load_history(train.folder)  # as a click on a run of before does
     assert all(np.array_equal(a.film, b) for a, b in zip(train.previews, kept, strict=True))
     assert panel.previews.count() == len(kept)
     panel.looking.button("noise").click()

@@ -1,4 +1,4 @@
-"""View-models without a window, a thread or a model that computes: quick, and always the same."""
+"""View-models on the fake engine: no window, thread or model; time passes only in the test."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,35 +8,35 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from desktop_app.settings import AppSettings
-from desktop_app.viewmodels import draw, generate, session, undo
-from tests.app.viewmodels import by_hand
-from tests.app.viewmodels.by_hand import ByHand
+from desktop_app.viewmodels import context, draw, generate, undo
+from tests.support.fake_app import FakeApp
 
 
 @pytest.fixture
-def make(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ByHand]]:
-    """Makes sessions, and sees them to their end."""
+def make(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeApp]]:
+    """Makes applications, and closes them in the end."""
     monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "home"))
-    made: list[ByHand] = []
+    made: list[FakeApp] = []
 
-    def make_one(settings: AppSettings | None = None) -> ByHand:
-        made.append(by_hand.make(settings or AppSettings()))
+    def make_one(settings: AppSettings | None = None) -> FakeApp:
+        made.append(FakeApp(settings or AppSettings()))
         return made[-1]
 
     yield make_one
     for each in made:
-        each.session.close()
+        each.context.close()
         each.session.deleteLater()
+        each.engine.deleteLater()
 
 
 @pytest.fixture
-def hand(make: Callable[..., ByHand]) -> ByHand:
-    """A session with the settings of a first start, and the bundled models."""
+def app(make: Callable[..., FakeApp]) -> FakeApp:
+    """The application of a first start, with the bundled models."""
     return make()
 
 
 class Clock:
-    """The time that view-models see: it passes when a test says so."""
+    """The time of the view-models: it passes when a test says so."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -48,6 +48,6 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (draw, generate, session, undo):
+    for module in (context, draw, generate, undo):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock

@@ -5,31 +5,33 @@ from typing import Any
 import numpy as np
 import pytest
 
-from desktop_app.viewmodels.compare import MAX_EACH, Compare
-from desktop_app.viewmodels.race import Race
+from desktop_app.viewmodels.compare import Compare
+from desktop_app.viewmodels.race import MAX_EACH, Race
 from ml.config import NO_LABEL, SampleRequest
 from ml.events import Progress
 from ml.experiments.axes import Axis
 from ml.experiments.cells import Cell
 from ml.experiments.race import Lap
 from ml.export.metadata import AxisNote, CellNote, Comparison, Layout, Stamp
-from tests.app.viewmodels.by_hand import ByHand, frames, given, images, sampled
+from tests.support.fake_app import FakeApp
+from tests.support.fake_engine import arguments
+from tests.support.fake_events import frames, images, sampled
 
 SMALL: dict[str, Any] = {"digits": "38", "values": {"steps": "1, 2, 4", "guidance": "1, 3"}}
 LANES = [{"steps": 4}, {"sampler": "ddim", "steps": 2}, {"model": "student", "sampler": "student", "steps": 1}]
 
 
 @pytest.fixture
-def compare(hand: ByHand) -> Compare:
-    compare = hand.session.compare
+def compare(app: FakeApp) -> Compare:
+    compare = app.session.compare
     compare.change(**SMALL)
     return compare
 
 
 @pytest.fixture
-def race(hand: ByHand, compare: Compare) -> Race:
+def race(app: FakeApp, compare: Compare) -> Race:
     compare.change(mode="race", lanes=LANES)
-    return hand.session.race
+    return app.session.compare.race
 
 
 def cell(row: int, column: int, count: int = 2, shade: int = 0) -> Cell:
@@ -40,70 +42,70 @@ def cell(row: int, column: int, count: int = 2, shade: int = 0) -> Cell:
 # ---- cells
 
 
-def test_a_comparison_asks_for_both_axes_on_one_noise(hand: ByHand, compare: Compare) -> None:
+def test_a_comparison_asks_for_both_axes_on_one_noise(app: FakeApp, compare: Compare) -> None:
     compare.change(seed=7)
     compare.compare()
-    base, rows, columns = given(hand.job("comparing"))
+    base, rows, columns = arguments(app.engine.job("run_comparison"))
     assert rows == Axis("steps", (1, 2, 4)) and columns == Axis("guidance", (1.0, 3.0))
     assert (base.model, base.labels, base.seed) == ("digits", (3, 8), 7) and compare.shape == (3, 2)
 
 
-def test_cells_are_heard_as_they_come_and_none_of_a_comparison_before(hand: ByHand, compare: Compare) -> None:
+def test_cells_are_heard_as_they_come_and_none_of_a_comparison_before(app: FakeApp, compare: Compare) -> None:
     compare.compare()
-    old = hand.job("comparing")
-    hand.give(old, Progress("cell", 1, 6), cell(0, 0))
+    old = app.engine.job("run_comparison")
+    app.engine.give(old, Progress("cell", 1, 6), cell(0, 0))
     compare.compare()
-    new = hand.job("comparing")
+    new = app.engine.job("run_comparison")
     assert old.control.cancelled and not compare.cells and compare.progress is None
-    assert len(hand.session.history.results) == 1  # what there was of the first
-    hand.end(old, cell(0, 1), Progress("cell", 1, 6))
+    assert len(app.context.history.results) == 1  # what there was of the first
+    app.engine.end(old, cell(0, 1), Progress("cell", 1, 6))
     assert not compare.cells and compare.busy and compare.doing == ("Comparing", None)
-    hand.give(new, Progress("cell", 2, 6), third := cell(1, 0))
+    app.engine.give(new, Progress("cell", 2, 6), third := cell(1, 0))
     assert compare.doing == ("Comparing, cell 3 of 6", 2 / 6)
     assert compare.cell_at(2) is third and compare.cell_at(1) is None and compare.name(third) == "2 steps, w = 1"
     compare.stop()
-    assert not compare.busy and compare.cells == [third] and len(hand.session.history.results) == 2
+    assert not compare.busy and compare.cells == [third] and len(app.context.history.results) == 2
 
 
-def test_a_comparison_that_gives_nothing_leaves_no_axes(hand: ByHand, compare: Compare) -> None:
+def test_a_comparison_that_gives_nothing_leaves_no_axes(app: FakeApp, compare: Compare) -> None:
     begun: list[None] = []
     compare.compare()
     compare.begun.connect(lambda: begun.append(None))
-    hand.end(hand.job("comparing"))
-    assert compare.rows is compare.columns is None and begun and not hand.session.history.results
+    app.engine.end(app.engine.job("run_comparison"))
+    assert compare.rows is compare.columns is None and begun and not app.context.history.results
 
 
-def test_two_cells_are_chosen_one_after_the_other(hand: ByHand, compare: Compare) -> None:
+def test_two_cells_are_chosen_one_after_the_other(app: FakeApp, compare: Compare) -> None:
     compare.compare()
     first, second = cell(0, 0), cell(2, 1)
-    hand.end(hand.job("comparing"), first, second)
+    app.engine.end(app.engine.job("run_comparison"), first, second)
     compare.choose(0)
     compare.choose(1)  # which is not there
     assert (compare.chosen, compare.before) == (first, None)
     compare.choose(5)
     assert (compare.chosen, compare.before) == (second, first)
-    compare.take_up()
-    assert given(hand.job("drawing"))[0].seed == second.request.seed != first.request.seed
+    compare.open_chosen()
+    assert arguments(app.engine.job("sample_and_judge"))[0].seed == second.request.seed != first.request.seed
     compare.choose(5)
     assert (compare.chosen, compare.before) == (None, None)
 
 
-def test_a_comparison_is_led_back_to_with_what_it_was_asked_with(hand: ByHand, compare: Compare) -> None:
+def test_a_comparison_is_led_back_to_with_what_it_was_asked_with(app: FakeApp, compare: Compare) -> None:
     compare.compare()
     asked = compare.settings
     compare.change(seed=99)  # while it is drawn
-    hand.end(hand.job("comparing"), first := cell(0, 0), cell(0, 1, shade=9))
+    app.engine.end(app.engine.job("run_comparison"), first := cell(0, 0), cell(0, 1, shade=9))
     compare.change(rows="eta", values={})
     compare.compare()
-    hand.give(hand.job("comparing"), cell(0, 0))
+    app.engine.give(app.engine.job("run_comparison"), cell(0, 0))
     compare.change(mode="race")
-    history = hand.session.history
+    history = app.context.history
     assert np.array_equal(history.results[0].images, np.stack([images(1)[0], images(1, 9)[0]]))
-    history.go_back(0)
+    history.restore(0)
     assert not compare.busy and compare.cells[0] is first and compare.settings == asked and compare.chosen is None
-    assert compare.rows == Axis("steps", (1, 2, 4)) and history.place("compare") == 0
+    assert compare.rows == Axis("steps", (1, 2, 4)) and history.shown_index("compare") == 0
     compare.change(mode="race")
-    assert history.place("compare") is None
+    assert history.shown_index("compare") is None
 
 
 @pytest.mark.parametrize(
@@ -117,14 +119,14 @@ def test_a_comparison_is_led_back_to_with_what_it_was_asked_with(hand: ByHand, c
     ],
 )
 def test_what_cannot_be_compared_says_where_it_is_wrong(
-    hand: ByHand, compare: Compare, changes: dict[str, Any], trouble: dict[str, str]
+    app: FakeApp, compare: Compare, changes: dict[str, Any], trouble: dict[str, str]
 ) -> None:
     compare.change(**changes)
     for what in ("rows", "columns", "digits"):
         said = compare.trouble(what)  # type: ignore[arg-type]
         assert trouble[what] in said if what in trouble else not said
     compare.compare()
-    assert compare.ready == (not trouble) == bool(hand.jobs)
+    assert compare.ready == (not trouble) == bool(app.engine.jobs)
     compare.stop()
 
 
@@ -160,7 +162,7 @@ def test_a_model_of_another_name_takes_its_place_everywhere(compare: Compare) ->
     assert compare.settings.model == "digits" and compare.values("model") == "digits@8, digits, tinyish"
 
 
-def test_a_figure_is_compared_again_as_far_as_the_page_can_say_it(hand: ByHand, compare: Compare) -> None:
+def test_a_figure_is_compared_again_as_far_as_the_page_can_say_it(app: FakeApp, compare: Compare) -> None:
     request = SampleRequest(model="student", labels=(3, 8, 1), seed=5)
     note = CellNote(row=0, column=0, changes={}, seconds=1.0)
 
@@ -171,14 +173,14 @@ def test_a_figure_is_compared_again_as_far_as_the_page_can_say_it(hand: ByHand, 
         )
 
     steps, label = AxisNote(field="steps", values="2, 3"), AxisNote(field="label", values="4, 5")
-    assert compare.take_up_figure(figure(steps))
-    base, rows, columns = given(hand.job("comparing"))
+    assert compare.restore(figure(steps))
+    base, rows, columns = arguments(app.engine.job("run_comparison"))
     assert rows == Axis("steps", (2, 3)) and columns is None
     assert (base.model, base.seed, base.labels) == ("student", 5, (3, 8, 1)) and compare.settings.mode == "grid"
-    assert compare.take_up_figure(figure(label, steps))
-    base, rows, columns = given(hand.job("comparing"))
+    assert compare.restore(figure(label, steps))
+    base, rows, columns = arguments(app.engine.job("run_comparison"))
     assert rows == Axis("label", (4, 5)) and columns == Axis("steps", (2, 3)) and len(base.labels) == 3
-    assert not compare.take_up_figure(figure(AxisNote(field="repeats", values="1")))  # which the page does not offer
+    assert not compare.restore(figure(AxisNote(field="repeats", values="1")))  # which the page does not offer
 
 
 # ---- the race
@@ -188,10 +190,10 @@ def lap(lane: int, event: object) -> Lap:
     return Lap(lane, event)  # type: ignore[arg-type]
 
 
-def test_lanes_are_where_their_steps_are(hand: ByHand, race: Race) -> None:
+def test_lanes_are_where_their_steps_are(app: FakeApp, race: Race) -> None:
     race.start()
-    job = hand.job("racing")
-    (requests,) = given(job)
+    job = app.engine.job("run_race")
+    (requests,) = arguments(job)
     assert [(r.sampler, r.steps, r.model) for r in requests] == [
         ("dpm++", 4, "digits"), ("ddim", 2, "digits"), ("student", 1, "student"),
     ]  # fmt: skip
@@ -205,7 +207,7 @@ def test_lanes_are_where_their_steps_are(hand: ByHand, race: Race) -> None:
     assert race.reached == -1 and race.doing == ("Racing", 0)
     reached = []
     for lane, step in ((0, 0), (1, 0), (2, 0), (0, 1), (0, 2), (1, 1), (0, 3), (0, 4), (1, 2), (2, 1)):
-        hand.give(job, lap(lane, way[lane][step]))
+        app.engine.give(job, lap(lane, way[lane][step]))
         reached.append(race.reached)
     assert reached == [-1, -1, 0, 1, 1, 2, 3, 3, 3, 4] and moved == [0, 1, 2, 3, 4]
     assert race.doing == ("Racing", 1)
@@ -214,67 +216,69 @@ def test_lanes_are_where_their_steps_are(hand: ByHand, race: Race) -> None:
     assert race.noise(0) == 1 and race.noise(3) == pytest.approx(0.25) and race.noise(4) == 0
 
 
-def test_the_fastest_is_known_once_all_have_finished_and_the_race_is_kept(hand: ByHand, race: Race) -> None:
+def test_the_fastest_is_known_once_all_have_finished_and_the_race_is_kept(app: FakeApp, race: Race) -> None:
     race.start()
-    job = hand.job("racing")
-    (requests,) = given(job)
+    job = app.engine.job("run_race")
+    (requests,) = arguments(job)
     finished: list[int] = []
     race.finished.connect(finished.append)
     for lane, seconds in ((0, 3.0), (2, 2.0)):
-        hand.give(job, *(lap(lane, frame) for frame in frames(requests[lane])))
-        hand.give(job, lap(lane, sampled(requests[lane], seconds=seconds)))
+        app.engine.give(job, *(lap(lane, frame) for frame in frames(requests[lane])))
+        app.engine.give(job, lap(lane, sampled(requests[lane], seconds=seconds)))
     assert race.fastest is None and race.standing(0, 4)[0] == "3.00 s"
-    hand.give(job, *(lap(1, frame) for frame in frames(requests[1])), lap(1, sampled(requests[1], seconds=1.0)))
+    app.engine.give(job, *(lap(1, frame) for frame in frames(requests[1])), lap(1, sampled(requests[1], seconds=1.0)))
     assert race.fastest == 1 and race.standing(1, 4)[0] == "1.00 s · fastest"
     assert race.standing(1, 2) == ("step 1 of 2", "")
-    hand.end(job, Cell(0, 1, requests[1], images(2), 1.0, 0.5))
+    app.engine.end(job, Cell(0, 1, requests[1], images(2), 1.0, 0.5))
     assert finished == [0, 2, 1, 1] and race.standing(1, 4)[1] == "2 network calls · 50% right"
-    (kept,) = hand.session.history.results
-    assert kept.page == "compare" and len(kept.images) == 3 and kept.shown()
+    (kept,) = app.context.history.results
+    assert kept.page == "compare" and len(kept.images) == 3 and kept.is_shown()
 
 
-def test_a_race_that_was_stopped_is_not_kept_and_says_nothing_more(hand: ByHand, race: Race) -> None:
+def test_a_race_that_was_stopped_is_not_kept_and_says_nothing_more(app: FakeApp, race: Race) -> None:
     race.start()
-    job = hand.job("racing")
-    (requests,) = given(job)
-    hand.give(job, *(lap(lane, frames(requests[lane])[0]) for lane in range(3)))
+    job = app.engine.job("run_race")
+    (requests,) = arguments(job)
+    app.engine.give(job, *(lap(lane, frames(requests[lane])[0]) for lane in range(3)))
     race.stop()
-    hand.end(job, lap(0, frames(requests[0])[1]))
-    assert not race.busy and len(race.frames[0]) == 1 and not hand.session.history.results
+    app.engine.end(job, lap(0, frames(requests[0])[1]))
+    assert not race.busy and len(race.frames[0]) == 1 and not app.context.history.results
     race.start()
-    old = hand.job("racing")
+    old = app.engine.job("run_race")
     race.start()
-    hand.give(old, lap(0, frames(requests[0])[0]))
+    app.engine.give(old, lap(0, frames(requests[0])[0]))
     assert old.control.cancelled and race.frames == [[], [], []] and race.busy
     race.stop()
 
 
-def test_lanes_of_other_settings_are_not_shown_beside_these(hand: ByHand, race: Race, compare: Compare) -> None:
+def test_lanes_of_other_settings_are_not_shown_beside_these(app: FakeApp, race: Race, compare: Compare) -> None:
     race.start()
-    job = hand.job("racing")
+    job = app.engine.job("run_race")
     compare.change(seed=5)
     assert race.busy and race.requests  # the lanes are the same
     race.set_lane(0, steps=5)
     assert job.control.cancelled and not race.busy and not race.requests and not race.frames
 
 
-def test_a_race_is_led_back_to(hand: ByHand, race: Race, compare: Compare) -> None:
+def test_a_race_is_led_back_to(app: FakeApp, race: Race, compare: Compare) -> None:
     race.start()
-    asked, job = compare.settings, hand.job("racing")
+    asked, job = compare.settings, app.engine.job("run_race")
     compare.change(seed=9)
-    (requests,) = given(job)
+    (requests,) = arguments(job)
     for lane in range(3):
-        hand.give(job, *(lap(lane, frame) for frame in frames(requests[lane])), lap(lane, sampled(requests[lane])))
-    hand.end(job)
+        app.engine.give(
+            job, *(lap(lane, frame) for frame in frames(requests[lane])), lap(lane, sampled(requests[lane]))
+        )
+    app.engine.end(job)
     raced = race.frames
-    assert hand.session.history.place("compare") == 0
+    assert app.context.history.shown_index("compare") == 0
     compare.change(mode="grid")
-    assert hand.session.history.place("compare") is None
+    assert app.context.history.shown_index("compare") is None
     compare.change(lanes=LANES[:2])
-    assert hand.session.history.place("compare") is None
-    hand.session.history.go_back(0)
+    assert app.context.history.shown_index("compare") is None
+    app.context.history.restore(0)
     assert race.frames is raced and compare.settings == asked and race.reached == 4
-    assert hand.session.history.place("compare") == 0
+    assert app.context.history.shown_index("compare") == 0
 
 
 def test_lanes_come_and_go_between_two_and_four(race: Race, compare: Compare) -> None:
@@ -291,11 +295,11 @@ def test_lanes_come_and_go_between_two_and_four(race: Race, compare: Compare) ->
     assert race.name(1) == ("DPM-Solver++ 2M", "7 steps, digits, w = 1.5")
 
 
-def test_a_race_of_a_figure_is_raced_again(hand: ByHand, race: Race, compare: Compare) -> None:
+def test_a_race_of_a_figure_is_raced_again(app: FakeApp, race: Race, compare: Compare) -> None:
     one = SampleRequest(model="student", sampler="student", steps=3, labels=(4, 2), seed=8)
-    race.take_up([one])
+    race.restore([one])
     assert [lane.steps for lane in compare.settings.lanes] == [3, 3]  # a race has at least two lanes
-    (requests,) = given(hand.job("racing"))
+    (requests,) = arguments(app.engine.job("run_race"))
     assert {(r.labels, r.seed, r.model) for r in requests} == {((4, 2), 8, "student")}
     compare.change(digits="banana")
     race.stop()

@@ -11,22 +11,23 @@ from desktop_app.tasks.draw import OpenedImage, Recognised
 from desktop_app.viewmodels import draw as module
 from desktop_app.viewmodels.draw import COUNT, Draw, centred
 from desktop_app.viewmodels.undo import TOGETHER_S
-from ml.config import NO_LABEL
+from ml.config import DRAWING_SIDE, NO_LABEL
 from ml.events import Progress
-from ml.generation.requests import SIDE
 from ml.imaging.embedded_png import to_text
-from tests.app.viewmodels.by_hand import ByHand, frames, given, sampled
 from tests.app.viewmodels.conftest import Clock
+from tests.support.fake_app import FakeApp
+from tests.support.fake_engine import arguments
+from tests.support.fake_events import frames, sampled
 
 
 @pytest.fixture
-def draw(hand: ByHand) -> Draw:
-    return hand.session.draw
+def draw(app: FakeApp) -> Draw:
+    return app.session.draw
 
 
 @pytest.fixture
 def stroke() -> np.ndarray:
-    pixels = np.zeros((SIDE, SIDE), np.uint8)
+    pixels = np.zeros((DRAWING_SIDE, DRAWING_SIDE), np.uint8)
     pixels[5:23, 13:16] = 255
     return pixels
 
@@ -34,20 +35,20 @@ def stroke() -> np.ndarray:
 # ---- which answers are heard
 
 
-def test_what_a_replaced_drawing_still_says_is_not_heard(hand: ByHand, draw: Draw, stroke: np.ndarray) -> None:
+def test_what_a_replaced_drawing_still_says_is_not_heard(app: FakeApp, draw: Draw, stroke: np.ndarray) -> None:
     draw.take(stroke)
     draw.make()
-    old = hand.job("sketching")
+    old = app.engine.job("sample")
     draw.change(label=3)
     draw.make()
-    new = hand.job("sketching")
+    new = app.engine.job("sample")
     assert old.control.cancelled and not new.control.cancelled
-    request = given(old)[0]
+    request = arguments(old)[0]
     told: list[str] = []
     for signal in ("finished", "recognised", "busy_changed", "drawing_changed"):
         getattr(draw, signal).connect(lambda signal=signal: told.append(signal))
     other = OpenedImage(255 - stroke, 4)
-    hand.end(
+    app.engine.end(
         old,
         *frames(request, 2),
         Progress("Drawing", 1, 2),
@@ -57,38 +58,38 @@ def test_what_a_replaced_drawing_still_says_is_not_heard(hand: ByHand, draw: Dra
     )
     assert not told and draw.busy and draw.images is None and draw.sampled is None and draw.probabilities is None
     assert draw.status == "Drawing" and np.array_equal(draw.drawing, stroke) and not draw._coming
-    hand.end(new, done := sampled(given(new)[0]))
+    app.engine.end(new, done := sampled(arguments(new)[0]))
     assert draw.sampled is done and not draw.busy and draw.status == ""
 
 
-def test_what_was_stopped_is_not_heard_any_more(hand: ByHand, draw: Draw, stroke: np.ndarray) -> None:
+def test_what_was_stopped_is_not_heard_any_more(app: FakeApp, draw: Draw, stroke: np.ndarray) -> None:
     draw.take(stroke)
     draw.make()
-    job = hand.job("sketching")
+    job = app.engine.job("sample")
     draw.stop()
     assert job.control.cancelled and not draw.busy
-    hand.end(job, sampled(given(job)[0]))
-    assert draw.images is None and not hand.session.history.results
+    app.engine.end(job, sampled(arguments(job)[0]))
+    assert draw.images is None and not app.context.history.results
 
 
-def test_an_answer_of_each_kind_is_taken(hand: ByHand, draw: Draw, stroke: np.ndarray, tmp_path: Path) -> None:
+def test_an_answer_of_each_kind_is_taken(app: FakeApp, draw: Draw, stroke: np.ndarray, tmp_path: Path) -> None:
     draw.load(tmp_path / "picture.png")
-    assert draw.doing == ("Opening the picture", None)
-    hand.end(hand.job("opening"), OpenedImage(stroke, 1))
+    assert draw.doing == ("Opening the image", None)
+    app.engine.end(app.engine.job("open_image"), OpenedImage(stroke, 1))
     assert np.array_equal(draw.drawing, stroke) and not draw.busy
     draw.take(beside := np.roll(stroke, (4, 5), axis=(0, 1)))
     draw.recognise()
-    job = hand.job("recognising")
-    image, model = given(job)
+    job = app.engine.job("recognise")
+    image, model = arguments(job)
     assert np.array_equal(image, centred(beside)) and not np.array_equal(image, beside) and model == "digits"
-    hand.give(job, Progress("Asking", 3, 10))
+    app.engine.give(job, Progress("Asking", 3, 10))
     assert draw.doing == ("Asking 3 of 10", None)
-    hand.give(job, Progress("Asking", 0, 0))
+    app.engine.give(job, Progress("Asking", 0, 0))
     assert draw.doing == ("Asking 3 of 10", None)
-    hand.end(job, Recognised(np.arange(10, dtype=np.float32)))
+    app.engine.end(job, Recognised(np.arange(10, dtype=np.float32)))
     assert draw.probabilities is not None and draw.probabilities.argmax() == 9
     draw.example(4, 17)
-    assert given(hand.job("example"))[:2] == (4, 17)
+    assert arguments(app.engine.job("load_example"))[:2] == (4, 17)
     draw.stop()
 
 
@@ -119,7 +120,7 @@ def test_another_drawing_is_one_nobody_has_recognised(draw: Draw, stroke: np.nda
 
 def test_a_taken_drawing_has_nothing_marked_and_is_its_own(draw: Draw, stroke: np.ndarray) -> None:
     draw.mark_half()
-    assert (draw.mask[SIDE // 2 :] == 255).all() and not draw.mask[: SIDE // 2].any()
+    assert (draw.mask[DRAWING_SIDE // 2 :] == 255).all() and not draw.mask[: DRAWING_SIDE // 2].any()
     draw.take(stroke)
     stroke[:] = 9
     assert draw.drawing.max() == 255 and not draw.mask.any()
@@ -147,9 +148,9 @@ def test_a_sliders_changes_are_taken_back_as_one(draw: Draw, clock: Clock) -> No
     assert draw.settings.vary_from == 1.0 and not draw.can_undo
 
 
-def test_a_lesson_forgets_what_could_be_taken_back(hand: ByHand, draw: Draw, stroke: np.ndarray) -> None:
+def test_a_lesson_forgets_what_could_be_taken_back(app: FakeApp, draw: Draw, stroke: np.ndarray) -> None:
     draw.take(stroke)
-    hand.session.lessons.changed.emit()
+    app.session.lessons.changed.emit()
     assert not draw.can_undo
     draw.undo()
     assert not draw.empty
@@ -158,16 +159,16 @@ def test_a_lesson_forgets_what_could_be_taken_back(hand: ByHand, draw: Draw, str
 # ---- what is asked for
 
 
-def test_a_variation_is_of_the_drawing_as_the_settings_say(hand: ByHand, draw: Draw, stroke: np.ndarray) -> None:
+def test_a_variation_is_of_the_drawing_as_the_settings_say(app: FakeApp, draw: Draw, stroke: np.ndarray) -> None:
     assert draw.request() is None
     draw.make()
     draw.recognise()
-    assert not hand.jobs  # there is nothing to make anything of
+    assert not app.engine.jobs  # there is nothing to make anything of
     draw.take(stroke)
     draw.change(label=7, vary_from=3.0)
     draw.make()
-    job = hand.job("sketching")
-    request = given(job)[0]
+    job = app.engine.job("sample")
+    request = arguments(job)[0]
     assert request.source == to_text(stroke) and request.labels == (7,) * COUNT and not request.mask
     assert (request.vary_from, request.model) == (3.0, "digits")
     assert isinstance(job.work, module.partial) and job.work.keywords == {"frames": True}
@@ -187,15 +188,15 @@ def test_a_completion_needs_a_mark_and_sends_it(draw: Draw, stroke: np.ndarray) 
     assert varied and not varied.mask
 
 
-def test_a_rebuilding_leads_into_noise_and_back_as_every_digit(hand: ByHand, draw: Draw, stroke: np.ndarray) -> None:
+def test_a_rebuilding_leads_into_noise_and_back_as_every_digit(app: FakeApp, draw: Draw, stroke: np.ndarray) -> None:
     draw.take(stroke)
     draw.change(task="rebuild")
     draw.make()
-    job = hand.job("sketching")
-    request = given(job)[0]
+    job = app.engine.job("sample")
+    request = arguments(job)[0]
     assert request.parent and request.parent.corners[0].picture == to_text(stroke) and len(request.labels) == 11
     way = frames(request)
-    hand.end(job, *way, done := sampled(request, shade=200))
+    app.engine.end(job, *way, done := sampled(request, shade=200))
     assert draw.captions == ("its noise", "and back", *map(str, range(10))) and draw.columns == 4
     assert draw.images is not None and len(draw.images) == 12
     assert np.array_equal(draw.images[0], way[0].x_t[0]) and np.array_equal(draw.images[1:], done.images)
@@ -215,7 +216,7 @@ def test_a_rebuilding_leads_into_noise_and_back_as_every_digit(hand: ByHand, dra
     ],
 )
 def test_a_request_that_was_made_here_is_taken_up_again(
-    make: Callable[..., ByHand], draw: Draw, stroke: np.ndarray, settings: dict[str, Any]
+    make: Callable[..., FakeApp], draw: Draw, stroke: np.ndarray, settings: dict[str, Any]
 ) -> None:
     draw.take(stroke)
     draw.mark_half()
@@ -223,73 +224,73 @@ def test_a_request_that_was_made_here_is_taken_up_again(
     asked = draw.request()
     assert asked is not None
     other = make().session.draw
-    assert other.take_up(asked.with_changes(model_hash="known")) and other.request() == asked
+    assert other.restore(asked.with_changes(model_hash="known")) and other.request() == asked
     assert np.array_equal(other.drawing, stroke) and other.settings.task == settings["task"]
-    assert not other.take_up(asked.with_changes(seed=3))  # another noise than the page's
-    assert not make().session.draw.take_up(make().session.generate.settings.request((1,)))
+    assert not other.restore(asked.with_changes(seed=3))  # another noise than the page's
+    assert not make().session.draw.restore(make().session.generate.settings.request((1,)))
 
 
 # ---- history
 
 
 def test_going_back_brings_drawing_settings_answers_and_their_film(
-    hand: ByHand, draw: Draw, stroke: np.ndarray
+    app: FakeApp, draw: Draw, stroke: np.ndarray
 ) -> None:
     draw.take(stroke)
     draw.change(label=7)
     draw.make()
-    job = hand.job("sketching")
-    way = frames(given(job)[0])
-    hand.end(job, *way, done := sampled(given(job)[0]))
+    job = app.engine.job("sample")
+    way = frames(arguments(job)[0])
+    app.engine.end(job, *way, done := sampled(arguments(job)[0]))
     draw.clear()
     draw.change(task="rebuild")
     draw.take(255 - stroke)
     draw.make()
-    job = hand.job("sketching")
-    hand.end(job, *frames(given(job)[0], shade=50), sampled(given(job)[0]))
+    job = app.engine.job("sample")
+    app.engine.end(job, *frames(arguments(job)[0], shade=50), sampled(arguments(job)[0]))
     assert draw._frames[0] is not way[0]
     draw.make()
-    history = hand.session.history
-    assert history.place("draw") == 1
-    history.go_back(0)
+    history = app.context.history
+    assert history.shown_index("draw") == 1
+    history.restore(0)
     assert not draw.busy and draw.sampled is done and draw.captions == () and draw._frames[0] is way[0]
     assert np.array_equal(draw.drawing, stroke) and (draw.settings.task, draw.settings.label) == ("vary", 7)
-    assert history.place("draw") == 0
+    assert history.shown_index("draw") == 0
     draw.drawing[:] = 0  # what is kept is not what is drawn on
-    history.go_back(1)
-    history.go_back(0)
+    history.restore(1)
+    history.restore(0)
     assert np.array_equal(draw.drawing, stroke)
     draw.undo()
     assert draw.settings.task == "rebuild"
 
 
-def test_going_back_is_taken_back(hand: ByHand, draw: Draw, stroke: np.ndarray) -> None:
+def test_going_back_is_taken_back(app: FakeApp, draw: Draw, stroke: np.ndarray) -> None:
     draw.take(stroke)
     draw.make()
-    job = hand.job("sketching")
-    hand.end(job, sampled(given(job)[0]))
+    job = app.engine.job("sample")
+    app.engine.end(job, sampled(arguments(job)[0]))
     draw.forget_past()
     draw.clear()
     draw.forget_past()
-    hand.session.history.go_back(0)
+    app.context.history.restore(0)
     assert not draw.empty
     draw.undo()
     assert draw.empty
 
 
 def test_a_film_is_of_what_is_shown_whatever_is_being_made(
-    hand: ByHand, draw: Draw, stroke: np.ndarray, tmp_path: Path
+    app: FakeApp, draw: Draw, stroke: np.ndarray, tmp_path: Path
 ) -> None:
     draw.take(stroke)
     draw.make()
-    job = hand.job("sketching")
-    way = frames(given(job)[0])
-    hand.end(job, *way, sampled(given(job)[0]))
+    job = app.engine.job("sample")
+    way = frames(arguments(job)[0])
+    app.engine.end(job, *way, sampled(arguments(job)[0]))
     draw.make()
-    job = hand.job("sketching")
-    hand.give(job, *frames(given(job)[0], 2, shade=99))
+    job = app.engine.job("sample")
+    app.engine.give(job, *frames(arguments(job)[0], 2, shade=99))
     draw.export(tmp_path / "a.gif")
-    film = given(hand.job("exporting"))[1].args[4]
+    film = arguments(app.engine.job("export"))[1].args[4]
     assert len(film) == len(way) and np.array_equal(film[0], way[0].x_t)
     draw.stop()
 
@@ -299,16 +300,16 @@ def test_a_film_is_of_what_is_shown_whatever_is_being_made(
     [("a.png", False, "images"), ("a.png", True, "sheet"), ("a.gif", True, "x_t"), ("a.MP4", False, "x_t")],
 )
 def test_what_was_made_is_written_as_the_ending_says(
-    hand: ByHand, draw: Draw, stroke: np.ndarray, tmp_path: Path, name: str, labelled: bool, kind: str
+    app: FakeApp, draw: Draw, stroke: np.ndarray, tmp_path: Path, name: str, labelled: bool, kind: str
 ) -> None:
     draw.export(tmp_path / name)
-    assert not hand.asked("exporting")
+    assert not app.engine.jobs_of("export")
     draw.take(stroke)
     draw.make()
-    job = hand.job("sketching")
-    hand.end(job, *frames(given(job)[0]), done := sampled(given(job)[0]))
+    job = app.engine.job("sample")
+    app.engine.end(job, *frames(arguments(job)[0]), done := sampled(arguments(job)[0]))
     draw.export(tmp_path / name, scale=2, labelled=labelled)
-    path, write = given(hand.job("exporting"))
+    path, write = arguments(app.engine.job("export"))
     assert path == tmp_path / name
     _path, images, request, layout, film = write.args
     assert images is done.images and request == done.request
@@ -316,9 +317,9 @@ def test_what_was_made_is_written_as_the_ending_says(
 
 
 def test_a_drawing_at_the_edge_is_centred_by_its_weight() -> None:
-    drawing = np.zeros((SIDE, SIDE), np.uint8)
+    drawing = np.zeros((DRAWING_SIDE, DRAWING_SIDE), np.uint8)
     drawing[0:2, 10:12], drawing[0:2, 20:22] = 100, 200
     found = centred(drawing)
     total = found.sum(dtype=np.int64)
-    rows, columns = np.mgrid[0:SIDE, 0:SIDE]
+    rows, columns = np.mgrid[0:DRAWING_SIDE, 0:DRAWING_SIDE]
     assert abs((rows * found).sum() / total - 13.5) <= 0.5 and abs((columns * found).sum() / total - 13.5) <= 0.5

@@ -11,14 +11,16 @@ from ml.config import SampleRequest
 from ml.errors import BadFile
 from ml.events import Failed, Progress
 from ml.experiments.questions import Answer, Row
-from tests.app.viewmodels.by_hand import ByHand, given, images
+from tests.support.fake_app import FakeApp
+from tests.support.fake_engine import arguments
+from tests.support.fake_events import images
 
 FIGURE = np.zeros((4, 4, 3), np.uint8)
 
 
 @pytest.fixture
-def explore(hand: ByHand) -> Explore:
-    return hand.session.explore
+def explore(app: FakeApp) -> Explore:
+    return app.session.explore
 
 
 def answer(*requests: SampleRequest) -> Answered:
@@ -29,77 +31,77 @@ def answer(*requests: SampleRequest) -> Answered:
 # ---- noise
 
 
-def test_noise_on_an_image_of_before_is_not_shown(hand: ByHand, explore: Explore) -> None:
+def test_noise_on_an_image_of_before_is_not_shown(app: FakeApp, explore: Explore) -> None:
     explore.look()
-    old = hand.job("noising")
+    old = app.engine.job("add_noise")
     explore.look()
-    assert len(hand.jobs) == 1  # that is on its way
+    assert len(app.engine.jobs) == 1  # that is on its way
     explore.change(digit=3)
-    new = hand.job("noising")
-    assert new is not old and given(new)[0].digit == 3
-    hand.end(old, NoisedImage((), "a 7"))
+    new = app.engine.job("add_noise")
+    assert new is not old and arguments(new)[0].digit == 3
+    app.engine.end(old, NoisedImage((), "a 7"))
     assert explore.what == ""
-    hand.end(new, NoisedImage((), "a 3"))
+    app.engine.end(new, NoisedImage((), "a 3"))
     assert explore.what == "a 3"
     explore.change(tab="schedules")
-    assert not hand.jobs  # all tabs show the same
+    assert not app.engine.jobs  # all tabs show the same
     explore.change(digit=7)
-    assert hand.jobs
+    assert app.engine.jobs
 
 
-def test_a_picture_that_cannot_be_read_gives_way_to_a_digit(hand: ByHand, explore: Explore, tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_read_gives_way_to_a_digit(app: FakeApp, explore: Explore, tmp_path: Path) -> None:
     explore.use_picture(tmp_path / "wrong.png")
-    hand.end(hand.job("noising"), Failed("file", "no picture", "", ""))
-    assert explore.settings.picture is None and given(hand.job("noising"))[0].picture is None
+    app.engine.end(app.engine.job("add_noise"), Failed("file", "no picture", "", ""))
+    assert explore.settings.picture is None and arguments(app.engine.job("add_noise"))[0].picture is None
 
 
 def test_schedules_of_a_plot_are_shown_again(explore: Explore, tmp_path: Path) -> None:
-    said = explore.take_up({"digit": 4, "timesteps": 200})
+    said = explore.restore({"digit": 4, "timesteps": 200})
     assert (explore.settings.digit, explore.settings.timesteps, explore.settings.tab) == (4, 200, "schedules")
     assert "200 steps" in said and "picture" not in said
-    said = explore.take_up({"timesteps": 300, "picture": str(tmp_path / "theirs.png")})
+    said = explore.restore({"timesteps": 300, "picture": str(tmp_path / "theirs.png")})
     assert explore.settings.picture is None and "theirs.png" in said  # no file tells which others are opened
     explore.use_picture(tmp_path / "mine.png")
-    explore.take_up({"timesteps": 400, "picture": str(tmp_path / "mine.png")})
+    explore.restore({"timesteps": 400, "picture": str(tmp_path / "mine.png")})
     assert explore.settings.picture == tmp_path / "mine.png"
     with pytest.raises(BadFile):
-        explore.take_up({"timesteps": 5})
+        explore.restore({"timesteps": 5})
 
 
 # ---- questions
 
 
-def test_the_answer_to_a_question_that_was_left_is_not_heard(hand: ByHand, explore: Explore) -> None:
+def test_the_answer_to_a_question_that_was_left_is_not_heard(app: FakeApp, explore: Explore) -> None:
     explore.ask("steps")
-    old = hand.job("experimenting")
-    assert given(old) == ("steps",)
-    hand.give(old, Progress("drawing", 1, 4))
+    old = app.engine.job("answer_question")
+    assert arguments(old) == ("steps",)
+    app.engine.give(old, Progress("drawing", 1, 4))
     assert explore.doing == ("Answering a question", 0.25)
     explore.ask("eta")
-    new = hand.job("experimenting")
+    new = app.engine.job("answer_question")
     assert old.control.cancelled and explore.question == "eta" and explore.doing == ("Answering a question", None)
-    hand.end(old, Progress("drawing", 3, 4), answer())
+    app.engine.end(old, Progress("drawing", 3, 4), answer())
     assert explore.answer is None and explore.progress is None and explore.busy
-    hand.end(new, Progress("drawing", 4, 4), found := answer())
+    app.engine.end(new, Progress("drawing", 4, 4), found := answer())
     assert explore.answer is found.answer and explore.figure is FIGURE and not explore.busy
     assert explore.question == "eta"
     explore.stop()
     assert explore.question == "eta"  # there is nothing to be stopped
     explore.ask("steps")
     assert explore.answer is None and explore.figure is None and explore.doing == ("Answering a question", None)
-    stopped = hand.job("experimenting")
+    stopped = app.engine.job("answer_question")
     explore.stop()
     assert not explore.busy and explore.question == "" and stopped.control.cancelled
-    hand.end(stopped, answer())
+    app.engine.end(stopped, answer())
     assert explore.answer is None
 
 
-def test_a_row_of_the_answer_is_tried_out(hand: ByHand, explore: Explore) -> None:
-    explore.try_out(0)
-    assert not hand.jobs
+def test_a_row_of_the_answer_is_tried_out(app: FakeApp, explore: Explore) -> None:
+    explore.open_row(0)
+    assert not app.engine.jobs
     explore.ask("steps")
     first, second = SampleRequest(labels=(1,), steps=3), SampleRequest(labels=(2,), steps=4)
-    hand.end(hand.job("experimenting"), answer(first, second))
-    explore.try_out(1)
-    assert given(hand.job("drawing"))[0].steps == 4
-    assert hand.session.generate.settings.prompt == "2"
+    app.engine.end(app.engine.job("answer_question"), answer(first, second))
+    explore.open_row(1)
+    assert arguments(app.engine.job("sample_and_judge"))[0].steps == 4
+    assert app.session.generate.settings.prompt == "2"

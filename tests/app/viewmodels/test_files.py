@@ -8,14 +8,17 @@ import pytest
 
 from desktop_app.tasks.draw import OpenedImage
 from desktop_app.tasks.files import Exported, ReadFile, ReadPlot
-from desktop_app.viewmodels.file_opener import Files
+from desktop_app.viewmodels.file_opener import FileOpener
+from desktop_app.viewmodels.file_writer import FileWriter
 from ml.config import Corner, SampleRequest
 from ml.events import Progress, Sampled
 from ml.export.metadata import Layout, Stamp
 from ml.export.plot_metadata import PlotMetadata
 from ml.export.verify import Proof
 from ml.registry import presets
-from tests.app.viewmodels.by_hand import ByHand, frames, given, images, sampled
+from tests.support.fake_app import FakeApp
+from tests.support.fake_engine import arguments
+from tests.support.fake_events import frames, images, sampled
 
 SAME = Proof(True, "the same pixels")
 OTHER = Proof(False, "other pixels", "It was painted over.")
@@ -23,15 +26,20 @@ PIXELS = np.zeros((4, 4), np.uint8)
 
 
 @pytest.fixture
-def files(hand: ByHand) -> Files:
-    return hand.session.files
+def files(app: FakeApp) -> FileWriter:
+    return app.context.files
 
 
 @pytest.fixture
-def opened(files: Files) -> list[str]:
+def opener(app: FakeApp) -> FileOpener:
+    return app.session.opener
+
+
+@pytest.fixture
+def opened(opener: FileOpener) -> list[str]:
     """The pages that files led to."""
     pages: list[str] = []
-    files.opened.connect(pages.append)
+    opener.opened.connect(pages.append)
     return pages
 
 
@@ -40,49 +48,51 @@ def read(request: SampleRequest, columns: int = 10, name: str = "a.png", **more:
     return ReadFile(Path(name), Stamp.model_validate(told), PIXELS)
 
 
-def opening(hand: ByHand, found: object) -> None:
-    hand.session.files.open(Path("a.png"))
-    hand.end(hand.job("restoring"), found)
+def opening(app: FakeApp, found: object) -> None:
+    app.session.opener.open(Path("a.png"))
+    app.engine.end(app.engine.job("read_file"), found)
 
 
 # ---- writing
 
 
-def test_files_are_written_one_after_another_and_told_of_once_whole(hand: ByHand, files: Files, tmp_path: Path) -> None:
+def test_files_are_written_one_after_another_and_told_of_once_whole(
+    app: FakeApp, files: FileWriter, tmp_path: Path
+) -> None:
     done: list[Path] = []
     first, second = (tmp_path / name for name in ("a.png", "b.png"))
     for path in (first, second):
         files.write_by(path, lambda _watch: None, done.append)
-    one, two = hand.asked("exporting")
+    one, two = app.engine.jobs_of("export")
     assert files.busy and files.doing == ("Writing a file", None)
-    hand.give(one, Progress("Writing a.png", 1, 4))
+    app.engine.give(one, Progress("Writing a.png", 1, 4))
     assert files.doing == ("Writing a.png", 0.25)
-    hand.give(one, Progress("Writing a.png", 0, 0))
+    app.engine.give(one, Progress("Writing a.png", 0, 0))
     assert files.doing == ("Writing a.png", None)
-    hand.end(one, Exported(first))
+    app.engine.end(one, Exported(first))
     assert done == [first] and files.busy and files.doing == ("Writing a file", None)
     files.stop()
     assert two.control.cancelled and files.busy  # until it is gone
-    hand.end(two)
+    app.engine.end(two)
     assert done == [first] and not files.busy
-    hand.session.closing = True
+    app.context.closing = True
     files.write_by(first, lambda _watch: None, done.append)
-    files.open(first)
-    assert not hand.jobs
+    app.session.opener.open(first)
+    assert not app.engine.jobs
 
 
-def test_digits_and_grids_are_written_by_what_they_are(hand: ByHand, files: Files, tmp_path: Path) -> None:
+def test_digits_and_grids_are_written_by_what_they_are(app: FakeApp, files: FileWriter, tmp_path: Path) -> None:
     request = SampleRequest(labels=(1, 2))
     files.write_digits(tmp_path / "out", images(2), request, 3, then=print)
     files.write(tmp_path / "a.png", images(2), request, Layout(columns=2), list(images(3)), then=print)
-    digits, grid = (given(job)[1] for job in hand.asked("exporting"))
+    digits, grid = (arguments(job)[1] for job in app.engine.jobs_of("export"))
     assert digits.func.__name__ == "save_digits" and digits.args[2:] == (request, 3)
     assert grid.func.__name__ == "save" and grid.args[2:4] == (request, Layout(columns=2)) and len(grid.args[4]) == 3
 
 
-def test_what_is_lent_has_a_name_of_its_own(files: Files) -> None:
+def test_what_is_lent_has_a_name_of_its_own(files: FileWriter) -> None:
     written: list[Path] = []
-    paths = [files.lend_by("x", lambda path: (written.append(path), path.touch())) for _ in range(2)]
+    paths = [files.write_temporary_by("x", lambda path: (written.append(path), path.touch())) for _ in range(2)]
     assert paths == written and [path.name for path in paths] == ["noiseloom-x.png", "noiseloom-x-2.png"]
     assert paths[0].parent == paths[1].parent
 
@@ -90,60 +100,60 @@ def test_what_is_lent_has_a_name_of_its_own(files: Files) -> None:
 # ---- opening a grid
 
 
-def draw(hand: ByHand, done: Sampled | None = None) -> Sampled:
-    job = hand.job("drawing")
-    done = done or sampled(given(job)[0])
-    hand.end(job, *frames(given(job)[0]), done)
+def draw(app: FakeApp, done: Sampled | None = None) -> Sampled:
+    job = app.engine.job("sample_and_judge")
+    done = done or sampled(arguments(job)[0])
+    app.engine.end(job, *frames(arguments(job)[0]), done)
     return done
 
 
-def test_a_file_is_drawn_again_and_proved(hand: ByHand, files: Files, opened: list[str]) -> None:
+def test_a_file_is_drawn_again_and_proved(app: FakeApp, files: FileWriter, opened: list[str]) -> None:
     request = SampleRequest(labels=(3, 1, 4, 1), seed=9, model_hash="of the file")
-    opening(hand, found := read(request, columns=2))
-    assert opened == ["generate"] and given(hand.job("drawing"))[0] == request
-    assert hand.session.generate.columns == 2
-    done = draw(hand)
-    job = hand.job("proving")
-    assert given(job)[0] is found and given(job)[1] is done.images
-    hand.end(job, SAME)
-    assert [(told.tone, told.title) for told in hand.told] == [("success", "Restored a.png")]
-    assert hand.told[0].what_to_do == "Drawn again from its request, it has the same pixels."
-    hand.session.generate.draw()
-    draw(hand)
-    assert not hand.asked("proving")  # once
+    opening(app, found := read(request, columns=2))
+    assert opened == ["generate"] and arguments(app.engine.job("sample_and_judge"))[0] == request
+    assert app.session.generate.columns == 2
+    done = draw(app)
+    job = app.engine.job("verify_images")
+    assert arguments(job)[0] is found and arguments(job)[1] is done.images
+    app.engine.end(job, SAME)
+    assert [(told.tone, told.title) for told in app.messages] == [("success", "Restored a.png")]
+    assert app.messages[0].what_to_do == "Drawn again from its request, it has the same pixels."
+    app.session.generate.draw()
+    draw(app)
+    assert not app.engine.jobs_of("verify_images")  # once
 
 
-def test_other_pixels_are_warned_of(hand: ByHand, files: Files) -> None:
-    opening(hand, read(SampleRequest(labels=(3,))))
-    draw(hand)
-    hand.end(hand.job("proving"), OTHER)
-    (told,) = hand.told
+def test_other_pixels_are_warned_of(app: FakeApp, files: FileWriter) -> None:
+    opening(app, read(SampleRequest(labels=(3,))))
+    draw(app)
+    app.engine.end(app.engine.job("verify_images"), OTHER)
+    (told,) = app.messages
     assert told.tone == "warning" and "not the same" in told.title and told.what_to_do.endswith("It was painted over.")
 
 
-def test_something_else_that_is_drawn_is_not_taken_for_the_files(hand: ByHand, files: Files) -> None:
-    opening(hand, read(SampleRequest(labels=(3,))))
-    hand.session.generate.change(seed=5, live=False)
-    hand.session.generate.draw()
-    draw(hand)
-    assert not hand.asked("proving")
-    opening(hand, read(request := SampleRequest(labels=(3,))))
-    draw(hand, sampled(request.with_changes(seed=6)))
-    assert not hand.asked("proving")
-    opening(hand, read(request))
-    hand.session.interpolate.sampled.emit(sampled(request))  # which is another page
-    assert not hand.asked("proving")
-    hand.session.generate.draw()
-    hand.session.generate.draw(request=request)  # long after, and not for the file's sake
-    draw(hand)
-    assert not hand.asked("proving")
+def test_something_else_that_is_drawn_is_not_taken_for_the_files(app: FakeApp, files: FileWriter) -> None:
+    opening(app, read(SampleRequest(labels=(3,))))
+    app.session.generate.change(seed=5, live=False)
+    app.session.generate.draw()
+    draw(app)
+    assert not app.engine.jobs_of("verify_images")
+    opening(app, read(request := SampleRequest(labels=(3,))))
+    draw(app, sampled(request.with_changes(seed=6)))
+    assert not app.engine.jobs_of("verify_images")
+    opening(app, read(request))
+    app.session.interpolate.sampled.emit(sampled(request))  # which is another page
+    assert not app.engine.jobs_of("verify_images")
+    app.session.generate.draw()
+    app.session.generate.draw(request=request)  # long after, and not for the file's sake
+    draw(app)
+    assert not app.engine.jobs_of("verify_images")
 
 
-def test_of_more_images_than_the_page_holds_the_first_are_shown(hand: ByHand, files: Files) -> None:
-    opening(hand, read(SampleRequest(labels=(3,) * 120)))
-    draw(hand)
-    assert hand.told[0].tone == "info" and "first 100 of 120" in hand.told[0].what_to_do
-    assert not hand.asked("proving")
+def test_of_more_images_than_the_page_holds_the_first_are_shown(app: FakeApp, files: FileWriter) -> None:
+    opening(app, read(SampleRequest(labels=(3,) * 120)))
+    draw(app)
+    assert app.messages[0].tone == "info" and "first 100 of 120" in app.messages[0].what_to_do
+    assert not app.engine.jobs_of("verify_images")
 
 
 @pytest.mark.parametrize(
@@ -155,111 +165,111 @@ def test_of_more_images_than_the_page_holds_the_first_are_shown(hand: ByHand, fi
     ],
 )
 def test_settings_that_are_elsewhere_are_said_to_be_there(
-    hand: ByHand, files: Files, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str
+    app: FakeApp, files: FileWriter, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str
 ) -> None:
-    monkeypatch.setattr(hand.session.draw, "take_up", lambda _: False)
-    monkeypatch.setattr(hand.session.interpolate, "take_up", lambda _: False)
-    opening(hand, read(SampleRequest(labels=(3,)).with_changes(**changes)))
-    draw(hand)
-    hand.end(hand.job("proving"), SAME)
-    assert said in hand.told[0].what_to_do
+    monkeypatch.setattr(app.session.draw, "restore", lambda _: False)
+    monkeypatch.setattr(app.session.interpolate, "restore", lambda _: False)
+    opening(app, read(SampleRequest(labels=(3,)).with_changes(**changes)))
+    draw(app)
+    app.engine.end(app.engine.job("verify_images"), SAME)
+    assert said in app.messages[0].what_to_do
 
 
 # ---- other pages
 
 
-def test_what_another_page_can_say_goes_back_there(hand: ByHand, files: Files, opened: list[str]) -> None:
-    session = hand.session
+def test_what_another_page_can_say_goes_back_there(app: FakeApp, files: FileWriter, opened: list[str]) -> None:
+    session = app.session
     stroke = np.zeros((28, 28), np.uint8)
     stroke[5:23, 13:16] = 255
     session.draw.take(stroke)
     request = session.draw.request()
     assert request is not None
-    opening(hand, read(request, name="drawn.png"))
-    assert opened == ["draw"] and given(hand.job("sketching"))[0] == request
-    hand.end(hand.job("sketching"), *frames(request), done := sampled(request))
-    assert given(hand.job("proving"))[1] is done.images
-    hand.end(hand.job("proving"), SAME)
+    opening(app, read(request, name="drawn.png"))
+    assert opened == ["draw"] and arguments(app.engine.job("sample"))[0] == request
+    app.engine.end(app.engine.job("sample"), *frames(request), done := sampled(request))
+    assert arguments(app.engine.job("verify_images"))[1] is done.images
+    app.engine.end(app.engine.job("verify_images"), SAME)
     session.draw.make()
-    hand.end(hand.job("sketching"), *frames(request), sampled(request))
-    assert not hand.asked("proving")  # once
+    app.engine.end(app.engine.job("sample"), *frames(request), sampled(request))
+    assert not app.engine.jobs_of("verify_images")  # once
     here = session.interpolate.here()
     assert here is not None
-    opening(hand, read(here))
+    opening(app, read(here))
     assert opened == ["draw", "interpolate"]
     session.interpolate.look()
-    for job in hand.asked("sketching"):
-        hand.end(job, sampled(given(job)[0]))
-    assert len(hand.asked("proving")) == 1
+    for job in app.engine.jobs_of("sample"):
+        app.engine.end(job, sampled(arguments(job)[0]))
+    assert len(app.engine.jobs_of("verify_images")) == 1
     session.interpolate._settled.stop()
-    opening(hand, read(here))  # which is there
-    assert len(hand.asked("proving")) == 2
+    opening(app, read(here))  # which is there
+    assert len(app.engine.jobs_of("verify_images")) == 2
 
 
-def test_a_picture_to_draw_on_goes_to_the_canvas(hand: ByHand, files: Files, opened: list[str]) -> None:
-    files.open(Path("picture.png"), as_drawing=True)
-    assert given(hand.job("restoring")) == (Path("picture.png"), True)
-    hand.end(hand.job("restoring"), OpenedImage(images(1, 99)[0], 1))
-    assert opened == ["draw"] and hand.session.draw.drawing[0, 0] == 99
+def test_a_picture_to_draw_on_goes_to_the_canvas(app: FakeApp, files: FileWriter, opened: list[str]) -> None:
+    app.session.opener.open(Path("picture.png"), as_drawing=True)
+    assert arguments(app.engine.job("read_file")) == (Path("picture.png"), True)
+    app.engine.end(app.engine.job("read_file"), OpenedImage(images(1, 99)[0], 1))
+    assert opened == ["draw"] and app.session.draw.drawing[0, 0] == 99
 
 
-def test_a_race_starts_again_and_says_so(hand: ByHand, files: Files, opened: list[str]) -> None:
+def test_a_race_starts_again_and_says_so(app: FakeApp, files: FileWriter, opened: list[str]) -> None:
     lane = SampleRequest(labels=(4, 2), steps=3)
-    opening(hand, read(lane, race=(lane, lane)))
-    assert opened == ["compare"] and hand.asked("racing")
-    assert hand.told[0].title.startswith("Restored a.png") and "The file has" in hand.told[0].what_to_do
-    hand.session.race.stop()
+    opening(app, read(lane, race=(lane, lane)))
+    assert opened == ["compare"] and app.engine.jobs_of("run_race")
+    assert app.messages[0].title.startswith("Restored a.png") and "The file has" in app.messages[0].what_to_do
+    app.session.compare.race.stop()
 
 
-def test_an_answer_is_asked_again_and_proved_apart(hand: ByHand, files: Files, opened: list[str]) -> None:
-    opening(hand, read(SampleRequest(labels=(4,)), experiment="eta"))
-    assert opened == ["explore"] and hand.session.explore.settings.tab == "questions"
-    assert given(hand.job("experimenting")) == ("eta",)
-    hand.end(hand.job("proving_answer"), SAME)
-    assert hand.told[0].tone == "success"
-    hand.session.explore.stop()
+def test_an_answer_is_asked_again_and_proved_apart(app: FakeApp, files: FileWriter, opened: list[str]) -> None:
+    opening(app, read(SampleRequest(labels=(4,)), experiment="eta"))
+    assert opened == ["explore"] and app.session.explore.settings.tab == "questions"
+    assert arguments(app.engine.job("answer_question")) == ("eta",)
+    app.engine.end(app.engine.job("verify_answer"), SAME)
+    assert app.messages[0].tone == "success"
+    app.session.explore.stop()
 
 
-def compare_once(hand: ByHand) -> None:
-    hand.session.compare.compare()
-    hand.end(hand.job("comparing"))
+def compare_once(app: FakeApp) -> None:
+    app.session.compare.compare()
+    app.engine.end(app.engine.job("run_comparison"))
 
 
 def test_a_figure_is_compared_again_and_proved_when_its_cells_are_there(
-    hand: ByHand, files: Files, opened: list[str]
+    app: FakeApp, files: FileWriter, opened: list[str]
 ) -> None:
     note = {"row": 0, "column": 0, "changes": {}, "seconds": 1.0}
     told = {"rows": {"field": "steps", "values": "2, 3"}, "cells": [note]}
     found = read(SampleRequest(labels=(4,)), comparison=told)
-    opening(hand, found)
-    assert opened == ["compare"] and not hand.asked("proving_figure")
-    hand.end(hand.job("comparing"))
-    assert given(hand.job("proving_figure"))[0] is found
-    hand.end(hand.job("proving_figure"), SAME)
-    compare_once(hand)
-    assert not hand.asked("proving_figure")  # once
+    opening(app, found)
+    assert opened == ["compare"] and not app.engine.jobs_of("verify_figure")
+    app.engine.end(app.engine.job("run_comparison"))
+    assert arguments(app.engine.job("verify_figure"))[0] is found
+    app.engine.end(app.engine.job("verify_figure"), SAME)
+    compare_once(app)
+    assert not app.engine.jobs_of("verify_figure")  # once
     told["rows"] = {"field": "repeats", "values": "1"}  # which the page cannot say
-    opening(hand, read(SampleRequest(labels=(4,)), comparison=told))
-    assert hand.asked("proving_figure") and not hand.asked("comparing")
-    hand.end(hand.job("proving_figure"))
+    opening(app, read(SampleRequest(labels=(4,)), comparison=told))
+    assert app.engine.jobs_of("verify_figure") and not app.engine.jobs_of("run_comparison")
+    app.engine.end(app.engine.job("verify_figure"))
     told["rows"] = {"field": "none", "values": "1"}  # and what no figure of ours has
-    before = len(hand.told)
-    opening(hand, read(SampleRequest(labels=(4,)), comparison=told))
-    assert not hand.asked("proving_figure") and hand.told[before].tone == "error" and len(opened) == 2
-    hand.session.compare.change(rows="steps", columns="", values={}, digits="3")
-    compare_once(hand)
-    assert not hand.asked("proving_figure")
+    before = len(app.messages)
+    opening(app, read(SampleRequest(labels=(4,)), comparison=told))
+    assert not app.engine.jobs_of("verify_figure") and app.messages[before].tone == "error" and len(opened) == 2
+    app.session.compare.change(rows="steps", columns="", values={}, digits="3")
+    compare_once(app)
+    assert not app.engine.jobs_of("verify_figure")
 
 
 @pytest.mark.parametrize("proof", [SAME, OTHER])
-def test_a_plot_leads_back_to_its_page(hand: ByHand, files: Files, opened: list[str], proof: Proof) -> None:
-    opening(hand, ReadPlot(Path("p.png"), PlotMetadata(noiseloom="1", schedules={"digit": 4}), proof))
-    assert opened == ["explore"] and hand.session.explore.settings.digit == 4
+def test_a_plot_leads_back_to_its_page(app: FakeApp, files: FileWriter, opened: list[str], proof: Proof) -> None:
+    opening(app, ReadPlot(Path("p.png"), PlotMetadata(noiseloom="1", schedules={"digit": 4}), proof))
+    assert opened == ["explore"] and app.session.explore.settings.digit == 4
     runs = {"mine": presets.load("standard")}
-    opening(hand, ReadPlot(Path("p.png"), PlotMetadata(noiseloom="1", runs=runs), proof))
-    assert opened == ["explore", "train"] and hand.session.train.settings.preset == "standard"
+    opening(app, ReadPlot(Path("p.png"), PlotMetadata(noiseloom="1", runs=runs), proof))
+    assert opened == ["explore", "train"] and app.session.train.settings.preset == "standard"
     tone, end = ("success", "") if proof.same else ("warning", ", but it is not the same")
-    assert [(told.tone, told.title) for told in hand.told] == [(tone, f"Restored p.png{end}")] * 2
-    assert proof.words in hand.told[0].what_to_do
-    opening(hand, ReadPlot(Path("p.png"), PlotMetadata(noiseloom="1"), proof))
-    assert hand.told[-1].tone == "warning" and "without its settings" in hand.told[-1].title and len(opened) == 2
+    assert [(told.tone, told.title) for told in app.messages] == [(tone, f"Restored p.png{end}")] * 2
+    assert proof.words in app.messages[0].what_to_do
+    opening(app, ReadPlot(Path("p.png"), PlotMetadata(noiseloom="1"), proof))
+    assert app.messages[-1].tone == "warning" and "without its settings" in app.messages[-1].title and len(opened) == 2

@@ -12,13 +12,15 @@ from desktop_app.viewmodels.live_preview import MANY, STUDENT
 from ml.config import NO_LABEL
 from ml.events import Failed, Progress
 from ml.specs import CLIP_MODEL
-from tests.app.viewmodels.by_hand import ByHand, frames, given, images, sampled, whole
 from tests.app.viewmodels.conftest import Clock
+from tests.support.fake_app import FakeApp
+from tests.support.fake_engine import arguments
+from tests.support.fake_events import frames, images, sampled, whole
 
 
 @pytest.fixture
-def generate(hand: ByHand) -> Generate:
-    return hand.session.generate
+def generate(app: FakeApp) -> Generate:
+    return app.session.generate
 
 
 def judged(count: int = 30) -> JudgeResult:
@@ -29,15 +31,15 @@ def decided() -> StepProbabilities:
     return StepProbabilities(np.zeros((11, 30, 10), np.float32))
 
 
-def draw(hand: ByHand, shade: int = 0) -> None:
+def draw(app: FakeApp, shade: int = 0) -> None:
     """A drawing, from being asked for to its end."""
-    hand.session.generate.draw()
-    finish(hand, shade)
+    app.session.generate.draw()
+    finish(app, shade)
 
 
-def finish(hand: ByHand, shade: int = 0) -> None:
-    job = hand.job("drawing")
-    hand.end(job, *whole(given(job)[0], shade), judged(), decided())
+def finish(app: FakeApp, shade: int = 0) -> None:
+    job = app.engine.job("sample_and_judge")
+    app.engine.end(job, *whole(arguments(job)[0], shade), judged(), decided())
 
 
 def heard(signal: object) -> list[tuple[object, ...]]:
@@ -49,122 +51,122 @@ def heard(signal: object) -> list[tuple[object, ...]]:
 # ---- which events are heard
 
 
-def test_what_a_replaced_drawing_still_says_is_not_heard(hand: ByHand, generate: Generate) -> None:
+def test_what_a_replaced_drawing_still_says_is_not_heard(app: FakeApp, generate: Generate) -> None:
     generate.draw()
-    old = hand.job("drawing")
+    old = app.engine.job("sample_and_judge")
     generate.change(seed=5, live=False)
     generate.draw()
-    new = hand.job("drawing")
+    new = app.engine.job("sample_and_judge")
     assert old.control.cancelled and not new.control.cancelled
     signals = (generate.stepped, generate.finished, generate.judged, generate.compared)
     told = [heard(signal) for signal in signals]
-    request = given(old)[0]
-    hand.give(old, Progress("Downloading", 1, 2), *whole(request), judged(), decided())
-    hand.end(old)
+    request = arguments(old)[0]
+    app.engine.give(old, Progress("Downloading", 1, 2), *whole(request), judged(), decided())
+    app.engine.end(old)
     assert not any(told) and generate.fetching is None and generate.busy
     assert not generate.frames and generate.sampled is None and generate.verdict is None
-    assert generate.trajectory.decision is None and generate.request == given(new)[0]
-    finish(hand)
+    assert generate.trajectory.decision is None and generate.request == arguments(new)[0]
+    finish(app)
     assert all(told) and not generate.busy and generate.sampled.request.seed == 5  # type: ignore[union-attr]
 
 
-def test_what_a_stopped_drawing_still_says_is_not_heard(hand: ByHand, generate: Generate) -> None:
+def test_what_a_stopped_drawing_still_says_is_not_heard(app: FakeApp, generate: Generate) -> None:
     generate.draw()
-    job = hand.job("drawing")
-    request = given(job)[0]
-    hand.give(job, *frames(request, 3))
+    job = app.engine.job("sample_and_judge")
+    request = arguments(job)[0]
+    app.engine.give(job, *frames(request, 3))
     generate.stop()
     assert job.control.cancelled and not generate.busy and len(generate.frames) == 3
-    hand.end(job, *frames(request)[3:], sampled(request))
-    assert len(generate.frames) == 3 and generate.sampled is None and not hand.session.history.results
+    app.engine.end(job, *frames(request)[3:], sampled(request))
+    assert len(generate.frames) == 3 and generate.sampled is None and not app.context.history.results
 
 
-def test_an_event_of_each_kind_is_told_of_and_kept(hand: ByHand, generate: Generate) -> None:
+def test_an_event_of_each_kind_is_told_of_and_kept(app: FakeApp, generate: Generate) -> None:
     steps, finished, verdicts = heard(generate.stepped), heard(generate.finished), heard(generate.judged)
     generate.draw()
-    job = hand.job("drawing")
-    request = given(job)[0]
+    job = app.engine.job("sample_and_judge")
+    request = arguments(job)[0]
     assert generate.doing == ("Drawing 30 digits", None)
-    hand.give(job, Progress("Downloading", 1, 4))
+    app.engine.give(job, Progress("Downloading", 1, 4))
     assert generate.doing == ("Downloading", 0.25)
-    hand.give(job, Progress("Downloading", 1, 0))
+    app.engine.give(job, Progress("Downloading", 1, 0))
     assert generate.doing == ("Downloading", None)
-    hand.give(job, *frames(request, 4))
+    app.engine.give(job, *frames(request, 4))
     assert generate.doing == ("Drawing 30 digits", 3 / request.steps) and steps == [(0,), (1,), (2,), (3,)]
-    hand.give(job, *frames(request)[4:], sampled(request))
+    app.engine.give(job, *frames(request)[4:], sampled(request))
     assert len(finished) == 1 and generate.busy and not verdicts
-    hand.end(job, verdict := judged(), found := decided())
+    app.engine.end(job, verdict := judged(), found := decided())
     assert generate.verdict is verdict and len(verdicts) == 1
     assert generate.trajectory.decision is found.probabilities
-    assert not generate.busy and [result.page for result in hand.session.history.results] == ["generate"]
+    assert not generate.busy and [result.page for result in app.context.history.results] == ["generate"]
 
 
-def test_what_is_shown_stays_until_the_next_has_a_step(hand: ByHand, generate: Generate) -> None:
-    draw(hand)
+def test_what_is_shown_stays_until_the_next_has_a_step(app: FakeApp, generate: Generate) -> None:
+    draw(app)
     first = generate.trajectory
     generate.draw()
     generate.draw()  # nothing of the one between was ever seen
     begun = heard(generate.begun)
-    hand.end(hand.job("drawing"), Failed("file", "It is torn.", "", ""))
+    app.engine.end(app.engine.job("sample_and_judge"), Failed("file", "It is torn.", "", ""))
     assert generate.trajectory is first and len(begun) == 1 and first.live
     generate.draw()
-    job = hand.job("drawing")
-    hand.give(job, frames(given(job)[0])[0])
+    job = app.engine.job("sample_and_judge")
+    app.engine.give(job, frames(arguments(job)[0])[0])
     generate.stop()
     assert generate.trajectory is not first and len(generate.frames) == 1
 
 
-def test_a_drawing_is_kept_once_and_only_when_it_is_whole(hand: ByHand, generate: Generate) -> None:
+def test_a_drawing_is_kept_once_and_only_when_it_is_whole(app: FakeApp, generate: Generate) -> None:
     generate.draw()
-    job = hand.job("drawing")
-    hand.end(job, *frames(given(job)[0], 5))
-    assert not hand.session.history.results
-    draw(hand)
+    job = app.engine.job("sample_and_judge")
+    app.engine.end(job, *frames(arguments(job)[0], 5))
+    assert not app.context.history.results
+    draw(app)
     generate.stop()
     first = generate.trajectory
-    draw(hand, shade=7)
-    generate.go_back(first)
-    assert len(hand.session.history.results) == 2 and hand.session.history.place("generate") == 0
+    draw(app, shade=7)
+    generate.show_again(first)
+    assert len(app.context.history.results) == 2 and app.context.history.shown_index("generate") == 0
     assert generate.trajectory is first
 
 
-def test_a_clip_that_cannot_be_had_gives_way_to_the_digit_clip(hand: ByHand, generate: Generate) -> None:
+def test_a_clip_that_cannot_be_had_gives_way_to_the_digit_clip(app: FakeApp, generate: Generate) -> None:
     generate.change(live=False, route="clip", clip="ViT-B-32", model="unconditional", prompt="")
     generate.draw()
-    hand.end(hand.job("drawing"), Failed("network", "refused", "", ""))
+    app.engine.end(app.engine.job("sample_and_judge"), Failed("network", "refused", "", ""))
     assert generate.settings.clip == CLIP_MODEL
-    assert [message.title for message in hand.told] == ["refused"]
+    assert [message.title for message in app.messages] == ["refused"]
 
 
 # ---- asking for it
 
 
-def test_a_drawing_is_asked_for_with_what_belongs_to_it(hand: ByHand, generate: Generate) -> None:
+def test_a_drawing_is_asked_for_with_what_belongs_to_it(app: FakeApp, generate: Generate) -> None:
     generate.change(prompt="38", rows=2, live=False)
     generate.draw()
-    (request,) = given(hand.job("drawing"))
-    assert request.labels == (3, 8, 3, 8) and request == generate.wanted()
+    (request,) = arguments(app.engine.job("sample_and_judge"))
+    assert request.labels == (3, 8, 3, 8) and request == generate.requested()
     assert generate.columns == 2 and not generate.trajectory.live
     generate.draw(live=True)
     assert generate.trajectory.live
-    finish(hand)
+    finish(app)
     generate.draw_alone(3)
-    (request,) = given(hand.job("drawing"))
+    (request,) = arguments(app.engine.job("sample_and_judge"))
     assert request.labels == (8,) and request.seed == 2026 + 3 and generate.columns == 1
 
 
-def test_nothing_is_drawn_without_a_meaning_or_while_the_window_closes(hand: ByHand, generate: Generate) -> None:
+def test_nothing_is_drawn_without_a_meaning_or_while_the_window_closes(app: FakeApp, generate: Generate) -> None:
     generate.change(prompt="banana", live=False)
     generate.draw()
-    assert generate.misunderstood and not hand.jobs
+    assert generate.misunderstood and not app.engine.jobs
     generate.change(prompt="3", live=False)
-    hand.session.closing = True
+    app.context.closing = True
     generate.draw()
-    assert not generate.misunderstood and not hand.jobs
+    assert not generate.misunderstood and not app.engine.jobs
 
 
 def test_of_a_changed_setting_a_quick_drawing_is_drawn_anew_and_a_slow_one_is_not(
-    hand: ByHand, generate: Generate
+    app: FakeApp, generate: Generate
 ) -> None:
     soon = generate._soon
     generate.change(steps=LIVE_CALLS // 30)
@@ -176,7 +178,7 @@ def test_of_a_changed_setting_a_quick_drawing_is_drawn_anew_and_a_slow_one_is_no
     assert not soon.isActive()
     generate.change(steps=11)
     soon.timeout.emit()
-    assert generate.trajectory.live and given(hand.job("drawing"))[0].steps == 11
+    assert generate.trajectory.live and arguments(app.engine.job("sample_and_judge"))[0].steps == 11
     soon.stop()
 
 
@@ -189,13 +191,13 @@ def test_every_way_of_drawing_costs_what_it_costs(generate: Generate) -> None:
     assert generate._calls(steered.with_changes(clip="ViT-B-32")) == 100 * 300
 
 
-def test_a_hand_that_rests_where_it_was_finds_what_is_there(hand: ByHand, generate: Generate) -> None:
-    draw(hand)
+def test_a_hand_that_rests_where_it_was_finds_what_is_there(app: FakeApp, generate: Generate) -> None:
+    draw(app)
     returned, before = heard(generate.returned), generate.settings.guidance
     generate.change(guidance=2.0)
     generate.change(guidance=before)
     generate._soon.timeout.emit()
-    assert len(returned) == 1 and not hand.asked("drawing")
+    assert len(returned) == 1 and not app.engine.jobs_of("sample_and_judge")
     generate.draw()
     generate._draw_if_new()  # what is asked for is on its way, but not there
     assert len(returned) == 1
@@ -224,18 +226,18 @@ def test_what_changes_in_quick_succession_is_taken_back_at_once(generate: Genera
     generate._soon.stop()
 
 
-def test_settings_that_are_put_as_a_whole_are_drawn_and_not_taken_back(hand: ByHand, generate: Generate) -> None:
+def test_settings_that_are_put_as_a_whole_are_drawn_and_not_taken_back(app: FakeApp, generate: Generate) -> None:
     generate.change(steps=7, live=False)
     generate.put(wanted := GenerateSettings(prompt="5", steps=3))
-    assert generate.settings == wanted and given(hand.job("drawing"))[0].labels == (5,) * 30
+    assert generate.settings == wanted and arguments(app.engine.job("sample_and_judge"))[0].labels == (5,) * 30
     generate.undo()
     assert generate.settings == wanted
     generate.stop()
-    hand.end(hand.job("drawing"))
+    app.engine.end(app.engine.job("sample_and_judge"))
     generate.put(GenerateSettings(route="clip", model="unconditional", clip="ViT-B-32", prompt=""))
-    assert not hand.asked("drawing")  # it would have to be fetched
+    assert not app.engine.jobs_of("sample_and_judge")  # it would have to be fetched
     generate.put(GenerateSettings(route="clip", model="unconditional", prompt=""))
-    assert hand.asked("drawing")
+    assert app.engine.jobs_of("sample_and_judge")
 
 
 # ---- prompts and models
@@ -260,17 +262,17 @@ def test_more_digits_than_a_grid_holds_are_refused(generate: Generate) -> None:
     generate.change(prompt="1" * MAX_IMAGES, live=False)
     assert not generate.misunderstood and len(generate.labels()) == MAX_IMAGES
     generate.change(prompt="1" * (MAX_IMAGES + 1), live=False)
-    assert f"more than {MAX_IMAGES} digits" in generate.misunderstood and generate.wanted() is None
+    assert f"more than {MAX_IMAGES} digits" in generate.misunderstood and generate.requested() is None
 
 
-def test_another_model_comes_with_its_own_settings_and_way_of_asking(hand: ByHand, generate: Generate) -> None:
+def test_another_model_comes_with_its_own_settings_and_way_of_asking(app: FakeApp, generate: Generate) -> None:
     generate.change(live=False, steps=99, guidance=7.0)
     assert not generate.at_defaults
     generate.use_model("student")
-    student = hand.session.card("student")
+    student = app.context.card("student")
     assert student and generate.settings.sampler == student.header.defaults.sampler == "student"
     assert (generate.settings.steps, generate.settings.route) == (student.header.defaults.steps, "class")
-    assert generate.at_defaults and given(hand.job("drawing"))[0].model == "student"
+    assert generate.at_defaults and arguments(app.engine.job("sample_and_judge"))[0].model == "student"
     generate.use_model("unconditional")
     assert generate.settings.route == "clip" and generate.settings.sampler == "ddpm" and generate.settings.repeats == 2
     assert generate.classes == 0 and generate.at_defaults
@@ -284,17 +286,17 @@ def test_another_model_comes_with_its_own_settings_and_way_of_asking(hand: ByHan
     generate.stop()
 
 
-def test_a_run_that_is_not_in_the_list_yet_is_drawn_by_its_own_settings(hand: ByHand, generate: Generate) -> None:
-    defaults = hand.session.models[0].header.defaults.with_changes(steps=17, guidance=3.5)
+def test_a_run_that_is_not_in_the_list_yet_is_drawn_by_its_own_settings(app: FakeApp, generate: Generate) -> None:
+    defaults = app.context.models[0].header.defaults.with_changes(steps=17, guidance=3.5)
     generate.use_model("my run", defaults)
     assert (generate.settings.model, generate.settings.steps, generate.settings.guidance) == ("my run", 17, 3.5)
 
 
-def test_ways_of_asking_are_those_whose_models_are_here(hand: ByHand, generate: Generate) -> None:
-    every = hand.session.models
+def test_ways_of_asking_are_those_whose_models_are_here(app: FakeApp, generate: Generate) -> None:
+    every = app.context.models
     assert set(generate.routes) == {"class", "text", "clip"}
     for missing, routes in (("text", {"class", "clip"}), ("unconditional", {"class", "text"}), (CLIP_MODEL, {"class"})):
-        hand.session.models = tuple(card for card in every if card.name != missing)
+        app.context.models = tuple(card for card in every if card.name != missing)
         assert set(generate.routes) == routes
 
 
@@ -309,65 +311,65 @@ def test_ways_of_asking_are_those_whose_models_are_here(hand: ByHand, generate: 
     ],
 )
 def test_a_prompt_that_says_nothing_on_another_way_gives_way(
-    hand: ByHand, generate: Generate, before: str, route: str, after: str
+    app: FakeApp, generate: Generate, before: str, route: str, after: str
 ) -> None:
     generate.change(prompt=before, live=False)
     generate.use_route(route)  # type: ignore[arg-type]
     assert (generate.settings.route, generate.settings.prompt) == (route, after)
-    assert given(hand.job("drawing"))[0].route == route
+    assert arguments(app.engine.job("sample_and_judge"))[0].route == route
     generate.change(prompt="something bold", live=False)
     generate.use_route("class")
     assert (generate.settings.route, generate.settings.prompt) == ("class", "0-9")
-    generate._ask_soon.stop()
+    generate._interpret_soon.stop()
 
 
-def test_what_words_are_about_is_asked_once_and_said(hand: ByHand, generate: Generate) -> None:
+def test_what_words_are_about_is_asked_once_and_said(app: FakeApp, generate: Generate) -> None:
     generate.use_route("clip")
     generate.change(prompt="banana", live=False)
-    assert generate._ask_soon.isActive() and not generate.doubtful
-    generate._ask_soon.timeout.emit()
-    job = hand.job("understanding")
-    assert given(job) == ("banana",)
-    hand.end(job, Understanding("banana", False))
-    assert generate.doubtful and "is no digit" in generate.understood.reading  # type: ignore[union-attr]
+    assert generate._interpret_soon.isActive() and not generate.doubtful
+    generate._interpret_soon.timeout.emit()
+    job = app.engine.job("interpret_prompt")
+    assert arguments(job) == ("banana",)
+    app.engine.end(job, Understanding("banana", False))
+    assert generate.doubtful and "isn't a digit" in generate.understood.reading  # type: ignore[union-attr]
     assert generate.labels() == (NO_LABEL,) * 30
-    generate._ask_soon.stop()
+    generate._interpret_soon.stop()
     generate.change(prompt="a bold seven", live=False)
-    generate._ask_soon.timeout.emit()
-    hand.end(hand.job("understanding"), Understanding("a bold seven", True))
+    generate._interpret_soon.timeout.emit()
+    app.engine.end(app.engine.job("interpret_prompt"), Understanding("a bold seven", True))
     assert not generate.doubtful
-    generate._ask_soon.stop()
+    generate._interpret_soon.stop()
     generate.change(prompt="banana", live=False)
-    assert generate.doubtful and not generate._ask_soon.isActive()  # known already
+    assert generate.doubtful and not generate._interpret_soon.isActive()  # known already
 
 
 def test_the_first_grid_is_drawn_as_it_was_left_unless_its_model_is_gone(
-    hand: ByHand, make: Callable[..., ByHand]
+    app: FakeApp, make: Callable[..., FakeApp]
 ) -> None:
-    hand.session.generate.draw_first()
-    assert given(hand.job("drawing"))[0].model == "digits"
-    first = hand.session.generate.settings
-    hand.session.generate.undo()
-    assert hand.session.generate.settings == first  # nothing was changed yet
+    app.session.generate.draw_first()
+    assert arguments(app.engine.job("sample_and_judge"))[0].model == "digits"
+    first = app.session.generate.settings
+    app.session.generate.undo()
+    assert app.session.generate.settings == first  # nothing was changed yet
     left = make(AppSettings(generate=GenerateSettings(steps=7, clip="ViT-B-32", seed=9)))
     left.session.generate.draw_first()
-    request = given(left.job("drawing"))[0]
+    request = arguments(left.engine.job("sample_and_judge"))[0]
     assert (request.steps, request.seed, request.clip) == (7, 9, CLIP_MODEL)  # and nothing is downloaded
     gone = make(AppSettings(generate=GenerateSettings(steps=7, model="gone", seed=9)))
     gone.session.generate.draw_first()
-    request = given(gone.job("drawing"))[0]
+    request = arguments(gone.engine.job("sample_and_judge"))[0]
     assert (request.model, request.steps, request.seed) == ("digits", 10, 9)
 
 
 # ---- back to a request
 
 
-def test_a_request_is_drawn_exactly_and_the_settings_follow(hand: ByHand, generate: Generate) -> None:
+def test_a_request_is_drawn_exactly_and_the_settings_follow(app: FakeApp, generate: Generate) -> None:
     asked = generate.settings.request((3, 4, 5, 6) * 2).with_changes(
         seeds=tuple(range(100, 108)), steps=5, guidance=2.5, seed=77, model="student"
     )
     assert generate.restore(asked, 4) == asked
-    assert given(hand.job("drawing"))[0] == asked and generate.columns == 4
+    assert arguments(app.engine.job("sample_and_judge"))[0] == asked and generate.columns == 4
     settings = generate.settings
     assert (settings.prompt, settings.rows, settings.seed, settings.steps) == ("3-6", 2, 77, 5)
     assert (settings.guidance, settings.model) == (2.5, "student")
@@ -376,7 +378,7 @@ def test_a_request_is_drawn_exactly_and_the_settings_follow(hand: ByHand, genera
     generate.restore(asked, 4)
     many = generate.settings.request((0,) * (MAX_IMAGES + 5))
     first = generate.restore(many, 10)
-    assert len(first.labels) == MAX_IMAGES and given(hand.job("drawing"))[0] == first
+    assert len(first.labels) == MAX_IMAGES and arguments(app.engine.job("sample_and_judge"))[0] == first
     assert (generate.settings.rows, generate.settings.prompt) == (10, "0")
     generate.restore(asked.with_changes(model="not here"), 20)
     assert generate.settings.model == "student" and generate.columns == 8
@@ -403,17 +405,17 @@ def test_labels_are_put_into_a_prompt(
     assert generate._prompt_for(request, columns) == prompt
 
 
-def test_going_back_brings_the_settings_and_no_new_drawing(hand: ByHand, generate: Generate) -> None:
+def test_going_back_brings_the_settings_and_no_new_drawing(app: FakeApp, generate: Generate) -> None:
     generate.change(prompt="38", rows=2, seed=5, live=False)
-    draw(hand)
+    draw(app)
     first, own = generate.trajectory, generate.settings
     generate.change(prompt="0-9", rows=1, steps=4, live=False)
-    draw(hand)
+    draw(app)
     generate.draw()
-    job = hand.job("drawing")
-    hand.give(job, frames(given(job)[0])[0])
+    job = app.engine.job("sample_and_judge")
+    app.engine.give(job, frames(arguments(job)[0])[0])
     seen = [heard(signal) for signal in (generate.begun, generate.stepped, generate.finished, generate.judged)]
-    generate.go_back(first)
+    generate.show_again(first)
     assert job.control.cancelled and not generate.busy and not generate._soon.isActive()
     assert generate.trajectory is first and generate.settings == own
     assert seen == [[()], [(first.steps,)], [()], [()]]
@@ -422,144 +424,144 @@ def test_going_back_brings_the_settings_and_no_new_drawing(hand: ByHand, generat
 # ---- about one digit
 
 
-def test_a_training_image_is_looked_for_once_and_stays_with_its_drawing(hand: ByHand, generate: Generate) -> None:
+def test_a_training_image_is_looked_for_once_and_stays_with_its_drawing(app: FakeApp, generate: Generate) -> None:
     generate.draw()
-    job = hand.job("drawing")
-    request = given(job)[0]
-    hand.give(job, *frames(request), sampled(request))
-    generate.look_for_nearest(2)
-    assert not hand.asked("looking_for_nearest")  # not judged yet
-    hand.end(job, judged())
-    generate.look_for_nearest(99)
-    generate.look_for_nearest(2)
-    generate.look_for_nearest(2)
-    (looking,) = hand.asked("looking_for_nearest")
-    image, root = given(looking)
+    job = app.engine.job("sample_and_judge")
+    request = arguments(job)[0]
+    app.engine.give(job, *frames(request), sampled(request))
+    generate.find_nearest(2)
+    assert not app.engine.jobs_of("find_nearest")  # not judged yet
+    app.engine.end(job, judged())
+    generate.find_nearest(99)
+    generate.find_nearest(2)
+    generate.find_nearest(2)
+    (looking,) = app.engine.jobs_of("find_nearest")
+    image, root = arguments(looking)
     assert np.array_equal(image, generate.sampled.images[2]) and root is None  # type: ignore[union-attr]
     first = generate.trajectory
-    draw(hand)
+    draw(app)
     found = Nearest(images(1)[0], 0.1, False)
-    hand.end(looking, found)
-    assert first.nearest == {2: found} and not first.unlikened and not generate.trajectory.nearest
-    generate.look_for_nearest(1)
-    hand.end(hand.job("looking_for_nearest"))
-    assert generate.trajectory.unlikened
+    app.engine.end(looking, found)
+    assert first.nearest == {2: found} and not first.no_training_images and not generate.trajectory.nearest
+    generate.find_nearest(1)
+    app.engine.end(app.engine.job("find_nearest"))
+    assert generate.trajectory.no_training_images
 
 
-def test_a_look_into_guidance_is_of_that_image(hand: ByHand, generate: Generate) -> None:
-    draw(hand)
-    generate.look_into(4)
-    generate.look_into(4)
-    (job,) = hand.asked("looking_into")
-    asked = given(job)[0]
+def test_a_look_into_guidance_is_of_that_image(app: FakeApp, generate: Generate) -> None:
+    draw(app)
+    generate.probe_guidance(4)
+    generate.probe_guidance(4)
+    (job,) = app.engine.jobs_of("probe_guidance")
+    asked = arguments(job)[0]
     assert asked.labels == (4,) and asked.seed == 2026 + 4
-    hand.end(job, rayed := GuidanceProbeResult(()))
-    assert generate.trajectory.rays == {4: rayed}
+    app.engine.end(job, rayed := GuidanceProbeResult(()))
+    assert generate.trajectory.probes == {4: rayed}
 
 
-def test_branches_go_on_from_where_one_looks(hand: ByHand, generate: Generate) -> None:
-    draw(hand)
+def test_branches_go_on_from_where_one_looks(app: FakeApp, generate: Generate) -> None:
+    draw(app)
     first = generate.sampled
     assert first is not None and [generate.can_branch(step) for step in (-1, 0, 9, 10)] == [False, True, True, False]
     generate.branch_into_classes(3, 2)
-    request = given(hand.job("drawing"))[0]
+    request = arguments(app.engine.job("sample_and_judge"))[0]
     assert request.labels == tuple(range(10)) and request.branch_at == 2 and generate.columns == 10
     assert request.parent.labels == (3,) * 10 and {request.parent.seed_of(k) for k in range(10)} == {2026 + 3}
     assert not generate.can_branch(2)  # the way is not whole yet
-    generate.go_back(next(iter(hand.session.history.results)).back.args[0])  # type: ignore[attr-defined]
+    generate.show_again(next(iter(app.context.history.results)).restore.args[0])  # type: ignore[attr-defined]
     generate.branch_into_noises(3, 4)
-    request = given(hand.job("drawing"))[0]
+    request = arguments(app.engine.job("sample_and_judge"))[0]
     assert request.labels == (3,) * 10 and request.branch_at == 4
     assert len({request.seed_of(k) for k in range(10)}) == 10
-    finish(hand)
+    finish(app)
     generate.change(guidance=6.0, live=False)
     generate.branch(5)
-    request = given(hand.job("drawing"))[0]
+    request = arguments(app.engine.job("sample_and_judge"))[0]
     assert request.branches == 2 and request.branch_at == 5 and request.guidance == 6.0
 
 
-def test_a_branch_of_all_is_of_what_is_asked_for_now(hand: ByHand, generate: Generate) -> None:
-    draw(hand)
+def test_a_branch_of_all_is_of_what_is_asked_for_now(app: FakeApp, generate: Generate) -> None:
+    draw(app)
     generate.change(prompt="5", live=False)
     generate.branch(4)
-    assert given(hand.job("drawing"))[0].labels == (5,) * 30
+    assert arguments(app.engine.job("sample_and_judge"))[0].labels == (5,) * 30
 
 
 # ---- sketches
 
 
-def at_pace(hand: ByHand, seconds_per_call: float) -> None:
+def at_pace(app: FakeApp, seconds_per_call: float) -> None:
     """A drawing, after which it is known how quick the model is here."""
-    hand.session.generate.draw()
-    job = hand.job("drawing")
-    request = given(job)[0]
+    app.session.generate.draw()
+    job = app.engine.job("sample_and_judge")
+    request = arguments(job)[0]
     done = sampled(request, seconds=seconds_per_call * len(request.labels) * request.steps)
-    hand.end(job, *frames(request), done, judged())
+    app.engine.end(job, *frames(request), done, judged())
 
 
-def test_a_sketch_is_of_as_many_images_as_are_asked_for(hand: ByHand, generate: Generate) -> None:
-    at_pace(hand, SKETCH_S / 1000)
+def test_a_sketch_is_of_as_many_images_as_are_asked_for(app: FakeApp, generate: Generate) -> None:
+    at_pace(app, SKETCH_S / 1000)
     shown = generate.trajectory
     generate.change(guidance=2.0)
-    (job,) = hand.asked("sketching")
-    assert given(job)[0] == generate.wanted() and len(given(job)[0].labels) == 30
+    (job,) = app.engine.jobs_of("sample")
+    assert arguments(job)[0] == generate.requested() and len(arguments(job)[0].labels) == 30
     sketches = heard(generate.sketched)
-    hand.end(job, done := sampled(given(job)[0]))
+    app.engine.end(job, done := sampled(arguments(job)[0]))
     assert sketches == [(done,)] and generate.trajectory is shown
     generate._soon.stop()
 
 
-def test_the_pace_decides_who_draws_a_sketch(hand: ByHand, generate: Generate) -> None:
+def test_the_pace_decides_who_draws_a_sketch(app: FakeApp, generate: Generate) -> None:
     for pace, model in ((SKETCH_S / 300, "digits"), (SKETCH_S / 299, STUDENT), (SKETCH_S / 30, STUDENT)):
-        at_pace(hand, pace)
+        at_pace(app, pace)
         generate.change(guidance=generate.settings.guidance + 0.1)
-        job = hand.job("sketching")
-        asked = given(job)[0]
+        job = app.engine.job("sample")
+        asked = arguments(job)[0]
         assert asked.model == model and asked.labels == generate.labels() and asked.seed == generate.settings.seed
-        hand.end(job)
-    at_pace(hand, SKETCH_S / 29)
+        app.engine.end(job)
+    at_pace(app, SKETCH_S / 29)
     generate.change(guidance=2.5)
-    assert not hand.asked("sketching")
+    assert not app.engine.jobs_of("sample")
     generate._soon.stop()
 
 
-def test_a_sketch_stops_the_drawing_that_it_is_newer_than(hand: ByHand, generate: Generate) -> None:
-    at_pace(hand, SKETCH_S / 1000)
+def test_a_sketch_stops_the_drawing_that_it_is_newer_than(app: FakeApp, generate: Generate) -> None:
+    at_pace(app, SKETCH_S / 1000)
     generate.draw()
-    job = hand.job("drawing")
+    job = app.engine.job("sample_and_judge")
     generate.change(guidance=2.0)
     assert job.control.cancelled
     generate._soon.stop()
 
 
-def test_no_sketch_comes_after_what_was_asked_for(hand: ByHand, generate: Generate) -> None:
-    at_pace(hand, SKETCH_S / 1000)
+def test_no_sketch_comes_after_what_was_asked_for(app: FakeApp, generate: Generate) -> None:
+    at_pace(app, SKETCH_S / 1000)
     sketches = heard(generate.sketched)
     generate.change(guidance=2.0)
-    job = hand.job("sketching")
+    job = app.engine.job("sample")
     generate.draw()
     assert not generate._soon.isActive()
-    hand.end(job, sampled(given(job)[0]))
+    app.engine.end(job, sampled(arguments(job)[0]))
     assert not sketches
     generate.stop()
     generate.change(guidance=2.5)
-    job = hand.job("sketching")
+    job = app.engine.job("sample")
     generate._soon.timeout.emit()  # the hand rests: sketches are shown until there is a step
-    drawing = hand.job("drawing")
-    hand.give(drawing, frames(given(drawing)[0])[0])
-    hand.end(job, sampled(given(job)[0]))
+    drawing = app.engine.job("sample_and_judge")
+    app.engine.give(drawing, frames(arguments(drawing)[0])[0])
+    app.engine.end(job, sampled(arguments(job)[0]))
     assert not sketches
     generate._soon.stop()
 
 
-def test_after_a_drawing_the_forms_of_its_sketches_are_made(hand: ByHand, generate: Generate, clock: Clock) -> None:
+def test_after_a_drawing_the_forms_of_its_sketches_are_made(app: FakeApp, generate: Generate, clock: Clock) -> None:
     generate.change(prompt="0-9", rows=3, live=False)
-    at_pace(hand, SKETCH_S / 1000)
-    sketches = generate._sketches
+    at_pace(app, SKETCH_S / 1000)
+    sketches = generate._live_preview
     assert sketches._soon.isActive()
     clock.tick(10)  # without anything that was asked for
     sketches._soon.timeout.emit()
-    asked = [given(job)[0] for job in hand.asked("sketching")]
+    asked = [arguments(job)[0] for job in app.engine.jobs_of("sample")]
     assert [(each.model, len(each.labels)) for each in asked] == [("digits", MANY), (STUDENT, MANY)]
     generate.stop()
-    assert all(job.control.cancelled for job in hand.asked("sketching"))
+    assert all(job.control.cancelled for job in app.engine.jobs_of("sample"))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from desktop_app.settings import MAX_STOPS, AppSettings, InterpolateSettings
+from desktop_app.settings import MAX_STOPS, AppSettings, GenerateSettings, InterpolateSettings
 from desktop_app.tasks.draw import OpenedImage
 from desktop_app.viewmodels import interpolate as module
 from desktop_app.viewmodels.interpolate import LEG, LOOP, MAP, Interpolate
@@ -16,28 +16,30 @@ from desktop_app.worker.compute_thread import Job
 from ml.config import NO_LABEL, Corner, SampleRequest
 from ml.generation import interpolation_weights
 from ml.imaging.embedded_png import to_text
-from tests.app.viewmodels.by_hand import ByHand, given, images, sampled
+from tests.support.fake_app import FakeApp
+from tests.support.fake_engine import arguments
+from tests.support.fake_events import images, sampled
 
 
 @pytest.fixture
-def state(hand: ByHand) -> Interpolate:
+def state(app: FakeApp) -> Interpolate:
     """The page, looked at and drawn to its end."""
-    state = hand.session.interpolate
+    state = app.session.interpolate
     state.look()
-    finish(hand)
+    finish(app)
     state._rest.stop()
     return state
 
 
-def requests(hand: ByHand) -> list[tuple[Job, SampleRequest]]:
-    return [(job, given(job)[0]) for job in hand.asked("sketching")]
+def requests(app: FakeApp) -> list[tuple[Job, SampleRequest]]:
+    return [(job, arguments(job)[0]) for job in app.engine.jobs_of("sample")]
 
 
-def finish(hand: ByHand, shade: int = 0) -> None:
+def finish(app: FakeApp, shade: int = 0) -> None:
     """Everything that is asked for is drawn."""
-    while asked := requests(hand):
+    while asked := requests(app):
         for job, request in asked:
-            hand.end(job, sampled(request, shade))
+            app.engine.end(job, sampled(request, shade))
 
 
 def quick(job: Job) -> bool:
@@ -45,106 +47,106 @@ def quick(job: Job) -> bool:
     return bool(job.work.keywords.get("optimized"))
 
 
-def place(hand: ByHand) -> Job:
+def place(app: FakeApp) -> Job:
     """The latest job that draws the image of the place as it is to stay."""
-    return [job for job, request in requests(hand) if len(request.labels) == 1 and not quick(job)][-1]
+    return [job for job, request in requests(app) if len(request.labels) == 1 and not quick(job)][-1]
 
 
 # ---- which images are heard
 
 
-def test_what_a_replaced_drawing_still_gives_is_not_shown(hand: ByHand, state: Interpolate) -> None:
+def test_what_a_replaced_drawing_still_gives_is_not_shown(app: FakeApp, state: Interpolate) -> None:
     state.change(place=(0.1, 0.2))
     state._draw_well()
-    old = place(hand)
+    old = place(app)
     state.change(place=(0.9, 0.8))
     state._draw_well()
-    new = place(hand)
+    new = place(app)
     assert old.control.cancelled and not new.control.cancelled
     told: list[object] = []
     state.drawn.connect(lambda: told.append("drawn"))
     state.sampled.connect(told.append)
     before = state.shown
-    hand.end(old, sampled(given(old)[0], shade=9))
+    app.engine.end(old, sampled(arguments(old)[0], shade=9))
     assert state.shown is before and not told and state._job is not None
-    hand.end(new, done := sampled(given(new)[0], shade=5))
+    app.engine.end(new, done := sampled(arguments(new)[0], shade=5))
     assert state.shown is done and told == ["drawn", done] and state._job is None and not state.quick
 
 
-def test_a_map_and_a_walk_of_other_corners_are_not_shown(hand: ByHand, state: Interpolate) -> None:
+def test_a_map_and_a_walk_of_other_corners_are_not_shown(app: FakeApp, state: Interpolate) -> None:
     state.set_corner(0, label=5)
-    old = [job for job, request in requests(hand) if len(request.labels) > 1]
+    old = [job for job, request in requests(app) if len(request.labels) > 1]
     state.set_corner(0, label=6)
     before_map, before_walk = state.map, state.loop
     assert len(old) == 2 and all(job.control.cancelled for job in old)
     for job in old:
-        hand.end(job, sampled(given(job)[0], shade=9))
+        app.engine.end(job, sampled(arguments(job)[0], shade=9))
     assert state.map is before_map and state.loop is before_walk
-    new = {len(request.labels): job for job, request in requests(hand) if len(request.labels) > 1}
+    new = {len(request.labels): job for job, request in requests(app) if len(request.labels) > 1}
     assert not any(job.control.cancelled for job in new.values())
-    over, around = (sampled(given(new[count])[0]) for count in (MAP * MAP, LOOP))
-    hand.end(new[MAP * MAP], over)
-    hand.end(new[LOOP], around)
+    over, around = (sampled(arguments(new[count])[0]) for count in (MAP * MAP, LOOP))
+    app.engine.end(new[MAP * MAP], over)
+    app.engine.end(new[LOOP], around)
     assert state.map is over.images and state.loop is around
     state._rest.stop()
 
 
-def test_a_sketch_is_of_the_place_alone_and_gives_way_to_the_image(hand: ByHand, state: Interpolate) -> None:
+def test_a_sketch_is_of_the_place_alone_and_gives_way_to_the_image(app: FakeApp, state: Interpolate) -> None:
     state.change(place=(0.3, 0.4))
-    (job,) = (job for job, _ in requests(hand) if quick(job))
-    asked, wanted = given(job)[0], state.here()
+    (job,) = (job for job, _ in requests(app) if quick(job))
+    asked, wanted = arguments(job)[0], state.here()
     assert wanted and asked.model == STUDENT and len(asked.labels) == 1
     assert asked.weights == wanted.weights and asked.corners == wanted.corners
     assert state._rest.isActive() and state._rest.isSingleShot()
-    hand.end(job, sketch := sampled(asked, shade=3))
+    app.engine.end(job, sketch := sampled(asked, shade=3))
     assert state.shown is sketch and state.quick
     state._rest.timeout.emit()
-    well = place(hand)
-    assert given(well)[0] == wanted
+    well = place(app)
+    assert arguments(well)[0] == wanted
     state.change(place=(0.3, 0.5))  # the hand moves on: what was begun is not finished
     assert well.control.cancelled
-    (late,) = (job for job, _ in requests(hand) if quick(job))
+    (late,) = (job for job, _ in requests(app) if quick(job))
     state._draw_well()
-    hand.end(place(hand), done := sampled(state.here()))  # type: ignore[arg-type]
-    hand.end(late, sampled(given(late)[0], shade=4))
+    app.engine.end(place(app), done := sampled(state.here()))  # type: ignore[arg-type]
+    app.engine.end(late, sampled(arguments(late)[0], shade=4))
     assert state.shown is done and not state.quick  # a sketch that comes late is not shown over it
 
 
-def test_once_a_hand_rests_no_further_sketch_is_begun_and_one_image_is_drawn(hand: ByHand, state: Interpolate) -> None:
+def test_once_a_hand_rests_no_further_sketch_is_begun_and_one_image_is_drawn(app: FakeApp, state: Interpolate) -> None:
     for across in (0.1, 0.2, 0.3):
         state.change(place=(across, 0.5))
     state._draw_well()
-    first = place(hand)
+    first = place(app)
     state._draw_well()
     assert first.control.cancelled
-    (sketch,) = (job for job, _ in requests(hand) if quick(job))
-    hand.end(sketch, sampled(given(sketch)[0]))
-    assert not [job for job, _ in requests(hand) if quick(job)]
+    (sketch,) = (job for job, _ in requests(app) if quick(job))
+    app.engine.end(sketch, sampled(arguments(sketch)[0]))
+    assert not [job for job, _ in requests(app) if quick(job)]
     state._rest.stop()
 
 
-def test_without_a_student_the_model_sketches_itself(hand: ByHand, state: Interpolate) -> None:
-    hand.session.models = tuple(card for card in hand.session.models if card.name != STUDENT)
+def test_without_a_student_the_model_sketches_itself(app: FakeApp, state: Interpolate) -> None:
+    app.context.models = tuple(card for card in app.context.models if card.name != STUDENT)
     state.change(place=(0.3, 0.4))
-    (job,) = (job for job, _ in requests(hand) if quick(job))
-    assert given(job)[0] == state.here()
+    (job,) = (job for job, _ in requests(app) if quick(job))
+    assert arguments(job)[0] == state.here()
     state._rest.stop()
 
 
-def test_nothing_is_drawn_before_the_page_is_looked_at(hand: ByHand) -> None:
-    state = hand.session.interpolate
+def test_nothing_is_drawn_before_the_page_is_looked_at(app: FakeApp) -> None:
+    state = app.session.interpolate
     state.change(place=(0.1, 0.1))
-    assert not hand.jobs and not state._rest.isActive()
+    assert not app.engine.jobs and not state._rest.isActive()
     state.look()
-    assert sorted(len(request.labels) for _, request in requests(hand)) == [1, LOOP, MAP * MAP]
+    assert sorted(len(request.labels) for _, request in requests(app)) == [1, LOOP, MAP * MAP]
     state.look()
-    assert len(hand.jobs) == 3
+    assert len(app.engine.jobs) == 3
 
 
 # ---- what is asked for
 
 
-def test_the_place_and_the_walk_are_between_the_corners(hand: ByHand, state: Interpolate) -> None:
+def test_the_place_and_the_walk_are_between_the_corners(app: FakeApp, state: Interpolate) -> None:
     state.change(place=(0.25, 1.0), mixing="lerp")
     here, walk = state.here(), state.walk()
     assert here and here.weights == (interpolation_weights.place(0.25, 1.0),) and here.corners == state.settings.corners
@@ -158,7 +160,7 @@ def test_the_place_and_the_walk_are_between_the_corners(hand: ByHand, state: Int
     state._rest.stop()
 
 
-def test_ten_classes_are_mixed_in_one_noise(hand: ByHand, state: Interpolate) -> None:
+def test_ten_classes_are_mixed_in_one_noise(app: FakeApp, state: Interpolate) -> None:
     state.change(mode="classes", seed=8)
     state.set_share(3, 0.0)
     state.set_share(6, 0.5)
@@ -172,7 +174,7 @@ def test_ten_classes_are_mixed_in_one_noise(hand: ByHand, state: Interpolate) ->
     state._rest.stop()
 
 
-def test_a_path_has_a_walk_through_its_stops_and_no_place(hand: ByHand, state: Interpolate) -> None:
+def test_a_path_has_a_walk_through_its_stops_and_no_place(app: FakeApp, state: Interpolate) -> None:
     state.change(mode="path")
     count, walk = len(state.settings.stops), state.walk()
     assert walk and state.here() is None and len(walk.weights) == count * LEG and walk.corners == state.settings.stops
@@ -180,7 +182,7 @@ def test_a_path_has_a_walk_through_its_stops_and_no_place(hand: ByHand, state: I
     state.change(closed=False)
     walk = state.walk()
     assert walk and len(walk.weights) == (count - 1) * LEG + 1 and walk.weights[-1].index(1.0) == count - 1
-    finish(hand)
+    finish(app)
     assert state.stop_images is not None and state.loop is not None and state.loop.request.weights == walk.weights
     assert np.array_equal(state.stop_images, state.loop.images[::LEG]) and len(state.stop_images) == count
     state._settled.stop()
@@ -203,18 +205,18 @@ def test_stops_come_and_go_between_two_and_as_many_as_there_may_be(state: Interp
 
 
 def test_another_walk_takes_the_old_one_off_the_page_and_the_same_is_not_drawn_twice(
-    hand: ByHand, state: Interpolate
+    app: FakeApp, state: Interpolate
 ) -> None:
     assert state.loop is not None
     state.change(place=(0.7, 0.7))
-    assert state.loop is not None and not [r for _, r in requests(hand) if len(r.labels) > 1]  # the walk is the same
+    assert state.loop is not None and not [r for _, r in requests(app) if len(r.labels) > 1]  # the walk is the same
     state.change(mode="path")
     assert state.loop is None
-    finish(hand)
+    finish(app)
     assert state.loop is not None
     state.add_stop(0)
     assert state.loop is None
-    finish(hand)
+    finish(app)
     state.set_corner(0, label=2)
     assert state.loop is not None  # until there is another
     for stop in (state._rest, state._settled):
@@ -224,41 +226,41 @@ def test_another_walk_takes_the_old_one_off_the_page_and_the_same_is_not_drawn_t
 # ---- corners
 
 
-def test_a_digit_becomes_a_corner_by_its_seed_or_else_by_its_picture(hand: ByHand, state: Interpolate) -> None:
+def test_a_digit_becomes_a_corner_by_its_seed_or_else_by_its_picture(app: FakeApp, state: Interpolate) -> None:
     image = images(1, 50)[0]
-    plain = hand.session.generate.settings.request((4,)).with_changes(seed=99)
+    plain = app.session.generate.settings.request((4,)).with_changes(seed=99)
     state.change(mode="path")
     state.use_digit(2, plain, image)
     assert state.settings.mode == "pad" and state.settings.corners[2] == Corner(seed=99, label=4)
     others: tuple[dict[str, Any], ...] = ({"model": "student"}, {"route": "text"}, {"source": "x"})
     for changes in others:
         state.use_digit(1, plain.with_changes(**changes), image)
-        job = hand.job("looking_at")
-        assert np.array_equal(given(job)[0], image)
-        hand.end(job, OpenedImage(image, 6))
+        job = app.engine.job("classify")
+        assert np.array_equal(arguments(job)[0], image)
+        app.engine.end(job, OpenedImage(image, 6))
         assert state.settings.corners[1].picture == to_text(image) and state.settings.corners[1].label == 6
         state.clear_picture(1)
         assert not state.settings.corners[1].picture
     state.use_digit(1, plain.with_changes(model="student"), np.zeros((32, 32, 3), np.uint8))
-    assert not hand.asked("looking_at")  # in colour
+    assert not app.engine.jobs_of("classify")  # in colour
     state._rest.stop()
 
 
 def test_a_picture_goes_to_the_corner_or_stop_it_was_chosen_for(
-    hand: ByHand, state: Interpolate, tmp_path: Path
+    app: FakeApp, state: Interpolate, tmp_path: Path
 ) -> None:
     image = images(1, 50)[0]
     stops = state.settings.stops
     state.use_file(3, tmp_path / "a.png")
     state.change(mode="path")  # meanwhile
-    hand.end(hand.job("opening"), OpenedImage(image, 6))
+    app.engine.end(app.engine.job("open_image"), OpenedImage(image, 6))
     assert state.settings.corners[3].label == 6 and state.settings.stops == stops
     state.use_example(1)
-    digit = given(hand.job("example"))[0]
+    digit = arguments(app.engine.job("load_example"))[0]
     assert digit == stops[1].label
-    hand.session.draw.take(image)
+    app.session.draw.take(image)
     state.use_drawing(0)
-    hand.end(hand.job("looking_at"), OpenedImage(image, 2))
+    app.engine.end(app.engine.job("classify"), OpenedImage(image, 2))
     assert state.settings.stops[0].picture == to_text(image)
     state.new_noise(0)
     assert not state.settings.stops[0].picture
@@ -287,79 +289,79 @@ def test_new_seeds_are_those_of_the_mode(state: Interpolate, monkeypatch: pytest
         {"mode": "classes", "shares": (0, 0.5, 0, 0, 0, 1, 0, 0, 0, 0), "seed": 3},
     ],
 )
-def test_a_request_that_was_made_here_is_taken_up_again(make: Callable[..., ByHand], settings: dict[str, Any]) -> None:
+def test_a_request_that_was_made_here_is_taken_up_again(make: Callable[..., FakeApp], settings: dict[str, Any]) -> None:
     made = make(AppSettings(interpolate=InterpolateSettings.model_validate(settings))).session.interpolate
     other = make(AppSettings()).session.interpolate
     asked = made.here() or made.walk()
-    assert asked and other.take_up(asked.with_changes(model_hash="known"))
+    assert asked and other.restore(asked.with_changes(model_hash="known"))
     assert other.settings == made.settings
-    assert not other.take_up(asked.with_changes(model="not here")) and other.settings == made.settings
-    assert not other.take_up(other._session.generate.settings.request((1,)))
+    assert not other.restore(asked.with_changes(model="not here")) and other.settings == made.settings
+    assert not other.restore(GenerateSettings().request((1,)))
 
 
 # ---- history, and files
 
 
-def test_what_rests_is_kept_once_and_only_if_it_is_what_is_asked_for(hand: ByHand, state: Interpolate) -> None:
-    history = hand.session.history
+def test_what_rests_is_kept_once_and_only_if_it_is_what_is_asked_for(app: FakeApp, state: Interpolate) -> None:
+    history = app.context.history
     state._settled.timeout.emit()
     assert not history.results  # a look is no result
     state.change(place=(0.2, 0.2))
-    finish(hand)
+    finish(app)
     state._settled.timeout.emit()
     assert not history.results  # only a sketch of it is there
     state._draw_well()
-    finish(hand)
+    finish(app)
     assert state._settled.isActive()
     state._settled.timeout.emit()
     state._settled.timeout.emit()
-    assert len(history.results) == 1 and history.results[0].images is state.image and history.results[0].shown()
+    assert len(history.results) == 1 and history.results[0].images is state.image and history.results[0].is_shown()
     state.change(place=(0.4, 0.4))
-    assert not state._settled.isActive() and not history.results[0].shown()
+    assert not state._settled.isActive() and not history.results[0].is_shown()
     state.keep_walk()
     state.keep_walk()
     assert len(history.results) == 2 and state.loop is not None and history.results[1].images is state.loop.images
-    assert not history.results[1].shown()  # it is beside the image of the place
+    assert not history.results[1].is_shown()  # it is beside the image of the place
     state._rest.stop()
 
 
-def test_going_back_brings_settings_and_images_and_draws_nothing_over_them(hand: ByHand, state: Interpolate) -> None:
+def test_going_back_brings_settings_and_images_and_draws_nothing_over_them(app: FakeApp, state: Interpolate) -> None:
     state.change(place=(0.2, 0.2))
     state._draw_well()
-    finish(hand)
+    finish(app)
     state._settled.timeout.emit()
     shown, loop, over, settings = state.shown, state.loop, state.map, state.settings
     state.change(place=(0.9, 0.9))
     state.set_corner(0, label=1)
     state._draw_well()
-    going_on = place(hand)
-    hand.session.history.go_back(0)
+    going_on = place(app)
+    app.context.history.restore(0)
     assert (state.shown, state.loop, state.map, state.settings) == (shown, loop, over, settings) and not state.quick
     assert going_on.control.cancelled and not state._rest.isActive() and not state._settled.isActive()
-    for job, request in requests(hand):
+    for job, request in requests(app):
         if request.labels == (NO_LABEL,):
-            hand.end(job, sampled(request, shade=77))
+            app.engine.end(job, sampled(request, shade=77))
     assert state.shown is shown
-    assert hand.session.history.place("interpolate") == 0
+    assert app.context.history.shown_index("interpolate") == 0
 
 
-def test_a_sketch_is_not_exported_but_what_follows_it(hand: ByHand, state: Interpolate, tmp_path: Path) -> None:
+def test_a_sketch_is_not_exported_but_what_follows_it(app: FakeApp, state: Interpolate, tmp_path: Path) -> None:
     state.change(place=(0.2, 0.2))
-    finish(hand)
+    finish(app)
     assert state.quick
     state.export_image(tmp_path / "here.png", 8)
-    assert not hand.asked("exporting")
+    assert not app.engine.jobs_of("export")
     state._draw_well()
-    finish(hand, shade=30)
-    path, write = given(hand.job("exporting"))
+    finish(app, shade=30)
+    path, write = arguments(app.engine.job("export"))
     _path, pixels, request, layout, *_ = write.args
     assert path == tmp_path / "here.png" and pixels is state.image and request.model == "digits"
     assert (layout.columns, layout.scale, layout.gap) == (1, 8, 0)
     state._draw_well()
-    finish(hand)
-    assert len(hand.asked("exporting")) == 1  # once
+    finish(app)
+    assert len(app.engine.jobs_of("export")) == 1  # once
     state.export_image(tmp_path / "again.png")
-    assert len(hand.asked("exporting")) == 2
+    assert len(app.engine.jobs_of("export")) == 2
     for timer in (state._rest, state._settled):
         timer.stop()
 
@@ -368,10 +370,10 @@ def test_a_sketch_is_not_exported_but_what_follows_it(hand: ByHand, state: Inter
     ("walk.gif", "walk", 1, True), ("walk.png", "images", 2 * LEG, False),
 ])  # fmt: skip
 def test_a_walk_is_written_as_the_ending_says(
-    hand: ByHand, state: Interpolate, tmp_path: Path, name: str, kind: str, columns: int, pictures: bool
+    app: FakeApp, state: Interpolate, tmp_path: Path, name: str, kind: str, columns: int, pictures: bool
 ) -> None:
     state.export(tmp_path / name, 2)
-    _path, pixels, _request, layout, film = given(hand.job("exporting"))[1].args
+    _path, pixels, _request, layout, film = arguments(app.engine.job("export"))[1].args
     assert state.loop and pixels is state.loop.images and bool(len(film)) is pictures
     assert (layout.kind, layout.columns, layout.scale) == (kind, columns, 2)
     assert layout.first_ms == layout.frame_ms == layout.last_ms == 100  # even, so that it can go round

@@ -11,7 +11,8 @@ from desktop_app.lesson_file import Lesson
 from desktop_app.settings import AppSettings, DrawSettings, GenerateSettings
 from ml.control import RunControl
 from ml.errors import BadFile, BadRequest
-from tests.app.viewmodels.by_hand import ByHand, given
+from tests.support.fake_app import FakeApp
+from tests.support.fake_engine import arguments
 
 GOOD: dict[str, Any] = {
     "version": 1,
@@ -105,62 +106,63 @@ def test_what_is_written_is_the_lessons_page_alone_and_comes_back(tmp_path: Path
 # ---- on and off
 
 
-def test_a_lesson_takes_its_page_over_and_gives_it_back(hand: ByHand) -> None:
-    session, lessons = hand.session, hand.session.lessons
+def test_a_lesson_takes_its_page_over_and_gives_it_back(app: FakeApp) -> None:
+    session, lessons = app.session, app.session.lessons
     session.generate.change(seed=5, live=False)
     own = session.generate.settings
     changes: list[None] = []
     lessons.changed.connect(lambda: changes.append(None))
     lessons.begin(lesson())
-    assert session.generate.settings.steps == 2 and given(hand.job("drawing"))[0].labels == (3, 8)
+    assert session.generate.settings.steps == 2 and arguments(app.engine.job("sample_and_judge"))[0].labels == (3, 8)
     assert lessons.own_settings()["generate"] == own and lessons.own_settings()["draw"] == session.draw.settings
     session.generate.undo()
     assert session.generate.settings.steps == 2  # taking back does not lead out of it
     session.draw.change(pen=2.0)
-    lessons.leave()
+    lessons.exit()
     assert session.generate.settings == own and lessons.lesson is None and len(changes) == 2
     assert session.draw.settings.pen == 2.0 and lessons.own_settings()["generate"] == own
-    lessons.leave()
+    lessons.exit()
     assert len(changes) == 2
     session.generate.stop()
 
 
-def test_one_lesson_after_another_gives_each_page_back(hand: ByHand) -> None:
-    session, lessons = hand.session, hand.session.lessons
+def test_one_lesson_after_another_gives_each_page_back(app: FakeApp) -> None:
+    session, lessons = app.session, app.session.lessons
     generate, draw = session.generate.settings, session.draw.settings
     lessons.begin(lesson())
     lessons.begin(lesson(generate={"model": "digits", "steps": 3}))
     assert session.generate.settings.steps == 3 and lessons.own_settings()["generate"] == generate
     lessons.begin(lesson(page="draw", draw={"pen": 3.0}))
     assert session.generate.settings == generate and session.draw.settings.pen == 3.0
-    lessons.leave()
+    lessons.exit()
     assert session.draw.settings == draw
     session.generate.stop()
 
 
-def test_a_lesson_whose_model_is_not_here_is_only_told_of(hand: ByHand) -> None:
-    session, lessons = hand.session, hand.session.lessons
+def test_a_lesson_whose_model_is_not_here_is_only_told_of(app: FakeApp) -> None:
+    session, lessons = app.session, app.session.lessons
     own = session.generate.settings
-    lessons.on_read(lesson(generate={"model": "theirs"}))
-    lessons.on_read("no lesson")
-    (told,) = hand.told
-    assert told.tone == "error" and "the model theirs, which is not here" in told.title and "How few?" in told.title
-    assert session.generate.settings == own and lessons.lesson is None and not hand.jobs
+    lessons.begin(lesson(generate={"model": "theirs"}))
+    (told,) = app.messages
+    assert (
+        told.tone == "error" and "the model “theirs”, which isn't installed" in told.title and "How few?" in told.title
+    )
+    assert session.generate.settings == own and lessons.lesson is None and not app.engine.jobs
     lanes = [{"model": "digits"}, {"model": "x"}]
     lessons.begin(lesson(page="compare", compare={"mode": "race", "lanes": lanes}))
-    assert "the model x" in hand.told[1].title and lessons.lesson is None
+    assert "the model “x”" in app.messages[1].title and lessons.lesson is None
 
 
-def test_what_a_lesson_was_begun_over_is_not_taken_back_into_it(hand: ByHand) -> None:
-    session = hand.session
+def test_what_a_lesson_was_begun_over_is_not_taken_back_into_it(app: FakeApp) -> None:
+    session = app.session
     session.compare.change(seed=4)
     session.lessons.begin(lesson(page="compare", compare={"seed": 77}))
-    session.undo.back("compare")
+    session.undo.undo("compare")
     assert session.compare.settings.seed == 77
 
 
-def test_other_settings_for_all_pages_end_the_lesson(hand: ByHand) -> None:
-    session, lessons = hand.session, hand.session.lessons
+def test_other_settings_for_all_pages_end_the_lesson(app: FakeApp) -> None:
+    session, lessons = app.session, app.session.lessons
     lessons.begin(lesson())
     wanted = AppSettings(generate=GenerateSettings(steps=6), draw=DrawSettings(pen=3.5))
     lessons.take_all(wanted)
@@ -168,8 +170,8 @@ def test_other_settings_for_all_pages_end_the_lesson(hand: ByHand) -> None:
     session.generate.stop()
 
 
-def test_a_page_is_described_as_it_is_and_written(hand: ByHand, tmp_path: Path) -> None:
-    session = hand.session
+def test_a_page_is_described_as_it_is_and_written(app: FakeApp, tmp_path: Path) -> None:
+    session = app.session
     session.draw.change(pen=2.5)
     made = session.lessons.describe("draw", "T", "Q?", "", ("Recognition",))
     assert (made.page, made.title, made.question, made.hidden) == ("draw", "T", "Q?", ("Recognition",))
@@ -178,5 +180,5 @@ def test_a_page_is_described_as_it_is_and_written(hand: ByHand, tmp_path: Path) 
         session.lessons.describe("draw", "", "Q?", "", ())
     path = tmp_path / f"out{files.SUFFIX}"
     session.lessons.save(path, made)
-    given(hand.job("exporting"))[1](lambda _done, _total: None)
+    arguments(app.engine.job("export"))[1](lambda _done, _total: None)
     assert files.read(path) == made

@@ -12,11 +12,11 @@ import pytest
 from desktop_app.settings import AppSettings, GenerateSettings, load_settings, save_settings, settings_file
 from desktop_app.tasks import draw, models, sampling, startup, training
 from desktop_app.tasks.draw import OpenedImage, Recognised
-from desktop_app.tasks.files import Exported, ReadFile, exporting, proving, restoring
-from desktop_app.tasks.models import Copied, Named, Previewed, Scored, Thrown
+from desktop_app.tasks.files import Exported, ReadFile, export, read_file, verify_images
+from desktop_app.tasks.models import Copied, Deleted, Named, Previewed, Scored
 from desktop_app.tasks.sampling import JudgeResult, StepProbabilities
 from desktop_app.tasks.startup import Ready
-from desktop_app.tasks.training import Remembered
+from desktop_app.tasks.training import PreviewHistory
 from desktop_app.text import display_names, formatting
 from desktop_app.viewmodels import nearest_preset
 from ml.config import SampleRequest
@@ -32,8 +32,8 @@ from ml.registry import local_models, model_cards, presets
 from ml.registry.model_cards import ModelCard
 from ml.registry.run_layout import MODEL_FILE
 from ml.system import paths, trash
-from tests.app.viewmodels.by_hand import images, sampled
 from tests.patience import WAIT_S
+from tests.support.fake_events import images, sampled
 
 FEW = SampleRequest(labels=(3, 8), steps=3)
 
@@ -59,7 +59,7 @@ def mine(home: Path) -> ModelCard:
 
 
 def test_the_decision_is_what_the_judge_reads_in_the_clean_guess_of_every_step() -> None:
-    events = list(sampling.drawing(FEW, RunControl()))
+    events = list(sampling.sample_and_judge(FEW, RunControl()))
     frames = [event for event in events if isinstance(event, Frame)]
     done, judged, decided = events[len(frames) :]
     assert isinstance(done, Sampled) and isinstance(judged, JudgeResult) and isinstance(decided, StepProbabilities)
@@ -75,7 +75,7 @@ def test_the_decision_is_what_the_judge_reads_in_the_clean_guess_of_every_step()
 def test_a_drawing_that_is_stopped_while_it_is_judged_says_no_decision() -> None:
     control = RunControl()
     found: list[object] = []
-    for event in sampling.drawing(FEW, control):
+    for event in sampling.sample_and_judge(FEW, control):
         found.append(event)
         if isinstance(event, JudgeResult):
             control.cancel()
@@ -86,9 +86,9 @@ def test_how_a_sketch_is_drawn_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> 
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(pipeline, "sample", lambda request, **how: asked.append({"request": request, **how}) or ())
     control = RunControl()
-    list(sampling.drawing(FEW, control))
-    list(sampling.sketching(FEW, control, optimized=True))
-    list(sampling.sketching(FEW, control, frames=True))
+    list(sampling.sample_and_judge(FEW, control))
+    list(sampling.sample(FEW, control, optimized=True))
+    list(sampling.sample(FEW, control, frames=True))
     expected = {"request": FEW, "control": control}
     assert asked == [
         expected,
@@ -100,14 +100,16 @@ def test_how_a_sketch_is_drawn_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_no_judge_can_read_is_not_judged() -> None:
     request = FEW.with_changes(model="colour", labels=(1,), steps=2, sampler="ddim")
     assert not [
-        event for event in sampling.drawing(request, RunControl()) if isinstance(event, JudgeResult | StepProbabilities)
+        event
+        for event in sampling.sample_and_judge(request, RunControl())
+        if isinstance(event, JudgeResult | StepProbabilities)
     ]
 
 
 def test_a_drawn_digit_is_recognised_by_all_classes() -> None:
     *_, done = pipeline.sample(FEW, frames=False)
     assert isinstance(done, Sampled)
-    events = list(draw.recognising(done.images[0], "digits", RunControl()))
+    events = list(draw.recognise(done.images[0], "digits", RunControl()))
     assert isinstance(events[0], Progress) and isinstance(events[-1], Recognised)
     assert events[-1].probabilities.shape == (10,) and events[-1].probabilities.argmax() == 3
 
@@ -133,8 +135,8 @@ def test_a_run_that_was_looked_back_at_shows_its_previews(tmp_path: Path, monkey
     (tmp_path / CONFIG_FILE).write_text(config.model_dump_json(), encoding="utf-8")
     kept = Preview(3, images(2), (0, 1), images(2)[None])
     monkeypatch.setattr(preview_history, "remembered", lambda *asked: [kept] if asked[2] == 28 else [])
-    (found,) = training.looking_back(tmp_path, RunControl())
-    assert isinstance(found, Remembered) and found.folder == tmp_path and found.previews == (kept,)
+    (found,) = training.load_preview_history(tmp_path, RunControl())
+    assert isinstance(found, PreviewHistory) and found.folder == tmp_path and found.previews == (kept,)
 
 
 def test_a_training_that_is_stopped_before_it_begins_says_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,11 +146,11 @@ def test_a_training_that_is_stopped_before_it_begins_says_no_more(monkeypatch: p
     monkeypatch.setattr(trainer, "train", lambda *_, **__: iter(events))
     control = RunControl()
     found: list[object] = []
-    for event in training.training(presets.load("1-minute"), Path("x"), None, False, control):
+    for event in training.train(presets.load("1-minute"), Path("x"), None, False, control):
         found.append(event)
         control.cancel()
     assert found == events[:1]
-    assert list(training.training(presets.load("1-minute"), Path("x"), None, False, RunControl())) == events
+    assert list(training.train(presets.load("1-minute"), Path("x"), None, False, RunControl())) == events
 
 
 # ---- files
@@ -156,7 +158,7 @@ def test_a_training_that_is_stopped_before_it_begins_says_no_more(monkeypatch: p
 
 def test_a_file_is_written_beside_the_lane_which_tells_how_far_it_is(tmp_path: Path) -> None:
     written: list[str] = []
-    events = exporting(tmp_path / "a.txt", lambda watch: (watch(1, 2), written.append("a")), RunControl())
+    events = export(tmp_path / "a.txt", lambda watch: (watch(1, 2), written.append("a")), RunControl())
     found = list(events)
     assert found[0] == Progress("Writing a.txt", 0, 0) and found[-1] == Exported(tmp_path / "a.txt") and written
     control = RunControl()
@@ -166,12 +168,12 @@ def test_a_file_is_written_beside_the_lane_which_tells_how_far_it_is(tmp_path: P
         assert looked.wait(WAIT_S)
 
     looked = threading.Event()
-    for event in exporting(tmp_path / "b.txt", wait_for_a_look, control):
+    for event in export(tmp_path / "b.txt", wait_for_a_look, control):
         if event == Progress("Writing b.txt", 1, 2):
             looked.set()
     assert looked.is_set()
     with pytest.raises(ValueError, match="no room"):
-        list(exporting(tmp_path / "a.txt", lambda _: (_ for _ in ()).throw(ValueError("no room")), RunControl()))
+        list(export(tmp_path / "a.txt", lambda _: (_ for _ in ()).throw(ValueError("no room")), RunControl()))
 
 
 def test_a_file_that_is_stopped_is_not_said_to_be_there(tmp_path: Path) -> None:
@@ -183,26 +185,26 @@ def test_a_file_that_is_stopped_is_not_said_to_be_there(tmp_path: Path) -> None:
         watch(2, 2)
         raise AssertionError("it goes on")
 
-    assert not [event for event in exporting(tmp_path / "a", write, control) if isinstance(event, Exported)]
+    assert not [event for event in export(tmp_path / "a", write, control) if isinstance(event, Exported)]
 
 
 def test_a_file_of_ours_is_read_and_any_other_picture_is_one_to_draw_on(tmp_path: Path) -> None:
     ours, other = tmp_path / "ours.png", tmp_path / "other.png"
     done = sampled(FEW, 90, hashed="0" * 64)
     files.save(ours, done.images, done.request, Layout(columns=2, scale=1))
-    *_, found = restoring(ours, True, RunControl())
+    *_, found = read_file(ours, True, RunControl())
     assert isinstance(found, ReadFile) and found.stamp.request == done.request and found.path == ours
     from PIL import Image
 
     Image.fromarray(np.pad(np.zeros((4, 12), np.uint8), 12, constant_values=255)).save(other)
-    *_, opened = restoring(other, True, RunControl())
+    *_, opened = read_file(other, True, RunControl())
     assert (
         isinstance(opened, OpenedImage) and opened.image.shape == (28, 28) and opened.image[0, 0] == 0
     )  # turned around
     for path, as_drawing in ((other, False), (tmp_path / "x.txt", False)):
         path.touch()
         with pytest.raises(Unstamped):
-            list(restoring(path, as_drawing, RunControl()))
+            list(read_file(path, as_drawing, RunControl()))
 
 
 def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +220,7 @@ def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch
     prove = lambda _suffix, _stamp, _pixels, draw: found.extend(map(draw, (FEW, other)))  # noqa: E731
     monkeypatch.setattr("ml.export.verify.prove", prove)
     read = ReadFile(Path("a.PNG"), SimpleNamespace(request=FEW), images(1))  # type: ignore[arg-type]
-    list(proving(read, shown := images(2, 9), RunControl()))
+    list(verify_images(read, shown := images(2, 9), RunControl()))
     assert found[0] is shown and found[1][0, 0, 0] == 50 and drawn == [other]
 
 
@@ -226,27 +228,27 @@ def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch
 
 
 def test_a_model_is_previewed_by_its_own_settings_unless_it_has_gone(mine: ModelCard) -> None:
-    (found,) = models.previewing(mine, 4, RunControl())
+    (found,) = models.preview(mine, 4, RunControl())
     assert isinstance(found, Previewed) and Judge.bundled().judge(found.images).labels.tolist() == [0, 1, 2, 3]
     mine.path.unlink()
-    assert list(models.previewing(mine, 4, RunControl())) == []
+    assert list(models.preview(mine, 4, RunControl())) == []
 
 
 def test_a_model_is_renamed_copied_thrown_away_and_taken_back(mine: ModelCard, tmp_path: Path) -> None:
     control = RunControl()
-    assert list(models.renaming(mine, "other", control)) == [Named("other")]
+    assert list(models.rename_model(mine, "other", control)) == [Named("other")]
     card = model_cards.card(paths.user_models() / "other.safetensors")
     assert card is not None and not mine.path.exists()
-    *_, copied = models.exporting(card, tmp_path / "copy.safetensors", control)
+    *_, copied = models.export_model(card, tmp_path / "copy.safetensors", control)
     assert copied == Copied(tmp_path / "copy.safetensors")
-    (thrown,) = models.deleting(card, control)
-    assert isinstance(thrown, Thrown) and not card.path.exists() and [item.name for item in trash.items()] == ["other"]
-    assert list(models.restoring(thrown.trashed, control)) == [Named("other")] and card.path.exists()
-    *_, named = models.importing(tmp_path / "copy.safetensors", "", control)
+    (thrown,) = models.delete_model(card, control)
+    assert isinstance(thrown, Deleted) and not card.path.exists() and [item.name for item in trash.items()] == ["other"]
+    assert list(models.restore_model(thrown.trashed, control)) == [Named("other")] and card.path.exists()
+    *_, named = models.import_model(tmp_path / "copy.safetensors", "", control)
     assert named == Named("copy")
-    list(models.deleting(card, control))
-    assert list(models.emptying(3600.0, control)) == [] and trash.items()
-    assert list(models.emptying(0.0, control)) == [] and not trash.items()
+    list(models.delete_model(card, control))
+    assert list(models.empty_trash(3600.0, control)) == [] and trash.items()
+    assert list(models.empty_trash(0.0, control)) == [] and not trash.items()
 
 
 @pytest.mark.parametrize("bundled", [True, False])
@@ -262,14 +264,14 @@ def test_scores_are_kept_beside_a_model_of_ones_own_alone(
     monkeypatch.setattr("ml.evaluation.metrics.scores_of", lambda _report, seed: {"seed": seed})
     monkeypatch.setattr(local_models, "keep_scores", lambda card, scores: kept.append((card, scores)))
     card = mine.model_copy(update={"bundled": bundled})
-    progress, part, scored = models.scoring(card, 100, Path("data"), RunControl())
+    progress, part, scored = models.evaluate(card, 100, Path("data"), RunControl())
     ((request, root),) = asked
     assert isinstance(progress, Progress) and part == "part" and scored == Scored({"seed": request.seed})
     assert len(request.labels) == 100 and request.model == str(card.path) and root == Path("data")
     assert kept == ([] if bundled else [(card, {"seed": request.seed})])
     control = RunControl()
     control.cancel()
-    assert len(list(models.scoring(card, 100, Path("data"), control))) == 1
+    assert len(list(models.evaluate(card, 100, Path("data"), control))) == 1
 
 
 def test_without_mnist_nothing_is_scored(mine: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +280,7 @@ def test_without_mnist_nothing_is_scored(mine: ModelCard, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(datasets, "is_downloaded", lambda _name, _root, split: split == "train")
     with pytest.raises(DataUnavailable):
-        list(models.scoring(mine, 100, None, RunControl()))
+        list(models.evaluate(mine, 100, None, RunControl()))
 
 
 # ---- settings

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from desktop_app.settings import AppSettings, TrainSettings
-from desktop_app.tasks.training import Remembered
+from desktop_app.tasks.training import PreviewHistory
 from desktop_app.viewmodels.train import SLOWER, Train
 from desktop_app.worker.compute_thread import Job
 from ml.config import TrainConfig
@@ -33,13 +33,15 @@ from ml.system import paths
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE
 from ml.tracking.preview_history import MOST
 from ml.tracking.run_index import UnfinishedRun
-from tests.app.viewmodels.by_hand import ByHand, given, images
+from tests.support.fake_app import FakeApp
+from tests.support.fake_engine import arguments
+from tests.support.fake_events import images
 
 
 @pytest.fixture
-def train(hand: ByHand) -> Train:
-    hand.session.train.change(data="synthetic")
-    return hand.session.train
+def train(app: FakeApp) -> Train:
+    app.session.train.change(data="synthetic")
+    return app.session.train
 
 
 def began(train: Train, step: int = 0) -> RunStarted:
@@ -55,12 +57,12 @@ def preview(number: int) -> Preview:
     return Preview(number, images(2), (0, 1), images(2)[None])
 
 
-def running(hand: ByHand) -> Job:
+def running(app: FakeApp) -> Job:
     """A run that has begun."""
-    train = hand.session.train
+    train = app.session.train
     train.start()
-    job = hand.job("training")
-    hand.give(job, began(train))
+    job = app.engine.job("train")
+    app.engine.give(job, began(train))
     return job
 
 
@@ -72,19 +74,19 @@ def finished(train: Train, *, completed: bool = True) -> RunFinished:
 # ---- what Start trains
 
 
-def test_a_run_is_started_in_a_folder_of_its_own_with_what_is_set(hand: ByHand, train: Train) -> None:
+def test_a_run_is_started_in_a_folder_of_its_own_with_what_is_set(app: FakeApp, train: Train) -> None:
     train.change(minutes=2.5)
     train.set_own("lr", 0.01)
-    hand.session.train.use_data_root(Path("data"))
+    app.context.use_data_root(Path("data"))
     train.start()
-    job = hand.job("training")
-    config, folder, root, resume = given(job)
+    job = app.engine.job("train")
+    config, folder, root, resume = arguments(job)
     assert job.background and folder == paths.user_runs() / "1-minute" and config.name == "1-minute"
     assert (config.data, config.minutes, config.steps, config.epochs) == ("synthetic", 2.5, None, None)
     assert (config.lr, root, resume) == (0.01, Path("data"), False)
-    assert train.state == "starting" and train.active and train.name == "1-minute" == train.looked_at
+    assert train.state == "starting" and train.active and train.name == "1-minute" == train.history_of
     train.start()
-    assert len(hand.jobs) == 1  # one at a time
+    assert len(app.engine.jobs) == 1  # one at a time
 
 
 @pytest.mark.parametrize("preset", ["cfg", "shuffle-flow"])
@@ -94,10 +96,10 @@ def test_minutes_take_the_place_of_a_presets_steps_and_epochs(train: Train, pres
     assert (config.minutes, config.steps, config.epochs) == (2.5, None, None) and not train.contradiction
 
 
-def test_a_run_has_another_name_than_those_that_are_there(hand: ByHand, train: Train) -> None:
+def test_a_run_has_another_name_than_those_that_are_there(app: FakeApp, train: Train) -> None:
     (paths.user_runs() / "1-minute").mkdir(parents=True)
     train.start()
-    config, folder, *_ = given(hand.job("training"))
+    config, folder, *_ = arguments(app.engine.job("train"))
     assert config.name == "1-minute-2" == folder.name == train.name
 
 
@@ -115,65 +117,65 @@ def test_a_setting_of_ones_own_goes_when_it_is_the_presets_again(train: Train) -
     assert train.settings.minutes == 4.0
 
 
-def test_what_contradicts_itself_is_said_and_not_trained(hand: ByHand, train: Train) -> None:
+def test_what_contradicts_itself_is_said_and_not_trained(app: FakeApp, train: Train) -> None:
     train.set_own("lr", -1.0)
     train.config()
     assert train.contradiction
     train.start()
-    assert not hand.jobs and train.state == "idle"
+    assert not app.engine.jobs and train.state == "idle"
     train.set_own("lr", train.preset().lr)
     train.start()
-    assert not train.contradiction and hand.jobs
+    assert not train.contradiction and app.engine.jobs
 
 
 def test_a_preset_that_is_no_more_gives_way_to_the_quickest(make: Any) -> None:
-    hand = make(AppSettings(train=TrainSettings(preset="gone")))
-    names = hand.session.train.preset_names()
+    app = make(AppSettings(train=TrainSettings(preset="gone")))
+    names = app.session.train.preset_names()
     minutes = [presets.load(name).minutes or 1e9 for name in names]
-    assert hand.session.train.settings.preset == names[0] and minutes == sorted(minutes) and "judge" not in names
+    assert app.session.train.settings.preset == names[0] and minutes == sorted(minutes) and "judge" not in names
 
 
-def test_the_speed_is_measured_once_for_each_recipe_and_not_beside_a_run(hand: ByHand, train: Train) -> None:
+def test_the_speed_is_measured_once_for_each_recipe_and_not_beside_a_run(app: FakeApp, train: Train) -> None:
     train.measure()
-    job = hand.job("estimating")
-    assert given(job)[0] == train.config()
+    job = app.engine.job("measure_speed")
+    assert arguments(job)[0] == train.config()
     train.change(preset="standard")
-    hand.end(job, found := Estimate(100.0, 60.0))
+    app.engine.end(job, found := Estimate(100.0, 60.0))
     assert train.estimate is None  # it is that of the other
     train.change(preset="1-minute", minutes=9.0)
     assert train.estimate is found  # for however long
     train.measure()
     train.change(preset="standard")
-    hand.session.device = ""
+    app.context.device = ""
     train.measure()
-    assert not hand.jobs
-    hand.session.device = "by hand"
+    assert not app.engine.jobs
+    app.context.device = "by hand"
     train.start()
     train.measure()
-    assert not hand.asked("estimating")
+    assert not app.engine.jobs_of("measure_speed")
 
 
 # ---- from start to end
 
 
-def test_a_run_goes_through_its_states(hand: ByHand, train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_through_its_states(app: FakeApp, train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     states: list[str] = []
     woken: list[str] = []
-    monkeypatch.setattr(hand.session.lane, "wake", lambda: woken.append(train.state))
+    monkeypatch.setattr(app.engine, "wake", lambda: woken.append(train.state))
     train.state_changed.connect(lambda: states.append(train.state))
     begun: list[str] = []
     train.begun.connect(begun.append)
     train.start()
-    job = hand.job("training")
-    hand.give(job, Progress("Reading", 1, 4))
+    job = app.engine.job("train")
+    app.engine.give(job, Progress("Reading", 1, 4))
     assert train.status == "Reading 25%"
-    hand.give(job, began(train))
+    app.engine.give(job, began(train))
     assert train.status == "" and begun == ["1-minute"] and train.progress is None
-    hand.give(job, step(3))
+    app.engine.give(job, step(3))
     assert train.last is not None and train.progress == 0.25
     train.pause()
     assert job.control.paused and train.state == "pausing"
-    hand.give(job, Paused(3))
+    app.engine.give(job, Paused(3))
     train.resume()
     assert not job.control.paused
     train.save_now()
@@ -181,122 +183,124 @@ def test_a_run_goes_through_its_states(hand: ByHand, train: Train, monkeypatch: 
     train.stop()
     assert job.control.cancelled and train.state == "stopping" and train.active
     assert woken == ["paused", "running"]  # it looks at once
-    hand.end(job, finished(train, completed=False))
+    app.engine.end(job, finished(train, completed=False))
     assert states == ["starting", "starting", "running", "pausing", "paused", "running", "stopping", "done"]
-    assert hand.asked("warm_up") and not train.active  # the list of models is read again
+    assert app.engine.jobs_of("warm_up") and not train.active  # the list of models is read again
 
 
-def test_what_is_out_of_place_does_nothing(hand: ByHand, train: Train) -> None:
+def test_what_is_out_of_place_does_nothing(app: FakeApp, train: Train) -> None:
     for action in (train.pause, train.resume, train.stop, train.save_now, train.draw, train.start_slower):
         action()
-    assert train.state == "idle" and not hand.jobs and not train.can_draw
-    job = running(hand)
+    assert train.state == "idle" and not app.engine.jobs and not train.can_draw
+    job = running(app)
     train.resume()
-    hand.give(job, Paused(1))  # without a request
+    app.engine.give(job, Paused(1))  # without a request
     assert train.state == "running"
     train.pause()
     train.save_now()
     assert job.control.take() is None  # it is saved with the pause
-    train.go_on(UnfinishedRun("other", Path("other"), train.config(), 1, 0.5))
+    train.resume_run(UnfinishedRun("other", Path("other"), train.config(), 1, 0.5))
     train.start_slower()
-    assert len(hand.asked("training")) == 1
+    assert len(app.engine.jobs_of("train")) == 1
 
 
 @pytest.mark.parametrize(("ends", "state"), [([], "idle"), ([Failed("data", "No data.", "Get some.", "")], "failed")])
-def test_a_run_that_left_nothing_is_not_done(hand: ByHand, train: Train, ends: list[object], state: str) -> None:
-    job = running(hand)
-    hand.end(job, *ends)
+def test_a_run_that_left_nothing_is_not_done(app: FakeApp, train: Train, ends: list[object], state: str) -> None:
+    job = running(app)
+    app.engine.end(job, *ends)
     assert train.state == state and not train.active and not train.can_draw
-    assert [key for message in hand.told for key, _ in message.actions] == ["choose-data", "use-synthetic"] * len(ends)
+    assert [key for message in app.messages for key, _ in message.actions] == ["choose-data", "use-synthetic"] * len(
+        ends
+    )
 
 
-def test_a_run_that_diverged_is_started_again_slower_elsewhere(hand: ByHand, train: Train) -> None:
-    job = running(hand)
-    config, folder, *_ = given(job)
+def test_a_run_that_diverged_is_started_again_slower_elsewhere(app: FakeApp, train: Train) -> None:
+    job = running(app)
+    config, folder, *_ = arguments(job)
     folder.mkdir(parents=True)
-    hand.end(job, step(3), Failed("diverged", "It diverged.", "", ""))
-    assert hand.told[-1].actions[0][0] == "slower"
+    app.engine.end(job, step(3), Failed("diverged", "It diverged.", "", ""))
+    assert app.messages[-1].actions[0][0] == "slower"
     train.start_slower()
-    again, other, _root, resume = given(hand.job("training"))
+    again, other, _root, resume = arguments(app.engine.job("train"))
     assert again.lr == config.lr * SLOWER < config.lr and other != folder and again.name == other.name and not resume
-    assert train.last is None and not train.verdict()
+    assert train.last is None and not train.trend()
 
 
-def test_a_run_is_gone_on_with_where_it_was(hand: ByHand, train: Train, tmp_path: Path) -> None:
+def test_a_run_is_gone_on_with_where_it_was(app: FakeApp, train: Train, tmp_path: Path) -> None:
     config = presets.load("standard").with_changes(name="mine")
     rows = "".join(f"{n},1,0.9,0.8,0.1,1,9\n" for n in range(1, 8))
     (tmp_path / LOSS_FILE).write_text(f"{','.join(LOSS_COLUMNS)}\n{rows}")
-    train.go_on(UnfinishedRun("mine", tmp_path, config, 7, 0.5))
-    job = hand.job("training")
-    assert given(job)[:2] == (config, tmp_path) and given(job)[3] is True
-    hand.give(job, began(train, step=7))
+    train.resume_run(UnfinishedRun("mine", tmp_path, config, 7, 0.5))
+    job = app.engine.job("train")
+    assert arguments(job)[:2] == (config, tmp_path) and arguments(job)[3] is True
+    app.engine.give(job, began(train, step=7))
     assert train.before is not None and train.before[0].tolist() == list(range(1, 8))
-    assert given(hand.job("looking_back")) == (tmp_path,)
+    assert arguments(app.engine.job("load_preview_history")) == (tmp_path,)
 
 
-def test_a_run_that_cannot_write_waits_and_says_so_until_it_can(hand: ByHand, train: Train, tmp_path: Path) -> None:
-    job = running(hand)
+def test_a_run_that_cannot_write_waits_and_says_so_until_it_can(app: FakeApp, train: Train, tmp_path: Path) -> None:
+    job = running(app)
     job.control.pause()
-    hand.give(job, WriteFailed(3, 2, "The disk is full."))
-    assert train.state == "paused" and "The disk is full." in hand.told[-1].what_to_do
-    assert [key for key, _ in hand.told[-1].actions] == ["write-elsewhere", "write-again"]
+    app.engine.give(job, WriteFailed(3, 2, "The disk is full."))
+    assert train.state == "paused" and "The disk is full." in app.messages[-1].what_to_do
+    assert [key for key, _ in app.messages[-1].actions] == ["write-elsewhere", "write-again"]
     (tmp_path / "1-minute").mkdir()
     train.write_to(tmp_path)
     elsewhere = job.control.take_folder()
     assert elsewhere == tmp_path / "1-minute-2" and not job.control.paused and train.state == "running"
-    told = len(hand.told)
-    train.tell_stuck()
+    told = len(app.messages)
+    train.notify_write_error()
     train.write_to(tmp_path)  # it is not stuck any more
-    assert len(hand.told) == told and job.control.take_folder() is None
+    assert len(app.messages) == told and job.control.take_folder() is None
     moved: list[None] = []
     train.moved.connect(lambda: moved.append(None))
     assert elsewhere is not None
-    hand.give(job, Resumed(3, elsewhere), Resumed(4, elsewhere))
-    assert train.folder == elsewhere and hand.session.elsewhere == [elsewhere] and len(moved) == 1
+    app.engine.give(job, Resumed(3, elsewhere), Resumed(4, elsewhere))
+    assert train.folder == elsewhere and app.session.context.external_runs == [elsewhere] and len(moved) == 1
 
 
-def test_a_run_that_went_back_shows_the_curve_up_to_there(hand: ByHand, train: Train) -> None:
-    job = running(hand)
+def test_a_run_that_went_back_shows_the_curve_up_to_there(app: FakeApp, train: Train) -> None:
+    job = running(app)
     folder = train.folder
     assert folder is not None
     folder.mkdir(parents=True)
-    hand.give(job, *(step(n, loss=9.0) for n in range(1, 9)), Validated(8, 9.0))
+    app.engine.give(job, *(step(n, loss=9.0) for n in range(1, 9)), Validated(8, 9.0))
     rows = "".join(f"{n},1,{n / 10},0.8,0.1,1,9\n" for n in range(1, 6))
     (folder / LOSS_FILE).write_text(f"{','.join(LOSS_COLUMNS)}\n{rows}")
     begun: list[str] = []
     train.begun.connect(begun.append)
-    hand.give(job, SteppedBack(5, "The loss went up.", 5e-4, 1))
+    app.engine.give(job, SteppedBack(5, "The loss went up.", 5e-4, 1))
     assert train._curve == [(n, pytest.approx(n / 10)) for n in range(1, 6)] and train._held_out == []
     assert begun == ["1-minute"] and train.before is not None and train.before.shape[1] == 5
-    assert hand.told[-1].title == "The loss went up."
-    assert "step 5" in hand.told[-1].what_to_do and "0.0005" in hand.told[-1].what_to_do
-    hand.give(job, SteppedBack(0, "Again.", 1e-4, 2))
+    assert app.messages[-1].title == "The loss went up."
+    assert "step 5" in app.messages[-1].what_to_do and "0.0005" in app.messages[-1].what_to_do
+    app.engine.give(job, SteppedBack(0, "Again.", 1e-4, 2))
     assert train._curve == [] and train.before is None
 
 
-def test_a_batch_that_was_split_is_told_of(hand: ByHand, train: Train) -> None:
-    hand.give(running(hand), BatchSplit(3, 4))
-    assert hand.told[-1].tone == "info" and "4 parts" in hand.told[-1].what_to_do
+def test_a_batch_that_was_split_is_told_of(app: FakeApp, train: Train) -> None:
+    app.engine.give(running(app), BatchSplit(3, 4))
+    assert app.messages[-1].tone == "info" and "4 parts" in app.messages[-1].what_to_do
 
 
-def test_one_draws_with_what_a_run_has_learnt_so_far(hand: ByHand, train: Train) -> None:
-    hand.session.generate.change(steps=99, live=False)
-    job = running(hand)
+def test_one_draws_with_what_a_run_has_learnt_so_far(app: FakeApp, train: Train) -> None:
+    app.session.generate.change(steps=99, live=False)
+    job = running(app)
     train.draw()
-    assert job.control.take() == "save" and not hand.asked("drawing")
+    assert job.control.take() == "save" and not app.engine.jobs_of("sample_and_judge")
     assert train.folder is not None
     saved = CheckpointSaved(3, train.folder / "model.safetensors")
-    hand.give(job, saved)
-    assert given(hand.job("drawing"))[0].model == "1-minute"
-    assert hand.session.generate.settings.steps == train.config().defaults.steps
-    hand.end(hand.job("drawing"))
-    hand.give(job, saved)
-    assert not hand.asked("drawing")  # once
-    hand.give(job, Resumed(3, Path("/elsewhere/1-minute")))
-    hand.end(job, finished(train))
+    app.engine.give(job, saved)
+    assert arguments(app.engine.job("sample_and_judge"))[0].model == "1-minute"
+    assert app.session.generate.settings.steps == train.config().defaults.steps
+    app.engine.end(app.engine.job("sample_and_judge"))
+    app.engine.give(job, saved)
+    assert not app.engine.jobs_of("sample_and_judge")  # once
+    app.engine.give(job, Resumed(3, Path("/elsewhere/1-minute")))
+    app.engine.end(job, finished(train))
     assert train.can_draw
     train.draw()
-    assert given(hand.job("drawing"))[0].model == str(
+    assert arguments(app.engine.job("sample_and_judge"))[0].model == str(
         Path("/elsewhere/1-minute")
     )  # by its folder, where it is not among the runs
 
@@ -304,49 +308,51 @@ def test_one_draws_with_what_a_run_has_learnt_so_far(hand: ByHand, train: Train)
 # ---- previews
 
 
-def test_of_very_many_previews_every_other_one_goes(hand: ByHand, train: Train) -> None:
-    job = running(hand)
-    hand.give(job, *(preview(n) for n in range(MOST + 1)))
+def test_of_very_many_previews_every_other_one_goes(app: FakeApp, train: Train) -> None:
+    job = running(app)
+    app.engine.give(job, *(preview(n) for n in range(MOST + 1)))
     kept = [each.step for each in train.previews]
     assert kept[0] == 0 and kept[-1] == MOST and len(kept) == MOST // 2 + 1 and set(np.diff(kept)) == {2}
 
 
 def test_previews_of_a_run_of_before_are_shown_unless_another_one_is_trained(
-    hand: ByHand, train: Train, tmp_path: Path
+    app: FakeApp, train: Train, tmp_path: Path
 ) -> None:
-    train.look_back(tmp_path / "old")
-    looking = hand.job("looking_back")
+    train.load_history(tmp_path / "old")
+    looking = app.engine.job("load_preview_history")
     noise = np.ones((21, 3))
-    hand.end(looking, Remembered(tmp_path / "old", (preview(1), preview(2)), noise))
-    assert [each.step for each in train.previews] == [1, 2] and train.looked_at == "old" and train.by_noise is noise
-    hand.end(hand.session.submit(lambda _: iter(()), train._on_remembered),
-             Remembered(tmp_path / "old", (preview(1),), np.ones((21, 0))))  # fmt: skip
+    app.engine.end(looking, PreviewHistory(tmp_path / "old", (preview(1), preview(2)), noise))
+    assert [each.step for each in train.previews] == [1, 2] and train.history_of == "old" and train.by_noise is noise
+    app.engine.end(app.context.submit(lambda _: iter(()), train._on_history),
+             PreviewHistory(tmp_path / "old", (preview(1),), np.ones((21, 0))))  # fmt: skip
     assert train.by_noise is None
-    train.look_back(tmp_path / "old")
-    late = hand.job("looking_back")
-    job = running(hand)
-    hand.end(late, Remembered(tmp_path / "old", (preview(9),), noise))
+    train.load_history(tmp_path / "old")
+    late = app.engine.job("load_preview_history")
+    job = running(app)
+    app.engine.end(late, PreviewHistory(tmp_path / "old", (preview(9),), noise))
     assert train.previews == []
-    train.look_back(tmp_path / "old")
-    assert not hand.asked("looking_back")
-    hand.give(job, preview(20))
+    train.load_history(tmp_path / "old")
+    assert not app.engine.jobs_of("load_preview_history")
+    app.engine.give(job, preview(20))
     assert train.folder is not None
-    train.look_back(train.folder)
-    hand.end(hand.job("looking_back"), Remembered(train.folder, (preview(10), preview(20)), noise))
+    train.load_history(train.folder)
+    app.engine.end(
+        app.engine.job("load_preview_history"), PreviewHistory(train.folder, (preview(10), preview(20)), noise)
+    )
     assert [each.step for each in train.previews] == [10, 20]  # its own, each once
-    hand.give(job, preview(30))
+    app.engine.give(job, preview(30))
     assert [each.step for each in train.previews] == [10, 20, 30] and train.by_noise is None
 
 
 # ---- names, and plots
 
 
-def test_a_run_that_is_renamed_or_thrown_away_is_followed(hand: ByHand, train: Train) -> None:
-    job = running(hand)
-    hand.end(job, step(1), preview(1), finished(train))
+def test_a_run_that_is_renamed_or_thrown_away_is_followed(app: FakeApp, train: Train) -> None:
+    job = running(app)
+    app.engine.end(job, step(1), preview(1), finished(train))
     told: list[tuple[str, ...]] = []
     train.renamed.connect(lambda *names: told.append(names))
-    train.gone.connect(lambda name: told.append((name,)))
+    train.removed.connect(lambda name: told.append((name,)))
     train.rename("other", "new")
     assert train.name == "1-minute"
     train.rename("1-minute", "mine")
@@ -358,8 +364,8 @@ def test_a_run_that_is_renamed_or_thrown_away_is_followed(hand: ByHand, train: T
     assert train.finished is None and told == [("other", "new"), ("1-minute", "mine"), ("1-minute",), ("mine",)]
 
 
-def test_a_run_that_goes_on_is_not_forgotten(hand: ByHand, train: Train) -> None:
-    running(hand)
+def test_a_run_that_goes_on_is_not_forgotten(app: FakeApp, train: Train) -> None:
+    running(app)
     train.forget("1-minute")
     assert train.state == "running" and train.name == "1-minute"
 
@@ -371,21 +377,21 @@ def run_folder(name: str, config: TrainConfig) -> Path:
     return folder
 
 
-def test_a_plot_tells_of_its_runs_and_brings_them_back(hand: ByHand, train: Train, tmp_path: Path) -> None:
+def test_a_plot_tells_of_its_runs_and_brings_them_back(app: FakeApp, train: Train, tmp_path: Path) -> None:
     standard = presets.load("standard").with_changes(name="mine", data="synthetic", lr=0.0123)
     quick = presets.load("1-minute").with_changes(name="quick")
     folders = run_folder("mine", standard), run_folder("quick", quick)
     train.set_found((), folders)
-    told = train.told(["quick", "mine", "none"], by_noise=True)
+    told = train.plot_metadata(["quick", "mine", "none"], by_noise=True)
     assert list(told["runs"]) == ["quick", "mine"] and told["by_noise"] is True  # type: ignore[call-overload]
     seen: list[object] = []
     train.overlaid.connect(seen.append)
-    train.asked_for_map.connect(lambda: seen.append("map"))
+    train.show_map.connect(lambda: seen.append("map"))
     gone = quick.with_changes(name="gone")
-    words = train.take_up({"mine": standard, "gone": gone}, by_noise=True)
+    words = train.restore({"mine": standard, "gone": gone}, by_noise=True)
     assert (train.settings.preset, train.settings.data, train.settings.own) == ("standard", "synthetic", {"lr": 0.0123})
-    assert seen == [[folders[0]], "map"] and given(hand.job("looking_back")) == (folders[0],)
-    assert words.startswith("The next run is set up as Mine was.") and "gone: Gone" in words
-    hand.end(hand.job("looking_back"))
-    train.take_up({"mine": standard.with_changes(lr=0.5)}, by_noise=False)
-    assert seen[2:] == [[]] and not hand.asked("looking_back")  # another run of that name
+    assert seen == [[folders[0]], "map"] and arguments(app.engine.job("load_preview_history")) == (folders[0],)
+    assert words.startswith("The next run is set up like Mine.") and "deleted: Gone" in words
+    app.engine.end(app.engine.job("load_preview_history"))
+    train.restore({"mine": standard.with_changes(lr=0.5)}, by_noise=False)
+    assert seen[2:] == [[]] and not app.engine.jobs_of("load_preview_history")  # another run of that name

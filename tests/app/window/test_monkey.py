@@ -19,7 +19,7 @@ from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings
 from desktop_app.viewmodels.notification import Message
 from desktop_app.window.main_window import MainWindow
 from ml.system import download, paths
-from tests.app.conftest import Opener, leave
+from tests.app.conftest import Opener, leave, thread_engine
 from tests.benchmarks.heartbeat import Heartbeat
 from tests.patience import WAIT_MS
 from tests.support.random_user import Monkey
@@ -98,7 +98,7 @@ def play(seed: int, window: MainWindow, files: list[Path], outside: random.Rando
     """A sequence of actions, and the end of the window."""
     rng, told, done = random.Random(seed), list[Message](), list[str]()
     outside.seed(seed)
-    window.session.message.connect(told.append)
+    window.session.context.message.connect(told.append)
     monkey, beat, gaps = Monkey(window, rng, files), Heartbeat(), Gaps((0.0, ""), (0.0, ""))
     with qtbot.captureExceptions() as errors:
         beat.start()
@@ -114,7 +114,7 @@ def play(seed: int, window: MainWindow, files: list[Path], outside: random.Rando
         monkey.put_away()
         leave(window, qtbot)
     assert not errors, report(seed, done, errors)
-    assert window.session.lane.isFinished() and not window.isVisible()
+    assert thread_engine(window).compute_thread.isFinished() and not window.isVisible()
     print(f"seed {seed}: {gaps}")
     return gaps
 
@@ -125,7 +125,7 @@ def report(seed: int, done: list[str], *found: object) -> str:
 
 def window_for(opened: Opener, settings: AppSettings, qtbot: QtBot) -> MainWindow:
     window = opened(settings)
-    qtbot.waitUntil(lambda: bool(window.session.device), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(window.session.context.device), timeout=WAIT_MS)
     return window
 
 

@@ -74,7 +74,7 @@ def test_a_plot_of_a_run_brings_back_its_set_up_and_its_curves(
     assert answer(window, qtbot, tmp_path / "map.pdf").tone == "success"
     assert again.looking.value() == "noise"
     qtbot.waitUntil(lambda: again.noise_map.export.isEnabled(), timeout=WAIT_MS)
-    assert len(again.previews.slider.accessibleName()) and train.looked_at == name
+    assert len(again.previews.slider.accessibleName()) and train.history_of == name
     again.noise_map.export.export_to(tmp_path / "once more.svg")
     once_more, first = plot_metadata.read(tmp_path / "once more.svg"), plot_metadata.read(tmp_path / "map.svg")
     assert once_more and first  # a screen that is behind shows other columns

@@ -49,7 +49,7 @@ class Worker:
         """Everything once."""
         for work in self._work:
             work()
-            self.until(lambda: self.session.at_rest and not self.session.train.active)
+            self.until(lambda: self.session.context.at_rest and not self.session.train.active)
 
     def until(self, condition: Callable[[], object]) -> None:
         self.qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
@@ -88,9 +88,9 @@ class Worker:
         self.session.train.start()
         self.until(lambda: self.session.train.last and self.session.train.previews)
         self.session.train.stop()
-        self.until(lambda: not self.session.train.active and self.session.card(self.session.train.name))
-        self.session.library.change(chosen=self.session.train.name)
-        self.session.library.delete()  # a longer list of models takes its room
+        self.until(lambda: not self.session.train.active and self.session.context.card(self.session.train.name))
+        self.session.models.change(chosen=self.session.train.name)
+        self.session.models.delete()  # a longer list of models takes its room
 
     def look(self) -> None:
         for key in PAGE_KEYS:
@@ -119,7 +119,7 @@ def soak(worker: Worker, seconds: float) -> None:
 def begin(opened: Opener, settings: AppSettings, qtbot: QtBot, folder: Path) -> Worker:
     folder.mkdir()
     window = opened(settings)
-    qtbot.waitUntil(lambda: bool(window.session.device) and window.session.at_rest, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(window.session.context.device) and window.session.context.at_rest, timeout=WAIT_MS)
     return Worker(window, folder, qtbot)
 
 

@@ -28,7 +28,7 @@ from ml.registry.checkpoint import load_model, load_state, load_state_header
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, STATE_FILE
 from ml.specs import ROUTES
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, NOISE_FILE, VALIDATION_FILE, Table
-from tests.app.conftest import Opener, leave
+from tests.app.conftest import Opener, leave, thread_engine
 from tests.patience import WAIT_MS, WAIT_S
 from tests.support.tiny_model import few_digits
 
@@ -42,7 +42,7 @@ from desktop_app.settings import load_settings
 compute_thread.NICENESS = 0  # at a lower priority it would starve on a busy machine
 app = make_application(["noiseloom"])
 window = open_window(load_settings())
-window.session.ready.connect(window.session.train.start)
+window.session.context.ready.connect(window.session.train.start)
 window.session.generate.judged.connect(window.session.generate.draw)
 sys.exit(run(app, window))
 """
@@ -63,13 +63,14 @@ class Activity:
     def __init__(self, window: MainWindow, folder: Path, qtbot: QtBot, rng: random.Random) -> None:
         self.window, self.session, self.folder, self.qtbot, self.rng = window, window.session, folder, qtbot, rng
         self._letters = 0
-        deliver = self.session._deliver
+        engine = thread_engine(window)
+        deliver = engine._deliver
 
         def counting(letters: list[Envelope]) -> None:
             self._letters += len(letters)
             deliver(letters)
 
-        self.session._deliver = counting  # type: ignore[method-assign]
+        engine._deliver = counting  # type: ignore[method-assign]
 
     def begin_until(self, moment: int) -> None:
         """Let it go on for so many letters, or to its end if that comes first."""
@@ -104,7 +105,7 @@ class Guiding(Activity):
 
     def begin(self) -> None:
         name = ROUTES["clip"].model
-        card = self.session.card(name)
+        card = self.session.context.card(name)
         assert card
         own = for_route(card.header.defaults, "clip").model_dump()
         self.draw(SampleRequest(**own, model=name, route="clip", prompt="a bold seven", labels=(NO_LABEL,) * 100))
@@ -149,7 +150,7 @@ class Exporting(Activity):
         self.path = folder / "none"
 
     def begin(self) -> None:
-        self.session.generate.go_back(self.hundred)
+        self.session.generate.show_again(self.hundred)
         kind = self.rng.choice(("png", "gif", "mp4", "webp", "apng", "npz", "svg", "digits"))
         self.path = self.folder / f"{self.rng.getrandbits(32):08x}.{kind}"
         if kind == "digits":
@@ -178,7 +179,7 @@ class Loading(Activity):
 
         for remembered in (loaded_model._load, judge._load, clip_matcher._load):
             remembered.cache_clear()
-        card = self.rng.choice(self.session.drawing_models)
+        card = self.rng.choice(self.session.context.drawing_models)
         own = card.header.defaults.with_changes(steps=2).model_dump()
         labels = (0,) * 10 if card.header.model.num_classes else (NO_LABEL,) * 10
         self.draw(SampleRequest(**own, model=card.name, labels=labels))
@@ -220,13 +221,13 @@ def threads() -> Iterator[None]:
 
 def resting(window: MainWindow) -> bool:
     """Nothing is being done, and nothing waits to be."""
-    return not window.session._jobs
+    return not window.session.context._jobs
 
 
 def stopped(window: MainWindow) -> bool:
-    """The lane is at nothing any more; sketches, which have their own, may still be made ready for the next hand."""
-    lane = window.session.lane
-    return not (lane._foreground or lane._background)
+    """The compute thread has no job; the sketch thread may still compile variants."""
+    thread = thread_engine(window).compute_thread
+    return not (thread._foreground or thread._background)
 
 
 def stop(activity: Activity, moment: int) -> float:
@@ -251,7 +252,7 @@ def stop_often(
 ) -> list[float]:
     """Stop it at so many moments, and see each time that nothing is left of it; how many seconds each stop took."""
     told: list[Message] = []
-    window.session.message.connect(told.append)
+    window.session.context.message.connect(told.append)
     rng = random.Random(f"{SEED} {kind.__name__}")
     folder.mkdir()
     activity = kind(window, folder, qtbot, rng)
@@ -271,7 +272,7 @@ def stop_often(
 
 def opened_and_known(opened: Opener, settings: AppSettings, qtbot: QtBot) -> MainWindow:
     window = opened(settings)
-    qtbot.waitUntil(lambda: bool(window.session.device) and resting(window), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(window.session.context.device) and resting(window), timeout=WAIT_MS)
     return window
 
 
@@ -304,10 +305,10 @@ def test_a_window_closed_at_any_moment_ends_and_saves(
     rng = random.Random(f"{SEED} closing {kind.__name__}")
     activity = kind(window, tmp_path / "out", qtbot, rng)
     told: list[Message] = []
-    window.session.message.connect(told.append)
+    window.session.context.message.connect(told.append)
     activity.begin_until(rng.randrange(activity.span))
     leave(window, qtbot)
-    assert not window.isVisible() and window.session.lane.isFinished()
+    assert not window.isVisible() and thread_engine(window).compute_thread.isFinished()
     assert not [message for message in told if message.tone == "error"]
     activity.check()
 

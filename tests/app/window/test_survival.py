@@ -46,7 +46,7 @@ from desktop_app.settings import load_settings
 compute_thread.NICENESS = 0  # at a lower priority it would starve on a busy machine
 app = make_application(["noiseloom"])
 window = open_window(load_settings())
-window.session.ready.connect(window.session.train.start)
+window.session.context.ready.connect(window.session.train.start)
 sys.exit(run(app, window))
 """
 
@@ -67,7 +67,7 @@ def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
 def begin(window: MainWindow, qtbot: QtBot) -> Train:
     """Start a run, and wait until it has a checkpoint."""
     train = window.session.train
-    until(qtbot, lambda: window.session.device)
+    until(qtbot, lambda: window.session.context.device)
     train.start()
     until(qtbot, lambda: train.last)
     with qtbot.waitSignal(train.saved, timeout=WAIT_MS):
@@ -87,11 +87,11 @@ def test_on_a_full_disk_the_window_asks_where_a_run_shall_go_on(
         window = opened(learning)
         train = begin(window, qtbot)
         small.fill()
-        until(qtbot, lambda: train.stuck)
+        until(qtbot, lambda: train.write_error)
         assert "the disk is full" in window.messages.report() and train.state == "paused"
         assert train.folder and load_state_header(train.folder / STATE_FILE).step > 0
         button(window, "Try again").click()
-        until(qtbot, lambda: train.stuck and window.messages.isVisible())
+        until(qtbot, lambda: train.write_error and window.messages.isVisible())
 
         monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
         button(window, "Choose another folder…").click()
@@ -101,7 +101,7 @@ def test_on_a_full_disk_the_window_asks_where_a_run_shall_go_on(
         button(window, "Choose another folder…").click()
         until(qtbot, lambda: train.state == "running" and train.last is not before)
         elsewhere = tmp_path / "other" / train.name
-        assert train.folder == elsewhere and not train.stuck
+        assert train.folder == elsewhere and not train.write_error
         remembered = load_settings()
         assert remembered.interrupted == str(elsewhere)  # whatever happens from now on
         train.stop()
@@ -199,9 +199,9 @@ def test_a_run_of_another_window_is_neither_offered_nor_touched(
     first = opened(learning)
     train = begin(first, qtbot)
     second = opened(learning)
-    until(qtbot, lambda: second.session.device)
+    until(qtbot, lambda: second.session.context.device)
     assert train.name not in [run.name for run in second.session.train.unfinished]
-    models = second.session.library
+    models = second.session.models
     models.change(chosen=train.name)
     until(qtbot, lambda: models.card)
     models.delete()
@@ -213,7 +213,7 @@ def test_a_run_of_another_window_is_neither_offered_nor_touched(
     assert train.state == "running" and train.folder and (train.folder / STATE_FILE).exists()
     train.stop()
     until(qtbot, lambda: train.state == "done")
-    second.session.look_again()
+    second.session.context.refresh()
     until(qtbot, lambda: second.session.train.unfinished)
 
 

@@ -35,8 +35,9 @@ from ml.export import files
 from ml.registry.checkpoint import load_state_header
 from ml.registry.run_layout import STATE_FILE
 from tests.app.conftest import Opener, leave
-from tests.app.viewmodels.by_hand import frames, given, sampled, taken_over
 from tests.patience import WAIT_MS
+from tests.support.fake_engine import arguments, take_over
+from tests.support.fake_events import frames, sampled
 
 
 def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
@@ -71,8 +72,8 @@ def test_the_first_grid_draws_itself_and_is_judged(window: MainWindow) -> None:
     assert panel.timeline.steps == panel.timeline.reached == panel.timeline.step == 4  # reduced motion: at the end
     assert generate.sampled is not None and np.array_equal(panel.grid.images(), generate.sampled.images)
     assert window.status.device_text().startswith(("CPU", "NVIDIA", "Apple")) or "CUDA" in window.status.device_text()
-    assert "tiny" in {card.name for card in window.session.drawing_models}
-    assert "judge" not in {card.name for card in window.session.drawing_models}
+    assert "tiny" in {card.name for card in window.session.context.drawing_models}
+    assert "judge" not in {card.name for card in window.session.context.drawing_models}
 
 
 def test_a_prompt_is_drawn_by_enter(window: MainWindow, qtbot: QtBot) -> None:
@@ -133,28 +134,28 @@ def test_a_digit_is_shown_large_with_its_way(window: MainWindow) -> None:
 def test_a_moved_slider_draws_anew_and_only_the_newest_counts(
     window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generate, sampling, hand = (
+    generate, sampling, engine = (
         window.session.generate,
         window.generate.sampling,
-        taken_over(window.session, monkeypatch),
+        take_over(window.session.context.engine, monkeypatch),
     )
     for value in (2.0, 2.5, 3.0):
         sampling.guidance.box.setValue(value)
     generate.draw()
-    old = hand.job("drawing")
-    first = frames(given(old)[0])
-    hand.give(old, *first[:2])
+    old = engine.job("sample_and_judge")
+    first = frames(arguments(old)[0])
+    engine.give(old, *first[:2])
     for value in (5, 6, 7):
         sampling.steps.box.setValue(value)
     generate._soon.stop()
     generate._soon.timeout.emit()  # the hand rests
-    new = hand.job("drawing")
-    request = given(new)[0]
+    new = engine.job("sample_and_judge")
+    request = arguments(new)[0]
     assert old.control.cancelled and (request.steps, request.guidance) == (7, 3.0)
-    hand.give(new, *frames(request, 2))
-    hand.end(old, *first[2:], sampled(given(old)[0]))  # what it had said before it heard that it was to stop
+    engine.give(new, *frames(request, 2))
+    engine.end(old, *first[2:], sampled(arguments(old)[0]))  # what it had said before it heard that it was to stop
     assert len(generate.frames) == 2 and generate.sampled is None and generate.busy
-    hand.end(new, *frames(request)[2:], sampled(request))
+    engine.end(new, *frames(request)[2:], sampled(request))
     assert generate.sampled and generate.sampled.request.steps == 7
     assert len(generate.frames) == 8 and window.generate.timeline.reached == 7 and not generate.busy
 
@@ -176,7 +177,7 @@ def test_stop_ends_a_long_drawing_at_once_and_keeps_its_steps(window: MainWindow
     until(qtbot, lambda: len(generate.frames) > 20)
     window.status.stop_button.click()
     assert not generate.busy
-    until(qtbot, lambda: not window.session._jobs)
+    until(qtbot, lambda: not window.session.context._jobs)
     kept = len(generate.frames)
     assert 20 < kept < 1000 and window.generate.timeline.reached == kept - 1
     assert not generate.can_export
@@ -223,7 +224,7 @@ def test_a_format_that_was_chosen_counts_where_no_other_ending_was_typed(tmp_pat
 
 def test_a_folder_that_cannot_be_written_to_loses_nothing(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         window.generate.export_to(tmp_path / "file" / "digits.png")
     assert not window.messages.isHidden() and "digits.png" in window.messages.title()
     assert [button.text() for button in window.messages.action_buttons()] == ["Export elsewhere…"]
@@ -259,7 +260,7 @@ def test_a_verdict_warns_only_where_something_else_was_asked_for(window: MainWin
 
 def test_a_model_that_is_none_is_told_of(window: MainWindow, qtbot: QtBot, home: Path) -> None:
     (home / "models" / "bad.safetensors").write_bytes(b"random bytes")
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         window.session.generate.use_model("bad")
     assert "damaged" in window.messages.title()
     qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
@@ -329,7 +330,7 @@ def test_ctrl_z_acts_on_the_page_that_is_looked_at(window: MainWindow, qtbot: Qt
 
 
 def test_undo_takes_a_race_of_other_lanes_off_the_page(window: MainWindow, qtbot: QtBot) -> None:
-    race, compare = window.session.race, window.session.compare
+    race, compare = window.session.compare.race, window.session.compare
     compare.change(mode="race", digits="7", lanes=[{"model": "tiny", "steps": 2}, {"model": "tiny", "steps": 1}])
     race.start()
     until(qtbot, lambda: not race.busy)
@@ -484,14 +485,14 @@ def test_stop_ends_a_drawing_first_and_then_the_training(window: MainWindow, qtb
     assert not generate.busy and train.state == "running"
     window.stop()
     assert train.state == "stopping"
-    until(qtbot, lambda: train.state == "done" and window.session.at_rest)
+    until(qtbot, lambda: train.state == "done" and window.session.context.at_rest)
 
 
 def test_data_that_is_not_there_is_told_of_with_a_way_out(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     panel, train = training_panel(window), window.session.train
     train.change(data="mnist")
-    train.use_data_root(tmp_path / "nothing")
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+    window.session.context.use_data_root(tmp_path / "nothing")
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         panel.start_button.click()
     until(qtbot, lambda: train.state == "failed")
     assert "MNIST" in window.messages.title() and "Traceback" not in window.messages.report()
@@ -507,7 +508,7 @@ def test_a_folder_of_images_that_has_gone_is_chosen_anew(
 ) -> None:
     panel, train = training_panel(window), window.session.train
     train.change(data=f"folder:{tmp_path / 'gone'}")
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         panel.start_button.click()
     until(qtbot, lambda: train.state == "failed")
     (tmp_path / "here").mkdir()
@@ -527,8 +528,8 @@ def test_a_truncated_data_file_is_named(window: MainWindow, qtbot: QtBot, tmp_pa
     for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
         (raw / name).write_bytes((mnist_root / "MNIST" / "raw" / name).read_bytes()[:5000])
     window.session.train.change(data="mnist")
-    window.session.train.use_data_root(tmp_path)
-    with qtbot.waitSignal(window.session.message, timeout=WAIT_MS):
+    window.session.context.use_data_root(tmp_path)
+    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         window.session.train.start()
     assert "train-images-idx3-ubyte" in window.messages.title()
 
@@ -599,7 +600,7 @@ def test_an_error_that_nobody_caught_is_shown_with_its_details(
     window: MainWindow, qtbot: QtBot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hooks = ErrorHooks()
-    hooks.failed.connect(window.session.report)
+    hooks.failed.connect(window.session.context.report)
     try:
         raise ZeroDivisionError("a bug")
     except ZeroDivisionError as error:
@@ -622,7 +623,7 @@ def test_what_qt_complains_of_is_shown_only_where_it_is_grave(capsys: pytest.Cap
 
 
 def test_messages_take_their_room_and_give_it_back(window: MainWindow, qtbot: QtBot) -> None:
-    window.session.tell(Message("info", "Hello", "Nothing to do."))
+    window.session.context.notify(Message("info", "Hello", "Nothing to do."))
     assert window.messages.isVisible()
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     assert not window.messages.isVisible()

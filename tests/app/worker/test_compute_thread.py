@@ -285,9 +285,9 @@ def test_the_end_lets_every_job_save(qtbot: QtBot) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have priorities of another kind")
-@pytest.mark.parametrize(("gives_way", "more"), [(True, NICENESS), (False, 0)])
-def test_a_lane_and_its_threads_leave_the_processor_to_the_window(gives_way: bool, more: int, qtbot: QtBot) -> None:
-    lane = ComputeThread(gives_way=gives_way)
+@pytest.mark.parametrize(("low_priority", "more"), [(True, NICENESS), (False, 0)])
+def test_a_lane_and_its_threads_leave_the_processor_to_the_window(low_priority: bool, more: int, qtbot: QtBot) -> None:
+    lane = ComputeThread(low_priority=low_priority)
     lane.start()
 
     def niceness() -> int:

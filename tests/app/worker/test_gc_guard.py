@@ -43,14 +43,14 @@ def test_the_lane_never_takes_a_qt_object_apart(window: MainWindow, qtbot: QtBot
     for _ in range(10):
         Tied()
     done: list[object] = []
-    session.submit(allocating, done.append)
+    session.context.submit(allocating, done.append)
     qtbot.waitUntil(lambda: len(done) == 6, timeout=WAIT_MS)
     assert all(thread is threading.main_thread() for thread in Tied.ends)
     for _ in range(1000):
         Tied()  # so that a collection is due
     qtbot.waitUntil(lambda: len(Tied.ends) >= 10, timeout=WAIT_MS)
     assert set(Tied.ends) == {threading.main_thread()}
-    session.close()
+    session.context.close()
     qtbot.waitUntil(gc.isenabled, timeout=WAIT_MS)
 
 

@@ -101,7 +101,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/pages/train_setup.py",
-        ("        if source == DOWNLOAD:\n            self._train.use_data_root(None)"),
+        ("        if source == DOWNLOAD:\n            self._context.use_data_root(None)"),
         ("        if source == DOWNLOAD:\n            self._show_data()"),
         "tests/app/pages/test_train.py::test_where_mnist_is_can_be_chosen_and_taken_back",
     ),

@@ -11,8 +11,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/tasks/files.py",
-        ("        if control.cancelled:\n            raise _Stopped"),
-        ("        if False:\n            raise _Stopped"),
+        ("        if control.cancelled:\n            raise _Cancelled"),
+        ("        if False:\n            raise _Cancelled"),
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
@@ -23,8 +23,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/tasks/files.py",
-        'seen = Progress(f"Writing {path.name}", done, total)',
-        'seen = Progress(f"Writing {path.name}", total, done)',
+        'progress = Progress(f"Writing {path.name}", done, total)',
+        'progress = Progress(f"Writing {path.name}", total, done)',
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(

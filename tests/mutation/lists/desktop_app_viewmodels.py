@@ -23,20 +23,20 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/compare.py",
-        "self.cells, self.progress, self._asked = [], None, self.settings",
+        "self.cells, self.progress, self._compared = [], None, self.settings",
         "self.cells, self.progress = [], None",
         "tests/app/viewmodels/test_compare.py",
     ),
     Mutant(
         "desktop_app/viewmodels/compare.py",
-        "self.cells, self.progress, self._asked = [], None, self.settings",
-        "self.cells, self._asked = [], self.settings",
+        "self.cells, self.progress, self._compared = [], None, self.settings",
+        "self.cells, self._compared = [], self.settings",
         "tests/app/viewmodels/test_compare.py",
     ),
     Mutant(
         "desktop_app/viewmodels/compare.py",
-        "self._ask(partial(compare.comparing, base, self.rows, self.columns))",
-        "self._ask(partial(compare.comparing, base, self.columns, self.rows))",
+        "self._run(partial(compare.run_comparison, base, self.rows, self.columns))",
+        "self._run(partial(compare.run_comparison, base, self.columns, self.rows))",
         "tests/app/viewmodels/test_compare.py",
     ),
     Mutant(
@@ -71,7 +71,7 @@ MUTANTS = [
         "tests/app/viewmodels/test_compare.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/compare.py",
+        "desktop_app/viewmodels/race.py",
         "if len(labels) > MAX_EACH:",
         "if len(labels) > 10 * MAX_EACH:",
         "tests/app/viewmodels/test_compare.py",
@@ -127,8 +127,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/compare.py",
-        ("        if self.chosen:\n            self._session"),
-        ("        if self.before:\n            self._session"),
+        ("        if self.chosen:\n            self.open_in_generate"),
+        ("        if self.before:\n            self.open_in_generate"),
         "tests/app/viewmodels/test_compare.py",
     ),
     Mutant(
@@ -142,14 +142,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        "if asked != self._asked or self._job is None:",
+        "if number != self._submitted or self._job is None:",
         "if self._job is None:",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        "if asked != self._asked or self._job is None:",
-        "if asked != self._asked:",
+        "if number != self._submitted or self._job is None:",
+        "if number != self._submitted:",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
@@ -209,8 +209,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        "self.mask[SIDE // 2 :] = 255",
-        "self.mask[: SIDE // 2] = 255",
+        "self.mask[DRAWING_SIDE // 2 :] = 255",
+        "self.mask[: DRAWING_SIDE // 2] = 255",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
@@ -233,7 +233,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        ("            if request.mask:\n                self.mask = pixels_of(request.mask, 1, SIDE)\n"),
+        ("            if request.mask:\n                self.mask = pixels_of(request.mask, 1, DRAWING_SIDE)\n"),
         "",
         "tests/app/viewmodels/test_draw.py",
     ),
@@ -251,8 +251,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        "return asked is not None and asked == request.unhashed",
-        "return asked is not None",
+        "return own is not None and own == request.unhashed",
+        "return own is not None",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
@@ -281,8 +281,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        "sampling.sketching, request, frames=True",
-        "sampling.sketching, request, frames=False",
+        "sampling.sample, request, frames=True",
+        "sampling.sample, request, frames=False",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
@@ -344,26 +344,26 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        "np.roll(drawing, [round((SIDE - 1) / 2 - float(at)) for at in middle], axis=(0, 1))",
-        "np.roll(drawing, [round((SIDE - 1) / 2 - float(at)) for at in middle], axis=(1, 0))",
+        "np.roll(drawing, [round((DRAWING_SIDE - 1) / 2 - float(at)) for at in middle], axis=(0, 1))",
+        "np.roll(drawing, [round((DRAWING_SIDE - 1) / 2 - float(at)) for at in middle], axis=(1, 0))",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
         "desktop_app/viewmodels/explore.py",
-        "if asked != self._asked or self._job is None:",
+        "if number != self._submitted or self._job is None:",
         "if self._job is None:",
         "tests/app/viewmodels/test_explore.py",
     ),
     Mutant(
         "desktop_app/viewmodels/explore.py",
-        "if asked != self._asked or self._job is None:",
-        "if asked != self._asked:",
+        "if number != self._submitted or self._job is None:",
+        "if number != self._submitted:",
         "tests/app/viewmodels/test_explore.py",
     ),
     Mutant(
         "desktop_app/viewmodels/explore.py",
-        ("        if asked != self._shown:\n            return  # the"),
-        ("        if False:\n            return  # the"),
+        ("        if settings != self._shown:\n            return  # of"),
+        ("        if False:\n            return  # of"),
         "tests/app/viewmodels/test_explore.py",
     ),
     Mutant(
@@ -374,7 +374,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/explore.py",
-        "elif isinstance(event, Failed) and asked.picture:",
+        "elif isinstance(event, Failed) and settings.picture:",
         "elif isinstance(event, Failed) and False:",
         "tests/app/viewmodels/test_explore.py",
     ),
@@ -398,8 +398,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/explore.py",
-        "wanted.picture is not None and wanted.picture != self.settings.picture",
-        "wanted.picture is not None",
+        "new.picture is not None and new.picture != self.settings.picture",
+        "new.picture is not None",
         "tests/app/viewmodels/test_explore.py",
     ),
     Mutant(
@@ -421,32 +421,32 @@ MUTANTS = [
         "tests/app/viewmodels/test_explore.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/file_opener.py",
+        "desktop_app/viewmodels/file_writer.py",
         ("                self._jobs.remove(job)\n                self._progress = None"),
         "                self._jobs.remove(job)",
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/file_opener.py",
+        "desktop_app/viewmodels/file_writer.py",
         ("                self._jobs.remove(job)\n                self._progress"),
         ("                self._jobs.clear()\n                self._progress"),
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/file_opener.py",
+        "desktop_app/viewmodels/file_writer.py",
         "            then(event.path)",
         "            then(event.path.parent)",
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/file_opener.py",
+        "desktop_app/viewmodels/file_writer.py",
         "            job.control.cancel()",
         "            pass",
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        ("        if self._session.closing:\n            return\n        if path"),
+        ("        if self._context.closing:\n            return\n        if path"),
         "        if path",
         "tests/app/viewmodels/test_files.py",
     ),
@@ -458,25 +458,25 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        ("        self._wanted = None\n        total"),
+        ("        self._restoring = None\n        total"),
         "        total",
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        "if sampled.request.unhashed != wanted.request.unhashed:",
+        "if sampled.request.unhashed != restoring.request.unhashed:",
         "if False:",
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        "if sampled.request.unhashed != wanted.request.unhashed:",
-        "if sampled.request != wanted.request:",
+        "if sampled.request.unhashed != restoring.request.unhashed:",
+        "if sampled.request != restoring.request:",
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        "or wanted.page != page:",
+        "or restoring.page != page:",
         "or False:",
         "tests/app/viewmodels/test_files.py",
     ),
@@ -488,20 +488,20 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        'wanted.page == "generate" and self._session.generate.request is not wanted.request:',
+        'restoring.page == "generate" and self._generate.request is not restoring.request:',
         "False:",
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        ("and not compare.busy:\n            self._wanted = None"),
-        "and not compare.busy:",
+        ("and not self._compare.busy:\n            self._restoring = None"),
+        "and not self._compare.busy:",
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        'wanted.page == "compare" and not compare.busy:',
-        'wanted.page == "compare":',
+        'restoring.page == "compare" and not self._compare.busy:',
+        'restoring.page == "compare":',
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
@@ -512,20 +512,20 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        'more = elsewhere(read.stamp.request) if wanted.page == "generate" else ""',
+        'more = elsewhere(read.stamp.request) if restoring.page == "generate" else ""',
         'more = ""',
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        ("        if not again:\n            self._compared()"),
-        ("        if again:\n            self._compared()"),
+        ("        if not repeated:\n            self._on_compared()"),
+        ("        if repeated:\n            self._on_compared()"),
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        ("            self._wanted = None\n            session.tell_failed(error)"),
-        "            session.tell_failed(error)",
+        ("            self._restoring = None\n            self._context.notify_failed(error)"),
+        "            self._context.notify_failed(error)",
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
@@ -537,8 +537,7 @@ MUTANTS = [
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
         (
-            "            for drawn in (session.interpolate.shown, session.interpolate.loop):\n"
-            '                self._arrived("interpolate", drawn)'
+            '            for drawn in (self._interpolate.shown, self._interpolate.loop):\n                self._on_drawn("interpolate", drawn)'
         ),
         "            pass",
         "tests/app/viewmodels/test_files.py",
@@ -551,14 +550,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        "            session.draw.make()\n",
+        "            self._draw.make()\n",
         "            pass\n",
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/file_opener.py",
-        'free_name(self._lent / f"noiseloom-{name}.png")',
-        'self._lent / f"noiseloom-{name}.png"',
+        "desktop_app/viewmodels/file_writer.py",
+        'free_name(self._temporary / f"noiseloom-{name}.png")',
+        'self._temporary / f"noiseloom-{name}.png"',
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(
@@ -581,8 +580,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        'ways = (wanted, self._sketches.by_student(wanted)) if wanted.route != "clip" else ()',
-        'ways = (wanted,) if wanted.route != "clip" else ()',
+        'ways = (requested, self._live_preview.by_student(requested)) if requested.route != "clip" else ()',
+        'ways = (requested,) if requested.route != "clip" else ()',
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -605,14 +604,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        ("        if quick is not None:\n            self._stop_job()\n            self._sketches.ask(quick)"),
-        ("        if quick is not None:\n            self._sketches.ask(quick)"),
+        ("        if quick is not None:\n            self._stop_job()\n            self._live_preview.request(quick)"),
+        ("        if quick is not None:\n            self._live_preview.request(quick)"),
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "            self._sketches.ask(quick)",
-        "            self._sketches.ask(wanted)",
+        "            self._live_preview.request(quick)",
+        "            self._live_preview.request(wanted)",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -647,14 +646,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "if live and wanted and self._calls(wanted) <= LIVE_CALLS:",
-        "if live and wanted:",
+        "if live and requested and self._calls(requested) <= LIVE_CALLS:",
+        "if live and requested:",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "if live and wanted and self._calls(wanted) <= LIVE_CALLS:",
-        "if wanted and self._calls(wanted) <= LIVE_CALLS:",
+        "if live and requested and self._calls(requested) <= LIVE_CALLS:",
+        "if requested and self._calls(requested) <= LIVE_CALLS:",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -755,8 +754,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        ("        if prompt not in self._about_digits:\n            self._ask_soon.start()"),
-        "        self._ask_soon.start()",
+        ("        if prompt not in self._about_digits:\n            self._interpret_soon.start()"),
+        "        self._interpret_soon.start()",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -779,14 +778,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "self._sketches.rest() if live else self._sketches.forget()",
-        "self._sketches.rest()",
+        "self._live_preview.pause() if live else self._live_preview.discard()",
+        "self._live_preview.pause()",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        ("        self._soon.stop()\n        self._sketches.rest()"),
-        "        self._sketches.rest()",
+        ("        self._soon.stop()\n        self._live_preview.pause()"),
+        "        self._live_preview.pause()",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -809,13 +808,13 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "        self.change(live=False, clip=CLIP_MODEL)  # nothing is",
-        "        pass  # nothing is",
+        "        self.change(live=False, clip=CLIP_MODEL)  # a start",
+        "        pass  # a start",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "            self._past.clear()  # nobody has changed anything yet\n",
+        "            self._past.clear()  # the person has changed nothing yet\n",
         "",
         "tests/app/viewmodels/test_generate.py",
     ),
@@ -834,8 +833,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "self._sketches.warm_up(quick, self._sketches.by_student(drawn))",
-        "self._sketches.warm_up(quick)",
+        "self._live_preview.warm_up(quick, self._live_preview.by_student(drawn))",
+        "self._live_preview.warm_up(quick)",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -859,8 +858,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "if self.wanted() != self.request or self.sampled is None:",
-        "if self.wanted() != self.request:",
+        "if self.requested() != self.request or self.sampled is None:",
+        "if self.requested() != self.request:",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -871,14 +870,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        ("                self._sketches.forget()\n                self._before = None"),
+        ("                self._live_preview.discard()\n                self._before = None"),
         "                self._before = None",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        ("                self._sketches.forget()\n                self._before = None"),
-        "                self._sketches.forget()",
+        ("                self._live_preview.discard()\n                self._before = None"),
+        "                self._live_preview.discard()",
         "tests/app/viewmodels/test_generate.py",
         harmless="it is looked at only while a trajectory has no step, and is set anew by then",
     ),
@@ -902,8 +901,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "sampled.images[index], self._session.train.data_root)",
-        "sampled.images[0], self._session.train.data_root)",
+        "sampled.images[index], self._context.data_root)",
+        "sampled.images[0], self._context.data_root)",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -914,14 +913,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "            shown.unlikened = True\n",
+        "            shown.no_training_images = True\n",
         "",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "task = partial(sampling.looking_into, sampled.request.alone(index))",
-        "task = partial(sampling.looking_into, sampled.request)",
+        "task = partial(sampling.probe_guidance, sampled.request.alone(index))",
+        "task = partial(sampling.probe_guidance, sampled.request)",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -959,14 +958,16 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/history.py",
-        "if result.page == page and result.shown()",
-        "if result.shown()",
+        "if result.page == page and result.is_shown()",
+        "if result.is_shown()",
         "tests/app/viewmodels/test_session.py",
     ),
-    Mutant("desktop_app/viewmodels/history.py", "        result.back()\n", "", "tests/app/viewmodels/test_session.py"),
+    Mutant(
+        "desktop_app/viewmodels/history.py", "        result.restore()\n", "", "tests/app/viewmodels/test_session.py"
+    ),
     Mutant(
         "desktop_app/viewmodels/history.py",
-        "        self.went_back.emit(result.page)\n",
+        "        self.restored.emit(result.page)\n",
         "",
         "tests/app/viewmodels/test_session.py",
     ),
@@ -978,25 +979,25 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        ("        if isinstance(event, Sampled) and wanted == self._mapped:\n            self.map"),
+        ("        if isinstance(event, Sampled) and requested == self._mapped:\n            self.map"),
         ("        if isinstance(event, Sampled):\n            self.map"),
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        ("        if isinstance(event, Sampled) and wanted == self._mapped:\n            self.loop"),
+        ("        if isinstance(event, Sampled) and requested == self._mapped:\n            self.loop"),
         ("        if isinstance(event, Sampled):\n            self.loop"),
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "return self._sketches.by_student(request) or request",
+        "return self._live_preview.by_student(request) or request",
         "return request",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        ("            self._sketches.forget()\n            self.shown, self.quick = event, False"),
+        ("            self._live_preview.discard()\n            self.shown, self.quick = event, False"),
         "            self.shown, self.quick = event, False",
         "tests/app/viewmodels/test_interpolate.py",
     ),
@@ -1026,7 +1027,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        ("            self._stop_job()\n            self._sketches.rest()\n            self._job"),
+        ("            self._stop_job()\n            self._live_preview.pause()\n            self._job"),
         "            self._job",
         "tests/app/viewmodels/test_interpolate.py",
     ),
@@ -1044,20 +1045,20 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "            self.loop = None  # it is another walk altogether",
-        "            pass  # it is another walk altogether",
+        "            self.loop = None  # of another mode or number of points",
+        "            pass  # of another mode or number of points",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        'settings.mode == "classes" or wanted == self._mapped',
+        'settings.mode == "classes" or requested == self._mapped',
         'settings.mode == "classes"',
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "wanted = (settings.mode, self.points, settings.closed, settings.mixing, settings.model)",
-        "wanted = (settings.mode, self.points, settings.mixing, settings.model)",
+        "requested = (settings.mode, self.points, settings.closed, settings.mixing, settings.model)",
+        "requested = (settings.mode, self.points, settings.mixing, settings.model)",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
@@ -1110,14 +1111,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "elif image.shape == (SIDE, SIDE):",
+        "elif image.shape == (DRAWING_SIDE, DRAWING_SIDE):",
         "else:",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "self._session.submit(task, partial(self._on_opened, index, self._points))",
-        "self._session.submit(task, partial(self._on_opened, index, None))",
+        "self._context.submit(task, partial(self._on_opened, index, self._points))",
+        "self._context.submit(task, partial(self._on_opened, index, None))",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
@@ -1176,19 +1177,19 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "if self._touched and drawn is not None and wanted is not None",
-        "if drawn is not None and wanted is not None",
+        "if self._touched and drawn is not None and requested is not None",
+        "if drawn is not None and requested is not None",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "wanted is not None and drawn.request.unhashed == wanted:",
-        "wanted is not None:",
+        "requested is not None and drawn.request.unhashed == requested:",
+        "requested is not None:",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "if not any(result.images is walk.images for result in self._session.history.results):",
+        "if not any(result.images is walk.images for result in self._context.history.results):",
         "if True:",
         "tests/app/viewmodels/test_interpolate.py",
     ),
@@ -1242,31 +1243,31 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "if not self._looking and self._session.models:",
-        "if self._session.models:",
+        "if not self._visible and self._context.models:",
+        "if self._context.models:",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/job_runner.py",
         ("        if job is not self._job:\n            return\n"),
         "",
-        "tests/app/viewmodels/test_session.py",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
         "desktop_app/viewmodels/job_runner.py",
         "            self._job.control.cancel()\n",
         "",
-        "tests/app/viewmodels/test_session.py",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
         "desktop_app/viewmodels/job_runner.py",
         ("            self._end()\n        else:"),
         ("            pass\n        else:"),
-        "tests/app/viewmodels/test_session.py",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
         "desktop_app/viewmodels/lessons.py",
-        ("        self._give_back()\n        self.lesson, self._own"),
+        ("        self._restore_own()\n        self.lesson, self._own"),
         "        self.lesson, self._own",
         "tests/app/viewmodels/test_lessons.py",
     ),
@@ -1278,7 +1279,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/lessons.py",
-        ("            self._give_back()\n            self.changed.emit()"),
+        ("            self._restore_own()\n            self.changed.emit()"),
         ("            self.lesson = None\n            self.changed.emit()"),
         "tests/app/viewmodels/test_lessons.py",
     ),
@@ -1303,14 +1304,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/lessons.py",
-        ("        self.leave()\n        for page"),
+        ("        self.exit()\n        for page"),
         "        for page",
         "tests/app/viewmodels/test_lessons.py",
     ),
     Mutant(
         "desktop_app/viewmodels/lessons.py",
-        "self._session.generate.put(settings)",
-        "self._owners[page].change(**settings.model_dump())",
+        "owner.put(settings)",
+        "owner.change(**settings.model_dump())",
         "tests/app/viewmodels/test_lessons.py",
     ),
     Mutant(
@@ -1333,11 +1334,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/live_preview.py",
-        (
-            '        """The hand rests: nothing more is begun, since it is being drawn well."""\n'
-            "        self._next = None"
-        ),
-        '        """The hand rests: nothing more is begun, since it is being drawn well."""',
+        ('        """Begin no further sketch: the model itself draws now."""\n        self._next = None'),
+        '        """Begin no further sketch: the model itself draws now."""',
         "tests/app/viewmodels/test_live_preview.py",
     ),
     Mutant(
@@ -1373,14 +1371,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/live_preview.py",
-        "session.closed.connect(self._soon.stop)",
+        "context.closed.connect(self._soon.stop)",
         "pass",
         "tests/app/viewmodels/test_live_preview.py",
     ),
     Mutant(
         "desktop_app/viewmodels/live_preview.py",
-        "            not self._session.is_quiet\n",
-        "            False\n",
+        "        if not self._context.is_quiet:",
+        "        if False:",
         "tests/app/viewmodels/test_live_preview.py",
     ),
     Mutant(
@@ -1451,19 +1449,19 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/live_preview.py",
-        "if request is None or self._session.closing:",
+        "if request is None or self._context.closing:",
         "if request is None:",
         "tests/app/viewmodels/test_live_preview.py",
     ),
     Mutant(
         "desktop_app/viewmodels/live_preview.py",
-        "partial(self._on_event, awaited), sketch=True)",
-        "partial(self._on_event, awaited))",
+        "partial(self._on_event, token), sketch=True)",
+        "partial(self._on_event, token))",
         "tests/app/viewmodels/test_live_preview.py",
     ),
     Mutant(
         "desktop_app/viewmodels/live_preview.py",
-        "if awaited is not self._drawing or not",
+        "if token is not self._drawing or not",
         "if not",
         "tests/app/viewmodels/test_live_preview.py",
     ),
@@ -1475,13 +1473,13 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/live_preview.py",
-        ("if self._session.closing:\n            return\n        if ("),
-        ("if False:\n            return\n        if ("),
+        ("if self._context.closing:\n            return\n        if not"),
+        ("if False:\n            return\n        if not"),
         "tests/app/viewmodels/test_live_preview.py",
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "if asked != self._asked or self._job is None:",
+        "if number != self._submitted or self._job is None:",
         "if self._job is None:",
         "tests/app/viewmodels/test_models.py",
     ),
@@ -1499,8 +1497,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        ("        if not self._looked:\n            self._looked = True"),
-        ("        if True:\n            self._looked = True"),
+        ("        if not self._visible:\n            self._visible = True"),
+        ("        if True:\n            self._visible = True"),
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
@@ -1511,14 +1509,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        ("        if self._looked:\n            self._preview_next()"),
+        ("        if self._visible:\n            self._preview_next()"),
         "        self._preview_next()",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "if self._drawing or self._session.closing:",
-        "if self._session.closing:",
+        "if self._drawing or self._context.closing:",
+        "if self._context.closing:",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
@@ -1535,8 +1533,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "for card in self._session.drawing_models:",
-        "for card in self._session.models:",
+        "for card in self._context.drawing_models:",
+        "for card in self._context.models:",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
@@ -1553,14 +1551,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "            self._session.look_again()  # it stands",
-        "            pass  # it stands",
+        "            self._context.refresh()  # the scores",
+        "            pass  # the scores",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "if card is None or self.busy or self._session.closing",
-        "if card is None or self._session.closing",
+        "if card is None or self.busy or self._context.closing",
+        "if card is None or self._context.closing",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
@@ -1580,62 +1578,66 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        ("        if self.card and not self._in_training(self.card):\n            self._file(partial(models.deleting"),
-        ("        if self.card:\n            self._file(partial(models.deleting"),
+        (
+            "        if self.card and not self._in_training(self.card):\n            self._file(partial(models.delete_model"
+        ),
+        ("        if self.card:\n            self._file(partial(models.delete_model"),
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        ("        if self.card and not self._in_training(self.card):\n            self._file(partial(models.renaming"),
-        ("        if self.card:\n            self._file(partial(models.renaming"),
+        (
+            "        if self.card and not self._in_training(self.card):\n            self._file(partial(models.rename_model"
+        ),
+        ("        if self.card:\n            self._file(partial(models.rename_model"),
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "busy = train.active and train.folder == card.path.parent",
-        "busy = train.active",
+        "busy = self._training == card.path.parent",
+        "busy = self._training is not None",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/models.py",
-        "busy = train.active and train.folder == card.path.parent",
-        "busy = train.folder == card.path.parent",
+        "desktop_app/viewmodels/session.py",
+        "models.set_training(train.folder if train.active else None)",
+        "models.set_training(train.folder)",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
+        "desktop_app/viewmodels/session.py",
+        "        models.renamed.connect(self._replace_model)\n",
+        "",
+        "tests/app/viewmodels/test_session.py",
+    ),
+    Mutant(
         "desktop_app/viewmodels/models.py",
-        "            self._replace(old, event.name)\n",
+        "self.renamed.emit(old, event.name)",
+        "self.renamed.emit(event.name, old)",
+        "tests/app/viewmodels/test_models.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/session.py",
+        "        models.removed.connect(partial(self._replace_model, new=DEFAULT_MODEL))\n",
+        "",
+        "tests/app/viewmodels/test_session.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/session.py",
+        "        models.removed.connect(train.forget)\n",
+        "",
+        "tests/app/viewmodels/test_session.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/models.py",
+        "            self._deleted = event.trashed\n",
         "",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "            self._session.train.rename(old, event.name)",
-        "            self._session.train.rename(event.name, old)",
-        "tests/app/viewmodels/test_models.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/models.py",
-        "            self._replace(name, DEFAULT_MODEL)\n",
-        "",
-        "tests/app/viewmodels/test_models.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/models.py",
-        "            self._session.train.forget(name)\n",
-        "",
-        "tests/app/viewmodels/test_models.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/models.py",
-        "            self._thrown = event.trashed\n",
-        "",
-        "tests/app/viewmodels/test_models.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/models.py",
-        "partial(models.emptying, 0.0)",
-        "partial(models.emptying, trash.KEPT_DAYS * trash.DAY_S)",
+        "partial(models.empty_trash, 0.0)",
+        "partial(models.empty_trash, trash.KEPT_DAYS * trash.DAY_S)",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
@@ -1646,21 +1648,21 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        ("        elif isinstance(event, JobEnded):\n            self._session.look_again()"),
+        ("        elif isinstance(event, JobEnded):\n            self._context.refresh()"),
         ("        elif isinstance(event, JobEnded):\n            pass"),
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/models.py",
-        "if self._session.generate.settings.model == old:\n",
-        "if True:\n",
-        "tests/app/viewmodels/test_models.py",
+        "desktop_app/viewmodels/generate.py",
+        "        if self.settings.model == old:\n            self.change(live",
+        "        if True:\n            self.change(live",
+        "tests/app/viewmodels/test_session.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/models.py",
-        "        self._session.compare.replace_model(old, new)",
-        "        self._session.compare.replace_model(new, old)",
-        "tests/app/viewmodels/test_models.py",
+        "desktop_app/viewmodels/session.py",
+        "            page.replace_model(old, new)",
+        "            page.replace_model(new, old)",
+        "tests/app/viewmodels/test_session.py",
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
@@ -1837,137 +1839,89 @@ MUTANTS = [
         "tests/app/viewmodels/test_compare.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/session.py",
+        "desktop_app/viewmodels/context.py",
         "usual = REMEDIES if background else EXPORT_REMEDIES",
         "usual = REMEDIES",
-        "tests/app/viewmodels/test_session.py",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/session.py",
+        "desktop_app/viewmodels/context.py",
         'details = failed.traceback if failed.kind == "bug" else ""',
         'details = ""',
-        "tests/app/viewmodels/test_session.py",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/session.py",
+        "desktop_app/viewmodels/context.py",
         "return all(job.background for",
         "return not any(job.background for",
-        "tests/app/viewmodels/test_session.py",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/session.py",
-        "time.monotonic() - self._asked_at > QUIET_S",
+        "desktop_app/viewmodels/context.py",
+        "time.monotonic() - self._submitted_at > QUIET_S",
         "True",
-        "tests/app/viewmodels/test_session.py",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/session.py",
-        "        self._asked_at = time.monotonic()\n",
+        "desktop_app/viewmodels/context.py",
+        "        self._submitted_at = time.monotonic()\n",
         "",
-        "tests/app/viewmodels/test_session.py",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/session.py",
-        "(self._sketch_lane if sketch else self.lane).submit(job)",
-        "self.lane.submit(job)",
-        "tests/app/viewmodels/test_live_preview.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/session.py",
-        ("        if self.closing:\n            return\n        self.closing = True"),
-        "        self.closing = True",
-        "tests/app/viewmodels/test_session.py",
+        "desktop_app/viewmodels/context.py",
+        ("        if not self.closing:\n"),
+        "        if True:\n",
+        "tests/app/viewmodels/test_context.py",
         harmless="the lanes are finished only once, and the end is told only once",
     ),
     Mutant(
-        "desktop_app/viewmodels/session.py",
-        "max(0, FRAME_MS - int(since_ms))",
-        "FRAME_MS",
-        "tests/app/viewmodels/test_session.py",
+        "desktop_app/viewmodels/context.py",
+        "            self.report(event, remedies)",
+        "            self.report(event)",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
         "desktop_app/viewmodels/session.py",
-        "since_ms = 1000 * (time",
-        "since_ms = 1 * (time",
-        "tests/app/viewmodels/test_session.py",
+        "self.generate.draw_first, Qt.ConnectionType.SingleShotConnection)",
+        "self.generate.draw_first)",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/session.py",
-        ("            if isinstance(event, JobEnded):\n                del self._jobs[number]\n"),
-        ("            if isinstance(event, JobEnded):\n                pass\n"),
-        "tests/app/viewmodels/test_session.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/session.py",
-        "                self.report(event, remedies)",
-        "                self.report(event)",
-        "tests/app/viewmodels/test_session.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/session.py",
-        "first = not self.device",
-        "first = True",
-        "tests/app/viewmodels/test_session.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/session.py",
+        "desktop_app/viewmodels/context.py",
         "self.past_models = event.past",
         "self.past_models = ()",
-        "tests/app/viewmodels/test_session.py",
+        "tests/app/viewmodels/test_context.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/train.py",
+        "self.set_found(found.unfinished, found.curves)",
+        "self.set_found(found.unfinished, ())",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
         "desktop_app/viewmodels/session.py",
-        "self.train.set_found(event.unfinished, event.curves)",
-        "self.train.set_found(event.unfinished, ())",
-        "tests/app/viewmodels/test_session.py",
+        "        if interrupted.is_absolute():\n",
+        "        if True:\n",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/session.py",
-        "self.elsewhere = [cut_short] if cut_short.is_absolute() else []",
-        "self.elsewhere = [cut_short]",
-        "tests/app/viewmodels/test_session.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/session.py",
+        "desktop_app/viewmodels/context.py",
         'self.status = event.what if isinstance(event, Progress) else ""',
         "self.status = event.what if isinstance(event, Progress) else self.status",
-        "tests/app/viewmodels/test_session.py",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
         "desktop_app/viewmodels/session.py",
-        "if self._ended or self.lane.isRunning() or self._sketch_lane.isRunning():",
-        "if self.lane.isRunning() or self._sketch_lane.isRunning():",
-        "tests/app/viewmodels/test_session.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/session.py",
-        ("        self._read_sketches()\n        self._read_mail()\n        self._garbage.end()"),
-        ("        self._read_mail()\n        self._garbage.end()"),
-        "tests/app/viewmodels/test_session.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/session.py",
-        ("        self._read_sketches()\n        self._read_mail()\n        self._garbage.end()"),
-        ("        self._read_sketches()\n        self._garbage.end()"),
-        "tests/app/viewmodels/test_session.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/session.py",
-        "or self._ended):  # the last",
-        "):  # the last",
-        "tests/app/viewmodels/test_session.py",
-    ),
-    Mutant(
-        "desktop_app/viewmodels/session.py",
-        "for forget in (self.undo.forget, self.draw.forget_past):",
+        "for forget in (self.undo.forget, draw.forget_past):",
         "for forget in (self.undo.forget,):",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/session.py",
+        "desktop_app/viewmodels/context.py",
         "if card.header.model.network in DRAWING]",
         "if True]",
-        "tests/app/viewmodels/test_session.py",
+        "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
@@ -2025,20 +1979,20 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "if self.active or self._session.closing or not self._session.device or self.estimate is not None:",
-        "if self._session.closing or not self._session.device or self.estimate is not None:",
+        "if self.active or self._context.closing or not self._context.device or self.estimate is not None:",
+        "if self._context.closing or not self._context.device or self.estimate is not None:",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "not self._session.device or self.estimate is not None:",
-        "not self._session.device:",
+        "not self._context.device or self.estimate is not None:",
+        "not self._context.device:",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "self._estimates[self._recipe(config)] = event",
-        "self._estimates[self._recipe(self.config())] = event",
+        "self._estimates[self._key(config)] = event",
+        "self._estimates[self._key(self.config())] = event",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
@@ -2049,8 +2003,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "if isinstance(event, Remembered) and (not self.active or event.folder == self.folder):",
-        "if isinstance(event, Remembered):",
+        "if isinstance(event, PreviewHistory) and (not self.active or event.folder == self.folder):",
+        "if isinstance(event, PreviewHistory):",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
@@ -2067,14 +2021,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "        if self._asked and self.name == old:",
-        "        if self._asked:",
+        "        if self._started and self.name == old:",
+        "        if self._started:",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "self._asked = config.with_changes(name=new), folder.with_name(new)",
-        "self._asked = config.with_changes(name=new), folder",
+        "self._started = config.with_changes(name=new), folder.with_name(new)",
+        "self._started = config.with_changes(name=new), folder",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
@@ -2115,20 +2069,20 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ('            self._session.lane.wake()\n            self._set_state("running")'),
+        ('            self._context.engine.wake()\n            self._set_state("running")'),
         '            self._set_state("running")',
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ('self.stuck = ""\n            self._job.control.resume()'),
+        ('self.write_error = ""\n            self._job.control.resume()'),
         "self._job.control.resume()",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ("            self._job.control.resume()\n            self._session"),
-        "            self._session",
+        ("            self._job.control.resume()\n            self._context"),
+        "            self._context",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
@@ -2139,14 +2093,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "if self._job and self.stuck:",
+        "if self._job and self.write_error:",
         "if self._job:",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ("            self._job.control.cancel()\n            self._session.lane.wake()"),
-        "            self._session.lane.wake()",
+        ("            self._job.control.cancel()\n            self._context.engine.wake()"),
+        "            self._context.engine.wake()",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
@@ -2180,31 +2134,31 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "self._session.generate.use_model(name, config.defaults)",
-        "self._session.generate.use_model(name)",
+        "self.draw_with.emit(name, config.defaults)",
+        "self.draw_with.emit(name, None)",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "self._session.submit(task, self._on_event, background=True)",
-        "self._session.submit(task, self._on_event)",
+        "self._context.submit(task, self._on_event, background=True)",
+        "self._context.submit(task, self._on_event)",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "training.training, config, folder, self.data_root, resume)",
-        "training.training, config, folder, None, resume)",
+        "training.train, config, folder, self._context.data_root, resume)",
+        "training.train, config, folder, None, resume)",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        'self._curve, self._held_out, self.previews, self.stuck = [], [], [], ""',
-        'self._held_out, self.previews, self.stuck = [], [], ""',
+        'self._curve, self._held_out, self.previews, self.write_error = [], [], [], ""',
+        'self._held_out, self.previews, self.write_error = [], [], ""',
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ("                if event.step:\n                    self.look_back(event.run_dir)\n"),
+        ("                if event.step:\n                    self.load_history(event.run_dir)\n"),
         "",
         "tests/app/viewmodels/test_train.py",
     ),
@@ -2216,13 +2170,13 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ('                self._set_state("paused")\n                self.tell_stuck()'),
-        "                self.tell_stuck()",
+        ('                self._set_state("paused")\n                self.notify_write_error()'),
+        "                self.notify_write_error()",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ("                self.tell_stuck()\n            case"),
+        ("                self.notify_write_error()\n            case"),
         ("                pass\n            case"),
         "tests/app/viewmodels/test_train.py",
     ),
@@ -2234,7 +2188,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "            self._session.elsewhere.append(event.run_dir)\n",
+        "            self._context.external_runs.append(event.run_dir)\n",
         "",
         "tests/app/viewmodels/test_train.py",
     ),
@@ -2246,8 +2200,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "self._look_back(replace(self.run, step=event.step))",
-        "self._look_back(self.run)",
+        "self._read_curves(replace(self.run, step=event.step))",
+        "self._read_curves(self.run)",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
@@ -2283,7 +2237,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ("        if by_noise:\n            self.asked_for_map.emit()\n"),
+        ("        if by_noise:\n            self.show_map.emit()\n"),
         "",
         "tests/app/viewmodels/test_train.py",
     ),
@@ -2307,8 +2261,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ("            self._look_back(replace(self.run, step=event.step))\n            self.begun.emit(self.name)\n"),
-        "            self._look_back(replace(self.run, step=event.step))\n",
+        ("            self._read_curves(replace(self.run, step=event.step))\n            self.begun.emit(self.name)\n"),
+        "            self._read_curves(replace(self.run, step=event.step))\n",
         "tests/app/window/test_survival.py::test_a_run_that_goes_back_says_so_and_its_curve_goes_back_too",
     ),
     Mutant(
@@ -2322,7 +2276,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/undo.py",
-        "self._last[page] = before.with_changes(**looked_at)",
+        "self._last[page] = before.with_changes(**views)",
         "self._last[page] = before",
         "tests/app/viewmodels/test_session.py",
     ),

@@ -1,0 +1,150 @@
+"""What every view-model works with: jobs, the models, notifications, history, file writing and the data folder."""
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop_app.tasks import startup
+from desktop_app.tasks.startup import Ready
+from desktop_app.viewmodels.file_writer import FileWriter
+from desktop_app.viewmodels.history import History
+from desktop_app.viewmodels.notification import Message
+from desktop_app.worker.compute_thread import Job, JobEnded, Work, failure
+from desktop_app.worker.engine import Engine, Handler
+from ml.events import Failed, Progress
+from ml.specs import DRAWING
+
+if TYPE_CHECKING:
+    from ml.registry.model_cards import ModelCard
+
+QUIET_S = 1.0  # without a new job: dragging a slider submits several a second
+Remedies = dict[str, tuple[tuple[str, str], ...]]
+REMEDIES: Remedies = {
+    "data": (("choose-data", "Choose a folder…"), ("use-synthetic", "Use synthetic digits")),
+    "diverged": (("slower", "Restart with a lower learning rate"),),
+}
+EXPORT_REMEDIES: Remedies = {"write": (("export", "Export elsewhere…"),)}
+
+
+class AppContext(QObject):
+    """Shared state and services of the application. Every signal is emitted in the thread that made the context."""
+
+    ready = Signal()  # device and models are known, or have changed
+    found = Signal(object)  # Ready: what `refresh` found, before `ready`
+    message = Signal(object)  # Message
+    status_changed = Signal()
+    data_root_changed = Signal()
+    closed = Signal()  # all work has ended
+
+    def __init__(self, engine: Engine, data_root: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.engine = engine
+        self.device = ""
+        self.on_gpu = False
+        self.models: tuple[ModelCard, ...] = ()
+        self.past_models: tuple[str, ...] = ()  # RUN@STEP: earlier checkpoints of runs
+        self.external_runs: list[Path] = []  # folders of runs outside of the person's folder
+        self.data_root = data_root  # None: where downloads are kept
+        self.status = ""  # work in progress that belongs to no page
+        self.closing = False
+        self.history = History(self)
+        self.files = FileWriter(self, self)
+        self._jobs: set[Job] = set()  # that have not ended
+        self._submitted_at = 0.0  # on the clock of time.monotonic
+        engine.finished.connect(self.closed)
+
+    # ---- jobs
+
+    def submit(
+        self,
+        task: Work,
+        handler: Handler,
+        *,
+        background: bool = False,
+        sketch: bool = False,
+        remedies: Remedies | None = None,
+    ) -> Job:
+        """Run a task; `handler` gets its events, at last `JobEnded`. `remedies` are offered if it fails."""
+        self._submitted_at = time.monotonic()
+        job = Job(task, background)
+        self._jobs.add(job)
+        usual = REMEDIES if background else EXPORT_REMEDIES
+        offered = usual if remedies is None else remedies
+        self.engine.submit(job, partial(self._on_event, job, handler, offered), sketch=sketch)
+        return job
+
+    def _on_event(self, job: Job, handler: Handler, remedies: Remedies, event: object) -> None:
+        if isinstance(event, JobEnded):
+            self._jobs.remove(job)
+        handler(event)
+        if isinstance(event, Failed):
+            self.report(event, remedies)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing runs but training."""
+        return all(job.background for job in self._jobs)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is at rest, with no job submitted for a while."""
+        return self.at_rest and time.monotonic() - self._submitted_at > QUIET_S
+
+    def close(self) -> None:
+        """Stop all work, saving what it has; `closed` follows."""
+        if not self.closing:
+            self.closing = True
+            self.status_changed.emit()
+            self.engine.finish()
+
+    # ---- notifications
+
+    def notify(self, message: Message) -> None:
+        """Show a message in the one place for messages."""
+        self.message.emit(message)
+
+    def notify_saved(self, path: Path) -> None:
+        """Say where a file was saved."""
+        folder = (f"show:{path.parent}", "Show folder")
+        self.notify(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
+
+    def notify_failed(self, error: Exception) -> None:
+        """Report an error that was raised outside of a job."""
+        self.report(failure(error))
+
+    def report(self, failed: Failed, remedies: Remedies = REMEDIES) -> None:
+        """Report a failure, with the remedies for its kind."""
+        details = failed.traceback if failed.kind == "bug" else ""
+        self.notify(Message("error", failed.message, failed.what_to_do, remedies.get(failed.kind, ()), details))
+
+    # ---- models and data
+
+    def refresh(self) -> None:
+        """Look for the device, the models and the runs; `ready` follows."""
+        self.submit(partial(startup.warm_up, tuple(self.external_runs)), self._on_found)
+
+    def _on_found(self, event: object) -> None:
+        self.status = event.what if isinstance(event, Progress) else ""
+        if isinstance(event, Ready):
+            self.device, self.on_gpu, self.models = event.device, event.on_gpu, event.models
+            self.past_models = event.past
+            self.found.emit(event)
+            self.ready.emit()
+        self.status_changed.emit()
+
+    def card(self, name: str) -> "ModelCard | None":
+        """The card of a model by its name; None until the models are known."""
+        return next((card for card in self.models if card.name == name), None)
+
+    @property
+    def drawing_models(self) -> "list[ModelCard]":
+        """The diffusion models."""
+        return [card for card in self.models if card.header.model.network in DRAWING]
+
+    def use_data_root(self, folder: Path | None) -> None:
+        """Read data sets from that folder from now on; None: where downloads are kept."""
+        self.data_root = folder
+        self.data_root_changed.emit()
