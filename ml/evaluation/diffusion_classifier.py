@@ -37,7 +37,7 @@ def classify(
     labels = torch.arange(classes, device=model.device)
     part = max(1, BATCH // classes)
     for done, level in enumerate(levels):
-        yield Progress("Asking every class", done, len(levels))
+        yield Progress("Comparing every class", done, len(levels))
         eps = torch.randn(images.shape[1:], generator=rng)[None].to(model.device)
         for first in range(0, len(images), part):
             if control.cancelled:

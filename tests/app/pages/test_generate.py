@@ -559,7 +559,7 @@ def test_a_word_that_the_model_cannot_know_is_told_and_may_be_drawn(
 ) -> None:
     panel.prompt.edit.setText("banana")
     qtbot.waitUntil(lambda: by_words.doubtful, timeout=WAIT_MS)
-    assert "is no digit" in panel.prompt.reading()
+    assert "isn't a digit" in panel.prompt.reading()
     assert panel.prompt.button.isEnabled() and panel.prompt.button.text() == "Generate anyway"
     panel.prompt.edit.setText("a thin three")
     qtbot.waitUntil(lambda: "a thin three" in by_words._about_digits, timeout=WAIT_MS)

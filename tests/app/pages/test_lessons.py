@@ -209,7 +209,10 @@ def test_old_names_of_controls_stand_for_names_that_are_on_a_page(window: MainWi
 BAD: dict[str, tuple[object, str]] = {  # every kind is in session/test_lessons.py
     "cut short": ('{"version": 1, "tit', "damaged"),
     "a model that is not here": ({"generate": {"model": "theirs"}}, "theirs"),
-    "a lane": ({"page": "compare", "compare": {"mode": "race", "lanes": [{"model": "x"}, {"model": "y"}]}}, "model x"),
+    "a lane": (
+        {"page": "compare", "compare": {"mode": "race", "lanes": [{"model": "x"}, {"model": "y"}]}},
+        "model “x”",
+    ),
 }
 
 

@@ -258,7 +258,7 @@ def test_without_mnist_one_is_asked_for_it(
     window.session.context.use_data_root(tmp_path)
     library.evaluate()
     until(qtbot, lambda: not window.messages.isHidden() and not library.busy)
-    assert "not on this machine" in window.messages.title()
+    assert "isn't on this computer" in window.messages.title()
     asked: list[str] = []
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *words: asked.append(words[1]) or "")
     press(window, "Choose a folder…")
@@ -288,7 +288,7 @@ def test_a_deleted_model_comes_back_with_undo_and_from_the_trash(
     for way in ("undo", "trash"):
         panel.details.delete.click()
         until(qtbot, lambda: own(window) == set())
-        assert "tiny is in the trash" in window.messages.title() and panel.trash_button.isVisible()
+        assert "Moved “tiny” to the trash" in window.messages.title() and panel.trash_button.isVisible()
         assert library.settings.chosen == "digits" and window.session.generate.settings.model == "digits"
         if way == "undo":
             press(window, "Undo")
@@ -303,11 +303,11 @@ def test_a_deleted_model_comes_back_with_undo_and_from_the_trash(
 def test_the_trash_is_emptied_on_request(panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot) -> None:
     panel.details.delete.click()
     until(qtbot, lambda: own(window) == set())
-    for answer in ("Keep", "Delete for good"):
+    for answer in ("Keep", "Delete permanently"):
         panel.trash_button.click()
         panel.trash_menu.actions()[-1].trigger()
         panel.trash_menu.close()
-        assert window.messages.title() == "Delete 1 model from the trash?" and "tiny" in window.messages.report()
+        assert window.messages.title() == "Permanently delete 1 model?" and "tiny" in window.messages.report()
         assert [item.name for item in library.trash] == ["tiny"]
         press(window, answer)
         assert window.messages.isHidden() and panel.trash_button.isVisible()

@@ -109,7 +109,7 @@ def test_a_plot_of_schedules_brings_them_back(window: MainWindow, qtbot: QtBot, 
     Image.new("L", (28, 28), 255).save(tmp_path / "mine.png")
     told = {"schedules": before.model_dump(mode="json") | {"picture": str(tmp_path / "mine.png")}}
     save_plots(tmp_path / "y.svg", FIGURES, told)
-    assert "mine.png: choose it again" in answer(window, qtbot, tmp_path / "y.svg").what_to_do
+    assert "mine.png: open it again" in answer(window, qtbot, tmp_path / "y.svg").what_to_do
     assert explore.settings.picture is None  # no file tells which others are opened
 
 
