@@ -89,7 +89,9 @@ def probe_guidance(request: SampleRequest, control: RunControl) -> Iterator[obje
     yield GuidanceProbeResult(tuple(guidance_probe.probe_guidance(loaded_model.load(request.model), request, control)))
 
 
-def sample(request: SampleRequest, control: RunControl, frames: bool = False, optimized: bool = False) -> Iterator[object]:
+def sample(
+    request: SampleRequest, control: RunControl, frames: bool = False, optimized: bool = False
+) -> Iterator[object]:
     """Sample a request, with its `Frame`s if `frames`; `optimized` uses the optimized network."""
     from ml.generation import pipeline
 
