@@ -149,7 +149,7 @@ def test_a_digit_and_a_picture_are_put_on_the_canvas(
     with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
         panel.open.click()
     wait(qtbot, draw)
-    assert "no picture" in window.messages.title() and np.array_equal(draw.drawing, kept)
+    assert "can't be opened as an image" in window.messages.title() and np.array_equal(draw.drawing, kept)
     panel.open.click()  # and cancel
     panel.clear.click()
     assert draw.empty

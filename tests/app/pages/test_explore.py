@@ -82,7 +82,7 @@ def test_a_picture_of_ones_own_and_a_wrong_one(
     assert "white.png" in panel.forward.what.text(), window.messages.title()
     with qtbot.waitSignals([window.session.context.message, explore.noised], timeout=WAIT_MS):
         panel.picture.click()
-    assert explore.settings.picture is None and "no picture" in window.messages.title()
+    assert explore.settings.picture is None and "can't be opened as an image" in window.messages.title()
     panel.picture.click()  # and cancel
 
 

@@ -112,7 +112,7 @@ def test_what_was_drawn_prepares_its_sketches_and_nobody_is_told(
 ) -> None:
     told: list[object] = []
     window.session.context.message.connect(told.append)
-    monkeypatch.setattr("desktop_app.viewmodels.session.QUIET_S", -1)  # it is quiet as soon as nothing is done
+    monkeypatch.setattr("desktop_app.viewmodels.context.QUIET_S", -1)  # it is quiet as soon as nothing is done
     generate, session = panel._generate, window.session
     sketches, making, wanted = seen(generate), generate._live_preview, generate.requested()
     assert not formed and making._soon.isActive() and wanted

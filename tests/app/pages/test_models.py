@@ -43,7 +43,7 @@ def drawn() -> None:
 def panel(window: MainWindow, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelsPanel]:
     """The page, with `tiny` chosen."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr(model_work, "previewing", black)
+        monkeypatch.setattr(model_work, "preview", black)
     window.show()
     window.rail.set_page("models")
     panel = window.page("models")
@@ -324,13 +324,14 @@ def test_the_run_that_is_training_stays_and_goes_whole_once_it_has_ended(
     window.session.context.refresh()
     until(qtbot, lambda: window.session.context.card("mine"))
     library.change(chosen="mine")
-    train._started, train.state = (train.config(), run), "running"
+    train._started = train.config(), run
+    train._set_state("running")
     panel.details.delete.click()
     assert "being trained" in window.messages.title()
     library.rename("other")
     until(qtbot, lambda: window.session.context.at_rest)
     assert (run / MODEL_FILE).is_file()
-    train.state = "done"
+    train._set_state("done")
     panel.details.delete.click()
     until(qtbot, lambda: window.session.context.card("mine") is None)
     assert not run.exists() and [item.name for item in library.trash] == ["mine"]
