@@ -27,9 +27,9 @@ class ErrorHooks(QObject):
 
     failed = Signal(object)
 
-    def install(self, session: Session) -> None:
-        """Report errors to `session`, and to standard error."""
-        self.failed.connect(session.report)
+    def install(self, context: AppContext) -> None:
+        """Report errors to `context`, and to standard error."""
+        self.failed.connect(context.report)
         sys.excepthook = self._python
         threading.excepthook = lambda args: self._python(args.exc_type, args.exc_value, args.exc_traceback)
         qInstallMessageHandler(self._qt)

@@ -25,7 +25,7 @@ class Tour(QObject):
         generate = window.session.generate
         generate.judged.connect(self._export)
         generate.exported.connect(self._on_exported)
-        window.session.message.connect(self._on_message)
+        window.session.context.message.connect(self._on_message)
         QTimer.singleShot(LIMIT_S * 1000, self, lambda: self._give_up(f"no grid was generated within {LIMIT_S} s"))
 
     def _export(self) -> None:

@@ -132,7 +132,7 @@ class SelfTest:
         app = make_application(sys.argv[:1])
         window = open_window(AppSettings())
         session, failed = window.session, Failures()
-        session.message.connect(failed.add)
+        session.context.message.connect(failed.add)
         hooks = ErrorHooks()
         hooks.install(session.context)
         try:
@@ -143,7 +143,7 @@ class SelfTest:
             size = window.grab().size()
         finally:
             window.close()
-            _wait(session.closed)
+            _wait(session.context.closed)
         if failed.errors:
             raise AssertionError("; ".join(failed.errors))
         return f"{size.width()} x {size.height()}, {len(PAGE_KEYS)} pages"

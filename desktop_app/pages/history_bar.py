@@ -49,7 +49,7 @@ class HistoryBar(QWidget):
 
     def _mark(self) -> None:
         """Mark the result on screen; cheap enough for every change of a slider."""
-        self.strip.set_selected(self._history.place(self._page))
+        self.strip.set_selected(self._history.shown_index(self._page))
 
     def _drag_out(self, index: int) -> None:
         """Drag a result out of the window, as a PNG with its request."""

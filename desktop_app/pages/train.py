@@ -61,7 +61,7 @@ class TrainPanel(Page):
         self.runs = Section("Runs")
         self._run_rows: dict[str, RunRow] = {}
         self.unfinished = Section("Unfinished runs")
-        self.setup = TrainSetup(self._train)
+        self.setup = TrainSetup(train, context)
         self.draw_button = Button(
             "Generate with this run", "image", tip="Generate digits with the model as trained so far"
         )
@@ -179,7 +179,7 @@ class TrainPanel(Page):
                 return f"{train.status or 'Starting'}…"
             case "pausing" | "stopping":
                 return "Saving…"
-            case "paused" if train.stuck:
+            case "paused" if train.write_error:
                 return "Waiting for a folder to write to."
             case "paused":
                 return f"Paused at step {train.last.step:,}. The run is saved." if train.last else "Paused."
@@ -287,7 +287,7 @@ class TrainPanel(Page):
         for run in self._train.unfinished[:3]:
             text = f"{preset_title(run.name)} · {run.progress:.0%} done"
             button = Button(text, "arrow-clockwise", tip=f"Resume at step {run.step:,}")
-            button.clicked.connect(lambda _checked=False, run=run: self._train.go_on(run))
+            button.clicked.connect(lambda _checked=False, run=run: self._train.resume_run(run))
             self.unfinished.add(button)
 
 

@@ -122,8 +122,8 @@ class TrainSetup(QWidget):
 
     def _choose_source(self, source: str) -> None:
         if source == DOWNLOAD:
-            self._train.use_data_root(None)
-        elif source == CHOOSE and not ask_for_data(self, self._train):
+            self._context.use_data_root(None)
+        elif source == CHOOSE and not ask_for_data(self, self._train, self._context):
             self._show_data()  # restores the previous choice
 
 
@@ -183,13 +183,13 @@ class Recipe(QWidget):
         self.problem.setVisible(bool(self._train.contradiction))
 
 
-def ask_for_data(parent: QWidget, train: Train) -> bool:
+def ask_for_data(parent: QWidget, train: Train, context: AppContext) -> bool:
     """Ask for the folder of the chosen data: images, or the files of a data set; False if canceled."""
     name = train.settings.data
     if name not in DATASETS:
         return ask_for_images(parent, train)
     title = f"Choose the folder that contains {data_title(name)}"
-    folder = QFileDialog.getExistingDirectory(parent, title, str(train.data_root or ""))
+    folder = QFileDialog.getExistingDirectory(parent, title, str(context.data_root or ""))
     if folder:
         context.use_data_root(Path(folder))
     return bool(folder)

@@ -9,7 +9,6 @@ from ml.config import NO_LABEL, Corner, SampleRequest, SampleSettings, for_route
 from ml.events import Pixels
 from ml.imaging.embedded_png import to_text
 
-SIDE = 28  # pixels of a drawing
 # DDIM inversion of a picture and sampling it back take the same steps.
 DDIM_INVERSION: Mapping[str, Any] = {"sampler": "ddim", "eta": 0.0, "steps": 20}
 REPAINT: Mapping[str, Any] = {"sampler": "ddpm", "steps": 20, "repeats": 2}

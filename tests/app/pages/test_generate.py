@@ -484,7 +484,7 @@ def test_the_nearest_training_image_stands_beside_a_digit(
     with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
         panel.grid.cellClicked.emit(1)
     assert panel.digit.likeness.text() == "MNIST isn’t downloaded" and not panel.digit.nearest.isVisibleTo(panel)
-    window.session.train.data_root = mnist_root
+    window.session.context.data_root = mnist_root
     with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
         panel.grid.cellClicked.emit(2)
     found = generate.trajectory.nearest[2]

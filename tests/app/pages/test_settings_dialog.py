@@ -43,7 +43,7 @@ def test_folders_are_chosen_shown_and_reset(
         row.choose.click()
         assert row.path.full_text() == str(folder) and row.reset.isVisible()
     window.page("compare")
-    assert window.session.train.data_root == tmp_path / "Data sets"
+    assert window.session.context.data_root == tmp_path / "Data sets"
     assert openai_clip.weights_path().parent == paths.downloads() == tmp_path / "Downloads"
     assert {page.export_folder for page in window.pages.made.values()} == {tmp_path / "Exports"}
     leave(window, qtbot)

@@ -471,7 +471,7 @@ def test_a_run_is_started_paused_resumed_drawn_from_and_kept(window: MainWindow,
     panel.stop_button.click()
     until(qtbot, lambda: train.state == "done")
     assert "Stopped, model kept" in panel.subtitle.full_text()
-    until(qtbot, lambda: "1-minute" in {card.name for card in window.session.drawing_models})
+    until(qtbot, lambda: "1-minute" in {card.name for card in window.session.context.drawing_models})
     assert panel.draw_button.isEnabled() and not panel.start_button.isHidden()
 
 
