@@ -62,7 +62,7 @@ def test_a_plot_of_a_run_brings_back_its_set_up_and_its_curves(
         window.rail.set_page("draw")
         message = answer(window, qtbot, tmp_path / f"loss{suffix}")
         assert (message.tone, message.title) == ("success", f"Restored loss{suffix}")
-        for words in ("set up as 1 minute was", "Shown: what is kept of 1 minute"):
+        for words in ("set up like 1 minute", "Shown: the curves of 1 minute"):
             assert words in message.what_to_do
         assert window.rail.page() == "train"
         assert train.settings == TrainSettings(preset="1-minute", data="synthetic", minutes=2.5, own=OWN)
@@ -86,7 +86,7 @@ def test_of_a_run_that_is_gone_the_settings_come_back(window: MainWindow, qtbot:
     told = {"runs": {"old-one": config.model_dump(mode="json")}}
     save_plots(tmp_path / "x.png", FIGURES, told)
     message = answer(window, qtbot, tmp_path / "x.png")
-    assert "the run is gone: Old one" in message.what_to_do and "model.widths" in message.what_to_do
+    assert "the run was deleted: Old one" in message.what_to_do and "model.widths" in message.what_to_do
     assert window.session.train.settings == TrainSettings(preset="standard", data="mnist")
     assert "Shown" not in message.what_to_do
 
