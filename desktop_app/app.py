@@ -11,6 +11,7 @@ from PySide6.QtCore import QMessageLogContext, QObject, Qt, QTimer, QtMsgType, S
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from desktop_app.pages.registry import VIEWMODELS
 from desktop_app.settings import AppSettings
 from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.context import AppContext
@@ -63,7 +64,7 @@ def open_window(settings: AppSettings, file: Path | None = None) -> MainWindow:
     theme().set_mode(settings.theme)
     theme().set_reduced_motion(settings.reduced_motion)
     paths.use_downloads(settings.downloads)
-    session = Session(settings)
+    session = Session(settings, VIEWMODELS)
     window = MainWindow(session, settings)
     session.setParent(window)
     theme().dress()

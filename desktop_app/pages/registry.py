@@ -5,16 +5,28 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from desktop_app.pages.base import Page
+from desktop_app.viewmodels.compare import Compare
+from desktop_app.viewmodels.draw import Draw
+from desktop_app.viewmodels.explore import Explore
+from desktop_app.viewmodels.generate import Generate
+from desktop_app.viewmodels.interpolate import Interpolate
+from desktop_app.viewmodels.models import Models
+from desktop_app.viewmodels.session import ViewModelFactory
+from desktop_app.viewmodels.train import Train
 
 
 @dataclass(frozen=True)
 class PageSpec:
-    """What is known of a page before it is made."""
+    """A page: what the rail shows, and how its view-model and its widget are made.
+
+    The view-model is made from (context, settings), the widget from (view-model, context).
+    """
 
     key: str
     title: str
     icon: str
     tip: str
+    viewmodel: ViewModelFactory
     view: str  # "module.Class"; named, not imported: some pages need pyqtgraph, and the window comes first
 
     def view_class(self) -> Callable[..., Page]:
@@ -29,6 +41,7 @@ PAGES = (
         title="Generate",
         icon="image",
         tip="Generate digits and watch them emerge from noise",
+        viewmodel=Generate,
         view="desktop_app.pages.generate.GeneratePanel",
     ),
     PageSpec(
@@ -36,6 +49,7 @@ PAGES = (
         title="Train",
         icon="chart-line-up",
         tip="Train your own model and watch it learn",
+        viewmodel=Train,
         view="desktop_app.pages.train.TrainPanel",
     ),
     PageSpec(
@@ -43,6 +57,7 @@ PAGES = (
         title="Interpolate",
         icon="intersect",
         tip="Blend between digits and mix classes",
+        viewmodel=Interpolate,
         view="desktop_app.pages.interpolate.InterpolatePanel",
     ),
     PageSpec(
@@ -50,6 +65,7 @@ PAGES = (
         title="Draw",
         icon="pencil-simple",
         tip="Draw a digit, then vary, complete, rebuild or recognize it",
+        viewmodel=Draw,
         view="desktop_app.pages.draw.DrawPanel",
     ),
     PageSpec(
@@ -57,6 +73,7 @@ PAGES = (
         title="Compare",
         icon="columns",
         tip="Compare settings side by side on the same noise",
+        viewmodel=Compare,
         view="desktop_app.pages.compare.ComparePanel",
     ),
     PageSpec(
@@ -64,6 +81,7 @@ PAGES = (
         title="Explore",
         icon="compass",
         tip="See how noise is added, compare schedules, and open lessons",
+        viewmodel=Explore,
         view="desktop_app.pages.explore.ExplorePanel",
     ),
     PageSpec(
@@ -71,10 +89,12 @@ PAGES = (
         title="Models",
         icon="cube",
         tip="Browse your models: their cards, scores and files",
+        viewmodel=Models,
         view="desktop_app.pages.models.ModelsPanel",
     ),
 )
 PAGE_KEYS = tuple(page.key for page in PAGES)
+VIEWMODELS = {page.key: page.viewmodel for page in PAGES}
 
 
 def spec_of(key: str) -> PageSpec:

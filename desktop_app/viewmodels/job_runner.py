@@ -20,6 +20,11 @@ class JobRunner(QObject):
     def busy(self) -> bool:
         return self._job is not None
 
+    @property
+    def doing(self) -> tuple[str, float | None]:
+        """What runs, and its progress from 0 to 1, None if unknown."""
+        raise NotImplementedError
+
     def stop(self) -> None:
         """Cancel the job; its results so far stay."""
         if self._job:

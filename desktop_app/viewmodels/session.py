@@ -1,7 +1,9 @@
 """The session builds the context and the pages' view-models, and connects pages to each other."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Qt
 
@@ -14,6 +16,7 @@ from desktop_app.viewmodels.file_opener import FileOpener
 from desktop_app.viewmodels.file_writer import FileWriter
 from desktop_app.viewmodels.generate import Generate
 from desktop_app.viewmodels.interpolate import Interpolate
+from desktop_app.viewmodels.job_runner import JobRunner
 from desktop_app.viewmodels.lessons import Lessons
 from desktop_app.viewmodels.models import Models
 from desktop_app.viewmodels.race import Race
@@ -21,34 +24,33 @@ from desktop_app.viewmodels.train import Train
 from desktop_app.viewmodels.undo import SettingsOwner, Undo
 from desktop_app.worker.engine import Engine, ThreadEngine
 
+ViewModelFactory = Callable[[AppContext, Any], SettingsOwner]  # from the settings of its page
+P = TypeVar("P")
+
 
 class Session(QObject):
     """All view-models of a window. No page knows another one: it emits a signal, which the session connects."""
 
-    def __init__(self, settings: AppSettings, engine: Engine | None = None, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        settings: AppSettings,
+        viewmodels: Mapping[str, ViewModelFactory],
+        engine: Engine | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        """`viewmodels` has the view-model of every page by the page's key: `pages.registry.VIEWMODELS`."""
         super().__init__(parent)
         self.context = context = AppContext(engine or ThreadEngine(self), settings.data_root, self)
         interrupted = Path(settings.interrupted)
         if interrupted.is_absolute():
             context.external_runs.append(interrupted)
-        self.generate = Generate(context, settings.generate)
-        self.explore = Explore(context, settings.explore)
-        self.draw = Draw(context, settings.draw)
-        self.interpolate = Interpolate(context, settings.interpolate)
-        self.compare = Compare(context, settings.compare)
-        self.train = Train(context, settings.train)
-        self.models = Models(context, settings.models)
-        self.pages: dict[str, SettingsOwner] = {
-            "generate": self.generate,
-            "train": self.train,
-            "interpolate": self.interpolate,
-            "draw": self.draw,
-            "compare": self.compare,
-            "explore": self.explore,
-            "models": self.models,
-        }
+        self.pages = {page: make(context, getattr(settings, page)) for page, make in viewmodels.items()}
+        self.generate, self.draw, self.explore = self._page(Generate), self._page(Draw), self._page(Explore)
+        self.interpolate, self.compare = self._page(Interpolate), self._page(Compare)
+        self.train, self.models = self._page(Train), self._page(Models)
         self.lessons = Lessons(context, self.pages)
-        self.undo = Undo(context, {page: self.pages[page] for page in ("interpolate", "explore", "compare", "train")})
+        undone_elsewhere = (self.generate, self.draw, self.models)  # or, of the last one, not at all
+        self.undo = Undo(context, {key: page for key, page in self.pages.items() if page not in undone_elsewhere})
         self.opener = FileOpener(
             context,
             generate=self.generate,
@@ -59,7 +61,7 @@ class Session(QObject):
             train=self.train,
             lessons=self.lessons,
         )
-        self.activities: tuple[Generate | Draw | Compare | Race | Explore | Models | FileWriter, ...] = (
+        self.activities: tuple[Generate | Draw | Compare | Race | Explore | Models | FileWriter | JobRunner, ...] = (
             self.generate,
             self.draw,
             self.compare,
@@ -67,8 +69,13 @@ class Session(QObject):
             self.explore,
             self.models,
             context.files,
+            *(page for page in self.pages.values() if isinstance(page, JobRunner) and page is not self.compare),
         )  # in the order in which Stop stops them
         self._connect()
+
+    def _page(self, kind: type[P]) -> P:
+        """The view-model of a kind."""
+        return next(page for page in self.pages.values() if isinstance(page, kind))
 
     def start(self) -> None:
         """Start the engine, which imports torch; the first grid is drawn once the models are known."""

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from desktop_app.pages.registry import VIEWMODELS
 from desktop_app.settings import AppSettings
 from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.session import Session
@@ -15,7 +16,7 @@ class FakeApp:
 
     def __init__(self, settings: AppSettings) -> None:
         self.engine = FakeEngine()
-        self.session = Session(settings, self.engine)
+        self.session = Session(settings, VIEWMODELS, self.engine)
         self.context = self.session.context
         self.context.models, self.context.device = bundled_cards(), "a fake device"
         self.messages: list[Message] = []

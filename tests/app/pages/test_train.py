@@ -12,6 +12,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from desktop_app.pages.registry import VIEWMODELS
 from desktop_app.pages.train import NOTHING, TrainPanel
 from desktop_app.pages.train_setup import CHOOSE, DOWNLOAD, FOLDER, describe
 from desktop_app.settings import AppSettings
@@ -35,7 +36,7 @@ SPACE = Qt.Key.Key_Space
 
 @pytest.fixture
 def session(home: Path, settings: AppSettings) -> Session:
-    return Session(settings)
+    return Session(settings, VIEWMODELS)
 
 
 @pytest.fixture
@@ -356,7 +357,7 @@ def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_p
 
 
 def test_the_curve_is_put_in_words(qtbot: QtBot) -> None:
-    train = Session(AppSettings()).train
+    train = Session(AppSettings(), VIEWMODELS).train
     assert train.trend() == ""
     for step in range(1, 1001):
         loss = 1.0 if step <= 900 else 0.5
@@ -366,7 +367,7 @@ def test_the_curve_is_put_in_words(qtbot: QtBot) -> None:
 
 
 def test_the_words_know_the_curve_of_before(qtbot: QtBot, tmp_path: Path) -> None:
-    train = Session(AppSettings()).train
+    train = Session(AppSettings(), VIEWMODELS).train
     rows = "".join(f"{step},1,0.9,0.8,0.1,1,9\n" for step in range(1, 901))
     (tmp_path / LOSS_FILE).write_text(f"{','.join(LOSS_COLUMNS)}\n{rows}")
     train._on_event(RunStarted(presets.load("1-minute"), tmp_path, "CPU", 1000, 900, None))
