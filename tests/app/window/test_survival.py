@@ -146,7 +146,7 @@ def test_a_run_that_goes_back_says_so_and_its_curve_goes_back_too(
     assert shown == [[*range(1, saved + 1)]]  # in the plot, as in its table, all after the checkpoint is gone
     assert "nan at step" in window.messages.title()
     lr = train.run.config.lr * LR_REDUCTION
-    assert f"step {saved:,} " in window.messages.report() and f"{lr:g} at most" in window.messages.report()
+    assert f"step {saved:,} " in window.messages.report() and f"at most {lr:g}." in window.messages.report()
     # A report of a step may come before the word of the return; the curve has what comes after that.
     until(qtbot, lambda: train.last and train.last.lr <= lr and panel.plot.values(train.name)[0, -1] > saved)
     train.stop()
