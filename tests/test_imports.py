@@ -46,9 +46,6 @@ WINDOW = (
 )
 TOP = {"ml.__main__": "cli", "desktop_app.__main__": "__main__", "desktop_app.app": "app"}
 
-# Imports that are on their way out, as the beginnings of the names of two modules.
-EXCEPTIONS = (("ml.distributed.helpers", "ml."), ("desktop_app.viewmodels.", "desktop_app.viewmodels.session"))
-
 # Modules that a window or a command loads before torch; every file of these packages, and the __init__ of each.
 LEAVES = ("ml.specs", "ml.config", "ml.control", "ml.errors", "ml.events", "ml.registry.run_layout",
           "ml.registry.model_cards", "ml.system.paths", "ml.system.files", "ml.system.versions",
@@ -126,9 +123,7 @@ def arrows(package: str) -> Iterator[tuple[str, str]]:
     """Every pair of a module and another one of its package that it imports."""
     known = modules(package)
     for module, path in known.items():
-        for target in {*imported(path, set(known))} - {module, package}:
-            if not any(module.startswith(above) and target.startswith(below) for above, below in EXCEPTIONS):
-                yield module, target
+        yield from ((module, target) for target in {*imported(path, set(known))} - {module, package})
 
 
 def folder(module: str) -> str:
