@@ -21,7 +21,7 @@ from ml.experiments.axes import PATHLIKE
 from ml.registry import presets
 from ml.specs import IMAGE_FOLDER
 from ml.system import paths
-from ml.system.files import atomic, regular
+from ml.system.files import atomic, check_regular
 
 SUFFIX = ".noiseloom-lesson"
 VERSION = 1
@@ -167,7 +167,7 @@ def _places(value: object, key: str = "") -> Iterator[str]:
 def read(path: Path) -> Lesson:
     """The lesson in a file; raises BadFile. Nothing in the file is executed, and no other file is opened."""
     try:
-        regular(path)
+        check_regular(path)
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)
     except OSError as error:

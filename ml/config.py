@@ -38,12 +38,12 @@ NO_LABEL = -1
 MAX_IMAGES = 100_000
 MAX_PICTURE = 200_000  # characters of a PNG in base64
 MAX_BRANCHES = 20  # branches of branches
-MAX_PROBLEMS = 1000  # that are looked at one by one: to list a million takes minutes and gigabytes
+MAX_PROBLEMS = 1000  # of a file that are examined: a list of a million takes minutes and gigabytes
 MAX_LABEL = 2**31
 DRAWING_SIDE = 28  # width and height of a drawing, in pixels
 
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
-Label = Annotated[int, Field(ge=-MAX_LABEL, lt=MAX_LABEL)]  # which of them there are, the model says
+Label = Annotated[int, Field(ge=-MAX_LABEL, lt=MAX_LABEL)]  # the model has its range
 RunName = Annotated[str, Field(max_length=100, pattern=r"^[^/\\\x00]*$", description="no path: a folder's name")]
 Name = Annotated[str, Field(max_length=4096)]  # of data or of a model, or a path
 C = TypeVar("C", bound="Description")
@@ -55,7 +55,7 @@ class Description(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     def with_changes(self, /, **changes: object) -> Self:
-        """A validated copy with some fields replaced; what nobody set stays unset."""
+        """A validated copy with some fields replaced; unset fields stay unset."""
         return type(self).model_validate({**self.model_dump(exclude_unset=True), **changes})
 
 
@@ -70,19 +70,19 @@ def parse(kind: type[C], text: str | bytes, source: str) -> C:
             raise BadFile(f"{source} was written by a newer Noiseloom.", "Update Noiseloom to open it.") from error
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        said = first["msg"].removeprefix("Value error, ")
-        raise BadFile(f"{source}: {where}: {said}.", "Correct that value, or use another file.") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise BadFile(f"{source}: {where}: {message}.", "Correct that value, or use another file.") from error
 
 
 def _is_newer(problem: ErrorDetails) -> bool:
-    """Whether what is wrong with a description is that its version, or that of a part, is above all we know."""
+    """Whether a problem is that the version of a description, or of a part of it, is newer than this program."""
     version = problem["input"]
-    known = problem["loc"][-1:] == ("version",) and problem["type"] == "literal_error"
-    return known and isinstance(version, int) and version > 1
+    of_version = problem["loc"][-1:] == ("version",) and problem["type"] == "literal_error"
+    return of_version and isinstance(version, int) and version > 1
 
 
 class ModelConfig(Description):
-    """What a network is: enough to build it, and to know what its output means."""
+    """The description of a network: enough to build it and to interpret its output."""
 
     version: Literal[1] = 1
     network: NetworkName = "unet"
@@ -100,7 +100,7 @@ class ModelConfig(Description):
     )
     patch: int = Field(default=1, ge=1, le=16, description="space-to-depth at the input; 2 turns 1x28x28 into 4x14x14")
     embedding: int = Field(default=128, ge=8, le=1024, description="width of the time-and-class embedding")
-    vocabulary: int = Field(default=0, ge=0, le=100_000, description="words that a text tower knows")
+    vocabulary: int = Field(default=0, ge=0, le=100_000, description="words of a text tower")
     norm: Literal["group", "batch"] = "group"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     latent: int = Field(default=4, ge=1, le=16, description="channels of an autoencoder's latent")
@@ -118,8 +118,8 @@ class ModelConfig(Description):
             raise ValueError("the widths of a ShuffleNet U-Net must be multiples of 16, since it halves them")
         prediction = PREDICTIONS[self.prediction]
         if prediction.discrete and not SCHEDULES[self.schedule].discrete:
-            known = ", ".join(DISCRETE)
-            raise ValueError(f"{self.prediction} prediction needs a variance-preserving schedule ({known})")
+            discrete = ", ".join(DISCRETE)
+            raise ValueError(f"{self.prediction} prediction needs a variance-preserving schedule ({discrete})")
         if self.zero_snr and not prediction.zero_snr:
             raise ValueError(
                 f"{self.prediction} prediction says nothing about the image in pure noise: zero_snr needs v or x0"
@@ -135,7 +135,7 @@ class ModelConfig(Description):
 
 
 class SampleSettings(Description):
-    """How a model is sampled, apart from which images: the sampler page's controls."""
+    """How a model is sampled; SampleRequest adds which images."""
 
     sampler: SamplerName = "dpm++"
     steps: int = Field(default=10, ge=1, le=4000)
@@ -159,20 +159,20 @@ class SampleSettings(Description):
     def w_at(self, ratio: float) -> float:
         """Guidance w at the noise level sigma/alpha: 1 outside its interval (Kynkaanniemi et al. 2024).
 
-        A w below 1, with which a class counts for less, holds at all levels: any other would bring the class back.
+        A w below 1 weakens the class. It holds at all levels, since w = 1 outside the interval would restore the class.
         """
         return self.guidance if self.guidance < 1 or self.guidance_from <= ratio <= self.guidance_to else 1.0
 
 
 def for_route(defaults: SampleSettings, route: Route) -> SampleSettings:
-    """A model's own defaults, changed to what the route needs."""
+    """A model's default settings with those that the route needs."""
     return defaults.with_changes(**ROUTES[route].settings)
 
 
 class Corner(Description):
     """An image to interpolate from: the seed of its starting noise, and its label.
 
-    With a `picture` the noise is the one that DDIM turns into it, and the seed does not count.
+    With a `picture`, the noise is the one that DDIM turns into it, and the seed is ignored.
     """
 
     seed: int = Field(default=0, ge=0, lt=2**53)
@@ -186,11 +186,11 @@ class SampleRequest(SampleSettings):
     Image k has the label `labels[k]` (-1: none) and all its noise comes from seed `seed + k`, or from `seeds[k]` where
     those are given, so that image k of a batch is image k alone: `request.alone(k)`.
 
-    With `corners`, image k lies between them: starting noise and label are mixed by `weights[k]`, and what noise is
-    added on the way comes from `seed` for all of them, so that neighbours are alike.
+    With `corners`, image k lies between them: starting noise and label are mixed by `weights[k]`. The noise that steps
+    add comes from `seed` for all images, so that neighbours are alike.
 
-    A branch goes on from where its `parent` stands at step `branch_at`, up to which it is its parent, bit for bit; an
-    image whose seed is another than its parent's goes on from other noise around the estimate of that step.
+    A branch continues its `parent` from step `branch_at`. Up to there it equals its parent, bit for bit. An image whose
+    seed differs from its parent's continues from other noise around the estimate of that step.
     """
 
     version: Literal[1] = 1
@@ -211,10 +211,10 @@ class SampleRequest(SampleSettings):
     weights: tuple[tuple[float, ...], ...] = Field(default=(), description="of the corners, for each image")
     mixing: Mixing = Field(default="slerp", description="of starting noises, on the sphere or straight through it")
     parent: "SampleRequest | None" = Field(default=None, description="what this is a branch of")
-    branch_at: int = Field(default=0, ge=0, le=100_000, description="the step of the parent that it goes on from")
+    branch_at: int = Field(default=0, ge=0, le=100_000, description="the step of the parent from which it continues")
 
     @model_validator(mode="after")
-    def _grown_right(self) -> Self:
+    def _branch_fits(self) -> Self:
         if self.seeds and len(self.seeds) != len(self.labels):
             raise ValueError(f"{len(self.labels)} images need as many seeds, not {len(self.seeds)}")
         if self.parent and len(self.parent.labels) != len(self.labels):
@@ -234,7 +234,7 @@ class SampleRequest(SampleSettings):
 
     @property
     def branches(self) -> int:
-        """How often it was branched off."""
+        """The number of parents, of parents of parents, ..."""
         return self.parent.branches + 1 if self.parent else 0
 
     def seed_of(self, k: int) -> int:
@@ -251,11 +251,11 @@ class SampleRequest(SampleSettings):
 
     @property
     def unhashed(self) -> Self:
-        """The same, before it was known which file the model is."""
+        """The same request without the hash of the model file."""
         return self.with_changes(model_hash="", parent=self.parent.unhashed if self.parent else None)
 
     def some(self, chosen: Sequence[int]) -> Self:
-        """The request for some of the images, each as often as it is named."""
+        """The request for the images with these indices, which may repeat."""
         changes: dict[str, object] = {"labels": [self.labels[k] for k in chosen]}
         changes["parent"] = self.parent.some(chosen) if self.parent else None
         if self.corners:
@@ -292,7 +292,7 @@ class TrainConfig(Description):
         default=1e-4, ge=0, le=1e6, description="autoencoder: of the KL term beside the squared error"
     )
     codec_from: Name = Field(default="", description="the autoencoder's model, for diffusion in its latent")
-    reader_from: Name = Field(default="", description="the CLIP's model, for diffusion that is told in words")
+    reader_from: Name = Field(default="", description="the CLIP's model, for a text-conditioned diffusion model")
     teacher_from: Name = Field(default="", description="the diffusion model that a few-step student is distilled from")
     teacher_guidance: float = Field(default=0.0, ge=0, le=15, description="w the teacher is guided by; 0: its own")
     estimates_from: Name = Field(
@@ -322,12 +322,12 @@ class TrainConfig(Description):
 D = TypeVar("D", bound=Description)
 
 
-def checked(kind: type[D], values: dict[str, Any]) -> D:
+def validate(kind: type[D], values: dict[str, Any]) -> D:
     """A description of these values; raises BadRequest naming the first that is wrong."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
-        said = first["msg"].removeprefix("Value error, ")
-        raise BadRequest(f"{where}: {said}.", "Correct that value.") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise BadRequest(f"{where}: {message}.", "Correct that value.") from error

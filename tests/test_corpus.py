@@ -26,7 +26,7 @@ from ml.registry.checkpoint import KEY, load_header, load_model, load_state
 from ml.registry.presets import read_config
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, STATE_FILE
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table, curve
-from ml.tracking.preview_history import remembered
+from ml.tracking.preview_history import load_previews
 from ml.training.trainer import train
 from tests.support.tiny_model import few_digits
 
@@ -98,7 +98,7 @@ def test_an_old_plot_of_schedules_brings_them_back(old: Path) -> None:
 def test_an_old_run_is_gone_on_with(old: Path, tmp_path: Path) -> None:
     run = old / "run"
     config = read_config(run / CONFIG_FILE)
-    assert curve(run).shape == (3, 4) and len(remembered(run, tuple(range(10)), 28)) == 2
+    assert curve(run).shape == (3, 4) and len(load_previews(run, tuple(range(10)), 28)) == 2
     before = load_file(run / STATE_FILE)
     longer = config.with_changes(steps=8)
     events = list(train(longer, run, device="cpu", data_root=few_digits(tmp_path / "data"), resume=True))

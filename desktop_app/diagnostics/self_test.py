@@ -54,9 +54,9 @@ class SelfTest:
     def torch(self) -> str:
         import torch
 
-        from ml.system.device import pick
+        from ml.system.device import choose_device
 
-        return f"torch {torch.__version__}: {pick().reason}"
+        return f"torch {torch.__version__}: {choose_device().reason}"
 
     def models(self) -> str:
         from ml.registry import model_cards, presets
@@ -109,10 +109,10 @@ class SelfTest:
 
     def train(self) -> str:
         from ml.registry import presets
-        from ml.training.overrides import changed
+        from ml.training.overrides import with_overrides
         from ml.training.trainer import train
 
-        config = changed(presets.load("1-minute"), [("data", "synthetic"), ("steps", TRAINING_STEPS)])
+        config = with_overrides(presets.load("1-minute"), [("data", "synthetic"), ("steps", TRAINING_STEPS)])
         finished = [event for event in train(config, self.folder / "run") if isinstance(event, RunFinished)]
         if [event.step for event in finished] != [TRAINING_STEPS]:
             raise AssertionError("the run did not finish")

@@ -7,7 +7,7 @@ from desktop_app.viewmodels.compare import VALUES, Compare, Side
 from desktop_app.widgets.controls.basics import Label
 from desktop_app.widgets.controls.check_list import Checks
 from desktop_app.widgets.controls.rows import Choice, ChoiceRow
-from ml.experiments.axes import said
+from ml.experiments.axes import format_value
 from ml.specs import SETTINGS, titles
 
 TITLE = {"rows": "Rows", "columns": "Columns"}
@@ -62,7 +62,7 @@ class AxisEditor(QWidget):
     def _names(self, field: str) -> list[Choice]:
         """The names to select from; empty where values are numbers."""
         if field == "model":
-            return [(name, said("model", name)) for name in self._compare.comparable_models]
+            return [(name, format_value("model", name)) for name in self._compare.comparable_models]
         return list(titles(SETTINGS[field].choices)) if field else []
 
     def _take(self, text: str) -> None:

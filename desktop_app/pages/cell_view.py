@@ -7,7 +7,7 @@ from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.compare import Compare
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label
 from desktop_app.widgets.images.before_after import BeforeAfter
-from ml.experiments.cells import result
+from ml.experiments.cells import summary
 from ml.imaging.figure import tiles
 
 HINTS = (
@@ -61,7 +61,7 @@ class CellView(QWidget):
         self.title.setText("Left and right cell" if both else names[0] if names else "No cell chosen")
         self.hint.setText(HINTS[len(shown)] if not both else "")
         self.hint.setVisible(not both)
-        said = [f"{compare.name(cell)} · {result([cell])}" if both else result([cell]) for cell in shown]
+        said = [f"{compare.name(cell)} · {summary([cell])}" if both else summary([cell]) for cell in shown]
         for line, text in zip(self.lines, [*said, "", ""], strict=False):
             line.set_text(text)
             line.setVisible(bool(text))

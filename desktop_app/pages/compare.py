@@ -22,7 +22,7 @@ from desktop_app.widgets.images.image_grid import Caption
 from desktop_app.widgets.images.labelled_grid import HeadedGrid
 from desktop_app.widgets.images.qimage import to_qimage
 from desktop_app.widgets.images.timeline import Timeline
-from ml.experiments.cells import Cell, heads, result, title
+from ml.experiments.cells import Cell, heads, summary, title
 from ml.experiments.comparison_figure import save_race
 from ml.imaging.figure import SCALE, tiles
 from ml.system.files import free_name
@@ -261,4 +261,4 @@ def caption(cell: Cell | None) -> Caption:
     """The result of a cell; a warning where most digits are wrong."""
     if cell is None:
         return Caption("")
-    return Caption(result([cell]).replace(" s", "\u00a0s"), warn=cell.right is not None and cell.right < POOR)
+    return Caption(summary([cell]).replace(" s", "\u00a0s"), warn=cell.right is not None and cell.right < POOR)

@@ -29,7 +29,7 @@ from ml.specs import (
     WEIGHTINGS,
     titles,
 )
-from ml.training.overrides import setting
+from ml.training.overrides import get_setting
 
 DRAWN_BY = titles({name: NETWORKS[name] for name in DRAWING})
 MEASURE_DELAY_MS = 700  # after the last change, so that a moving slider starts no measurement
@@ -173,7 +173,7 @@ class Recipe(QWidget):
         """Show the current settings, and why they can't be trained if so."""
         preset, own = self._train.preset(), self._train.settings.own
         for key, choice in self.choices.items():
-            choice.set_value(str(own.get(key, setting(preset, key))))
+            choice.set_value(str(own.get(key, get_setting(preset, key))))
         self.lr.set_value(float(own.get("lr", preset.lr)))
         self.batch.set_value(float(own.get("batch_size", preset.batch_size)))
         self.choices["model.network"].setVisible(not (preset.codec_from or preset.reader_from or preset.teacher_from))

@@ -19,11 +19,11 @@ def run_comparison(
 
 def run_race(requests: Sequence[SampleRequest], control: RunControl) -> Iterator[object]:
     """Sample requests in lockstep, with their models' default settings; each `Sampled` is judged."""
-    from ml.experiments.comparison import judged
+    from ml.experiments.comparison import judge_cell
     from ml.experiments.race import race
     from ml.generation.requests import with_model_defaults
 
     for lap in race([with_model_defaults(request) for request in requests], control=control):
         yield lap
         if isinstance(lap.event, Sampled):
-            yield judged(0, lap.lane, lap.event)
+            yield judge_cell(0, lap.lane, lap.event)

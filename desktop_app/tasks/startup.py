@@ -33,12 +33,12 @@ def warm_up(elsewhere: Sequence[Path], _control: RunControl) -> Iterator[object]
     load_libraries("torch")
     import_interruptibly("PIL.Image")
     from ml.registry import model_cards
-    from ml.system.device import pick
+    from ml.system.device import choose_device
     from ml.tracking import run_index
 
-    device = pick()
+    device = choose_device()
     on_gpu = device.torch_device.type != "cpu"
-    curves = tuple(run_index.with_curves())
+    curves = tuple(run_index.runs_with_curves())
     cards = model_cards.cards()
     past = tuple(f"{card.name}@{int(path.stem)}" for card in cards for path in model_cards.snapshots(card.name))
-    yield Ready(device.reason, on_gpu, tuple(cards), tuple(run_index.unfinished(elsewhere)), curves, past)
+    yield Ready(device.reason, on_gpu, tuple(cards), tuple(run_index.unfinished_runs(elsewhere)), curves, past)

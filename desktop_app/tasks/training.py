@@ -42,7 +42,7 @@ def load_preview_history(folder: Path, _control: RunControl) -> Iterator[object]
     from ml.training.previews import preview_labels
 
     model = read_config(folder / CONFIG_FILE).model
-    previews = tuple(preview_history.remembered(folder, preview_labels(model), model.image_size))
+    previews = tuple(preview_history.load_previews(folder, preview_labels(model), model.image_size))
     yield PreviewHistory(folder, previews, Table(folder / NOISE_FILE, NOISE_COLUMNS).read())
 
 

@@ -18,7 +18,7 @@ from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Progress
 from ml.experiments.axes import Axis, parse
-from ml.experiments.cells import Cell, drawn
+from ml.experiments.cells import Cell, draw_figure
 from ml.experiments.comparison_figure import axes_of, save
 from ml.export.metadata import Stamp
 
@@ -238,7 +238,7 @@ class Compare(JobRunner):
 
     def figure(self) -> "Callable[[int], Image]":
         """A function that draws the present comparison as an image at a scale, in any thread."""
-        return partial(drawn, self.rows, self.columns, tuple(self.cells))
+        return partial(draw_figure, self.rows, self.columns, tuple(self.cells))
 
     def export(self, path: Path, scale: int = 4) -> None:
         """Write the comparison as a labelled figure, which can be verified."""

@@ -27,7 +27,7 @@ from ml.generation import branching
 from ml.imaging.pixels import Shown, film
 from ml.specs import CLIP_MODEL, ROUTES, Route
 from ml.text import prompt_parser
-from ml.text.prompt_parser import Understood
+from ml.text.prompt_parser import ParsedPrompt
 
 if TYPE_CHECKING:
     from ml.registry.model_cards import ModelCard
@@ -66,7 +66,7 @@ class Generate(QObject):
         super().__init__(context)
         self._context = context
         self.settings = settings
-        self.understood: Understood | None = None
+        self.understood: ParsedPrompt | None = None
         self.misunderstood = ""
         self.trajectory = Trajectory()
         self._before: Trajectory | None = None  # shown until the one that replaces it has its first step
@@ -222,7 +222,7 @@ class Generate(QObject):
     @staticmethod
     def _digits_in(prompt: str) -> tuple[int, ...]:
         try:
-            return prompt_parser.understand(prompt).labels
+            return prompt_parser.parse_prompt(prompt).labels
         except BadRequest:
             return ()
 
@@ -265,32 +265,34 @@ class Generate(QObject):
             self.understood = self._described()
             return
         if not self.classes:
-            self.understood = Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, "any digits: this model takes no prompt")
+            self.understood = ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, "any digits: this model takes no prompt")
             return
         try:
-            understood = prompt_parser.understand(self.settings.prompt, self.classes)
+            understood = prompt_parser.parse_prompt(self.settings.prompt, self.classes)
             if len(understood.labels) > MAX_IMAGES:
                 raise BadRequest(f"{len(understood.labels)} digits are too many.", f"The grid holds {MAX_IMAGES}.")
             self.understood = understood
         except BadRequest as error:
             self.misunderstood = str(error)
 
-    def _described(self) -> Understood:
+    def _described(self) -> ParsedPrompt:
         """Interpret a prompt in words; CLIP is asked what it is about after the last key."""
         prompt = self.settings.prompt.strip()
         if not prompt:
-            return Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, "any digits: the prompt is empty")
-        if self.settings.route == "text" and (understood := prompt_parser.in_words(prompt)).labels != (NO_LABEL,):
+            return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, "any digits: the prompt is empty")
+        if self.settings.route == "text" and (understood := prompt_parser.parse_text_prompt(prompt)).labels != (
+            NO_LABEL,
+        ):
             return understood  # plain digits
         if prompt not in self._about_digits:
             self._interpret_soon.start()
         known = self._about_digits.get(prompt, True)
         if not known:
             reading = f"“{prompt}” isn't a digit, and this model only knows digits"
-            return Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, reading)
+            return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, reading)
         if self.settings.route == "text":
-            return prompt_parser.in_words(prompt)
-        return Understood((NO_LABEL,) * FULL_ROW, FULL_ROW, f"“{prompt}”, steered by CLIP")
+            return prompt_parser.parse_text_prompt(prompt)
+        return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, f"“{prompt}”, steered by CLIP")
 
     @property
     def doubtful(self) -> bool:

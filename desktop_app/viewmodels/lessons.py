@@ -12,7 +12,7 @@ from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.generate import Generate
 from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.undo import SettingsOwner
-from ml.config import Description, checked
+from ml.config import Description, validate
 
 
 class Lessons(QObject):
@@ -58,7 +58,7 @@ class Lessons(QObject):
         """A lesson with the present settings of a page; raises BadRequest for what a lesson can't hold."""
         settings = self._pages[page].settings.model_dump(mode="json")
         words = {"title": title, "question": question, "answer": answer, "hidden": hidden}
-        return checked(Lesson, {**words, "page": page, page: settings})
+        return validate(Lesson, {**words, "page": page, page: settings})
 
     def save(self, path: Path, lesson: Lesson) -> None:
         """Write a lesson file."""

@@ -18,8 +18,8 @@ from desktop_app.viewmodels.undo import SettingsOwner
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Sampled
-from ml.experiments.axes import said
-from ml.experiments.cells import Cell, in_common, took, verdict
+from ml.experiments.axes import format_value
+from ml.experiments.cells import Cell, format_scores, format_seconds, shared_settings
 from ml.experiments.comparison_figure import save_race
 from ml.imaging.figure import Head, Panel, across, figure
 from ml.text import prompt_parser
@@ -203,8 +203,8 @@ class Race(JobRunner):
         """The name of a lane: its sampler, then its other settings."""
         request = self._compare.settings.lanes[lane]
         return (
-            said("sampler", request.sampler),
-            ", ".join(said(field, getattr(request, field)) for field in ("steps", "model", "guidance")),
+            format_value("sampler", request.sampler),
+            ", ".join(format_value(field, getattr(request, field)) for field in ("steps", "model", "guidance")),
         )
 
     @property
@@ -220,8 +220,8 @@ class Race(JobRunner):
         if done is None or position < self.length:
             return f"step {self.step(lane, position)} of {request.steps}", ""
         first = " · fastest" if self.fastest == lane else ""
-        read = f" · {verdict([cell])}" if cell and verdict([cell]) else ""
-        return f"{took(done.seconds)}{first}", f"{count(done.network_calls, 'network call')}{read}"
+        read = f" · {format_scores([cell])}" if cell and format_scores([cell]) else ""
+        return f"{format_seconds(done.seconds)}{first}", f"{count(done.network_calls, 'network call')}{read}"
 
     def figure(self, position: int, *, clean: bool) -> "Callable[[int], Image]":
         """A function that draws the lanes at a position as an image at a scale, in any thread."""
@@ -230,13 +230,13 @@ class Race(JobRunner):
         words = [" · ".join(part for part in self.standing(lane, position) if part) for lane in lanes]
         heads = [Head(", ".join(self.name(lane)), text) for lane, text in zip(lanes, words, strict=True)]
         panels = [Panel(images, across(len(images))) if images is not None else None for images in shown]
-        title, common = "A race from one noise", in_common(self.requests)
+        title, common = "A race from one noise", shared_settings(self.requests)
         return lambda scale: figure(title, [Head("")], heads, [panels], common, scale)
 
 
 def digits_of(settings: CompareSettings) -> tuple[int, ...]:
     """The digits that are compared; raises BadRequest."""
-    labels = prompt_parser.understand(settings.digits).labels
+    labels = prompt_parser.parse_prompt(settings.digits).labels
     if len(labels) > MAX_EACH:
         raise BadRequest(f"{len(labels)} digits are too many.", f"Compare {MAX_EACH} at most.")
     return labels

@@ -44,11 +44,11 @@ from ml.registry.run_layout import CONFIG_FILE
 from ml.specs import DRAWING
 from ml.system import paths
 from ml.system.files import free_name, read_short
-from ml.tracking.loss_trend import verdict
+from ml.tracking.loss_trend import find_trend
 from ml.tracking.metrics_table import NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table, curve
 from ml.tracking.preview_history import MOST
-from ml.training.overrides import changed as with_settings
-from ml.training.overrides import setting
+from ml.training.overrides import get_setting
+from ml.training.overrides import with_overrides as with_settings
 
 if TYPE_CHECKING:
     from ml.tracking.run_index import UnfinishedRun
@@ -137,7 +137,7 @@ class Train(QObject):
     def set_own(self, name: str, value: str | float | int) -> None:
         """Replace a setting of the preset, by its dotted name."""
         own = {key: kept for key, kept in self.settings.own.items() if key != name}
-        if value != setting(self.preset(), name):
+        if value != get_setting(self.preset(), name):
             own[name] = value
         self.change(own=own)
 
@@ -451,7 +451,7 @@ class Train(QObject):
         if not self._curve:
             return ""
         steps, losses = np.array(self._curve[-TREND_ROWS:]).T
-        return verdict(steps, losses, np.array(self._held_out)).words
+        return find_trend(steps, losses, np.array(self._held_out)).words
 
 
 def _config_of(folder: Path) -> TrainConfig | None:

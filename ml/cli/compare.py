@@ -7,11 +7,11 @@ import typer
 
 from ml.cli.console import Line, interrupted, interruptible
 from ml.cli.options import Device
-from ml.config import NO_LABEL, SampleRequest, checked
+from ml.config import NO_LABEL, SampleRequest, validate
 from ml.errors import BadRequest
 from ml.experiments import comparison_figure
 from ml.experiments.axes import Axis, parse
-from ml.experiments.cells import Cell, result, title
+from ml.experiments.cells import Cell, summary, title
 from ml.export.formats import format_of
 from ml.specs import SamplerName
 from ml.system.files import check_writable
@@ -70,7 +70,7 @@ def compare(
     if twice:
         raise BadRequest(f"The {twice[0]} is given, and on an axis too.", "Leave one of them out.")
     once = (NO_LABEL,) if "label" in fields else parse_labels(labels or "0-9", MAX_CLASSES)  # the axis says which
-    base = checked(SampleRequest, given | {"model": model, "seed": seed, "labels": once * count})
+    base = validate(SampleRequest, given | {"model": model, "seed": seed, "labels": once * count})
     from ml.experiments.comparison import compare as comparing
 
     cells: list[Cell] = []
@@ -86,7 +86,7 @@ def compare(
     print(f"{title(down, along)}: {len(cells)} cells of {len(base.labels)} images, seed {seed}  {out}")
     for cell in cells:
         names = [axis.names[k] for axis, k in ((down, cell.row), (along, cell.column)) if axis]
-        print(f"  {', '.join(names):<32}{result([cell])}")
+        print(f"  {', '.join(names):<32}{summary([cell])}")
     return 0
 
 

@@ -8,7 +8,7 @@ import typer
 
 from ml.cli.console import INTERRUPTED, Line, interruptible, progress_in_words
 from ml.cli.options import AsJson, DataRoot, Device, Model
-from ml.config import SampleRequest, checked
+from ml.config import SampleRequest, validate
 from ml.distributed import torchrun
 from ml.export import npz
 
@@ -59,7 +59,7 @@ def _to_evaluate(model: str, count: int, given: dict[str, Any]) -> SampleRequest
     header = load_header(model_cards.find(model))
     labels = balanced_labels(header.model, count)
     changes = {name: value for name, value in given.items() if value is not None}
-    return checked(SampleRequest, header.defaults.model_dump() | changes | {"model": model, "labels": labels})
+    return validate(SampleRequest, header.defaults.model_dump() | changes | {"model": model, "labels": labels})
 
 
 def _scores(report: "Report") -> str:

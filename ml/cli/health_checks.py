@@ -12,7 +12,7 @@ from ml.export import mp4
 from ml.registry import model_cards
 from ml.registry.checkpoint import load_header
 from ml.system import paths
-from ml.system.device import pick
+from ml.system.device import choose_device
 from ml.system.files import check_writable
 from ml.system.versions import versions
 
@@ -32,7 +32,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Device, versions, bundled models, data, the screen's packages and the person's folders."""
-    device = pick("auto")
+    device = choose_device("auto")
     remedy = (
         ""
         if device.torch_device.type != "cpu"

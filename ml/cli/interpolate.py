@@ -8,7 +8,7 @@ import typer
 
 from ml.cli.options import Device, Model
 from ml.cli.rendering import draw_request, layout_that_fits, save_images
-from ml.config import NO_LABEL, SampleRequest, checked
+from ml.config import NO_LABEL, SampleRequest, validate
 from ml.errors import BadRequest
 from ml.export.formats import FORMATS, format_of
 from ml.generation.requests import DDIM_INVERSION
@@ -53,7 +53,7 @@ def interpolate(
     settings = header.defaults.model_dump() | there_and_back | chosen
     own = {"model": model, "labels": (NO_LABEL,) * frames, "seed": seed, "corners": corners, "mixing": mixing}
     weights = interpolation_weights.path(range(len(corners)), frames, loop=loop)
-    request = checked(SampleRequest, settings | own | {"weights": weights})
+    request = validate(SampleRequest, settings | own | {"weights": weights})
     kind = "walk" if file_format.animated else "images"
     shown = 1 if file_format.animated else frames
     layout = layout_that_fits(file_format, shown, header.model.image_size, min(shown, 10), kind)

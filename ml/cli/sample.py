@@ -9,7 +9,7 @@ import typer
 
 from ml.cli.options import Device
 from ml.cli.rendering import MAX_COLUMNS, draw_request, layout_that_fits, save_images
-from ml.config import MAX_IMAGES, NO_LABEL, SampleRequest, checked, for_route
+from ml.config import MAX_IMAGES, NO_LABEL, SampleRequest, for_route, validate
 from ml.distributed import torchrun
 from ml.errors import BadRequest
 from ml.events import Pixels
@@ -20,7 +20,7 @@ from ml.export.formats import FORMATS, format_of
 from ml.imaging.pixels import film
 from ml.specs import ROUTES, Route, SamplerName
 from ml.system.files import check_writable, make_folder
-from ml.text.prompt_parser import in_words, parse_labels, understand
+from ml.text.prompt_parser import parse_labels, parse_prompt, parse_text_prompt
 
 if TYPE_CHECKING:
     from ml.registry.checkpoint import ModelHeader
@@ -83,7 +83,7 @@ def sample(
     settings = for_route(header.defaults, route).model_dump() | {
         name: value for name, value in given.items() if value is not None
     }
-    request = checked(SampleRequest, settings | {"model": model, "labels": once * count})
+    request = validate(SampleRequest, settings | {"model": model, "labels": once * count})
     kind = file_format.kind(labelled=sheet)
     count, side = (1, 1) if folder else (len(request.labels), header.model.image_size)
     layout = layout_that_fits(file_format, count, side, columns, kind)
@@ -110,7 +110,7 @@ def _described(prompt: str | None, route: Route) -> tuple[int, ...]:
         raise BadRequest("What to draw?", "Give --prompt 'a bold seven' to this route.")
     if not clip.is_about_digits(prompt):
         print(f"“{prompt}” isn't a digit, and this model only knows digits.", file=sys.stderr)
-    return in_words(prompt).labels if route == "text" else (NO_LABEL,)
+    return parse_text_prompt(prompt).labels if route == "text" else (NO_LABEL,)
 
 
 def _what_to_draw(
@@ -120,7 +120,7 @@ def _what_to_draw(
     if [labels is not None, prompt is not None, unconditional].count(True) != 1:
         raise BadRequest("What to draw?", "Give one of --labels 0-9, --prompt 'two or five' and --unconditional.")
     if prompt is not None:
-        understood = understand(prompt, header.model.num_classes)
+        understood = parse_prompt(prompt, header.model.num_classes)
         print(f"Understood as {understood.reading}")
         once = understood.labels
     else:

@@ -29,7 +29,7 @@ from ml.events import (
 )
 from ml.specs import TrackerName
 from ml.system import paths
-from ml.training.overrides import assignment, changed, refuse_other_settings, starting_point
+from ml.training.overrides import check_same_settings, parse_assignment, starting_point, with_overrides
 
 
 def train(
@@ -58,7 +58,7 @@ def train(
     if sum(budget is not None for budget in (steps, epochs, minutes)) > 1:
         raise BadRequest("More than one budget was given.", "Give one of --steps, --epochs and --minutes.")
     named = {"steps": steps, "epochs": epochs, "minutes": minutes, "batch_size": batch_size, "seed": seed, "data": data}
-    changes = [assignment(text) for text in sets or []]
+    changes = [parse_assignment(text) for text in sets or []]
     changes += [(name, value) for name, value in named.items() if value is not None]
     if resume and run_dir is None:
         raise BadRequest("--resume does not say which run.", "Add --run-dir with the folder of the run.")
@@ -66,9 +66,9 @@ def train(
         raise BadRequest("--to names the folder that a run goes on in.", "Add --resume, or use --run-dir alone.")
 
     def requested() -> TrainConfig:
-        settings = changed(starting_point(preset, config, run_dir if resume else None), changes)
+        settings = with_overrides(starting_point(preset, config, run_dir if resume else None), changes)
         if resume and run_dir is not None:
-            refuse_other_settings(settings, run_dir)
+            check_same_settings(settings, run_dir)
         return settings
 
     if torchrun.launched():

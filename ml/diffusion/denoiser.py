@@ -1,7 +1,6 @@
-"""The one contract between networks and samplers: denoise(x_t, level) -> x0_hat.
+"""The contract between networks and samplers: denoise(x_t, level) -> x0_hat.
 
-`NetworkDenoiser` turns a network's prediction, of whatever target (`parameterization`), into an estimate of the clean
-image.
+`NetworkDenoiser` turns the prediction of a network, of any target (`parameterization`), into an estimate of x0.
 """
 
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from ml.specs import Prediction
 
 Denoiser = Callable[[Tensor, Level], Tensor]  # x_t (B, C, H, W) -> x0_hat (B, C, H, W)
 
-TIME_SCALE = 1000.0  # networks see time as in DDPM with T = 1000
+TIME_SCALE = 1000.0  # networks take time as in DDPM with T = 1000
 
 
 def to_eps(x0_hat: Tensor, x_t: Tensor, level: Level) -> Tensor:

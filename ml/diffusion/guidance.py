@@ -1,4 +1,4 @@
-"""Guidance and clipping: each takes a denoiser and gives a denoiser."""
+"""Guidance and clipping: functions from denoisers to denoisers."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,7 +11,7 @@ from ml.diffusion.schedules import Level
 from ml.specs import Clipping
 from ml.threads import one_thread
 
-STEER_FROM, STEER_TO = 0.1, 15.0  # sigma/alpha between which CLIP's gradient is taken
+STEER_FROM, STEER_TO = 0.1, 15.0  # sigma/alpha between which CLIP guidance is active
 
 
 def conditional(model: NetworkDenoiser, labels: Tensor) -> Denoiser:
@@ -23,7 +23,8 @@ def classifier_free(model: NetworkDenoiser, labels: Tensor, null: Tensor | int, 
     """Classifier-free guidance (Ho & Salimans 2022): u + w (c - u), both branches in one batched forward.
 
     Applied to x0_hat, which is the same as to eps since both are affine in each other at one x_t. At w = 1, as outside
-    the interval of noise levels, only the conditional branch runs (see `SampleSettings.w_at`), and at w = 0 the other.
+    the interval of noise levels (see `SampleSettings.w_at`), only the conditional branch runs, and at w = 0 only the
+    unconditional one.
     """
     if settings.guidance == 1:
         return conditional(model, labels)
@@ -45,8 +46,8 @@ def clip_guided(denoise: Denoiser, log_probability: Callable[[Tensor], Tensor], 
     """Steer with the gradient of log p(text | x0_hat), taken through the network (Dhariwal & Nichol 2021, algorithm 2).
 
     E[x0 | x_t, text] = x0_hat + (sigma^2 / alpha) grad log p: Tweedie's formula for the score with the text, whose
-    classifier sees the estimate (Bansal et al. 2023) and is trusted `scale` times as much. Where an estimate is hardly
-    more than the mean of all images, or is finished, it steers nothing.
+    classifier reads the estimate (Bansal et al. 2023) and whose gradient is multiplied by `scale`. It is off where the
+    estimate is close to the mean of all images, and where it hardly changes any more.
     """
 
     def steered(x_t: Tensor, level: Level) -> Tensor:
@@ -62,9 +63,9 @@ def clip_guided(denoise: Denoiser, log_probability: Callable[[Tensor], Tensor], 
 
 
 def completing(denoise: Denoiser, known: Tensor, mask: Tensor) -> Denoiser:
-    """Keep what is known of the clean image, and complete it where mask (1, 1, H, W) is 1 (Lugmayr et al. 2022, eq. 8).
+    """Inpainting: the estimate where mask (1, 1, H, W) is 1, and `known` elsewhere (Lugmayr et al. 2022, eq. 8).
 
-    known (1, C, H, W). With a sampler that takes steps back and anew (`repeats`), the two parts grow together: RePaint.
+    known (1, C, H, W). With a sampler that repeats steps (`repeats`), this is RePaint.
     """
     return lambda x_t, level: mask * denoise(x_t, level) + (1 - mask) * known
 
@@ -76,7 +77,7 @@ def rescaled(guided: Tensor, cond: Tensor, phi: float) -> Tensor:
 
 
 def _contrasts(x: Tensor) -> Tensor:
-    """The standard deviation of each image, (B, 1, 1, 1); summed in the same order however many there are."""
+    """The standard deviation of each image, (B, 1, 1, 1); the order of its sum does not depend on the batch."""
     with one_thread():
         return torch.stack([image.std() for image in x]).view(-1, 1, 1, 1)
 

@@ -1,4 +1,4 @@
-"""Between images: starting noises and labels, mixed by weights."""
+"""Interpolation: starting noises and labels, mixed by weights."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,20 +10,19 @@ from torch import Tensor
 from ml.config import Corner
 from ml.specs import Mixing
 
-OPPOSITE = 2e-3  # radians from it that float32 cannot tell: the cosine of 5e-4 is 1 to a last digit
+OPPOSITE = 2e-3  # radians from pi that float32 cannot resolve: the cosine of 5e-4 is 1 up to the last digit
 
 
 def mixed_noise(noises: Tensor, weights: Tensor, how: Mixing) -> Tensor:
     """Starting noises (corners, ...) by weights (N, corners): (N, ...).
 
-    `slerp` keeps the length that noise has: between two it is Shoemake's spherical interpolation (1985), between more
-    the weighted mean stretched to the mean of their lengths. `lerp` is the weighted mean, too short in between.
+    `slerp` keeps the norm of noise. Between two it is Shoemake's spherical interpolation (1985), between more the
+    weighted mean rescaled to the mean norm. `lerp` is the weighted mean, whose norm is too small in between.
     """
     flat = noises.flatten(1)
     weights = weights / weights.sum(dim=1, keepdim=True)
-    rows = [
-        MIXINGS[how](flat, row.clone()) for row in weights
-    ]  # aligned as if it were alone: dot products round by that
+    # A copy of each row has the memory alignment of a single one, on which the rounding of dot products depends.
+    rows = [MIXINGS[how](flat, row.clone()) for row in weights]
     return torch.stack(rows).view(len(weights), *noises.shape[1:])
 
 
@@ -33,7 +32,7 @@ def lerp(noises: Tensor, weights: Tensor) -> Tensor:
 
 
 def slerp(noises: Tensor, weights: Tensor) -> Tensor:
-    """The same on the sphere on which noise lies; between more than two, the mean stretched to the mean length."""
+    """Spherical interpolation of (corners, D) by (corners,): (D,); for more than two, the mean at the mean norm."""
     shares = [float(weight) for weight in weights]
     used = [corner for corner, share in enumerate(shares) if share]
     if len(used) == 1:
@@ -48,15 +47,15 @@ MIXINGS: Mapping[Mixing, Callable[[Tensor, Tensor], Tensor]] = {"slerp": slerp, 
 
 
 def _between_two(a: Tensor, b: Tensor, share: float) -> Tensor:
-    """Directions along the great circle, lengths evenly from one to the other."""
+    """Directions along the great circle, norms linearly from one to the other."""
     lengths = _length(a), _length(b)
-    ours, theirs = a / lengths[0], b / lengths[1]
-    angle = math.acos(max(-1.0, min(1.0, float(ours @ theirs))))
+    from_a, from_b = a / lengths[0], b / lengths[1]
+    angle = math.acos(max(-1.0, min(1.0, float(from_a @ from_b))))
     length = (1 - share) * lengths[0] + share * lengths[1]
-    if angle < 1e-4 or math.pi - angle < OPPOSITE:  # one direction, or no great circle that is the shortest
+    if angle < 1e-4 or math.pi - angle < OPPOSITE:  # one direction, or opposite ones without a shortest great circle
         mean = (1 - share) * a + share * b
         return mean if angle < 1e-4 else mean * length / _length(mean).clamp(min=1e-12)
-    return (math.sin((1 - share) * angle) * ours + math.sin(share * angle) * theirs) * (length / math.sin(angle))
+    return (math.sin((1 - share) * angle) * from_a + math.sin(share * angle) * from_b) * (length / math.sin(angle))
 
 
 def _length(x: Tensor) -> Tensor:
@@ -67,7 +66,7 @@ def _length(x: Tensor) -> Tensor:
 def mixed_labels(corners: tuple[Corner, ...], weights: Tensor, num_classes: int) -> Tensor:
     """Shares of classes for images between corners: (N, num_classes + 1), the null label last.
 
-    The shares of a class add up in the order of the corners: a matrix product rounds as the number of images has it.
+    The shares of a class are added in the order of the corners: the rounding of a matrix product depends on the batch.
     """
     shares = weights / weights.sum(dim=1, keepdim=True)
     mixed = torch.zeros(len(weights), num_classes + 1, dtype=weights.dtype, device=weights.device)

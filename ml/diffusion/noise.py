@@ -9,16 +9,16 @@ Noise = Callable[[], Tensor]  # fresh standard normal noise, (B, C, H, W)
 
 
 class SeededNoise:
-    """Noise in which every image has a generator of its own, so that it does not depend on its batch."""
+    """Noise from one generator per image, so that it does not depend on the batch."""
 
     def __init__(self, seeds: list[int], shape: tuple[int, ...], device: torch.device) -> None:
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._shape, self._device = shape, device
 
-    def going_on(self, earlier: "SeededNoise", same: list[bool]) -> None:
-        """Those images that are the `same` go on with the noise of `earlier`, where it stands."""
+    def continue_from(self, earlier: "SeededNoise", same: list[bool]) -> None:
+        """Continue the random generators of `earlier` for the images that are the `same`."""
         pairs = zip(self._generators, earlier._generators, same, strict=True)
-        self._generators = [theirs if kept else ours for ours, theirs, kept in pairs]
+        self._generators = [other if kept else own for own, other, kept in pairs]
 
     def __call__(self) -> Tensor:
         return torch.stack([torch.randn(self._shape, generator=g) for g in self._generators]).to(self._device)

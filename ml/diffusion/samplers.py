@@ -1,4 +1,4 @@
-"""Samplers: each a short loop over a grid of noise levels, yielding every step.
+"""Samplers: loops over a grid of noise levels that yield every step.
 
 All take a denoiser, x at the first level (B, C, H, W), the grid (noisiest first, CLEAN last) and a source of fresh
 noise, then by name the settings that `ml.specs` lists for them. They yield a `DenoiseStep` per level: `steps + 1` of
@@ -22,11 +22,11 @@ from ml.diffusion.noise import Noise
 from ml.diffusion.schedules import Level
 from ml.specs import SamplerName, Variance
 
-REPEAT_FROM, REPEAT_TO = 0.3, 15.0  # sigma/alpha; above there is nothing to decide yet, below nothing any more
+REPEAT_FROM, REPEAT_TO = 0.3, 15.0  # sigma/alpha; at other levels repeats hardly change the image
 
 
 class DenoiseStep(NamedTuple):
-    """Where the reverse process stands: x_t at `level`, and the clean image the model sees in it."""
+    """A state of the reverse process: x_t at `level`, and the model's estimate of the clean image."""
 
     step: int
     level: Level
@@ -73,9 +73,9 @@ def ddim(
 ) -> Iterator[DenoiseStep]:
     """DDIM (Song et al. 2021) for eta in [0, 1]; over a strided grid, eta = 1 is strided DDPM.
 
-    On the flow path eta = 0 is Euler's method: x_s = x_t + (s - t) u. With `repeats`, each step between REPEAT_FROM and
-    REPEAT_TO is so often taken back, by noise, and taken anew (RePaint, Lugmayr et al. 2022): guidance gets more of a
-    say. A `DenoiseStep` is the last of them.
+    On the flow path eta = 0 is Euler's method: x_s = x_t + (s - t) u. Each step between REPEAT_FROM and REPEAT_TO is
+    repeated `repeats` times after adding its noise again (RePaint, Lugmayr et al. 2022), which strengthens guidance.
+    The last repetition is the `DenoiseStep`.
     """
     for step, (now, then) in enumerate(pairwise(grid)):
         for _ in range(times_again(now, then, repeats)):
@@ -86,8 +86,8 @@ def ddim(
     yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
 
 
-# Where there are few steps, one that is longer than the one before it is first order, too: what comes would be
-# guessed far beyond what is known.
+# With few steps, a step that is longer than the one before is first order, too: the second order would extrapolate
+# far beyond the last two estimates.
 FEW, LEAST_R = 10, 1.0
 
 
@@ -97,15 +97,15 @@ def dpm_solver_2m(
 ) -> Iterator[DenoiseStep]:
     """DPM-Solver++(2M), Lu et al. 2022b, algorithm 2: DDIM over x0 extrapolated from the last two estimates.
 
-    `earlier` is the step that led to x, where it goes on with a trajectory.
+    `earlier` is the step before x of a continued trajectory.
     """
     before = (earlier.level, earlier.x0_hat) if earlier else None
-    few = len(grid) + (earlier.step + 1 if earlier else 0) <= FEW  # those of the whole trajectory
+    few = len(grid) + (earlier.step + 1 if earlier else 0) <= FEW  # counts the steps of the whole trajectory
     for step, (now, then) in enumerate(pairwise(grid)):
         x0 = denoise(x, now)
         yield DenoiseStep(step, now, x, x0)
         extrapolated = x0
-        if before is not None and then.sigma > 0:  # the last step goes to infinite lambda: first order
+        if before is not None and then.sigma > 0:  # first order for the last step, to infinite lambda
             h_before = now.log_snr_half - before[0].log_snr_half
             r = h_before / (then.log_snr_half - now.log_snr_half)
             if r >= LEAST_R or not few:
@@ -137,7 +137,8 @@ def heun(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Itera
 def consistency(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -> Iterator[DenoiseStep]:
     """Multistep consistency sampling (Song et al. 2023, algorithm 1): the clean image, fresh noise, the clean image.
 
-    Made for students, whose first estimate is an image already; others are blurred, since theirs is a mean.
+    Made for students, whose first estimate is a sharp image. With other models images are blurred: their estimate is a
+    mean.
     """
     for step, (now, then) in enumerate(pairwise(grid)):
         x0 = denoise(x, now)
@@ -148,7 +149,7 @@ def consistency(denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise) -
 
 @torch.no_grad()
 def ddim_inversion(denoise: Denoiser, x0: Tensor, grid: list[Level], refinements: int = 3) -> Tensor:
-    """From images back to the noise that DDIM (eta = 0) over `grid` turns into them (Song et al. 2021, section 4.3).
+    """The noise that DDIM (eta = 0) over `grid` turns into given images (Song et al. 2021, section 4.3).
 
     DDIM's own step is solved for x_t by fixed-point iteration (Pan et al. 2023): x_t at the higher level depends on
     the estimate there. x0 and the result (B, C, H, W).

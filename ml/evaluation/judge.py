@@ -12,11 +12,11 @@ from ml.cancellation import check_cancelled
 from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
 from ml.models.classifier import Classifier, logits_from_features
-from ml.models.weights import fit
+from ml.models.weights import load_weights
 from ml.registry import model_cards
 from ml.registry.checkpoint import load_model
 from ml.specs import DIGITS, DeviceName
-from ml.system.device import pick
+from ml.system.device import choose_device
 
 NAME = "judge"
 BATCH = 500
@@ -86,5 +86,5 @@ def _load(device: DeviceName) -> Judge:
     if header.model.network != "judge":
         raise BadFile(f"{path} is not a judge.", "Install Noiseloom again.")
     network = Classifier(header.model)
-    fit(network, weights, str(path))
-    return Judge(network, header.model.image_size, pick(device).torch_device)
+    load_weights(network, weights, str(path))
+    return Judge(network, header.model.image_size, choose_device(device).torch_device)

@@ -1,4 +1,4 @@
-"""The axes of a comparison: a setting, and the values that it takes one after another. Nothing here imports torch."""
+"""The axes of a comparison, each a setting and its values. Nothing here imports torch."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from ml.specs import SETTINGS
 
 Value = int | float | str
 MAX_VALUES = 50  # along an axis
-PLAIN: Mapping[str, str] = {  # what pydantic says, as a person would
+PLAIN: Mapping[str, str] = {  # phrases of pydantic's messages in plain words
     "Input should be": "it should be",
     "a valid integer": "a whole number",
     "a valid number": "a number",
@@ -33,8 +33,8 @@ class Axis:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the values are called in a figure."""
-        return tuple(said(self.field, value) for value in self.values)
+        """The names of the values in a figure."""
+        return tuple(format_value(self.field, value) for value in self.values)
 
 
 def parse(field: str, text: str) -> Axis:
@@ -51,8 +51,8 @@ def parse(field: str, text: str) -> Axis:
     return Axis(field, tuple(values))
 
 
-def said(field: str, value: Value) -> str:
-    """A value as a person reads it beside a row: `4 steps`, `w = 1.5`, `DDIM`."""
+def format_value(field: str, value: Value) -> str:
+    """The name of a value in a figure: `4 steps`, `w = 1.5`, `DDIM`."""
     setting = SETTINGS[field]
     if setting.choices:
         return setting.choices[value].title if value in setting.choices else str(value)
@@ -80,7 +80,7 @@ def _is_whole(field: str) -> bool:
 
 
 def _spread(field: str, part: str) -> list[str]:
-    """`0-9` as ten values; anything else as it is."""
+    """`0-9` as ten values; any other text unchanged."""
     ends = re.fullmatch(r"(\d{1,16})\s*-\s*(\d{1,16})", part)
     if not (ends and _is_whole(field)):
         return [part]
@@ -91,9 +91,9 @@ def _spread(field: str, part: str) -> list[str]:
 
 
 def _value(field: str, text: str) -> Value:
-    wanted: dict[str, Any] = {"labels": [text]} if field == "label" else {field: text}
+    fields: dict[str, Any] = {"labels": [text]} if field == "label" else {field: text}
     try:
-        request = SampleRequest.model_validate(wanted)
+        request = SampleRequest.model_validate(fields)
     except ValidationError as error:
         why = error.errors()[0]["msg"].split(", unable")[0]
         for words, plain in PLAIN.items():

@@ -1,4 +1,4 @@
-"""What came of a comparison: its cells, in words and as a figure. Nothing here imports torch."""
+"""The cells of a comparison, in words and as a figure. Nothing here imports torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,32 +19,32 @@ MAX_SHOWN = 100  # images of a cell in a figure
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one combination gave: its images (N, H, W[, 3]), and what the judge made of them where it can read them."""
+    """The images (N, H, W[, 3]) of one combination of settings, and their scores where the judge can read them."""
 
     row: int
     column: int
     request: SampleRequest  # with the model's hash filled in
     images: Pixels
     seconds: float
-    right: float | None = None  # share of the images that are read as what was asked for
-    confidence: float | None = None  # mean probability of what is read
+    right: float | None = None  # share of the images that are classified as their labels
+    confidence: float | None = None  # mean probability of the class that the judge finds
 
 
-def result(cells: Sequence[Cell]) -> str:
-    """Time and verdict of cells, on average: `0.42 s · 97% right`."""
+def summary(cells: Sequence[Cell]) -> str:
+    """The mean time and scores of cells: `0.42 s · 97% right`."""
     if not cells:
         return ""
-    parts = (took(sum(cell.seconds for cell in cells) / len(cells)), verdict(cells))
+    parts = (format_seconds(sum(cell.seconds for cell in cells) / len(cells)), format_scores(cells))
     return " · ".join(part for part in parts if part)
 
 
-def took(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """0.42 s, 13 s."""
     return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
-def verdict(cells: Sequence[Cell]) -> str:
-    """What the judge makes of cells, on average: `97% right`; nothing where it cannot read them."""
+def format_scores(cells: Sequence[Cell]) -> str:
+    """The mean scores of cells: `97% right`, or `99% sure` without labels; empty where the judge cannot read them."""
     right = [cell.right for cell in cells if cell.right is not None]
     sure = [cell.confidence for cell in cells if cell.confidence is not None]
     if right:
@@ -53,11 +53,11 @@ def verdict(cells: Sequence[Cell]) -> str:
 
 
 def heads(axis: Axis | None, cells: Sequence[Cell], along: str) -> list[Head]:
-    """The names along an axis (`along` is "row" or "column"), each with what its cells gave on average."""
+    """The names along an axis (`along` is "row" or "column"), each with the mean scores of its cells."""
     if axis is None:
         return [Head("")]
     lines = [[cell for cell in cells if getattr(cell, along) == k] for k in range(len(axis.values))]
-    notes = [f"mean {result(line)}" if len(line) > 1 else "" for line in lines]
+    notes = [f"mean {summary(line)}" if len(line) > 1 else "" for line in lines]
     return [Head(name, note) for name, note in zip(axis.names, notes, strict=True)]
 
 
@@ -67,21 +67,21 @@ def title(rows: Axis | None, columns: Axis | None) -> str:
     return " by ".join([words[0], *(word[:1].lower() + word[1:] for word in words[1:])])
 
 
-def drawn(rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], scale: int = SCALE) -> "Image.Image":
-    """A comparison as a picture for a report: what is not there yet is left empty. Raises BadRequest, as `figure`."""
+def draw_figure(rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], scale: int = SCALE) -> "Image.Image":
+    """A comparison as a figure; cells that are missing are left empty. Raises BadRequest, as `figure` does."""
     down, along = heads(rows, cells, "row"), heads(columns, cells, "column")
     panels: list[list[Panel | None]] = [[None] * len(along) for _ in down]
     for cell in cells:
         images = cell.images[:MAX_SHOWN]
-        panels[cell.row][cell.column] = Panel(images, across(len(images)), result([cell]))
-    common = in_common([cell.request for cell in cells])
+        panels[cell.row][cell.column] = Panel(images, across(len(images)), summary([cell]))
+    common = shared_settings([cell.request for cell in cells])
     return figure(title(rows, columns), down, along, panels, common, scale)
 
 
-def in_common(done: Sequence[SampleRequest]) -> str:
-    """What all requests share: `seed 2026 · digits · DDIM`."""
+def shared_settings(requests: Sequence[SampleRequest]) -> str:
+    """The settings that all requests share: `seed 2026 · digits · DDIM`."""
     shared = []
     for field in ("seed", "model", "sampler", "steps"):
-        values = {getattr(request, field) for request in done}
-        shared += [axes.said(field, value) for value in values if len(values) == 1]
+        values = {getattr(request, field) for request in requests}
+        shared += [axes.format_value(field, value) for value in values if len(values) == 1]
     return " · ".join(shared)

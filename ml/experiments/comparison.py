@@ -1,4 +1,4 @@
-"""Comparisons on one noise: a grid of settings by settings, each cell drawn, timed and judged."""
+"""Comparisons on one noise: a grid of settings by settings, each cell sampled, timed and judged."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -23,8 +23,8 @@ from ml.specs import DRAWING, SAMPLERS, SETTINGS, DeviceName
 def requests(base: SampleRequest, rows: Axis | None, columns: Axis | None) -> list[list[SampleRequest]]:
     """The request of every cell, `[row][column]`, all from the seed of `base`.
 
-    What nobody set, in `base` or on an axis, is as the cell's model likes it; a model without classes is asked for
-    none. Raises BadRequest for what cannot be combined.
+    A setting that neither `base` nor an axis gives has the default of the cell's model. A model without classes gets no
+    labels. Raises BadRequest for settings that cannot be combined.
     """
     given = [axis for axis in (rows, columns) if axis]
     if not given:
@@ -38,13 +38,13 @@ def requests(base: SampleRequest, rows: Axis | None, columns: Axis | None) -> li
 
 
 def _places(rows: Axis | None, columns: Axis | None) -> list[list[tuple[Value, ...]]]:
-    """The values of every cell, in the order of the axes that there are."""
+    """The values of every cell, in the order of the given axes."""
     down, along = ([(value,) for value in axis.values] if axis else [()] for axis in (rows, columns))
     return [[(*first, *second) for second in along] for first in down]
 
 
 def _suited(base: SampleRequest, fields: Sequence[str]) -> SampleRequest:
-    """The request with a sampler that uses the settings on the axes: the first one, where the request names none."""
+    """The request with a sampler that uses the settings on the axes: the first such one, unless the request has one."""
     if "sampler" in fields:
         return base
     for field in fields:
@@ -82,19 +82,19 @@ def compare(
     device: DeviceName = "auto",
     control: RunControl | None = None,
 ) -> Iterator[Progress | Cell]:
-    """Draw every cell, row by row: `Progress`, then its `Cell`; stops quietly when cancelled.
+    """Sample every cell, row by row: `Progress`, then its `Cell`. Stops without an error when cancelled.
 
-    Raises BadRequest before anything is drawn; BadFile, NoDevice.
+    Raises BadRequest before the first cell; BadFile, NoDevice.
     """
     control = control or RunControl()
-    wanted = requests(base, rows, columns)
-    _warm_up({request.model for line in wanted for request in line}, device)
-    places = list(product(range(len(wanted)), range(len(wanted[0]))))
+    grid = requests(base, rows, columns)
+    _warm_up({request.model for line in grid for request in line}, device)
+    places = list(product(range(len(grid)), range(len(grid[0]))))
     for done, (row, column) in enumerate(places):
         yield Progress("Comparing", done, len(places))
-        for event in pipeline.sample(wanted[row][column], device=device, control=control, frames=False):
+        for event in pipeline.sample(grid[row][column], device=device, control=control, frames=False):
             if isinstance(event, Sampled):
-                yield judged(row, column, event, device)
+                yield judge_cell(row, column, event, device)
             elif isinstance(event, Progress):
                 yield event
         if control.cancelled:
@@ -102,18 +102,18 @@ def compare(
 
 
 def _warm_up(models: set[str], device: DeviceName) -> None:
-    """A first network call takes longer than all that follow, which is not to be held against a cell."""
+    """Call each network once: the first call is slower than the rest, which would distort the time of a cell."""
     for model in models:
         for _ in pipeline.sample(SampleRequest(model=model, steps=1), device=device, frames=False):
             pass
 
 
-def judged(row: int, column: int, sampled: Sampled, device: DeviceName = "auto") -> Cell:
-    """A cell of what was drawn, with the judge's verdict where it can read such images."""
+def judge_cell(row: int, column: int, sampled: Sampled, device: DeviceName = "auto") -> Cell:
+    """The cell of a sampled request, with scores where the judge can read its images."""
     request, images = sampled.request, sampled.images
     if not can_judge(load_header(find(request.model)).data, images):
         return Cell(row, column, request, images, sampled.seconds)
-    verdict = Judge.bundled(device).judge(images)
-    asked = NO_LABEL not in request.labels
-    right = float((verdict.labels == request.labels).mean()) if asked else None
-    return Cell(row, column, request, images, sampled.seconds, right, float(verdict.confidence.mean()))
+    predicted = Judge.bundled(device).judge(images)
+    labelled = NO_LABEL not in request.labels
+    right = float((predicted.labels == request.labels).mean()) if labelled else None
+    return Cell(row, column, request, images, sampled.seconds, right, float(predicted.confidence.mean()))

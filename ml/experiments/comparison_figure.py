@@ -1,4 +1,4 @@
-"""Figures of comparisons as files: written with everything they show, read back, and proved. No torch here."""
+"""Figures of comparisons as files, with the metadata from which they are verified. No torch here."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from ml.errors import BadFile, BadRequest
 from ml.events import Pixels
 from ml.experiments import axes
 from ml.experiments.axes import Axis
-from ml.experiments.cells import Cell, drawn
+from ml.experiments.cells import Cell, draw_figure
 from ml.export.metadata import AxisNote, CellNote, Comparison, Layout, Stamp, digest, seal
 from ml.export.verify import Proof, compare_exactly
 from ml.imaging.figure import SCALE
@@ -22,11 +22,11 @@ OTHER_FILE = "Use a figure that Noiseloom wrote."
 
 
 def save(path: Path | str, rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], scale: int = SCALE) -> None:
-    """Write a comparison as a labelled figure, a PNG, with its requests and what came of them.
+    """Write a comparison as a labelled figure, a PNG, with its requests and their scores.
 
     Raises BadRequest, CannotWrite.
     """
-    picture = np.asarray(drawn(rows, columns, cells, scale))
+    picture = np.asarray(draw_figure(rows, columns, cells, scale))
     first = cells[0].request
     noted = Comparison(rows=_noted(rows), columns=_noted(columns), cells=tuple(_note(cell, first) for cell in cells))
     with atomic(path) as temporary:
@@ -40,7 +40,7 @@ def save_race(path: Path | str, picture: Pixels, lanes: Sequence[SampleRequest],
 
 
 def prove_race(stamp: Stamp, found: Pixels) -> Proof:
-    """Whether a race's figure is as it was written: it shows times and a moment, which do not come again."""
+    """Whether a race's figure has the pixels it was written with; its times cannot be measured again."""
     if digest(found) == stamp.pixels:
         return Proof(True, f"the pixels it was written with, of a race of {len(stamp.race)}")
     return Proof(False, "other pixels than it was written with", "Another program has changed the picture.")
@@ -72,14 +72,14 @@ def requests_of(stamp: Stamp) -> list[SampleRequest]:
 
 
 def prove(stamp: Stamp, found: Pixels, draw: Callable[[SampleRequest], Pixels]) -> Proof:
-    """Have every cell drawn again, lay the figure out anew with the times it tells, and compare; raises BadFile."""
+    """Sample every cell with `draw`, draw the figure with the recorded times, and compare. Raises BadFile."""
     noted, requests = _comparison(stamp), requests_of(stamp)
     rows, columns = axes_of(noted)
     cells = [
         Cell(note.row, note.column, request, draw(request), note.seconds, note.right, note.confidence)
         for note, request in zip(noted.cells, requests, strict=True)
     ]
-    made = np.asarray(drawn(rows, columns, cells, stamp.layout.scale))
+    made = np.asarray(draw_figure(rows, columns, cells, stamp.layout.scale))
     return compare_exactly(stamp, found, made, "the same pixels in every cell (the times are as they were measured)")
 
 

@@ -29,13 +29,13 @@ from ml.system.files import atomic
 from ml.text import captions
 
 SHOWN = 10  # images in a row
-JUDGED = 100  # images that a row's percentage is of
+JUDGED = 100  # images from which a row's scores are computed
 TIMES = (0, 100, 250, 500, 750, 999)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question, and by the name of each row what is set differently there."""
+    """A question, and the settings of each row by its name."""
 
     question: str
     rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -44,12 +44,12 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Images (N, H, W) of one setting, and what the judge made of them."""
+    """Images (N, H, W) of one setting, and their scores."""
 
     label: str
     images: Pixels
     verdict: str = ""
-    request: SampleRequest | None = None  # that drew them, and more of their kind
+    request: SampleRequest | None = None  # of these images and the other judged ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Answer:
 
 
 DDIM, DDPM = {"sampler": "ddim"}, {"sampler": "ddpm"}
-ADRIFT = DDIM | {"steps": 20, "guidance": 15, "guidance_to": 1e4}
+STRONG_GUIDANCE = DDIM | {"steps": 20, "guidance": 15, "guidance_to": 1e4}
 EXPERIMENTS: Mapping[str, Experiment] = {
     "schedule": Experiment("Linear or cosine?"),
     "steps": Experiment(
@@ -80,8 +80,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "clipping": Experiment(
         "What does clipping repair?",
         {
-            "w = 15": ADRIFT,
-            "w = 15, clipped": ADRIFT | {"clipping": "static"},
+            "w = 15": STRONG_GUIDANCE,
+            "w = 15, clipped": STRONG_GUIDANCE | {"clipping": "static"},
             "w = 1.5": DDIM | {"steps": 20},
         },
     ),
@@ -108,40 +108,40 @@ def answer(
     """
     if name not in EXPERIMENTS:
         raise BadRequest(f"There is no experiment {name!r}.", f"Use one of: {', '.join(EXPERIMENTS)}.")
-    asked = EXPERIMENTS[name]
+    experiment = EXPERIMENTS[name]
     if name == "schedule":
-        yield Answer(name, seed, asked.question, tuple(_noised(seed)))
+        yield Answer(name, seed, experiment.question, tuple(_noised(seed)))
         return
     rows: list[Row] = []
-    for done, (label, changes) in enumerate(asked.rows.items()):
-        yield Progress(f"{label} ", done, len(asked.rows))
-        request = _request(asked.route, changes, seed)
+    for done, (label, changes) in enumerate(experiment.rows.items()):
+        yield Progress(f"{label} ", done, len(experiment.rows))
+        request = _request(experiment.route, changes, seed)
         *_, last = [None, *pipeline.sample(request, device=device, control=control, frames=False)]
         if not isinstance(last, Sampled):
             return
         rows.append(Row(label, last.images[:SHOWN], _verdict(last, Judge.bundled(device)), last.request))
-    yield Answer(name, seed, asked.question, tuple(rows))
+    yield Answer(name, seed, experiment.question, tuple(rows))
 
 
 def _verdict(sampled: Sampled, judge: Judge) -> str:
-    """How many are what was asked for, and how much the pixels of one digit differ, as a share of their contrast."""
-    asked, images = sampled.request, sampled.images / 255
-    named = asked.labels if asked.route == "class" else (captions.WORDS.index(asked.prompt),) * len(asked.labels)
-    wanted = np.array(named)
-    right = (judge.judge(sampled.images).labels == wanted).mean()
-    same = [images[wanted == digit] for digit in np.unique(wanted)]
+    """The share of images that show their digit, and how much the pixels of one digit vary relative to its contrast."""
+    request, images = sampled.request, sampled.images / 255
+    by_class = request.route == "class"
+    digits = np.array(request.labels if by_class else (captions.WORDS.index(request.prompt),) * len(request.labels))
+    right = (judge.judge(sampled.images).labels == digits).mean()
+    same = [images[digits == digit] for digit in np.unique(digits)]
     variety = np.mean([each.std(axis=0).mean() / max(each.std(), 1e-6) for each in same])
     return f"{right:.0%} right, variety {variety:.2f}"
 
 
 def _request(route: Route, changes: Mapping[str, Any], seed: int) -> SampleRequest:
     labels = tuple(k % SHOWN for k in range(JUDGED)) if route == "class" else (NO_LABEL,) * JUDGED
-    asked = {"model": ROUTES[route].model, "route": route, "labels": labels, "seed": seed}
-    return with_model_defaults(SampleRequest.model_validate(asked | dict(changes)))
+    fields = {"model": ROUTES[route].model, "route": route, "labels": labels, "seed": seed}
+    return with_model_defaults(SampleRequest.model_validate(fields | dict(changes)))
 
 
 def _noised(seed: int) -> Iterator[Row]:
-    """One digit at several times of both schedules, with the same noise, and where noise begins to outweigh it."""
+    """One digit at several times of both schedules, with the same noise, and the time when half of it is noise."""
     x0 = synthetic_digits.digits(1, seed).images.float() / 127.5 - 1
     eps = SeededNoise([seed], (1, 28, 28), x0.device)()
     for name in ("linear", "cosine"):
@@ -152,30 +152,30 @@ def _noised(seed: int) -> Iterator[Row]:
         yield Row(f"{name}, 1,000 steps", np.concatenate([to_uint8(x_t) for x_t in noisy]), f"half noise at {half}")
 
 
-def figure(found: Answer, scale: int = figures.SCALE) -> Image.Image:
-    """An answer as a picture for a report: the question, and the rows with their names and verdicts."""
-    rows = [Head(row.label, row.verdict) for row in found.rows]
-    panels = [[Panel(row.images, SHOWN)] for row in found.rows]
-    return figures.figure(found.question, rows, [Head("")], panels, scale=scale)
+def figure(answered: Answer, scale: int = figures.SCALE) -> Image.Image:
+    """An answer as a figure: the question, and the rows with their names and scores."""
+    rows = [Head(row.label, row.verdict) for row in answered.rows]
+    panels = [[Panel(row.images, SHOWN)] for row in answered.rows]
+    return figures.figure(answered.question, rows, [Head("")], panels, scale=scale)
 
 
-def save(path: Path | str, found: Answer, scale: int = figures.SCALE) -> None:
-    """Write an answer as a figure, a PNG that says whose answer it is; raises CannotWrite."""
-    picture = np.asarray(figure(found, scale))
-    own = SampleRequest(seed=found.seed)
-    stamp = seal(own, Layout(columns=1, scale=scale), picture, experiment=found.name)
+def save(path: Path | str, answered: Answer, scale: int = figures.SCALE) -> None:
+    """Write an answer as a figure, a PNG with its experiment and seed; raises CannotWrite."""
+    picture = np.asarray(figure(answered, scale))
+    own = SampleRequest(seed=answered.seed)
+    stamp = seal(own, Layout(columns=1, scale=scale), picture, experiment=answered.name)
     with atomic(path) as temporary:
         write_png(temporary, picture, stamp)
 
 
 def prove(stamp: Stamp, shown: Pixels, device: DeviceName = "auto", control: RunControl | None = None) -> Proof | None:
-    """Answer a figure's question anew, and compare; None where it was stopped. Raises as `answer` does."""
+    """Answer a figure's question again, and compare; None if cancelled. Raises what `answer` raises."""
     for event in answer(stamp.experiment, stamp.request.seed, device, control):
         if isinstance(event, Answer):
-            return proved(event, shown, stamp)
+            return check_figure(event, shown, stamp)
     return None
 
 
-def proved(found: Answer, shown: Pixels, stamp: Stamp) -> Proof:
+def check_figure(answered: Answer, shown: Pixels, stamp: Stamp) -> Proof:
     """Whether a figure shows an answer."""
-    return compare_exactly(stamp, shown, np.asarray(figure(found, stamp.layout.scale)))
+    return compare_exactly(stamp, shown, np.asarray(figure(answered, stamp.layout.scale)))

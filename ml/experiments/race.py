@@ -1,4 +1,4 @@
-"""A race: several settings denoise one noise in lockstep."""
+"""A race: several settings denoise the same noise in lockstep."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,8 @@ from ml.specs import DeviceName
 LANES = (2, 4)  # at least, at most
 
 
-class Lap(NamedTuple):
-    """What the lane of that number says."""
+class LaneEvent(NamedTuple):
+    """An event of the lane with that number."""
 
     lane: int
     event: SampleEvent
@@ -26,7 +26,7 @@ class Lap(NamedTuple):
 
 @dataclass
 class _Runner:
-    """A lane on its way; `next_share` is how much of the way its next event stands for, `seconds` is its own time."""
+    """A lane that runs; `next_share` is its progress at its next event, `seconds` is the time it took by itself."""
 
     lane: int
     events: Iterator[SampleEvent]
@@ -44,11 +44,11 @@ class _Runner:
 
 def race(
     requests: Sequence[SampleRequest], device: DeviceName = "auto", control: RunControl | None = None
-) -> Iterator[Lap]:
-    """Drive two to four requests so that all stand at about the same share of their way: every `Frame`, then `Sampled`.
+) -> Iterator[LaneEvent]:
+    """Sample two to four requests at about the same progress: every `Frame` of each, then its `Sampled`.
 
-    No lane goes further than the next step of the one that is furthest behind, and the first `Sampled` comes when all
-    have arrived; its `seconds` are what the lane took by itself. Stops quietly when cancelled.
+    The next event is always of the lane that is furthest behind. So the first `Sampled` comes when all lanes have
+    finished; its `seconds` are the time of that lane by itself. Stops without an error when cancelled.
     Raises BadRequest, BadFile, NoDevice.
     """
     _check(requests)
@@ -64,7 +64,7 @@ def race(
         if event is None:
             running.remove(last)
         else:
-            yield Lap(last.lane, event)
+            yield LaneEvent(last.lane, event)
 
 
 def _check(requests: Sequence[SampleRequest]) -> None:

@@ -12,11 +12,11 @@ from torch import Tensor
 from ml.errors import BadFile
 from ml.events import Progress
 from ml.models.digit_clip import DigitClip
-from ml.models.weights import fit
+from ml.models.weights import load_weights
 from ml.registry import model_cards
 from ml.registry.checkpoint import load_model
 from ml.specs import CLIP_MODEL, DeviceName
-from ml.system.device import pick
+from ml.system.device import choose_device
 from ml.text import captions, tokenizer
 from ml.threads import one_thread
 
@@ -107,8 +107,8 @@ def _load(device: DeviceName) -> DigitClip:
     if header.model.network != "clip" or header.model.vocabulary != tokenizer.vocabulary_size():
         raise BadFile(f"{path} is not the digit CLIP of this version.", "Install Noiseloom again.")
     clip = DigitClip(header.model)
-    fit(clip, weights, str(path))
-    return clip.to(pick(device).torch_device).eval().requires_grad_(False)
+    load_weights(clip, weights, str(path))
+    return clip.to(choose_device(device).torch_device).eval().requires_grad_(False)
 
 
 @lru_cache(maxsize=1)
@@ -116,4 +116,4 @@ def _load_openai(name: str, device: DeviceName) -> Clip:
     from ml.models import openai_clip
 
     path = openai_clip.weights_path() if name == openai_clip.NAME else Path(name).expanduser()
-    return openai_clip.load(path).to(pick(device).torch_device)
+    return openai_clip.load(path).to(choose_device(device).torch_device)

@@ -77,7 +77,7 @@ def _branch(
     if not all(same):
         keep = torch.tensor(same, device=x.device).view(-1, 1, 1, 1)
         x = torch.where(keep, x, q_sample(step.x0_hat, noise(), at.alpha, at.sigma))
-        noise.going_on(parent_noise, same)
+        noise.continue_from(parent_noise, same)
     x = x.contiguous(memory_format=torch.channels_last)
     for later in run_sampler(request, denoise, x, plan.grid[request.branch_at :], noise, earlier):
         yield later._replace(step=later.step + request.branch_at)

@@ -15,11 +15,11 @@ from ml.models.autoencoder import LatentModel
 from ml.models.exact import exact
 from ml.models.interruptible import interruptible
 from ml.models.optimized import optimize
-from ml.models.weights import fit
+from ml.models.weights import load_weights
 from ml.registry import model_cards
 from ml.registry.checkpoint import ModelHeader, file_hash, load_model
 from ml.specs import DRAWING, DeviceName
-from ml.system.device import pick, tune
+from ml.system.device import choose_device, tune
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def optimized_model(model: LoadedModel) -> LoadedModel:
 
 @lru_cache(maxsize=4)
 def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedModel:
-    where = pick(device).torch_device
+    where = choose_device(device).torch_device
     tune(where)
     header, weights, digest = _read(path)
     if header.model.network not in DRAWING:
@@ -74,7 +74,7 @@ def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedMod
             f"{name!r} is no diffusion model: it reads images and does not draw them.", "Choose a diffusion model."
         )
     network = build(header.model)
-    fit(network, weights, str(path))
+    load_weights(network, weights, str(path))
     network = network.to(where).to(memory_format=torch.channels_last).eval().requires_grad_(False)
     return LoadedModel(name, header, interruptible(network, where), where, digest)
 

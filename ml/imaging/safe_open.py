@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ml.errors import BadFile, NoiseloomError
-from ml.system.files import regular
+from ml.system.files import check_regular
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,7 +21,7 @@ OTHER_FILE = "Choose an image, a film or arrays that Noiseloom exported."
 def reading(path: Path) -> Iterator[None]:
     """Turn every failure to read a damaged, missing or hostile file into a BadFile."""
     try:
-        regular(path)
+        check_regular(path)
         yield
     except NoiseloomError:
         raise

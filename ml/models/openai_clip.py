@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ml.errors import BadFile
 from ml.events import Progress
-from ml.models.weights import agree
+from ml.models.weights import check_weights
 from ml.system import download, paths, safe_pickle
 from ml.system.torchvision_compat import CLIP, open_clip
 
@@ -70,7 +70,7 @@ def obtain() -> Iterator[Progress]:
 def load(path: Path) -> OpenAIClip:
     """The network with the weights of a file: safetensors, or a plain state dict of torch's; raises BadFile."""
     weights = _weights(path)
-    agree(_expected(), weights, str(path))  # before 600 MB are allocated
+    check_weights(_expected(), weights, str(path))  # before 600 MB are allocated
     clip = OpenAIClip()
     clip.clip.load_state_dict(weights)
     return clip.eval().requires_grad_(False)

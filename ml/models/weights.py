@@ -1,4 +1,4 @@
-"""Weights and the shapes a network expects of them."""
+"""Weights, and the shapes that a network expects of them."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from ml.errors import BadFile
 from ml.models import build
 
 
-def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def to_half(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The weights in half precision; tensors beyond its range stay as they are."""
     most = torch.finfo(torch.float16).max
     return {
@@ -18,7 +18,7 @@ def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def expected(config: ModelConfig, source: str) -> dict[str, Tensor]:
-    """The weights of a network on "meta", which takes no memory whatever the size. Raises BadFile."""
+    """The weights of a network on the "meta" device, which takes no memory. Raises BadFile."""
     try:
         with torch.device("meta"):
             return build(config).state_dict()
@@ -28,19 +28,19 @@ def expected(config: ModelConfig, source: str) -> dict[str, Tensor]:
         ) from error
 
 
-def fit(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
-    """Load weights into a network; raises BadFile as `agree` does."""
-    agree(network.state_dict(), weights, source)
+def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Load weights into a network; raises BadFile as `check_weights` does."""
+    check_weights(network.state_dict(), weights, source)
     network.load_state_dict(weights)
 
 
-def agree(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:
+def check_weights(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:
     """Raises BadFile naming the first tensor that differs from what is expected."""
     for name in sorted(expected.keys() | found.keys()):
-        want, have = shape_of(expected.get(name)), shape_of(found.get(name))
-        if want != have:
+        expected_shape, found_shape = shape_of(expected.get(name)), shape_of(found.get(name))
+        if expected_shape != found_shape:
             raise BadFile(
-                f"{source} does not fit its own description: {name}: expected {want}, found {have}.",
+                f"{source} does not fit its own description: {name}: expected {expected_shape}, found {found_shape}.",
                 "Use the file as it was saved, or train the model again.",
             )
 

@@ -69,11 +69,11 @@ def save(path: Path, tensors: "dict[str, Tensor]", header: Description) -> None:
 
 def load_model(path: Path) -> "tuple[ModelHeader, dict[str, Tensor]]":
     """A model file's header and the weights of the network it describes; raises BadFile saying what is wrong."""
-    from ml.models.weights import agree, expected  # takes torch
+    from ml.models.weights import check_weights, expected  # takes torch
 
     text, tensors = _read(path)
     header = parse(ModelHeader, text, str(path))
-    agree(expected(header.model, str(path)), tensors, str(path))
+    check_weights(expected(header.model, str(path)), tensors, str(path))
     return header, tensors
 
 

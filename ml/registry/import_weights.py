@@ -15,7 +15,7 @@ from ml.errors import BadFile
 from ml.models.weights import expected, shape_of
 from ml.registry import model_cards, presets
 from ml.system import safe_pickle
-from ml.system.files import regular
+from ml.system.files import check_regular
 
 PICKLES = (".pt", ".pth", ".ckpt", ".bin")  # PyTorch's own files
 NESTED = ("ema", "model_ema", "state_dict", "model_state_dict", "model", "weights")  # where others keep the weights
@@ -33,7 +33,7 @@ class Kind:
 
 def plain_tensors(path: Path) -> dict[str, Tensor]:
     """The named tensors of a file, and nothing else of it: no code in it is run. Raises BadFile."""
-    regular(path)
+    check_regular(path)
     try:
         content = safe_pickle.load(path) if path.suffix.lower() in PICKLES else load_file(path)
     except (OSError, SafetensorError) as error:
@@ -49,7 +49,7 @@ def plain_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def fitting(tensors: dict[str, Tensor], source: str) -> list[Kind]:
+def matching_kinds(tensors: dict[str, Tensor], source: str) -> list[Kind]:
     """The networks that have just these tensors; raises BadFile saying what was found and what the nearest expects."""
     found = {name: shape_of(tensor) for name, tensor in tensors.items()}
     forms = {kind: _expected(kind.model.model_dump_json()) for kind in kinds()}

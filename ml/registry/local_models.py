@@ -16,7 +16,7 @@ from ml.registry.model_cards import ModelCard, Scores
 from ml.registry.run_layout import MODEL_FILE
 from ml.system import paths, trash
 from ml.system.files import atomic, free_name, make_folder, move
-from ml.system.folder_lock import is_held
+from ml.system.folder_lock import is_locked
 from ml.system.trash import Trashed
 
 LONGEST = 50  # characters of a name
@@ -93,7 +93,7 @@ def import_model(path: Path, kind: str = "") -> str | Choices:
             _write_card(target, _scores_of(found))
         return name
     tensors = import_weights.plain_tensors(path)
-    kinds = import_weights.fitting(tensors, path.name)
+    kinds = import_weights.matching_kinds(tensors, path.name)
     chosen = next((one for one in kinds if one.name == kind), kinds[0] if len(kinds) == 1 else None)
     if chosen is None:
         return Choices(kinds=tuple(one.name for one in kinds))
@@ -121,7 +121,7 @@ def is_run(card: ModelCard) -> bool:
 
 
 def _check_own(card: ModelCard) -> None:
-    if is_run(card) and is_held(card.path.parent):
+    if is_run(card) and is_locked(card.path.parent):
         raise BadRequest(f"{card.name} is being trained.", "Stop the training first, or wait until it has ended.")
     if card.bundled:
         raise BadRequest(

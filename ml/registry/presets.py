@@ -41,6 +41,6 @@ def read_config(path: Path) -> TrainConfig:
         raise BadFile(f"Cannot read {path}: {error.strerror or error}.", "Check the path.") from error
 
 
-def recorded(run_dir: Path) -> TrainConfig:
+def recorded_config(run_dir: Path) -> TrainConfig:
     """What the run in a folder was started with; raises BadFile."""
     return read_config(run_dir / CONFIG_FILE)

@@ -17,7 +17,7 @@ class Device(NamedTuple):
     reason: str
 
 
-def pick(name: DeviceName = "auto") -> Device:
+def choose_device(name: DeviceName = "auto") -> Device:
     """The device of that name, or the fastest there is; raises NoDevice if it was asked for and is missing."""
     if name in ("auto", "cuda") and torch.cuda.is_available():
         if torchrun.local_size() > torch.cuda.device_count():

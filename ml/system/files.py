@@ -46,7 +46,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise refusal(f"write {path.name} in {path.parent.absolute()}", error) from error
+        raise write_error(f"write {path.name} in {path.parent.absolute()}", error) from error
     finally:
         _remove(temporary)
 
@@ -69,7 +69,7 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
             for file in temporary.iterdir():
                 os.replace(file, path / file.name)
     except OSError as error:
-        raise refusal(f"write the folder {path.absolute()}", error) from error
+        raise write_error(f"write the folder {path.absolute()}", error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -81,7 +81,7 @@ def check_writable(path: Path | str) -> None:
     try:
         _create(temporary)
     except OSError as error:
-        raise refusal(f"write {path.name} in {path.parent.absolute()}", error) from error
+        raise write_error(f"write {path.name} in {path.parent.absolute()}", error) from error
     finally:
         _remove(temporary)
 
@@ -92,7 +92,7 @@ def make_folder(path: Path | str) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise refusal(f"make the folder {path.absolute()}", error) from error
+        raise write_error(f"make the folder {path.absolute()}", error) from error
     return path
 
 
@@ -104,7 +104,7 @@ def move(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         source.rename(target)
     except OSError as error:
-        raise refusal(f"move {source.name} to {target}", error) from error
+        raise write_error(f"move {source.name} to {target}", error) from error
 
 
 def copy_into(file: Path, folder: Path) -> None:
@@ -115,7 +115,7 @@ def copy_into(file: Path, folder: Path) -> None:
             shutil.copyfile(file, temporary)
 
 
-def regular(path: Path) -> None:
+def check_regular(path: Path) -> None:
     """Raises BadFile for what is there and no file: a folder, or a pipe or device, which could be read for ever."""
     if path.exists() and not path.is_file():
         raise BadFile(f"{path} is no file.", "Choose another one.")
@@ -131,7 +131,7 @@ def modified(path: Path) -> float:
 
 def read_short(path: Path, most: int = MAX_TEXT) -> bytes:
     """What is in a file of words; raises OSError, and BadFile for one of more bytes than `most`, or no file."""
-    regular(path)
+    check_regular(path)
     with path.open("rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -155,7 +155,7 @@ def sweep(folder: Path) -> None:
             _remove(file)
 
 
-def refusal(attempt: str, error: OSError) -> CannotWrite:
+def write_error(attempt: str, error: OSError) -> CannotWrite:
     """The error for a failed attempt to write."""
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     return CannotWrite(f"Cannot {attempt}: {reason}.", "Choose another folder; nothing is lost.")

@@ -5,13 +5,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ml.errors import BadRequest
-from ml.system.files import make_folder, refusal
+from ml.system.files import make_folder, write_error
 
 LOCK_FILE = ".lock"
 PATIENCE_S = 0.5  # another process may just be checking whether the folder is in use
 
 
-def hold(folder: Path) -> FileLock:
+def lock_folder(folder: Path) -> FileLock:
     """Lock a run's folder until `release`; raises BadRequest where another process works in it, CannotWrite.
 
     The system keeps the lock, not the file: a file that a crash leaves blocks no process.
@@ -27,11 +27,11 @@ def hold(folder: Path) -> FileLock:
     except NotImplementedError:
         pass  # a disk without locks, as some network shares are: as safe as it was without
     except OSError as error:
-        raise refusal(f"write in {folder}", error) from error
+        raise write_error(f"write in {folder}", error) from error
     return lock
 
 
-def is_held(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
     """Whether a process works in a run's folder now."""
     if not (folder / LOCK_FILE).exists():
         return False

@@ -154,7 +154,7 @@ def caption(digit: int, bits: int, rng: random.Random) -> Caption:
     return Caption(text, -1 if plain else digit, tuple(demands))
 
 
-def foreign(rng: random.Random) -> str:
+def unrelated(rng: random.Random) -> str:
     """A text that is true of no digit: of something that no caption has a word for."""
     form = rng.choice((*DIGIT_FORMS, "{a}{n} {n}", "a {a}{n} {n}", "the {a}{n}", "{a}{n} {n} {n}"))
     adjective = rng.choice(rng.choice(ADJECTIVES)[1]) + " " if rng.random() < 0.2 else ""

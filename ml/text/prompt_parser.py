@@ -59,7 +59,7 @@ _SYMBOL = re.compile(r"(?<=\d)\.(?=\d)|-(?=\s*\d)|[+*=%$€£^\xd7÷√∞]")
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class ParsedPrompt:
     """What a prompt means: one label per image, row by row, and the sentence shown under the prompt box.
 
     `left_over` are the words in it that say nothing about labels.
@@ -71,7 +71,7 @@ class Understood:
     left_over: tuple[str, ...] = ()
 
 
-def understand(text: str, classes: int = 10) -> Understood:
+def parse_prompt(text: str, classes: int = 10) -> ParsedPrompt:
     """The digits a prompt asks for; raises BadRequest for none, too many, or one that the model lacks."""
     if len(text) > MAX_CHARACTERS:
         raise BadRequest(f"The prompt has {len(text)} characters; {MAX_CHARACTERS} is the most.", "Shorten it.")
@@ -88,23 +88,23 @@ def understand(text: str, classes: int = 10) -> Understood:
         raise BadRequest(f"The prompt asks for more than {MAX_DIGITS} digits.", "Ask for fewer at a time.")
     _check_range(labels, classes)
     said = " ".join([wanted, *unwanted])
-    return Understood(labels, min(len(labels), MAX_COLUMNS), _reading(labels, said), _left_over(said))
+    return ParsedPrompt(labels, min(len(labels), MAX_COLUMNS), _reading(labels, said), _left_over(said))
 
 
-def in_words(text: str) -> Understood:
+def parse_text_prompt(text: str) -> ParsedPrompt:
     """The request of a prompt to a model that reads words: several plain digits one by one, anything else unchanged.
 
     Raises BadRequest for an empty prompt and one that is too long.
     """
     if not text.strip() or len(text) > MAX_CHARACTERS:
-        return understand(text)  # which says what is wrong
+        return parse_prompt(text)  # which says what is wrong
     try:
-        digits = understand(text)
+        digits = parse_prompt(text)
     except BadRequest:
         digits = None
     if digits and len(digits.labels) > 1 and not digits.left_over:
         return replace(digits, reading=f"{_listing(digits.labels)}, each by its word")
-    return Understood((NO_LABEL,), 1, f"“{text.strip()}”, read by the model")
+    return ParsedPrompt((NO_LABEL,), 1, f"“{text.strip()}”, read by the model")
 
 
 def parse_labels(text: str, classes: int = 10) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Trackers: a run's curves and previews as TensorBoard event files, always, and in Weights & Biases where asked for."""
+"""Loggers of a run: TensorBoard event files, and Weights & Biases on request."""
 
 import os
 import time
@@ -21,22 +21,22 @@ CURVES = ("loss", "smooth_loss", "lr", "grad_norm", "images_per_s")
 
 
 class Logger(Protocol):
-    """What follows a run from outside."""
+    """A destination for the curves and previews of a run."""
 
-    def curves(self, step: int, values: dict[str, float]) -> None: ...
-    def picture(self, step: int, image: Pixels) -> None: ...
+    def log_scalars(self, step: int, values: dict[str, float]) -> None: ...
+    def log_image(self, step: int, image: Pixels) -> None: ...
     def close(self) -> None: ...
 
 
 class LoggerList:
-    """Tells every tracker of the events that are worth keeping, until the block ends.
+    """The loggers of a run, closed at the end of the block.
 
-    They come after the run: where they cannot write they are given up, until the run goes on from a pause.
+    A logger that cannot write must not stop the run: all loggers are closed, and opened again when the run resumes.
     """
 
     def __init__(self, folder: Path, config: TrainConfig, step: int, more: Sequence[TrackerName] = ()) -> None:
         self._folder, self._config, self._more, self._next = folder, config, more, 0.0
-        self._trackers: list[Logger] = []
+        self._loggers: list[Logger] = []
         self._open(step)
 
     def __enter__(self) -> Self:
@@ -45,60 +45,60 @@ class LoggerList:
     def __exit__(self, *_error: object) -> None:
         self._close()
 
-    def tell(self, event: TrainEvent) -> None:
-        """Raises nothing where they cannot write."""
+    def log(self, event: TrainEvent) -> None:
+        """Log an event; an OSError closes all loggers and is not raised."""
         if isinstance(event, Resumed):
             self._folder = event.run_dir
-            if not self._trackers:
+            if not self._loggers:
                 self._open(event.step)
         elif isinstance(event, WriteFailed):
             self._close()
         elif isinstance(event, SteppedBack):
-            self._close()  # the points after its checkpoint are forgotten by beginning anew
+            self._close()  # a new file hides the points after the checkpoint
             self._open(event.step)
         else:
-            self._tell(event)
+            self._log(event)
 
     def _open(self, step: int) -> None:
         try:
             with suppress(OSError):
-                self._trackers.append(TensorBoard(self._folder, self._config, step))
-                self._trackers += [WeightsAndBiases(self._folder, self._config) for _name in self._more]
+                self._loggers.append(TensorBoard(self._folder, self._config, step))
+                self._loggers += [WeightsAndBiases(self._folder, self._config) for _name in self._more]
         except BaseException:
             self._close()
             raise
 
     def _close(self) -> None:
-        for tracker in self._trackers:
+        for logger in self._loggers:
             with suppress(OSError):
-                tracker.close()
-        self._trackers.clear()
+                logger.close()
+        self._loggers.clear()
 
-    def _tell(self, event: TrainEvent) -> None:
+    def _log(self, event: TrainEvent) -> None:
         if isinstance(event, TrainStep):
             if time.monotonic() < self._next:
                 return
             self._next = time.monotonic() + EVERY_S
         try:
-            for tracker in self._trackers:
-                _tell_one(tracker, event)
+            for logger in self._loggers:
+                _log_event(logger, event)
         except OSError:
             self._close()
 
 
-def _tell_one(tracker: Logger, event: TrainEvent) -> None:
+def _log_event(logger: Logger, event: TrainEvent) -> None:
     if isinstance(event, TrainStep):
-        tracker.curves(event.step, {name: value for name, value in asdict(event).items() if name in CURVES})
+        logger.log_scalars(event.step, {name: value for name, value in asdict(event).items() if name in CURVES})
     if isinstance(event, Validated):
-        tracker.curves(event.step, {"held_out_loss": event.loss})
+        logger.log_scalars(event.step, {"held_out_loss": event.loss})
     if isinstance(event, Preview):
-        tracker.picture(event.step, np.concatenate(list(event.images), axis=1))
+        logger.log_image(event.step, np.concatenate(list(event.images), axis=1))
 
 
 class TensorBoard:
     """Event files in the run's folder: `tensorboard --logdir FOLDER` shows every run in it.
 
-    They are written here and now, where an error is seen; torch's own writer has a thread that dies of it.
+    They are written synchronously, so that an error is raised here; torch's own writer has a thread that an error ends.
     """
 
     def __init__(self, folder: Path, config: TrainConfig, step: int) -> None:
@@ -113,15 +113,15 @@ class TensorBoard:
         self._file = open(folder / FOLDER / name, "xb", buffering=0)  # noqa: SIM115
         self._records: Any = RecordWriter(self._file)
         self._write(step + 1, file_version="brain.Event:2")
-        if step:  # points after the checkpoint that a cut-off run left are hidden by TensorBoard
+        if step:  # TensorBoard hides the points that an interrupted run wrote after its checkpoint
             self._write(step + 1, session_log=self._log(status=self._log.START))
         self._write(step, summary=summary.text("config", f"```\n{config.model_dump_json(indent=1)}\n```"))
 
-    def curves(self, step: int, values: dict[str, float]) -> None:
+    def log_scalars(self, step: int, values: dict[str, float]) -> None:
         for name, value in values.items():
             self._write(step, summary=self._summary.scalar(name, value))
 
-    def picture(self, step: int, image: Pixels) -> None:
+    def log_image(self, step: int, image: Pixels) -> None:
         self._write(step, summary=self._summary.image("preview", image, dataformats="HW" if image.ndim == 2 else "HWC"))
 
     def close(self) -> None:
@@ -146,10 +146,10 @@ class WeightsAndBiases:
             project="noiseloom", name=folder.name, dir=str(folder), config=config.model_dump(), resume="allow"
         )
 
-    def curves(self, step: int, values: dict[str, float]) -> None:
+    def log_scalars(self, step: int, values: dict[str, float]) -> None:
         self._run.log(values, step=step)
 
-    def picture(self, step: int, image: Pixels) -> None:
+    def log_image(self, step: int, image: Pixels) -> None:
         self._run.log({"preview": self._image(image)}, step=step)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The curve of a run's loss: smoothed, watched for explosions, and kept in a table."""
+"""The loss curve of a run: smoothed, checked for divergence, and written to a table."""
 
 import math
 
@@ -6,24 +6,24 @@ from ml.errors import Diverged
 from ml.tracking.metrics_table import Table
 
 SMOOTHING_STEPS = 100
-EXPLODED = 10.0  # times the loss of knowing nothing
-EVERY_STEP, EVERY_TENTH = 1000, 10_000  # up to which step there is a row for each, and for each tenth
+EXPLODED = 10.0  # times the loss of the first step
+EVERY_STEP, EVERY_TENTH = 1000, 10_000  # the last steps up to which each one, and each tenth one, has a row
 
 
 class LossCurve:
-    """Takes the loss of one step after the other. Which rows there are follows from the steps, never from the clock.
+    """The losses of consecutive steps. The step alone decides whether it has a row, never the clock.
 
-    So a run that was cut off and gone on with leaves the same table as one that was not, but for times and speeds.
+    So the table of an interrupted and resumed run equals that of an uninterrupted one, except for times and speeds.
     """
 
     def __init__(self, table: Table) -> None:
         self.table = table
         self.smooth: float | None = None
-        self.scale: float | None = None  # the loss of knowing nothing: of the first step, and 1 at least
+        self.scale: float | None = None  # the loss of the first step, and 1 at least
         self.since_row: list[float] = []
 
     def add(self, step: int, loss: float, lr: float, grad_norm: float, elapsed_s: float, images_per_s: float) -> None:
-        """The mean loss of a step's batch; raises Diverged."""
+        """Add the mean loss of a step's batch; raises Diverged."""
         if not math.isfinite(loss):
             raise Diverged(f"The loss became {loss} at step {step}.")
         if self.scale is None:

@@ -1,4 +1,4 @@
-"""What a run's losses say in plain words: is it still learning, flat, diverging, learning by heart?"""
+"""The trend of a run's losses: still learning, flat, diverging, or overfitting."""
 
 import math
 from typing import Literal, NamedTuple
@@ -9,24 +9,24 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 State = Literal["begun", "learning", "slow", "flat", "diverging", "by heart"]
 
-FIRST = 200  # steps before which nothing can be said
+FIRST = 200  # steps before there is a trend
 WINDOWS = (200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)  # steps whose halves are compared
 FLAT_FROM = 500
-ROWS = 8  # reports that half a window needs
-SURE = 3.0  # standard errors that a difference has to be away from none
-GOES_ON = 1.5  # the same in the window before, for a fall over a long window to be one that still goes on
-BLOWN_UP = 1.5  # times its lowest that a loss of a whole window has to be to count as diverging
-BY_HEART = 1.05  # the same of the loss on held-out images
-HELD_OUT = 4  # the last looks at held-out images that have to agree
+ROWS = 8  # reports that half a window needs at least
+SURE = 3.0  # least standard errors of a change that counts
+GOES_ON = 1.5  # the same in the window before, for a fall over a long window to count as continuing
+BLOWN_UP = 1.5  # times the lowest loss of a window that counts as diverging
+BY_HEART = 1.05  # times the lowest held-out loss that counts as overfitting
+HELD_OUT = 4  # the last held-out losses, all of which must be above that
 
 
-class Verdict(NamedTuple):
+class LossTrend(NamedTuple):
     state: State
     words: str
 
 
-def verdict(steps: Numbers, losses: Numbers, held_out: Numbers | None = None) -> Verdict:
-    """Judge a curve by comparing the halves of its latest windows, as sure as their noise allows.
+def find_trend(steps: Numbers, losses: Numbers, held_out: Numbers | None = None) -> LossTrend:
+    """Compare the halves of a curve's latest windows, relative to their noise.
 
     steps and losses (n,): a report's last step, and the mean loss since the report before. held_out (m,): losses of
     images that are not trained on, oldest first.
@@ -34,14 +34,14 @@ def verdict(steps: Numbers, losses: Numbers, held_out: Numbers | None = None) ->
     fine = np.isfinite(losses)
     steps, losses = steps[fine], losses[fine]
     if not fine.all():
-        return Verdict("diverging", "diverging: lower the learning rate")
+        return LossTrend("diverging", "diverging: lower the learning rate")
     if not len(steps) or steps[-1] < FIRST:
-        return Verdict("begun", "the first steps")
+        return LossTrend("begun", "the first steps")
     if _blown_up(steps, losses):
-        return Verdict("diverging", "diverging: lower the learning rate")
+        return LossTrend("diverging", "diverging: lower the learning rate")
     if held_out is not None and len(held_out) > HELD_OUT and held_out[-HELD_OUT:].min() > BY_HEART * held_out.min():
         more = held_out[-HELD_OUT:].mean() / held_out.min() - 1
-        return Verdict("by heart", f"learning by heart: {more:.0%} worse than at best on images it has not seen")
+        return LossTrend("by heart", f"learning by heart: {more:.0%} worse than at best on images it has not seen")
     since, flat, before = steps[-1] - steps[0], 0, 0.0
     for window in WINDOWS:
         if window > since:
@@ -52,21 +52,21 @@ def verdict(steps: Numbers, losses: Numbers, held_out: Numbers | None = None) ->
         change, sureness = found
         falling = change < 0 and sureness > SURE
         if falling and window > FLAT_FROM and before < GOES_ON:
-            break  # it fell, but some time ago
+            break  # the fall ended some time ago
         if falling:
             state: State = "learning" if window <= FLAT_FROM else "slow"
             slowly = "still learning" if state == "learning" else "learning slowly"
-            return Verdict(state, f"{slowly}: {-math.expm1(change):.0%} lower than {window // 2:,} steps ago")
+            return LossTrend(state, f"{slowly}: {-math.expm1(change):.0%} lower than {window // 2:,} steps ago")
         flat, before = window, sureness if change < 0 else 0.0
     if flat < FLAT_FROM:
-        return Verdict("begun", "too early to say" if since < FLAT_FROM else "hardly changing")
-    return Verdict("flat", f"flat for {flat:,} steps")
+        return LossTrend("begun", "too early to say" if since < FLAT_FROM else "hardly changing")
+    return LossTrend("flat", f"flat for {flat:,} steps")
 
 
 def _halves(steps: Numbers, losses: Numbers, window: int) -> tuple[float, float] | None:
-    """How the log of the loss changed from the older half of the last `window` steps to the newer, and how surely.
+    """The change of the log loss from the older half of the last `window` steps to the newer, and its standard errors.
 
-    That is in standard errors. None where there are too few reports.
+    None for too few reports.
     """
     newer = losses[steps > steps[-1] - window / 2]
     older = losses[(steps > steps[-1] - window) & (steps <= steps[-1] - window / 2)]
@@ -79,7 +79,7 @@ def _halves(steps: Numbers, losses: Numbers, window: int) -> tuple[float, float]
 
 
 def _blown_up(steps: Numbers, losses: Numbers) -> bool:
-    """Whether the loss of the last steps is far above what it was, all of it and not in a spike."""
+    """Whether the losses of the last steps are far above those before; a spike does not count."""
     size = FIRST // 4
     latest = losses[steps > steps[-1] - size]
     before = losses[steps <= steps[-1] - size]

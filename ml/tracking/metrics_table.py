@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.system.files import atomic, refusal
+from ml.system.files import atomic, write_error
 
 NOISE_LEVELS = 10  # from clean images to pure noise, evenly by the angle between image and noise
 LOSS_FILE = "loss.csv"
@@ -20,7 +20,7 @@ NOISE_FILE = "noise.csv"
 NOISE_COLUMNS = ("step", *(f"noise {k / NOISE_LEVELS:.1f}-{(k + 1) / NOISE_LEVELS:.1f}" for k in range(NOISE_LEVELS)))
 VALIDATION_FILE = "validation.csv"
 VALIDATION_COLUMNS = ("step", "loss")
-MOST_ROWS = 20_000  # that are read of a table: more than a plot shows
+MOST_ROWS = 20_000  # that are read of a table, more than a plot shows
 ROW_BYTES = 64  # of a row, about
 LONGEST_ROW = 1000  # characters
 
@@ -30,29 +30,29 @@ class Table:
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path, self.columns = path, tuple(columns)
-        self._waiting: list[Sequence[object]] = []
+        self._unwritten: list[Sequence[object]] = []
 
     def add(self, *row: object) -> None:
-        """A row, for the next `write`."""
-        self._waiting.append(row)
+        """Add a row for the next `write`."""
+        self._unwritten.append(row)
 
     def write(self) -> None:
-        """Append the rows that were added; raises CannotWrite, and then all of them wait for the next time."""
-        if not self._waiting:
+        """Append the added rows. Raises CannotWrite; the rows are then kept for the next call."""
+        if not self._unwritten:
             return
         fresh = not os.path.exists(self.path)
         text = StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows([self.columns, *self._waiting] if fresh else self._waiting)
+        csv.writer(text, lineterminator="\n").writerows([self.columns, *self._unwritten] if fresh else self._unwritten)
         try:
             with open(self.path, "ab", buffering=0) as file:
                 _append(file, text.getvalue().encode())
         except OSError as error:
-            raise refusal(f"write {self.path}", error) from error
-        self._waiting.clear()
+            raise write_error(f"write {self.path}", error) from error
+        self._unwritten.clear()
 
-    def forget_after(self, step: int) -> None:
-        """Take out what came after a checkpoint that is gone back to, and what is no whole row; raises CannotWrite."""
-        self._waiting.clear()
+    def remove_after(self, step: int) -> None:
+        """Remove the rows after a step, and incomplete rows; raises CannotWrite."""
+        self._unwritten.clear()
         if os.path.isfile(self.path):
             lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
             kept = [line for line in lines if self._step_of(line) <= step]
@@ -60,7 +60,7 @@ class Table:
                 temporary.write_text("".join([",".join(self.columns), "\n", *kept]), encoding="utf-8")
 
     def read(self) -> NDArray[np.float64]:
-        """What it holds, (columns, rows): of a long one some MOST_ROWS, evenly; no rows where it cannot be read."""
+        """The numbers, (columns, rows): of a long table about MOST_ROWS rows, evenly; no rows of an unreadable one."""
         nothing = np.empty((len(self.columns), 0))
         try:
             rows = self._some_rows()
@@ -70,7 +70,7 @@ class Table:
         return found if len(found) == len(self.columns) else nothing
 
     def _some_rows(self) -> list[str]:
-        """At most about MOST_ROWS of the lines below the names, and the last one; raises ValueError for no table."""
+        """About MOST_ROWS lines at most below the header, and the last one; raises OSError, ValueError."""
         every = max(1, os.path.getsize(self.path) // (MOST_ROWS * ROW_BYTES))
         rows: list[str] = []
         with open(self.path, encoding="utf-8") as file:
@@ -87,7 +87,7 @@ class Table:
         return rows
 
     def _step_of(self, line: str) -> float:
-        """The step of a whole row; infinite where it is none."""
+        """The step of a complete row; infinite for any other line."""
         first, *rest = line.split(",")
         whole = (
             line.endswith("\n") and len(rest) == len(self.columns) - 1 and re.fullmatch(r"\d{1,18}", first, re.ASCII)

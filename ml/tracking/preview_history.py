@@ -1,4 +1,4 @@
-"""A run's time machine: at every preview the whole way out of one noise, kept with the run as a picture.
+"""The previews of a run, kept in its folder as pictures that show the denoising of one noise.
 
 `previews/00001200.png` has a row for each step of the denoising and a column for each image.
 """
@@ -13,12 +13,12 @@ from ml.imaging.safe_open import opened
 from ml.system.files import atomic, make_folder
 
 FOLDER = "previews"
-MOST = 128  # pictures of a run; beyond it every other one goes
+MOST = 128  # pictures of a run; beyond it every other one is removed
 MAX_PIXELS = 16_000_000
 
 
-def keep(run: Path, preview: Preview) -> None:
-    """Write a preview, and thin out those of a long run; raises CannotWrite."""
+def save_preview(run: Path, preview: Preview) -> None:
+    """Write a preview, and remove every other one where there are more than MOST; raises CannotWrite."""
     folder = make_folder(run / FOLDER)
     steps, count, height, width = preview.film.shape[:4]
     rows = preview.film.swapaxes(1, 2).reshape(steps * height, count * width, *preview.film.shape[4:])
@@ -30,8 +30,8 @@ def keep(run: Path, preview: Preview) -> None:
             file.unlink(missing_ok=True)
 
 
-def remembered(run: Path, labels: tuple[int, ...], side: int) -> list[Preview]:
-    """The previews of a run, oldest first; those that cannot be read are left out."""
+def load_previews(run: Path, labels: tuple[int, ...], side: int) -> list[Preview]:
+    """The previews of a run, oldest first; unreadable ones are left out."""
     found: list[Preview] = []
     for file in _files(run):
         try:
@@ -47,8 +47,8 @@ def remembered(run: Path, labels: tuple[int, ...], side: int) -> list[Preview]:
     return found
 
 
-def forget_after(run: Path, step: int) -> None:
-    """Take out what a run that was cut off drew after its last checkpoint."""
+def remove_after(run: Path, step: int) -> None:
+    """Remove the previews after a step."""
     for file in _files(run):
         if int(file.stem) > step:
             file.unlink(missing_ok=True)

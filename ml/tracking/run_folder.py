@@ -1,4 +1,4 @@
-"""The folder of a run: its tables, previews and snapshots, held by one process at a time, and left for another one."""
+"""The folder of a run: its tables, previews and snapshots, which one process at a time locks."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from ml.errors import CannotWrite
 from ml.registry import model_cards
 from ml.registry.run_layout import SNAPSHOTS, STATE_FILE
 from ml.system.files import copy_into, make_folder, sweep
-from ml.system.folder_lock import hold
+from ml.system.folder_lock import lock_folder
 from ml.tracking import preview_history
 from ml.tracking.metrics_table import (
     LOSS_COLUMNS,
@@ -23,7 +23,7 @@ from ml.tracking.metrics_table import (
 
 
 class RunFolder:
-    """Where a run keeps what it leaves behind."""
+    """The folder of a run, with its tables and its lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,29 +33,26 @@ class RunFolder:
         self._tables = self.losses, self.noise, self.validation
         self._lock: BaseFileLock | None = None
 
-    def hold(self) -> None:
-        """Have the folder for oneself until `let_go`; raises BadRequest, CannotWrite."""
-        self.let_go()
-        self._lock = hold(self.path)
+    def lock(self) -> None:
+        """Lock the folder until `unlock`; raises BadRequest where another process holds it, CannotWrite."""
+        self.unlock()
+        self._lock = lock_folder(self.path)
 
-    def let_go(self) -> None:
-        """Leave the folder to others."""
+    def unlock(self) -> None:
+        """Release the lock, if it is held."""
         if self._lock:
             self._lock.release()
 
     def write(self) -> None:
-        """Write the rows that wait in the tables; raises CannotWrite, and then they wait on."""
+        """Write the added rows of all tables. Raises CannotWrite; the rows are then kept for the next call."""
         for table in self._tables:
             table.write()
 
-    def forget_after(self, step: int) -> None:
-        """Take out what came after the checkpoint that a run goes on from, and what a killed one left half-written.
-
-        Raises CannotWrite.
-        """
+    def remove_after(self, step: int) -> None:
+        """Remove what was written after a step, and temporary files of a killed process; raises CannotWrite."""
         for table in self._tables:
-            table.forget_after(step)
-        preview_history.forget_after(self.path, step)
+            table.remove_after(step)
+        preview_history.remove_after(self.path, step)
         for path in model_cards.snapshots(str(self.path)):
             if int(path.stem) > step:
                 path.unlink(missing_ok=True)
@@ -63,16 +60,16 @@ class RunFolder:
             sweep(folder)
 
     def move_to(self, path: Path) -> None:
-        """Be another folder from now on, with what there is in this one; raises CannotWrite, BadRequest.
+        """Continue in another folder, with copies of this one's files. Raises CannotWrite, BadRequest.
 
-        Where it is the same one, because it can be written in again, it is made anew if it has gone.
+        The same folder is created again if it was deleted.
         """
         before, same = self.path, path == self.path
         if not same and os.path.exists(path / STATE_FILE):
             raise CannotWrite(f"{path} already holds a run.", "Choose another folder.")
         if same:
-            self.let_go()
-        lock = hold(path)
+            self.unlock()
+        lock = lock_folder(path)
         try:
             for table in self._tables:
                 copy_into(table.path, path)
@@ -82,7 +79,7 @@ class RunFolder:
         except CannotWrite:
             lock.release()
             raise
-        self.let_go()
+        self.unlock()
         self.path, self._lock = path, lock
         for table in self._tables:
             table.path = path / table.path.name

@@ -1,4 +1,4 @@
-"""Training runs on disk: which of them were cut short, and the curves of all of them."""
+"""The training runs on disk: unfinished ones, and those with a loss curve."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ml.registry.checkpoint import load_state_header
 from ml.registry.run_layout import STATE_FILE
 from ml.system import paths
 from ml.system.files import modified
-from ml.system.folder_lock import is_held
+from ml.system.folder_lock import is_locked
 from ml.tracking.metrics_table import LOSS_FILE
 
 
@@ -25,16 +25,16 @@ class UnfinishedRun:
     progress: float
 
 
-def with_curves(most: int = 12) -> list[Path]:
-    """The folders of the latest runs that have a table of losses, the newest first."""
+def runs_with_curves(most: int = 12) -> list[Path]:
+    """The folders of the `most` latest runs that have a loss table, newest first."""
     tables = list(paths.user_runs().glob(f"*/{LOSS_FILE}"))
     return [table.parent for table in sorted(tables, key=modified, reverse=True)[:most]]
 
 
-def unfinished(elsewhere: Iterable[Path] = ()) -> list[UnfinishedRun]:
-    """The person's runs that can be gone on with, the latest first; not unreadable ones and those being trained.
+def unfinished_runs(elsewhere: Iterable[Path] = ()) -> list[UnfinishedRun]:
+    """The runs that can be resumed, latest first, without unreadable ones and those that a process trains.
 
-    `elsewhere` are folders outside of the person's own to which runs have moved, in whose place they stand.
+    `elsewhere` are folders outside the user's own to which runs have moved.
     """
     states = {*paths.user_runs().glob(f"*/{STATE_FILE}"), *(folder / STATE_FILE for folder in elsewhere)}
     found: dict[str, UnfinishedRun] = {}
@@ -44,6 +44,6 @@ def unfinished(elsewhere: Iterable[Path] = ()) -> list[UnfinishedRun]:
             state = load_state_header(path)
         except (BadFile, OSError):
             continue
-        if name not in found and state.progress < 1 and not is_held(path.parent):
+        if name not in found and state.progress < 1 and not is_locked(path.parent):
             found[name] = UnfinishedRun(name, path.parent, state.config, state.step, state.progress)
     return list(found.values())

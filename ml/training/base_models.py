@@ -1,4 +1,4 @@
-"""Models that a run builds on: codec, reader, teacher."""
+"""The frozen models in a model: its codec and its reader."""
 
 from torch import Tensor
 
@@ -7,14 +7,14 @@ from ml.errors import BadRequest
 from ml.registry import model_cards
 from ml.registry.checkpoint import ModelHeader, load_model
 
-Parts = dict[str, tuple[ModelHeader, dict[str, Tensor]]]
+BaseModels = dict[str, tuple[ModelHeader, dict[str, Tensor]]]
 
 
-def parts_of(config: TrainConfig) -> Parts:
-    """The models that a model builds on and leaves as they are, by what they are to it; raises BadRequest, BadFile."""
-    wanted = {"codec": (config.codec_from, "autoencoder"), "reader": (config.reader_from, "clip")}
-    found: Parts = {}
-    for name, (source, network) in wanted.items():
+def load_base_models(config: TrainConfig) -> BaseModels:
+    """The frozen models that a configuration names, by role (`codec`, `reader`); raises BadRequest, BadFile."""
+    sources = {"codec": (config.codec_from, "autoencoder"), "reader": (config.reader_from, "clip")}
+    found: BaseModels = {}
+    for name, (source, network) in sources.items():
         if not source:
             continue
         header, weights = load_model(model_cards.find(source))
@@ -27,7 +27,7 @@ def parts_of(config: TrainConfig) -> Parts:
     return found
 
 
-def with_parts(config: TrainConfig, built_on: Parts) -> TrainConfig:
-    """The configuration whose model knows what it is built on."""
-    own = {name: header.model.model_dump() for name, (header, _) in built_on.items()}
-    return config.with_changes(model=config.model.model_dump() | own) if own else config
+def with_base_models(config: TrainConfig, base_models: BaseModels) -> TrainConfig:
+    """The configuration with the descriptions of its base models."""
+    models = {name: header.model.model_dump() for name, (header, _) in base_models.items()}
+    return config.with_changes(model=config.model.model_dump() | models) if models else config

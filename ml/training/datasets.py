@@ -16,13 +16,16 @@ from ml.events import Progress
 from ml.training.config_from_data import form_for
 from ml.training.previews import HELD_OUT_SEED
 
-HELD_OUT = 256  # images not trained on that the averaged weights are tried on ...
+HELD_OUT = 256  # images on which the averaged weights are validated
 
 
 def training_set(
     config: TrainConfig, root: Path | None, control: RunControl
 ) -> Generator[Progress, None, Dataset | None]:
-    """What to train on; None where `control` cancels before all of it is read."""
+    """The training images; None if `control` cancels before all are read.
+
+    Raises BadFile, BadRequest, DataUnavailable.
+    """
     with closing(datasets.loading(config.data, root, "train", form_for(config.model))) as loading:
         while not control.cancelled:
             try:
@@ -36,23 +39,23 @@ def training_set(
 def held_out_set(
     config: TrainConfig, root: Path | None, control: RunControl
 ) -> Generator[Progress, None, Dataset | None]:
-    """Some images that are not trained on; None where there are none to be had, which stops no training."""
+    """Held-out images; None where there are none, which is no error, or if `control` cancels."""
     if config.teacher_from:
-        return None  # a student learns from its teacher, and its loss says nothing of images
+        return None  # the loss of a student compares it with its teacher, not with images
     try:
         with closing(datasets.loading(config.data, root, "test", form_for(config.model))) as loading:
             while not control.cancelled:
                 try:
                     yield next(loading)
                 except StopIteration as finished:
-                    return _some(finished.value, config)
+                    return _sample(finished.value, config)
     except (BadFile, BadRequest, DataUnavailable):
         pass
     return None
 
 
-def _some(dataset: Dataset, config: TrainConfig) -> Dataset | None:
-    """HELD_OUT of a data set's images, drawn at random, if they are like those the model is trained on."""
+def _sample(dataset: Dataset, config: TrainConfig) -> Dataset | None:
+    """HELD_OUT random images of a data set; None if their shape differs from that of the model's images."""
     _, channels, side, _ = dataset.images.shape
     if (channels, side) != (config.model.channels, config.model.image_size):
         return None

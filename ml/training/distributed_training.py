@@ -31,7 +31,7 @@ def check(config: TrainConfig) -> None:
 
 
 def config_of_main(make: Callable[[], TrainConfig]) -> TrainConfig:
-    """The configuration that `make` gives in rank 0, which alone reads a run's folder, in every process."""
+    """The result of `make` in rank 0, which alone reads a run's folder, broadcast to every process."""
     if collectives.size() == 1:
         return make()
     text = make().model_dump_json(exclude_unset=True) if collectives.is_main() else ""
@@ -42,14 +42,14 @@ def config_of_main(make: Callable[[], TrainConfig]) -> TrainConfig:
 class Replica:
     """A module in several processes, whose gradients DistributedDataParallel averages (Li et al. 2020).
 
-    A backward pass that fails in one process would leave the others waiting for its gradients. So it contributes zeros
-    with `fill_in`, and all processes begin anew with `reset`.
+    If a backward pass fails in one process, the others still wait for its gradients. So that process contributes zeros
+    with `fill_in`, and then all processes call `reset`.
     """
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module
         self._ddp: DistributedDataParallel | None = None
-        self._begun: list[int] = []  # buckets of gradients whose all-reduce has begun in this backward pass
+        self._begun: list[int] = []  # indices of the buckets whose all-reduce has begun in this backward pass
 
     @property
     def ddp(self) -> DistributedDataParallel:
@@ -58,14 +58,14 @@ class Replica:
         return self._ddp
 
     def prepare(self) -> None:
-        """Before every batch, in all processes. Raises FailedElsewhere, LostProcess."""
+        """Called before every batch, in all processes. Raises FailedElsewhere, LostProcess."""
         with collectives.connected():
             if self._ddp is None:
                 with warnings.catch_warnings():  # newer versions of torch have another name for the setting
                     warnings.simplefilter("ignore", FutureWarning)
                     self._ddp = DistributedDataParallel(self._module, broadcast_buffers=False)
                 self._ddp.register_comm_hook(self._begun, _average)
-            self._ddp.reducer._rebuild_buckets()  # once; else in a forward pass, which one process may not reach
+            self._ddp.reducer._rebuild_buckets()  # once; not in a forward pass, which a failed process does not reach
         self._begun.clear()
 
     def fill_in(self) -> None:
@@ -76,7 +76,7 @@ class Replica:
                 reducer._run_comm_hook(bucket).wait()
 
     def reset(self) -> None:
-        """Forget a backward pass that failed in one of the processes; in all of them."""
+        """Discard a backward pass that failed in one of the processes; called in all of them."""
         self._ddp = None
         gc.collect()  # and with it its hooks on the parameters
 
@@ -85,7 +85,7 @@ def _average(
     begun: list[int],
     bucket: dist.GradBucket,  # pyright: ignore[reportPrivateImportUsage]
 ) -> Future[Tensor]:
-    """Replace a bucket of gradients by its mean over all processes, while the backward pass goes on."""
+    """Replace a bucket of gradients by its mean over all processes, while the backward pass continues."""
     begun.append(bucket.index())
     work = dist.all_reduce(bucket.buffer().div_(dist.get_world_size()), async_op=True)
     assert work is not None

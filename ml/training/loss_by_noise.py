@@ -1,4 +1,4 @@
-"""Loss by noise level."""
+"""The loss at each noise level."""
 
 import math
 
@@ -9,10 +9,10 @@ from ml.tracking.metrics_table import NOISE_LEVELS
 
 
 class LossByNoise:
-    """Adds up losses by how noisy their images were."""
+    """Sums of losses by the noise level of their images."""
 
     def __init__(self, device: torch.device) -> None:
-        self.sums = torch.zeros(2, NOISE_LEVELS, device=device)  # of losses, and how many
+        self.sums = torch.zeros(2, NOISE_LEVELS, device=device)  # of losses, and of their number
 
     def add(self, noise: Tensor, losses: Tensor) -> None:
         """noise in [0, 1] and losses, (B,)."""
@@ -20,7 +20,7 @@ class LossByNoise:
         self.sums.index_add_(1, level, torch.stack([losses.float(), torch.ones_like(noise)]))
 
     def take(self) -> tuple[float, ...]:
-        """The mean at each noise level since the last time, nan where there was none; empty where nothing came."""
+        """The mean loss at each noise level since the last call, nan without a loss there; empty without any loss."""
         sums, counts = self.sums.tolist()
         self.sums.zero_()
         means = (total / count if count else math.nan for total, count in zip(sums, counts, strict=True))

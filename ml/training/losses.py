@@ -1,4 +1,4 @@
-"""What a training step minimises."""
+"""The losses that training steps minimise."""
 
 import math
 from typing import NamedTuple
@@ -13,29 +13,29 @@ from ml.diffusion.parameterization import PARAMETERIZATIONS, loss_weight
 from ml.diffusion.schedules import Schedule, q_sample
 from ml.models.autoencoder import Autoencoder
 
-SCALE_MEMORY = 0.01  # share that a batch has in what is known of the latents' spread
+SCALE_MEMORY = 0.01  # weight of a batch in the running mean of the latents' scale
 
 
-def _squared(output: Tensor, wanted: Tensor) -> Tensor:
-    return (output - wanted).square()
+def _squared(output: Tensor, target: Tensor) -> Tensor:
+    return (output - target).square()
 
 
-def _huber(output: Tensor, wanted: Tensor) -> Tensor:
-    return F.huber_loss(output, wanted, reduction="none")
+def _huber(output: Tensor, target: Tensor) -> Tensor:
+    return F.huber_loss(output, target, reduction="none")
 
 
 ERRORS = {"mse": _squared, "huber": _huber}  # of each pixel
 
 
 class NoisedBatch(NamedTuple):
-    """A batch as a diffusion model is asked about it; every field has B entries."""
+    """The inputs and targets of a diffusion model; every field has B entries."""
 
-    shown: Tensor  # what the network sees of x_t, (B, C, H, W)
+    input: Tensor  # the input of the network, scaled x_t, (B, C, H, W)
     time: Tensor  # (B,)
     labels: Tensor  # (B,), or tokens (B, length)
-    wanted: Tensor  # what it should answer, (B, C, H, W)
+    target: Tensor  # of the network's output, (B, C, H, W)
     weight: Tensor  # of the loss, (B,)
-    noise: Tensor  # how noisy x_t is, from 0 to 1: the angle between image and noise, (B,)
+    noise: Tensor  # noise level from 0 to 1: the angle between image and noise, (B,)
 
 
 def noised(
@@ -72,8 +72,8 @@ def noised(
 
 def diffusion_loss(network: nn.Module, batch: NoisedBatch, config: TrainConfig) -> Tensor:
     """L_simple (Ho et al. 2020, eq. 14) for the model's target, or Huber's loss: that of each image, (B,)."""
-    output = network(batch.shown, batch.time, batch.labels).float()
-    each = ERRORS[config.loss](output, batch.wanted)
+    output = network(batch.input, batch.time, batch.labels).float()
+    each = ERRORS[config.loss](output, batch.target)
     return each.mean(dim=(1, 2, 3)) * batch.weight
 
 

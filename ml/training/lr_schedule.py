@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ml.config import TrainConfig
 
-Curve = Callable[[float], float]  # from 0 to 1 of the warm-up or of the rest, to the share of the highest rate
+Curve = Callable[[float], float]  # progress from 0 to 1 in the warm-up or the rest -> share of the highest rate
 LEAST = 4e-6
 
 

@@ -1,4 +1,4 @@
-"""The gradients of one batch, computed in as many parts as fit into memory and by all processes."""
+"""The gradients of one batch, computed in parts that fit into memory, by all processes."""
 
 import math
 from contextlib import nullcontext
@@ -17,7 +17,7 @@ from ml.training.rng import dropout_rng, set_dropout_rng
 
 
 class BatchLosses(nn.Module):
-    """The losses of a network on a part of a batch, as one module: what DistributedDataParallel can wrap."""
+    """The losses of a network on a part of a batch, as one module, which DistributedDataParallel can wrap."""
 
     def __init__(self, network: nn.Module, objective: Objective, rng: torch.Generator) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class BatchLosses(nn.Module):
 
 
 class Microbatches:
-    """Gradient accumulation over the parts of a batch, whose number doubles each time that memory does not suffice."""
+    """Gradient accumulation over the parts of a batch, whose number doubles each time that memory runs out."""
 
     def __init__(
         self, network: nn.Module, objective: Objective, rng: torch.Generator, device: torch.device, *, bf16: bool
@@ -45,7 +45,7 @@ class Microbatches:
     def backward(self, chosen: Tensor) -> tuple[Tensor, LossByNoise]:
         """Gradients of the mean loss over the images with the indices `chosen` (B,): that loss, and the loss by noise.
 
-        If it fails or is stopped, everything is as before. Raises what the objective raises, FailedElsewhere,
+        If it fails or is cancelled, all state is as before. Raises what the objective raises, FailedElsewhere,
         LostProcess.
         """
         buffers = [buffer.clone() for buffer in self._network.buffers()]
@@ -77,7 +77,7 @@ class Microbatches:
         except Exception as error:
             splits = self._objective.divisible and self.parts < len(chosen) and is_out_of_memory(error)
             outcome, failed = (Outcome.OUT_OF_MEMORY, None) if splits else (Outcome.FAILED, error)
-        if self._replica:  # the error of too little memory is gone by now, and with it the memory that it refers to
+        if self._replica:  # only here, after the exception and the memory that its traceback refers to are freed
             self._replica.fill_in()
         return torch.zeros(()), outcome, failed
 
@@ -100,7 +100,7 @@ class Microbatches:
         return total
 
     def _part(self, module: nn.Module, part: Batch, count: int, by_noise: LossByNoise) -> Tensor:
-        """Adds the gradients of one part, of `count` images altogether; its share of their mean loss."""
+        """Add the gradients of one part of `count` images; returns its share of their mean loss."""
         with self.precision():
             losses: Tensor = module(part)
         mean = losses.mean() * (len(part[0]) / count)
@@ -110,7 +110,7 @@ class Microbatches:
         return mean.detach()
 
     def _undo(self, buffers: list[Tensor], rng: Tensor, dropout: Tensor) -> None:
-        """Back to before a step that did not come to its end."""
+        """Restore the state before an incomplete step."""
         self._network.zero_grad(set_to_none=True)
         for buffer, before in zip(self._network.buffers(), buffers, strict=True):
             buffer.copy_(before)

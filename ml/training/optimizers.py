@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules of a run."""
+"""The optimisers of a run."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ml.config import TrainConfig
 from ml.training.muon import Muon
 
-ADAMS: dict[str, type[torch.optim.Adam]] = {  # beside Muon, AdamW has the weights that are no inner convolutions
+ADAMS: dict[str, type[torch.optim.Adam]] = {  # `muon` uses AdamW for weights that are not inner convolutions
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "muon": torch.optim.AdamW,
@@ -20,8 +20,8 @@ OUTER = re.compile(r"(^|\.)(into|out)\.")  # the first and the last layer
 class ConvMuon:
     """Muon (Jordan et al. 2024), which takes matrices only, for convolutions seen as (out, rest) matrices.
 
-    On CUDA it is torch's, where the tensor cores' rounding would be too coarse for ours. The matrices share the
-    weights' memory, so a step on them is a step on the convolutions.
+    On CUDA this is torch.optim.Muon, since tensor cores round too coarsely for `ml.training.muon`. The matrices share
+    the weights' memory, so a step on them is a step on the convolutions.
     """
 
     def __init__(self, weights: list[nn.Parameter], lr: float, weight_decay: float) -> None:
@@ -44,9 +44,9 @@ class ConvMuon:
 
 
 class Optimizer:
-    """The optimiser a run asks for, with one learning rate: `muon` is Muon on inner convolutions, AdamW elsewhere.
+    """The optimiser of a configuration, with one learning rate: `muon` is Muon on inner convolutions, AdamW elsewhere.
 
-    Depth-wise convolutions mix no channels, so there is nothing in them that Muon could make orthogonal.
+    Depth-wise convolutions mix no channels, so Muon has nothing to make orthogonal in them.
     """
 
     def __init__(self, network: nn.Module, config: TrainConfig) -> None:
@@ -73,22 +73,22 @@ class Optimizer:
 
 
 class Learner:
-    """A network and the optimiser that trains it, with what a checkpoint needs of both."""
+    """A network and its optimiser, with the tensors of both for a checkpoint."""
 
     def __init__(self, network: nn.Module, config: TrainConfig) -> None:
         self.network, self.optimizer = network, Optimizer(network, config)
         self.grad_clip = config.grad_clip or math.inf
-        self.share = 1.0  # of every learning rate: less, once the run has diverged
+        self.share = 1.0  # of every learning rate; below 1 once the run has diverged
 
     def step(self, lr: float) -> Tensor:
-        """One update from the gradients, which are clipped and then forgotten; their norm, ()."""
+        """One update from the gradients, which are clipped and then cleared; returns their norm, ()."""
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.grad_clip)
         self.optimizer.step(lr * self.share)
         self.network.zero_grad(set_to_none=True)
         return norm
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that a resumed run needs, by name."""
+        """The tensors that a resumed run needs, by name."""
         tensors = {f"net.{name}": tensor for name, tensor in self.network.state_dict().items()}
         for prefix, part in self.optimizer.parts.items():
             tensors |= optimizer_tensors(part, prefix)
@@ -101,7 +101,7 @@ class Learner:
             restore_optimizer(part, tensors, prefix)
 
     def clear(self, *, stepped: bool) -> None:
-        """Forget the optimiser's state; had it stepped, a step of no length gives it the names of a saved one."""
+        """Clear the optimiser's state. With `stepped`, a step of length 0 creates the tensors of a saved state."""
         for part in self.optimizer.parts.values():
             part.state.clear()
         self.network.zero_grad(set_to_none=True)
@@ -112,12 +112,12 @@ class Learner:
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Those whose names begin with the prefix, by the rest of their names."""
+    """The tensors whose names begin with a prefix, by the rest of their names."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
-    """An optimiser's state as named tensors; its settings come from the run's configuration instead."""
+    """An optimiser's state as named tensors; its settings come from the run's configuration."""
     state = optimizer.state_dict()["state"]
     return {
         f"{prefix}{index}.{key}": torch.as_tensor(value)

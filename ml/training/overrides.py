@@ -1,22 +1,22 @@
-"""Settings a person typed, put into descriptions: presets with changes, one complaint at a time."""
+"""Settings that a person typed, applied to the configuration of a preset, a file or a run."""
 
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ml.config import TrainConfig, checked
+from ml.config import TrainConfig, validate
 from ml.errors import BadRequest
 from ml.registry import presets
-from ml.registry.presets import read_config, recorded
+from ml.registry.presets import read_config, recorded_config
 
 BUDGETS = ("steps", "epochs", "minutes")
 
 
-def changed(config: TrainConfig, changes: Iterable[tuple[str, Any]]) -> TrainConfig:
+def with_overrides(config: TrainConfig, changes: Iterable[tuple[str, Any]]) -> TrainConfig:
     """The configuration with fields replaced, dotted where nested; one budget replaces another. Raises BadRequest.
 
-    What nobody set stays unset, for the data to decide (see `ml.training.config_from_data`).
+    Unset fields stay unset: they follow from the data (see `ml.training.config_from_data`).
     """
     values, all_values = config.model_dump(mode="json", exclude_unset=True), config.model_dump(mode="json")
     for key, value in changes:
@@ -32,10 +32,10 @@ def changed(config: TrainConfig, changes: Iterable[tuple[str, Any]]) -> TrainCon
         if key in BUDGETS:
             values |= dict.fromkeys(BUDGETS)
         place[name] = value
-    return checked(TrainConfig, values)
+    return validate(TrainConfig, values)
 
 
-def setting(config: TrainConfig, key: str) -> Any:
+def get_setting(config: TrainConfig, key: str) -> Any:
     """The value of a setting by its name, dotted where nested."""
     value: Any = config
     for name in key.split("."):
@@ -43,8 +43,8 @@ def setting(config: TrainConfig, key: str) -> Any:
     return value
 
 
-def assignment(text: str) -> tuple[str, Any]:
-    """`model.widths=[32,64]` -> ("model.widths", [32, 64]); a value that is no JSON is a text."""
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """`model.widths=[32,64]` -> ("model.widths", [32, 64]); a value that is not JSON is a text. Raises BadRequest."""
     key, equals, value = text.partition("=")
     if not equals:
         raise BadRequest(f"--set {text}: there is no '='.", "Write --set key=value, for example --set lr=0.001.")
@@ -55,7 +55,7 @@ def assignment(text: str) -> tuple[str, Any]:
 
 
 def starting_point(preset: str | None, config: Path | None, run_dir: Path | None) -> TrainConfig:
-    """The configuration before changes: of the preset, the file, or the run that goes on."""
+    """The configuration before changes: of the preset, the file, or the run to resume. Raises BadRequest, BadFile."""
     if preset is not None and config is not None:
         raise BadRequest("Both --preset and --config were given.", "Give one of them.")
     if preset is not None:
@@ -63,18 +63,18 @@ def starting_point(preset: str | None, config: Path | None, run_dir: Path | None
     if config is not None:
         return read_config(config)
     if run_dir is not None:
-        return recorded(run_dir)
+        return recorded_config(run_dir)
     raise BadRequest(
         "There is nothing to train.", f"Give --config FILE.json or --preset: {', '.join(presets.names())}."
     )
 
 
-def refuse_other_settings(wanted: TrainConfig, run_dir: Path) -> None:
-    """A run goes on with its own settings, raise BadRequest for others; only the budget may be another."""
-    theirs = recorded(run_dir).model_dump()
-    other = [name for name, value in wanted.model_dump().items() if name not in BUDGETS and theirs[name] != value]
+def check_same_settings(config: TrainConfig, run_dir: Path) -> None:
+    """Raises BadRequest where a setting other than the budget differs from that of the run in the folder; BadFile."""
+    started_with = recorded_config(run_dir).model_dump()
+    other = [name for name, value in config.model_dump().items() if name not in BUDGETS and started_with[name] != value]
     if other:
         raise BadRequest(
-            f"The run in {run_dir} was started with {other[0]} = {theirs[other[0]]!r}; that cannot be changed.",
+            f"The run in {run_dir} was started with {other[0]} = {started_with[other[0]]!r}; that cannot be changed.",
             "Leave it out to go on, or start a new run without --resume.",
         )

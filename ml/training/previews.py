@@ -13,12 +13,12 @@ from ml.registry.checkpoint import ModelHeader
 from ml.training.objectives.base import Objective, parts
 
 PREVIEW_SEED = 1
-PREVIEW_STEPS = 10  # at most: a preview is a glance, and every one of them holds the training up
+PREVIEW_STEPS = 10  # at most, since training waits for a preview
 HELD_OUT_SEED = 7
 
 
 def preview_labels(model: ModelConfig) -> tuple[int, ...]:
-    """What previews are of: one digit of each class, or ten of no class."""
+    """The labels of a preview: one image of each class, ten at most, or ten of no class."""
     return tuple(range(min(model.num_classes, 10))) or (NO_LABEL,) * 10
 
 

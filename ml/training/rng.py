@@ -1,4 +1,4 @@
-"""Random states of a run, and the order in which it learns from its images."""
+"""Random states of a run, and the order of its training images."""
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ class ShuffledEpochs:
         self._order: tuple[int, Tensor] | None = None  # of the latest epoch
 
     def batch(self, step: int) -> Tensor:
-        """The indices (B,) of the images of the step after `step` others."""
+        """The image indices (B,) of the step that follows `step` steps."""
         size, count = self._batch_size, self._count
         start = step * size
         parts: list[Tensor] = []

@@ -19,7 +19,7 @@ from ml.errors import BadRequest, Diverged
 from ml.events import Preview, TrainStep, Validated
 from ml.models import build
 from ml.models.interruptible import interruptible
-from ml.models.weights import fit, halved
+from ml.models.weights import load_weights, to_half
 from ml.registry import model_cards
 from ml.registry.checkpoint import ModelHeader, StateHeader, load_model, save
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, SNAPSHOTS
@@ -71,7 +71,7 @@ class Run:
         for name, weights in built_on.items():
             network.get_submodule(name).load_state_dict(weights)
         if config.teacher_from:
-            fit(network, load_model(model_cards.find(config.teacher_from))[1], config.teacher_from)
+            load_weights(network, load_model(model_cards.find(config.teacher_from))[1], config.teacher_from)
         self.network = interruptible(network.to(where).to(memory_format=torch.channels_last), where)
         self.objective = objective_of(config, dataset, where)
         self.ema = PowerEma(self.network, config.ema_gamma)
@@ -265,7 +265,7 @@ class Run:
 
     def snapshot(self) -> None:
         """Write the model as it is now, beside those of other steps, for comparison. Raises CannotWrite."""
-        weights = halved(self.ema.network.state_dict())
+        weights = to_half(self.ema.network.state_dict())
         save(make_folder(self.folder / SNAPSHOTS) / f"{self.step:08d}.safetensors", weights, self.header())
 
     @property
@@ -282,7 +282,7 @@ class Run:
         self._save_state()
         weights = self.ema.network.state_dict()
         if self.config.file_precision == "fp16":
-            weights = halved(weights)
+            weights = to_half(weights)
         save(self.folder / MODEL_FILE, weights, self.header())
 
     def begin(self) -> None:

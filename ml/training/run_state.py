@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ml.distributed import collectives
 from ml.errors import BadFile
-from ml.models.weights import agree
+from ml.models.weights import check_weights
 from ml.registry.checkpoint import StateHeader, load_state, save
 from ml.registry.run_layout import STATE_FILE
 from ml.system.device import Device
@@ -24,7 +24,7 @@ class RunState:
         self._ema, self._learners, self._rng, self._device = ema, learners, rng, device
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that a resumed run needs, by name."""
+        """The tensors that a resumed run needs, by name."""
         tensors = {"rng": self._rng.get_state(), "rng.dropout": dropout_rng(self._device.torch_device)}
         tensors |= {f"ema.{name}": tensor for name, tensor in self._ema.network.state_dict().items()}
         for prefix, learner in self._learners.items():
@@ -32,7 +32,7 @@ class RunState:
         return tensors
 
     def write(self, folder: Path, header: StateHeader) -> None:
-        """Write the checkpoint of a run's folder. Raises CannotWrite; the old one then stays whole."""
+        """Write the checkpoint of a run's folder. Raises CannotWrite; the old one then stays unchanged."""
         save(folder / STATE_FILE, self.tensors(), header)
 
     def read(self, folder: Path) -> StateHeader:
@@ -46,7 +46,7 @@ class RunState:
                 f"{path} was not saved on this kind of device ({self._device.name}), whose random numbers differ.",
                 "Resume it with the --device it was trained on; its model can be sampled everywhere.",
             )
-        agree(expected, tensors, str(path))
+        check_weights(expected, tensors, str(path))
         try:
             self._restore(tensors)
         except RuntimeError as error:

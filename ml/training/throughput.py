@@ -1,4 +1,4 @@
-"""How long a training run would take on this device, measured by a few of its steps."""
+"""The duration of a training run on this device, estimated from a few steps."""
 
 import tempfile
 import time
@@ -11,41 +11,41 @@ from ml.config import TrainConfig
 from ml.data.dataset import Dataset
 from ml.events import Estimate
 from ml.specs import DeviceName
-from ml.system.device import pick
-from ml.training.base_models import parts_of, with_parts
-from ml.training.config_from_data import fitted
+from ml.system.device import choose_device
+from ml.training.base_models import load_base_models, with_base_models
+from ml.training.config_from_data import fit_to_data
 from ml.training.run import Run
 
-IMAGES = 64  # random ones: what they show does not matter to the clock
+IMAGES = 64  # random ones, since the content does not change the speed
 PATIENCE_S = 2.0
 FEW = 4  # images in the first, small batch
 STEPS = 5
-MNIST = 60_000  # images of an epoch, where the data are not known
+MNIST = 60_000  # images of an epoch where the data set is unknown
 
 
 def estimate(config: TrainConfig, device: DeviceName = "auto", images: int = MNIST) -> Estimate:
     """Train for some steps on noise, for about PATIENCE_S; raises BadRequest, BadFile, NoDevice.
 
-    `images` is the size of the data set, which a budget in epochs is about.
+    `images` is the size of the data set, for a budget in epochs.
     """
     model = config.model
     pixels = torch.randint(0, 256, (IMAGES, model.channels, model.image_size, model.image_size), dtype=torch.uint8)
     classes = tuple(map(str, range(max(model.num_classes, 1))))
     dataset = Dataset(config.data, pixels, torch.arange(IMAGES) % len(classes), classes)
-    config = fitted(config, dataset, device)
-    built_on = parts_of(config)
-    config = with_parts(config, built_on)
+    config = fit_to_data(config, dataset, device)
+    built_on = load_base_models(config)
+    config = with_base_models(config, built_on)
     weights = {name: tensors for name, (_, tensors) in built_on.items()}
     with tempfile.TemporaryDirectory() as folder:
         few = config.with_changes(batch_size=min(FEW, config.batch_size))
-        rate = _rate(Run(few, Path(folder), pick(device), dataset, weights), 1)
+        rate = _rate(Run(few, Path(folder), choose_device(device), dataset, weights), 1)
         if STEPS * config.batch_size / rate < PATIENCE_S:
-            rate = _rate(Run(config, Path(folder), pick(device), dataset, weights), STEPS)
+            rate = _rate(Run(config, Path(folder), choose_device(device), dataset, weights), STEPS)
     return Estimate(rate, _budget(config, images) / rate if config.minutes is None else 60 * config.minutes)
 
 
 def _rate(run: Run, steps: int) -> float:
-    """Images per second, after a first step that finds its memory."""
+    """Images per second, after a first step that allocates memory."""
     run.train_step()
     run.report()
     began = time.perf_counter()
@@ -57,5 +57,5 @@ def _rate(run: Run, steps: int) -> float:
 
 
 def _budget(config: TrainConfig, images: int) -> float:
-    """Images that the whole run learns from."""
+    """The number of images of the whole run, with repetitions."""
     return config.batch_size * config.steps if config.steps else images * (config.epochs or 0)

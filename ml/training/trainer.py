@@ -35,20 +35,20 @@ from ml.events import (
 from ml.registry.presets import read_config
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, STATE_FILE
 from ml.specs import DeviceName, TrackerName
-from ml.system.device import pick
-from ml.system.files import refusal
+from ml.system.device import choose_device
+from ml.system.files import write_error
 from ml.tracking import preview_history
 from ml.tracking.loggers import LoggerList
-from ml.training.base_models import parts_of, with_parts
-from ml.training.config_from_data import fitted
+from ml.training.base_models import load_base_models, with_base_models
+from ml.training.config_from_data import fit_to_data
 from ml.training.datasets import held_out_set, training_set
 from ml.training.distributed_training import check, config_of_main
 from ml.training.run import Run
 
 REPORT_EVERY_S = 0.1
-PREVIEW_PATIENCE = 10  # times as long as a preview takes passes before the next
-MOST_RETURNS = 3  # to the last checkpoint, of a run that diverges
-HELD_OUT_PATIENCE = 50  # ... after at least so many times as long as that takes
+PREVIEW_PATIENCE = 10  # times the duration of a preview, before the next one
+MOST_RETURNS = 3  # of a diverged run to its last checkpoint
+HELD_OUT_PATIENCE = 50  # times the duration of a validation, before the next one
 
 
 def train(
@@ -64,10 +64,10 @@ def train(
 ) -> Iterator[TrainEvent]:
     """Train until the budget is used up or `control` cancels; everything is saved either way.
 
-    A run that is resumed goes on in the folder `move_to`, where that is given; the one it was in stays as it is.
+    A resumed run continues in the folder `move_to`, if given; its old folder stays unchanged.
     What `config` leaves unset of the image's size, channels and classes follows from the data.
-    While paused, `Paused` is yielded at every call: whoever drives the generator chooses how long to wait in between.
-    Cancelled while the data are still being read, it ends without `RunFinished`: nothing was begun.
+    While paused, every call yields `Paused`; the caller chooses how long to wait in between.
+    If cancelled before all data are read, it ends without `RunFinished`.
     Raises BadRequest, BadFile, DataUnavailable, CannotWrite, NoDevice, Diverged; FailedElsewhere and LostProcess, where
     there are several processes.
     """
@@ -82,26 +82,26 @@ def train(
         dataset = yield from training_set(config, data_root, control)
     if _stop_requested(control) or dataset is None:
         return
-    config = fitted(config, dataset, device)
-    built_on = {} if resume else parts_of(config)
-    config = with_parts(config, built_on)
+    config = fit_to_data(config, dataset, device)
+    built_on = {} if resume else load_base_models(config)
+    config = with_base_models(config, built_on)
     held_out = (yield from held_out_set(config, data_root, control)) if collectives.is_main() else None
     if _stop_requested(control):
         return
     weights = {name: tensors for name, (_, tensors) in built_on.items()}
-    run = Run(config, run_dir, pick(device), dataset, weights, held_out)
+    run = Run(config, run_dir, choose_device(device), dataset, weights, held_out)
     if collectives.is_main() and not move_to:
-        run.run_folder.hold()
+        run.run_folder.lock()
     try:
         yield from _train(run, control, resume, move_to, track)
     finally:
-        run.run_folder.let_go()
+        run.run_folder.unlock()
 
 
 def _train(
     run: Run, control: RunControl, resume: bool, move_to: Path | None, track: Sequence[TrackerName]
 ) -> Generator[TrainEvent]:
-    """The training in a folder that is held, or in a new one that will be."""
+    """Train in the locked folder of a run, or in the new folder `move_to`."""
     if not collectives.is_main():
         run.share()
         yield from _loop(run, control)
@@ -112,12 +112,12 @@ def _train(
         _refuse_another(run.folder)
     if move_to:
         run.run_folder.move_to(move_to)
-    run.run_folder.forget_after(run.step)
+    run.run_folder.remove_after(run.step)
     run.share()
     with LoggerList(run.folder, run.config, run.step, track) as loggers, closing(_loop(run, control)) as events:
         yield RunStarted(run.config, run.folder, run.device.reason, run.parameters, run.step, run.total_steps)
         for event in events:
-            loggers.tell(event)
+            loggers.log(event)
             yield event
 
 
@@ -128,7 +128,7 @@ def _stop_requested(control: RunControl) -> bool:
         raise Diverged("Rank 0 found that the run diverged.")
     if outcome is Outcome.STOP:
         control.cancel()
-    return outcome is Outcome.STOP  # not `control.cancelled`, of which the others do not know before the next agreement
+    return outcome is Outcome.STOP  # not `control.cancelled`, which the others learn at the next step
 
 
 def _refuse_another(run_dir: Path) -> None:
@@ -136,18 +136,18 @@ def _refuse_another(run_dir: Path) -> None:
         raise BadRequest(f"{run_dir} already holds a run.", "Resume it (--resume), or choose another folder.")
 
 
-def _recorded(run_dir: Path, asked: TrainConfig) -> TrainConfig:
-    """The configuration that the run was started with, with the budget that is asked for now."""
+def _recorded(run_dir: Path, requested: TrainConfig) -> TrainConfig:
+    """The configuration that the run was started with, with the requested budget."""
     if not all(os.path.isfile(run_dir / name) for name in (CONFIG_FILE, STATE_FILE)):
         raise BadFile(
             f"{run_dir} holds no run to resume.", "Start one there without --resume, or choose another folder."
         )
     recorded = read_config(run_dir / CONFIG_FILE)
-    return recorded.with_changes(steps=asked.steps, epochs=asked.epochs, minutes=asked.minutes)
+    return recorded.with_changes(steps=requested.steps, epochs=requested.epochs, minutes=requested.minutes)
 
 
 def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
-    """A run to its end, through divergences and a folder that cannot be written to."""
+    """Train to the end of the run, through divergences and failed writes."""
     try:
         yield from _writing(run, control, run.begin)
         while True:
@@ -159,7 +159,7 @@ def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
                     collectives.agree(Outcome.DIVERGED)
                 yield from _step_back(run, control, error)
     except (Diverged, CannotWrite, KeyboardInterrupt):
-        raise  # weights that are no numbers, cannot be written, or are from the middle of a step
+        raise  # the weights are not finite, cannot be written, or are those of an incomplete step
     except BaseException as error:
         if collectives.is_main() and not run.write_blocked:
             run.save()
@@ -175,17 +175,17 @@ def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
 
 
 def _steps(run: Run, control: RunControl) -> Generator[TrainEvent]:
-    """The steps that are left, with what is due in between, and all of it saved; raises Diverged, CannotWrite."""
-    with suppress(Cancelled):  # in the middle of a step, a preview, ..., which then has not been
+    """The remaining steps, then a report and a checkpoint; raises Diverged, CannotWrite."""
+    with suppress(Cancelled):  # in the middle of a step or a preview, which is then undone
         yield from _steps_to_the_end(run, control)
     if run.has_unreported_steps:
         yield run.report()
     yield from _writing(run, control, run.save)
-    _stop_requested(control)  # or whether rank 0 has just found that the run diverged
+    _stop_requested(control)  # raises where rank 0 has found that the run diverged
 
 
 def _steps_to_the_end(run: Run, control: RunControl) -> Generator[TrainEvent]:
-    """The steps that are left, with what is due in between."""
+    """The remaining steps, with the reports, checkpoints, previews and validations between them."""
     clock = time.perf_counter
     last_report, last_save, next_preview, next_look = -math.inf, clock(), -math.inf, -math.inf
     while not _stop_requested(control):
@@ -224,7 +224,7 @@ def _steps_to_the_end(run: Run, control: RunControl) -> Generator[TrainEvent]:
 
 
 def _pause(run: Run, control: RunControl) -> Generator[TrainEvent]:
-    """Hold until `control` says otherwise, with everything reported and saved."""
+    """Report and save, then wait until `control` resumes or cancels."""
     if run.has_unreported_steps:
         yield run.report()
     yield from _writing(run, control, run.save)
@@ -238,7 +238,7 @@ def _pause(run: Run, control: RunControl) -> Generator[TrainEvent]:
 def _preview(run: Run, control: RunControl) -> Generator[TrainEvent]:
     preview = run.preview()
     yield preview
-    yield from _writing(run, control, lambda: preview_history.keep(run.folder, preview))
+    yield from _writing(run, control, lambda: preview_history.save_preview(run.folder, preview))
 
 
 def _writing(run: Run, control: RunControl, write: Callable[[], None]) -> Generator[TrainEvent]:
@@ -257,7 +257,7 @@ def _writing(run: Run, control: RunControl, write: Callable[[], None]) -> Genera
             write()
             break
         except (BadRequest, CannotWrite, OSError) as error:
-            problem = (refusal(f"write in {run.folder}", error) if isinstance(error, OSError) else error).message
+            problem = (write_error(f"write in {run.folder}", error) if isinstance(error, OSError) else error).message
             if control.cancelled:
                 kept = f"The checkpoint of step {run.saved_step} is whole; what was learnt after it is lost."
                 raise CannotWrite(problem, kept) from error
@@ -276,9 +276,9 @@ def _writing(run: Run, control: RunControl, write: Callable[[], None]) -> Genera
 def _step_back(run: Run, control: RunControl, error: Diverged) -> Generator[TrainEvent]:
     """Back to the last checkpoint with a lower learning rate; raises Diverged after MOST_RETURNS times."""
     if run.lr_reductions < MOST_RETURNS:
-        with suppress(BadFile):  # the checkpoint has gone
+        with suppress(BadFile):  # the checkpoint is missing
             run.step_back()
-            yield from _writing(run, control, lambda: run.run_folder.forget_after(run.step))
+            yield from _writing(run, control, lambda: run.run_folder.remove_after(run.step))
             yield SteppedBack(run.step, error.message, run.lr, run.lr_reductions)
             return
     times = run.lr_reductions

@@ -13,10 +13,10 @@ os.environ.setdefault("TQDM_DISABLE", "1")  # before tqdm, whose bars would cove
 
 from desktop_app.widgets.plots.export import save_plots
 from ml.cli.console import Line, guarded
-from ml.config import checked
+from ml.config import validate
 from ml.errors import BadRequest
 from ml.system.files import atomic, make_folder
-from ml.training.overrides import assignment
+from ml.training.overrides import parse_assignment
 from tests.benchmarks.common import Benchmark, Plan, installed
 
 BENCHMARKS = ("training", "sampling", "interaction")
@@ -42,13 +42,13 @@ def run(options: argparse.Namespace) -> int:
 
 def planned(benchmark: Benchmark, quick: bool, sets: list[str], against: str | None) -> Plan:
     """The plan of a benchmark with what was asked for; raises BadRequest."""
-    changes = dict(assignment(text) for text in sets)
+    changes = dict(parse_assignment(text) for text in sets)
     known = [name for name in benchmark.PLAN.model_fields if name != "against"]
     for name in changes:
         if name not in known:
             raise BadRequest(f"There is no setting {name!r}.", f"Use one of: {', '.join(known)}.")
     values: dict[str, Any] = (benchmark.QUICK if quick else {}) | changes | {"against": installed(against)}
-    return checked(benchmark.PLAN, values)
+    return validate(benchmark.PLAN, values)
 
 
 def write_plots(path: Path, figures: list[Any]) -> None:

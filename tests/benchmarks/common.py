@@ -17,7 +17,7 @@ from ml.cli.console import Line
 from ml.config import Description
 from ml.errors import BadRequest
 from ml.specs import DeviceName
-from ml.system.device import pick
+from ml.system.device import choose_device
 
 PACKAGES = {"diffusers": "diffusers", "lucidrains": "denoising-diffusion-pytorch"}  # peers by name
 
@@ -77,7 +77,7 @@ def machine(device: DeviceName) -> dict[str, Any]:
     """When, where and with what was measured; None for a peer's package that is absent."""
     return {
         "date": datetime.date.today().isoformat(),
-        "device": pick(device).reason,
+        "device": choose_device(device).reason,
         "processor": _processor(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,

@@ -20,7 +20,7 @@ from ml.evaluation.judge import Judge
 from ml.events import Pixels
 from ml.generation import loaded_model
 from ml.generation.loaded_model import LoadedModel, optimized_model
-from ml.system.device import bf16_is_native, pick
+from ml.system.device import bf16_is_native, choose_device
 from tests.benchmarks import peers
 from tests.benchmarks.common import Plan, Table, in_turns, machine, median
 from tests.benchmarks.limits import bare, drawing, plain, work_of
@@ -65,7 +65,7 @@ class Drawer:
 
 def measure(plan: SamplingPlan, data_root: Path | None, line: Line) -> dict[str, Any]:
     """All of it, one after another."""
-    device = pick(plan.device).torch_device
+    device = choose_device(plan.device).torch_device
     return {
         "machine": machine(plan.device),
         "digits": _hundred(plan, device, line),

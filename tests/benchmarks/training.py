@@ -28,8 +28,8 @@ from ml.events import Pixels, Sampled
 from ml.generation.loaded_model import LoadedModel
 from ml.generation.pipeline import sample_with
 from ml.registry import presets
-from ml.system.device import pick
-from ml.training.overrides import changed
+from ml.system.device import choose_device
+from ml.training.overrides import with_overrides
 from ml.training.run import Run
 from tests.benchmarks import peers
 from tests.benchmarks.common import Plan, Table, machine, synchronise
@@ -83,7 +83,7 @@ class Own:
 
     def __init__(self, config: TrainConfig, dataset: Dataset, plan: TrainingPlan, folder: Path) -> None:
         self.recipe = f"the preset {config.name}: batch {config.batch_size}, {config.optimizer}, {config.precision}"
-        self._run = Run(config, folder, pick(plan.device), dataset)
+        self._run = Run(config, folder, choose_device(plan.device), dataset)
 
     @property
     def parameters(self) -> int:
@@ -112,7 +112,7 @@ class Other:
     """A peer's recipe, fed from the images in memory, which spares it its loader."""
 
     def __init__(self, name: str, dataset: Dataset, plan: TrainingPlan) -> None:
-        self._device = pick(plan.device).torch_device
+        self._device = choose_device(plan.device).torch_device
         self._peer = peers.make(name, self._device)
         self._images, self._labels = dataset.images.to(self._device), dataset.labels.to(self._device)
         self._batch, self._budget_s, self._spent_s = plan.batch_size, 60 * plan.minutes, 0.0
@@ -193,7 +193,7 @@ def measure(plan: TrainingPlan, data_root: Path | None, line: Line) -> dict[str,
     """All recipes in turns, until the budget of each is used up."""
     line.show("Reading the data")
     dataset = datasets.load(plan.data, data_root)
-    judge, device = Judge.bundled(plan.device), pick(plan.device).torch_device
+    judge, device = Judge.bundled(plan.device), choose_device(plan.device).torch_device
     with _entries(plan, dataset) as entries:
         while waiting := [entry for entry in entries if entry.contestant.share < 1]:
             for entry in waiting:
@@ -209,7 +209,7 @@ def measure(plan: TrainingPlan, data_root: Path | None, line: Line) -> dict[str,
 def _entries(plan: TrainingPlan, dataset: Dataset) -> Iterator[list[Entry]]:
     """Ours, the textbook's and the peers', with fresh weights."""
     own = presets.load(plan.preset)
-    own = changed(own, [("minutes", plan.own_minutes)]) if plan.own_minutes else own
+    own = with_overrides(own, [("minutes", plan.own_minutes)]) if plan.own_minutes else own
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         entries = [Entry(OURS, Own(own, dataset, plan, Path(folder) / OURS))]
         if plan.textbook:
@@ -221,7 +221,7 @@ def _textbook(minutes: float) -> TrainConfig:
     """The recipe that lessons teach: the toy preset, told the class, with the batch norm of the books and DDIM."""
     own = {"model.num_classes": CLASSES, "model.norm": "batch", "defaults.sampler": "ddim", "minutes": minutes}
     own |= {"defaults.spacing": "trailing", "name": TEXTBOOK}
-    return changed(presets.load("toy"), own.items())
+    return with_overrides(presets.load("toy"), own.items())
 
 
 def tables(found: dict[str, Any]) -> list[Table]:

@@ -110,7 +110,7 @@ def _open_state(path: Path) -> None:
 
 
 def _open_weights(path: Path) -> None:
-    import_weights.fitting(import_weights.plain_tensors(path), path.name)
+    import_weights.matching_kinds(import_weights.plain_tensors(path), path.name)
 
 
 @cache
@@ -264,11 +264,11 @@ def _open_tables(path: Path) -> None:
     for table in (run.losses, run.noise, run.validation):
         table.path.write_bytes(content)
         assert len(table.read()) == len(table.columns)
-        table.forget_after(3)
+        table.remove_after(3)
 
 
 def _open_previews(path: Path) -> None:
-    preview_history.remembered(path.parents[1], tuple(range(10)), 28)
+    preview_history.load_previews(path.parents[1], tuple(range(10)), 28)
 
 
 @cache

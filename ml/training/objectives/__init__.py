@@ -1,1 +1,1 @@
-"""What a run minimizes: one objective per file."""
+"""The objectives of training runs, one per file."""

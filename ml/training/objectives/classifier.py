@@ -12,7 +12,7 @@ from ml.training.objectives.base import Objective
 
 
 class ClassifierObjective(Objective):
-    """The judge: see `classifier_loss`; the images are slightly distorted if asked for."""
+    """The judge: see `classifier_loss`; the images are slightly distorted with `augment`."""
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.images = config, Images(dataset, device)

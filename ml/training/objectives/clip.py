@@ -29,8 +29,8 @@ class CaptionedBatch(NamedTuple):
 class ContrastiveObjective(Objective):
     """The digit CLIP: images and captions that are true of them, see `contrastive_loss`."""
 
-    divisible = False  # a batch's captions are told from one another
-    FOREIGN = 0.25  # share of captions with words that nobody has heard of, and of texts with nothing else
+    divisible = False  # the loss contrasts the captions of a batch with each other
+    UNKNOWN_SHARE = 0.25  # share of captions with unknown words; unrelated texts per caption
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.images, self.device = config, Images(dataset, device), device
@@ -47,21 +47,24 @@ class ContrastiveObjective(Objective):
 
         assert isinstance(network, DigitClip)
         x, bits, classes = batch.x0, batch.bits, batch.labels.cpu()
-        pick = random.Random(int(torch.randint(2**62, (), generator=rng, device=self.device)))
-        said = [captions.caption(int(c), int(b), pick) for c, b in zip(classes, bits, strict=True)]
-        encoded = [self._with_foreign(tokenizer.encode(entry.text), pick) for entry in said]
-        foreign = [tokenizer.encode(captions.foreign(pick)) for _ in range(max(1, round(self.FOREIGN * len(said))))]
+        python_rng = random.Random(int(torch.randint(2**62, (), generator=rng, device=self.device)))
+        chosen_captions = [captions.caption(int(c), int(b), python_rng) for c, b in zip(classes, bits, strict=True)]
+        encoded = [self._with_unknown_words(tokenizer.encode(entry.text), python_rng) for entry in chosen_captions]
+        unrelated = [
+            tokenizer.encode(captions.unrelated(python_rng))
+            for _ in range(max(1, round(self.UNKNOWN_SHARE * len(chosen_captions))))
+        ]
         image, words = (
             network.encode_images(self._estimated(x, rng)),
-            network.encode_tokens(tokenizer.rows(encoded + foreign).to(self.device)),
+            network.encode_tokens(tokenizer.rows(encoded + unrelated).to(self.device)),
         )
         similarity = (network.scale * image @ words.T).float()
-        truth = captions.truth(said, classes, bits).to(self.device)
-        return contrastive_loss(similarity[:, : len(said)], truth, similarity[:, len(said) :])
+        truth = captions.truth(chosen_captions, classes, bits).to(self.device)
+        return contrastive_loss(similarity[:, : len(chosen_captions)], truth, similarity[:, len(chosen_captions) :])
 
     @torch.no_grad()
     def _estimated(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        """The images, half of them as a diffusion model makes them out in noise: what guidance asks a CLIP about."""
+        """The images, half of them as a diffusion model estimates them from noise: the inputs of CLIP guidance."""
         if self.reference_model is None:
             return x
         noisy, clean = x.tensor_split(2)
@@ -73,9 +76,9 @@ class ContrastiveObjective(Objective):
         denoise = NetworkDenoiser(self.reference_model.network, self.reference_model.config.prediction)
         return torch.cat([denoise(x_t, levels, labels).to(x.dtype), clean])
 
-    def _with_foreign(self, encoded: tuple[int, ...], pick: random.Random) -> tuple[int, ...]:
-        if pick.random() > self.FOREIGN:
+    def _with_unknown_words(self, encoded: tuple[int, ...], python_rng: random.Random) -> tuple[int, ...]:
+        if python_rng.random() > self.UNKNOWN_SHARE:
             return encoded
-        places = {pick.randint(0, len(encoded)) for _ in range(pick.randint(1, 3))}
+        places = {python_rng.randint(0, len(encoded)) for _ in range(python_rng.randint(1, 3))}
         parts = [(tokenizer.UNKNOWN, number) if at in places else (number,) for at, number in enumerate(encoded)]
         return tuple(n for part in parts for n in part) + ((tokenizer.UNKNOWN,) if len(encoded) in places else ())

@@ -45,16 +45,16 @@ class DiffusionObjective(Objective):
 
 
 class TextObjective(DiffusionObjective):
-    """Diffusion models that are told in words what to draw: captions that are true of the images."""
+    """Text-conditioned diffusion models: the condition is a random caption that is true of the image."""
 
     def __init__(self, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
         super().__init__(config, dataset, device)
         self.bits = captions.attributes(dataset.images, dataset.labels)
-        self.silence = tokenizer.tokens([""])[0].to(device)
+        self.empty_text = tokenizer.tokens([""])[0].to(device)
 
     def draw(self, network: nn.Module, chosen: Tensor, rng: torch.Generator) -> NoisedBatch:
         x0, labels = self.images[chosen]
-        pick = random.Random(int(torch.randint(2**62, (), generator=rng, device=x0.device)))
+        python_rng = random.Random(int(torch.randint(2**62, (), generator=rng, device=x0.device)))
         pairs = zip(labels.tolist(), self.bits[chosen.cpu()].tolist(), strict=True)
-        said = tokenizer.tokens([captions.caption(label, bits, pick).text for label, bits in pairs]).to(x0.device)
-        return noised(x0, said, self.schedule, self.config, rng, self.silence)
+        text = tokenizer.tokens([captions.caption(label, bits, python_rng).text for label, bits in pairs]).to(x0.device)
+        return noised(x0, text, self.schedule, self.config, rng, self.empty_text)

@@ -16,7 +16,7 @@ from ml.training.objectives.distillation import DistillationObjective
 
 
 def _diffusion_objective(config: TrainConfig, dataset: Dataset, device: torch.device) -> Objective:
-    """That of a diffusion model: it learns from a teacher, from captions or from labels."""
+    """The objective of a diffusion model, which learns from a teacher, from captions or from labels."""
     if config.teacher_from:
         return DistillationObjective(config, dataset, device)
     return (TextObjective if config.model.reader else DiffusionObjective)(config, dataset, device)
@@ -33,7 +33,7 @@ OBJECTIVES: Mapping[str, Callable[[TrainConfig, Dataset, torch.device], Objectiv
 
 
 def objective_of(config: TrainConfig, dataset: Dataset, device: torch.device) -> Objective:
-    """What a network of that configuration is trained for. Raises BadRequest for a network without an objective."""
+    """The objective of a configuration. Raises BadRequest for a network without an objective."""
     make = OBJECTIVES.get(config.model.network)
     if make is None:
         raise BadRequest(f"There is no objective for the network {config.model.network!r}.", "Add it to OBJECTIVES.")

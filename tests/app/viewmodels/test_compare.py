@@ -11,7 +11,7 @@ from ml.config import NO_LABEL, SampleRequest
 from ml.events import Progress
 from ml.experiments.axes import Axis
 from ml.experiments.cells import Cell
-from ml.experiments.race import Lap
+from ml.experiments.race import LaneEvent
 from ml.export.metadata import AxisNote, CellNote, Comparison, Layout, Stamp
 from tests.support.fake_app import FakeApp
 from tests.support.fake_engine import arguments
@@ -186,8 +186,8 @@ def test_a_figure_is_compared_again_as_far_as_the_page_can_say_it(app: FakeApp, 
 # ---- the race
 
 
-def lap(lane: int, event: object) -> Lap:
-    return Lap(lane, event)  # type: ignore[arg-type]
+def lap(lane: int, event: object) -> LaneEvent:
+    return LaneEvent(lane, event)  # type: ignore[arg-type]
 
 
 def test_lanes_are_where_their_steps_are(app: FakeApp, race: Race) -> None:

@@ -20,7 +20,7 @@ from ml.cli.app import main as cli
 from ml.errors import BadFile
 from ml.export import plot_metadata
 from ml.registry import presets
-from ml.training.overrides import changed
+from ml.training.overrides import with_overrides
 from tests.app.conftest import Opener
 from tests.app.pages.test_exports import answer
 from tests.patience import WAIT_MS
@@ -82,7 +82,7 @@ def test_a_plot_of_a_run_brings_back_its_set_up_and_its_curves(
 
 
 def test_of_a_run_that_is_gone_the_settings_come_back(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    config = changed(presets.load("standard").with_changes(name="old-one"), [("model.widths", [32, 96])])
+    config = with_overrides(presets.load("standard").with_changes(name="old-one"), [("model.widths", [32, 96])])
     told = {"runs": {"old-one": config.model_dump(mode="json")}}
     save_plots(tmp_path / "x.png", FIGURES, told)
     message = answer(window, qtbot, tmp_path / "x.png")

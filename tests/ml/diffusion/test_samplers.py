@@ -471,7 +471,7 @@ def test_noise_that_goes_on_is_its_own_where_it_stood() -> None:
     shape, device = (1, 4, 4), torch.device("cpu")
     before, ours = SeededNoise([5, 6], shape, device), SeededNoise([7, 8], shape, device)
     before()
-    ours.going_on(before, [True, False])
+    ours.continue_from(before, [True, False])
     of_five, of_eight = (SeededNoise([seed], shape, device) for seed in (5, 8))
     of_five()
     assert torch.equal(ours(), torch.cat([of_five(), of_eight()]))

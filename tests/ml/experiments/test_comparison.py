@@ -9,13 +9,22 @@ import pytest
 from PIL import Image
 
 from ml.cli.app import main
-from ml.config import NO_LABEL, SampleRequest, checked
+from ml.config import NO_LABEL, SampleRequest, validate
 from ml.control import RunControl
 from ml.errors import BadFile, BadRequest
 from ml.events import Frame, Progress, Sampled
 from ml.experiments import axes, cells
-from ml.experiments.axes import Axis, parse, said
-from ml.experiments.cells import Cell, drawn, heads, in_common, result, title, took, verdict
+from ml.experiments.axes import Axis, format_value, parse
+from ml.experiments.cells import (
+    Cell,
+    draw_figure,
+    format_scores,
+    format_seconds,
+    heads,
+    shared_settings,
+    summary,
+    title,
+)
 from ml.experiments.comparison import compare, requests
 from ml.experiments.comparison_figure import prove, requests_of, save
 from ml.export import files
@@ -28,7 +37,7 @@ from ml.registry.run_layout import MODEL_FILE
 
 
 def base(**changes: Any) -> SampleRequest:
-    return checked(SampleRequest, {"labels": (3, 8), "seed": 5} | changes)
+    return validate(SampleRequest, {"labels": (3, 8), "seed": 5} | changes)
 
 
 def alone(request: SampleRequest) -> Sampled:
@@ -52,9 +61,8 @@ def test_values_are_read_from_lists_and_ranges() -> None:
     assert parse("model", "digits, runs/mine, run-3@200").values == ("digits", "runs/mine", "run-3@200")
     names = Axis("model", ("runs/mine/model.safetensors", "own/best.safetensors", "runs/mine@2048")).names
     assert names == ("mine", "best", "mine, step 2,048")
-    assert [said("steps", 1), said("steps", 4), said("guidance", 1.5), said("sampler", "ddim"), said("eta", 0.5)] == [
-        "1 step", "4 steps", "w = 1.5", "DDIM", "eta 0.5",
-    ]  # fmt: skip
+    settings = (("steps", 1), ("steps", 4), ("guidance", 1.5), ("sampler", "ddim"), ("eta", 0.5))
+    assert [format_value(*setting) for setting in settings] == ["1 step", "4 steps", "w = 1.5", "DDIM", "eta 0.5"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +103,7 @@ def test_values_are_said_as_a_person_reads_them() -> None:
         ("model", "runs/mine/best.safetensors", "best"),
         ("model", "a@b", "a@b"), ("model", "v1.5", "v1.5"),
     ):  # fmt: skip
-        assert said(field, value) == words
+        assert format_value(field, value) == words
 
 
 # ---- requests
@@ -169,8 +177,8 @@ def test_cells_are_judged_where_the_judge_can_read_them() -> None:
     assert good.right == 1.0 and good.confidence and good.confidence > 0.8
     assert plain.right is None and plain.confidence
     assert colour.right is None and colour.confidence is None
-    assert result([good]).endswith(" s · 100% right") and result([plain]).endswith("% sure")
-    assert " · " not in result([colour]) and result([]) == ""
+    assert summary([good]).endswith(" s · 100% right") and summary([plain]).endswith("% sure")
+    assert " · " not in summary([colour]) and summary([]) == ""
 
 
 def test_a_comparison_can_be_stopped() -> None:
@@ -205,7 +213,7 @@ def test_the_figure_names_rows_and_columns_and_leaves_room_for_what_is_missing()
     assert named.width > plain.width and named.height > plain.height
     few = cells_of(base(), Axis("steps", (1, 2)), None)[:1]
     rows = Axis("steps", (1, 2))
-    assert drawn(rows, None, few).size[1] > 2 * 56
+    assert draw_figure(rows, None, few).size[1] > 2 * 56
     assert [head.name for head in heads(rows, few, "row")] == ["1 step", "2 steps"]
     assert title(rows, Axis("guidance", (1.0,))) == "Steps by guidance w"
 
@@ -216,10 +224,10 @@ def cell(row: int, column: int, seconds: float = 1.0, right: float | None = None
 
 
 def test_cells_are_told_by_their_means() -> None:
-    assert [took(seconds) for seconds in (0.416, 9.994, 10.2)] == ["0.42 s", "9.99 s", "10 s"]
-    assert verdict([cell(0, 0, right=1.0, sure=0.2), cell(0, 1, right=0.5), cell(0, 2, sure=0.9)]) == "75% right"
-    assert verdict([cell(0, 0, sure=0.8), cell(0, 1), cell(0, 2, sure=0.9)]) == "85% sure"
-    assert result([cell(0, 0, 1.0), cell(0, 1, 4.0)]) == "2.50 s"
+    assert [format_seconds(seconds) for seconds in (0.416, 9.994, 10.2)] == ["0.42 s", "9.99 s", "10 s"]
+    assert format_scores([cell(0, 0, right=1.0, sure=0.2), cell(0, 1, right=0.5), cell(0, 2, sure=0.9)]) == "75% right"
+    assert format_scores([cell(0, 0, sure=0.8), cell(0, 1), cell(0, 2, sure=0.9)]) == "85% sure"
+    assert summary([cell(0, 0, 1.0), cell(0, 1, 4.0)]) == "2.50 s"
     rows, columns = Axis("steps", (1, 2)), Axis("guidance", (1.0, 3.0))
     four = [cell(row, column, 1.0 + 4 * row + column) for row in (0, 1) for column in (0, 1)]
     assert [head.note for head in heads(rows, four, "row")] == ["mean 1.50 s", "mean 5.50 s"]
@@ -231,7 +239,7 @@ def test_cells_are_told_by_their_means() -> None:
 def test_a_figure_puts_every_cell_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
     monkeypatch.setattr(cells, "figure", lambda *arguments: given.extend(arguments))
-    drawn(Axis("steps", (1, 2)), Axis("guidance", (1.0, 2.0, 3.0)), [cell(0, 2), cell(1, 0, right=0.5)])
+    draw_figure(Axis("steps", (1, 2)), Axis("guidance", (1.0, 2.0, 3.0)), [cell(0, 2), cell(1, 0, right=0.5)])
     panels: list[list[Panel | None]] = given[3]
     shown = [[panel and (int(panel.images[0, 0, 0]), panel.caption) for panel in line] for line in panels]
     assert shown == [[None, None, (2, "1.00 s")], [(16, "1.00 s · 50% right"), None, None]]
@@ -239,7 +247,10 @@ def test_a_figure_puts_every_cell_in_its_place(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_all_cells_share_is_said_once() -> None:
     both = [base(steps=3, sampler="ddim"), base(steps=4, sampler="ddim")]
-    assert in_common(both) == "seed 5 · digits · DDIM" and in_common(both[:1]) == "seed 5 · digits · DDIM · 3 steps"
+    assert (
+        shared_settings(both) == "seed 5 · digits · DDIM"
+        and shared_settings(both[:1]) == "seed 5 · digits · DDIM · 3 steps"
+    )
 
 
 def test_a_cell_of_another_model_is_not_bound_to_the_first_ones_file() -> None:

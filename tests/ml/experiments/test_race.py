@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml.config import SampleRequest, checked
+from ml.config import SampleRequest, validate
 from ml.control import RunControl
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled
-from ml.experiments.race import Lap, race
+from ml.experiments.race import LaneEvent, race
 from ml.generation import pipeline
 
 
 def lane(**changes: Any) -> SampleRequest:
-    return checked(SampleRequest, {"labels": (3, 8), "seed": 5} | changes)
+    return validate(SampleRequest, {"labels": (3, 8), "seed": 5} | changes)
 
 
 FIELD = [lane(steps=10), lane(steps=3, sampler="ddim", eta=1.0), lane(model="student", sampler="student", steps=1)]
@@ -75,7 +75,7 @@ def test_a_race_can_be_stopped() -> None:
         seen.append(lap)
         if len(seen) == 5:
             control.cancel()
-    assert len(seen) == 5 and all(isinstance(lap, Lap) for lap in seen)
+    assert len(seen) == 5 and all(isinstance(lap, LaneEvent) for lap in seen)
 
 
 def test_a_race_that_is_stopped_when_all_have_arrived_hands_out_no_images() -> None:

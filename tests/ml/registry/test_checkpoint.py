@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from ml.errors import BadFile, BadRequest, CannotWrite
 from ml.models import build
-from ml.models.weights import agree, fit
+from ml.models.weights import check_weights, load_weights
 from ml.registry import model_cards
 from ml.registry.checkpoint import (
     KEY,
@@ -38,7 +38,7 @@ def model(tiny_run: Path, tmp_path: Path) -> Path:
 def test_a_model_file_carries_all_it_takes_to_draw(model: Path) -> None:
     header, weights = load_model(model)
     network = build(header.model)
-    fit(network, weights, "m")
+    load_weights(network, weights, "m")
     assert header.data == "synthetic" and header.steps == 30 and header.images == 30 * 32
     assert header.model == TINY and header.defaults.steps == 4
     assert all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
@@ -100,10 +100,10 @@ def test_weights_of_another_shape_say_what_was_expected_and_found(model: Path) -
     header, weights = load_model(model)
     other = build(header.model.with_changes(widths=(8, 24)))
     with pytest.raises(BadFile, match=r"expected \(.*\), found \("):
-        fit(other, weights, "m")
+        load_weights(other, weights, "m")
     weights.pop("out.bias")
     with pytest.raises(BadFile, match=r"out\.bias: expected \(4,\), found nothing"):
-        fit(build(header.model), weights, "m")
+        load_weights(build(header.model), weights, "m")
 
 
 def test_a_header_that_lies_about_its_length_is_refused(model: Path) -> None:
@@ -122,13 +122,13 @@ def test_a_description_without_end_is_refused(tmp_path: Path) -> None:
 
 def test_a_tensor_of_another_kind_or_name_does_not_agree() -> None:
     real, whole = torch.zeros(3), torch.zeros(3, dtype=torch.int64)
-    agree({"a": real}, {"a": real.half()}, "m")
+    check_weights({"a": real}, {"a": real.half()}, "m")
     for expected, found, said in (
         ({"a": real}, {"a": whole}, r"a: expected \(3,\), found \(3,\) of int64"),
         ({"a": real}, {"a": real, "b": real}, r"b: expected nothing of that name, found \(3,\)"),
     ):
         with pytest.raises(BadFile, match=said):
-            agree(expected, found, "m")
+            check_weights(expected, found, "m")
 
 
 def test_a_file_is_known_by_its_content(model: Path, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_a_model_is_renamed_with_its_card_and_a_run_with_its_folder(
 
 
 def test_a_run_that_is_being_trained_stays_where_it_is(home: Path) -> None:
-    lock = folder_lock.hold(home / "runs" / "mine")
+    lock = folder_lock.lock_folder(home / "runs" / "mine")
     try:
         for action in (lambda: local_models.rename(card("mine"), "yours"), lambda: local_models.delete(card("mine"))):
             with pytest.raises(BadRequest, match="mine is being trained"):
@@ -410,7 +410,7 @@ def test_a_link_to_nothing_hides_no_model_and_no_run(home: Path) -> None:
     for link in (paths.user_models() / "x.safetensors", *(paths.user_runs() / "gone" / name for name in OF_A_RUN)):
         link.symlink_to(home / "nothing")
     assert [card.bundled for card in model_cards.cards()].count(True) > 5
-    assert run_index.unfinished() == [] and run_index.with_curves() == [paths.user_runs() / "mine"]
+    assert run_index.unfinished_runs() == [] and run_index.runs_with_curves() == [paths.user_runs() / "mine"]
 
 
 @pytest.mark.parametrize("name", ["a" * 5000 + "@1", "a\0b@1", "x@1", "~nobody@1"])
@@ -494,4 +494,4 @@ def test_a_network_that_needs_another_model_is_known_only_with_it(home: Path) ->
 def test_where_nothing_is_the_same_the_nearest_network_is_that_of_as_many_tensors(home: Path) -> None:
     sizes = {len(import_weights._expected(kind.model.model_dump_json())) for kind in import_weights.kinds()}
     with pytest.raises(BadFile, match=rf"nearest network, that of .*, has {min(sizes)}, of which 0 are"):
-        import_weights.fitting({"x": torch.zeros(1)}, "x.pt")
+        import_weights.matching_kinds({"x": torch.zeros(1)}, "x.pt")

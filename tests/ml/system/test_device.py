@@ -40,26 +40,26 @@ def test_the_fastest_device_is_chosen_unless_one_is_named(
 ) -> None:  # fmt: skip
     monkeypatch.setattr("torch.get_num_threads", lambda: 3)
     machine.cuda, machine.mps = cuda, mps
-    found = device.pick(name)
+    found = device.choose_device(name)
     assert (found.torch_device.type, found.reason) == (chosen, reason)
 
 
 @pytest.mark.parametrize("name", ["cuda", "mps"])
 def test_a_device_that_is_missing_is_named(name: DeviceName, machine: SimpleNamespace) -> None:
     with pytest.raises(NoDevice, match=f"No {name.upper()} device was found"):
-        device.pick(name)
+        device.choose_device(name)
 
 
 def test_several_processes_take_a_card_each_and_no_apple_gpu(machine: SimpleNamespace) -> None:
     machine.cuda, machine.cards, machine.processes = True, 2, 2
-    assert device.pick("auto").torch_device.type == "cuda"
+    assert device.choose_device("auto").torch_device.type == "cuda"
     machine.processes = 3
     with pytest.raises(NoDevice, match="3 processes are more than this machine's 2 GPUs"):
-        device.pick("auto")
+        device.choose_device("auto")
     machine.cuda, machine.mps = False, True
-    assert device.pick("auto").torch_device.type == "cpu"
+    assert device.choose_device("auto").torch_device.type == "cpu"
     with pytest.raises(BadRequest, match="Several processes cannot share"):
-        device.pick("mps")
+        device.choose_device("mps")
 
 
 def test_numbers_too_small_to_matter_are_flushed(monkeypatch: pytest.MonkeyPatch) -> None:

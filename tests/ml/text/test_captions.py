@@ -103,7 +103,7 @@ def test_a_caption_is_true_of_its_image_and_says_so_in_words() -> None:
 def test_a_foreign_text_has_no_digit_and_a_word_that_no_caption_has() -> None:
     rng = random.Random(0)
     for _ in range(200):
-        said = captions.foreign(rng)
+        said = captions.unrelated(rng)
         assert tokenizer.UNKNOWN in tokenizer.encode(said)
         assert not set(said.split()) & {*captions.WORDS, *map(str, range(10))}
 

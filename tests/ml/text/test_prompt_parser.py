@@ -7,7 +7,7 @@ import pytest
 
 from ml.config import MAX_IMAGES, NO_LABEL
 from ml.errors import BadRequest
-from ml.text.prompt_parser import in_words, parse_labels, understand
+from ml.text.prompt_parser import parse_labels, parse_prompt, parse_text_prompt
 
 ALL = tuple(range(10))
 
@@ -50,7 +50,7 @@ ALL = tuple(range(10))
     ],
 )
 def test_what_is_asked_for(text: str, labels: tuple[int, ...]) -> None:
-    understood = understand(text)
+    understood = parse_prompt(text)
     assert understood.labels == labels
     assert understood.columns == len(labels)
     listed = "0 to 9" if labels == ALL else " ".join(map(str, labels))
@@ -71,7 +71,7 @@ def test_what_is_asked_for(text: str, labels: tuple[int, ...]) -> None:
     ],
 )
 def test_what_cannot_be_drawn_is_said(text: str, labels: tuple[int, ...], said: str) -> None:
-    understood = understand(text)
+    understood = parse_prompt(text)
     assert understood.labels == labels
     assert said in understood.reading
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_drawn_is_said(text: str, labels: tuple[int, ...], said: 
 @pytest.mark.parametrize("text", ["dog", "banana", "oh no", "🐶", "digit", "zero sevens", "no sevens", "", " \n", "\0"])
 def test_without_a_digit_the_refusal_says_what_to_try(text: str) -> None:
     with pytest.raises(BadRequest) as refusal:
-        understand(text)
+        parse_prompt(text)
     assert "Try 7" in refusal.value.what_to_do
 
 
@@ -89,11 +89,11 @@ def test_without_a_digit_the_refusal_says_what_to_try(text: str) -> None:
 )
 def test_too_much_is_refused(text: str, why: str) -> None:
     with pytest.raises(BadRequest, match=why):
-        understand(text)
+        parse_prompt(text)
 
 
 def test_long_prompts_wrap_into_rows_and_keep_a_short_reading() -> None:
-    understood = understand("sixty sixes")
+    understood = parse_prompt("sixty sixes")
     assert understood.labels == (6,) * 60
     assert understood.columns == 10
     assert understood.reading.endswith("… (60 digits), by class")
@@ -106,7 +106,7 @@ def test_hostile_prompts_are_answered() -> None:
     """A pattern that goes back and forth without end would never come to an end."""
     for part in HOSTILE:
         with suppress(BadRequest):
-            assert len(understand((part * 500)[:500]).labels) <= 100
+            assert len(parse_prompt((part * 500)[:500]).labels) <= 100
 
 
 @pytest.mark.bench
@@ -131,16 +131,16 @@ def test_hostile_prompts_are_answered_at_once() -> None:
 def test_a_model_that_reads_words_is_asked_for_digits_one_by_one(
     text: str, labels: tuple[int, ...], reading: str
 ) -> None:
-    found = in_words(text)
+    found = parse_text_prompt(text)
     assert (found.labels, found.reading, found.columns) == (labels, reading, len(labels))
 
 
 def test_a_model_that_reads_words_refuses_nothing_said_and_too_much() -> None:
     with pytest.raises(BadRequest, match="is empty"):
-        in_words(" ")
+        parse_text_prompt(" ")
     with pytest.raises(BadRequest, match="501 characters"):
-        in_words("x" * 501)
-    assert in_words("x" * 500).labels == (NO_LABEL,)
+        parse_text_prompt("x" * 501)
+    assert parse_text_prompt("x" * 500).labels == (NO_LABEL,)
 
 
 @pytest.mark.parametrize(
@@ -160,29 +160,29 @@ def test_a_model_that_reads_words_refuses_nothing_said_and_too_much() -> None:
     ],
 )
 def test_how_digits_are_said_back(text: str, labels: tuple[int, ...], reading: str) -> None:
-    found = understand(text)
+    found = parse_prompt(text)
     assert (found.labels, found.left_over) == (labels, ())
     assert found.reading == f"{reading}, by class" and found.columns == min(len(labels), 10)
 
 
 def test_what_is_left_over_is_named_once_and_in_order() -> None:
-    found = understand("Bold thin bold 3")
+    found = parse_prompt("Bold thin bold 3")
     assert found.left_over == ("bold", "thin")
     with pytest.raises(BadRequest, match="says which digits to leave out, but not which to draw"):
-        understand("not 3")
+        parse_prompt("not 3")
     with pytest.raises(BadRequest, match=r'There is no digit in "' + "x" * 40 + "…"):
-        understand("x" * 41)
+        parse_prompt("x" * 41)
     with pytest.raises(BadRequest, match=r'There is no digit in "' + "x" * 40 + '"'):
-        understand("x" * 40)
+        parse_prompt("x" * 40)
 
 
 def test_a_model_with_other_classes_refuses_what_it_lacks() -> None:
-    assert understand("4", classes=5).labels == (4,)
+    assert parse_prompt("4", classes=5).labels == (4,)
     with pytest.raises(BadRequest, match="no class 5") as refusal:
-        understand("4 and 5", classes=5)
+        parse_prompt("4 and 5", classes=5)
     assert "0 to 4" in refusal.value.what_to_do
     with pytest.raises(BadRequest, match="without classes"):
-        understand("7", classes=0)
+        parse_prompt("7", classes=0)
 
 
 def test_labels_on_the_command_line() -> None:

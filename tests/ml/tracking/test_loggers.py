@@ -62,7 +62,7 @@ def test_tensorboard_shows_the_curves_and_the_previews(tmp_path: Path) -> None:
     assert "config/text_summary" in events.Tags()["tensors"]
 
 
-def test_tensorboard_forgets_what_a_killed_run_did_after_its_checkpoint(tmp_path: Path) -> None:
+def test_tensorboard_hides_points_after_the_checkpoint_of_a_killed_run(tmp_path: Path) -> None:
     control = RunControl()
     config = tiny_config(data="mnist", steps=20, batch_size=8)
     for event in train(config, tmp_path / "run", device="cpu", control=control):
@@ -72,21 +72,19 @@ def test_tensorboard_forgets_what_a_killed_run_did_after_its_checkpoint(tmp_path
     assert [point.step for point in opened(tmp_path / "run").Scalars("loss")] == list(range(1, 21))
 
 
-def test_points_come_no_more_often_than_every_second_and_pictures_always(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_points_are_logged_once_a_second_and_previews_always(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("ml.tracking.loggers.EVERY_S", 1.0)
     monkeypatch.setattr(
         "ml.tracking.loggers.time", SimpleNamespace(monotonic=lambda: now, time=lambda: now, time_ns=lambda: 1)
     )
-    with LoggerList(tmp_path, tiny_config(), 0) as followers:
+    with LoggerList(tmp_path, tiny_config(), 0) as loggers:
         for step in range(1, 9):
             now += 0.4
-            followers.tell(step_of(step))
-            followers.tell(Validated(step, 0.5))
+            loggers.log(step_of(step))
+            loggers.log(Validated(step, 0.5))
             image = np.zeros((2, 8, 8), np.uint8)
-            followers.tell(Preview(step, image, (1, 2), image[None]))
+            loggers.log(Preview(step, image, (1, 2), image[None]))
     events = opened(tmp_path)
     assert [point.step for point in events.Scalars("loss")] == [1, 4, 7]
     assert [point.step for point in events.Scalars("held_out_loss")] == list(range(1, 9))
@@ -96,41 +94,39 @@ def test_points_come_no_more_often_than_every_second_and_pictures_always(
     )
 
 
-def test_after_a_return_points_begin_anew_at_its_checkpoint(tmp_path: Path) -> None:
-    with LoggerList(tmp_path, tiny_config(), 0) as followers:
+def test_after_a_step_back_points_begin_again_at_the_checkpoint(tmp_path: Path) -> None:
+    with LoggerList(tmp_path, tiny_config(), 0) as loggers:
         for step in range(1, 9):
-            followers.tell(step_of(step))
-        followers.tell(SteppedBack(5, "The loss became nan.", 5e-4, 1))
+            loggers.log(step_of(step))
+        loggers.log(SteppedBack(5, "The loss became nan.", 5e-4, 1))
         for step in range(6, 8):
-            followers.tell(step_of(step))
+            loggers.log(step_of(step))
     assert [point.step for point in opened(tmp_path).Scalars("loss")] == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_a_run_that_goes_on_elsewhere_is_followed_there(tmp_path: Path) -> None:
-    with LoggerList(tmp_path / "full", tiny_config(), 0) as followers:
-        followers.tell(step_of(1))
-        followers.tell(WriteFailed(2, 1, "The disk is full."))
-        followers.tell(step_of(2))
-        followers.tell(Resumed(2, tmp_path / "other"))
-        followers.tell(step_of(3))
-        followers.tell(Resumed(3, tmp_path / "other"))  # after a pause
-        followers.tell(step_of(4))
+def test_a_run_that_continues_in_another_folder_is_logged_there(tmp_path: Path) -> None:
+    with LoggerList(tmp_path / "full", tiny_config(), 0) as loggers:
+        loggers.log(step_of(1))
+        loggers.log(WriteFailed(2, 1, "The disk is full."))
+        loggers.log(step_of(2))
+        loggers.log(Resumed(2, tmp_path / "other"))
+        loggers.log(step_of(3))
+        loggers.log(Resumed(3, tmp_path / "other"))  # after a pause
+        loggers.log(step_of(4))
     steps = [[point.step for point in opened(tmp_path / name).Scalars("loss")] for name in ("full", "other")]
     assert steps == [[1], [3, 4]]
     assert len(list((tmp_path / "other" / FOLDER).iterdir())) == 1
 
 
-def test_trackers_that_cannot_write_hold_nothing_up_and_are_taken_up_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with LoggerList(tmp_path, tiny_config(), 0) as followers:
-        (tracker,) = followers._trackers
-        monkeypatch.setattr(tracker, "curves", full)
-        followers.tell(step_of(1))
-        followers.tell(step_of(2))
-        assert followers._trackers == []
-        followers.tell(Resumed(2, tmp_path))
-        followers.tell(step_of(3))
+def test_loggers_that_cannot_write_are_closed_and_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with LoggerList(tmp_path, tiny_config(), 0) as loggers:
+        (logger,) = loggers._loggers
+        monkeypatch.setattr(logger, "log_scalars", full)
+        loggers.log(step_of(1))
+        loggers.log(step_of(2))
+        assert loggers._loggers == []
+        loggers.log(Resumed(2, tmp_path))
+        loggers.log(step_of(3))
     files = sorted((tmp_path / FOLDER).iterdir())
     assert len(files) == 2 and [point.step for point in opened(tmp_path).Scalars("loss")] == [3]
 
@@ -139,7 +135,7 @@ def full(*_: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_weights_and_biases_is_told_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_and_biases_gets_the_same_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its own names, and asked of its module alone."""
     said: list[tuple[Any, ...]] = []
     run = SimpleNamespace(
@@ -150,10 +146,10 @@ def test_weights_and_biases_is_told_the_same(tmp_path: Path, monkeypatch: pytest
     wandb.init = lambda **asked: said.append((asked["name"], asked["dir"], asked["config"]["name"])) or run
     monkeypatch.setitem(sys.modules, "wandb", wandb)
     folder = tmp_path / "mine"
-    with LoggerList(folder, tiny_config(), 0, ["wandb"]) as followers:
-        followers.tell(step_of(3))
+    with LoggerList(folder, tiny_config(), 0, ["wandb"]) as loggers:
+        loggers.log(step_of(3))
         image = np.zeros((2, 8, 8), np.uint8)
-        followers.tell(Preview(4, image, (1, 2), image[None]))
+        loggers.log(Preview(4, image, (1, 2), image[None]))
     assert said[0] == ("mine", str(folder), "tiny")
     assert said[1] == (3, {"loss": 0.3, "smooth_loss": 0.5, "lr": 0.25, "grad_norm": 2.0, "images_per_s": 8.0})
     assert said[2:] == [(4, {"preview": (8, 16)}), ("finished",)]

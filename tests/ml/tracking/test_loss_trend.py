@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.tracking.loss_trend import verdict
+from ml.tracking.loss_trend import find_trend
 
 EVERY = 3  # steps between two reports
 
@@ -24,7 +24,7 @@ def curve(shape: str, steps: int, noise: float, seed: int) -> tuple[np.ndarray, 
 
 
 def found(shape: str, steps: int, noise: float) -> list[str]:
-    return [verdict(*curve(shape, steps, noise, seed)).state for seed in range(20)]
+    return [find_trend(*curve(shape, steps, noise, seed)).state for seed in range(20)]
 
 
 @pytest.mark.parametrize("noise", [0.03, 0.1])
@@ -43,32 +43,32 @@ def test_what_creeps_down_is_learning_slowly() -> None:
 
 
 def test_a_flat_stretch_is_as_long_as_it_is() -> None:
-    said = verdict(*curve("flat at the end", 3000, 0.05, 1))
+    said = find_trend(*curve("flat at the end", 3000, 0.05, 1))
     assert said.words == "flat for 1,000 steps"
 
 
 def test_spikes_are_no_divergence() -> None:
     steps, losses = curve("flat", 3000, 0.05, 0)
     losses[-10::4] *= 20
-    assert verdict(steps, losses).state == "flat"
+    assert find_trend(steps, losses).state == "flat"
 
 
 @pytest.mark.parametrize("shape", ["learning", "flat"])
 def test_the_first_steps_say_nothing_yet(shape: str) -> None:
-    assert verdict(*curve(shape, 150, 0.05, 0)).words == "the first steps"
-    assert verdict(np.empty(0), np.empty(0)).state == "begun"
+    assert find_trend(*curve(shape, 150, 0.05, 0)).words == "the first steps"
+    assert find_trend(np.empty(0), np.empty(0)).state == "begun"
 
 
 def test_half_of_it_learnt_is_put_in_numbers() -> None:
     steps = np.arange(1.0, 1001.0)
-    said = verdict(steps, np.where(steps <= 900, 1.0, 0.5))
+    said = find_trend(steps, np.where(steps <= 900, 1.0, 0.5))
     assert said.words == "still learning: 50% lower than 100 steps ago"
 
 
 def test_a_loss_that_is_no_number_is_divergence() -> None:
     steps, losses = curve("flat", 1000, 0.05, 0)
     losses[-1] = np.nan
-    assert verdict(steps, losses).state == "diverging"
+    assert find_trend(steps, losses).state == "diverging"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_loss_that_is_no_number_is_divergence() -> None:
     [([0.5, 0.4, 0.38, 0.41, 0.43, 0.44, 0.45], "by heart"), ([0.5, 0.4, 0.38, 0.37, 0.36, 0.355, 0.35], "learning")],
 )
 def test_held_out_images_tell_of_learning_by_heart(held_out: list[float], state: str) -> None:
-    assert verdict(*curve("learning", 3000, 0.05, 0), np.array(held_out)).state == state
+    assert find_trend(*curve("learning", 3000, 0.05, 0), np.array(held_out)).state == state
 
 
 def stairs(*parts: tuple[int, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -102,13 +102,13 @@ def stairs(*parts: tuple[int, float]) -> tuple[np.ndarray, np.ndarray]:
     ],
 )
 def test_each_shape_has_its_words(parts: tuple[tuple[int, float], ...], words: str) -> None:
-    assert verdict(*stairs(*parts)).words == words
+    assert find_trend(*stairs(*parts)).words == words
 
 
 def test_few_reports_say_little() -> None:
     steps, losses = stairs((720, 0.3))
-    assert verdict(steps[39::40], losses[39::40]).words == "hardly changing"
-    assert verdict(steps[19::20], losses[19::20]).words == "flat for 500 steps"
+    assert find_trend(steps[39::40], losses[39::40]).words == "hardly changing"
+    assert find_trend(steps[19::20], losses[19::20]).words == "flat for 500 steps"
 
 
 def test_what_learns_by_heart_has_been_worse_four_times_and_by_more_than_a_twentieth() -> None:
@@ -119,13 +119,13 @@ def test_what_learns_by_heart_has_been_worse_four_times_and_by_more_than_a_twent
         ([0.40, 0.415, 0.415, 0.415, 0.415], "learning"),
         ([0.40, 0.43, 0.43, 0.43], "learning"),  # too few to tell
     ):
-        assert verdict(steps, losses, np.array(held_out)).state == state
-    said = verdict(steps, losses, np.array([0.4, 0.44, 0.44, 0.44, 0.44])).words
+        assert find_trend(steps, losses, np.array(held_out)).state == state
+    said = find_trend(steps, losses, np.array([0.4, 0.44, 0.44, 0.44, 0.44])).words
     assert said == "learning by heart: 10% worse than at best on images it has not seen"
 
 
 def test_what_can_be_said_is_said_from_two_hundred_steps_on() -> None:
-    assert verdict(*stairs((149, 0.5), (100, 0.4))).words == "still learning: 20% lower than 100 steps ago"
+    assert find_trend(*stairs((149, 0.5), (100, 0.4))).words == "still learning: 20% lower than 100 steps ago"
 
 
 @pytest.mark.parametrize(("fall", "state"), [(0.006, "learning"), (0.003, "begun"), (-0.006, "begun")])
@@ -133,25 +133,25 @@ def test_a_fall_counts_from_three_standard_errors_on(fall: float, state: str) ->
     """Losses that sway by 1%: of two hundred steps a difference of the halves has a standard error of 0.14%."""
     steps = np.arange(1.0, 251.0)
     logs = 0.01 * (-1.0) ** steps - np.where(steps > 150, fall, 0)
-    assert verdict(steps, 0.3 * np.exp(logs)).state == state
+    assert find_trend(steps, 0.3 * np.exp(logs)).state == state
 
 
 def test_each_half_needs_its_reports() -> None:
     steps = np.concatenate([np.arange(1.0, 601), np.arange(620.0, 701, 20)])  # five in the last hundred steps
     losses = np.where(steps > 600, 0.25, 0.3) * np.exp(0.01 * (-1.0) ** np.arange(len(steps)))
-    assert verdict(steps, losses).state == "flat"
+    assert find_trend(steps, losses).state == "flat"
 
 
 def test_a_loss_that_is_high_and_low_by_turns_is_not_diverging() -> None:
     steps, losses = stairs((1000, 0.3))
     high = losses.copy()
     high[-50::5] = high[-49::5] = high[-48::5] = 0.5  # three of five: the median is high, the mean is not
-    assert verdict(steps, high).state != "diverging"
+    assert find_trend(steps, high).state != "diverging"
     high[-50:] = 0.5
-    assert verdict(steps, high).state == "diverging"
+    assert find_trend(steps, high).state == "diverging"
 
 
 def test_learning_by_heart_is_put_in_numbers_by_the_best_and_by_the_mean_of_the_last() -> None:
     steps, losses = stairs((1000, 0.3))
-    said = verdict(steps, losses, np.array([0.5, 0.4, 0.44, 0.44, 0.48, 0.48])).words
+    said = find_trend(steps, losses, np.array([0.5, 0.4, 0.44, 0.44, 0.48, 0.48])).words
     assert said == "learning by heart: 15% worse than at best on images it has not seen"

@@ -67,7 +67,7 @@ def test_of_a_long_table_even_parts_and_its_end_are_read(tmp_path: Path) -> None
 def test_a_step_of_endless_digits_is_no_row(table: Table) -> None:
     with table.path.open("a") as file:
         file.write("9" * 5000 + ",1\n")
-    table.forget_after(3)
+    table.remove_after(3)
     assert table.read()[0].tolist() == [1, 2, 3]
 
 
@@ -88,17 +88,17 @@ def test_the_names_stand_in_it_once_and_rows_come_when_they_are_written(table: T
 def test_what_is_forgotten_is_gone_from_what_waits_too_and_the_rest_stays_as_it_was(table: Table) -> None:
     before = table.path.read_text().splitlines()
     table.add(6, 0.6)
-    table.forget_after(3)
+    table.remove_after(3)
     table.write()
     assert table.path.read_text().splitlines() == before[:4]
-    table.forget_after(3)
+    table.remove_after(3)
     assert table.path.read_text().splitlines() == before[:4]
 
 
 def test_a_row_that_lacks_its_end_or_a_column_is_forgotten(table: Table) -> None:
     with table.path.open("a") as file:
         file.write("1\n1,2,3\nx,1\n2,0.")
-    table.forget_after(5)
+    table.remove_after(5)
     assert table.read()[0].tolist() == [1, 2, 3, 4, 5]
     table.add(6, 0.6)
     table.write()

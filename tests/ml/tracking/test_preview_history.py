@@ -25,8 +25,8 @@ def preview(step: int, value: int = 0, shape: tuple[int, ...] = (3, 2, 8, 8)) ->
 @pytest.mark.parametrize("shape", [(3, 2, 8, 8), (5, 2, 8, 8, 3)])
 def test_previews_come_back_as_they_were(tmp_path: Path, shape: tuple[int, ...]) -> None:
     for step in (10, 20):
-        preview_history.keep(tmp_path, preview(step, shape=shape))
-    found = preview_history.remembered(tmp_path, (4, 5), 8)
+        preview_history.save_preview(tmp_path, preview(step, shape=shape))
+    found = preview_history.load_previews(tmp_path, (4, 5), 8)
     assert [each.step for each in found] == [10, 20] and found[0].labels == (4, 5)
     for each in found:
         assert np.array_equal(each.film, preview(each.step, shape=shape).film)
@@ -35,37 +35,37 @@ def test_previews_come_back_as_they_were(tmp_path: Path, shape: tuple[int, ...])
 
 def test_a_row_of_the_picture_is_a_step_and_a_column_an_image(tmp_path: Path) -> None:
     film = np.arange(6, dtype=np.uint8).reshape(3, 2, 1, 1).repeat(8, 2).repeat(8, 3)
-    preview_history.keep(tmp_path, Preview(12, film[-1], (4, 5), film))
+    preview_history.save_preview(tmp_path, Preview(12, film[-1], (4, 5), film))
     with Image.open(tmp_path / preview_history.FOLDER / "00000012.png") as picture:
         assert np.array(picture)[::8, ::8].tolist() == [[0, 1], [2, 3], [4, 5]]
 
 
 def test_pictures_of_another_size_are_not_those_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    preview_history.keep(tmp_path, preview(1))
-    assert preview_history.remembered(tmp_path, (4, 5), 4) == preview_history.remembered(tmp_path, (4,), 8) == []
-    assert preview_history.remembered(tmp_path, (4,), 16) == []  # as broad, but no whole number of rows
+    preview_history.save_preview(tmp_path, preview(1))
+    assert preview_history.load_previews(tmp_path, (4, 5), 4) == preview_history.load_previews(tmp_path, (4,), 8) == []
+    assert preview_history.load_previews(tmp_path, (4,), 16) == []  # as broad, but no whole number of rows
     monkeypatch.setattr(preview_history, "MAX_PIXELS", 24 * 16 - 1)
-    assert preview_history.remembered(tmp_path, (4, 5), 8) == []
+    assert preview_history.load_previews(tmp_path, (4, 5), 8) == []
 
 
 def test_a_long_run_keeps_fewer_but_its_first_and_latest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert preview_history.MOST == 128
     monkeypatch.setattr(preview_history, "MOST", 8)
     for step in range(1, 25):
-        preview_history.keep(tmp_path, preview(step))
-    steps = [each.step for each in preview_history.remembered(tmp_path, (4, 5), 8)]
+        preview_history.save_preview(tmp_path, preview(step))
+    steps = [each.step for each in preview_history.load_previews(tmp_path, (4, 5), 8)]
     assert steps == [1, 13, 17, 19, 21, 22, 23, 24]  # thinned out whenever there were nine
 
 
 def test_what_cannot_be_read_is_left_out_and_the_future_forgotten(tmp_path: Path) -> None:
     for step in (1, 2, 3):
-        preview_history.keep(tmp_path, preview(step))
+        preview_history.save_preview(tmp_path, preview(step))
     (tmp_path / preview_history.FOLDER / "00000002.png").write_bytes(b"no picture")
     (tmp_path / preview_history.FOLDER / "notes.png").write_bytes(b"somebody's own")
-    assert [each.step for each in preview_history.remembered(tmp_path, (4, 5), 8)] == [1, 3]
-    assert preview_history.remembered(tmp_path, (4, 5, 6), 8) == []  # of another model
-    preview_history.forget_after(tmp_path, 2)
-    assert [each.step for each in preview_history.remembered(tmp_path, (4, 5), 8)] == [1]
+    assert [each.step for each in preview_history.load_previews(tmp_path, (4, 5), 8)] == [1, 3]
+    assert preview_history.load_previews(tmp_path, (4, 5, 6), 8) == []  # of another model
+    preview_history.remove_after(tmp_path, 2)
+    assert [each.step for each in preview_history.load_previews(tmp_path, (4, 5), 8)] == [1]
 
 
 def test_a_run_keeps_its_way_and_models_of_before_can_be_drawn_with(
@@ -78,7 +78,7 @@ def test_a_run_keeps_its_way_and_models_of_before_can_be_drawn_with(
     events = list(train(tiny_config(data="mnist", steps=23, lr=1e-2), folder, device="cpu", data_root=root))
     assert isinstance(events[-1], RunFinished)
     shown = [event for event in events if isinstance(event, Preview)]
-    kept = preview_history.remembered(folder, shown[0].labels, 28)
+    kept = preview_history.load_previews(folder, shown[0].labels, 28)
     assert [each.step for each in kept] == sorted({each.step for each in shown})
     last = shown[-1]
     assert np.array_equal(kept[-1].film, last.film) and last.film.shape[1:] == last.images.shape

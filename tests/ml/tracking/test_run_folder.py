@@ -10,7 +10,7 @@ from ml.errors import BadRequest, CannotWrite
 from ml.events import Preview
 from ml.registry.run_layout import SNAPSHOTS, STATE_FILE
 from ml.system import paths
-from ml.system.folder_lock import hold, is_held
+from ml.system.folder_lock import is_locked, lock_folder
 from ml.tracking import preview_history, run_index
 from ml.tracking.metrics_table import LOSS_FILE, NOISE_FILE, VALIDATION_FILE, Table
 from ml.tracking.run_folder import RunFolder
@@ -23,13 +23,13 @@ TABLES = (LOSS_FILE, NOISE_FILE, VALIDATION_FILE)
 def filled(path: Path) -> RunFolder:
     """A folder with three of everything, of the steps 10, 20 and 30."""
     place = RunFolder(path)
-    place.hold()
+    place.lock()
     film = np.zeros((2, 1, 8, 8), np.uint8)
     (path / SNAPSHOTS).mkdir()
     for step in (10, 20, 30):
         for table in (place.losses, place.noise, place.validation):
             table.add(step, *[0.5] * (len(table.columns) - 1))
-        preview_history.keep(path, Preview(step, film[-1], (3,), film))
+        preview_history.save_preview(path, Preview(step, film[-1], (3,), film))
         (path / SNAPSHOTS / f"{step:08d}.safetensors").touch()
     place.write()
     return place
@@ -48,10 +48,10 @@ def test_what_came_after_a_checkpoint_is_forgotten_everywhere_and_so_is_what_is_
     left = [place.path / where / ".half-0123456789ab.png" for where in (".", SNAPSHOTS, preview_history.FOLDER)]
     for path in left:
         path.touch()
-    place.forget_after(20)
+    place.remove_after(20)
     assert steps_in(place.path) == [[10, 20]] * 5
     assert not any(path.exists() for path in left)
-    place.let_go()
+    place.unlock()
 
 
 def test_a_run_moves_with_all_it_has_and_leaves_the_old_place_to_others(tmp_path: Path) -> None:
@@ -60,11 +60,11 @@ def test_a_run_moves_with_all_it_has_and_leaves_the_old_place_to_others(tmp_path
     place.move_to(tmp_path / "other" / "run")
     assert place.path == tmp_path / "other" / "run"
     assert steps_in(place.path) == [[10, 20, 30]] * 5 == steps_in(tmp_path / "run")
-    assert is_held(place.path) and not is_held(tmp_path / "run")
+    assert is_locked(place.path) and not is_locked(tmp_path / "run")
     place.write()
     assert steps_in(place.path)[0] == [10, 20, 30, 40] and steps_in(tmp_path / "run")[0] == [10, 20, 30]
-    place.let_go()
-    assert not is_held(place.path)
+    place.unlock()
+    assert not is_locked(place.path)
 
 
 def test_a_run_does_not_move_to_where_another_one_is(tmp_path: Path) -> None:
@@ -72,14 +72,14 @@ def test_a_run_does_not_move_to_where_another_one_is(tmp_path: Path) -> None:
     for name in ("has a run", "is in use"):
         (tmp_path / name).mkdir()
     (tmp_path / "has a run" / STATE_FILE).touch()
-    lock = hold(tmp_path / "is in use")
+    lock = lock_folder(tmp_path / "is in use")
     with pytest.raises(CannotWrite, match="already holds a run"):
         place.move_to(tmp_path / "has a run")
     with pytest.raises(BadRequest, match="being trained by another"):
         place.move_to(tmp_path / "is in use")
-    assert place.path == tmp_path / "run" and is_held(place.path)
+    assert place.path == tmp_path / "run" and is_locked(place.path)
     lock.release()
-    place.let_go()
+    place.unlock()
 
 
 def test_a_move_that_fails_leaves_the_new_place_free_and_the_run_where_it_was(
@@ -94,21 +94,21 @@ def test_a_move_that_fails_leaves_the_new_place_free_and_the_run_where_it_was(
         patch.setattr("ml.tracking.run_folder.copy_into", full)
         with pytest.raises(CannotWrite):
             place.move_to(tmp_path / "other")
-    assert not is_held(tmp_path / "other") and place.path == tmp_path / "run" and is_held(place.path)
+    assert not is_locked(tmp_path / "other") and place.path == tmp_path / "run" and is_locked(place.path)
     assert place.losses.path == tmp_path / "run" / LOSS_FILE
-    place.let_go()
+    place.unlock()
 
 
 def test_a_place_that_can_be_written_in_again_is_the_same_and_stays_held(tmp_path: Path) -> None:
     place = filled(tmp_path / "run")
     place.move_to(tmp_path / "run")
-    assert steps_in(place.path) == [[10, 20, 30]] * 5 and is_held(place.path)
-    place.let_go()
+    assert steps_in(place.path) == [[10, 20, 30]] * 5 and is_locked(place.path)
+    place.unlock()
 
 
 def test_who_only_looks_makes_no_lock(tmp_path: Path) -> None:
-    assert not is_held(tmp_path) and not list(tmp_path.iterdir())
-    assert not is_held(tmp_path / "nothing")
+    assert not is_locked(tmp_path) and not list(tmp_path.iterdir())
+    assert not is_locked(tmp_path / "nothing")
 
 
 def test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved(
@@ -127,12 +127,12 @@ def test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved(
         events.close()  # type: ignore[attr-defined]
         os.utime(place / STATE_FILE, (number, number))
         os.utime(place / LOSS_FILE, (number, number))
-    lock = hold(own / "held")
-    found = run_index.unfinished([tmp_path / "disk" / "old"])
+    lock = lock_folder(own / "held")
+    found = run_index.unfinished_runs([tmp_path / "disk" / "old"])
     assert [run.folder for run in found] == [tmp_path / "disk" / "old", own / "new"]  # which moved is the later one
     assert [(run.name, run.step, run.progress) for run in found] == [("old", 1, 0.5), ("new", 1, 0.5)]
-    assert [run.name for run in run_index.unfinished()] == ["new", "old"]
-    assert [folder.name for folder in run_index.with_curves()] == ["held", "whole", "new", "old"]
-    assert [folder.name for folder in run_index.with_curves(most=2)] == ["held", "whole"]
+    assert [run.name for run in run_index.unfinished_runs()] == ["new", "old"]
+    assert [folder.name for folder in run_index.runs_with_curves()] == ["held", "whole", "new", "old"]
+    assert [folder.name for folder in run_index.runs_with_curves(most=2)] == ["held", "whole"]
     lock.release()
-    assert [run.name for run in run_index.unfinished()] == ["held", "new", "old"]
+    assert [run.name for run in run_index.unfinished_runs()] == ["held", "new", "old"]

@@ -16,8 +16,8 @@ from ml.events import Preview, Progress, RunStarted, Sampled
 from ml.export import files
 from ml.generation import pipeline
 from ml.registry import checkpoint, presets
-from ml.training.config_from_data import fitted, form_for
-from ml.training.overrides import changed
+from ml.training.config_from_data import fit_to_data, form_for
+from ml.training.overrides import with_overrides
 from ml.training.trainer import train
 
 QUICK = ["--steps", "2", "--batch-size", "4", "--device", "cpu", "--set", "model.widths=[8,16]"]
@@ -43,32 +43,34 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", [name for name in presets.names() if name != "digit-clip"])
 def test_every_preset_takes_its_images_from_the_data(name: str) -> None:
-    model = fitted(presets.load(name), images(32, 3, 7)).model
+    model = fit_to_data(presets.load(name), images(32, 3, 7)).model
     assert (model.image_size, model.channels) == (32, 3)
     assert model.num_classes == (7 if presets.load(name).model.num_classes else 0)
 
 
 def test_what_is_named_is_kept_and_asked_of_the_data() -> None:
-    config = changed(presets.load("1-minute"), [("model.image_size", 64), ("model.num_classes", 12), ("lr", 0.01)])
+    config = with_overrides(
+        presets.load("1-minute"), [("model.image_size", 64), ("model.num_classes", 12), ("lr", 0.01)]
+    )
     assert (form_for(config.model).side, form_for(config.model).channels) == (64, None)
-    model = fitted(config.with_changes(seed=3), images(64, 3, 7)).model
+    model = fit_to_data(config.with_changes(seed=3), images(64, 3, 7)).model
     assert (model.image_size, model.channels, model.num_classes) == (64, 3, 12)
     assert form_for(TrainConfig.model_validate_json(config.model_dump_json()).model).channels == 1  # as it was saved
 
 
 def test_a_single_class_is_no_class() -> None:
-    assert fitted(presets.load("standard"), images(32, 1, 1)).model.num_classes == 0
+    assert fit_to_data(presets.load("standard"), images(32, 1, 1)).model.num_classes == 0
 
 
 @pytest.mark.parametrize(("side", "attention"), [(28, (7,)), (32, (8,)), (30, (8,)), (64, (16,)), (128, (32,))])
 def test_attention_stays_at_its_level(side: int, attention: tuple[int, ...]) -> None:
-    assert fitted(presets.load("v-cosine"), images(side, 1, 10)).model.attention == attention
+    assert fit_to_data(presets.load("v-cosine"), images(side, 1, 10)).model.attention == attention
 
 
 def test_a_size_that_does_not_fit_the_network_is_told_of() -> None:
     config = TrainConfig(model=ModelConfig(patch=4), steps=1)
     with pytest.raises(BadRequest, match="image_size 30 is not a multiple of patch 4"):
-        fitted(config, images(30, 1, 10))
+        fit_to_data(config, images(30, 1, 10))
 
 
 def test_a_colour_folder_is_learnt(photos: Path, tmp_path: Path) -> None:

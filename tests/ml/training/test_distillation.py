@@ -19,7 +19,7 @@ from ml.generation import loaded_model, pipeline
 from ml.registry import presets
 from ml.registry.checkpoint import load_model, load_state
 from ml.registry.run_layout import MODEL_FILE, STATE_FILE
-from ml.system.device import pick
+from ml.system.device import choose_device
 from ml.training.objectives import distillation
 from ml.training.objectives.distillation import DistillationBatch, DistillationObjective, GuidedTeacher
 from ml.training.run import Run
@@ -120,7 +120,7 @@ def test_the_critic_is_taught_by_how_clear_an_image_is_and_at_its_own_rate(objec
     network, rates = Guess(), []
     objective.critic = SimpleNamespace(network=network, step=rates.append)  # type: ignore[assignment]
     image = torch.full((500, 1, 4, 4), 0.1)
-    objective._teach(image, torch.zeros(500).long(), torch.Generator().manual_seed(3))
+    objective._train_critic(image, torch.zeros(500).long(), torch.Generator().manual_seed(3))
     levels = objective._random_levels(image, torch.Generator().manual_seed(3))
     weight = (1 + (levels.alpha / levels.sigma) ** 2).clamp(max=10)
     assert network.grey.grad is not None
@@ -242,7 +242,7 @@ def test_a_resumed_student_is_the_same_to_the_bit_with_its_critic(tmp_path: Path
 
 
 def test_a_student_that_went_back_learns_more_slowly_and_so_does_its_critic(tmp_path: Path, tiny_run: Path) -> None:
-    run = Run(student_config(tiny_run, batch_size=8), tmp_path, pick("cpu"), datasets.load("synthetic"))
+    run = Run(student_config(tiny_run, batch_size=8), tmp_path, choose_device("cpu"), datasets.load("synthetic"))
     run.begin()
     run.train_step()
     before = {name: tensor.clone() for name, tensor in run.learners["critic."].network.state_dict().items()}

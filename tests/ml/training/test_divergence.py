@@ -288,7 +288,7 @@ def test_images_that_are_held_out_are_looked_at_in_as_many_parts(
 
     def losses(network: torch.nn.Module, batch: NoisedBatch, config: TrainConfig) -> torch.Tensor:
         if not network.training:
-            sizes.append(len(batch.shown))
+            sizes.append(len(batch.input))
         return diffusion_loss(network, batch, config)
 
     plant(no_room)

@@ -192,7 +192,7 @@ def test_the_noise_of_a_batch_is_told_from_clean_to_pure() -> None:
     config = config_of("flow", "flow", time_std=3.0)
     x0 = torch.zeros(2000, 1, 2, 2)
     batch = noised(x0, torch.zeros(2000).long(), make_schedule("flow"), config, torch.Generator().manual_seed(0))
-    spread = batch.shown.std(dim=(1, 2, 3))  # x0 = 0: what is seen is noise times sigma
+    spread = batch.input.std(dim=(1, 2, 3))  # x0 = 0: what is seen is noise times sigma
     order = batch.noise.argsort()
     assert 0 < float(batch.noise.min()) < 0.05 and 0.95 < float(batch.noise.max()) < 1
     assert float(spread[order[:100]].mean()) < 0.1 and float(spread[order[-100:]].mean()) > 0.7

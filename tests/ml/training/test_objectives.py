@@ -124,10 +124,10 @@ def test_captions_are_told_of_the_images_they_are_true_of(dataset: Dataset, monk
     telling = TextObjective(config_of(TINY.with_changes(reader=CLIP), label_dropout=1.0), dataset, CPU)
     batch = telling.draw(nn.Identity(), CHOSEN, rng())
     assert asked == [(7, 7), (2, 2), (9, 9)]
-    silence = tokenizer.tokens([""])[0]
-    assert all(torch.equal(row, silence) for row in batch.labels)  # all of it is dropped here
+    empty_text = tokenizer.tokens([""])[0]
+    assert all(torch.equal(row, empty_text) for row in batch.labels)  # all of it is dropped here
     told = TextObjective(config_of(TINY.with_changes(reader=CLIP), label_dropout=0.0), dataset, CPU)
-    assert not any(torch.equal(row, silence) for row in told.draw(nn.Identity(), CHOSEN, rng()).labels)
+    assert not any(torch.equal(row, empty_text) for row in told.draw(nn.Identity(), CHOSEN, rng()).labels)
     again = told.draw(nn.Identity(), CHOSEN, rng())
     assert torch.equal(again.labels, told.draw(nn.Identity(), CHOSEN, rng()).labels)
     assert not torch.equal(again.labels, told.draw(nn.Identity(), CHOSEN, rng(1)).labels)
@@ -149,7 +149,7 @@ def test_a_quarter_of_what_a_clip_reads_has_words_that_nobody_has_heard_of(datas
 
     matching, pick = ContrastiveObjective(config_of(CLIP), dataset, CPU), random.Random(0)
     encoded = tokenizer.encode("a bold seven")
-    read = [matching._with_foreign(encoded, pick) for _ in range(2000)]
+    read = [matching._with_unknown_words(encoded, pick) for _ in range(2000)]
     foreign = [words for words in read if words != encoded]
     assert 400 < len(foreign) < 600
     for words in foreign:

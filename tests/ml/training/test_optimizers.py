@@ -8,7 +8,7 @@ from ml.config import ModelConfig, TrainConfig
 from ml.models import build
 from ml.training.ema import PowerEma
 from ml.training.lr_schedule import lr_factor
-from ml.training.muon import orthogonal
+from ml.training.muon import orthogonalize
 from ml.training.optimizers import ConvMuon, Learner, Optimizer
 
 
@@ -72,7 +72,7 @@ def test_newton_schulz_moves_singular_values_along_its_polynomial(shape: tuple[i
     generator = torch.Generator().manual_seed(1)
     others = torch.randn(8, 20, generator=generator)
     matrix = torch.randn(shape, generator=generator)
-    found, _ = orthogonal([matrix, others])
+    found, _ = orthogonalize([matrix, others])
     u, s, v = torch.linalg.svd(matrix.double(), full_matrices=False)
     s /= s.norm()
     for _ in range(5):
@@ -83,7 +83,7 @@ def test_newton_schulz_moves_singular_values_along_its_polynomial(shape: tuple[i
 
 def test_newton_schulz_bears_what_has_no_direction_or_hardly_one() -> None:
     nothing, lonely = torch.zeros(8, 12), torch.outer(torch.ones(8), torch.ones(12))
-    none, one = orthogonal([nothing, lonely])
+    none, one = orthogonalize([nothing, lonely])
     assert not none.any()
     assert torch.linalg.svdvals(one)[0] == pytest.approx(0.9, abs=0.4)
     assert torch.linalg.svdvals(one)[1] < 0.1

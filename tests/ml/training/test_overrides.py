@@ -12,12 +12,12 @@ from ml.config import TrainConfig
 from ml.data import datasets
 from ml.errors import BadFile, BadRequest
 from ml.registry import presets
-from ml.registry.presets import read_config, recorded
+from ml.registry.presets import read_config, recorded_config
 from ml.registry.run_layout import CONFIG_FILE
 from ml.training import throughput
 from ml.training.loss_by_noise import LossByNoise
 from ml.training.microbatch import Microbatches
-from ml.training.overrides import assignment, changed, refuse_other_settings, setting, starting_point
+from ml.training.overrides import check_same_settings, get_setting, parse_assignment, starting_point, with_overrides
 from tests.support.tiny_model import tiny_config
 
 
@@ -32,19 +32,19 @@ from tests.support.tiny_model import tiny_config
     ],
 )
 def test_an_assignment_is_a_name_and_a_value(text: str, key: str, value: object) -> None:
-    assert assignment(text) == (key, value)
+    assert parse_assignment(text) == (key, value)
 
 
 def test_an_assignment_without_a_value_is_refused() -> None:
     with pytest.raises(BadRequest, match="there is no '='"):
-        assignment("lr")
+        parse_assignment("lr")
 
 
 def test_one_budget_replaces_another() -> None:
     config = tiny_config(steps=30)
     for name, value in (("epochs", 2.0), ("minutes", 3.0), ("steps", 5)):
-        config = changed(config, [(name, value)])
-        assert {key: setting(config, key) for key in ("steps", "epochs", "minutes")} == {
+        config = with_overrides(config, [(name, value)])
+        assert {key: get_setting(config, key) for key in ("steps", "epochs", "minutes")} == {
             **dict.fromkeys(("steps", "epochs", "minutes")),
             name: value,
         }
@@ -52,21 +52,21 @@ def test_one_budget_replaces_another() -> None:
 
 def test_what_is_nested_is_changed_alone_and_the_given_configuration_not_at_all() -> None:
     config = tiny_config()
-    other = changed(config, [("model.embedding", 32), ("lr", 0.01)])
+    other = with_overrides(config, [("model.embedding", 32), ("lr", 0.01)])
     assert (other.model.embedding, other.lr) == (32, 0.01)
     assert other.model.widths == config.model.widths and config.model.embedding == 16
-    assert setting(other, "model.embedding") == 32
+    assert get_setting(other, "model.embedding") == 32
 
 
 @pytest.mark.parametrize("key", ["nosuch", "model.nosuch", "nosuch.lr", "lr.model", "model"])
 def test_a_setting_that_there_is_none_of_is_refused(key: str) -> None:
     with pytest.raises(BadRequest):
-        changed(tiny_config(), [(key, 1)])
+        with_overrides(tiny_config(), [(key, 1)])
 
 
 def test_the_first_value_that_is_wrong_is_named_and_where() -> None:
     with pytest.raises(BadRequest, match=r"model\.embedding: Input should be greater than or equal to 8"):
-        changed(tiny_config(), [("model.embedding", 1)])
+        with_overrides(tiny_config(), [("model.embedding", 1)])
 
 
 def test_a_run_begins_from_one_of_three(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_run_begins_from_one_of_three(tmp_path: Path) -> None:
     (run / CONFIG_FILE).write_text(tiny_config(name="before").model_dump_json())
     assert starting_point("1-minute", None, run) == presets.load("1-minute")
     assert starting_point(None, file, run).name == "file"
-    assert starting_point(None, None, run).name == recorded(run).name == "before"
+    assert starting_point(None, None, run).name == recorded_config(run).name == "before"
     with pytest.raises(BadRequest, match="Both"):
         starting_point("1-minute", file, None)
     with pytest.raises(BadRequest, match="nothing to train") as error:
@@ -88,9 +88,9 @@ def test_a_run_begins_from_one_of_three(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_with_its_own_settings_and_another_budget(tmp_path: Path) -> None:
     (tmp_path / CONFIG_FILE).write_text(tiny_config().model_dump_json())
-    refuse_other_settings(tiny_config(steps=None, minutes=5.0), tmp_path)
+    check_same_settings(tiny_config(steps=None, minutes=5.0), tmp_path)
     with pytest.raises(BadRequest, match=r"started with lr = 0\.002"):
-        refuse_other_settings(tiny_config(lr=0.1), tmp_path)
+        check_same_settings(tiny_config(lr=0.1), tmp_path)
 
 
 def test_presets_are_in_order_wherever_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from ml.errors import BadFile
 from ml.events import TrainStep
 from ml.registry.checkpoint import KEY, load_header, load_state_header
 from ml.registry.run_layout import MODEL_FILE, SNAPSHOTS, STATE_FILE
-from ml.system.device import pick
+from ml.system.device import choose_device
 from ml.training.lr_schedule import lr_factor
 from ml.training.optimizers import Learner
 from ml.training.run import Run
@@ -35,7 +35,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Dataset]:
 def make(tmp_path: Path, digits: tuple[Dataset, Dataset]) -> Maker:
     def make(**changes: object) -> Run:
         config = tiny_config(**{"data": "mnist", "batch_size": 8} | changes)
-        return Run(config, tmp_path, pick("cpu"), digits[0], held_out=digits[1])
+        return Run(config, tmp_path, choose_device("cpu"), digits[0], held_out=digits[1])
 
     return make
 

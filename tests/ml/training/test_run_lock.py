@@ -19,7 +19,7 @@ from ml.registry.checkpoint import load_state_header
 from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.system import paths
 from ml.system.files import make_folder
-from ml.system.folder_lock import LOCK_FILE, hold, is_held
+from ml.system.folder_lock import LOCK_FILE, is_locked, lock_folder
 from ml.tracking import run_index
 from ml.training.trainer import train
 from tests.support.tiny_model import few_digits, tiny_config
@@ -51,7 +51,7 @@ def test_a_run_that_is_being_trained_is_nobody_elses_until_its_process_dies(
     config = tiny_config(data="mnist", batch_size=8)
     pid = lives.begin(command(tmp_path, folder), tmp_path / "log.txt")
     wait_for((folder / MODEL_FILE).exists, tmp_path / "log.txt")
-    assert is_held(folder) and run_index.unfinished() == []
+    assert is_locked(folder) and run_index.unfinished_runs() == []
     with pytest.raises(BadRequest, match="being trained by another window or command"):
         list(train(config, folder, device="cpu", data_root=tmp_path / "data", resume=True))
     card = model_cards.card(folder / MODEL_FILE)
@@ -60,8 +60,8 @@ def test_a_run_that_is_being_trained_is_nobody_elses_until_its_process_dies(
         with pytest.raises(BadRequest, match="being trained"):
             meddle(card)
     assert lives.end(pid, kill=True) == -signal.SIGKILL
-    assert (folder / LOCK_FILE).exists() and not is_held(folder)  # what is left of the lock holds nobody up
-    (cut_short,) = run_index.unfinished()
+    assert (folder / LOCK_FILE).exists() and not is_locked(folder)  # what is left of the lock holds nobody up
+    (cut_short,) = run_index.unfinished_runs()
     step = cut_short.step
     *_, finished = train(
         config.with_changes(steps=step + 3), folder, device="cpu", data_root=tmp_path / "data", resume=True
@@ -87,20 +87,20 @@ def test_of_two_that_start_in_one_folder_one_trains(
 
 
 def test_a_lock_is_seen_through_by_those_who_only_look(tmp_path: Path) -> None:
-    assert not is_held(tmp_path)
-    lock = hold(tmp_path)
-    assert is_held(tmp_path)
+    assert not is_locked(tmp_path)
+    lock = lock_folder(tmp_path)
+    assert is_locked(tmp_path)
     with pytest.raises(BadRequest):
-        hold(tmp_path)
+        lock_folder(tmp_path)
     lock.release()
-    assert not is_held(tmp_path)
-    hold(tmp_path).release()
+    assert not is_locked(tmp_path)
+    lock_folder(tmp_path).release()
 
 
 def test_a_folder_that_cannot_be_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotWrite, match="Cannot make the folder"):
-        hold(tmp_path / "file" / "run")
+        lock_folder(tmp_path / "file" / "run")
 
 
 @pytest.fixture

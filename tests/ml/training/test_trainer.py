@@ -29,14 +29,14 @@ from ml.events import (
     Validated,
 )
 from ml.generation import pipeline
-from ml.models.weights import halved
+from ml.models.weights import to_half
 from ml.registry import presets
 from ml.registry.checkpoint import load_header, load_state_header
 from ml.registry.run_layout import MODEL_FILE, STATE_FILE
 from ml.text.tokenizer import vocabulary_size
 from ml.tracking import run_index
 from ml.tracking.metrics_table import LOSS_FILE, NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table
-from ml.training.datasets import HELD_OUT, _some
+from ml.training.datasets import HELD_OUT, _sample
 from ml.training.loss_by_noise import LossByNoise
 from ml.training.microbatch import Microbatches
 from ml.training.run import Run
@@ -205,11 +205,13 @@ def test_a_resumed_run_is_the_same_to_the_bit(
 
 @pytest.mark.parametrize("parts", [2, 3, 8])
 def test_a_batch_in_parts_teaches_the_same(tmp_path: Path, parts: int) -> None:
-    from ml.system.device import pick
+    from ml.system.device import choose_device
 
     gradients, losses = [], []
     for accumulate in (1, parts):
-        training = Run(config_of(batch_size=8, accumulate=accumulate), tmp_path, pick("cpu"), datasets.load("mnist"))
+        training = Run(
+            config_of(batch_size=8, accumulate=accumulate), tmp_path, choose_device("cpu"), datasets.load("mnist")
+        )
         with torch.no_grad():
             for parameter in training.network.parameters():  # none of them zero, behind which all gradients are
                 parameter.add_(0.01)
@@ -342,11 +344,11 @@ def test_without_images_to_hold_out_a_run_goes_on(tmp_path: Path, digits: Path) 
 
 
 def test_batches_walk_through_every_epoch_once(tmp_path: Path) -> None:
-    from ml.system.device import pick
+    from ml.system.device import choose_device
 
     dataset = datasets.load("mnist")
     few = Dataset("few", dataset.images[:10], dataset.labels[:10], dataset.classes)
-    training = Run(config_of(batch_size=4), tmp_path, pick("cpu"), few)
+    training = Run(config_of(batch_size=4), tmp_path, choose_device("cpu"), few)
     seen: list[int] = []
     for step in range(5):
         seen += training.batches.batch(step).tolist()
@@ -369,7 +371,7 @@ def test_weights_kept_in_half_precision_draw_the_same_from_half_the_file(tmp_pat
 
 def test_what_half_precision_cannot_hold_stays_as_it_is() -> None:
     weights = {"small": torch.tensor([0.5]), "large": torch.tensor([1e6]), "count": torch.tensor([70_000])}
-    kept = halved(weights)
+    kept = to_half(weights)
     assert kept["small"].dtype == torch.float16
     assert kept["large"] is weights["large"]
     assert kept["count"] is weights["count"]
@@ -440,14 +442,14 @@ def test_cancelled_while_its_data_are_read_a_run_leaves_nothing(tmp_path: Path) 
 def test_images_are_held_out_by_chance_and_with_their_labels() -> None:
     labels = torch.arange(300)
     dataset = Dataset("few", labels.view(-1, 1, 1, 1).expand(-1, 1, 28, 28), labels, tuple("0123456789"))
-    some = _some(dataset, config_of())
+    some = _sample(dataset, config_of())
     assert some and len(some) == HELD_OUT == len(set(some.labels.tolist()))
     assert torch.equal(some.images[:, 0, 0, 0], some.labels)
     assert not torch.equal(some.labels, labels[:HELD_OUT])
-    again = _some(dataset, config_of(seed=5))
+    again = _sample(dataset, config_of(seed=5))
     assert again and torch.equal(again.labels, some.labels)  # whatever the run's seed
     for other in ({"image_size": 32}, {"channels": 3}):
-        assert _some(dataset, config_of(model=config_of().model.with_changes(**other).model_dump())) is None
+        assert _sample(dataset, config_of(model=config_of().model.with_changes(**other).model_dump())) is None
 
 
 def test_a_student_is_tried_on_no_images(tmp_path: Path, tiny_run: Path) -> None:
@@ -489,7 +491,7 @@ def test_runs_that_were_cut_short_are_found(tmp_path: Path, monkeypatch: pytest.
     stop_after(config_of(steps=10), tmp_path / "runs" / "cut", 4)
     (tmp_path / "runs" / "broken").mkdir()
     (tmp_path / "runs" / "broken" / STATE_FILE).write_bytes(b"not a checkpoint")
-    found = run_index.unfinished()
+    found = run_index.unfinished_runs()
     assert [(run.name, run.step, run.progress) for run in found] == [("cut", 4, 0.4)]
     assert found[0].config.steps == 10
 

@@ -1943,7 +1943,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "if value != setting(self.preset(), name):",
+        "if value != get_setting(self.preset(), name):",
         "if True:",
         "tests/app/viewmodels/test_train.py",
     ),

@@ -107,14 +107,14 @@ MUTANTS = [
     ),
     Mutant(
         "ml/config.py",
-        "return known and isinstance(version, int) and version > 1",
+        "return of_version and isinstance(version, int) and version > 1",
         "return isinstance(version, int) and version > 1",
         "tests/ml/test_config.py::test_a_wrong_file_is_refused_by_the_first_thing_wrong",
     ),
     Mutant(
         "ml/config.py",
-        "return known and isinstance(version, int) and version > 1",
-        "return known and isinstance(version, int)",
+        "return of_version and isinstance(version, int) and version > 1",
+        "return of_version and isinstance(version, int)",
         "tests/ml/test_config.py::test_a_wrong_file_is_refused_by_the_first_thing_wrong",
     ),
     Mutant(

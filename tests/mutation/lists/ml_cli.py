@@ -338,7 +338,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/train.py",
-        ("        if resume and run_dir is not None:\n            refuse_other_settings(settings, run_dir)\n"),
+        ("        if resume and run_dir is not None:\n            check_same_settings(settings, run_dir)\n"),
         "",
         "tests/ml/cli/test_cli.py::test_training_then_going_on_then_sampling",
     ),

@@ -107,8 +107,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/diffusion/interpolation.py",
-        "    weights = weights / weights.sum(dim=1, keepdim=True)\n    rows",
-        "    rows",
+        "    weights = weights / weights.sum(dim=1, keepdim=True)\n    #",
+        "    #",
         "tests/ml/diffusion/test_interpolation.py::test_what_lies_between_is_as_long_as_noise_and_straight_it_is_too_short",
     ),
     Mutant(
@@ -131,8 +131,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/diffusion/noise.py",
-        "[theirs if kept else ours for",
-        "[ours if kept else theirs for",
+        "[other if kept else own for",
+        "[own if kept else other for",
         "tests/ml/diffusion/test_samplers.py::test_noise_that_goes_on_is_its_own_where_it_stood",
     ),
     Mutant(

@@ -41,8 +41,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/experiments/cells.py",
-        "took(sum(cell.seconds for cell in cells) / len(cells))",
-        "took(sum(cell.seconds for cell in cells))",
+        "format_seconds(sum(cell.seconds for cell in cells) / len(cells))",
+        "format_seconds(sum(cell.seconds for cell in cells))",
         "tests/ml/experiments/test_comparison.py::test_cells_are_told_by_their_means",
     ),
     Mutant(
@@ -119,8 +119,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/experiments/comparison.py",
-        "right = float((verdict.labels == request.labels).mean()) if asked else None",
-        "right = float((verdict.labels == request.labels).mean())",
+        "right = float((predicted.labels == request.labels).mean()) if labelled else None",
+        "right = float((predicted.labels == request.labels).mean())",
         "tests/ml/experiments/test_comparison.py::test_cells_are_judged_where_the_judge_can_read_them",
     ),
     Mutant(
@@ -197,8 +197,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/experiments/questions.py",
-        "return with_model_defaults(SampleRequest.model_validate(asked | dict(changes)))",
-        "return SampleRequest.model_validate(dict(changes) | asked)",
+        "return with_model_defaults(SampleRequest.model_validate(fields | dict(changes)))",
+        "return SampleRequest.model_validate(dict(changes) | fields)",
         "tests/ml/experiments/test_questions.py::test_rows_are_of_what_they_are_called_all_from_one_noise",
     ),
     Mutant(

@@ -119,7 +119,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/denoising.py",
-        "        noise.going_on(parent_noise, same)\n",
+        "        noise.continue_from(parent_noise, same)\n",
         "",
         "tests/ml/generation/test_denoising.py::test_an_image_with_another_seed_goes_on_from_other_noise_around_its_estimate",
     ),

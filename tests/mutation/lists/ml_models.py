@@ -272,7 +272,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/models/weights.py",
-        ("    agree(network.state_dict(), weights, source)\n    network"),
+        ("    check_weights(network.state_dict(), weights, source)\n    network"),
         "    network",
         "tests/ml/registry/test_checkpoint.py::test_weights_of_another_shape_say_what_was_expected_and_found",
     ),

@@ -179,7 +179,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/registry/local_models.py",
-        "if is_run(card) and is_held(card.path.parent):",
+        "if is_run(card) and is_locked(card.path.parent):",
         "if False:",
         "tests/ml/registry/test_model_cards.py",
     ),

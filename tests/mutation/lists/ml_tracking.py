@@ -7,46 +7,46 @@ MUTANTS = [
         "ml/tracking/loggers.py",
         "            self._next = time.monotonic() + EVERY_S\n",
         "",
-        "tests/ml/tracking/test_loggers.py::test_points_come_no_more_often_than_every_second_and_pictures_always",
+        "tests/ml/tracking/test_loggers.py::test_points_are_logged_once_a_second_and_previews_always",
     ),
     Mutant(
         "ml/tracking/loggers.py",
         "            self._folder = event.run_dir\n",
         "",
-        "tests/ml/tracking/test_loggers.py::test_a_run_that_goes_on_elsewhere_is_followed_there",
+        "tests/ml/tracking/test_loggers.py::test_a_run_that_continues_in_another_folder_is_logged_there",
     ),
     Mutant(
         "ml/tracking/loggers.py",
-        ("            if not self._trackers:\n                self._open(event.step)"),
+        ("            if not self._loggers:\n                self._open(event.step)"),
         "            self._open(event.step)",
-        "tests/ml/tracking/test_loggers.py::test_a_run_that_goes_on_elsewhere_is_followed_there",
+        "tests/ml/tracking/test_loggers.py::test_a_run_that_continues_in_another_folder_is_logged_there",
     ),
     Mutant(
         "ml/tracking/loggers.py",
         (
-            "            self._close()  # the points after its checkpoint are forgotten by beginning anew\n"
+            "            self._close()  # a new file hides the points after the checkpoint\n"
             "            self._open(event.step)\n"
         ),
         "            pass\n",
-        "tests/ml/tracking/test_loggers.py::test_after_a_return_points_begin_anew_at_its_checkpoint",
+        "tests/ml/tracking/test_loggers.py::test_after_a_step_back_points_begin_again_at_the_checkpoint",
     ),
     Mutant(
         "ml/tracking/loggers.py",
-        "        if step:  # points after",
-        "        if False:  # points after",
-        "tests/ml/tracking/test_loggers.py::test_after_a_return_points_begin_anew_at_its_checkpoint",
+        "        if step:  # TensorBoard hides",
+        "        if False:  # TensorBoard hides",
+        "tests/ml/tracking/test_loggers.py::test_after_a_step_back_points_begin_again_at_the_checkpoint",
     ),
     Mutant(
         "ml/tracking/loggers.py",
         '{"held_out_loss": event.loss}',
         '{"loss": event.loss}',
-        "tests/ml/tracking/test_loggers.py::test_points_come_no_more_often_than_every_second_and_pictures_always",
+        "tests/ml/tracking/test_loggers.py::test_points_are_logged_once_a_second_and_previews_always",
     ),
     Mutant(
         "ml/tracking/loggers.py",
-        ("        except OSError:\n            self._close()\n\n\ndef _tell_one"),
-        ("        except OSError:\n            pass\n\n\ndef _tell_one"),
-        "tests/ml/tracking/test_loggers.py::test_trackers_that_cannot_write_hold_nothing_up_and_are_taken_up_again",
+        ("        except OSError:\n            self._close()\n\n\ndef _log_event"),
+        ("        except OSError:\n            pass\n\n\ndef _log_event"),
+        "tests/ml/tracking/test_loggers.py::test_loggers_that_cannot_write_are_closed_and_opened_again",
     ),
     Mutant(
         "ml/tracking/loss_curve.py",
@@ -246,17 +246,17 @@ MUTANTS = [
     Mutant("ml/tracking/loss_trend.py", '"valid").min()', '"valid").max()', "tests/ml/tracking/test_loss_trend.py"),
     Mutant(
         "ml/tracking/metrics_table.py",
-        "[self.columns, *self._waiting] if fresh else self._waiting",
-        "[self.columns, *self._waiting]",
+        "[self.columns, *self._unwritten] if fresh else self._unwritten",
+        "[self.columns, *self._unwritten]",
         "tests/ml/tracking/test_metrics_table.py::test_the_names_stand_in_it_once_and_rows_come_when_they_are_written",
     ),
     Mutant(
         "ml/tracking/metrics_table.py",
-        ('            raise refusal(f"write {self.path}", error) from error\n        self._waiting.clear()'),
+        ('            raise write_error(f"write {self.path}", error) from error\n        self._unwritten.clear()'),
         (
-            '            raise refusal(f"write {self.path}", error) from error\n'
+            '            raise write_error(f"write {self.path}", error) from error\n'
             "        finally:\n"
-            "            self._waiting.clear()"
+            "            self._unwritten.clear()"
         ),
         "tests/ml/tracking/test_metrics_table.py::test_rows_that_could_not_be_written_leave_nothing_and_wait",
     ),
@@ -268,13 +268,13 @@ MUTANTS = [
     ),
     Mutant(
         "ml/tracking/metrics_table.py",
-        ('            raise refusal(f"write {self.path}", error) from error\n        self._waiting.clear()'),
-        '            raise refusal(f"write {self.path}", error) from error',
+        ('            raise write_error(f"write {self.path}", error) from error\n        self._unwritten.clear()'),
+        '            raise write_error(f"write {self.path}", error) from error',
         "tests/ml/tracking/test_metrics_table.py::test_the_names_stand_in_it_once_and_rows_come_when_they_are_written",
     ),
     Mutant(
         "ml/tracking/metrics_table.py",
-        ("        self._waiting.clear()\n        if os.path.isfile"),
+        ("        self._unwritten.clear()\n        if os.path.isfile"),
         "        if os.path.isfile",
         "tests/ml/tracking/test_metrics_table.py::test_what_is_forgotten_is_gone_from_what_waits_too_and_the_rest_stays_as_it_was",
     ),
@@ -391,13 +391,13 @@ MUTANTS = [
     ),
     Mutant(
         "ml/tracking/run_index.py",
-        "        if name not in found and state.progress < 1 and not is_held(path.parent):",
-        "        if name not in found and not is_held(path.parent):",
+        "        if name not in found and state.progress < 1 and not is_locked(path.parent):",
+        "        if name not in found and not is_locked(path.parent):",
         "tests/ml/tracking/test_run_folder.py::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
     ),
     Mutant(
         "ml/tracking/run_index.py",
-        "        if name not in found and state.progress < 1 and not is_held(path.parent):",
+        "        if name not in found and state.progress < 1 and not is_locked(path.parent):",
         "        if name not in found and state.progress < 1:",
         "tests/ml/tracking/test_run_folder.py::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
     ),

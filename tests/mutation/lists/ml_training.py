@@ -13,7 +13,7 @@ MUTANTS = [
         "ml/training/datasets.py",
         (
             "    if config.teacher_from:\n"
-            "        return None  # a student learns from its teacher, and its loss says nothing of images\n"
+            "        return None  # the loss of a student compares it with its teacher, not with images\n"
         ),
         "",
         "tests/ml/training/test_trainer.py::test_a_student_is_tried_on_no_images",
@@ -183,8 +183,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/objectives/clip.py",
-        "        if pick.random() > self.FOREIGN:",
-        "        if pick.random() < self.FOREIGN:",
+        "        if python_rng.random() > self.UNKNOWN_SHARE:",
+        "        if python_rng.random() < self.UNKNOWN_SHARE:",
         "tests/ml/training/test_objectives.py::test_a_quarter_of_what_a_clip_reads_has_words_that_nobody_has_heard_of",
     ),
     Mutant(
@@ -213,8 +213,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/objectives/diffusion.py",
-        "        return noised(x0, said, self.schedule, self.config, rng, self.silence)",
-        "        return noised(x0, said, self.schedule, self.config, rng, said[0])",
+        "        return noised(x0, text, self.schedule, self.config, rng, self.empty_text)",
+        "        return noised(x0, text, self.schedule, self.config, rng, text[0])",
         "tests/ml/training/test_objectives.py::test_captions_are_told_of_the_images_they_are_true_of",
     ),
     Mutant(
@@ -225,8 +225,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/objectives/distillation.py",
-        "wanted = x0 - (made - real) / scale",
-        "wanted = x0 + (made - real) / scale",
+        "target = x0 - (made - real) / scale",
+        "target = x0 + (made - real) / scale",
         "tests/ml/training/test_distillation.py::test_images_move_from_what_the_critic_sees_to_what_the_teacher_sees",
     ),
     Mutant(
@@ -243,8 +243,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/objectives/distillation.py",
-        "wanted = torch.where(then.sigma > 0, seen, x0)",
-        "wanted = seen",
+        "target = torch.where(then.sigma > 0, estimate, x0)",
+        "target = estimate",
         "tests/ml/training/test_distillation.py",
     ),
     Mutant(
@@ -357,8 +357,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/overrides.py",
-        "if name not in BUDGETS and theirs[name] != value",
-        "if theirs[name] != value",
+        "if name not in BUDGETS and started_with[name] != value",
+        "if started_with[name] != value",
         "tests/ml/training/test_overrides.py::test_a_run_goes_on_with_its_own_settings_and_another_budget",
     ),
     Mutant(
@@ -507,13 +507,13 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run.py",
-        "weights = halved(self.ema.network.state_dict())",
-        "weights = halved(self.network.state_dict())",
+        "weights = to_half(self.ema.network.state_dict())",
+        "weights = to_half(self.network.state_dict())",
         "tests/ml/training/test_run.py::test_snapshots_are_of_the_average_in_half_precision",
     ),
     Mutant(
         "ml/training/run.py",
-        "weights = halved(self.ema.network.state_dict())",
+        "weights = to_half(self.ema.network.state_dict())",
         "weights = self.ema.network.state_dict()",
         "tests/ml/training/test_run.py::test_snapshots_are_of_the_average_in_half_precision",
     ),
@@ -621,7 +621,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run_state.py",
-        "        agree(expected, tensors, str(path))\n",
+        "        check_weights(expected, tensors, str(path))\n",
         "",
         "tests/ml/training/test_run.py::test_a_state_that_lacks_something_is_refused",
     ),
@@ -712,14 +712,14 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/trainer.py",
-        "recorded.with_changes(steps=asked.steps, epochs=asked.epochs, minutes=asked.minutes)",
-        "recorded.with_changes(steps=asked.steps, minutes=asked.minutes)",
+        "recorded.with_changes(steps=requested.steps, epochs=requested.epochs, minutes=requested.minutes)",
+        "recorded.with_changes(steps=requested.steps, minutes=requested.minutes)",
         "tests/ml/training/test_trainer.py::test_a_run_that_goes_on_has_the_budget_that_is_asked_for_now_and_its_own_settings",
     ),
     Mutant(
         "ml/training/trainer.py",
-        "    return recorded.with_changes(steps=asked.steps",
-        "    return asked.with_changes(steps=asked.steps",
+        "    return recorded.with_changes(steps=requested.steps",
+        "    return requested.with_changes(steps=requested.steps",
         "tests/ml/training/test_trainer.py::test_a_run_that_goes_on_has_the_budget_that_is_asked_for_now_and_its_own_settings",
     ),
     Mutant(
@@ -804,13 +804,13 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/trainer.py",
-        "            yield from _writing(run, control, lambda: run.run_folder.forget_after(run.step))\n",
+        "            yield from _writing(run, control, lambda: run.run_folder.remove_after(run.step))\n",
         "",
         "tests/ml/training/test_divergence.py::test_a_loss_that_is_no_number_brings_back_the_last_good_state_and_slows_down",
     ),
     Mutant(
         "ml/training/trainer.py",
-        "        with suppress(BadFile):  # the checkpoint has gone\n",
+        "        with suppress(BadFile):  # the checkpoint is missing\n",
         "        with suppress(OSError):\n",
         "tests/ml/training/test_divergence.py::test_without_its_checkpoint_a_run_cannot_go_back",
     ),
