@@ -134,7 +134,7 @@ def test_a_run_that_was_looked_back_at_shows_its_previews(tmp_path: Path, monkey
     config = presets.load("1-minute")
     (tmp_path / CONFIG_FILE).write_text(config.model_dump_json(), encoding="utf-8")
     kept = Preview(3, images(2), (0, 1), images(2)[None])
-    monkeypatch.setattr(preview_history, "remembered", lambda *asked: [kept] if asked[2] == 28 else [])
+    monkeypatch.setattr(preview_history, "load_previews", lambda *asked: [kept] if asked[2] == 28 else [])
     (found,) = training.load_preview_history(tmp_path, RunControl())
     assert isinstance(found, PreviewHistory) and found.folder == tmp_path and found.previews == (kept,)
 

@@ -1,4 +1,4 @@
-"""What trackers keep of a run is read back with their own programs."""
+"""What the loggers of a run write, read back with their own programs."""
 
 import errno
 import os
