@@ -1,4 +1,4 @@
-"""How many threads torch computes with."""
+"""The number of torch's threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within, this thread computes by itself: what is small is done as soon, and waits for none that is busy."""
+    """Compute with one thread in the block: small work is as fast, and does not wait for busy threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

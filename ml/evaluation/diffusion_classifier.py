@@ -23,7 +23,7 @@ def classify(
 ) -> Iterator[Progress | Tensor]:
     """`Progress`, then for images (N, C, H, W) in [-1, 1] a probability for each class (N, classes).
 
-    All classes see the same noisy images: log p(image | class) is, up to a constant, minus the error of the estimate
+    All classes get the same noisy images: log p(image | class) is, up to a constant, minus the error of the estimate
     with that class (Ho et al. 2020, eq. 14). Ends early when cancelled. Raises BadRequest.
     """
     classes = model.config.num_classes

@@ -1,4 +1,4 @@
-"""The forward process, to be shown: an image at the noise levels of every schedule, and the schedules themselves."""
+"""The forward process for display: an image at the noise levels of every schedule, and the schedules."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -32,7 +32,7 @@ class Predictions(NamedTuple):
     """The judge's labels of N images."""
 
     labels: NDArray[np.int64]  # (N,)
-    confidence: NDArray[np.float32]  # (N,), the probability of that label, no measure of quality
+    confidence: NDArray[np.float32]  # (N,), the probability of that label, which is no measure of quality
     probabilities: NDArray[np.float32]  # (N, classes)
 
 

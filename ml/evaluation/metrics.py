@@ -26,7 +26,7 @@ from ml.specs import DeviceName
 
 NEIGHBOUR = 3
 DRAWS = 10
-MIN_IMAGES = 100  # a covariance of 64 features from fewer says nothing
+MIN_IMAGES = 100  # fewer give no usable covariance of 64 features
 COPY_RATIO = 1 / 3
 SEED = 1
 Real = tuple[Dataset, Dataset]  # the training and the test images
@@ -65,7 +65,7 @@ def evaluate_model(
         for _ in distributed_sampling.sample(request, device=device, control=control):
             pass
         return
-    real = yield from _mnist(data_root)  # missing data is reported before sampling, which takes long
+    real = yield from _mnist(data_root)  # first, so that missing data is reported before the long sampling
     sampled: Sampled | None = None
     total = len(request.labels)
     for event in distributed_sampling.sample(request, device=device, control=control):
@@ -85,7 +85,7 @@ def evaluate_model(
 def evaluate_images(
     images: Pixels, labels: tuple[int, ...], data_root: Path | None, device: DeviceName = "auto", source: str = "images"
 ) -> Iterator[Progress | Report]:
-    """Score images (N, 28, 28), N at least 100, that should show `labels` (-1: any); raises as `evaluate_model`."""
+    """Score images (N, 28, 28) of `labels` (-1: any), N at least 100; raises what `evaluate_model` raises."""
     if len(images) < MIN_IMAGES:
         raise BadRequest(f"{len(images)} images are too few to score.", f"Give at least {MIN_IMAGES}.")
     judge = Judge.bundled(device)

@@ -1,1 +1,1 @@
-"""What is found by name: models, presets, weights."""
+"""Models and presets by name, and imported weights."""

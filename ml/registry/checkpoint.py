@@ -23,7 +23,7 @@ KEY = "noiseloom"
 
 
 class ModelHeader(Description):
-    """What a model file says about itself."""
+    """The description in a model file."""
 
     version: Literal[1] = 1
     name: Name = "model"
@@ -38,7 +38,7 @@ class ModelHeader(Description):
 
 
 class StateHeader(Description):
-    """Where a training run stands."""
+    """The counters and settings of a training run in its checkpoint."""
 
     version: Literal[1] = 1
     config: TrainConfig
@@ -46,18 +46,20 @@ class StateHeader(Description):
     images: int = Field(ge=0, lt=2**53)
     elapsed_s: float = Field(ge=0)
     smooth_loss: float | None = None
-    scale: float | None = Field(default=None, description="the loss of knowing nothing, by which an explosion is told")
+    scale: float | None = Field(
+        default=None, description="the loss of the first step, 1 at least, to detect divergence"
+    )
     since_row: tuple[float, ...] = Field(default=(), description="losses since the last row of the run's table")
     slowed: int = Field(
         default=0, ge=0, le=100, description="times that it diverged and went on with a lower learning rate"
     )
-    parts: int = Field(default=1, ge=1, le=8192, description="that a batch is worked through in, to fit into memory")
+    parts: int = Field(default=1, ge=1, le=8192, description="of a batch, to fit into memory")
     progress: float = Field(default=0.0, ge=0, description="share of the budget that is used up; 1 and more: all of it")
 
 
 def save(path: Path, tensors: "dict[str, Tensor]", header: Description) -> None:
-    """Write tensors and their description; the file is whole or not there. Raises CannotWrite."""
-    from safetensors.torch import save_file  # takes torch, which reading a header does without
+    """Write tensors and their description atomically. Raises CannotWrite."""
+    from safetensors.torch import save_file  # imports torch, which reading a header does not need
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic(path) as temporary:
@@ -68,8 +70,8 @@ def save(path: Path, tensors: "dict[str, Tensor]", header: Description) -> None:
 
 
 def load_model(path: Path) -> "tuple[ModelHeader, dict[str, Tensor]]":
-    """A model file's header and the weights of the network it describes; raises BadFile saying what is wrong."""
-    from ml.models.weights import check_weights, expected  # takes torch
+    """A model file's header and the weights of the network it describes; raises BadFile."""
+    from ml.models.weights import check_weights, expected  # imports torch
 
     text, tensors = _read(path)
     header = parse(ModelHeader, text, str(path))
@@ -100,13 +102,13 @@ def file_hash(path: Path) -> str:
 
 
 def describes_itself(path: Path) -> bool:
-    """Whether a safetensors file says what it holds, as Noiseloom's do; raises BadFile where it is no such file."""
+    """Whether a safetensors file has Noiseloom's description; raises BadFile for any other file."""
     with _opened(path) as file:
         return KEY in (file.metadata() or {})
 
 
 def count_parameters(path: Path) -> int:
-    """How many numbers a safetensors file holds, by its header alone; raises BadFile."""
+    """The number of parameters in a safetensors file, from its header alone; raises BadFile."""
     with _opened(path) as file:
         return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 

@@ -1,4 +1,4 @@
-"""Weights of other programs: read as plain tensors, and matched with the networks that Noiseloom can build."""
+"""Weights of other programs, read as plain tensors and matched with the networks of Noiseloom."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -18,13 +18,13 @@ from ml.system import safe_pickle
 from ml.system.files import check_regular
 
 PICKLES = (".pt", ".pth", ".ckpt", ".bin")  # PyTorch's own files
-NESTED = ("ema", "model_ema", "state_dict", "model_state_dict", "model", "weights")  # where others keep the weights
+NESTED = ("ema", "model_ema", "state_dict", "model_state_dict", "model", "weights")  # keys of nested weights
 PREFIXES = ("module.", "_orig_mod.")  # that wrappers put before every name
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A network that Noiseloom can build, by the model or preset that has it."""
+    """A network of Noiseloom, with the name of a model or preset that uses it."""
 
     name: str
     model: ModelConfig
@@ -32,13 +32,13 @@ class Kind:
 
 
 def plain_tensors(path: Path) -> dict[str, Tensor]:
-    """The named tensors of a file, and nothing else of it: no code in it is run. Raises BadFile."""
+    """The named tensors of a file, read without running code in it. Raises BadFile."""
     check_regular(path)
     try:
         content = safe_pickle.load(path) if path.suffix.lower() in PICKLES else load_file(path)
     except (OSError, SafetensorError) as error:
         raise BadFile(f"{path.name} cannot be read ({error}).", "Choose another file.") from error
-    except Exception as error:  # a wrong or hostile file fails in as many ways as there are bytes in it
+    except Exception as error:  # a wrong or hostile file can raise any error
         raise BadFile(
             f"{path.name} holds more than plain weights, or is damaged; nothing in it was run.",
             "Save the network's state_dict() alone, with torch.save or as .safetensors.",
@@ -50,29 +50,29 @@ def plain_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def matching_kinds(tensors: dict[str, Tensor], source: str) -> list[Kind]:
-    """The networks that have just these tensors; raises BadFile saying what was found and what the nearest expects."""
+    """The networks with exactly these tensors; raises BadFile with the differences from the nearest one."""
     found = {name: shape_of(tensor) for name, tensor in tensors.items()}
-    forms = {kind: _expected(kind.model.model_dump_json()) for kind in kinds()}
-    fits = [kind for kind, theirs in forms.items() if theirs == found]
+    shapes = {kind: _expected(kind.model.model_dump_json()) for kind in kinds()}
+    fits = [kind for kind, tensor_shapes in shapes.items() if tensor_shapes == found]
     if fits:
         return fits
     nearest = max(
-        forms,
-        key=lambda kind: (len(forms[kind].items() & found.items()), -abs(len(forms[kind]) - len(found))),
+        shapes,
+        key=lambda kind: (len(shapes[kind].items() & found.items()), -abs(len(shapes[kind]) - len(found))),
     )
-    wanted = forms[nearest]
-    name = next((name for name in wanted if found.get(name) != wanted[name]), "")
-    expects = f"{name} {wanted[name]}, found {found.get(name, 'nothing of that name')}" if name else "nothing more"
+    closest = shapes[nearest]
+    name = next((name for name in closest if found.get(name) != closest[name]), "")
+    expects = f"{name} {closest[name]}, found {found.get(name, 'nothing of that name')}" if name else "nothing more"
     raise BadFile(
         f"{source} fits no network that Noiseloom knows. Tensors found: {len(found)}, such as {_example(found)}. "
-        f"The nearest network, that of {nearest.name!r}, has {len(wanted)}, of which "
-        f"{len(wanted.items() & found.items())} are the same: expected {expects}.",
+        f"The nearest network, that of {nearest.name!r}, has {len(closest)}, of which "
+        f"{len(closest.items() & found.items())} are the same: expected {expects}.",
         "Use the weights of a network like one of the presets.",
     )
 
 
 def kinds() -> list[Kind]:
-    """Every different network of the models and presets there are."""
+    """The different networks of all models and presets."""
     from_cards = [Kind(card.name, card.header.model, card.header.defaults) for card in model_cards.cards()]
     configs = [presets.load(name) for name in presets.names()]
     whole = [config for config in configs if not (config.codec_from or config.reader_from)]
@@ -83,7 +83,7 @@ def kinds() -> list[Kind]:
     return list(different.values())
 
 
-@cache  # to build them all takes seconds
+@cache  # building all of them takes seconds
 def _expected(config: str) -> dict[str, str]:
     """The tensors of a ModelConfig, given as JSON."""
     model = ModelConfig.model_validate_json(config)

@@ -1,4 +1,4 @@
-"""Managing models: rename, import, export and delete them, and keep the scores of one's own."""
+"""Managing the user's models: rename, import, export, delete, and store scores."""
 
 import re
 import shutil
@@ -21,17 +21,17 @@ from ml.system.trash import Trashed
 
 LONGEST = 50  # characters of a name
 _NAME = re.compile(rf"\w[\w .()+-]{{0,{LONGEST - 1}}}")
-_STEM = Path(MODEL_FILE).stem  # a file of that name is called after its folder
+_STEM = Path(MODEL_FILE).stem  # the model of a file with that name is named after its folder
 
 
 class Choices(Description):
-    """The names of the networks that foreign weights fit, which differ in what their output means."""
+    """The names of the networks that imported weights fit, which differ in how their output is interpreted."""
 
     kinds: tuple[str, ...]
 
 
 def check_name(name: str) -> str:
-    """A name that a model may have, without blanks around it; raises BadRequest saying what is wrong with it."""
+    """A valid model name, without surrounding blanks; raises BadRequest for an invalid one."""
     name = name.strip()
     if not _NAME.fullmatch(name) or ".." in name or name.endswith("."):
         raise BadRequest(
@@ -44,11 +44,11 @@ def check_name(name: str) -> str:
 
 
 def rename(card: ModelCard, name: str) -> str:
-    """Rename a model of one's own, a run with its whole folder; returns the name.
+    """Rename one of the user's models, a run with its whole folder; returns the name.
 
     Raises BadRequest for a bundled model and for a name that cannot be used, CannotWrite.
     """
-    _check_own(card)
+    _check_changeable(card)
     name = check_name(name)
     if name == card.name:
         return name
@@ -60,11 +60,11 @@ def rename(card: ModelCard, name: str) -> str:
 
 
 def export_model(card: ModelCard, path: Path) -> Path:
-    """Copy a model to `path`, with its card as a .json beside it: both or neither. Returns where it is.
+    """Copy a model to `path`, with its card as a .json beside it: both or neither. Returns the path.
 
     Raises BadRequest, CannotWrite.
     """
-    if path.suffix != ".safetensors":  # the dialog did not ask about a file of the whole name
+    if path.suffix != ".safetensors":  # the file dialog did not ask before replacing a file of the whole name
         path = free_name(path.with_name(f"{path.name}.safetensors"))
     beside = path.with_suffix(".json")
     if beside.exists() and not path.exists():
@@ -78,18 +78,18 @@ def export_model(card: ModelCard, path: Path) -> Path:
 
 
 def import_model(path: Path, kind: str = "") -> str | Choices:
-    """Copy a model file into one's own models; returns its name.
+    """Copy a model file to the user's models; returns its name.
 
-    Weights without a description are taken where they fit a network that is known here; where they fit several, these
-    are returned as `Choices`, of which `kind` names one. Raises BadFile, BadRequest, CannotWrite.
+    Weights without a description have to fit a known network. If they fit several, these are returned as `Choices`, of
+    which `kind` names one. Raises BadFile, BadRequest, CannotWrite.
     """
     name = paths.free_model_name(_name_from(path))
     target = make_folder(paths.user_models()) / f"{name}.safetensors"
     if path.suffix.lower() not in import_weights.PICKLES and describes_itself(path):
-        load_model(path)  # it is whole, and fits its own description
+        load_model(path)  # raises unless the file is complete and fits its description
         with atomic(target) as temporary:
             shutil.copyfile(path, temporary)
-        if found := model_cards.card(path):  # with its own card, where that lies beside it
+        if found := model_cards.card(path):  # with the card beside it, if there is one
             _write_card(target, _scores_of(found))
         return name
     tensors = import_weights.plain_tensors(path)
@@ -97,30 +97,32 @@ def import_model(path: Path, kind: str = "") -> str | Choices:
     chosen = next((one for one in kinds if one.name == kind), kinds[0] if len(kinds) == 1 else None)
     if chosen is None:
         return Choices(kinds=tuple(one.name for one in kinds))
-    _write_foreign(target, tensors, chosen, path.name)
+    _write_imported(target, tensors, chosen, path.name)
     return name
 
 
 def delete(card: ModelCard) -> Trashed:
-    """Move a model of one's own to the trash, a run with its whole folder. Raises BadRequest, CannotWrite."""
-    _check_own(card)
+    """Move one of the user's models to the trash, a run with its whole folder. Raises BadRequest, CannotWrite."""
+    _check_changeable(card)
     trash.empty(trash.KEPT_DAYS * trash.DAY_S)
     return trash.move_to_trash(card.name, _things(card))
 
 
 def keep_scores(card: ModelCard, scores: dict[str, Any]) -> None:
-    """Add scores to the card of a model of one's own. Raises CannotWrite."""
+    """Add scores to the card of one of the user's models. Raises CannotWrite."""
     now = model_cards.card(card.path) or card
-    before = now.scores if now.scores.get("images") == scores["images"] else {}  # others cannot be compared with
+    before = (
+        now.scores if now.scores.get("images") == scores["images"] else {}
+    )  # scores of another number of images are not comparable
     _write_card(card.path, _scores_of(now).with_changes(scores=before | scores))
 
 
 def is_run(card: ModelCard) -> bool:
-    """Whether a model lies in the folder of the run that trained it."""
+    """Whether a model is in the folder of the run that trained it."""
     return card.path.name == MODEL_FILE
 
 
-def _check_own(card: ModelCard) -> None:
+def _check_changeable(card: ModelCard) -> None:
     if is_run(card) and is_locked(card.path.parent):
         raise BadRequest(f"{card.name} is being trained.", "Stop the training first, or wait until it has ended.")
     if card.bundled:
@@ -138,7 +140,7 @@ def _things(card: ModelCard) -> list[Path]:
 
 
 def _name_from(path: Path) -> str:
-    """A name that a model may have, as near as can be to that of its file, or of its run."""
+    """A valid model name, close to that of the file or of its run."""
     stem = path.parent.name if path.name == MODEL_FILE else path.stem
     name = re.sub(r"\.\.+|[^\w .()+-]", "-", stem).strip(" .()+-")[: LONGEST - 5].strip(" .")
     return name if _NAME.fullmatch(name) and name.casefold() != _STEM else "imported"
@@ -153,7 +155,7 @@ def _write_card(model: Path, scores: Scores) -> None:
         temporary.write_text(scores.model_dump_json(indent=1), encoding="utf-8")
 
 
-def _write_foreign(target: Path, tensors: dict[str, Tensor], kind: Kind, source: str) -> None:
+def _write_imported(target: Path, tensors: dict[str, Tensor], kind: Kind, source: str) -> None:
     about = f"Plain weights from {source}, which fit the network of {kind.name} and are drawn with as it is."
     save(target, tensors, ModelHeader(name=target.stem, model=kind.model, defaults=kind.defaults))
     _write_card(target, Scores(about=about))

@@ -1,4 +1,4 @@
-"""Bundled models, the person's own, and training runs: found by name, described by cards."""
+"""Bundled models, the user's models and training runs by name, and their cards."""
 
 import os
 from contextlib import suppress
@@ -38,24 +38,24 @@ class ModelCard(Description):
 
 
 def bundled_folder() -> Path:
-    """Where the models that ship with the program are."""
+    """The folder of the bundled models."""
     return paths.resources() / "models"
 
 
 def find(name: str) -> Path:
     """The .safetensors file of a model by name, run name, run folder or path; raises BadRequest.
 
-    RUN@STEP is what a run's model was at that step; see `snapshots`.
+    RUN@STEP is the model of a run at that step; see `snapshots`.
     """
     run, at, step = name.rpartition("@")
     if at and step.isdecimal():
         for path in snapshots(run):
             if int(path.stem) == int(step):
                 return path
-    asked = Path(os.path.expanduser(name))  # leaves ~nobody as it is, where pathlib raises
+    given = Path(os.path.expanduser(name))  # keeps ~ of an unknown user, where pathlib raises
     candidates = (
-        lambda: asked,
-        lambda: asked / MODEL_FILE,
+        lambda: given,
+        lambda: given / MODEL_FILE,
         lambda: bundled_folder() / f"{name}.safetensors",
         lambda: paths.user_models() / f"{name}.safetensors",
         lambda: paths.user_runs() / name / MODEL_FILE,
@@ -68,16 +68,16 @@ def find(name: str) -> Path:
 
 
 def snapshots(run: str) -> list[Path]:
-    """The models that a run was at doubling steps, by its name or folder, earliest first."""
+    """The models of a run at doubling steps, by its name or folder, earliest first."""
     for folder in (paths.user_runs() / run, Path(os.path.expanduser(run))):
-        with suppress(OSError, ValueError):  # no name of any folder
+        with suppress(OSError, ValueError):  # the name of no folder
             if found := sorted(path for path in (folder / SNAPSHOTS).glob("*.safetensors") if path.stem.isdecimal()):
                 return found
     return []
 
 
 def cards() -> list[ModelCard]:
-    """Every model that can be read: bundled ones first, then the person's own and the runs, newest first."""
+    """The cards of all readable models: bundled ones first, then the user's models and runs, newest first."""
     own = [*paths.user_models().glob("*.safetensors"), *paths.user_runs().glob(f"*/{MODEL_FILE}")]
     own.sort(key=modified, reverse=True)
     found = [card(path) for path in [*sorted(bundled_folder().glob("*.safetensors")), *own]]

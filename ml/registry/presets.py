@@ -11,12 +11,12 @@ from ml.system.files import read_short
 
 
 def folder() -> Path:
-    """Where the presets are, one JSON file each."""
+    """The folder of the presets, one JSON file each."""
     return paths.resources() / "presets"
 
 
 def names() -> list[str]:
-    """All presets, alphabetically."""
+    """The names of all presets, alphabetically."""
     return sorted(path.stem for path in folder().glob("*.json"))
 
 
@@ -42,5 +42,5 @@ def read_config(path: Path) -> TrainConfig:
 
 
 def recorded_config(run_dir: Path) -> TrainConfig:
-    """What the run in a folder was started with; raises BadFile."""
+    """The configuration that the run in a folder was started with; raises BadFile."""
     return read_config(run_dir / CONFIG_FILE)

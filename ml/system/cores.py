@@ -1,4 +1,4 @@
-"""Work shared out among the processor's cores, each part computed by one of them alone."""
+"""Work distributed over the CPU cores, one part per core at a time."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -14,16 +14,16 @@ from ml.system.device import tune
 from ml.threads import one_thread
 
 CORES = torch.get_num_threads()
-PATIENCE_S = 10.0  # for a thread to begin
+PATIENCE_S = 10.0  # for a thread to start
 
 T = TypeVar("T")
 
 
 def on_cores(parts: Sequence[Callable[[], T]]) -> list[T]:
-    """What each part returns; this thread computes too. Raises what a part raises."""
+    """The results of all parts; this thread computes its share too. Raises what a part raises."""
     own, others = parts[::CORES], [part for number, part in enumerate(parts) if number % CORES]
     control = current_control()
-    futures = [_workers().submit(_heeding, control, part) for part in others]
+    futures = [_workers().submit(_run_cancellable, control, part) for part in others]
     try:
         with one_thread():
             done = iter([part() for part in own])
@@ -34,7 +34,7 @@ def on_cores(parts: Sequence[Callable[[], T]]) -> list[T]:
     return [next(elsewhere if number % CORES else done) for number in range(len(parts))]
 
 
-def _heeding(control: RunControl | None, part: Callable[[], T]) -> T:
+def _run_cancellable(control: RunControl | None, part: Callable[[], T]) -> T:
     if control is None:
         return part()
     with cancellable(control):
@@ -43,11 +43,11 @@ def _heeding(control: RunControl | None, part: Callable[[], T]) -> T:
 
 @lru_cache(maxsize=1)
 def _workers() -> ThreadPoolExecutor:
-    """A thread for each core but one, each of which computes by itself."""
+    """A pool of single-threaded workers, one for each core but one."""
     all_there = threading.Barrier(CORES - 1, timeout=PATIENCE_S)
 
     def begin(_number: int) -> None:
-        torch.get_num_threads()  # a thread's first call takes over the number of all threads, so it comes first
+        torch.get_num_threads()  # the first call of a thread copies the global number of threads, so it comes first
         torch.set_num_threads(1)
         torch.set_grad_enabled(False)
         tune(torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""Which processor does the work, and why."""
+"""The device that computes, and the reason for choosing it."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ class Device(NamedTuple):
 
 
 def choose_device(name: DeviceName = "auto") -> Device:
-    """The device of that name, or the fastest there is; raises NoDevice if it was asked for and is missing."""
+    """The device of that name, or the fastest one for "auto"; raises NoDevice if it is missing, BadRequest."""
     if name in ("auto", "cuda") and torch.cuda.is_available():
         if torchrun.local_size() > torch.cuda.device_count():
             raise NoDevice(
@@ -42,19 +42,19 @@ def choose_device(name: DeviceName = "auto") -> Device:
 
 
 def bf16_is_fast(device: torch.device) -> bool:
-    """Whether matrix units for bfloat16 are there: AMX on a CPU, tensor cores from Ampere on."""
+    """Whether the device has matrix units for bfloat16: AMX on a CPU, tensor cores from Ampere on."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
 
 
 def bf16_is_native(device: torch.device) -> bool:
-    """Whether there are instructions for bfloat16 at all, which may or may not be quicker than those for float32."""
+    """Whether the device has bfloat16 instructions, which may be no faster than those for float32."""
     return bf16_is_fast(device) or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
 
 
 def tune(device: torch.device) -> None:
-    """Settings that cost nothing in quality: TF32 on CUDA; denormals, which slow early training tenfold, flushed."""
+    """Faster settings of the same quality: TF32 on CUDA; denormals, which slow early training tenfold, are flushed."""
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True

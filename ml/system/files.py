@@ -1,4 +1,4 @@
-"""Writing files so that they are whole or not there: temporary name, flush, fsync, replace."""
+"""Atomic writing of files: temporary name, flush, fsync, replace."""
 
 import errno
 import os
@@ -27,15 +27,15 @@ _REASONS = {
     errno.EMFILE: "this program has too many files open",
     errno.ENFILE: "this machine has too many files open",
 }
-MAX_TEXT = 1_500_000  # bytes of settings, a configuration, a card; mistakes in it take a hundred times that
+MAX_TEXT = 1_500_000  # bytes of settings, a configuration or a card; validation errors take a hundred times that
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{12}(\.\w+)?")
 
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
-    """A temporary path beside `path`, with its suffix, that becomes `path` once the block ends well.
+    """A temporary path beside `path`, with its suffix, that replaces `path` when the block ends without an error.
 
-    Whatever fails, `path` stays as it was and the temporary file is removed. Raises CannotWrite for an OSError.
+    On any error, `path` stays unchanged and the temporary file is removed. Raises CannotWrite for an OSError.
     """
     path = Path(path)
     temporary = _temporary(path)
@@ -53,9 +53,9 @@ def atomic(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path | str) -> Iterator[Path]:
-    """A temporary folder whose files are in the folder `path` once the block ends well, beside those that are there.
+    """A temporary folder whose files move into the folder `path` when the block ends without an error.
 
-    Whatever fails, `path` stays as it was. Raises CannotWrite for an OSError.
+    On any error, `path` stays unchanged. Raises CannotWrite for an OSError.
     """
     path = Path(path)
     new = not os.path.isdir(path)
@@ -75,7 +75,7 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
 
 
 def check_writable(path: Path | str) -> None:
-    """Before long work whose result goes to `path`: raise CannotWrite if no file can be made beside it now."""
+    """Raise CannotWrite if no file can be created beside `path`; for a check before long work."""
     path = Path(path)
     temporary = _temporary(path)
     try:
@@ -97,7 +97,7 @@ def make_folder(path: Path | str) -> Path:
 
 
 def move(source: Path, target: Path) -> None:
-    """Give a file or folder another place on the same disk; raises CannotWrite, also where something is there."""
+    """Move a file or folder on the same disk; raises CannotWrite, also where the target exists."""
     try:
         if target.exists() and not target.samefile(source):  # the same where only capitals differ
             raise FileExistsError(errno.EEXIST, "")
@@ -108,7 +108,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def copy_into(file: Path, folder: Path) -> None:
-    """Copy a file, where it is there, into a folder; raises CannotWrite."""
+    """Copy a file into a folder, if it exists; raises CannotWrite."""
     target = folder / file.name
     if file != target and os.path.isfile(file):
         with atomic(target) as temporary:
@@ -116,13 +116,13 @@ def copy_into(file: Path, folder: Path) -> None:
 
 
 def check_regular(path: Path) -> None:
-    """Raises BadFile for what is there and no file: a folder, or a pipe or device, which could be read for ever."""
+    """Raises BadFile for an existing path that is no file: a folder, or a pipe or device, whose reading may not end."""
     if path.exists() and not path.is_file():
         raise BadFile(f"{path} is no file.", "Choose another one.")
 
 
 def modified(path: Path) -> float:
-    """When a file was written last, in seconds; 0 where it has gone, or is a link to nothing."""
+    """The modification time of a file in seconds; 0 for a missing file or a broken link."""
     try:
         return path.stat().st_mtime
     except OSError:
@@ -130,7 +130,7 @@ def modified(path: Path) -> float:
 
 
 def read_short(path: Path, most: int = MAX_TEXT) -> bytes:
-    """What is in a file of words; raises OSError, and BadFile for one of more bytes than `most`, or no file."""
+    """The content of a text file; raises OSError, and BadFile for more than `most` bytes, or no regular file."""
     check_regular(path)
     with path.open("rb") as file:
         content = file.read(most + 1)
@@ -140,7 +140,7 @@ def read_short(path: Path, most: int = MAX_TEXT) -> bytes:
 
 
 def free_name(path: Path | str) -> Path:
-    """`path` if nothing has that name yet, else the first free one of name-2, name-3, ... with its suffix."""
+    """`path` if it is free, else the first free one of name-2, name-3, ... with its suffix."""
     path = Path(path)
     if not path.exists():
         return path
@@ -156,7 +156,7 @@ def sweep(folder: Path) -> None:
 
 
 def write_error(attempt: str, error: OSError) -> CannotWrite:
-    """The error for a failed attempt to write."""
+    """The error for a failed write; `attempt` continues "Cannot"."""
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     return CannotWrite(f"Cannot {attempt}: {reason}.", "Choose another folder; nothing is lost.")
 
@@ -166,9 +166,9 @@ def _temporary(path: Path) -> Path:
 
 
 def _create(path: Path) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # its rights follow the umask
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # its permissions follow the umask
 
 
 def _remove(path: Path) -> None:
-    with suppress(OSError):  # its folder is a file, or is gone
+    with suppress(OSError):  # its folder is a file, or is missing
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The lock of a run's folder: one process at a time works in it, and the lock ends with its process."""
+"""The lock of a run's folder: one process at a time works in it. The lock ends with its process."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where things live: what ships with the program, and what belongs to the person."""
+"""The folders of the program and of the user."""
 
 import os
 import sys
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-PACKAGED = bool(getattr(sys, "frozen", False))  # there is no Python beside a packaged program
+PACKAGED = bool(getattr(sys, "frozen", False))  # a packaged program comes without a Python interpreter
 COMMAND = "noiseloom ml" if PACKAGED else "python -m ml"
-HOME_VARIABLE = "NOISELOOM_HOME"  # overrides the person's folder, for tests and portable installations
+HOME_VARIABLE = "NOISELOOM_HOME"  # overrides the user's folder, for tests and portable installations
 
-DOWNLOADS_VARIABLE = "NOISELOOM_DOWNLOADS"  # another place for what is downloaded and large
+DOWNLOADS_VARIABLE = "NOISELOOM_DOWNLOADS"  # overrides the folder of downloads
 _downloads: list[Path] = []  # the folder that `use_downloads` chose, if any
 
 
@@ -23,7 +23,7 @@ def resources() -> Path:
 
 
 def user_data() -> Path:
-    """The person's own folder; it need not exist yet."""
+    """The user's folder; it need not exist yet."""
     home = os.environ.get(HOME_VARIABLE)
     return Path(home).expanduser().absolute() if home else user_data_path("noiseloom", appauthor=False)
 
@@ -34,12 +34,12 @@ def user_runs() -> Path:
 
 
 def user_models() -> Path:
-    """Models the person keeps, as .safetensors files."""
+    """The user's models, as .safetensors files."""
     return user_data() / "models"
 
 
 def use_downloads(folder: Path | None) -> None:
-    """Keep downloads of this process in `folder`, over what the environment says; None: in the usual folder."""
+    """Keep downloads of this process in `folder`, which overrides the environment; None: in the usual folder."""
     _downloads[:] = [folder] if folder else []
 
 
@@ -65,12 +65,12 @@ def user_datasets() -> Path:
 
 
 def trash() -> Path:
-    """What was thrown away and can be taken back."""
+    """Deleted models, which can be restored."""
     return user_data() / "trash"
 
 
 def new_run(name: str) -> Path:
-    """A folder for a run of that name, or of name-2, name-3, ...: one that no other model has."""
+    """A folder for a run of that name, or of name-2, name-3, ..., a name that no model has."""
     return user_runs() / free_model_name(name)
 
 

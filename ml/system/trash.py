@@ -1,7 +1,7 @@
 """The trash: deleted files, kept for thirty days under the path they had.
 
-What lay at `models/NAME.safetensors` or `runs/NAME` of the person's folder lies in the trash under the same path,
-in a folder of its own.
+The file `models/NAME.safetensors` or the folder `runs/NAME` of the user's folder moves to the same path in a new folder
+of the trash.
 """
 
 import secrets
@@ -22,7 +22,7 @@ DAY_S = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Trashed:
-    """One thing in the trash; `when` in seconds, as `time.time` counts them."""
+    """One item in the trash; `when` is its time of deletion, as `time.time` counts it."""
 
     folder: Path
     name: str
@@ -30,9 +30,9 @@ class Trashed:
 
 
 def move_to_trash(name: str, things: Sequence[Path]) -> Trashed:
-    """Move files or folders, each two levels down in the person's folder, to the trash; raises CannotWrite.
+    """Move files or folders, each two levels down in the user's folder, to the trash: all or none.
 
-    All of them, or none.
+    Raises CannotWrite.
     """
     folder = make_folder(paths.trash() / f"{time.time_ns()}-{secrets.token_hex(4)}")
     targets = [folder / thing.relative_to(paths.user_data()) for thing in things]
@@ -41,7 +41,7 @@ def move_to_trash(name: str, things: Sequence[Path]) -> Trashed:
 
 
 def restore(trashed: Trashed) -> str:
-    """Put a thing back where it came from, under another name if that is taken by now; returns its name.
+    """Move an item back to its place, under another name if its own is taken; returns the name.
 
     Raises CannotWrite, and BadRequest for what is no longer in the trash.
     """
@@ -56,10 +56,10 @@ def restore(trashed: Trashed) -> str:
 
 
 def items() -> list[Trashed]:
-    """What is in the trash, the latest first."""
+    """The items in the trash, latest first."""
     found: list[Trashed] = []
     for folder in paths.trash().glob("*"):
-        with suppress(OSError):  # it is being taken back or deleted at this moment
+        with suppress(OSError):  # it is being restored or deleted at this moment
             if things := _things(folder):
                 name = things[0].name.removesuffix(_ending(things[0]))
                 found.append(Trashed(folder, name, folder.stat().st_mtime))
@@ -67,7 +67,7 @@ def items() -> list[Trashed]:
 
 
 def empty(older_than_s: float = 0.0) -> int:
-    """Delete for good what has been in the trash for that long; returns how many things that were."""
+    """Delete items that were in the trash for that long; returns their number."""
     old = [item for item in items() if time.time() - item.when >= older_than_s]
     for item in old:
         _remove(item.folder)
@@ -75,7 +75,7 @@ def empty(older_than_s: float = 0.0) -> int:
 
 
 def _things(folder: Path) -> list[Path]:
-    """The files and folders of one thing; the model before its card."""
+    """The files and folders of one item; the model before its card."""
     return sorted(folder.glob("*/*"), key=lambda path: path.suffix, reverse=True)
 
 
@@ -96,4 +96,4 @@ def _move_all(sources: Sequence[Path], targets: Sequence[Path]) -> None:
 
 
 def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)  # what cannot be deleted today is tried again the next time
+    shutil.rmtree(folder, ignore_errors=True)  # an item that cannot be deleted now is tried again next time

@@ -1,7 +1,7 @@
-"""What can be said of an image of a digit: measured attributes, and captions that are true of it.
+"""Captions of digits: measured attributes of images, and texts that are true of them.
 
-An attribute is a word for an extreme: of all images of a class, the fifth with the thickest strokes are "bold", the
-fifth with the thinnest are "thin", and of those in between nothing is said.
+An attribute is an extreme of its class: the fifth of its images with the thickest strokes is "bold", the fifth with the
+thinnest is "thin", and the rest has neither attribute.
 """
 
 import random
@@ -15,7 +15,7 @@ from ml.cancellation import check_cancelled
 
 THIN, BOLD, LEFT, UPRIGHT, RIGHT, NARROW, WIDE, SMALL, LARGE = (1 << k for k in range(9))
 SLANTED = LEFT | RIGHT
-EXTREME = 0.2  # share of a class at either end that an attribute is said of
+EXTREME = 0.2  # share of a class at either end that has an attribute
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ADJECTIVES = (
@@ -58,7 +58,7 @@ PART = 2000  # images measured at a time
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A text, and of which images it is true: of class `digit` (-1: any) with something of every mask in `demands`."""
+    """A text that is true of images of class `digit` (-1: any) with an attribute of every mask in `demands`."""
 
     text: str
     digit: int
@@ -66,7 +66,7 @@ class Caption:
 
 
 def stroke_width(images: Tensor) -> Tensor:
-    """Thickness of the strokes in pixels: twice the ink over the length of its outline. (N, H, W) in [0, 1] -> (N,)."""
+    """Thickness of the strokes in pixels: twice the ink over the length of the outline. (N, H, W) in [0, 1] -> (N,)."""
     down, across = images.diff(dim=1), images.diff(dim=2)
     outline = torch.hypot(down[:, :, :-1], across[:, :-1, :]).sum(dim=(1, 2))
     return 2 * images.sum(dim=(1, 2)) / outline.clamp(min=1e-6)
@@ -103,7 +103,7 @@ def extent(images: Tensor) -> Tensor:
 
 
 def attributes(images: Tensor, labels: Tensor) -> Tensor:
-    """The attributes of uint8 images (N, 1, H, W) among those of their class, as bits: int64 (N,)."""
+    """The attributes of uint8 images (N, 1, H, W) relative to their class, as bits: int64 (N,)."""
     leaning = _measured(slant, images)
     bits = torch.zeros(len(images), dtype=torch.int64)
     measured = (
@@ -123,7 +123,7 @@ def attributes(images: Tensor, labels: Tensor) -> Tensor:
 
 
 def _measured(measure: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """A measure of all images (N, 1, H, W), some at a time."""
+    """A measure of all images (N, 1, H, W), computed in parts: (N,)."""
     parts: list[Tensor] = []
     for part in images.split(PART):
         check_cancelled()
@@ -142,9 +142,9 @@ def caption(digit: int, bits: int, rng: random.Random) -> Caption:
     form = rng.choice(PLAIN_FORMS if plain else DIGIT_FORMS)
     if "{a}" not in form:
         chosen = []
-    said = "".join(f"{rng.choice(words)} " for _, words in chosen)
+    prefix = "".join(f"{rng.choice(words)} " for _, words in chosen)
     name = rng.choice((WORDS[digit], WORDS[digit], str(digit)))
-    text = form.format(a=said, n=name).strip()
+    text = form.format(a=prefix, n=name).strip()
     demands = [mask for mask, _ in chosen]
     if with_ending:
         mask, words = ending[0]
@@ -155,7 +155,7 @@ def caption(digit: int, bits: int, rng: random.Random) -> Caption:
 
 
 def unrelated(rng: random.Random) -> str:
-    """A text that is true of no digit: of something that no caption has a word for."""
+    """A random text that is true of no digit, with a noun that is in no caption."""
     form = rng.choice((*DIGIT_FORMS, "{a}{n} {n}", "a {a}{n} {n}", "the {a}{n}", "{a}{n} {n} {n}"))
     adjective = rng.choice(rng.choice(ADJECTIVES)[1]) + " " if rng.random() < 0.2 else ""
     return form.format(a=adjective, n="thing").strip()
@@ -174,6 +174,6 @@ def truth(captions: list[Caption], labels: Tensor, bits: Tensor) -> Tensor:
 
 def words() -> list[str]:
     """Every text from which captions are made, for the vocabulary."""
-    said = [text for group in (*ADJECTIVES, *ENDINGS) for text in group[1]]
+    phrases = [text for group in (*ADJECTIVES, *ENDINGS) for text in group[1]]
     forms = [form.format(a="", n="") for form in (*DIGIT_FORMS, *PLAIN_FORMS)]
-    return [*WORDS, *map(str, range(10)), *said, *forms, *MANNERS]
+    return [*WORDS, *map(str, range(10)), *phrases, *forms, *MANNERS]

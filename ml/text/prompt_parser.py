@@ -1,4 +1,4 @@
-"""Prompts for the class route: digits and number words become labels, and the reading names the words left over.
+"""Prompts for the class route: digits and number words become labels; the reading lists the other words.
 
 A prompt is rewritten rule by rule ("three sevens" -> "3 7s" -> "7 7 7", "two to five" -> "2 3 4 5") until only
 numerals are left among the words.
@@ -14,7 +14,7 @@ from ml.errors import BadRequest
 MAX_CHARACTERS = 500
 MAX_DIGITS = 100
 MAX_COLUMNS = 10
-RUN = 6  # a row of so many digits is shown as its first and last
+RUN = 6  # consecutive digits from which on the reading gives only the first and the last
 TRY = "Try 7, seven, 2026, 0-9 or two or five."
 
 _UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -60,9 +60,9 @@ _SYMBOL = re.compile(r"(?<=\d)\.(?=\d)|-(?=\s*\d)|[+*=%$€£^\xd7÷√∞]")
 
 @dataclass(frozen=True, slots=True)
 class ParsedPrompt:
-    """What a prompt means: one label per image, row by row, and the sentence shown under the prompt box.
+    """The labels of a prompt, one per image and row by row, and the sentence under the prompt box.
 
-    `left_over` are the words in it that say nothing about labels.
+    `left_over` are the words that do not affect the labels.
     """
 
     labels: tuple[int, ...]
@@ -72,14 +72,14 @@ class ParsedPrompt:
 
 
 def parse_prompt(text: str, classes: int = 10) -> ParsedPrompt:
-    """The digits a prompt asks for; raises BadRequest for none, too many, or one that the model lacks."""
+    """The digits in a prompt; raises BadRequest for none, too many, or one that the model lacks."""
     if len(text) > MAX_CHARACTERS:
         raise BadRequest(f"The prompt has {len(text)} characters; {MAX_CHARACTERS} is the most.", "Shorten it.")
     if not text.strip():
         raise BadRequest("The prompt is empty.", TRY)
-    wanted, *unwanted = _EXCEPT.split(_numerals(text))
-    left_out = {int(c) for part in unwanted for c in part if c.isdigit()}
-    labels = tuple(int(c) for c in wanted if c.isdigit() and int(c) not in left_out)
+    included, *excluded = _EXCEPT.split(_numerals(text))
+    left_out = {int(c) for part in excluded for c in part if c.isdigit()}
+    labels = tuple(int(c) for c in included if c.isdigit() and int(c) not in left_out)
     if not labels and left_out:
         raise BadRequest(f"{_quoted(text)} says which digits to leave out, but not which to draw.", TRY)
     if not labels:
@@ -87,17 +87,17 @@ def parse_prompt(text: str, classes: int = 10) -> ParsedPrompt:
     if len(labels) > MAX_DIGITS:
         raise BadRequest(f"The prompt asks for more than {MAX_DIGITS} digits.", "Ask for fewer at a time.")
     _check_range(labels, classes)
-    said = " ".join([wanted, *unwanted])
-    return ParsedPrompt(labels, min(len(labels), MAX_COLUMNS), _reading(labels, said), _left_over(said))
+    rest = " ".join([included, *excluded])
+    return ParsedPrompt(labels, min(len(labels), MAX_COLUMNS), _reading(labels, rest), _left_over(rest))
 
 
 def parse_text_prompt(text: str) -> ParsedPrompt:
-    """The request of a prompt to a model that reads words: several plain digits one by one, anything else unchanged.
+    """A prompt for a text-conditioned model: several plain digits become labels, any other text stays as it is.
 
     Raises BadRequest for an empty prompt and one that is too long.
     """
     if not text.strip() or len(text) > MAX_CHARACTERS:
-        return parse_prompt(text)  # which says what is wrong
+        return parse_prompt(text)  # raises
     try:
         digits = parse_prompt(text)
     except BadRequest:

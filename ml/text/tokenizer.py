@@ -1,4 +1,4 @@
-"""Texts as the digit CLIP reads them: open_clip's tokens, of which those that captions are made of have a number."""
+"""The tokenizer of the digit CLIP: those of open_clip's tokens that occur in captions are numbered."""
 
 import re
 from functools import cache
@@ -9,15 +9,15 @@ from torch import Tensor
 from ml.text import captions
 
 CONTEXT = 20  # tokens
-_WORD = re.compile(r"[^\W_]+")  # hyphens and commas only part words
-PAD, UNKNOWN, START = 0, 1, 2  # the end has the highest number, where CLIP's text tower looks for it
+_WORD = re.compile(r"[^\W_]+")  # hyphens and commas separate words
+PAD, UNKNOWN, START = 0, 1, 2  # the end has the highest number, by which CLIP's text tower finds it
 
 
 def _pieces(text: str) -> list[int]:
     """open_clip's tokens of a text, without those of its start and end."""
     from ml.system.torchvision_compat import open_clip  # takes seconds to import
 
-    enough = 4 * len(text.encode()) + 2  # a token is a byte at least, and normalising makes more bytes of some
+    enough = 4 * len(text.encode()) + 2  # a token has a byte at least, and normalising lengthens some texts
     row: list[int] = open_clip.tokenize(text, enough)[0].tolist()
     return row[1 : row.index(max(row))]  # the end has the highest number
 
@@ -30,13 +30,13 @@ def vocabulary() -> dict[int, int]:
 
 
 def vocabulary_size() -> int:
-    """How many numbers there are."""
+    """The number of tokens, with the special ones."""
     return len(vocabulary()) + START + 2
 
 
 @cache
 def encode(text: str) -> tuple[int, ...]:
-    """The numbers of a text's tokens; a word of which any part has none is one UNKNOWN."""
+    """The numbers of a text's tokens; a word with an unknown token is one UNKNOWN."""
     numbers: list[int] = []
     for word in _WORD.findall(text.casefold()):
         tokens = [vocabulary().get(token, UNKNOWN) for token in _pieces(word)]
@@ -45,12 +45,12 @@ def encode(text: str) -> tuple[int, ...]:
 
 
 def tokens(texts: list[str]) -> Tensor:
-    """int64 (N, CONTEXT): start, the text's numbers, end, and nothing."""
+    """int64 (N, CONTEXT): START, the text's numbers, the end and padding."""
     return rows([encode(text) for text in texts])
 
 
 def rows(encoded: list[tuple[int, ...]]) -> Tensor:
-    """int64 (N, CONTEXT) of texts that are numbers already; what does not fit is left out at the end."""
+    """int64 (N, CONTEXT) of encoded texts, which are truncated to fit."""
     end = vocabulary_size() - 1
     table = torch.full((len(encoded), CONTEXT), PAD, dtype=torch.int64)
     for row, numbers in enumerate(encoded):

@@ -1,4 +1,4 @@
-"""One training run: its network and what trains it, its steps, what it reports, and what it writes."""
+"""One training run: its network, its steps, its reports and its files."""
 
 import math
 import time
@@ -38,10 +38,10 @@ from ml.training.optimizers import Learner
 from ml.training.rng import ShuffledEpochs
 from ml.training.run_state import RunState
 
-LR_REDUCTION = 0.25  # of the learning rate, each time that the run has diverged
+LR_REDUCTION = 0.25  # factor of the learning rate at each divergence
 NOISE_EVERY_S = 1.0
 FIRST_SNAPSHOT = 100  # steps
-LEAST_BF16 = 16  # images of a batch, below which conversions cost what bfloat16 gains
+LEAST_BF16 = 16  # images of a batch; with fewer, conversions cost what bfloat16 gains
 
 
 class Run:
@@ -106,7 +106,7 @@ class Run:
 
     @property
     def is_diffusion(self) -> bool:
-        """Whether this is a diffusion model, rather than one that helps them."""
+        """Whether this is a diffusion model, rather than a helper of one, such as a judge or a codec."""
         return self.config.model.network in DRAWING
 
     @property
@@ -154,33 +154,33 @@ class Run:
         return min(self.elapsed_s / (60 * (self.config.minutes or math.inf)), 1.0)
 
     def synchronize_time(self) -> None:
-        """Have all processes agree on the time of a run whose budget is a time. Raises LostProcess."""
+        """Set the elapsed time to that of the slowest process, for a budget in minutes. Raises LostProcess."""
         if self.total_steps is None:
             self.elapsed_s = collectives.maximum(self.elapsed_s)
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        """Counts the time that the block takes."""
+        """Add the duration of the block to the elapsed time."""
         began = time.perf_counter()
         yield
         self.elapsed_s += time.perf_counter() - began
 
     @contextmanager
-    def _looking(self) -> Iterator[None]:
-        """Counts the time that the block takes, but not as that of steps."""
+    def _between_steps(self) -> Iterator[None]:
+        """Add the duration of the block to the elapsed time, but not to that of the steps."""
         before = self.elapsed_s
         with self._working():
             yield
         self._taken_at += self.elapsed_s - before
 
     def train_step(self) -> None:
-        """One optimizer step; if it is stopped in the middle, everything is as before.
+        """One optimizer step; if it is cancelled, all state is as before.
 
         Its loss stays on the device, which may still compute it, until `report` or `save`.
         """
         with self._working():
             lr_share = lr_factor(self.config, self.progress)
-            undoable = not self.objective.learners  # what a critic has learned in a step cannot be undone
+            undoable = not self.objective.learners  # a step of a critic cannot be undone
             with nullcontext() if undoable else cancellable(RunControl()):
                 loss, by_noise = self.microbatches.backward(self.batches.batch(self.step))
             lr = self.config.lr * lr_share
@@ -211,7 +211,7 @@ class Run:
         return event
 
     def _loss_by_noise(self) -> tuple[float, ...]:
-        """The loss at each noise level since the last time; nothing if that was less than NOISE_EVERY_S ago."""
+        """The loss at each noise level since the last report of it; empty within NOISE_EVERY_S of that."""
         if self.elapsed_s - self._noise_at < NOISE_EVERY_S and self.progress < 1:
             return ()
         self._noise_at = self.elapsed_s
@@ -221,7 +221,7 @@ class Run:
         """The loss of the averaged weights on held-out images, with the same noise every time."""
         assert self._held_out is not None
         objective, dataset = self._held_out
-        with self._looking(), self.microbatches.precision():
+        with self._between_steps(), self.microbatches.precision():
             count = self.parts if objective.divisible else 1
             loss = previews.held_out_loss(self.ema.network, objective, dataset, self.device.torch_device, count)
         self.run_folder.validation.add(self.step, f"{loss:.6g}")
@@ -232,7 +232,7 @@ class Run:
         if not self._fresh:
             return
         fresh, self._fresh = self._fresh, []
-        with self._working():  # here the device catches up
+        with self._working():  # waits for the device
             losses: list[float] = torch.stack([loss for _, loss, _ in fresh]).tolist()
             norms: list[float] = torch.stack([norm for _, _, norm in fresh]).tolist()
         rate = len(fresh) * self.config.batch_size / max(self.elapsed_s - self._taken_at, 1e-9)
@@ -245,7 +245,7 @@ class Run:
 
     def preview(self) -> Preview:
         """Images from one fixed noise by the averaged weights."""
-        with self._looking():
+        with self._between_steps():
             return previews.preview(self.ema.network, self.header(), self.device.torch_device)
 
     def header(self) -> ModelHeader:
@@ -270,14 +270,14 @@ class Run:
 
     @property
     def snapshot_due(self) -> bool:
-        """At FIRST_SNAPSHOT steps, and whenever they have doubled: much changes early on, later little."""
+        """Whether the step is FIRST_SNAPSHOT times a power of 2: a model changes most early on."""
         times = self.step // FIRST_SNAPSHOT
         return self.is_diffusion and times > 0 and self.step % FIRST_SNAPSHOT == 0 and times & (times - 1) == 0
 
     def save(self) -> None:
         """Write the state to resume from and the model to sample from.
 
-        Raises CannotWrite, and Diverged for weights that are no numbers any more; the old files stay whole.
+        Raises CannotWrite, and Diverged for weights that are not finite; the old files then stay unchanged.
         """
         self._save_state()
         weights = self.ema.network.state_dict()
@@ -293,7 +293,7 @@ class Run:
         self._take_losses()
         if not all(bool(weight.isfinite().all()) for weight in self.network.parameters()):
             raise Diverged(f"The weights are no numbers any more at step {self.step}.")
-        self.run_folder.write()  # first, so that the tables hold all there was up to the state
+        self.run_folder.write()  # first, so that the tables have every row up to the state
         with atomic(self.folder / CONFIG_FILE) as path:
             path.write_text(self.config.model_dump_json(indent=1), encoding="utf-8")
         self.state.write(self.folder, self._state_header())

@@ -38,14 +38,14 @@ MUTANTS = [
     ),
     Mutant(
         "ml/registry/import_weights.py",
-        "if theirs == found]",
-        "if theirs.items() <= found.items()]",
+        "if tensor_shapes == found]",
+        "if tensor_shapes.items() <= found.items()]",
         "tests/ml/registry/test_model_cards.py",
     ),
     Mutant(
         "ml/registry/import_weights.py",
-        "found.get(name) != wanted[name]",
-        "found.get(name) == wanted[name]",
+        "found.get(name) != closest[name]",
+        "found.get(name) == closest[name]",
         "tests/ml/registry/test_model_cards.py",
     ),
     Mutant(
@@ -74,8 +74,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/registry/import_weights.py",
-        "-abs(len(forms[kind]) - len(found))",
-        "abs(len(forms[kind]) - len(found))",
+        "-abs(len(shapes[kind]) - len(found))",
+        "abs(len(shapes[kind]) - len(found))",
         "tests/ml/registry/test_model_cards.py::test_where_nothing_is_the_same_the_nearest_network_is_that_of_as_many_tensors",
     ),
     Mutant(
@@ -143,7 +143,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/registry/local_models.py",
-        "        load_model(path)  # it is whole, and fits its own description\n",
+        "        load_model(path)  # raises unless the file is complete and fits its description\n",
         "",
         "tests/ml/registry/test_model_cards.py",
     ),
@@ -161,7 +161,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/registry/local_models.py",
-        ("    _check_own(card)\n    trash"),
+        ("    _check_changeable(card)\n    trash"),
         "    trash",
         "tests/ml/registry/test_model_cards.py",
     ),
@@ -234,7 +234,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/registry/model_cards.py",
-        "        lambda: asked / MODEL_FILE,\n",
+        "        lambda: given / MODEL_FILE,\n",
         "",
         "tests/ml/registry/test_model_cards.py::test_a_folder_or_file_is_found_from_where_one_stands_and_from_ones_home",
     ),

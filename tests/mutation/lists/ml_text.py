@@ -53,8 +53,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/text/captions.py",
-        ("        chosen = []\n    said"),
-        ("        pass\n    said"),
+        ("        chosen = []\n    prefix"),
+        ("        pass\n    prefix"),
         "tests/ml/text/test_captions.py::test_what_a_caption_says_it_demands",
     ),
     Mutant(

@@ -579,7 +579,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run.py",
-        ("        with self._looking():\n            return previews"),
+        ("        with self._between_steps():\n            return previews"),
         ("        with nullcontext():\n            return previews"),
         "tests/ml/training/test_trainer.py::test_minutes_count_steps_and_previews_and_a_resumed_run_has_what_is_left_of_them",
     ),
