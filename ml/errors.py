@@ -40,7 +40,7 @@ class CannotWrite(NoiseloomError):
 
 
 class NoDevice(NoiseloomError):
-    """A compute device that was asked for by name and is not there."""
+    """A requested compute device is missing."""
 
     kind = "device"
 
@@ -64,6 +64,6 @@ class FailedElsewhere(NoiseloomError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there was not enough memory; torch has no one class for it on all devices."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+    """Whether an error is due to too little memory; torch has no common class for it on all devices."""
+    message = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in message or "can't allocate memory" in message

@@ -1,4 +1,4 @@
-"""What long work says while it runs: immutable events, yielded by `train` and `sample`."""
+"""The events that `train`, `sample` and other long work yield; immutable."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A training run begins, or goes on from `step`."""
+    """A training run starts, or resumes from `step`."""
 
     config: TrainConfig
     run_dir: Path
@@ -89,7 +89,7 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A run goes on after a pause, maybe in another folder."""
+    """A run resumes after a pause, maybe in another folder."""
 
     step: int
     run_dir: Path
@@ -97,7 +97,7 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class WriteFailed:
-    """A run cannot write to its folder: it pauses until it is resumed, or told where to write (`RunControl`)."""
+    """A run cannot write to its folder: it pauses until `RunControl` resumes it, maybe in another folder."""
 
     step: int
     saved_step: int  # of the last checkpoint, which is whole
@@ -106,7 +106,7 @@ class WriteFailed:
 
 @dataclass(frozen=True, slots=True)
 class SteppedBack:
-    """A run diverged and went back to its last checkpoint, of `step`, to go on with a lower learning rate."""
+    """A run diverged and went back to its last checkpoint, of `step`, with a lower learning rate."""
 
     step: int
     message: str

@@ -173,7 +173,7 @@ class FlowSchedule:
         if uniform:
             anywhere, chosen = torch.rand(2, count, generator=rng, device=rng.device)
             t = torch.where(chosen < uniform, anywhere, t)
-        t = t.clamp(1e-6, 1 - 1e-6)  # in float32 a far tail rounds to pure noise, of which no weight can be told
+        t = t.clamp(1e-6, 1 - 1e-6)  # in float32 a far tail rounds to pure noise, which has no loss weight
         return Levels(t, (1 - t).view(-1, 1, 1, 1), t.view(-1, 1, 1, 1))
 
     def grid(

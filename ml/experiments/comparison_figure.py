@@ -56,7 +56,7 @@ def axes_of(comparison: Comparison) -> tuple[Axis | None, Axis | None]:
         raise BadFile(f"The figure has an axis that cannot be: {error.message}", OTHER_FILE) from error
     for cell in comparison.cells:
         if cell.row >= (len(rows.values) if rows else 1) or cell.column >= (len(columns.values) if columns else 1):
-            raise BadFile("The figure tells of a cell that is beside its axes.", OTHER_FILE)
+            raise BadFile("The figure has a cell outside its axes.", OTHER_FILE)
     return rows, columns
 
 
@@ -64,11 +64,11 @@ def requests_of(stamp: Stamp) -> list[SampleRequest]:
     """The request of every cell; raises BadFile."""
     notes = _comparison(stamp).cells
     if len(stamp.request.labels) * len(notes) > MAX_IMAGES:
-        raise BadFile(f"The figure tells of more than {MAX_IMAGES:,} images.", OTHER_FILE)
+        raise BadFile(f"The figure has more than {MAX_IMAGES:,} images.", OTHER_FILE)
     try:
         return [stamp.request.with_changes(**note.changes) for note in notes]
     except ValidationError as error:
-        raise BadFile("The figure tells of a cell that cannot be drawn.", OTHER_FILE) from error
+        raise BadFile("The figure has a cell that cannot be drawn.", OTHER_FILE) from error
 
 
 def prove(stamp: Stamp, found: Pixels, draw: Callable[[SampleRequest], Pixels]) -> Proof:

@@ -76,5 +76,5 @@ def check_same_settings(config: TrainConfig, run_dir: Path) -> None:
     if other:
         raise BadRequest(
             f"The run in {run_dir} was started with {other[0]} = {started_with[other[0]]!r}; that cannot be changed.",
-            "Leave it out to go on, or start a new run without --resume.",
+            "Leave it out to resume the run, or start a new run without --resume.",
         )

@@ -165,7 +165,7 @@ def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
             run.save()
         if isinstance(error, LostProcess | FailedElsewhere):
             kept = f"The checkpoint of step {run.saved_step} in {run.folder} is whole"
-            advice = f"{kept}: go on with --resume, in as many processes as you like."
+            advice = f"{kept}: resume with --resume, in any number of processes."
             raise type(error)(error.message, advice) from error
         raise
     if collectives.is_main() and run.is_diffusion and not control.cancelled:

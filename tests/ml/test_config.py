@@ -123,7 +123,7 @@ def test_requests_that_contradict_themselves_are_refused(changes: dict[str, Any]
         PLAIN.with_changes(**changes)
 
 
-def test_what_nobody_set_stays_unset_in_a_copy() -> None:
+def test_unset_fields_stay_unset_in_a_copy() -> None:
     copy = PLAIN.with_changes(steps=3)
     assert copy.steps == 3 and copy.model_fields_set == {"labels", "seed", "steps"}
     with pytest.raises(ValidationError):

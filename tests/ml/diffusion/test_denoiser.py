@@ -82,7 +82,7 @@ class Zero(nn.Module):
         return torch.zeros_like(x)
 
 
-def test_a_network_sees_time_as_in_ddpm_and_its_output_becomes_x0() -> None:
+def test_a_network_gets_time_as_in_ddpm_and_its_output_becomes_x0() -> None:
     network = Zero()
     level = Level(0.5, 0.6, 0.8)
     found = NetworkDenoiser(network, "eps")(fresh(1), level, torch.zeros(3, dtype=torch.long))

@@ -105,7 +105,7 @@ def test_rescaled_guidance_has_the_contrast_of_the_conditional_branch() -> None:
     torch.testing.assert_close(found.std(dim=(1, 2, 3)), conditional(model, labels)(x_t, LEVEL).std(dim=(1, 2, 3)))
 
 
-def test_guidance_is_rescaled_by_the_share_that_the_settings_say() -> None:
+def test_guidance_is_rescaled_by_the_configured_share() -> None:
     class Loud(nn.Module):
         def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
             return x * (1 + labels.to(x.dtype).view(-1, 1, 1, 1))

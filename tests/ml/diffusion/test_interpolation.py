@@ -57,7 +57,7 @@ def test_slerp_is_shoemakes() -> None:
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
-def test_what_lies_between_is_as_long_as_noise_and_straight_it_is_too_short(count: int) -> None:
+def test_slerp_keeps_the_norm_of_noise_and_lerp_shrinks_it(count: int) -> None:
     weights = torch.full((1, count), 1.0)
     round_, straight = (interpolation.mixed_noise(noises(count), weights, how)[0].norm() for how in ("slerp", "lerp"))
     assert float(round_) == pytest.approx(28, rel=0.05)

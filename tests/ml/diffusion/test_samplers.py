@@ -147,7 +147,7 @@ def test_every_sampler_ends_in_the_data_distribution(sampler: SamplerName, sched
     [("ddim", 0.0, 0.0), ("ddim", 0.5, 0.5), ("ddim", 1.0, 1.0), ("euler", 0.5, 0.0), ("ddpm", 0.5, 1.0),
      ("ddpm-clip", 0.5, 1.0)],
 )  # fmt: skip
-def test_a_sampler_adds_the_noise_it_is_asked_for(
+def test_a_sampler_adds_the_configured_noise(
     sampler: SamplerName, eta: float, meant: float, variance: Variance, schedule: ScheduleName
 ) -> None:
     settings = SampleSettings(sampler=sampler, steps=15, eta=eta, variance=variance)
@@ -343,7 +343,7 @@ def test_euler_follows_the_flow() -> None:
 
 @pytest.mark.parametrize("sampler", ["ddim", "euler", "dpm++", "heun"])
 @pytest.mark.parametrize("steps", [9, 10, 30])
-def test_a_trajectory_that_is_gone_on_with_stays_the_same(sampler: SamplerName, steps: int) -> None:
+def test_a_continued_trajectory_stays_the_same(sampler: SamplerName, steps: int) -> None:
     grid = make_schedule("flow").grid(steps, "karras", 40.0, 0.02)
     settings = SampleSettings(sampler=sampler, steps=steps)
     whole = list(run_sampler(settings, exact, fresh(1), grid, no_noise))
@@ -467,7 +467,7 @@ def test_noise_of_an_image_does_not_depend_on_its_batch() -> None:
         assert torch.equal(together()[1:2], alone())
 
 
-def test_noise_that_goes_on_is_its_own_where_it_stood() -> None:
+def test_continued_noise_begins_where_the_earlier_one_stopped() -> None:
     shape, device = (1, 4, 4), torch.device("cpu")
     before, ours = SeededNoise([5, 6], shape, device), SeededNoise([7, 8], shape, device)
     before()

@@ -20,7 +20,7 @@ from tests.support.gaussians import gaussians
 REQUEST = SampleRequest(model="digits", labels=(4,), seed=9, steps=6, guidance=2.0, guidance_to=1e4)
 
 
-def test_every_step_shows_what_the_network_says_with_and_without_the_class() -> None:
+def test_every_step_has_the_noise_with_and_without_the_class() -> None:
     model = loaded_model.load("digits", "cpu")
     network = NetworkDenoiser(model.network, model.config.prediction)
     found = list(probe_guidance(model, REQUEST))
@@ -68,7 +68,7 @@ def test_without_a_class_there_is_nothing_to_see(tiny_unconditional: Path) -> No
             next(probe_guidance(loaded_model.load(model, "cpu"), request))
 
 
-def test_it_stops_when_told_to() -> None:
+def test_it_stops_when_cancelled() -> None:
     control = RunControl()
     looking = probe_guidance(loaded_model.load("digits", "cpu"), REQUEST, control)
     next(looking)

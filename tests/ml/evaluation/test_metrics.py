@@ -188,7 +188,7 @@ def test_a_report_compares_with_the_test_images_and_its_floor_is_the_training_im
     assert found.network_calls is None and found.seconds_per_image is None
 
 
-def test_real_images_are_drawn_in_the_classes_that_were_asked_for(real: dict[str, Pixels]) -> None:
+def test_real_images_have_the_requested_class_counts(real: dict[str, Pixels]) -> None:
     labels = [0, 1, 1, 1] * 25
     few = [label for label in labels if label == 0] + [1] * 25 + [2] * 25 + [3] * 25
     for asked in (tuple(few), (NO_LABEL,) * 100):  # or else in those that were drawn
@@ -200,7 +200,7 @@ def test_real_images_are_drawn_in_the_classes_that_were_asked_for(real: dict[str
         report(written(labels, 4), tuple(labels), Path())
 
 
-def test_what_was_asked_for_counts_before_what_is_read(real: dict[str, Pixels]) -> None:
+def test_requested_labels_count_before_predicted_ones(real: dict[str, Pixels]) -> None:
     made = written([k % 4 for k in range(100)], 4)
     asked = (0,) * 30 + (1,) * 30 + (2,) * 30 + (3,) * 10
     assert report(made, asked, Path()).frechet_floor != report(made, (NO_LABEL,) * 100, Path()).frechet_floor
@@ -218,7 +218,7 @@ def test_a_neighbourhood_reaches_to_the_neighbour_of_that_number() -> None:
     assert metrics._radii(points, 2).tolist() == [3, 2, 3, 6]
 
 
-def test_only_what_was_asked_for_can_be_right(real: dict[str, Pixels]) -> None:
+def test_accuracy_counts_requested_labels_only(real: dict[str, Pixels]) -> None:
     labels = [0] * 20 + [1] * 20 + [2] * 30 + [3] * 30
     asked = (*[0] * 10, *[1] * 10, *[NO_LABEL] * 80)
     found = report(written(labels, 5), asked, Path())
@@ -287,7 +287,7 @@ def test_a_copy_of_a_training_image_is_found_out() -> None:
     assert not copied and distance > 0.3
 
 
-def test_the_nearest_is_looked_for_among_all_and_told_per_pixel() -> None:
+def test_the_nearest_image_is_found_among_all_with_its_distance_per_pixel() -> None:
     training = torch.full((10_003, 1, 4, 4), 200, dtype=torch.uint8)
     training[10_001] = 40
     training[5] = 45

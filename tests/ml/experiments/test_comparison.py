@@ -94,7 +94,7 @@ def test_a_list_without_end_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) 
     assert len(parse("seed", "5-54").values) == 50 == len(parse("seed", ",".join(map(str, range(50)))).values)
 
 
-def test_values_are_said_as_a_person_reads_them() -> None:
+def test_values_have_readable_names() -> None:
     for field, value, words in (
         ("label", 3, "digit 3"), ("guidance_rescale", 0.7, "rescaled 0.7"), ("guidance_from", 0.5, "w from 0.5"),
         ("guidance_to", 10.0, "w to 10"), ("sigma_max", 40.0, "sigma 40"), ("clip_scale", 5.0, "pull 5"),
@@ -109,7 +109,7 @@ def test_values_are_said_as_a_person_reads_them() -> None:
 # ---- requests
 
 
-def test_every_model_is_drawn_by_its_own_settings_but_for_what_is_asked(tiny_unconditional: Path) -> None:
+def test_every_model_has_its_own_defaults_except_for_given_settings(tiny_unconditional: Path) -> None:
     plain = str(tiny_unconditional / MODEL_FILE)
     models = Axis("model", ("digits", "student", plain))
     digits, student, unconditional = (line[0] for line in requests(base(steps=3), models, None))
@@ -150,7 +150,7 @@ def test_a_setting_brings_the_sampler_that_it_means_something_to() -> None:
         ({}, Axis("sigma_max", (0.2,)), Axis("sigma_min", (0.5,)), "cannot go down from noise level 0.2 to 0.5"),
     ],
 )
-def test_what_cannot_be_combined_is_refused_before_anything_is_drawn(
+def test_settings_that_cannot_be_combined_are_refused_before_sampling(
     settings: dict[str, Any], rows: Axis | None, columns: Axis | None, complaint: str
 ) -> None:
     with pytest.raises(BadRequest, match=complaint):
@@ -223,7 +223,7 @@ def cell(row: int, column: int, seconds: float = 1.0, right: float | None = None
     return Cell(row, column, base(), np.full((1, 4, 4), 16 * row + column, np.uint8), seconds, right, sure)
 
 
-def test_cells_are_told_by_their_means() -> None:
+def test_several_cells_have_mean_scores() -> None:
     assert [format_seconds(seconds) for seconds in (0.416, 9.994, 10.2)] == ["0.42 s", "9.99 s", "10 s"]
     assert format_scores([cell(0, 0, right=1.0, sure=0.2), cell(0, 1, right=0.5), cell(0, 2, sure=0.9)]) == "75% right"
     assert format_scores([cell(0, 0, sure=0.8), cell(0, 1), cell(0, 2, sure=0.9)]) == "85% sure"
@@ -245,7 +245,7 @@ def test_a_figure_puts_every_cell_in_its_place(monkeypatch: pytest.MonkeyPatch) 
     assert shown == [[None, None, (2, "1.00 s")], [(16, "1.00 s · 50% right"), None, None]]
 
 
-def test_what_all_cells_share_is_said_once() -> None:
+def test_settings_that_all_cells_share_are_named_once() -> None:
     both = [base(steps=3, sampler="ddim"), base(steps=4, sampler="ddim")]
     assert (
         shared_settings(both) == "seed 5 · digits · DDIM"
@@ -274,7 +274,7 @@ def test_a_digit_on_an_axis_is_that_of_every_image_even_for_a_model_without_clas
         requests(base(model="unconditional"), None, Axis("label", (4,)))
 
 
-def test_the_command_writes_a_figure_and_says_what_came_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_a_figure_and_prints_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "figure.png"
     ask = ["compare", "--rows", "steps=1,2", "--columns", "label=0-2", "--out", str(out), "--device", "cpu"]
     assert main(ask) == 0
@@ -294,7 +294,7 @@ def test_the_command_writes_a_figure_and_says_what_came_out(tmp_path: Path, caps
         ([], "nothing to compare"),
     ],
 )
-def test_the_command_says_what_is_wrong(
+def test_the_command_names_the_error(
     options: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "figure.png"

@@ -91,7 +91,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[SampleRequest]:
         ("words", "prompt", list(captions.WORDS)),
     ],
 )
-def test_rows_are_of_what_they_are_called_all_from_one_noise(
+def test_rows_have_the_settings_of_their_names_and_the_same_noise(
     name: str, field: str, values: list[object], asked: list[SampleRequest]
 ) -> None:
     *progress, found = answer(name, 77, "cpu")
@@ -111,7 +111,7 @@ def test_an_experiment_that_is_stopped_answers_nothing(monkeypatch: pytest.Monke
     assert not any(isinstance(event, Answer) for event in answer("guidance", device="cpu"))
 
 
-def test_a_verdict_is_of_what_was_asked_for_and_of_how_unlike_digits_of_one_kind_are() -> None:
+def test_scores_are_accuracy_and_variety_within_a_class() -> None:
     images = np.zeros((4, 1, 2), np.uint8)
     images[:, 0] = [[0, 200], [200, 0], [0, 100], [0, 100]]
     judge: Any = SimpleNamespace(judge=lambda _images: SimpleNamespace(labels=np.array([3, 3, 3, 5])))

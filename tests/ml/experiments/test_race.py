@@ -98,6 +98,6 @@ def test_a_race_that_is_stopped_when_all_have_arrived_hands_out_no_images() -> N
         ([lane(), lane(model="nope")], "no model 'nope'"),
     ],
 )
-def test_what_cannot_race_is_refused(requests: list[SampleRequest], complaint: str) -> None:
+def test_requests_that_cannot_race_are_refused(requests: list[SampleRequest], complaint: str) -> None:
     with pytest.raises(BadRequest, match=complaint):
         next(race(requests, device="cpu"))

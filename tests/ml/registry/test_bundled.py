@@ -35,7 +35,7 @@ def draw(wanted: SampleRequest) -> Sampled:
 
 
 @pytest.mark.slow
-def test_two_hundred_digits_are_what_was_asked_for() -> None:
+def test_two_hundred_digits_have_the_requested_classes() -> None:
     done = draw(request(20, seed=31_337))
     verdict = Judge.bundled("cpu").judge(done.images)
     assert (verdict.labels == np.array(done.request.labels)).mean() >= 0.97
@@ -76,7 +76,7 @@ def test_the_committed_configuration_is_the_one_it_was_trained_with(name: str) -
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_every_card_says_what_it_reached(name: str) -> None:
+def test_every_card_has_the_scores_it_reached(name: str) -> None:
     card = next(card for card in model_cards.cards() if card.bundled and card.name == name)
     assert card.title and card.about and card.scores
 

@@ -141,7 +141,7 @@ def test_a_file_is_known_by_its_content(model: Path, tmp_path: Path) -> None:
     assert not describes_itself(tmp_path / "bare.safetensors") and header.model == TINY
 
 
-def test_a_full_disk_is_named_whoever_notices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_named_by_every_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 

@@ -209,7 +209,7 @@ def test_plain_safetensors_are_taken_where_they_fit(home: Path, tmp_path: Path, 
         local_models.import_model(tmp_path / "odd.safetensors")
 
 
-def test_weights_that_fit_several_networks_are_asked_about(home: Path, tmp_path: Path) -> None:
+def test_weights_that_fit_several_networks_give_choices(home: Path, tmp_path: Path) -> None:
     torch.save(load_model(model_cards.find("shuffle-flow"))[1], tmp_path / "s.pth")
     choices = local_models.import_model(tmp_path / "s.pth")
     assert isinstance(choices, Choices) and set(choices.kinds) == {"shuffle-flow", "shuffle"}
@@ -225,7 +225,7 @@ def test_a_network_is_called_by_the_first_model_that_has_it(home: Path) -> None:
     assert [kind.name for kind in kinds if kind.model == ours] == [first]
 
 
-def test_what_does_not_fit_is_told_what_was_expected_and_found(home: Path, tmp_path: Path, tiny_run: Path) -> None:
+def test_weights_that_fit_no_network_are_refused_with_both_shapes(home: Path, tmp_path: Path, tiny_run: Path) -> None:
     weights = tiny_weights(tiny_run)
     name = next(iter(weights))
     torch.save({**weights, name: torch.zeros(3, 5)}, tmp_path / "almost.pt")

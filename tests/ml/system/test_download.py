@@ -52,9 +52,7 @@ def test_a_server_that_announces_less_than_it_sends_gives_a_wrong_file_that_is_n
 
 
 @pytest.mark.parametrize("where", ["before it answers", "in the middle"])
-def test_a_download_that_stalls_is_left_and_gone_on_with(
-    site: Site, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stalled_download_is_resumed(site: Site, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server would keep it waiting until the time-out, which tells of itself."""
     site.silent, site.stalls, site.break_after = where == "before it answers", True, [100_000]
     control, path = RunControl(), tmp_path / "file.gz"
@@ -112,7 +110,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
     assert len(site.requests) == 3
 
 
-def test_a_server_that_is_slow_but_steady_is_heard_out(
+def test_a_slow_but_steady_download_is_not_cancelled(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of it takes many times the time-out, between two looks more than the least arrives."""
@@ -131,12 +129,12 @@ def test_a_redirection_to_where_it_is_not_safe_is_not_followed(site: Site, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_no_address_without_https_is_asked(tmp_path: Path) -> None:
+def test_only_https_addresses_are_opened(tmp_path: Path) -> None:
     with pytest.raises(DataUnavailable, match=r"http:// is not safe"):
         fetch("http://192.0.2.1/file.gz", tmp_path / "file.gz")
 
 
-def test_a_file_whose_sum_nobody_knows_is_not_taken(site: Site, tmp_path: Path) -> None:
+def test_a_file_without_a_known_checksum_is_refused(site: Site, tmp_path: Path) -> None:
     with pytest.raises(DataUnavailable, match="names no checksum"):
         fetch(site.url + "file.gz", tmp_path / "file.gz", checksum="")
     site.tags["file.gz"] = SUM
@@ -166,7 +164,7 @@ def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.server_close()
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(self_signed: str, tmp_path: Path) -> None:
+def test_an_untrusted_certificate_is_refused(self_signed: str, tmp_path: Path) -> None:
     with pytest.raises(DataUnavailable, match=r"(?i)certificate"):
         fetch(self_signed, tmp_path / "file.gz")
     assert not list(tmp_path.iterdir())

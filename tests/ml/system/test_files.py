@@ -112,7 +112,7 @@ def test_a_file_of_words_is_read_up_to_its_bound(tmp_path: Path) -> None:
         read_short(tmp_path)
 
 
-def test_when_a_file_was_written_is_told_of_what_has_gone_too(tmp_path: Path) -> None:
+def test_a_missing_file_has_modification_time_zero(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.touch()
     os.utime(path, (50, 100))
@@ -223,7 +223,7 @@ def test_the_persons_folder_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert "noiseloom" in str(paths.user_data())
 
 
-def test_downloads_lie_where_one_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_downloads_go_to_the_chosen_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("NOISELOOM_DOWNLOADS", raising=False)
     monkeypatch.setattr(paths, "_downloads", [])

@@ -67,7 +67,7 @@ def test_every_attribute_is_the_extreme_that_its_name_says_and_of_its_own_class(
     assert [bool(each & THIN) for each in found] == [True] + [False] * 4 + [True] + [False] * 4
 
 
-def test_what_a_caption_says_it_demands() -> None:
+def test_a_caption_demands_its_attributes() -> None:
     rng = random.Random(1)
     words = {word for _, forms in (*captions.ADJECTIVES, *captions.ENDINGS) for form in forms for word in form.split()}
     words -= {"to", "the"}
@@ -88,7 +88,7 @@ def test_what_a_caption_says_it_demands() -> None:
     assert all(10 < count < 500 for count in seen.values()), seen
 
 
-def test_a_caption_is_true_of_its_image_and_says_so_in_words() -> None:
+def test_a_caption_is_true_of_its_image() -> None:
     rng = random.Random(0)
     labels, bits = torch.arange(200) % 10, torch.randint(512, (200,), generator=torch.Generator().manual_seed(0))
     said = [captions.caption(int(c), int(b), rng) for c, b in zip(labels, bits, strict=True)]

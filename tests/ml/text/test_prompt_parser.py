@@ -49,7 +49,7 @@ ALL = tuple(range(10))
         ("\uff13٣七7️⃣", (3, 3, 7, 7)),
     ],
 )
-def test_what_is_asked_for(text: str, labels: tuple[int, ...]) -> None:
+def test_prompts_become_labels(text: str, labels: tuple[int, ...]) -> None:
     understood = parse_prompt(text)
     assert understood.labels == labels
     assert understood.columns == len(labels)
@@ -70,14 +70,14 @@ def test_what_is_asked_for(text: str, labels: tuple[int, ...]) -> None:
         ("2+3=5", (2, 3, 5), '"+" and "=" are not drawn'),
     ],
 )
-def test_what_cannot_be_drawn_is_said(text: str, labels: tuple[int, ...], said: str) -> None:
+def test_prompts_that_cannot_be_drawn_are_refused(text: str, labels: tuple[int, ...], said: str) -> None:
     understood = parse_prompt(text)
     assert understood.labels == labels
     assert said in understood.reading
 
 
 @pytest.mark.parametrize("text", ["dog", "banana", "oh no", "🐶", "digit", "zero sevens", "no sevens", "", " \n", "\0"])
-def test_without_a_digit_the_refusal_says_what_to_try(text: str) -> None:
+def test_without_a_digit_the_error_names_examples(text: str) -> None:
     with pytest.raises(BadRequest) as refusal:
         parse_prompt(text)
     assert "Try 7" in refusal.value.what_to_do
@@ -128,14 +128,12 @@ def test_hostile_prompts_are_answered_at_once() -> None:
         ("something wide", (NO_LABEL,), "“something wide”, read by the model"),
     ],
 )
-def test_a_model_that_reads_words_is_asked_for_digits_one_by_one(
-    text: str, labels: tuple[int, ...], reading: str
-) -> None:
+def test_several_digits_for_a_text_model_become_labels(text: str, labels: tuple[int, ...], reading: str) -> None:
     found = parse_text_prompt(text)
     assert (found.labels, found.reading, found.columns) == (labels, reading, len(labels))
 
 
-def test_a_model_that_reads_words_refuses_nothing_said_and_too_much() -> None:
+def test_empty_and_too_long_prompts_for_a_text_model_are_refused() -> None:
     with pytest.raises(BadRequest, match="is empty"):
         parse_text_prompt(" ")
     with pytest.raises(BadRequest, match="501 characters"):
@@ -159,13 +157,13 @@ def test_a_model_that_reads_words_refuses_nothing_said_and_too_much() -> None:
         ("ninety-nine thousand and one", (9, 9, 0, 0, 1), "9 9 0 0 1"),
     ],
 )
-def test_how_digits_are_said_back(text: str, labels: tuple[int, ...], reading: str) -> None:
+def test_digits_are_listed_in_the_reading(text: str, labels: tuple[int, ...], reading: str) -> None:
     found = parse_prompt(text)
     assert (found.labels, found.left_over) == (labels, ())
     assert found.reading == f"{reading}, by class" and found.columns == min(len(labels), 10)
 
 
-def test_what_is_left_over_is_named_once_and_in_order() -> None:
+def test_other_words_are_listed_once_and_in_order() -> None:
     found = parse_prompt("Bold thin bold 3")
     assert found.left_over == ("bold", "thin")
     with pytest.raises(BadRequest, match="says which digits to leave out, but not which to draw"):

@@ -44,7 +44,7 @@ def test_labels_are_their_words() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["number seven", "a handwritten 7", "the digit seven", "please draw 7"])
-def test_another_way_to_say_it_draws_the_same(prompt: str) -> None:
+def test_paraphrases_draw_the_same(prompt: str) -> None:
     apart = (read(draw(prompt, (NO_LABEL,) * 15, 50)) == 7).mean() - (
         read(draw("seven", (NO_LABEL,) * 15, 50)) == 7
     ).mean()

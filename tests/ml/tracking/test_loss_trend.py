@@ -37,7 +37,7 @@ def test_a_planted_curve_gets_its_word(shape: str, state: str, noise: float) -> 
     assert states.count(state) + (states.count("slow") if state == "learning" else 0) >= 18
 
 
-def test_what_creeps_down_is_learning_slowly() -> None:
+def test_a_slowly_falling_loss_is_learning_slowly() -> None:
     assert found("slow", 40_000, 0.1).count("slow") >= 12  # the others take it for flat, and none for worse
     assert set(found("slow", 40_000, 0.1)) <= {"slow", "flat"}
 
@@ -54,7 +54,7 @@ def test_spikes_are_no_divergence() -> None:
 
 
 @pytest.mark.parametrize("shape", ["learning", "flat"])
-def test_the_first_steps_say_nothing_yet(shape: str) -> None:
+def test_the_first_steps_have_no_trend(shape: str) -> None:
     assert find_trend(*curve(shape, 150, 0.05, 0)).words == "the first steps"
     assert find_trend(np.empty(0), np.empty(0)).state == "begun"
 
@@ -105,13 +105,13 @@ def test_each_shape_has_its_words(parts: tuple[tuple[int, float], ...], words: s
     assert find_trend(*stairs(*parts)).words == words
 
 
-def test_few_reports_say_little() -> None:
+def test_few_reports_have_no_trend() -> None:
     steps, losses = stairs((720, 0.3))
     assert find_trend(steps[39::40], losses[39::40]).words == "hardly changing"
     assert find_trend(steps[19::20], losses[19::20]).words == "flat for 500 steps"
 
 
-def test_what_learns_by_heart_has_been_worse_four_times_and_by_more_than_a_twentieth() -> None:
+def test_overfitting_is_four_worse_held_out_losses_by_more_than_a_twentieth() -> None:
     steps, losses = curve("learning", 3000, 0.05, 0)
     for held_out, state in (
         ([0.40, 0.43, 0.43, 0.43, 0.43], "by heart"),
@@ -124,7 +124,7 @@ def test_what_learns_by_heart_has_been_worse_four_times_and_by_more_than_a_twent
     assert said == "learning by heart: 10% worse than at best on images it has not seen"
 
 
-def test_what_can_be_said_is_said_from_two_hundred_steps_on() -> None:
+def test_a_trend_is_found_from_two_hundred_steps_on() -> None:
     assert find_trend(*stairs((149, 0.5), (100, 0.4))).words == "still learning: 20% lower than 100 steps ago"
 
 

@@ -31,7 +31,7 @@ def table(tmp_path: Path) -> Table:
     return table
 
 
-def test_what_is_written_is_read(table: Table) -> None:
+def test_written_rows_are_read(table: Table) -> None:
     assert np.array_equal(table.read(), [[1, 2, 3, 4, 5], [0.1, 0.2, 0.3, 0.4, 0.5]])
 
 
@@ -44,12 +44,12 @@ def test_a_row_that_is_half_written_does_not_count_yet(table: Table) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"step\n1\n2\n", b"step,loss\n1,x\n", b"\xff\xfe", b"step,loss\n" + b"1" * 5000]
 )
-def test_what_is_no_such_table_holds_nothing(table: Table, content: bytes) -> None:
+def test_another_file_has_no_rows(table: Table, content: bytes) -> None:
     table.path.write_bytes(content)
     assert table.read().shape == (2, 0)
 
 
-def test_a_missing_table_holds_nothing(tmp_path: Path) -> None:
+def test_a_missing_table_has_no_rows(tmp_path: Path) -> None:
     assert curve(tmp_path).shape == (3, 0)
 
 
@@ -85,7 +85,7 @@ def test_the_names_stand_in_it_once_and_rows_come_when_they_are_written(table: T
     ]
 
 
-def test_what_is_forgotten_is_gone_from_what_waits_too_and_the_rest_stays_as_it_was(table: Table) -> None:
+def test_removing_rows_clears_unwritten_ones_and_keeps_the_rest(table: Table) -> None:
     before = table.path.read_text().splitlines()
     table.add(6, 0.6)
     table.remove_after(3)
@@ -105,7 +105,9 @@ def test_a_row_that_lacks_its_end_or_a_column_is_forgotten(table: Table) -> None
     assert table.read()[0].tolist() == [1, 2, 3, 4, 5, 6]
 
 
-def test_rows_that_could_not_be_written_leave_nothing_and_wait(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_could_not_be_written_are_kept_for_the_next_write(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The disk takes half of them, and then no more."""
     before, write, calls = table.path.read_bytes(), io.FileIO.write, 0
 
@@ -164,7 +166,7 @@ def test_rows_become_fewer_and_are_means_of_what_they_stand_for(
 
 
 @pytest.mark.parametrize(("first", "limit"), [(0.1, 10.0), (4.0, 40.0)])
-def test_ten_times_the_loss_of_knowing_nothing_is_an_explosion(tmp_path: Path, first: float, limit: float) -> None:
+def test_ten_times_the_first_loss_is_a_divergence(tmp_path: Path, first: float, limit: float) -> None:
     """That of the first step, or 1 where it is less."""
     for loss, explodes in ((2 * limit - first - 0.1, False), (2 * limit - first + 0.1, True)):
         curve = LossCurve(Table(tmp_path / LOSS_FILE, LOSS_COLUMNS))

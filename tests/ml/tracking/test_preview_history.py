@@ -57,7 +57,7 @@ def test_a_long_run_keeps_fewer_but_its_first_and_latest(tmp_path: Path, monkeyp
     assert steps == [1, 13, 17, 19, 21, 22, 23, 24]  # thinned out whenever there were nine
 
 
-def test_what_cannot_be_read_is_left_out_and_the_future_forgotten(tmp_path: Path) -> None:
+def test_unreadable_previews_are_left_out_and_later_ones_removed(tmp_path: Path) -> None:
     for step in (1, 2, 3):
         preview_history.save_preview(tmp_path, preview(step))
     (tmp_path / preview_history.FOLDER / "00000002.png").write_bytes(b"no picture")

@@ -42,7 +42,7 @@ def steps_in(path: Path) -> list[list[int]]:
     return [*tables, *(sorted(int(f.stem) for f in (path / n).iterdir()) for n in (preview_history.FOLDER, SNAPSHOTS))]
 
 
-def test_what_came_after_a_checkpoint_is_forgotten_everywhere_and_so_is_what_is_half_written(tmp_path: Path) -> None:
+def test_everything_after_a_checkpoint_and_temporary_files_are_removed(tmp_path: Path) -> None:
     place = filled(tmp_path / "run")
     assert steps_in(place.path) == [[10, 20, 30]] * 5
     left = [place.path / where / ".half-0123456789ab.png" for where in (".", SNAPSHOTS, preview_history.FOLDER)]
@@ -106,14 +106,12 @@ def test_a_place_that_can_be_written_in_again_is_the_same_and_stays_held(tmp_pat
     place.unlock()
 
 
-def test_who_only_looks_makes_no_lock(tmp_path: Path) -> None:
+def test_checking_a_lock_creates_no_file(tmp_path: Path) -> None:
     assert not is_locked(tmp_path) and not list(tmp_path.iterdir())
     assert not is_locked(tmp_path / "nothing")
 
 
-def test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resumable_runs_are_the_users_and_those_that_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "home"))
     root = few_digits(tmp_path / "data")
     own = paths.user_runs()

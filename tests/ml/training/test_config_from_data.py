@@ -48,7 +48,7 @@ def test_every_preset_takes_its_images_from_the_data(name: str) -> None:
     assert model.num_classes == (7 if presets.load(name).model.num_classes else 0)
 
 
-def test_what_is_named_is_kept_and_asked_of_the_data() -> None:
+def test_given_image_settings_are_kept() -> None:
     config = with_overrides(
         presets.load("1-minute"), [("model.image_size", 64), ("model.num_classes", 12), ("lr", 0.01)]
     )
@@ -67,7 +67,7 @@ def test_attention_stays_at_its_level(side: int, attention: tuple[int, ...]) -> 
     assert fit_to_data(presets.load("v-cosine"), images(side, 1, 10)).model.attention == attention
 
 
-def test_a_size_that_does_not_fit_the_network_is_told_of() -> None:
+def test_a_size_that_does_not_fit_the_network_is_refused() -> None:
     config = TrainConfig(model=ModelConfig(patch=4), steps=1)
     with pytest.raises(BadRequest, match="image_size 30 is not a multiple of patch 4"):
         fit_to_data(config, images(30, 1, 10))

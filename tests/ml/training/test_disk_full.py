@@ -218,7 +218,9 @@ def long_command(tmp_path: Path, digits: Path, folder: Path) -> list[str]:
     return ["train", "--config", str(tmp_path / "config.json"), "--data-root", str(digits), "--run-dir", str(folder)]
 
 
-def test_a_command_that_nobody_watches_says_how_to_go_on_elsewhere(lives: Lives, tmp_path: Path, digits: Path) -> None:
+def test_a_command_without_a_terminal_prints_how_to_resume_elsewhere(
+    lives: Lives, tmp_path: Path, digits: Path
+) -> None:
     with disk(tmp_path / "disk") as small:
         folder, log, other = small.path / "run", tmp_path / "log.txt", tmp_path / "other"
         pid = lives.begin(long_command(tmp_path, digits, folder), log)
@@ -237,7 +239,7 @@ def test_a_command_that_nobody_watches_says_how_to_go_on_elsewhere(lives: Lives,
         assert steps[-1] == step + 5 and (np.diff(steps) > 0).all() and steps[0] == 1
 
 
-def test_a_command_in_a_terminal_asks_where_to_go_on(lives: Lives, tmp_path: Path, digits: Path) -> None:
+def test_a_command_in_a_terminal_prompts_for_another_folder(lives: Lives, tmp_path: Path, digits: Path) -> None:
     ours, theirs = pty.openpty()
     log = tmp_path / "log.txt"
     with disk(tmp_path / "disk") as small:

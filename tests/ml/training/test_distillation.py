@@ -66,7 +66,7 @@ def test_a_consistent_student_of_a_consistent_teacher_loses_nothing(objective: D
     assert float(other) > 0.1  # what it sees depends on the noise
 
 
-def test_a_student_is_asked_along_its_teachers_path(objective: DistillationObjective) -> None:
+def test_a_student_is_trained_along_its_teachers_path(objective: DistillationObjective) -> None:
     batch, _ = asked(objective, 500)
     path = [tuple(row) for row in objective.path.tolist()]
     places = [path.index(tuple(row)) for row in batch.now.tolist()]
@@ -99,7 +99,7 @@ def test_the_teacher_goes_a_step_of_ddim(objective: DistillationObjective) -> No
     assert torch.equal(seen[1][0], batch.x_t)
 
 
-def test_what_is_compared_is_never_pure_noise(objective: DistillationObjective) -> None:
+def test_estimates_are_never_compared_at_pure_noise(objective: DistillationObjective) -> None:
     levels = objective._random_levels(torch.zeros(2000, 1, 1, 1), torch.Generator().manual_seed(0))
     ratios = levels.sigma / levels.alpha
     assert float(ratios.max()) == pytest.approx(distillation.NOISE_LEVELS_MAX, rel=1e-3)
@@ -128,13 +128,13 @@ def test_the_critic_is_taught_by_how_clear_an_image_is_and_at_its_own_rate(objec
     assert rates == [2 * objective.config.lr]
 
 
-def test_a_student_of_a_teacher_without_classes_is_told_of_none(tiny_unconditional: Path) -> None:
+def test_a_student_of_a_teacher_without_classes_gets_no_labels(tiny_unconditional: Path) -> None:
     config = tiny_config(teacher_from=str(tiny_unconditional), label_dropout=0)
     found = DistillationObjective(config, datasets.load("synthetic"), torch.device("cpu"))
     assert not asked(found, 20)[0].labels.any() and found.teacher.w == 1
 
 
-def test_images_move_from_what_the_critic_sees_to_what_the_teacher_sees(
+def test_images_move_from_the_critics_estimate_to_the_teachers(
     objective: DistillationObjective, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distillation, "CRITIC_STEPS", 0)
@@ -157,7 +157,7 @@ def test_images_move_from_what_the_critic_sees_to_what_the_teacher_sees(
     assert losses.tolist() == pytest.approx([0.0] * 4, abs=1e-6)
 
 
-def test_the_critic_learns_what_the_student_draws(objective: DistillationObjective) -> None:
+def test_the_critic_learns_the_students_images(objective: DistillationObjective) -> None:
     batch, rng = asked(objective, 32)
     student = student_of(Knows(0.5))
     level = Levels(torch.full((32,), 0.5), *(torch.full((32, 1, 1, 1), 0.5) for _ in "as"))
@@ -198,7 +198,7 @@ def test_a_teacher_is_guided_at_the_level_of_each_image(tiny_run: Path) -> None:
     assert seen[:, 0, 0, 0].tolist() == pytest.approx([3 * 0.5, 3 * 0.9])
 
 
-def test_a_teacher_is_guided_as_its_defaults_say_or_as_asked(tiny_run: Path) -> None:
+def test_a_teacher_is_guided_by_its_defaults_or_the_given_weight(tiny_run: Path) -> None:
     teacher = loaded_model.load(str(tiny_run))
     assert (GuidedTeacher(teacher).w, GuidedTeacher(teacher, 2.5).w) == (teacher.header.defaults.guidance, 2.5)
 

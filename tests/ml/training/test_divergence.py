@@ -234,7 +234,7 @@ def test_ordinary_runs_never_go_back(tmp_path: Path, digits: Path) -> None:
         assert error is None and not of(SteppedBack, events)
 
 
-def test_the_command_says_that_a_run_went_back(
+def test_the_command_prints_that_a_run_stepped_back(
     tmp_path: Path, digits: Path, plant: Callable[[Hook], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     plant(lambda call, said: said * float("nan") if call >= 3 else said)

@@ -177,7 +177,7 @@ def test_attention_reads_the_words() -> None:
     torch.testing.assert_close(attention(x, words.flip(1)), attention(x, words))  # a set, as far as attention goes
 
 
-def test_a_model_that_is_told_in_words_draws_by_words_and_by_labels(told: Path) -> None:
+def test_a_text_conditioned_model_draws_by_words_and_by_labels(told: Path) -> None:
     _, by_label = draw(told)
     asked = {"route": "text", "prompt": "a bold seven", "labels": (NO_LABEL,) * 2}
     _, by_words = draw(told, **asked)

@@ -82,7 +82,7 @@ def mean_loss(
 
 @pytest.mark.parametrize("weighting", ["none", "min-snr"])
 @pytest.mark.parametrize(("prediction", "schedule"), PATHS)
-def test_who_knows_the_image_loses_nothing(prediction: Prediction, schedule: ScheduleName, weighting: str) -> None:
+def test_the_exact_target_has_no_loss(prediction: Prediction, schedule: ScheduleName, weighting: str) -> None:
     assert loss_of(config_of(prediction, schedule, weighting=weighting), 0.0) == pytest.approx(0.0, abs=1e-6)
 
 
@@ -92,7 +92,7 @@ def test_errors_cost_their_square_or_beyond_one_their_size(off: float, mse: floa
     assert loss_of(config_of("flow", "flow", loss="huber"), off) == pytest.approx(huber, rel=1e-3)
 
 
-def test_a_model_without_classes_sees_one_label_only() -> None:
+def test_a_model_without_classes_gets_one_label_only() -> None:
     network = Labels()
     config = config_of("flow", "flow", label_dropout=0.5)
     config = config.with_changes(model=config.model.with_changes(num_classes=0).model_dump())
@@ -188,7 +188,7 @@ def test_a_classifier_loses_smoothed_cross_entropy() -> None:
     assert losses.tolist() == pytest.approx(expected)
 
 
-def test_the_noise_of_a_batch_is_told_from_clean_to_pure() -> None:
+def test_the_noise_of_a_batch_goes_from_clean_to_pure() -> None:
     config = config_of("flow", "flow", time_std=3.0)
     x0 = torch.zeros(2000, 1, 2, 2)
     batch = noised(x0, torch.zeros(2000).long(), make_schedule("flow"), config, torch.Generator().manual_seed(0))
@@ -199,7 +199,7 @@ def test_the_noise_of_a_batch_is_told_from_clean_to_pure() -> None:
 
 
 @pytest.mark.parametrize(("mean", "uniform", "share"), [(-20.0, 0.0, 0.0), (-20.0, 0.5, 0.5), (20.0, 0.0, 1.0)])
-def test_noise_levels_are_drawn_as_the_run_says(mean: float, uniform: float, share: float) -> None:
+def test_noise_levels_are_drawn_as_configured(mean: float, uniform: float, share: float) -> None:
     config = config_of("flow", "flow", time_mean=mean, time_std=0.1, time_uniform=uniform)
     x0 = torch.zeros(2000, 1, 2, 2)
     batch = noised(x0, torch.zeros(2000).long(), make_schedule("flow"), config, torch.Generator().manual_seed(0))
@@ -241,7 +241,7 @@ COS, SIN = math.cos(math.radians(12)), math.sin(math.radians(12))
     ],
     ids=["angle", "width", "height", "shear"],
 )
-def test_digits_are_distorted_no_further_than_is_said(
+def test_digits_are_distorted_within_the_limits(
     which: int, matrix: list[list[float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draws = torch.full((6, 1), 0.5)

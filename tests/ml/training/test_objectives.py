@@ -54,7 +54,7 @@ def test_a_network_without_an_objective_is_refused(dataset: Dataset, monkeypatch
         objective_of(config_of(), dataset, CPU)
 
 
-def test_every_kind_of_network_has_what_it_is_trained_for(dataset: Dataset, tiny_run: object) -> None:
+def test_every_kind_of_network_has_an_objective(dataset: Dataset, tiny_run: object) -> None:
     coder = ModelConfig(network="autoencoder", widths=(8, 16), latent=2)
     for config, kind in (
         (config_of(), DiffusionObjective),
@@ -77,7 +77,7 @@ def test_a_batch_falls_into_parts_with_all_that_belongs_to_it() -> None:
 
 
 @pytest.mark.parametrize("augment", [False, True])
-def test_a_judge_reads_images_with_their_labels_distorted_where_asked_for(dataset: Dataset, augment: bool) -> None:
+def test_a_judge_gets_images_and_labels_distorted_with_augment(dataset: Dataset, augment: bool) -> None:
     reading = ClassifierObjective(config_of(augment=augment), dataset, CPU)
     x0, labels = reading.draw(nn.Identity(), CHOSEN, rng())
     plain, own = Images(dataset, CPU)[CHOSEN]
@@ -111,7 +111,7 @@ def test_a_latent_model_learns_from_latents_of_its_images_that_are_made_once(dat
     assert torch.equal(denoising._encoded(network, CHOSEN)[0], latents)
 
 
-def test_captions_are_told_of_the_images_they_are_true_of(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_captions_are_true_of_their_images(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int]] = []
     said = captions.caption
 
@@ -133,7 +133,7 @@ def test_captions_are_told_of_the_images_they_are_true_of(dataset: Dataset, monk
     assert not torch.equal(again.labels, told.draw(nn.Identity(), CHOSEN, rng(1)).labels)
 
 
-def test_a_clip_sees_each_image_with_its_own_label_and_attributes(
+def test_a_clip_gets_each_image_with_its_own_label_and_attributes(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(captions, "attributes", lambda images, labels: 100 + labels)
@@ -144,7 +144,7 @@ def test_a_clip_sees_each_image_with_its_own_label_and_attributes(
     assert torch.equal(matching._estimated(batch.x0, rng()), batch.x0)  # without a reference model
 
 
-def test_a_quarter_of_what_a_clip_reads_has_words_that_nobody_has_heard_of(dataset: Dataset) -> None:
+def test_a_quarter_of_a_clips_captions_has_unknown_words(dataset: Dataset) -> None:
     import random
 
     matching, pick = ContrastiveObjective(config_of(CLIP), dataset, CPU), random.Random(0)
@@ -161,7 +161,7 @@ def test_a_quarter_of_what_a_clip_reads_has_words_that_nobody_has_heard_of(datas
     )
 
 
-def test_a_clip_learns_to_read_what_a_model_makes_out_in_noise(
+def test_a_clip_is_trained_on_a_models_estimates(
     dataset: Dataset, tiny_run: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     matching = ContrastiveObjective(config_of(CLIP, estimates_from=str(tiny_run)), dataset, CPU)

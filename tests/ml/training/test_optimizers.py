@@ -81,7 +81,7 @@ def test_newton_schulz_moves_singular_values_along_its_polynomial(shape: tuple[i
     assert 0.5 < torch.linalg.svdvals(found)[: min(shape) // 2].min() <= torch.linalg.svdvals(found).max() < 1.3
 
 
-def test_newton_schulz_bears_what_has_no_direction_or_hardly_one() -> None:
+def test_newton_schulz_is_finite_for_matrices_of_rank_zero_and_one() -> None:
     nothing, lonely = torch.zeros(8, 12), torch.outer(torch.ones(8), torch.ones(12))
     none, one = orthogonalize([nothing, lonely])
     assert not none.any()
@@ -155,7 +155,7 @@ def test_weights_decay_under_muon_too() -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_learner_that_is_cleared_knows_nothing_but_the_names_of_a_saved_state(optimizer: str) -> None:
+def test_a_cleared_learner_has_only_the_names_of_a_saved_state(optimizer: str) -> None:
     config = config_of(optimizer=optimizer, lr=0.1, weight_decay=0.5)
     learner = Learner(build(config.model).to(memory_format=torch.channels_last), config)
     for weight in learner.network.parameters():

@@ -50,7 +50,7 @@ def test_one_budget_replaces_another() -> None:
         }
 
 
-def test_what_is_nested_is_changed_alone_and_the_given_configuration_not_at_all() -> None:
+def test_a_nested_setting_is_changed_alone_in_a_copy() -> None:
     config = tiny_config()
     other = with_overrides(config, [("model.embedding", 32), ("lr", 0.01)])
     assert (other.model.embedding, other.lr) == (32, 0.01)
@@ -86,7 +86,7 @@ def test_a_run_begins_from_one_of_three(tmp_path: Path) -> None:
         read_config(tmp_path / "none.json")
 
 
-def test_a_run_goes_on_with_its_own_settings_and_another_budget(tmp_path: Path) -> None:
+def test_a_run_resumes_with_its_own_settings_and_another_budget(tmp_path: Path) -> None:
     (tmp_path / CONFIG_FILE).write_text(tiny_config().model_dump_json())
     check_same_settings(tiny_config(steps=None, minutes=5.0), tmp_path)
     with pytest.raises(BadRequest, match=r"started with lr = 0\.002"):

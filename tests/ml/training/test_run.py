@@ -60,7 +60,7 @@ def test_weights_order_and_noise_follow_from_the_seed(make: Maker) -> None:
     assert not torch.equal(one.rng.get_state(), other.rng.get_state())
 
 
-def test_what_is_looked_at_is_the_average_and_looking_changes_nothing(make: Maker) -> None:
+def test_previews_show_the_averaged_weights_and_change_nothing(make: Maker) -> None:
     run = make()
     before = run.rng.get_state(), torch.get_rng_state()
     loss, film = run.validate().loss, run.preview().film
@@ -79,7 +79,7 @@ def test_a_preview_is_a_glance_at_one_digit_of_each_class(make: Maker, asked: in
     assert preview.labels == tuple(range(10)) and (preview.images == preview.film[-1]).all()
 
 
-def test_what_is_saved_is_the_average_to_draw_with_and_both_to_go_on_with(make: Maker, tmp_path: Path) -> None:
+def test_the_model_file_has_the_average_and_the_checkpoint_both(make: Maker, tmp_path: Path) -> None:
     run = make()
     for _ in range(3):
         run.train_step()
@@ -125,7 +125,7 @@ def test_snapshots_are_due_whenever_steps_have_doubled(make: Maker) -> None:
 
 
 @pytest.mark.parametrize("model", [tiny_config().model.model_dump(), JUDGE], ids=["unet", "judge"])
-def test_a_step_that_comes_to_no_end_has_not_been(make: Maker, model: dict[str, object]) -> None:
+def test_an_incomplete_step_is_undone(make: Maker, model: dict[str, object]) -> None:
     run = make(model=model, accumulate=2, augment="network" in model)
     calls = 0
 
@@ -145,9 +145,7 @@ def test_a_step_that_comes_to_no_end_has_not_been(make: Maker, model: dict[str, 
     assert not run.has_unreported_steps and run.by_noise.take() == ()
 
 
-def test_the_learning_rate_that_is_told_is_the_one_that_is_learnt_with(
-    make: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_reported_learning_rate_is_the_one_in_use(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     run, used = make(steps=10, lr_schedule="linear", warmup=0.2, lr=0.01), list[float]()
     step = run.learner.optimizer.step
     monkeypatch.setattr(run.learner.optimizer, "step", lambda lr: (used.append(lr), step(lr)))
@@ -164,7 +162,7 @@ def test_the_learning_rate_that_is_told_is_the_one_that_is_learnt_with(
 
 
 @pytest.mark.parametrize(("clip", "moved"), [(0.5, 0.5), (0.0, 5.0), (10.0, 5.0)])
-def test_clipped_gradients_are_told_of_as_long_as_they_were(
+def test_the_reported_gradient_norm_is_that_before_clipping(
     monkeypatch: pytest.MonkeyPatch, clip: float, moved: float
 ) -> None:
     network, seen = torch.nn.Linear(2, 1, bias=False), list[torch.Tensor]()
@@ -187,7 +185,7 @@ def test_clipped_gradients_are_told_of_as_long_as_they_were(
         (False, "bf16", 1, True),
     ],
 )
-def test_precision_is_what_is_asked_for_or_pays(
+def test_precision_is_as_configured_or_the_faster_one(
     make: Maker, monkeypatch: pytest.MonkeyPatch, native: bool, precision: str, batch_size: int, expected: bool
 ) -> None:
     monkeypatch.setattr("ml.training.run.bf16_is_native", lambda _: native)
@@ -205,9 +203,7 @@ def test_a_budget_in_epochs_is_one_in_steps(make: Maker) -> None:
     assert run.progress == pytest.approx(0.2)
 
 
-def test_losses_by_noise_are_of_the_whole_run_since_they_were_told(
-    make: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_losses_by_noise_are_of_all_steps_since_their_last_report(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ml.training.run.NOISE_EVERY_S", math.inf)
     run, events = make(steps=3), list[TrainStep]()
     for _ in range(3):
@@ -220,7 +216,7 @@ def test_losses_by_noise_are_of_the_whole_run_since_they_were_told(
     assert min(means) <= sum(event.loss for event in events) / 3 <= max(means)
 
 
-def test_a_state_of_another_kind_of_device_says_so(make: Maker, tmp_path: Path) -> None:
+def test_a_state_of_another_kind_of_device_is_refused_by_name(make: Maker, tmp_path: Path) -> None:
     make().begin()
     path = tmp_path / STATE_FILE
     tensors, header = load_file(path), load_state_header(path)

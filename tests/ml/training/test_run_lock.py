@@ -43,9 +43,7 @@ def command(tmp_path: Path, folder: Path, *more: object, **changes: object) -> l
     return ["train", *start, "--data-root", tmp_path / "data", "--run-dir", folder, "--device", "cpu", *more]
 
 
-def test_a_run_that_is_being_trained_is_nobody_elses_until_its_process_dies(
-    lives: Lives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_is_locked_until_its_process_ends(lives: Lives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
     folder = make_folder(paths.user_runs() / "mine")
     config = tiny_config(data="mnist", batch_size=8)
@@ -97,7 +95,7 @@ def test_a_lock_is_seen_through_by_those_who_only_look(tmp_path: Path) -> None:
     lock_folder(tmp_path).release()
 
 
-def test_a_folder_that_cannot_be_is_told_of(tmp_path: Path) -> None:
+def test_an_impossible_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotWrite, match="Cannot make the folder"):
         lock_folder(tmp_path / "file" / "run")

@@ -166,7 +166,7 @@ def test_a_run_that_is_killed_a_hundred_times_becomes_what_it_would_have_become(
     assert min(killing.during["checkpoint"], killing.during["preview"]) > 0
 
 
-def test_the_command_itself_is_killed_and_goes_on(lives: Lives, tmp_path: Path) -> None:
+def test_the_command_itself_is_killed_and_resumes(lives: Lives, tmp_path: Path) -> None:
     killing = Killing(lives, tmp_path, steps=60)
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "ml", *map(str, killing.command(folder))]

@@ -223,14 +223,14 @@ def test_a_batch_in_parts_teaches_the_same(tmp_path: Path, parts: int) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
 
 
-def test_captions_are_never_told_from_fewer_than_their_batch(tmp_path: Path) -> None:
+def test_captions_are_always_contrasted_within_their_whole_batch(tmp_path: Path) -> None:
     vision = ModelConfig(network="clip", widths=(32, 32), blocks=1, patch=7, embedding=16, vocabulary=vocabulary_size())
     for name, more in (("whole", {}), ("parts", {"accumulate": 4})):
         run(config_of(model=vision.model_dump(), steps=2, **more), tmp_path / name)
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_losses_are_told_by_how_noisy_their_images_were() -> None:
+def test_losses_are_reported_by_noise_level() -> None:
     levels = LossByNoise(torch.device("cpu"))
     levels.add(torch.tensor([0.0, 0.04, 0.55, 1.0]), torch.tensor([1.0, 3.0, 5.0, 7.0]))
     means = levels.take()
@@ -239,7 +239,7 @@ def test_losses_are_told_by_how_noisy_their_images_were() -> None:
     assert levels.take() == ()
 
 
-def test_what_is_due_after_some_time_comes_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+def test_timed_events_come_when_they_are_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     """A preview waits for ten times as long as one takes, a look at held-out images here for five times."""
     monkeypatch.setattr("ml.training.run.NOISE_EVERY_S", 3.0)
     monkeypatch.setattr("ml.training.trainer.HELD_OUT_PATIENCE", 5)
@@ -254,7 +254,7 @@ def test_what_is_due_after_some_time_comes_then(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(("every_s", "steps"), [(5.0, [1, 6, 11, 12]), (9.0, [1, 10, 12])])
-def test_previews_come_no_more_often_than_is_asked_for(
+def test_previews_come_no_more_often_than_configured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock, every_s: float, steps: list[int]
 ) -> None:
     monkeypatch.setattr("ml.training.trainer.PREVIEW_PATIENCE", 0)
@@ -305,7 +305,7 @@ def test_minutes_count_steps_and_previews_and_a_resumed_run_has_what_is_left_of_
     assert [event.images_per_s for event in of(TrainStep, rest)] == pytest.approx([8] * 3)
 
 
-def test_a_run_that_goes_on_has_the_budget_that_is_asked_for_now_and_its_own_settings(tmp_path: Path) -> None:
+def test_a_resumed_run_has_the_new_budget_and_its_own_settings(tmp_path: Path) -> None:
     run(config_of(steps=2, batch_size=8), tmp_path / "run")
     asked = config_of(steps=None, epochs=0.2, batch_size=16, lr=0.5)
     events = run(asked, tmp_path / "run", resume=True)
@@ -334,7 +334,7 @@ def test_a_run_keeps_its_losses_by_noise_and_on_images_it_has_not_seen(
     assert Table(again / VALIDATION_FILE, VALIDATION_COLUMNS).read()[1, -1] == held_out[1, -1]
 
 
-def test_without_images_to_hold_out_a_run_goes_on(tmp_path: Path, digits: Path) -> None:
+def test_a_run_needs_no_held_out_images(tmp_path: Path, digits: Path) -> None:
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for file in (digits / "MNIST" / "raw").glob("train*"):
@@ -519,5 +519,5 @@ def test_a_clip_learns_which_caption_is_true(tmp_path: Path) -> None:
         list(pipeline.sample(SampleRequest(model=str(tmp_path / "run")), device="cpu"))
 
 
-def test_the_digit_clips_preset_knows_every_word_of_the_captions() -> None:
+def test_the_digit_clips_preset_has_every_word_of_the_captions() -> None:
     assert presets.load("digit-clip").model.vocabulary == vocabulary_size()

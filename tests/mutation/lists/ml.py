@@ -31,7 +31,7 @@ MUTANTS = [
         "ml/config.py",
         "{**self.model_dump(exclude_unset=True), **changes}",
         "{**self.model_dump(), **changes}",
-        "tests/ml/test_config.py::test_what_nobody_set_stays_unset_in_a_copy",
+        "tests/ml/test_config.py::test_unset_fields_stay_unset_in_a_copy",
     ),
     Mutant(
         "ml/config.py",

@@ -25,7 +25,7 @@ MUTANTS = [
         "ml/cli/compare.py",
         '*(["label"] if labels else [])',
         "",
-        "tests/ml/experiments/test_comparison.py::test_the_command_says_what_is_wrong",
+        "tests/ml/experiments/test_comparison.py::test_the_command_names_the_error",
     ),
     Mutant(
         "ml/cli/compare.py",

@@ -85,7 +85,7 @@ MUTANTS = [
         "ml/evaluation/guidance_probe.py",
         "pull = float(difference.square().mean().sqrt())",
         "pull = float(difference.abs().mean())",
-        "tests/ml/evaluation/test_guidance_probe.py::test_every_step_shows_what_the_network_says_with_and_without_the_class",
+        "tests/ml/evaluation/test_guidance_probe.py::test_every_step_has_the_noise_with_and_without_the_class",
     ),
     Mutant(
         "ml/evaluation/guidance_probe.py",
@@ -163,13 +163,13 @@ MUTANTS = [
         "ml/evaluation/metrics.py",
         "right = predicted.labels[labelled] == requested[labelled]",
         "right = predicted.labels == requested",
-        "tests/ml/evaluation/test_metrics.py::test_only_what_was_asked_for_can_be_right",
+        "tests/ml/evaluation/test_metrics.py::test_accuracy_counts_requested_labels_only",
     ),
     Mutant(
         "ml/evaluation/metrics.py",
         "np.bincount(np.where(labelled, requested, predicted.labels),",
         "np.bincount(predicted.labels,",
-        "tests/ml/evaluation/test_metrics.py::test_what_was_asked_for_counts_before_what_is_read",
+        "tests/ml/evaluation/test_metrics.py::test_requested_labels_count_before_predicted_ones",
     ),
     Mutant(
         "ml/evaluation/metrics.py",
@@ -205,7 +205,7 @@ MUTANTS = [
         "ml/evaluation/metrics.py",
         "if len(images) < MIN_IMAGES:",
         "if len(images) <= MIN_IMAGES:",
-        "tests/ml/evaluation/test_metrics.py::test_real_images_are_drawn_in_the_classes_that_were_asked_for",
+        "tests/ml/evaluation/test_metrics.py::test_real_images_have_the_requested_class_counts",
     ),
     Mutant(
         "ml/evaluation/metrics.py",
@@ -229,7 +229,7 @@ MUTANTS = [
         "ml/evaluation/metrics.py",
         "return index, first / made.shape[1] ** 0.5, first < COPY_RATIO * second",
         "return index, first, first < COPY_RATIO * second",
-        "tests/ml/evaluation/test_metrics.py::test_the_nearest_is_looked_for_among_all_and_told_per_pixel",
+        "tests/ml/evaluation/test_metrics.py::test_the_nearest_image_is_found_among_all_with_its_distance_per_pixel",
     ),
     Mutant(
         "ml/evaluation/metrics.py",

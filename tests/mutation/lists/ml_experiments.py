@@ -43,25 +43,25 @@ MUTANTS = [
         "ml/experiments/cells.py",
         "format_seconds(sum(cell.seconds for cell in cells) / len(cells))",
         "format_seconds(sum(cell.seconds for cell in cells))",
-        "tests/ml/experiments/test_comparison.py::test_cells_are_told_by_their_means",
+        "tests/ml/experiments/test_comparison.py::test_several_cells_have_mean_scores",
     ),
     Mutant(
         "ml/experiments/cells.py",
         "getattr(cell, along) == k",
         "cell.row == k",
-        "tests/ml/experiments/test_comparison.py::test_cells_are_told_by_their_means",
+        "tests/ml/experiments/test_comparison.py::test_several_cells_have_mean_scores",
     ),
     Mutant(
         "ml/experiments/cells.py",
         'if len(line) > 1 else "" for line in lines]',
         'if line else "" for line in lines]',
-        "tests/ml/experiments/test_comparison.py::test_cells_are_told_by_their_means",
+        "tests/ml/experiments/test_comparison.py::test_several_cells_have_mean_scores",
     ),
     Mutant(
         "ml/experiments/cells.py",
         "sum(right) / len(right)",
         "sum(right) / len(cells)",
-        "tests/ml/experiments/test_comparison.py::test_cells_are_told_by_their_means",
+        "tests/ml/experiments/test_comparison.py::test_several_cells_have_mean_scores",
     ),
     Mutant(
         "ml/experiments/cells.py",
@@ -73,7 +73,7 @@ MUTANTS = [
         "ml/experiments/cells.py",
         "if len(values) == 1]",
         "if values]",
-        "tests/ml/experiments/test_comparison.py::test_what_all_cells_share_is_said_once",
+        "tests/ml/experiments/test_comparison.py::test_settings_that_all_cells_share_are_named_once",
     ),
     Mutant(
         "ml/experiments/comparison.py",
@@ -85,7 +85,7 @@ MUTANTS = [
         "ml/experiments/comparison.py",
         'if samplers and "sampler" not in base.model_fields_set:',
         "if samplers:",
-        "tests/ml/experiments/test_comparison.py::test_what_cannot_be_combined_is_refused_before_anything_is_drawn",
+        "tests/ml/experiments/test_comparison.py::test_settings_that_cannot_be_combined_are_refused_before_sampling",
     ),
     Mutant(
         "ml/experiments/comparison.py",
@@ -109,7 +109,7 @@ MUTANTS = [
         "ml/experiments/comparison.py",
         "    request = with_model_defaults(request)\n",
         "",
-        "tests/ml/experiments/test_comparison.py::test_every_model_is_drawn_by_its_own_settings_but_for_what_is_asked",
+        "tests/ml/experiments/test_comparison.py::test_every_model_has_its_own_defaults_except_for_given_settings",
     ),
     Mutant(
         "ml/experiments/comparison.py",
@@ -133,7 +133,7 @@ MUTANTS = [
         "ml/experiments/comparison.py",
         "    grid_of(schedule_of(header.model), request)  # raises for steps that the model does not have\n",
         "",
-        "tests/ml/experiments/test_comparison.py::test_what_cannot_be_combined_is_refused_before_anything_is_drawn",
+        "tests/ml/experiments/test_comparison.py::test_settings_that_cannot_be_combined_are_refused_before_sampling",
     ),
     Mutant(
         "ml/experiments/comparison_figure.py",
@@ -193,25 +193,25 @@ MUTANTS = [
         "ml/experiments/questions.py",
         '"labels": labels, "seed": seed}',
         '"labels": labels}',
-        "tests/ml/experiments/test_questions.py::test_rows_are_of_what_they_are_called_all_from_one_noise",
+        "tests/ml/experiments/test_questions.py::test_rows_have_the_settings_of_their_names_and_the_same_noise",
     ),
     Mutant(
         "ml/experiments/questions.py",
         "return with_model_defaults(SampleRequest.model_validate(fields | dict(changes)))",
         "return SampleRequest.model_validate(dict(changes) | fields)",
-        "tests/ml/experiments/test_questions.py::test_rows_are_of_what_they_are_called_all_from_one_noise",
+        "tests/ml/experiments/test_questions.py::test_rows_have_the_settings_of_their_names_and_the_same_noise",
     ),
     Mutant(
         "ml/experiments/questions.py",
         "tuple(k % SHOWN for k in range(JUDGED)) if route",
         "tuple(k % SHOWN for k in range(SHOWN)) if route",
-        "tests/ml/experiments/test_questions.py::test_rows_are_of_what_they_are_called_all_from_one_noise",
+        "tests/ml/experiments/test_questions.py::test_rows_have_the_settings_of_their_names_and_the_same_noise",
     ),
     Mutant(
         "ml/experiments/questions.py",
         "rows.append(Row(label, last.images[:SHOWN],",
         "rows.append(Row(label, last.images,",
-        "tests/ml/experiments/test_questions.py::test_rows_are_of_what_they_are_called_all_from_one_noise",
+        "tests/ml/experiments/test_questions.py::test_rows_have_the_settings_of_their_names_and_the_same_noise",
     ),
     Mutant(
         "ml/experiments/questions.py",
@@ -229,7 +229,7 @@ MUTANTS = [
         "ml/experiments/questions.py",
         "variety = np.mean([each.std(axis=0).mean() /",
         "variety = np.mean([each.std() /",
-        "tests/ml/experiments/test_questions.py::test_a_verdict_is_of_what_was_asked_for_and_of_how_unlike_digits_of_one_kind_are",
+        "tests/ml/experiments/test_questions.py::test_scores_are_accuracy_and_variety_within_a_class",
     ),
     Mutant(
         "ml/experiments/questions.py",
@@ -283,6 +283,6 @@ MUTANTS = [
         "ml/experiments/race.py",
         "{(request.seed, len(request.labels)) for request in requests}",
         "{request.seed for request in requests}",
-        "tests/ml/experiments/test_race.py::test_what_cannot_race_is_refused",
+        "tests/ml/experiments/test_race.py::test_requests_that_cannot_race_are_refused",
     ),
 ]

@@ -19,7 +19,7 @@ MUTANTS = [
         "ml/registry/checkpoint.py",
         "    return int(digits) if digits.isdigit() else 0",
         "    return 0",
-        "tests/ml/registry/test_checkpoint.py::test_a_full_disk_is_named_whoever_notices",
+        "tests/ml/registry/test_checkpoint.py::test_a_full_disk_is_named_by_every_error",
     ),
     Mutant(
         "ml/registry/import_weights.py",

@@ -240,7 +240,7 @@ MUTANTS = [
         "ml/system/folder_lock.py",
         ("    if not (folder / LOCK_FILE).exists():\n        return False\n"),
         "",
-        "tests/ml/tracking/test_run_folder.py::test_who_only_looks_makes_no_lock",
+        "tests/ml/tracking/test_run_folder.py::test_checking_a_lock_creates_no_file",
     ),
     Mutant(
         "ml/system/folder_lock.py",

@@ -64,13 +64,13 @@ MUTANTS = [
         "ml/tracking/loss_curve.py",
         "EXPLODED = 10.0",
         "EXPLODED = 20.0",
-        "tests/ml/tracking/test_metrics_table.py::test_ten_times_the_loss_of_knowing_nothing_is_an_explosion",
+        "tests/ml/tracking/test_metrics_table.py::test_ten_times_the_first_loss_is_a_divergence",
     ),
     Mutant(
         "ml/tracking/loss_curve.py",
         "            self.scale = max(loss, 1.0)",
         "            self.scale = loss",
-        "tests/ml/tracking/test_metrics_table.py::test_ten_times_the_loss_of_knowing_nothing_is_an_explosion",
+        "tests/ml/tracking/test_metrics_table.py::test_ten_times_the_first_loss_is_a_divergence",
     ),
     Mutant(
         "ml/tracking/loss_curve.py",
@@ -258,13 +258,13 @@ MUTANTS = [
             "        finally:\n"
             "            self._unwritten.clear()"
         ),
-        "tests/ml/tracking/test_metrics_table.py::test_rows_that_could_not_be_written_leave_nothing_and_wait",
+        "tests/ml/tracking/test_metrics_table.py::test_rows_that_could_not_be_written_are_kept_for_the_next_write",
     ),
     Mutant(
         "ml/tracking/metrics_table.py",
         "        file.truncate(size)\n",
         "",
-        "tests/ml/tracking/test_metrics_table.py::test_rows_that_could_not_be_written_leave_nothing_and_wait",
+        "tests/ml/tracking/test_metrics_table.py::test_rows_that_could_not_be_written_are_kept_for_the_next_write",
     ),
     Mutant(
         "ml/tracking/metrics_table.py",
@@ -276,13 +276,13 @@ MUTANTS = [
         "ml/tracking/metrics_table.py",
         ("        self._unwritten.clear()\n        if os.path.isfile"),
         "        if os.path.isfile",
-        "tests/ml/tracking/test_metrics_table.py::test_what_is_forgotten_is_gone_from_what_waits_too_and_the_rest_stays_as_it_was",
+        "tests/ml/tracking/test_metrics_table.py::test_removing_rows_clears_unwritten_ones_and_keeps_the_rest",
     ),
     Mutant(
         "ml/tracking/metrics_table.py",
         "if self._step_of(line) <= step]",
         "if self._step_of(line) < step]",
-        "tests/ml/tracking/test_metrics_table.py::test_what_is_forgotten_is_gone_from_what_waits_too_and_the_rest_stays_as_it_was",
+        "tests/ml/tracking/test_metrics_table.py::test_removing_rows_clears_unwritten_ones_and_keeps_the_rest",
     ),
     Mutant(
         "ml/tracking/metrics_table.py",
@@ -342,7 +342,7 @@ MUTANTS = [
         "ml/tracking/preview_history.py",
         "        if int(file.stem) > step:",
         "        if int(file.stem) >= step:",
-        "tests/ml/tracking/test_run_folder.py::test_what_came_after_a_checkpoint_is_forgotten_everywhere_and_so_is_what_is_half_written",
+        "tests/ml/tracking/test_run_folder.py::test_everything_after_a_checkpoint_and_temporary_files_are_removed",
     ),
     Mutant(
         "ml/tracking/preview_history.py",
@@ -354,7 +354,7 @@ MUTANTS = [
         "ml/tracking/run_folder.py",
         ("        for path in model_cards.snapshots(str(self.path)):\n            if int(path.stem) > step:"),
         ("        for path in model_cards.snapshots(str(self.path)):\n            if int(path.stem) < step:"),
-        "tests/ml/tracking/test_run_folder.py::test_what_came_after_a_checkpoint_is_forgotten_everywhere_and_so_is_what_is_half_written",
+        "tests/ml/tracking/test_run_folder.py::test_everything_after_a_checkpoint_and_temporary_files_are_removed",
     ),
     Mutant(
         "ml/tracking/run_folder.py",
@@ -363,7 +363,7 @@ MUTANTS = [
             "            sweep(folder)\n"
         ),
         "",
-        "tests/ml/tracking/test_run_folder.py::test_what_came_after_a_checkpoint_is_forgotten_everywhere_and_so_is_what_is_half_written",
+        "tests/ml/tracking/test_run_folder.py::test_everything_after_a_checkpoint_and_temporary_files_are_removed",
     ),
     Mutant(
         "ml/tracking/run_folder.py",
@@ -393,30 +393,30 @@ MUTANTS = [
         "ml/tracking/run_index.py",
         "        if name not in found and state.progress < 1 and not is_locked(path.parent):",
         "        if name not in found and not is_locked(path.parent):",
-        "tests/ml/tracking/test_run_folder.py::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
+        "tests/ml/tracking/test_run_folder.py::test_resumable_runs_are_the_users_and_those_that_moved",
     ),
     Mutant(
         "ml/tracking/run_index.py",
         "        if name not in found and state.progress < 1 and not is_locked(path.parent):",
         "        if name not in found and state.progress < 1:",
-        "tests/ml/tracking/test_run_folder.py::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
+        "tests/ml/tracking/test_run_folder.py::test_resumable_runs_are_the_users_and_those_that_moved",
     ),
     Mutant(
         "ml/tracking/run_index.py",
         "        if name not in found and state.progress < 1",
         "        if state.progress < 1",
-        "tests/ml/tracking/test_run_folder.py::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
+        "tests/ml/tracking/test_run_folder.py::test_resumable_runs_are_the_users_and_those_that_moved",
     ),
     Mutant(
         "ml/tracking/run_index.py",
         "    for path in sorted(states, key=modified, reverse=True):",
         "    for path in sorted(states, key=modified):",
-        "tests/ml/tracking/test_run_folder.py::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
+        "tests/ml/tracking/test_run_folder.py::test_resumable_runs_are_the_users_and_those_that_moved",
     ),
     Mutant(
         "ml/tracking/run_index.py",
         "reverse=True)[:most]]",
         "reverse=True)]",
-        "tests/ml/tracking/test_run_folder.py::test_runs_that_can_be_gone_on_with_are_the_persons_own_and_those_that_moved",
+        "tests/ml/tracking/test_run_folder.py::test_resumable_runs_are_the_users_and_those_that_moved",
     ),
 ]
