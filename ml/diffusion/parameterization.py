@@ -1,4 +1,4 @@
-"""What a network predicts: its target, the way back to x0, the scaling of its input, and the weight of its loss."""
+"""Prediction targets: target, estimate of x0, scaling of the input, and loss weight."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -16,14 +16,14 @@ MIN_SNR_GAMMA = 5.0
 
 
 class Parameterization(ABC):
-    """What a network predicts at x_t = alpha x0 + sigma eps.
+    """A prediction target at x_t = alpha x0 + sigma eps.
 
     Images are (B, C, H, W); alpha and sigma are numbers or tensors that broadcast to them.
     """
 
     @abstractmethod
     def target(self, x0: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-        """What the network should output at x_t."""
+        """The target of the network's output at x_t."""
 
     @abstractmethod
     def to_x0(self, output: Tensor, x_t: Tensor, alpha: Tensor | float, sigma: Tensor | float) -> Tensor:

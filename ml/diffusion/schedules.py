@@ -36,7 +36,7 @@ class Level(NamedTuple):
 
     @property
     def log_snr_half(self) -> float:
-        """lambda = log(alpha / sigma), the time in which DPM-Solver++ is written."""
+        """lambda = log(alpha / sigma), the time variable of DPM-Solver++."""
         if self.sigma == 0:
             return math.inf
         return math.log(self.alpha / self.sigma) if self.alpha > 0 else -math.inf
@@ -263,12 +263,12 @@ def make_schedule(name: ScheduleName, timesteps: int = 1000, zero_snr: bool = Fa
 
 
 def schedule_of(config: ModelConfig) -> Schedule:
-    """The schedule a model was made for."""
+    """The schedule of a model."""
     return make_schedule(config.schedule, config.timesteps, config.zero_snr)
 
 
 def grid_of(schedule: Schedule, settings: SampleSettings) -> list[Level]:
-    """The sampling grid that the settings ask for; the only step of a student begins in pure noise."""
+    """The sampling grid of the settings; the single step of a student begins in pure noise."""
     alone = settings.sampler == "student" and settings.steps == 1
     sigma_max = max(settings.sigma_max, settings.sigma_lead) if alone else settings.sigma_max
     return schedule.grid(settings.steps, settings.spacing, sigma_max, settings.sigma_min, settings.sigma_lead)

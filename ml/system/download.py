@@ -1,4 +1,4 @@
-"""Downloading one file by HTTPS and checking its sum: time-outs, several tries, resuming, nothing half-written."""
+"""The download of one file by HTTPS: checksum, time-outs, retries and resuming; the file is written atomically."""
 
 import hashlib
 import time
@@ -20,12 +20,12 @@ ANOTHER_WAY = "Choose a folder that has it, or take the synthetic digits."
 CHUNK = 2**16
 TRIES = 3
 SHA256_DIGITS = 64
-LEAST_RATE = 1000  # bytes per second, below which a server is given up however often it sends something
-HERE = ("127.0.0.1", "::1", "localhost")  # where no certificate can be had, and nothing leaves the machine
+LEAST_RATE = 1000  # bytes per second, below which a transfer is cancelled
+HERE = ("127.0.0.1", "::1", "localhost")  # local hosts, which have no certificates
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect only to an address that is as safe."""
+    """Follows redirects only to addresses that `_check_address` accepts."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
@@ -117,7 +117,7 @@ def _transfer(url: str, part: Path, limit: int, timeout_s: float) -> Iterator[Pr
 
 @contextmanager
 def _closing(response: HTTPResponse) -> Iterator[HTTPResponse]:
-    """Close it at the end; where the work was stopped a thread still reads it, and closing it would wait for that."""
+    """Close a response at the end, but not if cancelled: a thread still reads it, and closing would wait for that."""
     try:
         yield response
     except Cancelled:
@@ -138,7 +138,7 @@ def _open(url: str, part: Path, start: int, timeout_s: float) -> HTTPResponse:
         return run_interruptibly(lambda: opener.open(request, timeout=timeout_s))
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416:  # what is there is not a beginning of this file
+        if error.code == 416:  # the part on disk is no beginning of this file
             part.unlink(missing_ok=True)
             raise _BrokenError("what was there did not fit and was deleted") from error
         raise _BrokenError(
@@ -155,7 +155,7 @@ def _check_address(url: str) -> None:
 
 
 def _chunks(response: HTTPResponse, timeout_s: float) -> Iterator[bytes]:
-    """The rest of an answer; network errors become _BrokenError, so that an OSError outside is about the file."""
+    """The rest of a response; network errors become _BrokenError, so that an OSError outside concerns the file."""
     began, arrived = time.monotonic(), 0
     while True:
         if (waited := time.monotonic() - began) > timeout_s:
@@ -184,7 +184,7 @@ def _verify(part: Path, expected: str) -> None:
 def _promised(url: str, timeout_s: float) -> str:
     """The SHA-256 that a server of the Hugging Face kind gives as the file's tag."""
     request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "noiseloom"})
-    opener = urllib.request.OpenerDirector()  # follows no redirection, whose answer lacks what the first one says
+    opener = urllib.request.OpenerDirector()  # follows no redirect: the tag is in the first response only
     for handler in (urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
         opener.add_handler(handler())
     try:

@@ -1,4 +1,4 @@
-"""Loading the shared libraries of large packages beforehand, so that a window beside stays fluid.
+"""Loading the shared libraries of large packages in advance, so that the window stays responsive.
 
 Python keeps the interpreter from all threads while it loads those of a package that it imports, which for torch is a
 second, and several where the disk is slow. A call by ctypes leaves it to them; the import finds the libraries there.

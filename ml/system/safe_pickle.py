@@ -1,4 +1,4 @@
-"""PyTorch's own files (.pt), read as plain tensors: their pickles are looked through before torch opens them.
+"""PyTorch's own files (.pt), read as plain tensors: their pickles are inspected before torch opens them.
 
 `torch.load(weights_only=True)` runs no code, yet a few bytes may still ask it for any amount of memory or time: through
 compressed records, `bytearray(10**10)`, or tuples of tuples that are a key. Weights need none of these.
@@ -15,7 +15,7 @@ import torch
 
 LEGACY_PICKLES = 5  # at the beginning of a file from before PyTorch 1.6: magic number, version, system, tensors, keys
 MAX_PICKLE = 50_000_000  # bytes; ten thousand tensors take one or two million
-MAX_WEIGHT = 10_000_000  # of nested tuples: how many objects it takes to walk through them
+MAX_WEIGHT = 10_000_000  # of nested tuples: the number of objects that a traversal visits
 _SHARED = ("GET", "BINGET", "LONG_BINGET")
 _KEPT = ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE")
 _REBUILDERS = ("_rebuild_tensor_v2", "_rebuild_tensor", "_rebuild_parameter", "_rebuild_meta_tensor_no_storage")
@@ -24,7 +24,7 @@ _TORCH = ("Size", "Tensor", "device")
 
 
 def load(path: Path) -> Any:
-    """What is in the file. Raises whatever a wrong or hostile file sets off, before anything large is made."""
+    """The content of the file. Raises any error for a wrong or hostile file, before a large allocation."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("not a file")
     with path.open("rb") as file:
@@ -80,7 +80,7 @@ def _check(operations: Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]])
 
 
 def _taken(operation: pickletools.OpcodeInfo, stack: list[int], marks: list[int]) -> int:
-    """The weight of an operation's result: one more than the sum of all that it takes off the stack."""
+    """The weight of an operation's result: one more than the sum of its operands' weights."""
     before = operation.stack_before
     if pickletools.markobject in before:
         first = (marks.pop() if marks else 0) - before.index(pickletools.markobject)

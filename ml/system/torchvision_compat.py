@@ -11,10 +11,10 @@ import torch
 from ml.system.preload import load_libraries
 
 try:
-    load_libraries("triton")  # which torchvision brings along
+    load_libraries("triton")  # a dependency of torchvision
     import torchvision.datasets
 except RuntimeError:  # only after torchvision has tried: declared before, they would clash with its extension's
-    operators = torch.library.Library("torchvision", "FRAGMENT")  # what it declares lives as long as it does
+    operators = torch.library.Library("torchvision", "FRAGMENT")  # its declarations last as long as this object
     for name in ("nms", "qnms"):
         operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     import torchvision.datasets

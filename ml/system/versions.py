@@ -1,4 +1,4 @@
-"""What an image or a bug report was made with; nothing here imports torch."""
+"""The versions and the processor behind an image or a bug report; nothing here imports torch."""
 
 import os
 import platform
@@ -8,20 +8,24 @@ from pathlib import Path
 
 from ml import __version__
 
-INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_tile")  # of which each has sums of its own
-LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")  # what may keep PyTorch from them
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_tile")  # each of which rounds sums in its own way
+LIMITS = (
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+)  # variables that restrict PyTorch to fewer of them
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Noiseloom and of what decides its pixels; Pillow draws the words of a sheet."""
+    """The versions of Noiseloom and of the packages that affect its pixels; Pillow draws the text of a sheet."""
     found = {name: _installed(name) for name in ("torch", "numpy", "pillow")}
     here = {"python": platform.python_version(), "cpu": _processor("model name"), "instructions": _instructions()}
     return {"noiseloom": __version__, **found, **here}
 
 
 def same_processor(then: dict[str, str]) -> bool:
-    """Whether these versions are of a processor that rounds as this one does."""
+    """Whether these versions are from a processor that rounds like this one."""
     return all(then.get(name) == versions()[name] for name in ("cpu", "instructions"))
 
 
@@ -33,7 +37,7 @@ def _installed(package: str) -> str:
 
 
 def _instructions() -> str:
-    """The vector instructions by which sums are rounded in one way or another, and what limits them."""
+    """The vector instructions, on which the rounding of sums depends, and the variables that restrict them."""
     known = set(_processor("flags").split())
     limits = [f"{name}={os.environ[name]}" for name in LIMITS if name in os.environ]
     return " ".join([platform.machine(), *(name for name in INSTRUCTIONS if name in known), *limits])

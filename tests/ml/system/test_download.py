@@ -53,7 +53,7 @@ def test_a_server_that_announces_less_than_it_sends_gives_a_wrong_file_that_is_n
 
 @pytest.mark.parametrize("where", ["before it answers", "in the middle"])
 def test_a_stalled_download_is_resumed(site: Site, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server would keep it waiting until the time-out, which tells of itself."""
+    """The server would block it until the time-out, which the test would notice."""
     site.silent, site.stalls, site.break_after = where == "before it answers", True, [100_000]
     control, path = RunControl(), tmp_path / "file.gz"
     site.when_silent = control.cancel
@@ -144,7 +144,7 @@ def test_a_file_without_a_known_checksum_is_refused(site: Site, tmp_path: Path) 
 
 @pytest.fixture
 def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server with a certificate that nobody vouches for."""
+    """The address of a server with a certificate of no trusted authority."""
     if not shutil.which("openssl"):
         pytest.skip("openssl, which makes the certificate, is not there")
     folder = tmp_path_factory.mktemp("certificate")

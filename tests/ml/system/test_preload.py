@@ -55,7 +55,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="torch loads its
 
 
 def test_the_interpreter_is_free_while_a_library_is_loaded(tmp_path: Path) -> None:
-    """Here a library that nobody has written yet: a pipe, from which nothing comes before another thread opens it."""
+    """Here the library is a pipe, which has no content before another thread opens it."""
     folder = tmp_path / "slow" / "lib"
     folder.mkdir(parents=True)
     (tmp_path / "slow" / "__init__.py").touch()

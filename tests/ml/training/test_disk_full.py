@@ -1,4 +1,4 @@
-"""Where a run cannot write any more, it waits, and goes on as if nothing had been when it is told where to."""
+"""A run that cannot write pauses, and resumes without any difference once it has a folder."""
 
 import os
 import pty

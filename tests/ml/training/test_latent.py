@@ -1,4 +1,4 @@
-"""Diffusion in a latent, and diffusion that is told in words: trained for real, at a tiny size."""
+"""Latent diffusion and text-conditioned diffusion, both trained at a tiny size."""
 
 from pathlib import Path
 
@@ -163,7 +163,7 @@ def test_a_codec_for_other_images_is_refused(coder: Path, latent: Path, root: Pa
             trained(tmp_path / "x", root, model={"widths": [16, 16], "image_size": size}, codec_from=str(source))
 
 
-# ---- told in words
+# ---- text-conditioned diffusion
 
 
 def test_attention_reads_the_words() -> None:

@@ -44,7 +44,7 @@ class Labels(nn.Module):
 
 
 class Omniscient(nn.Module):
-    """Knows that every image is IMAGE, so that x_t tells it the noise; `off` is added to what it should say."""
+    """The exact network for images that all equal IMAGE; `off` is added to its target."""
 
     def __init__(self, config: TrainConfig, off: float = 0.0) -> None:
         super().__init__()

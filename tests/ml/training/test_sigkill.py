@@ -91,7 +91,7 @@ class Killing:
 
 
 def _rows(folder: Path) -> int:
-    """How many steps a run has told of in its table."""
+    """The number of steps in a run's table."""
     return len(_whole_rows(Table(folder / LOSS_FILE, LOSS_COLUMNS)))
 
 
