@@ -46,9 +46,7 @@ class StateHeader(Description):
     images: int = Field(ge=0, lt=2**53)
     elapsed_s: float = Field(ge=0)
     smooth_loss: float | None = None
-    scale: float | None = Field(
-        default=None, description="the loss of the first step, 1 at least, to detect divergence"
-    )
+    scale: float | None = Field(default=None, description="loss of the first step, at least 1, to detect divergence")
     since_row: tuple[float, ...] = Field(default=(), description="losses since the last row of the run's table")
     slowed: int = Field(
         default=0, ge=0, le=100, description="times that it diverged and went on with a lower learning rate"

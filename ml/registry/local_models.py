@@ -111,9 +111,8 @@ def delete(card: ModelCard) -> Trashed:
 def keep_scores(card: ModelCard, scores: dict[str, Any]) -> None:
     """Add scores to the card of one of the user's models. Raises CannotWrite."""
     now = model_cards.card(card.path) or card
-    before = (
-        now.scores if now.scores.get("images") == scores["images"] else {}
-    )  # scores of another number of images are not comparable
+    # Scores of another number of images are not comparable.
+    before = now.scores if now.scores.get("images") == scores["images"] else {}
     _write_card(card.path, _scores_of(now).with_changes(scores=before | scores))
 
 
