@@ -202,8 +202,7 @@ class TrainPanel(Page):
         before = self._train.before
         self.plot.set_run(name, *(np.empty((3, 0)) if before is None else before))
         by_noise = self._train.before_by_noise
-        if by_noise is not None and by_noise.size:
-            self.noise_map.set_table(by_noise)
+        self.noise_map.set_table(np.empty((2, 0)) if by_noise is None else by_noise)
         self._row(name).set_shown()
 
     def _row(self, name: str, folder: Path | None = None) -> "RunRow":

@@ -100,7 +100,7 @@ class Train(QObject):
         self._estimates: dict[str, Estimate] = {}  # by configuration
         self._job: Job | None = None
         self._draw_when_saved = False
-        self._curve: list[tuple[float, float]] = []  # step and loss
+        self._curve: list[tuple[float, float, float]] = []  # step, loss, smoothed
         self._held_out: list[float] = []
         self._started: tuple[TrainConfig, Path] | None = None  # the run that is shown
         context.found.connect(lambda found: self.set_found(found.unfinished, found.curves))
@@ -322,16 +322,21 @@ class Train(QObject):
     # ---- events
 
     def _read_curves(self, run: RunStarted) -> None:
-        """Read the curves of a resumed run."""
+        """Read the curves of a resumed run up to its step.
+
+        Its tables may have later rows by now, whose reports are still to come, and lack the latest of those reported.
+        """
+        seen, self._curve, self._held_out = self._curve, [], []
         self.before, self.before_by_noise = None, None
         if not run.step:
             return
-        before = curve(run.run_dir)
-        if before.shape[1]:
-            self.before = before
-            self._curve = [(step, loss) for step, loss in before[:2].T.tolist()]
-        self.before_by_noise = Table(run.run_dir / NOISE_FILE, NOISE_COLUMNS).read()
-        self._held_out = Table(run.run_dir / VALIDATION_FILE, VALIDATION_COLUMNS).read()[1].tolist()
+        before = _up_to(run.step, curve(run.run_dir))
+        last = before[0, -1] if before.shape[1] else 0
+        self._curve = [*zip(*before.tolist(), strict=True), *(point for point in seen if last < point[0] <= run.step)]
+        if self._curve:
+            self.before = np.array(self._curve).T
+        self.before_by_noise = _up_to(run.step, Table(run.run_dir / NOISE_FILE, NOISE_COLUMNS).read())
+        self._held_out = _up_to(run.step, Table(run.run_dir / VALIDATION_FILE, VALIDATION_COLUMNS).read())[1].tolist()
 
     def _begin(self, config: TrainConfig, folder: Path, *, resume: bool) -> None:
         self._started = (config, folder)
@@ -359,7 +364,7 @@ class Train(QObject):
                     self._set_state("running")
             case TrainStep():
                 self.last = event
-                self._curve.append((event.step, event.loss))
+                self._curve.append((event.step, event.loss, event.smooth_loss))
                 self.stepped.emit(event)
             case Validated():
                 self._held_out.append(event.loss)
@@ -412,7 +417,6 @@ class Train(QObject):
             self._set_state("running")
 
     def _on_stepped_back(self, event: SteppedBack) -> None:
-        self._curve, self._held_out = [], []
         if self.run:
             self._read_curves(replace(self.run, step=event.step))
             self.begun.emit(self.name)
@@ -450,8 +454,13 @@ class Train(QObject):
         """The trend of the losses, in words."""
         if not self._curve:
             return ""
-        steps, losses = np.array(self._curve[-TREND_ROWS:]).T
+        steps, losses, _ = np.array(self._curve[-TREND_ROWS:]).T
         return find_trend(steps, losses, np.array(self._held_out)).words
+
+
+def _up_to(step: int, table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The columns of a table, (n, steps), that are not after a step."""
+    return table[:, table[0] <= step]
 
 
 def _config_of(folder: Path) -> TrainConfig | None:

@@ -30,7 +30,15 @@ from ml.events import (
 from ml.registry import presets
 from ml.registry.run_layout import CONFIG_FILE
 from ml.system import paths
-from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE
+from ml.tracking.metrics_table import (
+    LOSS_COLUMNS,
+    LOSS_FILE,
+    NOISE_COLUMNS,
+    NOISE_FILE,
+    NOISE_LEVELS,
+    VALIDATION_COLUMNS,
+    VALIDATION_FILE,
+)
 from ml.tracking.preview_history import MOST
 from ml.tracking.run_index import UnfinishedRun
 from tests.support.fake_app import FakeApp
@@ -270,12 +278,33 @@ def test_a_run_that_went_back_shows_the_curve_up_to_there(app: FakeApp, train: T
     begun: list[str] = []
     train.begun.connect(begun.append)
     app.engine.give(job, SteppedBack(5, "The loss went up.", 5e-4, 1))
-    assert train._curve == [(n, pytest.approx(n / 10)) for n in range(1, 6)] and train._held_out == []
+    assert train._curve == [(n, pytest.approx(n / 10), 0.8) for n in range(1, 6)] and train._held_out == []
     assert begun == ["1-minute"] and train.before is not None and train.before.shape[1] == 5
     assert app.messages[-1].title == "The loss went up."
     assert "step 5" in app.messages[-1].what_to_do and "0.0005" in app.messages[-1].what_to_do
     app.engine.give(job, SteppedBack(0, "Again.", 1e-4, 2))
     assert train._curve == [] and train.before is None
+
+
+def test_steps_after_a_return_follow_the_curve_once_each(app: FakeApp, train: Train) -> None:
+    job = running(app)
+    folder = train.folder
+    assert folder is not None
+    folder.mkdir(parents=True)
+    app.engine.give(job, *(step(n, loss=9.0) for n in range(1, 9)), Validated(4, 9.0), Validated(8, 9.0))
+    levels = range(NOISE_LEVELS)
+    for name, columns, rows in (
+        (LOSS_FILE, LOSS_COLUMNS, [(n, 1, n / 10, 0.8, 0.1, 1, 9) for n in (1, 2, 3, 4, 6, 7)]),  # none of step 5 yet
+        (NOISE_FILE, NOISE_COLUMNS, [(n, *(n / 10 for _ in levels)) for n in (2, 4, 6)]),
+        (VALIDATION_FILE, VALIDATION_COLUMNS, [(4, 0.4), (7, 0.7)]),
+    ):
+        lines = (",".join(map(str, row)) for row in (columns, *rows))
+        (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    # The run has already made two further steps when its return is reported.
+    app.engine.give(job, SteppedBack(5, "The loss went up.", 5e-4, 1), step(6, loss=0.6), Validated(7, 0.7), step(7))
+    assert [at for at, *_ in train._curve] == [1, 2, 3, 4, 5, 6, 7] and train._held_out == [0.4, 0.7]
+    assert train.before is not None and train.before[:, 3:].T.tolist() == [[4, 0.4, 0.8], [5, 9.0, 9.0]]
+    assert train.before_by_noise is not None and train.before_by_noise[0].tolist() == [2, 4]
 
 
 def test_a_batch_that_was_split_is_told_of(app: FakeApp, train: Train) -> None:

@@ -154,7 +154,7 @@ def test_a_run_that_goes_back_says_so_and_its_curve_goes_back_too(
     until(qtbot, lambda: train.last and panel.plot.values(train.name)[0, -1] == train.last.step)
     steps = panel.plot.values(train.name)[0]
     assert (np.diff(steps) > 0).all()
-    assert [step for step, _ in train._curve] == steps.tolist()
+    assert [step for step, *_ in train._curve] == steps.tolist()
 
 
 def start(home: Path, log: Path) -> "subprocess.Popen[bytes]":

@@ -2194,8 +2194,20 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ("        self._curve, self._held_out = [], []\n        if self.run"),
-        "        if self.run",
+        "seen, self._curve, self._held_out = self._curve, [], []",
+        "seen = self._curve",
+        "tests/app/viewmodels/test_train.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/train.py",
+        "*(point for point in seen if last < point[0] <= run.step)",
+        "*(point for point in seen if point[0] <= run.step)",
+        "tests/app/viewmodels/test_train.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/train.py",
+        "return table[:, table[0] <= step]",
+        "return table",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
