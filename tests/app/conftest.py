@@ -1,4 +1,4 @@
-"""The real window on a home of its own, with a tiny model to draw with."""
+"""The real window on a home of its own, with a tiny model to draw with; or the application on a fake engine."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,6 +21,7 @@ from ml.config import TrainConfig
 from ml.registry import presets
 from ml.registry.run_layout import MODEL_FILE
 from tests.patience import WAIT_MS
+from tests.support.fake_app import FakeApp
 from tests.support.tiny_model import few_synthetic
 
 Opener = Callable[[AppSettings], MainWindow]
@@ -44,6 +45,29 @@ def plain(qapp: QApplication) -> Iterator[None]:
         qapp.setFont(font)
         qapp.setPalette(palette)
     look.set_reduced_motion(False)
+
+
+@pytest.fixture
+def make(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeApp]]:
+    """Makes applications, and closes them in the end."""
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "home"))
+    made: list[FakeApp] = []
+
+    def make_one(settings: AppSettings | None = None) -> FakeApp:
+        made.append(FakeApp(settings or AppSettings()))
+        return made[-1]
+
+    yield make_one
+    for each in made:
+        each.context.close()
+        each.session.deleteLater()
+        each.engine.deleteLater()
+
+
+@pytest.fixture
+def app(make: Callable[..., FakeApp]) -> FakeApp:
+    """The application of a first start, with the bundled models."""
+    return make()
 
 
 @pytest.fixture

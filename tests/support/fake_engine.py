@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
-from desktop_app.worker.compute_thread import Job, JobEnded
+from desktop_app.worker.compute_thread import Job, JobEnded, failure
 from desktop_app.worker.engine import Engine, Handler
+from ml.cancellation import Cancelled, cancellable
 from ml.events import Failed
 
 Script = Callable[..., Iterable[object]]  # the events of a job, from the arguments of its task
@@ -112,6 +113,21 @@ class FakeEngine(Engine):
                 if job in self.sketches:
                     self.sketches.remove(job)
             handler(event)
+
+    def perform(self, job: Job | None = None) -> None:
+        """Do the work of a job, by default the oldest, and deliver its events: for tasks that need no model."""
+        job = job or self.jobs[0]
+        events = job.work(job.control)
+        while job in self.jobs:
+            try:
+                with cancellable(job.control):
+                    event = next(events, JobEnded())
+            except Cancelled:
+                self.end(job)
+            except Exception as error:
+                self.end(job, failure(error))
+            else:
+                self.give(job, event)
 
     def end(self, job: Job, *events: object) -> None:
         """Deliver the last events of a job, and its end."""

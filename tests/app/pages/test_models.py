@@ -16,7 +16,6 @@ from desktop_app.pages.models import ModelsPanel
 from desktop_app.settings import AppSettings, load_settings
 from desktop_app.tasks import models as model_work
 from desktop_app.tasks.models import Previewed
-from desktop_app.text.scores import groups, headline, measured_on
 from desktop_app.viewmodels.models import Models
 from desktop_app.widgets.controls.basics import Button
 from desktop_app.window.main_window import MainWindow
@@ -400,19 +399,3 @@ def test_a_lost_choice_falls_back(opened: Opener, settings: AppSettings, qtbot: 
     window = opened(settings.with_changes(models=models, page="models"))
     until(qtbot, lambda: window.session.context.models)
     assert window.session.models.settings.chosen == "digits"
-
-
-# ---- words
-
-
-def test_scores_are_said_in_plain_words() -> None:
-    two = {"accuracy": 0.996, "frechet_ratio": 1.07}, {"accuracy": 1.0, "frechet_ratio": 33.6}
-    scores = {"images": 1000, "network_calls": 10, "seed 1": two[0], "seed 2": two[1], "by words": {"bold": 0.5}}
-    assert headline(scores) == "99.6–100% right · distance 1.1–34 ×"
-    assert measured_on(scores) == "1,000 images, 10 steps each"
-    assert [(group.title, len(group.scores)) for group in groups(scores)] == [("over 2 seeds", 2), ("by words", 1)]
-    assert headline({}) == measured_on({}) == "" and groups({}) == []
-    assert headline({"test_accuracy": 0.9967}) == "99.7% read right"
-    odd = groups({"made": "by hand", "seed 1": "x", "seed 2": {"accuracy": "high", "new_score": 12.5, "huge": 10**400}})
-    assert measured_on({"images": "many"}) == ""
-    assert [score.value for group in odd for score in group.scores] == ["12.5"]

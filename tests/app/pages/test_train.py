@@ -30,12 +30,21 @@ from ml.specs import DATASETS, titles
 from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE
 from ml.tracking.preview_history import MOST
 from tests.patience import WAIT_MS
+from tests.support.fake_engine import FakeEngine
 
 SPACE = Qt.Key.Key_Space
 
 
 @pytest.fixture
-def session(home: Path, settings: AppSettings) -> Session:
+def trained() -> None:
+    """Runs are trained, as in the program; without it their events are made up, which is quicker."""
+
+
+@pytest.fixture
+def session(request: pytest.FixtureRequest, settings: AppSettings) -> Session:
+    if "trained" not in request.fixturenames:
+        return request.getfixturevalue("make")(settings).session
+    request.getfixturevalue("home")
     return Session(settings, VIEWMODELS)
 
 
@@ -46,6 +55,10 @@ def panel(session: Session, qtbot: QtBot) -> Iterator[TrainPanel]:
     qtbot.addWidget(panel)
     panel.resize(1208, 728)
     panel.show()
+    engine = session.context.engine
+    if isinstance(engine, FakeEngine):
+        yield panel
+        return
     with qtbot.waitSignal(session.context.ready, timeout=WAIT_MS):
         session.start()
     yield panel
@@ -132,6 +145,7 @@ def test_a_recipe_can_be_changed_and_what_cannot_be_trained_is_said(panel: Train
     assert train.settings.own == {} and recipe.lr.value() == presets.load("textbook").lr
 
 
+@pytest.mark.usefixtures("trained")
 def test_a_run_of_ones_own_recipe_is_trained(panel: TrainPanel, qtbot: QtBot) -> None:
     train = train_of(panel)
     for name, value in {"model.prediction": "x0", "model.schedule": "sigmoid", "weighting": "min-snr"}.items():
@@ -141,6 +155,7 @@ def test_a_run_of_ones_own_recipe_is_trained(panel: TrainPanel, qtbot: QtBot) ->
     assert run and (run.config.model.prediction, run.config.model.schedule) == ("x0", "sigmoid")
 
 
+@pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize(("preset", "said"), [("1-minute", "images in that time"), ("toy", "on this device")])
 def test_the_speed_of_this_device_is_measured(panel: TrainPanel, qtbot: QtBot, preset: str, said: str) -> None:
     pick(panel.setup.preset, preset)
@@ -224,6 +239,7 @@ def test_every_data_set_is_offered_in_words_and_those_that_are_downloaded_say_ho
         assert name == "synthetic" or "MB" in setup.source.combo.currentText()
 
 
+@pytest.mark.usefixtures("trained")
 def test_a_folder_of_images_is_chosen_shown_and_learnt_in_colour(
     panel: TrainPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
@@ -249,6 +265,7 @@ def test_a_folder_of_images_is_chosen_shown_and_learnt_in_colour(
     assert setup.data.combo.findText("Images in “photos”") < 0
 
 
+@pytest.mark.usefixtures("trained")
 def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPanel, qtbot: QtBot) -> None:
     first, second = learn(panel, qtbot), learn(panel, qtbot)
     assert (first, second) == ("1-minute", "1-minute-2") and panel.plot.runs() == [first, second]
@@ -274,6 +291,7 @@ def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPanel, q
     until(qtbot, lambda: train_of(panel).state == "done")
 
 
+@pytest.mark.usefixtures("trained")
 def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPanel, session: Session, qtbot: QtBot) -> None:
     train, name = train_of(panel), learn(panel, qtbot)
     library, color = session.models, panel.plot.color_of(name)
@@ -290,6 +308,7 @@ def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPanel, 
     assert panel.title.full_text() == "Train your own model" and panel.stats["step"].value() == "–"
 
 
+@pytest.mark.usefixtures("trained")
 def test_a_run_that_was_kept_is_gone_on_with_by_its_button(panel: TrainPanel, qtbot: QtBot) -> None:
     train, name = train_of(panel), learn(panel, qtbot)
     assert train.last is not None and panel.subtitle.full_text().startswith("Stopped, model kept: ")
@@ -303,6 +322,7 @@ def test_a_run_that_was_kept_is_gone_on_with_by_its_button(panel: TrainPanel, qt
     assert train.run is not None and train.run.step == stood
 
 
+@pytest.mark.usefixtures("trained")
 def test_save_now_writes_what_was_learnt_so_far(panel: TrainPanel, qtbot: QtBot) -> None:
     train = train_of(panel)
     panel.start_button.click()
@@ -316,6 +336,7 @@ def test_save_now_writes_what_was_learnt_so_far(panel: TrainPanel, qtbot: QtBot)
     assert train.state == "running"
 
 
+@pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize(("steps", "said"), [(1, "1 step"), (3, "3 steps")])
 def test_a_whole_run_says_what_it_reached(panel: TrainPanel, qtbot: QtBot, steps: int, said: str) -> None:
     train = train_of(panel)
@@ -331,6 +352,7 @@ def test_a_whole_run_says_what_it_reached(panel: TrainPanel, qtbot: QtBot, steps
         panel.draw_button.click()
 
 
+@pytest.mark.usefixtures("trained")
 def test_a_page_that_is_opened_late_shows_the_run_that_goes_on(panel: TrainPanel, qtbot: QtBot) -> None:
     train = train_of(panel)
     panel.start_button.click()
@@ -343,6 +365,7 @@ def test_a_page_that_is_opened_late_shows_the_run_that_goes_on(panel: TrainPanel
     assert late.runs.isVisible()
 
 
+@pytest.mark.usefixtures("trained")
 def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_path: Path) -> None:
     train = train_of(panel)
     train.change(data="mnist")
@@ -356,47 +379,14 @@ def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_p
     learn(panel, qtbot)
 
 
-def test_the_curve_is_put_in_words(qtbot: QtBot) -> None:
-    train = Session(AppSettings(), VIEWMODELS).train
-    assert train.trend() == ""
-    for step in range(1, 1001):
-        loss = 1.0 if step <= 900 else 0.5
-        train._on_event(TrainStep(step, None, loss, loss, 1e-3, 1.0, 100.0, 1.0, 1.0))
-        assert step > 199 or train.trend() == "the first steps"
-    assert train.trend() == "still learning: 50% lower than 100 steps ago"
-
-
-def test_the_words_know_the_curve_of_before(qtbot: QtBot, tmp_path: Path) -> None:
-    train = Session(AppSettings(), VIEWMODELS).train
-    rows = "".join(f"{step},1,0.9,0.8,0.1,1,9\n" for step in range(1, 901))
-    (tmp_path / LOSS_FILE).write_text(f"{','.join(LOSS_COLUMNS)}\n{rows}")
-    train._on_event(RunStarted(presets.load("1-minute"), tmp_path, "CPU", 1000, 900, None))
-    for step in range(901, 1001):
-        train._on_event(TrainStep(step, None, 0.45, 0.45, 1e-3, 1.0, 100.0, 1.0, 1.0))
-    assert train.before is not None and train.before[:, 0].tolist() == [1, 0.9, 0.8]
-    assert train.trend() == "still learning: 50% lower than 100 steps ago"
-
-
-@pytest.mark.parametrize("content", ["", "step,seconds,loss,smooth_loss\n", "not a table\n1,2\n", None])
-def test_a_curve_of_before_that_is_not_there_is_done_without(
-    panel: TrainPanel, tmp_path: Path, content: str | None
-) -> None:
-    if content is not None:
-        (tmp_path / LOSS_FILE).write_text(content)
+def test_a_run_whose_curve_of_before_is_not_there_begins_anew(panel: TrainPanel, tmp_path: Path) -> None:
     train = train_of(panel)
     train._on_event(RunStarted(presets.load("1-minute"), tmp_path, "CPU", 1000, 100, None))
     train._on_event(TrainStep(101, None, 0.4, 0.4, 1e-3, 1.0, 100.0, 1.0, 1.0))
     assert train.before is None and panel.plot.values(train.name)[0].tolist() == [101]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0.4, "0 s"), (14, "14 s"), (59.6, "1 min"), (180, "3 min"), (3599, "1 h"), (4800, "1 h 20 min"), (7200, "2 h")],
-)
-def test_times_are_said_as_a_person_says_them(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
-
-
+@pytest.mark.usefixtures("trained")
 def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(panel: TrainPanel, qtbot: QtBot) -> None:
     train, machine = train_of(panel), panel.time_machine
     panel.start_button.click()

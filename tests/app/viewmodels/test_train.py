@@ -74,6 +74,15 @@ def running(app: FakeApp) -> Job:
     return job
 
 
+def resumed(app: FakeApp, folder: Path, step: int) -> Job:
+    """A run that was interrupted and has begun again."""
+    train = app.session.train
+    train.resume_run(UnfinishedRun("mine", folder, train.config(), step, 0.5))
+    job = app.engine.job("train")
+    app.engine.give(job, began(train, step))
+    return job
+
+
 def finished(train: Train, *, completed: bool = True) -> RunFinished:
     assert train.folder is not None
     return RunFinished(9, 1.0, train.folder / "model.safetensors", completed)
@@ -284,6 +293,35 @@ def test_a_run_that_went_back_shows_the_curve_up_to_there(app: FakeApp, train: T
     assert "step 5" in app.messages[-1].what_to_do and "0.0005" in app.messages[-1].what_to_do
     app.engine.give(job, SteppedBack(0, "Again.", 1e-4, 2))
     assert train._curve == [] and train.before is None
+
+
+def test_the_curve_is_put_in_words(app: FakeApp, train: Train) -> None:
+    assert train.trend() == ""
+    job = running(app)
+    for number in range(1, 1001):
+        app.engine.give(job, step(number, loss=1.0 if number <= 900 else 0.5))
+        assert number > 199 or train.trend() == "the first steps"
+    assert train.trend() == "still learning: 50% lower than 100 steps ago"
+
+
+def test_the_words_know_the_curve_of_before(app: FakeApp, train: Train, tmp_path: Path) -> None:
+    rows = "".join(f"{number},1,0.9,0.8,0.1,1,9\n" for number in range(1, 901))
+    (tmp_path / LOSS_FILE).write_text(f"{','.join(LOSS_COLUMNS)}\n{rows}")
+    job = resumed(app, tmp_path, 900)
+    app.engine.give(job, *(step(number, loss=0.45) for number in range(901, 1001)))
+    assert train.before is not None and train.before[:, 0].tolist() == [1, 0.9, 0.8]
+    assert train.trend() == "still learning: 50% lower than 100 steps ago"
+
+
+@pytest.mark.parametrize("content", ["", "step,seconds,loss,smooth_loss\n", "not a table\n1,2\n", None])
+def test_a_curve_of_before_that_is_not_there_is_done_without(
+    app: FakeApp, train: Train, tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / LOSS_FILE).write_text(content)
+    job = resumed(app, tmp_path, 100)
+    app.engine.give(job, step(101, loss=0.4))
+    assert train.before is None and train._curve == [(101, 0.4, 0.4)]
 
 
 def test_steps_after_a_return_follow_the_curve_once_each(app: FakeApp, train: Train) -> None:
