@@ -14,13 +14,11 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.pages.compare import ComparePanel, caption
-from desktop_app.viewmodels.compare import VALUES
 from desktop_app.widgets.controls.check_list import Checks
 from desktop_app.widgets.images.before_after import BeforeAfter
 from desktop_app.window.main_window import MainWindow
 from ml.config import SampleRequest
 from ml.events import Sampled
-from ml.experiments.axes import parse
 from ml.experiments.cells import Cell
 from ml.generation import pipeline
 from ml.registry.run_layout import MODEL_FILE, SNAPSHOTS
@@ -173,19 +171,6 @@ def test_a_run_is_compared_with_what_it_was_before(panel: ComparePanel, home: Pa
     assert [cell.request.model for cell in compare.cells[::2]] == ["mine@8", "mine"]
 
 
-def test_a_model_of_another_name_takes_its_place(window: MainWindow) -> None:
-    compare = window.session.compare
-    compare.change(model="tiny", lanes=[{"model": "tiny"}, {"model": "digits"}])
-    compare.set_values("model", "tiny@8, digits, tiny")
-    compare.replace_model("tiny", "mine")
-    assert compare.values("model") == "mine@8, digits, mine" and compare.settings.model == "mine"
-    assert [lane.model for lane in compare.settings.lanes] == ["mine", "digits"]
-
-
-def test_everything_on_offer_has_values_to_begin_with() -> None:
-    assert all(len(parse(field, values).values) > 1 for field, values in VALUES.items())
-
-
 def test_a_comparison_is_stopped_and_what_is_there_stays(
     panel: ComparePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,15 +181,6 @@ def test_a_comparison_is_stopped_and_what_is_there_stays(
     window.stop()
     assert job.control.cancelled and not compare.busy and len(compare.cells) == 2 and panel.export_button.isEnabled()
     assert panel.table.grid.images().any(axis=(1, 2)).tolist() == [True, True, False, False]
-
-
-def test_what_cannot_be_compared_is_told(panel: ComparePanel, window: MainWindow, qtbot: QtBot) -> None:
-    compare = panel._compare
-    compare.change(rows="label", values={"label": "3, 12"})
-    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS):
-        panel.go.click()
-    qtbot.waitUntil(lambda: not compare.busy, timeout=WAIT_MS)
-    assert "not 12" in window.messages.title() and not len(panel.table.grid.images())
 
 
 def test_a_cell_that_went_wrong_is_marked() -> None:

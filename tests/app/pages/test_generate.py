@@ -319,13 +319,6 @@ def test_the_whole_history_is_within_reach(window: MainWindow, qtbot: QtBot) -> 
     assert bar.value() == bar.maximum()
 
 
-def test_a_long_way_is_shown_in_few_pictures(generate: Generate) -> None:
-    generate.trajectory.frames = [generate.frames[0]] * 101
-    steps = generate.trajectory.strip_steps(8)
-    assert len(steps) == 8 and steps[0] == 0 and steps[-1] == 100
-    assert set(np.diff(steps)) <= {14, 15}
-
-
 # ---- settings
 
 

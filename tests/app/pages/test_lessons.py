@@ -204,34 +204,3 @@ def test_old_names_of_controls_stand_for_names_that_are_on_a_page(window: MainWi
     parts = [part for key in PAGE_KEYS for part in window.page(key).findChildren(Withholdable)]
     names = {part.title if isinstance(part, Section) else part.accessibleName() for part in parts}
     assert set(lessons.RENAMED.values()) <= names and not set(lessons.RENAMED) & names
-
-
-BAD: dict[str, tuple[object, str]] = {  # every kind is in session/test_lessons.py
-    "cut short": ('{"version": 1, "tit', "damaged"),
-    "a model that is not here": ({"generate": {"model": "theirs"}}, "theirs"),
-    "a lane": (
-        {"page": "compare", "compare": {"mode": "race", "lanes": [{"model": "x"}, {"model": "y"}]}},
-        "model “x”",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_lesson_is_refused_in_one_message_and_changes_nothing(
-    window: MainWindow, qtbot: QtBot, tmp_path: Path, name: str
-) -> None:
-    content, said = BAD[name]
-    path = tmp_path / f"bad{lessons.SUFFIX}"
-    path.write_text(content if isinstance(content, str) else json.dumps({**GOOD, **dict(content)}), encoding="utf-8")  # type: ignore[call-overload]
-    before = window.remember()
-    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
-        window.open_file(path)
-    assert told.args and told.args[0].tone == "error" and said in told.args[0].title and not told.args[0].details
-    assert window.remember() == before and window.session.lessons.lesson is None and not window.lesson_card.isVisible()
-    qtbot.waitUntil(lambda: not window.session.context.files.busy, timeout=WAIT_MS)
-
-
-def test_a_lesson_that_is_gone_is_told_of(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
-        window.open_file(tmp_path / f"none{lessons.SUFFIX}")
-    assert told.args and "Cannot read" in told.args[0].title

@@ -390,12 +390,3 @@ def test_before_the_models_are_known_the_page_says_so(opened: Opener, settings: 
     assert not panel.details.draw.isEnabled() and "Choose a model" in panel.details.about.text()
     until(qtbot, lambda: panel.tiles)
     assert not panel.empty.isVisibleTo(panel)
-
-
-def test_a_lost_choice_falls_back(opened: Opener, settings: AppSettings, qtbot: QtBot, home: Path) -> None:
-    shutil.copy(home / "models" / "tiny.safetensors", home / "models" / "gone.safetensors")
-    (home / "models" / "gone.safetensors").unlink()
-    models = settings.models.with_changes(chosen="gone")
-    window = opened(settings.with_changes(models=models, page="models"))
-    until(qtbot, lambda: window.session.context.models)
-    assert window.session.models.settings.chosen == "digits"

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from desktop_app.viewmodels.compare import Compare
+from desktop_app.viewmodels.compare import VALUES, Compare
 from desktop_app.viewmodels.race import MAX_EACH, Race
 from ml.config import NO_LABEL, SampleRequest
 from ml.events import Progress
-from ml.experiments.axes import Axis
+from ml.experiments.axes import Axis, parse
 from ml.experiments.cells import Cell
 from ml.experiments.race import LaneEvent
 from ml.export.metadata import AxisNote, CellNote, Comparison, Layout, Stamp
@@ -130,6 +130,14 @@ def test_what_cannot_be_compared_says_where_it_is_wrong(
     compare.stop()
 
 
+def test_what_cannot_be_compared_is_told(app: FakeApp, compare: Compare) -> None:
+    compare.change(rows="label", values={"label": "3, 12"})
+    compare.compare()
+    app.engine.perform(app.engine.job("run_comparison"))
+    (message,) = app.messages
+    assert "not 12" in message.title and not compare.busy and not compare.cells
+
+
 def test_a_digit_on_an_axis_is_drawn_as_often_as_is_set(compare: Compare) -> None:
     assert compare.labels() == (3, 8)
     compare.change(columns="label", each=7)
@@ -138,6 +146,10 @@ def test_a_digit_on_an_axis_is_drawn_as_often_as_is_set(compare: Compare) -> Non
     assert len(compare.labels()) == MAX_EACH and not compare.trouble("digits")
     compare.change(digits="1" * (MAX_EACH + 1))
     assert "more than" in compare.trouble("digits") or "too many" in compare.trouble("digits")
+
+
+def test_everything_on_offer_has_values_to_begin_with() -> None:
+    assert all(len(parse(field, values).values) > 1 for field, values in VALUES.items())
 
 
 def test_axes_change_places_and_values_stay_with_their_setting(compare: Compare) -> None:
@@ -154,6 +166,11 @@ def test_axes_change_places_and_values_stay_with_their_setting(compare: Compare)
 
 def test_a_model_of_another_name_takes_its_place_everywhere(compare: Compare) -> None:
     compare.change(model="tiny", lanes=[{"model": "tiny"}, {"model": "digits"}])
+    compare.set_values("model", "tiny@8, digits, tiny")
+    compare.replace_model("tiny", "mine")
+    assert compare.values("model") == "mine@8, digits, mine" and compare.settings.model == "mine"
+    assert [lane.model for lane in compare.settings.lanes] == ["mine", "digits"]
+    compare.replace_model("mine", "tiny")
     compare.set_values("model", "tiny@8, digits, tinyish, tiny")
     compare.replace_model("tiny", "digits")
     assert compare.values("model") == "digits@8, digits, tinyish"  # once

@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from desktop_app.tasks.draw import OpenedImage
 from desktop_app.tasks.files import Exported, ReadFile, ReadPlot
 from desktop_app.viewmodels.file_opener import FileOpener
 from desktop_app.viewmodels.file_writer import FileWriter
 from ml.config import Corner, SampleRequest
-from ml.events import Progress, Sampled
+from ml.events import Pixels, Progress, Sampled
+from ml.export import files as export
 from ml.export.metadata import Layout, Stamp
 from ml.export.plot_metadata import PlotMetadata
 from ml.export.verify import Proof
@@ -273,3 +275,97 @@ def test_a_plot_leads_back_to_its_page(app: FakeApp, files: FileWriter, opened: 
     assert proof.words in app.messages[0].what_to_do
     opening(app, ReadPlot(Path("p.png"), PlotMetadata(noiseloom="1"), proof))
     assert app.messages[-1].tone == "warning" and "without its settings" in app.messages[-1].title and len(opened) == 2
+
+
+# ---- files on disk
+
+
+def save(path: Path, request: SampleRequest, done: Pixels | None = None) -> Pixels:
+    """Write images of a request, which are returned."""
+    done = images(len(request.labels)) if done is None else done
+    export.save(path, done, request, Layout(scale=2))
+    return done
+
+
+def open_file(app: FakeApp, path: Path, *, as_drawing: bool = False) -> None:
+    app.session.opener.open(path, as_drawing=as_drawing)
+    app.engine.perform(app.engine.job("read_file"))
+
+
+def test_labels_that_no_prompt_says_are_drawn_all_the_same(app: FakeApp, tmp_path: Path) -> None:
+    generate = app.session.generate
+    for labels, prompt in (((7,) * 10, "7"), ((2, 3, 4), "2-4"), ((-1, 4), "2-4")):
+        done = save(tmp_path / "x.png", request := SampleRequest(labels=labels, seed=11, steps=3))
+        open_file(app, tmp_path / "x.png")
+        draw(app, Sampled(request, done, 1.0, 3))
+        app.engine.perform(app.engine.job("verify_images"))
+        assert app.messages[-1].tone == "success" and "the same pixels" in app.messages[-1].what_to_do
+        assert generate.request == request and generate.settings.prompt == prompt
+
+
+def test_other_pixels_are_told_of(app: FakeApp, tmp_path: Path) -> None:
+    request = SampleRequest(labels=(3, 1, 4), steps=3)
+    other = images(3)
+    other[2, 5, 5] ^= 64
+    save(tmp_path / "x.png", request, other)
+    open_file(app, tmp_path / "x.png")
+    draw(app, Sampled(request, images(3), 1.0, 3))
+    app.engine.perform(app.engine.job("verify_images"))
+    (message,) = app.messages
+    assert message.tone == "warning" and "not the same" in message.title
+    assert "4 values differ, by at most 64 of 255" in message.what_to_do
+
+
+@pytest.mark.parametrize("changes", [{"model": "lost"}, {"model_hash": "ab" * 32}])
+def test_a_file_of_a_model_that_is_not_here_leaves_what_is_shown(
+    app: FakeApp, tmp_path: Path, changes: dict[str, str]
+) -> None:
+    generate = app.session.generate
+    generate.draw()
+    draw(app)
+    before, shown = generate.request, generate.trajectory
+    save(tmp_path / "x.png", SampleRequest(labels=(3, 1, 4), steps=3).with_changes(**changes))
+    open_file(app, tmp_path / "x.png")
+    app.engine.perform(app.engine.job("sample_and_judge"))
+    (message,) = app.messages
+    assert message.tone == "error" and message.what_to_do
+    assert generate.request == before and generate.trajectory is shown and generate.settings.model == "digits"
+
+
+def test_more_images_than_the_page_holds_show_their_first(app: FakeApp, tmp_path: Path) -> None:
+    save(tmp_path / "x.npz", SampleRequest(labels=(1,) * 130))
+    open_file(app, tmp_path / "x.npz")
+    draw(app)
+    (message,) = app.messages
+    assert message.tone == "info" and "first 100 of 130" in message.what_to_do
+
+
+@pytest.mark.parametrize("as_drawing", [False, True])
+@pytest.mark.parametrize("name", ["x.txt", "x.png", "x.mp4", "x.svg", "x.npz", "gone.png"])
+def test_a_wrong_file_gets_one_clear_message(
+    app: FakeApp, opened: list[str], tmp_path: Path, name: str, as_drawing: bool
+) -> None:
+    if name != "gone.png":
+        (tmp_path / name).write_bytes(b"nothing of the kind")
+    open_file(app, tmp_path / name, as_drawing=as_drawing)
+    (message,) = app.messages
+    assert message.tone == "error" and name in message.title and message.what_to_do and not message.details
+    assert not opened and not app.engine.jobs
+
+
+def test_a_picture_that_is_not_ours_is_one_to_draw_on(app: FakeApp, opened: list[str], tmp_path: Path) -> None:
+    picture = np.zeros((28, 28), np.uint8)
+    picture[4:24, 12:16] = 200
+    for name in ("x.png", "x.bmp"):
+        Image.fromarray(picture).save(tmp_path / name)
+        app.session.draw.clear()
+        open_file(app, tmp_path / name, as_drawing=True)
+        assert np.array_equal(app.session.draw.drawing, picture)
+    assert opened == ["draw", "draw"] and not app.messages
+
+
+def test_a_picture_without_a_request_is_refused_elsewhere(app: FakeApp, opened: list[str], tmp_path: Path) -> None:
+    Image.new("L", (28, 28)).save(tmp_path / "x.png")
+    open_file(app, tmp_path / "x.png")
+    (message,) = app.messages
+    assert "carries no Noiseloom request" in message.title and not opened

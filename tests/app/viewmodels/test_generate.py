@@ -116,6 +116,14 @@ def test_what_is_shown_stays_until_the_next_has_a_step(app: FakeApp, generate: G
     assert generate.trajectory is not first and len(generate.frames) == 1
 
 
+def test_a_long_way_is_shown_in_few_pictures(app: FakeApp, generate: Generate) -> None:
+    generate.change(steps=100, live=False)
+    draw(app)
+    steps = generate.trajectory.strip_steps(8)
+    assert len(steps) == 8 and steps[0] == 0 and steps[-1] == 100
+    assert set(np.diff(steps)) <= {14, 15}
+
+
 def test_a_drawing_is_kept_once_and_only_when_it_is_whole(app: FakeApp, generate: Generate) -> None:
     generate.draw()
     job = app.engine.job("sample_and_judge")

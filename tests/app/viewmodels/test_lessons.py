@@ -182,3 +182,34 @@ def test_a_page_is_described_as_it_is_and_written(app: FakeApp, tmp_path: Path) 
     session.lessons.save(path, made)
     arguments(app.engine.job("export"))[1](lambda _done, _total: None)
     assert files.read(path) == made
+
+
+def open_file(app: FakeApp, path: Path) -> None:
+    app.session.opener.open(path)
+    app.engine.perform(app.engine.job("reading"))
+
+
+REFUSED: dict[str, tuple[object, str]] = BAD | {
+    "a model that is not here": ({"generate": {"model": "theirs"}}, "theirs"),
+    "a lane": (
+        {"page": "compare", "compare": {"mode": "race", "lanes": [{"model": "x"}, {"model": "y"}]}},
+        "model “x”",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["cut short", "a model that is not here", "a lane"])
+def test_a_bad_lesson_is_refused_in_one_message_and_changes_nothing(app: FakeApp, tmp_path: Path, name: str) -> None:
+    content, said = REFUSED[name]
+    before = app.session.lessons.own_settings()
+    open_file(app, write(tmp_path, content))
+    (told,) = app.messages
+    assert told.tone == "error" and said in told.title and not told.details
+    assert app.session.lessons.own_settings() == before and app.session.lessons.lesson is None
+    assert not app.engine.jobs
+
+
+def test_a_lesson_that_is_gone_is_told_of(app: FakeApp, tmp_path: Path) -> None:
+    open_file(app, tmp_path / f"none{files.SUFFIX}")
+    (told,) = app.messages
+    assert "Cannot read" in told.title
