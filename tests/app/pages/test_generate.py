@@ -1,5 +1,6 @@
 """The Generate page in detail: what draws and how it is shown, what a failure leaves, what can be taken away."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,20 +28,39 @@ from ml.export import files
 from ml.imaging.pixels import grid
 from tests.app.conftest import Opener
 from tests.patience import WAIT_MS
-from tests.support.fake_engine import FakeEngine, arguments, take_over
-from tests.support.fake_events import frames
+from tests.support.fake_app import FakeApp
+from tests.support.fake_engine import FakeEngine, arguments
+from tests.support.fake_events import frames, whole
 
+SHADES = itertools.count(step=20)
 CTRL = Qt.KeyboardModifier.ControlModifier
 
 
 @pytest.fixture
-def panel(window: MainWindow) -> GeneratePanel:
-    return window.generate
+def made_up(make: Callable[..., FakeApp]) -> FakeApp:
+    """Digits are made up, on a page without a window; without it a model draws them, in the window."""
+    theme().set_reduced_motion(True)
+    return make(AppSettings(generate=GenerateSettings(steps=4, rows=1)))
 
 
 @pytest.fixture
-def generate(window: MainWindow) -> Generate:
-    return window.session.generate
+def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> GeneratePanel:
+    """The page with its first grid."""
+    if "made_up" not in request.fixturenames:
+        return request.getfixturevalue("window").generate
+    app: FakeApp = request.getfixturevalue("made_up")
+    panel = GeneratePanel(app.session.generate, app.context)
+    qtbot.addWidget(panel)
+    panel.resize(1208, 728)
+    panel.show()
+    panel.generate()
+    drawn(app.session.generate, qtbot)
+    return panel
+
+
+@pytest.fixture
+def generate(panel: GeneratePanel) -> Generate:
+    return panel._generate
 
 
 def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
@@ -48,7 +68,13 @@ def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
 
 
 def drawn(generate: Generate, qtbot: QtBot) -> None:
-    """Wait until what is asked for is drawn and judged."""
+    """Wait until what is asked for is drawn and judged; where digits are made up, they are brighter every time."""
+    engine = generate._context.engine
+    if isinstance(engine, FakeEngine):
+        job = engine.job("sample_and_judge")
+        request = arguments(job)[0]
+        judged = JudgeResult(np.array(request.labels), np.ones(len(request.labels), np.float32))
+        engine.end(job, *whole(request, shade=next(SHADES) % 128), judged)
     until(qtbot, lambda: not generate.busy and generate.verdict is not None)
 
 
@@ -59,6 +85,7 @@ def clipboard_is(picture: np.ndarray) -> bool:
 # ---- what draws
 
 
+@pytest.mark.usefixtures("made_up")
 def test_a_chip_draws_its_digit_and_shift_adds_one(
     panel: GeneratePanel, generate: Generate, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,10 +147,8 @@ def begin_long(panel: GeneratePanel, engine: FakeEngine) -> tuple[Job, list[Fram
     return job, frames(arguments(job)[0])
 
 
-def test_a_hand_on_the_timeline_is_not_led_away(
-    panel: GeneratePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = take_over(window.session.context.engine, monkeypatch)
+def test_a_hand_on_the_timeline_is_not_led_away(panel: GeneratePanel, generate: Generate, made_up: FakeApp) -> None:
+    engine = made_up.engine
     job, steps = begin_long(panel, engine)
     engine.give(job, *steps[:30])
     assert panel.timeline.step == 29
@@ -133,18 +158,18 @@ def test_a_hand_on_the_timeline_is_not_led_away(
     panel.timeline.set_step(panel.timeline.reached)
     engine.give(job, *steps[60:90])
     assert panel.timeline.step == 89  # and follows again from the newest
-    window.session.generate.stop()
+    generate.stop()
 
 
 def test_a_film_ends_where_its_drawing_was_stopped(
-    panel: GeneratePanel, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    panel: GeneratePanel, generate: Generate, made_up: FakeApp, qtbot: QtBot
 ) -> None:
-    engine = take_over(window.session.context.engine, monkeypatch)
+    engine = made_up.engine
     job, steps = begin_long(panel, engine)
     engine.give(job, *steps[:30])
     panel.prompt.button.click()
     last = panel.timeline.reached
-    assert not window.session.generate.busy and last == 29 and job.control.cancelled
+    assert not generate.busy and last == 29 and job.control.cancelled
     panel.timeline.set_step(last - 5)
     panel.timeline.play()
     until(qtbot, lambda: not panel.timeline.playing)
@@ -154,6 +179,7 @@ def test_a_film_ends_where_its_drawing_was_stopped(
     panel.timeline.pause()
 
 
+@pytest.mark.usefixtures("made_up")
 def test_a_moving_slider_does_not_make_the_page_flicker(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
     shown = panel.grid.images().copy()
     generate.change(guidance=2.5, live=False)
@@ -200,7 +226,7 @@ def test_only_the_setting_that_changed_is_painted_anew(
 
 @pytest.mark.parametrize("stopped", [True, False])
 def test_a_drawing_that_gives_nothing_leaves_what_was_there(
-    panel: GeneratePanel, generate: Generate, window: MainWindow, qtbot: QtBot, tmp_path: Path, stopped: bool
+    panel: GeneratePanel, generate: Generate, made_up: FakeApp, tmp_path: Path, stopped: bool
 ) -> None:
     shown, request, verdict = panel.grid.images().copy(), generate.request, generate.verdict
     generate.change(model="missing", live=False)
@@ -208,16 +234,17 @@ def test_a_drawing_that_gives_nothing_leaves_what_was_there(
     if stopped:
         generate.stop()
     else:
-        until(qtbot, lambda: not window.messages.isHidden())
-    until(qtbot, lambda: not generate.busy)
+        made_up.engine.perform(made_up.engine.job("sample_and_judge"))
+    assert bool(made_up.messages) != stopped and not generate.busy
     assert generate.request == request and generate.verdict is verdict and verdict is not None
     assert panel.timeline.isEnabled() and panel.timeline.step == panel.timeline.reached == 4
     assert np.array_equal(panel.grid.images(), shown)
     panel.timeline.set_step(1)
     assert np.array_equal(panel.grid.images(), generate.frames[1].x_t)
     assert panel.export_button.isEnabled()
-    with qtbot.waitSignal(generate.exported, timeout=WAIT_MS):
-        panel.export_to(tmp_path / "still.gif")
+    panel.export_to(tmp_path / "still.gif")
+    made_up.engine.perform(made_up.engine.job("export"))
+    assert request and files.read_request(tmp_path / "still.gif")[0].unhashed == request.unhashed
 
 
 def test_a_first_drawing_that_fails_says_what_to_do(opened: Opener, settings: AppSettings, qtbot: QtBot) -> None:
@@ -235,6 +262,7 @@ def test_a_first_drawing_that_fails_says_what_to_do(opened: Opener, settings: Ap
 # ---- what is shown
 
 
+@pytest.mark.usefixtures("made_up")
 def test_a_verdict_that_differs_from_what_was_asked_is_marked(panel: GeneratePanel, generate: Generate) -> None:
     labels = np.arange(10)
     labels[4] = 9
@@ -271,6 +299,7 @@ def test_what_is_left_of_a_larger_grid_is_harmless(
     assert generate.trajectory is before and window.rail.page() == "generate" and not generate.busy
 
 
+@pytest.mark.usefixtures("made_up")
 def test_a_picture_of_the_strip_leads_to_its_step(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
     top = panel.sampling.mapTo(panel, QPoint()).y()
     panel.grid.cellClicked.emit(2)
@@ -282,6 +311,7 @@ def test_a_picture_of_the_strip_leads_to_its_step(panel: GeneratePanel, generate
     assert np.array_equal(panel.digit.large.images()[0], generate.frames[1].x_t[2])
 
 
+@pytest.mark.usefixtures("made_up")
 def test_buttons_go_step_by_step_and_a_click_makes_the_digit_as_large_as_there_is_room(
     panel: GeneratePanel, generate: Generate, qtbot: QtBot
 ) -> None:
@@ -322,9 +352,8 @@ def test_the_whole_history_is_within_reach(window: MainWindow, qtbot: QtBot) -> 
 # ---- settings
 
 
-def test_settings_say_what_they_do_and_can_be_put_back(
-    panel: GeneratePanel, generate: Generate, window: MainWindow
-) -> None:
+@pytest.mark.usefixtures("made_up")
+def test_settings_say_what_they_do_and_can_be_put_back(panel: GeneratePanel, generate: Generate) -> None:
     sampling = panel.sampling
     generate.reset()
     generate._soon.stop()
@@ -348,6 +377,7 @@ def test_settings_say_what_they_do_and_can_be_put_back(
     generate.stop()
 
 
+@pytest.mark.usefixtures("made_up")
 @pytest.mark.parametrize(
     ("prompt", "words", "enabled"),
     [("0-9", "10 × 1", True), ("2026", "4 × 1", True), ("7", "10 × 1", True), ("banana", "– × 1", False)],
@@ -357,6 +387,7 @@ def test_the_grid_is_said_in_columns_and_rows(panel: GeneratePanel, prompt: str,
     assert (panel.sampling.grid.combo.currentText(), panel.sampling.grid.isEnabled()) == (words, enabled)
 
 
+@pytest.mark.usefixtures("made_up")
 def test_rows_are_the_prompt_again_from_other_noise(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
     panel.sampling.grid.valueChanged.emit("3")
     until(qtbot, lambda: generate.request and len(generate.request.labels) == 30)
@@ -391,6 +422,7 @@ def test_ctrl_c_copies_the_grid_unless_words_are_selected(
         until(qtbot, lambda: panel.copy_button.text() == "Copy")
 
 
+@pytest.mark.usefixtures("made_up")
 def test_one_digit_is_copied_by_its_menu(panel: GeneratePanel, qtbot: QtBot) -> None:
     place = panel.grid.cell_rect(6).center().toPoint()
     for _again in range(2):  # the second time it is chosen already, and stays so
@@ -402,6 +434,7 @@ def test_one_digit_is_copied_by_its_menu(panel: GeneratePanel, qtbot: QtBot) -> 
     assert clipboard_is(grid(panel.grid.images()[6:7], 1, scale=10))
 
 
+@pytest.mark.usefixtures("made_up")
 def test_the_menu_key_means_the_current_digit(panel: GeneratePanel, qtbot: QtBot) -> None:
     panel.grid.setFocus()
     for _ in range(3):
@@ -456,11 +489,11 @@ def test_the_export_menu_asks_for_its_format_in_the_last_folder(
 
 
 def test_a_dialog_that_is_cancelled_writes_nothing(
-    panel: GeneratePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+    panel: GeneratePanel, made_up: FakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     panel.export()
-    assert not window.session.context._jobs and panel.export_folder is None
+    assert not made_up.engine.jobs and panel.export_folder is None
 
 
 def test_the_nearest_training_image_stands_beside_a_digit(
@@ -492,6 +525,7 @@ def test_the_nearest_training_image_stands_beside_a_digit(
     window.session.context.data_root = None
 
 
+@pytest.mark.usefixtures("made_up")
 def test_noise_and_all_three_ways_are_shown(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
     panel.timeline.set_step(1)
     noisy = panel.grid.images().copy()
