@@ -1,7 +1,7 @@
 """The Compare page: cells on one noise, before and after, the figure to take along, and the race."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ from desktop_app.widgets.images.before_after import BeforeAfter
 from desktop_app.window.main_window import MainWindow
 from ml.config import SampleRequest
 from ml.events import Sampled
+from ml.experiments.axes import Axis
 from ml.experiments.cells import Cell
 from ml.generation import pipeline
 from ml.registry.run_layout import MODEL_FILE, SNAPSHOTS
 from tests.patience import WAIT_MS
-from tests.support.fake_engine import take_over
+from tests.support.fake_app import FakeApp
+from tests.support.fake_engine import arguments, take_over
 from tests.support.fake_events import frames, images
 
 LEFT, Key = Qt.MouseButton.LeftButton, Qt.Key
@@ -32,7 +34,22 @@ QUICK = [{"steps": 4}, {"sampler": "ddim", "steps": 2}, {"model": "student", "sa
 
 
 @pytest.fixture
-def panel(window: MainWindow) -> Iterator[ComparePanel]:
+def made_up(make: Callable[..., FakeApp]) -> FakeApp:
+    """The page stands alone, on a fake engine; without it a model draws, in the window."""
+    return make()
+
+
+@pytest.fixture
+def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[ComparePanel]:
+    if "made_up" in request.fixturenames:
+        app: FakeApp = request.getfixturevalue("made_up")
+        app.session.compare.change(**SMALL)
+        panel = ComparePanel(app.session.compare, app.context)
+        qtbot.addWidget(panel)
+        panel.show()
+        yield panel
+        return
+    window: MainWindow = request.getfixturevalue("window")
     window.show()
     window.rail.set_page("compare")
     panel = window.page("compare")
@@ -120,6 +137,7 @@ def test_ctrl_e_exports_the_comparison(
     assert (tmp_path / "figure.png").stat().st_size > 0 and window.rail.page() == "compare"
 
 
+@pytest.mark.usefixtures("made_up")
 def test_a_wrong_value_is_explained_beside_it(panel: ComparePanel, qtbot: QtBot) -> None:
     panel.rows.edit.setFocus()
     panel.rows.edit.selectAll()
@@ -138,7 +156,7 @@ def test_a_wrong_value_is_explained_beside_it(panel: ComparePanel, qtbot: QtBot)
     assert "Choose what changes" in panel.rows.problem.text() and not panel.go.isEnabled()
 
 
-def test_an_axis_is_chosen_ticked_and_swapped(panel: ComparePanel, qtbot: QtBot) -> None:
+def test_an_axis_is_chosen_ticked_and_swapped(panel: ComparePanel, made_up: FakeApp) -> None:
     compare = panel._compare
     choose(panel.rows, "sampler")
     assert panel.rows.edit.isHidden() and panel.rows.checks.values() == ["dpm++", "ddim", "ddpm", "heun"]
@@ -148,11 +166,12 @@ def test_an_axis_is_chosen_ticked_and_swapped(panel: ComparePanel, qtbot: QtBot)
     choose(panel.columns, "sampler")
     assert compare.fields == ("guidance", "sampler")
     choose(panel.rows, "model")
-    assert panel.model.isHidden() and {"digits", "student", "tiny"} <= {key for key, _ in panel.rows._names("model")}
+    assert panel.model.isHidden() and {"digits", "student", "colour"} <= {key for key, _ in panel.rows._names("model")}
     choose(panel.rows, "")
     compare.set_values("sampler", "ddim, heun")
-    compared(panel, qtbot)
-    assert [cell.request.sampler for cell in compare.cells] == ["ddim", "heun"] and compare.shape == (1, 2)
+    panel.go.click()
+    _base, rows, columns = arguments(made_up.engine.job("run_comparison"))
+    assert rows is None and columns == Axis("sampler", ("ddim", "heun")) and compare.shape == (1, 2)
 
 
 def test_a_run_is_compared_with_what_it_was_before(panel: ComparePanel, home: Path, qtbot: QtBot) -> None:
@@ -276,6 +295,7 @@ def test_space_and_arrows_move_the_race(panel: ComparePanel, window: MainWindow,
     assert names == [True, True, False, False, False]  # the others are of one image
 
 
+@pytest.mark.usefixtures("made_up")
 def test_lanes_are_added_changed_and_taken_away(panel: ComparePanel, qtbot: QtBot) -> None:
     compare, editor = panel._compare, panel.lane
     panel.mode.button("race").click()

@@ -23,7 +23,7 @@ from desktop_app.widgets.images.qimage import to_qimage
 from desktop_app.window.main_window import MainWindow
 from desktop_app.worker.compute_thread import Job
 from ml.config import SampleSettings
-from ml.events import Frame
+from ml.events import Frame, Sampled
 from ml.export import files
 from ml.imaging.pixels import grid
 from tests.app.conftest import Opener
@@ -309,6 +309,37 @@ def test_a_picture_of_the_strip_leads_to_its_step(panel: GeneratePanel, generate
     qtbot.mouseClick(panel.digit.strip, Qt.MouseButton.LeftButton, pos=place)
     assert panel.timeline.step == generate.trajectory.strip_steps(8)[1] == 1
     assert np.array_equal(panel.digit.large.images()[0], generate.frames[1].x_t[2])
+
+
+def sketch(generate: Generate, shade: int = 7) -> Sampled:
+    """What is visible while a slider moves."""
+    exact = generate.sampled
+    assert exact is not None
+    return Sampled(exact.request, np.full_like(exact.images, shade), 0.1, 10)
+
+
+@pytest.mark.usefixtures("made_up")
+def test_a_hand_that_comes_back_finds_what_was_drawn(panel: GeneratePanel) -> None:
+    generate = panel._generate
+    exact, captions = panel.grid.images(), list(panel.grid._captions)
+    assert any(caption.text for caption in captions)
+    before = generate.settings.guidance
+    generate.change(guidance=2.0)
+    generate.sketched.emit(shown := sketch(generate))
+    generate.change(guidance=before)
+    assert panel.grid.images() is shown.images and panel.grid._captions != captions
+    generate._soon.stop()
+    generate._soon.timeout.emit()  # the hand rests
+    assert np.array_equal(panel.grid.images(), exact) and panel.grid._captions == captions and not generate.busy
+    generate.stop()
+
+
+@pytest.mark.usefixtures("made_up")
+def test_someone_in_the_middle_of_the_way_is_left_there(panel: GeneratePanel) -> None:
+    panel.timeline.set_step(2)
+    before = panel.grid.images().copy()
+    panel._generate.sketched.emit(sketch(panel._generate))
+    assert np.array_equal(panel.grid.images(), before)
 
 
 @pytest.mark.usefixtures("made_up")

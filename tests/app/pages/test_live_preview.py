@@ -81,13 +81,6 @@ def rest(generate: Generate) -> None:
     generate._soon.timeout.emit()
 
 
-def sketch(generate: Generate, shade: int = 7) -> Sampled:
-    """What is visible while a slider moves."""
-    exact = generate.sampled
-    assert exact is not None
-    return Sampled(exact.request, np.full_like(exact.images, shade), 0.1, 10)
-
-
 def test_digits_follow_a_slider_and_are_drawn_exactly_once_it_rests(panel: GeneratePanel, qtbot: QtBot) -> None:
     generate = panel._generate
     sketches, before, default = seen(generate), generate.trajectory, generate.settings.guidance
@@ -125,24 +118,3 @@ def test_what_was_drawn_prepares_its_sketches_and_nobody_is_told(
     until(qtbot, lambda: sketches)
     assert len(formed) == 2 and len(sketches[0].images) == len(generate.row())
     generate.stop()
-
-
-def test_a_hand_that_comes_back_finds_what_was_drawn(panel: GeneratePanel) -> None:
-    generate = panel._generate
-    exact, captions = panel.grid.images(), list(panel.grid._captions)
-    assert any(caption.text for caption in captions)
-    before = generate.settings.guidance
-    generate.change(guidance=2.0)
-    generate.sketched.emit(shown := sketch(generate))
-    generate.change(guidance=before)
-    assert panel.grid.images() is shown.images and panel.grid._captions != captions
-    rest(generate)
-    assert np.array_equal(panel.grid.images(), exact) and panel.grid._captions == captions and not generate.busy
-    generate.stop()
-
-
-def test_someone_in_the_middle_of_the_way_is_left_there(panel: GeneratePanel) -> None:
-    panel.timeline.set_step(4)
-    before = panel.grid.images().copy()
-    panel._generate.sketched.emit(sketch(panel._generate))
-    assert np.array_equal(panel.grid.images(), before)

@@ -316,6 +316,14 @@ def test_what_was_made_is_written_as_the_ending_says(
     assert (layout.kind, layout.scale, layout.columns) == (kind, 2, 3) and len(film) == request.steps + 1
 
 
+def test_a_drawing_is_centred() -> None:
+    drawing = np.zeros((28, 28), np.uint8)
+    drawing[2:6, 20:24] = 255
+    found = centred(drawing)
+    assert found[12:16, 12:16].all() and found.sum() == drawing.sum()
+    assert not centred(np.zeros((28, 28), np.uint8)).any()
+
+
 def test_a_drawing_at_the_edge_is_centred_by_its_weight() -> None:
     drawing = np.zeros((DRAWING_SIDE, DRAWING_SIDE), np.uint8)
     drawing[0:2, 10:12], drawing[0:2, 20:22] = 100, 200

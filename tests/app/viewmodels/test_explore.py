@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from desktop_app.tasks.explore import Answered, NoisedImage
-from desktop_app.viewmodels.explore import Explore
+from desktop_app.viewmodels.explore import QUESTIONS, Explore
 from ml.config import SampleRequest
 from ml.errors import BadFile
 from ml.events import Failed, Progress
+from ml.experiments import questions
 from ml.experiments.questions import Answer, Row
 from tests.support.fake_app import FakeApp
 from tests.support.fake_engine import arguments
@@ -105,3 +106,10 @@ def test_a_row_of_the_answer_is_tried_out(app: FakeApp, explore: Explore) -> Non
     explore.open_row(1)
     assert arguments(app.engine.job("sample_and_judge"))[0].steps == 4
     assert app.session.generate.settings.prompt == "2"
+
+
+def test_the_page_asks_every_question_there_is() -> None:
+    assert {name: found.question for name, found in questions.EXPERIMENTS.items()} == {
+        **QUESTIONS,
+        "words": "Which digits does CLIP guidance get right?",
+    }  # fmt: skip
