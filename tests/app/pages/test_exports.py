@@ -102,25 +102,6 @@ def test_a_file_that_falls_on_any_page_is_back_as_it_was(
     assert window.generate.prompt.text() == "314"
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
-def test_every_format_comes_back_and_says_the_same(
-    window: MainWindow, qtbot: QtBot, tmp_path: Path, suffix: str
-) -> None:
-    generate = window.session.generate
-    generate.change(prompt="seven", seed=5, live=False)
-    with qtbot.waitSignal(generate.judged, timeout=WAIT_MS):
-        generate.draw()
-    qtbot.waitUntil(lambda: not generate.busy, timeout=WAIT_MS)
-    assert generate.sampled
-    before, images = generate.settings, generate.sampled.images
-    with qtbot.waitSignal(generate.exported, timeout=WAIT_MS):
-        window.generate.export_to(tmp_path / f"x{suffix}", labelled=True)
-    generate.change(prompt="2", seed=9, rows=3, steps=2, live=False)
-    message = answer(window, qtbot, tmp_path / f"x{suffix}")
-    assert message.tone == "success" and "the same pixels" in message.what_to_do
-    assert generate.settings == before and np.array_equal(generate.sampled.images, images)
-
-
 def test_a_walk_and_a_drawing_go_back_to_their_pages_too(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     corners = tuple(Corner(seed=seed, label=seed) for seed in (1, 2, 3, 4))
     weights = tuple((1.0, k / 4, 0.0, 0.5) for k in range(5))
@@ -294,13 +275,6 @@ def test_a_long_export_tells_how_far_it_is_and_is_stopped(window: MainWindow, qt
         window.stop()
         qtbot.waitUntil(lambda: not files.busy, timeout=WAIT_MS)
         assert [path.name for path in tmp_path.iterdir()] == ["home"] and written == []
-
-
-def test_a_disk_that_cannot_be_written_is_told_of(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
-        window.generate.export_to(tmp_path / "no" / "x.mp4")
-    assert told.args and "folder does not exist" in told.args[0].title
-    qtbot.waitUntil(lambda: not window.session.context.files.busy, timeout=WAIT_MS)
 
 
 def test_the_scale_is_remembered(opened: Opener, settings: AppSettings, qtbot: QtBot, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The Interpolate page: the image follows the pad and the classes, and the walk can be taken away."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +20,7 @@ from desktop_app.window.main_window import MainWindow
 from ml.cli.app import main
 from ml.evaluation.judge import Judge
 from tests.patience import WAIT_MS
+from tests.support.fake_app import FakeApp
 
 NEVER_MS = 2**30  # a hand rests when a test says so
 
@@ -31,7 +32,22 @@ def settings(settings: AppSettings) -> AppSettings:
 
 
 @pytest.fixture
-def panel(window: MainWindow, qtbot: QtBot) -> Iterator[InterpolatePanel]:
+def made_up(make: Callable[..., FakeApp]) -> FakeApp:
+    """The page stands alone, on a fake engine; without it a model draws, in the window."""
+    return make()
+
+
+@pytest.fixture
+def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[InterpolatePanel]:
+    if "made_up" in request.fixturenames:
+        app: FakeApp = request.getfixturevalue("made_up")
+        panel = InterpolatePanel(app.session.interpolate, app.context)
+        qtbot.addWidget(panel)
+        panel.resize(1208, 728)
+        panel.show()
+        yield panel
+        return
+    window: MainWindow = request.getfixturevalue("window")
     window.show()
     window.rail.set_page("interpolate")
     panel, state = window.page("interpolate"), window.session.interpolate
@@ -148,6 +164,7 @@ def test_the_walk_is_played_and_exported(
         assert main(["verify", str(path)]) == 0
 
 
+@pytest.mark.usefixtures("made_up")
 def test_the_place_is_set_by_number_and_follows_the_pad(panel: InterpolatePanel, qtbot: QtBot) -> None:
     state, (across, down) = panel._interpolate, panel.place
     across.box.setValue(0.25)

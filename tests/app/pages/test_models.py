@@ -21,11 +21,13 @@ from desktop_app.widgets.controls.basics import Button
 from desktop_app.window.main_window import MainWindow
 from ml.control import RunControl
 from ml.events import Progress
+from ml.registry import model_cards
 from ml.registry.checkpoint import load_model
 from ml.registry.model_cards import ModelCard
 from ml.registry.run_layout import MODEL_FILE
 from tests.app.conftest import Opener, leave
 from tests.patience import WAIT_MS
+from tests.support.fake_app import FakeApp
 from tests.support.fake_engine import take_over
 
 
@@ -39,8 +41,27 @@ def drawn() -> None:
 
 
 @pytest.fixture
-def panel(window: MainWindow, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelsPanel]:
+def made_up(make: Callable[..., FakeApp], home: Path) -> FakeApp:
+    """The page stands alone, on a fake engine; without it, it is in the window, where its jobs are done."""
+    app = make()
+    app.context.models = tuple(model_cards.cards())
+    return app
+
+
+@pytest.fixture
+def panel(request: pytest.FixtureRequest, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelsPanel]:
     """The page, with `tiny` chosen."""
+    if "made_up" in request.fixturenames:
+        app: FakeApp = request.getfixturevalue("made_up")
+        app.session.models.change(chosen="tiny")
+        panel = ModelsPanel(app.session.models, app.context)
+        qtbot.addWidget(panel)
+        panel.resize(1208, 728)
+        panel.show()
+        app.context.ready.emit()
+        yield panel
+        return
+    window: MainWindow = request.getfixturevalue("window")
     if "drawn" not in request.fixturenames:
         monkeypatch.setattr(model_work, "preview", black)
     window.show()
@@ -53,8 +74,8 @@ def panel(window: MainWindow, request: pytest.FixtureRequest, monkeypatch: pytes
 
 
 @pytest.fixture
-def library(panel: ModelsPanel, window: MainWindow) -> Models:
-    return window.session.models
+def library(panel: ModelsPanel) -> Models:
+    return panel._models
 
 
 def black(_card: ModelCard, count: int, _control: RunControl) -> Iterator[object]:
@@ -86,12 +107,8 @@ def press(window: MainWindow, text: str) -> None:
 # ---- the list
 
 
-def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPanel, window: MainWindow) -> None:
-    assert (
-        set(panel.tiles)
-        == {card.name for card in window.session.context.models}
-        >= {"tiny", "digits", "judge", "colour"}
-    )
+def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPanel, made_up: FakeApp) -> None:
+    assert set(panel.tiles) == {card.name for card in made_up.context.models} >= {"tiny", "digits", "judge", "colour"}
     assert list(panel.tiles)[:2] == ["tiny", "digits"] and list(panel.tiles)[-1] == "judge"
     digits = panel.tiles["digits"]
     said = digits.accessibleName()
@@ -134,6 +151,7 @@ def test_a_look_at_the_models_makes_new_only_what_is_new(panel: ModelsPanel, win
     assert look_again() == list(panel.tiles) and panel.tiles == before
 
 
+@pytest.mark.usefixtures("made_up")
 def test_choosing_a_model_shows_its_card(panel: ModelsPanel) -> None:
     panel.tiles["digits"].click()
     details = panel.details
@@ -148,6 +166,7 @@ def test_choosing_a_model_shows_its_card(panel: ModelsPanel) -> None:
     assert details.draw.isVisible() and details.evaluate.isHidden()
 
 
+@pytest.mark.usefixtures("made_up")
 def test_arrow_keys_move_between_the_models(panel: ModelsPanel, library: Models, qtbot: QtBot) -> None:
     first, second = list(panel.tiles)[:2]
     panel.tiles[first].setFocus()
@@ -161,6 +180,7 @@ def test_arrow_keys_move_between_the_models(panel: ModelsPanel, library: Models,
     assert focused is not None and focused not in panel.tiles.values()
 
 
+@pytest.mark.usefixtures("made_up")
 def test_everything_has_a_name_and_every_button_a_word(panel: ModelsPanel, library: Models) -> None:
     for name in ("digits", "tiny", "judge"):
         library.change(chosen=name)

@@ -9,18 +9,20 @@ from PIL import Image
 
 from desktop_app.tasks.draw import OpenedImage
 from desktop_app.tasks.files import Exported, ReadFile, ReadPlot
+from desktop_app.tasks.sampling import JudgeResult
 from desktop_app.viewmodels.file_opener import FileOpener
 from desktop_app.viewmodels.file_writer import FileWriter
 from ml.config import Corner, SampleRequest
 from ml.events import Pixels, Progress, Sampled
 from ml.export import files as export
+from ml.export.formats import FORMATS
 from ml.export.metadata import Layout, Stamp
 from ml.export.plot_metadata import PlotMetadata
 from ml.export.verify import Proof
 from ml.registry import presets
 from tests.support.fake_app import FakeApp
 from tests.support.fake_engine import arguments
-from tests.support.fake_events import frames, images, sampled
+from tests.support.fake_events import frames, images, sampled, whole
 
 SAME = Proof(True, "the same pixels")
 OTHER = Proof(False, "other pixels", "It was painted over.")
@@ -330,6 +332,39 @@ def test_a_file_of_a_model_that_is_not_here_leaves_what_is_shown(
     (message,) = app.messages
     assert message.tone == "error" and message.what_to_do
     assert generate.request == before and generate.trajectory is shown and generate.settings.model == "digits"
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_comes_back_and_says_the_same(
+    app: FakeApp, opened: list[str], tmp_path: Path, suffix: str
+) -> None:
+    generate, path = app.session.generate, tmp_path / f"x{suffix}"
+    generate.change(prompt="seven", seed=5, rows=1, steps=4, live=False)
+    generate.draw()
+    *_, done = whole(arguments(app.engine.job("sample_and_judge"))[0])
+    assert isinstance(done, Sampled)
+    draw(app, done)
+    generate.trajectory.verdict = JudgeResult(np.full(10, 7), np.ones(10, np.float32))
+    before = generate.settings
+    generate.export(path, scale=4, view="noisy", labelled=True)
+    app.engine.perform(app.engine.job("export"))
+    generate.change(prompt="2", seed=9, rows=3, steps=2, live=False)
+    open_file(app, path)
+    again = app.engine.job("sample_and_judge")
+    assert arguments(again)[0] == done.request and opened == ["generate"]
+    draw(app, done)
+    app.engine.perform(app.engine.job("verify_images"))
+    assert app.messages[-1].tone == "success" and "the same pixels" in app.messages[-1].what_to_do
+    assert generate.settings == before and generate.sampled is done
+
+
+def test_a_disk_that_cannot_be_written_is_told_of(app: FakeApp, files: FileWriter, tmp_path: Path) -> None:
+    app.session.generate.draw()
+    draw(app)
+    app.session.generate.export(tmp_path / "no" / "x.mp4")
+    app.engine.perform(app.engine.job("export"))
+    (message,) = app.messages
+    assert "folder does not exist" in message.title and not files.busy
 
 
 def test_more_images_than_the_page_holds_show_their_first(app: FakeApp, tmp_path: Path) -> None:
