@@ -176,6 +176,8 @@ def test_losses_by_noise_and_on_unseen_images_are_shown(panel: TrainPanel) -> No
     table = panel.noise_map.map.table()
     assert table.shape == (11, 2) and table[0].tolist() == [10, 20]
     assert table[1].tolist() == [0.1, 0.1]  # what is not known is as it was
+    shown = {name: card.value() for name, card in panel.stats.items()}
+    assert (shown["step"], shown["loss"], shown["lr"], shown["norm"]) == ("20", "0.4000", "0.001", "1")
     train._on_event(Validated(20, 0.37))
     assert panel.plot._runs[train.name].looks == [(20, 0.37)]
     panel.noise_map.map.mouseMoveEvent(moved(panel.noise_map.map.width() - 1, 1))
