@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from desktop_app.pages.base import Page
-from desktop_app.pages.compare import ComparePanel
+from desktop_app.pages.compare import ComparePage
 from desktop_app.window.main_window import MainWindow
 
 Condition = Callable[[], object]
@@ -61,10 +61,10 @@ def train(window: MainWindow) -> Iterator[Condition]:
 
 def machine(window: MainWindow) -> Iterator[Condition]:
     """The same run, with its preview history."""
-    from desktop_app.pages.train import TrainPanel
+    from desktop_app.pages.train import TrainPage
 
     yield from train(window)
-    page = shown(window, TrainPanel)
+    page = shown(window, TrainPage)
     page.looking.button("past").click()
 
 
@@ -113,18 +113,18 @@ def race(window: MainWindow) -> Iterator[Condition]:
     yield lambda: window.session.context.models
     state.start()
     yield lambda: not state.busy
-    timeline = shown(window, ComparePanel).lanes.timeline
+    timeline = shown(window, ComparePage).lanes.timeline
     timeline.pause()
     timeline.set_step(state.length * 2 // 3)
 
 
 def explore(window: MainWindow) -> Iterator[Condition]:
     """An image in the forward process."""
-    from desktop_app.pages.explore import ExplorePanel
+    from desktop_app.pages.explore import ExplorePage
 
     window.rail.set_page("explore")
     yield lambda: window.session.explore.noisings and window.session.context.at_rest
-    slider = shown(window, ExplorePanel).forward.slider
+    slider = shown(window, ExplorePage).forward.slider
     slider.setValue(slider.maximum() // 3)
 
 

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.compare import VALUES, Compare, Side
 from desktop_app.widgets.controls.basics import Label
-from desktop_app.widgets.controls.check_list import Checks
+from desktop_app.widgets.controls.check_list import CheckList
 from desktop_app.widgets.controls.rows import Choice, ChoiceRow
 from ml.experiments.axes import format_value
 from ml.specs import SETTINGS, titles
@@ -30,7 +30,7 @@ class AxisEditor(QWidget):
         self.edit.setAccessibleName(f"{TITLE[side]}, values")
         self.edit.setMaxLength(MAX_TYPED)
         self.edit.setToolTip("Values separated by commas; whole numbers can be ranges such as 0-9")
-        self.checks = Checks(f"{TITLE[side]}, values", "Select the values to compare")
+        self.checks = CheckList(f"{TITLE[side]}, values", "Select the values to compare")
         self.problem = Label("", "problem")
         self.problem.setWordWrap(True)
         column = QVBoxLayout(self)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWi
 
 from desktop_app.theme.tokens import SETTINGS_WIDTH, Space
 from desktop_app.widgets.controls.basics import row
-from desktop_app.widgets.controls.hideable import Withholdable
+from desktop_app.widgets.controls.hideable import Hideable
 from desktop_app.widgets.controls.rows import Section, Segmented, SettingRow
 from desktop_app.widgets.images.timeline import Timeline
 
@@ -72,7 +72,7 @@ class Page(QWidget):
     def controls(self) -> dict[str, list[str]]:
         """The names of the visible controls by the title of their group; "" for those in none."""
         found: dict[str, list[str]] = {}
-        for part in self.findChildren(Withholdable):
+        for part in self.findChildren(Hideable):
             if isinstance(part, Section):
                 if part.isVisibleTo(self):
                     found.setdefault(part.title, [])
@@ -84,7 +84,7 @@ class Page(QWidget):
 
     def withhold(self, names: Collection[str]) -> None:
         """Hide these controls and groups, and show all others."""
-        for part in self.findChildren(Withholdable):
+        for part in self.findChildren(Hideable):
             if isinstance(part, Section):
                 part.withhold(part.title in names)
             elif _stands_alone(part):
@@ -128,7 +128,7 @@ class Page(QWidget):
 
 def _stands_alone(part: QWidget) -> bool:
     """Whether a widget is a control of its own: no part of another one, and no header of a group."""
-    around = _within(part, Withholdable)
+    around = _within(part, Hideable)
     if isinstance(around, Section):
         return part is not around.header and part.property("kind") not in ("chip", "tool")
     return around is None

@@ -19,7 +19,7 @@ from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.prompt_bar import SeedBox
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.images.image_grid import Caption
-from desktop_app.widgets.images.labelled_grid import HeadedGrid
+from desktop_app.widgets.images.labelled_grid import LabelledGrid
 from desktop_app.widgets.images.qimage import to_qimage
 from desktop_app.widgets.images.timeline import Timeline
 from ml.experiments.cells import Cell, heads, summary, title
@@ -41,7 +41,7 @@ ROOMY = (1500, 900)  # page size from which the chosen cells are shown below the
 POOR = 0.5  # share of correct digits below which a cell shows a warning
 
 
-class ComparePanel(Page):
+class ComparePage(Page):
     """Binds the widgets of the page to `Compare` and its `Race`."""
 
     def __init__(self, compare: Compare, context: AppContext) -> None:
@@ -49,7 +49,7 @@ class ComparePanel(Page):
         self._context, self._compare, self._race = context, compare, compare.race
         self.mode = Segmented(MODES, name="Mode", tips=MODE_TIPS)
         self.said = ElidedLabel("", "muted")
-        self.table = HeadedGrid("Cells of the comparison")
+        self.table = LabelledGrid("Cells of the comparison")
         self.table.grid.setToolTip("Click a cell to enlarge it, then another one to overlay both")
         self.table.grid.set_empty_text("Press Compare to generate every cell from the same noise")
         self.lanes = RaceView(compare.race)

@@ -44,7 +44,7 @@ FOOT_HEIGHT, COPY_SCALE = 38, 4
 PICTURES = "Images (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
 
 
-class DrawPanel(Page):
+class DrawPage(Page):
     """Binds the widgets of the page to its view-model."""
 
     def __init__(self, draw: Draw, context: AppContext) -> None:

@@ -18,7 +18,7 @@ from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.images.copy_button import CopyButton
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
-from desktop_app.widgets.images.labelled_grid import HeadedGrid
+from desktop_app.widgets.images.labelled_grid import LabelledGrid
 from desktop_app.widgets.plots.plot_button import PlotButton
 from desktop_app.widgets.plots.schedule_plots import SchedulePlots
 from ml.events import Pixels
@@ -51,7 +51,7 @@ RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LABEL_WIDTH, VERDICT_WIDTH = 104, 128
 
 
-class ExplorePanel(Page):
+class ExplorePage(Page):
     """Binds the widgets of the page to its view-model."""
 
     def __init__(self, explore: Explore, context: AppContext) -> None:
@@ -362,7 +362,7 @@ class ScheduleView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.plots = SchedulePlots()
-        self.table = HeadedGrid("The image at six steps of every schedule, with its signal-to-noise ratio", gap=28)
+        self.table = LabelledGrid("The image at six steps of every schedule, with its signal-to-noise ratio", gap=28)
         self.table.setMinimumHeight(LEAST_TABLE)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)

@@ -34,7 +34,7 @@ DETAILS = ("all", "xray")  # views of one digit
 UNGUIDED = "This digit is not guided. Ask for a class, or describe it to a model that reads words."
 
 
-class GeneratePanel(Page):
+class GeneratePage(Page):
     """Binds the widgets of the page to its view-model."""
 
     def __init__(self, generate: Generate, context: AppContext) -> None:

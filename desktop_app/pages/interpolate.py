@@ -17,10 +17,10 @@ from desktop_app.viewmodels.interpolate import MAP, Interpolate
 from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls.export_menu import Entry, entries
 from desktop_app.widgets.controls.rows import NARROW_LABEL, ChoiceRow, Section, Segmented, SliderRow
-from desktop_app.widgets.controls.waypoint_editor import StopEditor
+from desktop_app.widgets.controls.waypoint_editor import WaypointEditor
 from desktop_app.widgets.images.copy_button import CopyButton
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
-from desktop_app.widgets.images.interpolation_pad import Pad
+from desktop_app.widgets.images.interpolation_pad import InterpolationPad
 from ml.config import NO_LABEL
 from ml.events import Pixels
 from ml.imaging.pixels import grid
@@ -46,14 +46,14 @@ IMAGE = Entry(".png", "Image at this position (PNG)")
 FOOT_HEIGHT, STRIP_HEIGHT, FILM_MS, COPY_SCALE = 38, 96, 120, 8
 
 
-class InterpolatePanel(Page):
+class InterpolatePage(Page):
     """Binds the widgets of the page to its view-model."""
 
     def __init__(self, interpolate: Interpolate, context: AppContext) -> None:
         super().__init__("Interpolate")
         self._context, self._interpolate = context, interpolate
         self.mode = Segmented(MODES, name="Mode", tips=MODE_TIPS)
-        self.pad = Pad()
+        self.pad = InterpolationPad()
         self.sliders = [SliderRow(f"Digit {k}", 0, 1, 0, step=0.01, decimals=2, tip=f"Share of class {k}")
                         for k in range(10)]  # fmt: skip
         self.image = ImageGrid("The image at this position", margin=14)
@@ -105,7 +105,7 @@ class InterpolatePanel(Page):
             line.setStretch(0, 1)
             holder.setLayout(line)
             self.corner_section.add(holder)
-        self.stop = StopEditor(self._picture_menu(None))
+        self.stop = WaypointEditor(self._picture_menu(None))
         self.stop_section = Section("Waypoints")
         self.stop_section.add(self.stop)
         self.new = Button("New noise everywhere", "dice-five", tip="New noise for every image")

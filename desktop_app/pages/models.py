@@ -30,7 +30,7 @@ INSTEAD = {
 DRAWING_SOON = "Generating…"
 
 
-class ModelsPanel(Page):
+class ModelsPage(Page):
     """Binds the widgets of the page to its view-model."""
 
     def __init__(self, models: Models, context: AppContext) -> None:

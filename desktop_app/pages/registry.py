@@ -42,7 +42,7 @@ PAGES = (
         icon="image",
         tip="Generate digits and watch them emerge from noise",
         viewmodel=Generate,
-        view="desktop_app.pages.generate.GeneratePanel",
+        view="desktop_app.pages.generate.GeneratePage",
     ),
     PageSpec(
         key="train",
@@ -50,7 +50,7 @@ PAGES = (
         icon="chart-line-up",
         tip="Train your own model and watch it learn",
         viewmodel=Train,
-        view="desktop_app.pages.train.TrainPanel",
+        view="desktop_app.pages.train.TrainPage",
     ),
     PageSpec(
         key="interpolate",
@@ -58,7 +58,7 @@ PAGES = (
         icon="intersect",
         tip="Blend between digits and mix classes",
         viewmodel=Interpolate,
-        view="desktop_app.pages.interpolate.InterpolatePanel",
+        view="desktop_app.pages.interpolate.InterpolatePage",
     ),
     PageSpec(
         key="draw",
@@ -66,7 +66,7 @@ PAGES = (
         icon="pencil-simple",
         tip="Draw a digit, then vary, complete, rebuild or recognize it",
         viewmodel=Draw,
-        view="desktop_app.pages.draw.DrawPanel",
+        view="desktop_app.pages.draw.DrawPage",
     ),
     PageSpec(
         key="compare",
@@ -74,7 +74,7 @@ PAGES = (
         icon="columns",
         tip="Compare settings side by side on the same noise",
         viewmodel=Compare,
-        view="desktop_app.pages.compare.ComparePanel",
+        view="desktop_app.pages.compare.ComparePage",
     ),
     PageSpec(
         key="explore",
@@ -82,7 +82,7 @@ PAGES = (
         icon="compass",
         tip="See how noise is added, compare schedules, and open lessons",
         viewmodel=Explore,
-        view="desktop_app.pages.explore.ExplorePanel",
+        view="desktop_app.pages.explore.ExplorePage",
     ),
     PageSpec(
         key="models",
@@ -90,7 +90,7 @@ PAGES = (
         icon="cube",
         tip="Browse your models: their cards, scores and files",
         viewmodel=Models,
-        view="desktop_app.pages.models.ModelsPanel",
+        view="desktop_app.pages.models.ModelsPage",
     ),
 )
 PAGE_KEYS = tuple(page.key for page in PAGES)

@@ -18,8 +18,8 @@ from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import Section, Segmented, StatCard
 from desktop_app.widgets.images.preview_strip import PreviewStrip
-from desktop_app.widgets.images.preview_timeline import TimeMachine
-from desktop_app.widgets.plots.loss_by_noise_map import NoiseMap
+from desktop_app.widgets.images.preview_timeline import PreviewTimeline
+from desktop_app.widgets.plots.loss_by_noise_map import LossByNoiseMap
 from desktop_app.widgets.plots.loss_plot import LossPlot
 from ml.events import Preview, TrainStep, Validated
 from ml.specs import NETWORKS, PREDICTIONS
@@ -33,7 +33,7 @@ LOOK_TIPS = (
 NOTHING = "–"
 
 
-class TrainPanel(Page):
+class TrainPage(Page):
     """Binds the widgets of the page to its view-model."""
 
     def __init__(self, train: Train, context: AppContext) -> None:
@@ -53,9 +53,9 @@ class TrainPanel(Page):
             "left": StatCard("Time left", tip="Estimated from the speed so far"),
         }
         self.plot = LossPlot()
-        self.noise_map = NoiseMap()
+        self.noise_map = LossByNoiseMap()
         self.previews = PreviewStrip()
-        self.time_machine = TimeMachine()
+        self.time_machine = PreviewTimeline()
         self.looking = Segmented(LOOKS, name="Lower panel", tips=LOOK_TIPS)
         self.below = QStackedWidget()
         self.runs = Section("Runs")

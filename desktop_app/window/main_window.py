@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMenu, QVBo
 
 from desktop_app import lesson_file
 from desktop_app.pages.base import Page
-from desktop_app.pages.generate import GeneratePanel
+from desktop_app.pages.generate import GeneratePage
 from desktop_app.pages.history_bar import HistoryBar
 from desktop_app.pages.lesson_dialog import LessonDialog
 from desktop_app.pages.registry import PAGES
@@ -78,9 +78,9 @@ class MainWindow(QMainWindow):
 
     # ---- building
 
-    def _first_page(self) -> GeneratePanel:
+    def _first_page(self) -> GeneratePage:
         page = self.pages.page("generate")
-        assert isinstance(page, GeneratePanel)
+        assert isinstance(page, GeneratePage)
         return page
 
     def _arrange(self) -> None:

@@ -22,8 +22,8 @@ from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, QPoint
 from PySide6.QtGui import QMouseEvent
 
 from desktop_app.app import make_application, open_window
-from desktop_app.pages.generate import GeneratePanel
-from desktop_app.pages.interpolate import InterpolatePanel
+from desktop_app.pages.generate import GeneratePage
+from desktop_app.pages.interpolate import InterpolatePage
 from desktop_app.settings import AppSettings, TrainSettings
 from desktop_app.viewmodels.live_preview import STUDENT, STUDENT_STEPS
 from desktop_app.viewmodels.session import Session
@@ -140,8 +140,8 @@ class Bench:
         self._rng = random.Random(SEED)
         self._all_models = self.session.context.models
         window.rail.set_page("interpolate")
-        self._pad = cast(InterpolatePanel, window.page("interpolate"))
-        self._generate = cast(GeneratePanel, window.page("generate"))
+        self._pad = cast(InterpolatePage, window.page("interpolate"))
+        self._generate = cast(GeneratePage, window.page("generate"))
         pad, grid = Watch(self._pad.image), Watch(self._generate.grid)
         self.scenes = [
             Scene(f"one digit, ten steps, guided, {plan.preset}", 25, partial(self._to_pad, OWN), self._drag, pad),

@@ -25,7 +25,7 @@ from desktop_app.pages.registry import PAGE_KEYS
 from desktop_app.widgets.images.before_after import BeforeAfter
 from desktop_app.widgets.images.canvas import Canvas
 from desktop_app.widgets.images.image_grid import ImageGrid
-from desktop_app.widgets.images.interpolation_pad import Pad
+from desktop_app.widgets.images.interpolation_pad import InterpolationPad
 from desktop_app.widgets.plots.loss_plot import LossPlot
 from desktop_app.window.main_window import MainWindow
 
@@ -42,7 +42,7 @@ SHORTCUTS = (
     (Key.Key_F1, Modifier.NoModifier),
 )
 KINDS = (QAbstractButton, QAbstractSlider, QComboBox, QAbstractSpinBox, QLineEdit, QPlainTextEdit,
-         ImageGrid, Canvas, Pad, BeforeAfter, LossPlot)  # fmt: skip
+         ImageGrid, Canvas, InterpolationPad, BeforeAfter, LossPlot)  # fmt: skip
 
 
 class Monkey:

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import icon, paint_icon
 from desktop_app.theme.tokens import Radius
-from desktop_app.widgets.controls.hideable import Withholdable
+from desktop_app.widgets.controls.hideable import Hideable
 
 
 def restyle(widget: QWidget, **properties: object) -> None:
@@ -87,7 +87,7 @@ class ElidedLabel(Label):
         self.setToolTip(self._full if shown != self._full else "")
 
 
-class Button(Withholdable, QPushButton):
+class Button(Hideable, QPushButton):
     """A push button. Kinds: plain, `primary`, `warm`, `flat`, `tool`, `chip`, `segment`, `link`."""
 
     def __init__(self, text: str = "", icon_name: str = "", kind: str = "", name: str = "", tip: str = "") -> None:
@@ -160,7 +160,7 @@ def square_in(room: QRect, margin: int) -> QRectF:
     return QRectF((room.width() - side) / 2, (room.height() - side) / 2, side, side)
 
 
-class Check(Withholdable, QCheckBox):
+class Check(Hideable, QCheckBox):
     """A check box in the theme's colours."""
 
     def __init__(self, text: str, tip: str = "") -> None:

@@ -28,7 +28,7 @@ class _StayingMenu(QMenu):
             super().keyPressEvent(event)
 
 
-class Checks(Button):
+class CheckList(Button):
     """Shows which keys are ticked; `valuesChanged(list)` has them in the order of the list."""
 
     valuesChanged = Signal(list)

@@ -10,7 +10,7 @@ else:
     _Widget = object  # goes before a class of Qt's in the list of bases, of which only one may be Qt's
 
 
-class Withholdable(_Widget):
+class Hideable(_Widget):
     """Remembers whether its page wants it seen while a lesson withholds it."""
 
     _wanted, _withheld = True, False

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from desktop_app.theme.icons import icon
 from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Button, Card, Combo, Label, Slider, row
-from desktop_app.widgets.controls.hideable import Withholdable
+from desktop_app.widgets.controls.hideable import Hideable
 
 LABEL_WIDTH, NARROW_LABEL = 100, 86  # narrow: beside a choice and two buttons
 ROW_HEIGHT = 32
@@ -46,7 +46,7 @@ class _Box(QDoubleSpinBox):
             event.ignore()
 
 
-class SettingRow(Withholdable, QWidget):
+class SettingRow(Hideable, QWidget):
     """A label of fixed width before whatever sets the value."""
 
     def __init__(self, label: str, tip: str) -> None:
@@ -160,7 +160,7 @@ class ChoiceRow(SettingRow):
         self.valueChanged.emit(self.value())
 
 
-class Segmented(Withholdable, QFrame):
+class Segmented(Hideable, QFrame):
     """Small buttons of which exactly one is on; arrow keys move between them."""
 
     valueChanged = Signal(str)
@@ -201,7 +201,7 @@ class Segmented(Withholdable, QFrame):
         return next(key for key, other in self._buttons.items() if other is button)
 
 
-class Section(Withholdable, QWidget):
+class Section(Hideable, QWidget):
     """A group of a settings column under a small header; `collapsible` ones fold away."""
 
     toggled = Signal(bool)

@@ -12,7 +12,7 @@ from desktop_app.widgets.controls.rows import NARROW_LABEL, ChoiceRow
 from ml.config import NO_LABEL, Corner
 
 
-class StopEditor(QWidget):
+class WaypointEditor(QWidget):
     """Controls for the chosen waypoint, and for the path."""
 
     def __init__(self, pictures: QMenu) -> None:

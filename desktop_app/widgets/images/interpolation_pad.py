@@ -17,7 +17,7 @@ KEY_STEP = 0.05
 VEIL = 120  # how dark the images under the handle are, of 255
 
 
-class Pad(QWidget):
+class InterpolationPad(QWidget):
     """A square; `moved(x, y)` in [0, 1]^2 from the upper left, by mouse or arrow keys."""
 
     moved = Signal(float, float)

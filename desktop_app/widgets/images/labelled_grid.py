@@ -14,7 +14,7 @@ from ml.imaging.figure import Head
 TOP, WIDEST = 38, 132  # height of the columns' heads, most width of the rows'
 
 
-class HeadedGrid(QWidget):
+class LabelledGrid(QWidget):
     """`grid` shows the cells; heads are painted where it has its first row and column."""
 
     def __init__(self, name: str, gap: int = Space.S) -> None:

@@ -12,7 +12,7 @@ from ml.events import Preview
 STRIP_HEIGHT = 76
 
 
-class TimeMachine(Card):
+class PreviewTimeline(Card):
     """A slider over a run's previews, and the whole denoising of one of their digits under it.
 
     New previews are followed as long as the slider stands on the newest. `moved(index)`: another preview is shown.

@@ -43,7 +43,7 @@ def filled(losses: Numbers) -> Numbers:
     return out
 
 
-class NoiseMap(Card):
+class LossByNoiseMap(Card):
     """A card with the map; rows from nearly clean (bottom) to pure noise (top), columns from the first step on."""
 
     def __init__(self) -> None:

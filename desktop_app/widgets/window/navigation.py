@@ -10,7 +10,7 @@ from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import paint_icon
 from desktop_app.theme.tokens import RAIL_WIDTH, STATUS_HEIGHT, Space, Type, ui_font
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Mark
-from desktop_app.widgets.window.remaining_time import TimeLeft
+from desktop_app.widgets.window.remaining_time import RemainingTime
 
 Page = tuple[str, str, str]  # key, word, icon
 SLOTS = 1000  # resolution of the progress bar
@@ -103,7 +103,7 @@ class StatusBar(QFrame):
         self._why = Button("What can I do?", kind="link", tip="Why this device is used, and how to speed it up")
         self._why.hide()
         self._memory = ElidedLabel("", "small")
-        self._left = TimeLeft()
+        self._left = RemainingTime()
         self._job = ElidedLabel("", "small")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)

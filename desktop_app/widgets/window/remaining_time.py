@@ -7,7 +7,7 @@ from desktop_app.text.formatting import duration
 FIRST_S, FIRST_SHARE = 2.0, 0.02  # nothing is said before, for there is nothing to go by
 
 
-class TimeLeft:
+class RemainingTime:
     """Measures one thing at a time; another name, or a share that falls, is another thing."""
 
     def __init__(self) -> None:

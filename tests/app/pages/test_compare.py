@@ -13,8 +13,8 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from desktop_app.pages.compare import ComparePanel, caption
-from desktop_app.widgets.controls.check_list import Checks
+from desktop_app.pages.compare import ComparePage, caption
+from desktop_app.widgets.controls.check_list import CheckList
 from desktop_app.widgets.images.before_after import BeforeAfter
 from desktop_app.window.main_window import MainWindow
 from ml.config import SampleRequest
@@ -40,11 +40,11 @@ def made_up(make: Callable[..., FakeApp]) -> FakeApp:
 
 
 @pytest.fixture
-def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[ComparePanel]:
+def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[ComparePage]:
     if "made_up" in request.fixturenames:
         app: FakeApp = request.getfixturevalue("made_up")
         app.session.compare.change(**SMALL)
-        panel = ComparePanel(app.session.compare, app.context)
+        panel = ComparePage(app.session.compare, app.context)
         qtbot.addWidget(panel)
         panel.show()
         yield panel
@@ -53,14 +53,14 @@ def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[ComparePanel
     window.show()
     window.rail.set_page("compare")
     panel = window.page("compare")
-    assert isinstance(panel, ComparePanel)
+    assert isinstance(panel, ComparePage)
     window.session.compare.change(**SMALL)
     yield panel
     window.session.compare.stop()
     window.session.compare.race.stop()
 
 
-def compared(panel: ComparePanel, qtbot: QtBot) -> None:
+def compared(panel: ComparePage, qtbot: QtBot) -> None:
     panel.go.click()
     qtbot.waitUntil(lambda: not panel._compare.busy, timeout=WAIT_MS)
 
@@ -74,7 +74,7 @@ def choose(edit: Any, field: str) -> None:
 # ---- the grid
 
 
-def test_cells_fill_in_as_they_are_ready_and_are_what_is_drawn_alone(panel: ComparePanel, qtbot: QtBot) -> None:
+def test_cells_fill_in_as_they_are_ready_and_are_what_is_drawn_alone(panel: ComparePage, qtbot: QtBot) -> None:
     compare, counts = panel._compare, []
     compare.filled.connect(lambda: counts.append(int(panel.table.grid.images().any(axis=(1, 2)).sum())))
     panel.go.click()
@@ -90,7 +90,7 @@ def test_cells_fill_in_as_they_are_ready_and_are_what_is_drawn_alone(panel: Comp
 
 
 def test_two_cells_lie_over_each_other_and_settings_are_taken_up(
-    panel: ComparePanel, window: MainWindow, qtbot: QtBot
+    panel: ComparePage, window: MainWindow, qtbot: QtBot
 ) -> None:
     compared(panel, qtbot)
     compare, grid, view = panel._compare, panel.table.grid, panel.cell
@@ -110,7 +110,7 @@ def test_two_cells_lie_over_each_other_and_settings_are_taken_up(
     assert compare.chosen is None and view.pictures.isHidden()
 
 
-def test_where_there_is_room_the_chosen_cells_are_large(panel: ComparePanel, window: MainWindow, qtbot: QtBot) -> None:
+def test_where_there_is_room_the_chosen_cells_are_large(panel: ComparePage, window: MainWindow, qtbot: QtBot) -> None:
     compared(panel, qtbot)
     panel._compare.choose(0)
     panel._compare.choose(3)
@@ -128,7 +128,7 @@ def test_where_there_is_room_the_chosen_cells_are_large(panel: ComparePanel, win
 
 
 def test_ctrl_e_exports_the_comparison(
-    panel: ComparePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: ComparePage, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared(panel, qtbot)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "figure.png"), ""))
@@ -138,7 +138,7 @@ def test_ctrl_e_exports_the_comparison(
 
 
 @pytest.mark.usefixtures("made_up")
-def test_a_wrong_value_is_explained_beside_it(panel: ComparePanel, qtbot: QtBot) -> None:
+def test_a_wrong_value_is_explained_beside_it(panel: ComparePage, qtbot: QtBot) -> None:
     panel.rows.edit.setFocus()
     panel.rows.edit.selectAll()
     qtbot.keyClicks(panel.rows.edit, "1, two")
@@ -156,7 +156,7 @@ def test_a_wrong_value_is_explained_beside_it(panel: ComparePanel, qtbot: QtBot)
     assert "Choose what changes" in panel.rows.problem.text() and not panel.go.isEnabled()
 
 
-def test_an_axis_is_chosen_ticked_and_swapped(panel: ComparePanel, made_up: FakeApp) -> None:
+def test_an_axis_is_chosen_ticked_and_swapped(panel: ComparePage, made_up: FakeApp) -> None:
     compare = panel._compare
     choose(panel.rows, "sampler")
     assert panel.rows.edit.isHidden() and panel.rows.checks.values() == ["dpm++", "ddim", "ddpm", "heun"]
@@ -174,7 +174,7 @@ def test_an_axis_is_chosen_ticked_and_swapped(panel: ComparePanel, made_up: Fake
     assert rows is None and columns == Axis("sampler", ("ddim", "heun")) and compare.shape == (1, 2)
 
 
-def test_a_run_is_compared_with_what_it_was_before(panel: ComparePanel, home: Path, qtbot: QtBot) -> None:
+def test_a_run_is_compared_with_what_it_was_before(panel: ComparePage, home: Path, qtbot: QtBot) -> None:
     run = home / "runs" / "mine"
     (run / SNAPSHOTS).mkdir(parents=True)
     for path in (run / MODEL_FILE, run / SNAPSHOTS / "0000008.safetensors"):
@@ -191,7 +191,7 @@ def test_a_run_is_compared_with_what_it_was_before(panel: ComparePanel, home: Pa
 
 
 def test_a_comparison_is_stopped_and_what_is_there_stays(
-    panel: ComparePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+    panel: ComparePage, window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compare, engine = panel._compare, take_over(window.session.context.engine, monkeypatch)
     panel.go.click()
@@ -212,7 +212,7 @@ def test_a_cell_that_went_wrong_is_marked() -> None:
 
 
 def test_the_figure_is_exported_and_copied(
-    panel: ComparePanel, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: ComparePage, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not panel.export_button.isEnabled() and not panel.copy_button.isEnabled()
     compared(panel, qtbot)
@@ -230,7 +230,7 @@ def test_the_figure_is_exported_and_copied(
 # ---- the race
 
 
-def test_lanes_race_in_lockstep_and_can_be_scrubbed(panel: ComparePanel, qtbot: QtBot) -> None:
+def test_lanes_race_in_lockstep_and_can_be_scrubbed(panel: ComparePage, qtbot: QtBot) -> None:
     compare, race, view = panel._compare, panel._race, panel.lanes
     panel.mode.button("race").click()
     compare.change(lanes=QUICK)
@@ -254,7 +254,7 @@ def test_lanes_race_in_lockstep_and_can_be_scrubbed(panel: ComparePanel, qtbot: 
 
 
 def test_ctrl_e_exports_the_race_as_it_is_shown(
-    panel: ComparePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: ComparePage, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, asked = tmp_path / "race.png", []
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *given: (asked.append(given), (str(path), ""))[1])
@@ -277,7 +277,7 @@ def test_ctrl_e_exports_the_race_as_it_is_shown(
     assert (early > 0).sum() != (np.asarray(panel._figure()(4)) > 0).sum()
 
 
-def test_space_and_arrows_move_the_race(panel: ComparePanel, window: MainWindow, qtbot: QtBot) -> None:
+def test_space_and_arrows_move_the_race(panel: ComparePage, window: MainWindow, qtbot: QtBot) -> None:
     panel._compare.change(mode="race", lanes=QUICK)
     panel.go.click()
     qtbot.waitUntil(lambda: not panel._race.busy, timeout=WAIT_MS)
@@ -296,7 +296,7 @@ def test_space_and_arrows_move_the_race(panel: ComparePanel, window: MainWindow,
 
 
 @pytest.mark.usefixtures("made_up")
-def test_lanes_are_added_changed_and_taken_away(panel: ComparePanel, qtbot: QtBot) -> None:
+def test_lanes_are_added_changed_and_taken_away(panel: ComparePage, qtbot: QtBot) -> None:
     compare, editor = panel._compare, panel.lane
     panel.mode.button("race").click()
     compare.change(lanes=QUICK)
@@ -315,7 +315,7 @@ def test_lanes_are_added_changed_and_taken_away(panel: ComparePanel, qtbot: QtBo
     assert [lane.steps for lane in compare.settings.lanes] == [2, 1] and not editor.remove_button.isEnabled()
 
 
-def test_a_race_can_be_stopped(panel: ComparePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_race_can_be_stopped(panel: ComparePage, window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     race, engine = panel._race, take_over(window.session.context.engine, monkeypatch)
     panel._compare.change(mode="race", lanes=[{"steps": 10}, {"steps": 5}])
     panel.go.click()
@@ -328,7 +328,7 @@ def test_a_race_can_be_stopped(panel: ComparePanel, window: MainWindow, monkeypa
     assert race.fastest is None and panel.lanes.timeline.isEnabled()
 
 
-def test_the_page_is_as_it_was_at_the_next_start(panel: ComparePanel, window: MainWindow) -> None:
+def test_the_page_is_as_it_was_at_the_next_start(panel: ComparePage, window: MainWindow) -> None:
     panel._compare.change(rows="eta", mode="race", lanes=QUICK, seed=3)
     remembered = window.remember()
     assert remembered.compare == panel._compare.settings and remembered.page == "compare"
@@ -368,7 +368,7 @@ def test_the_divider_follows_the_mouse_and_the_keys(qtbot: QtBot) -> None:
 
 
 def test_the_list_stays_open_while_names_are_ticked(qtbot: QtBot) -> None:
-    checks = Checks("Names", "Tick some")
+    checks = CheckList("Names", "Tick some")
     qtbot.addWidget(checks)
     checks.resize(200, 30)
     checks.set_choices([("a", "Anna"), ("b", "Ben"), ("c", "Cleo")], ["b"])

@@ -13,7 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from desktop_app.pages.draw import DrawPanel
+from desktop_app.pages.draw import DrawPage
 from desktop_app.viewmodels.draw import COUNT, Draw
 from desktop_app.window.main_window import MainWindow
 from ml.cli.app import main
@@ -29,10 +29,10 @@ def made_up(make: Callable[..., FakeApp]) -> FakeApp:
 
 
 @pytest.fixture
-def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[DrawPanel]:
+def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[DrawPage]:
     if "made_up" in request.fixturenames:
         app: FakeApp = request.getfixturevalue("made_up")
-        panel = DrawPanel(app.session.draw, app.context)
+        panel = DrawPage(app.session.draw, app.context)
         qtbot.addWidget(panel)
         panel.resize(1208, 728)
         panel.show()
@@ -42,13 +42,13 @@ def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[DrawPanel]:
     window.show()
     window.rail.set_page("draw")
     panel = window.page("draw")
-    assert isinstance(panel, DrawPanel)
+    assert isinstance(panel, DrawPage)
     yield panel
     window.session.draw.stop()
 
 
 @pytest.fixture
-def draw(panel: DrawPanel) -> Draw:
+def draw(panel: DrawPage) -> Draw:
     return panel._draw
 
 
@@ -65,7 +65,7 @@ def wait(qtbot: QtBot, draw: Draw) -> None:
 
 
 @pytest.mark.usefixtures("made_up")
-def test_a_stroke_is_drawn_without_gaps_and_taken_back(panel: DrawPanel, draw: Draw, qtbot: QtBot) -> None:
+def test_a_stroke_is_drawn_without_gaps_and_taken_back(panel: DrawPage, draw: Draw, qtbot: QtBot) -> None:
     assert not panel.make.isEnabled() and not panel.ask.isEnabled()
     area = panel.canvas.square()
     begin, end = (QPoint(round(area.left() + area.width() * x), round(area.center().y())) for x in (0.2, 0.8))
@@ -85,7 +85,7 @@ def test_a_stroke_is_drawn_without_gaps_and_taken_back(panel: DrawPanel, draw: D
     draw.undo()  # nothing left
 
 
-def test_a_drawing_is_varied(panel: DrawPanel, draw: Draw, qtbot: QtBot) -> None:
+def test_a_drawing_is_varied(panel: DrawPage, draw: Draw, qtbot: QtBot) -> None:
     seven(draw)
     draw.change(label=7)
     with qtbot.waitSignal(draw.finished, timeout=WAIT_MS):
@@ -102,7 +102,7 @@ def test_a_drawing_is_varied(panel: DrawPanel, draw: Draw, qtbot: QtBot) -> None
     assert (Judge.bundled("cpu").judge(draw.images).labels == 0).mean() >= 0.7
 
 
-def test_what_is_marked_is_completed_and_the_rest_stays(panel: DrawPanel, draw: Draw, qtbot: QtBot) -> None:
+def test_what_is_marked_is_completed_and_the_rest_stays(panel: DrawPage, draw: Draw, qtbot: QtBot) -> None:
     seven(draw)
     panel.task.button("complete").click()
     assert panel.tool.value() == "mark" and not panel.make.isEnabled() and panel.noise.isHidden()
@@ -119,7 +119,7 @@ def test_what_is_marked_is_completed_and_the_rest_stays(panel: DrawPanel, draw: 
     assert draw.mask[14, 14] == 255 and not draw.mask[27].any()
 
 
-def test_a_drawing_is_led_into_its_noise_and_rebuilt_as_every_digit(panel: DrawPanel, draw: Draw, qtbot: QtBot) -> None:
+def test_a_drawing_is_led_into_its_noise_and_rebuilt_as_every_digit(panel: DrawPage, draw: Draw, qtbot: QtBot) -> None:
     seven(draw)
     panel.task.button("rebuild").click()
     assert panel.make.text() == "Rebuild" and panel.noise.isHidden() and panel.label.isHidden()
@@ -136,7 +136,7 @@ def test_a_drawing_is_led_into_its_noise_and_rebuilt_as_every_digit(panel: DrawP
     assert np.abs(back.astype(int) - draw.drawing).mean() < 5
 
 
-def test_the_diffusion_model_says_which_digit_it_is(panel: DrawPanel, draw: Draw, qtbot: QtBot) -> None:
+def test_the_diffusion_model_says_which_digit_it_is(panel: DrawPage, draw: Draw, qtbot: QtBot) -> None:
     seven(draw)
     with qtbot.waitSignal(draw.recognised, timeout=WAIT_MS):
         panel.ask.click()
@@ -148,7 +148,7 @@ def test_the_diffusion_model_says_which_digit_it_is(panel: DrawPanel, draw: Draw
 
 
 def test_a_digit_and_a_picture_are_put_on_the_canvas(
-    panel: DrawPanel, window: MainWindow, draw: Draw, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: DrawPage, window: MainWindow, draw: Draw, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel.example.click()
     qtbot.waitUntil(lambda: not draw.empty, timeout=WAIT_MS)
@@ -172,7 +172,7 @@ def test_a_digit_and_a_picture_are_put_on_the_canvas(
     assert draw.empty
 
 
-def test_work_is_stopped_and_settings_are_remembered(panel: DrawPanel, window: MainWindow, draw: Draw) -> None:
+def test_work_is_stopped_and_settings_are_remembered(panel: DrawPage, window: MainWindow, draw: Draw) -> None:
     seven(draw)
     draw.change(pen=2.5, task="complete")
     draw.mark_half()
@@ -184,7 +184,7 @@ def test_work_is_stopped_and_settings_are_remembered(panel: DrawPanel, window: M
 
 
 def test_what_was_made_is_copied_and_exported(
-    panel: DrawPanel, draw: Draw, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: DrawPage, draw: Draw, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not panel.export_button.isEnabled() and not panel.export_shown()
     seven(draw)
@@ -203,7 +203,7 @@ def test_what_was_made_is_copied_and_exported(
 
 
 def test_ctrl_z_takes_strokes_and_settings_back(
-    panel: DrawPanel, draw: Draw, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    panel: DrawPage, draw: Draw, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("desktop_app.viewmodels.draw.time", SimpleNamespace(monotonic=lambda: 1000.0))
     own = window.session.generate.settings
@@ -218,7 +218,7 @@ def test_ctrl_z_takes_strokes_and_settings_back(
 
 
 @pytest.mark.usefixtures("made_up")
-def test_marks_are_seen_only_where_they_count(panel: DrawPanel, draw: Draw) -> None:
+def test_marks_are_seen_only_where_they_count(panel: DrawPage, draw: Draw) -> None:
     seven(draw)
     panel.task.valueChanged.emit("complete")
     panel.half.click()

@@ -31,7 +31,7 @@ from desktop_app.widgets.controls.basics import ElidedLabel
 from desktop_app.widgets.images.before_after import BeforeAfter
 from desktop_app.widgets.images.canvas import Bars, Canvas
 from desktop_app.widgets.images.image_grid import ImageGrid
-from desktop_app.widgets.images.interpolation_pad import Pad
+from desktop_app.widgets.images.interpolation_pad import InterpolationPad
 from desktop_app.window.main_window import MainWindow
 from ml.training import trainer
 from tests.app.conftest import Opener
@@ -39,7 +39,7 @@ from tests.patience import WAIT_MS
 
 SIZES = ((1024, 700), (1280, 800))
 USED = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QGraphicsView)
-LOOKED_AT = (ImageGrid, Pad, Canvas, Bars, BeforeAfter)
+LOOKED_AT = (ImageGrid, InterpolationPad, Canvas, Bars, BeforeAfter)
 COMBO_EDGES = 34  # padding and caret
 ROUNDS = 40  # of events, after which everything has found its place
 TAB = Qt.FocusPolicy.TabFocus

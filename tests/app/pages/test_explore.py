@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from desktop_app.pages.explore import ExplorePanel
+from desktop_app.pages.explore import ExplorePage
 from desktop_app.window.main_window import MainWindow
 from ml.cli.app import main
 from ml.events import Progress
@@ -28,10 +28,10 @@ def made_up(make: Callable[..., FakeApp]) -> FakeApp:
 
 
 @pytest.fixture
-def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[ExplorePanel]:
+def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[ExplorePage]:
     if "made_up" in request.fixturenames:
         app: FakeApp = request.getfixturevalue("made_up")
-        panel = ExplorePanel(app.session.explore, app.context)
+        panel = ExplorePage(app.session.explore, app.context)
         qtbot.addWidget(panel)
         panel.resize(1208, 728)
         panel.show()
@@ -43,14 +43,14 @@ def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[ExplorePanel
     window.show()
     window.rail.set_page("explore")
     panel = window.page("explore")
-    assert isinstance(panel, ExplorePanel)
+    assert isinstance(panel, ExplorePage)
     qtbot.waitUntil(lambda: bool(window.session.explore.noisings) and window.session.context.at_rest, timeout=WAIT_MS)
     yield panel
     window.session.explore.stop()
 
 
 @pytest.mark.usefixtures("made_up")
-def test_the_slider_goes_from_the_image_to_noise_with_its_numbers(panel: ExplorePanel) -> None:
+def test_the_slider_goes_from_the_image_to_noise_with_its_numbers(panel: ExplorePage) -> None:
     forward = panel.forward
     forward.slider.setValue(0)
     assert forward.numbers["t"].value() == "0 of 1,000"
@@ -64,7 +64,7 @@ def test_the_slider_goes_from_the_image_to_noise_with_its_numbers(panel: Explore
 
 
 def test_another_schedule_another_image_and_another_length_are_shown(
-    panel: ExplorePanel, made_up: FakeApp, qtbot: QtBot
+    panel: ExplorePage, made_up: FakeApp, qtbot: QtBot
 ) -> None:
     explore = panel._explore
     panel.forward.slider.setValue(30)
@@ -88,7 +88,7 @@ def test_another_schedule_another_image_and_another_length_are_shown(
 
 
 def test_a_picture_of_ones_own_and_a_wrong_one(
-    panel: ExplorePanel, made_up: FakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: ExplorePage, made_up: FakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from PIL import Image
 
@@ -108,7 +108,7 @@ def test_a_picture_of_ones_own_and_a_wrong_one(
 
 
 def test_a_question_is_answered_and_its_setting_tried_out(
-    panel: ExplorePanel, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    panel: ExplorePage, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = Experiment("What does clipping repair?", {"one step": {"steps": 1}, "w = 3": {"guidance": 3, "steps": 2}})
     monkeypatch.setattr(questions, "EXPERIMENTS", {**questions.EXPERIMENTS, "clipping": few})
@@ -127,7 +127,7 @@ def test_a_question_is_answered_and_its_setting_tried_out(
     qtbot.waitUntil(lambda: not window.session.generate.busy, timeout=WAIT_MS)
 
 
-def test_a_question_can_be_left(panel: ExplorePanel, window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_can_be_left(panel: ExplorePage, window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     explore, engine = window.session.explore, take_over(window.session.context.engine, monkeypatch)
     explore.ask("steps")
     job = engine.job("answer_question")
@@ -139,7 +139,7 @@ def test_a_question_can_be_left(panel: ExplorePanel, window: MainWindow, monkeyp
 
 
 @pytest.mark.usefixtures("made_up")
-def test_the_table_says_the_signal_to_noise_ratio_of_every_schedule(panel: ExplorePanel) -> None:
+def test_the_table_says_the_signal_to_noise_ratio_of_every_schedule(panel: ExplorePage) -> None:
     explore, table = panel._explore, panel.schedules.table
     panel.tabs.button("schedules").click()
     words = [caption.text for caption in table.grid._captions]
@@ -151,7 +151,7 @@ def test_the_table_says_the_signal_to_noise_ratio_of_every_schedule(panel: Explo
 
 
 def test_an_answer_is_exported_proved_and_back_on_its_page(
-    panel: ExplorePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: ExplorePage, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     explore = panel._explore
     panel.tabs.button("questions").click()
@@ -174,9 +174,7 @@ def test_an_answer_is_exported_proved_and_back_on_its_page(
     assert window.rail.page() == "explore" and explore.settings.tab == "questions" and explore.question == "schedule"
 
 
-def test_ctrl_z_takes_a_change_back_but_no_look_elsewhere(
-    panel: ExplorePanel, window: MainWindow, qtbot: QtBot
-) -> None:
+def test_ctrl_z_takes_a_change_back_but_no_look_elsewhere(panel: ExplorePage, window: MainWindow, qtbot: QtBot) -> None:
     explore = panel._explore
     digit = explore.settings.digit
     explore.change(digit=(digit + 1) % 10)

@@ -13,10 +13,10 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from desktop_app.pages.draw import DrawPanel
-from desktop_app.pages.explore import ExplorePanel
+from desktop_app.pages.draw import DrawPage
+from desktop_app.pages.explore import ExplorePage
 from desktop_app.pages.registry import PAGE_KEYS
-from desktop_app.pages.train import TrainPanel
+from desktop_app.pages.train import TrainPage
 from desktop_app.settings import AppSettings
 from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.notification import Message
@@ -229,7 +229,7 @@ def test_a_picture_that_is_not_ours_is_one_to_draw_on(window: MainWindow, qtbot:
     assert drop(window, tmp_path / "x.png")
     qtbot.waitUntil(lambda: not window.session.draw.empty, timeout=WAIT_MS)
     panel = window.page("draw")
-    assert isinstance(panel, DrawPanel) and np.array_equal(window.session.draw.drawing, picture)
+    assert isinstance(panel, DrawPage) and np.array_equal(window.session.draw.drawing, picture)
     assert window.rail.page() == "draw"
     qtbot.waitUntil(lambda: not window.session.context.files.busy, timeout=WAIT_MS)
 
@@ -326,10 +326,10 @@ def test_every_page_exports_at_the_scale_of_the_settings(
 
 
 @pytest.fixture
-def train(window: MainWindow) -> TrainPanel:
+def train(window: MainWindow) -> TrainPage:
     """A Train page with the curves of a run, in the dark."""
     panel = window.page("train")
-    assert isinstance(panel, TrainPanel)
+    assert isinstance(panel, TrainPage)
     steps = np.arange(1.0, 200.0)
     panel.plot.set_run("one & two", steps, 1 / steps, 1 / np.sqrt(steps))
     panel.plot.add_held_out("one & two", 100, 0.3)
@@ -346,12 +346,12 @@ def saved(button: PlotButton, path: Path) -> Path:
 
 
 def test_plots_are_written_as_vectors_in_light_colours(
-    train: TrainPanel, window: MainWindow, qtbot: QtBot, tmp_path: Path
+    train: TrainPage, window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     theme().set_mode("dark")
     qtbot.waitUntil(train.plot.export.isEnabled, timeout=WAIT_MS)
     explore = window.page("explore")
-    assert isinstance(explore, ExplorePanel)
+    assert isinstance(explore, ExplorePage)
     window.rail.set_page("explore")
     qtbot.waitUntil(explore.export.isEnabled, timeout=WAIT_MS)
     buttons = {"loss": train.plot.export, "noise": train.noise_map.export, "schedules": explore.export}
@@ -370,7 +370,7 @@ def test_plots_are_written_as_vectors_in_light_colours(
     theme().set_mode("system")
 
 
-def test_words_of_a_plot_lie_inside_it(train: TrainPanel, qtbot: QtBot, tmp_path: Path) -> None:
+def test_words_of_a_plot_lie_inside_it(train: TrainPage, qtbot: QtBot, tmp_path: Path) -> None:
     for k in range(4):
         train.plot.set_run(f"a-run-with-quite-a-long-name-{k}", *np.ones((3, 5)) * (k + 1))
     qtbot.waitUntil(train.plot.export.isEnabled, timeout=WAIT_MS)
@@ -380,7 +380,7 @@ def test_words_of_a_plot_lie_inside_it(train: TrainPanel, qtbot: QtBot, tmp_path
     assert ink.any() and not ink[:8].any() and not ink[-8:].any() and not ink[:, :8].any() and not ink[:, -8:].any()
 
 
-def test_curves_are_written_as_numbers(train: TrainPanel, qtbot: QtBot, tmp_path: Path) -> None:
+def test_curves_are_written_as_numbers(train: TrainPage, qtbot: QtBot, tmp_path: Path) -> None:
     qtbot.waitUntil(train.plot.export.isEnabled, timeout=WAIT_MS)
     lines = saved(train.plot.export, tmp_path / "x.csv").read_text().splitlines()
     assert lines[0] == "plot,curve,step,value,made by" and '""runs""' in lines[1]
@@ -391,7 +391,7 @@ def test_curves_are_written_as_numbers(train: TrainPanel, qtbot: QtBot, tmp_path
 
 
 def test_a_plot_that_cannot_be_written_is_told_of(
-    train: TrainPanel, window: MainWindow, qtbot: QtBot, tmp_path: Path
+    train: TrainPage, window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     with qtbot.waitSignal(window.session.context.message, timeout=WAIT_MS) as told:
         saved(train.plot.export, tmp_path / "no" / "x.svg")
@@ -400,7 +400,7 @@ def test_a_plot_that_cannot_be_written_is_told_of(
 
 
 def test_the_menu_of_a_plot_asks_where_to(
-    train: TrainPanel, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train: TrainPage, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         QFileDialog, "getSaveFileName", lambda _parent, _title, _name, words: (str(tmp_path / "p"), words)

@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction, QDrag, QGuiApplication, QMouseEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
-from desktop_app.pages.generate import GeneratePanel, with_ending
+from desktop_app.pages.generate import GeneratePage, with_ending
 from desktop_app.settings import AppSettings, GenerateSettings
 from desktop_app.tasks.sampling import JudgeResult
 from desktop_app.theme.controller import theme
@@ -44,12 +44,12 @@ def made_up(make: Callable[..., FakeApp]) -> FakeApp:
 
 
 @pytest.fixture
-def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> GeneratePanel:
+def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> GeneratePage:
     """The page with its first grid."""
     if "made_up" not in request.fixturenames:
         return request.getfixturevalue("window").generate
     app: FakeApp = request.getfixturevalue("made_up")
-    panel = GeneratePanel(app.session.generate, app.context)
+    panel = GeneratePage(app.session.generate, app.context)
     qtbot.addWidget(panel)
     panel.resize(1208, 728)
     panel.show()
@@ -59,7 +59,7 @@ def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> GeneratePanel:
 
 
 @pytest.fixture
-def generate(panel: GeneratePanel) -> Generate:
+def generate(panel: GeneratePage) -> Generate:
     return panel._generate
 
 
@@ -87,7 +87,7 @@ def clipboard_is(picture: np.ndarray) -> bool:
 
 @pytest.mark.usefixtures("made_up")
 def test_a_chip_draws_its_digit_and_shift_adds_one(
-    panel: GeneratePanel, generate: Generate, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    panel: GeneratePage, generate: Generate, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     qtbot.mouseClick(panel.prompt.chips[7], Qt.MouseButton.LeftButton)
     drawn(generate, qtbot)
@@ -98,7 +98,7 @@ def test_a_chip_draws_its_digit_and_shift_adds_one(
     assert generate.request.labels == (7, 3) and generate.request.prompt == "7, 3"
 
 
-def test_numbers_still_being_typed_count(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+def test_numbers_still_being_typed_count(panel: GeneratePage, generate: Generate, qtbot: QtBot) -> None:
     seed = panel.prompt.seed_box.edit
     seed.setFocus()
     seed.selectAll()
@@ -114,7 +114,7 @@ def test_numbers_still_being_typed_count(panel: GeneratePanel, generate: Generat
     drawn(generate, qtbot)
 
 
-def test_only_what_was_asked_for_plays_by_itself(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+def test_only_what_was_asked_for_plays_by_itself(panel: GeneratePage, generate: Generate, qtbot: QtBot) -> None:
     theme().set_reduced_motion(False)
     played: list[bool] = []
     panel.timeline.playToggled.connect(played.append)
@@ -139,7 +139,7 @@ def test_only_what_was_asked_for_plays_by_itself(panel: GeneratePanel, generate:
     drawn(generate, qtbot)
 
 
-def begin_long(panel: GeneratePanel, engine: FakeEngine) -> tuple[Job, list[Frame]]:
+def begin_long(panel: GeneratePage, engine: FakeEngine) -> tuple[Job, list[Frame]]:
     """A drawing of many steps, which come when a test gives them."""
     panel._generate.change(steps=100, live=False)
     panel.generate()
@@ -147,7 +147,7 @@ def begin_long(panel: GeneratePanel, engine: FakeEngine) -> tuple[Job, list[Fram
     return job, frames(arguments(job)[0])
 
 
-def test_a_hand_on_the_timeline_is_not_led_away(panel: GeneratePanel, generate: Generate, made_up: FakeApp) -> None:
+def test_a_hand_on_the_timeline_is_not_led_away(panel: GeneratePage, generate: Generate, made_up: FakeApp) -> None:
     engine = made_up.engine
     job, steps = begin_long(panel, engine)
     engine.give(job, *steps[:30])
@@ -162,7 +162,7 @@ def test_a_hand_on_the_timeline_is_not_led_away(panel: GeneratePanel, generate: 
 
 
 def test_a_film_ends_where_its_drawing_was_stopped(
-    panel: GeneratePanel, generate: Generate, made_up: FakeApp, qtbot: QtBot
+    panel: GeneratePage, generate: Generate, made_up: FakeApp, qtbot: QtBot
 ) -> None:
     engine = made_up.engine
     job, steps = begin_long(panel, engine)
@@ -180,7 +180,7 @@ def test_a_film_ends_where_its_drawing_was_stopped(
 
 
 @pytest.mark.usefixtures("made_up")
-def test_a_moving_slider_does_not_make_the_page_flicker(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+def test_a_moving_slider_does_not_make_the_page_flicker(panel: GeneratePage, generate: Generate, qtbot: QtBot) -> None:
     shown = panel.grid.images().copy()
     generate.change(guidance=2.5, live=False)
     generate.draw(live=True)
@@ -191,7 +191,7 @@ def test_a_moving_slider_does_not_make_the_page_flicker(panel: GeneratePanel, ge
 
 
 def test_only_the_setting_that_changed_is_painted_anew(
-    window: MainWindow, panel: GeneratePanel, generate: Generate, qtbot: QtBot
+    window: MainWindow, panel: GeneratePage, generate: Generate, qtbot: QtBot
 ) -> None:
     class Painted(QObject):
         def __init__(self) -> None:
@@ -226,7 +226,7 @@ def test_only_the_setting_that_changed_is_painted_anew(
 
 @pytest.mark.parametrize("stopped", [True, False])
 def test_a_drawing_that_gives_nothing_leaves_what_was_there(
-    panel: GeneratePanel, generate: Generate, made_up: FakeApp, tmp_path: Path, stopped: bool
+    panel: GeneratePage, generate: Generate, made_up: FakeApp, tmp_path: Path, stopped: bool
 ) -> None:
     shown, request, verdict = panel.grid.images().copy(), generate.request, generate.verdict
     generate.change(model="missing", live=False)
@@ -263,7 +263,7 @@ def test_a_first_drawing_that_fails_says_what_to_do(opened: Opener, settings: Ap
 
 
 @pytest.mark.usefixtures("made_up")
-def test_a_verdict_that_differs_from_what_was_asked_is_marked(panel: GeneratePanel, generate: Generate) -> None:
+def test_a_verdict_that_differs_from_what_was_asked_is_marked(panel: GeneratePage, generate: Generate) -> None:
     labels = np.arange(10)
     labels[4] = 9
     generate.trajectory.verdict = JudgeResult(labels, np.full(10, 0.987, np.float32))
@@ -278,7 +278,7 @@ def test_a_verdict_that_differs_from_what_was_asked_is_marked(panel: GeneratePan
 
 
 def test_what_is_left_of_a_larger_grid_is_harmless(
-    panel: GeneratePanel, generate: Generate, window: MainWindow, qtbot: QtBot
+    panel: GeneratePage, generate: Generate, window: MainWindow, qtbot: QtBot
 ) -> None:
     panel.grid.cellClicked.emit(9)
     menu = QMenu()
@@ -300,7 +300,7 @@ def test_what_is_left_of_a_larger_grid_is_harmless(
 
 
 @pytest.mark.usefixtures("made_up")
-def test_a_picture_of_the_strip_leads_to_its_step(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+def test_a_picture_of_the_strip_leads_to_its_step(panel: GeneratePage, generate: Generate, qtbot: QtBot) -> None:
     top = panel.sampling.mapTo(panel, QPoint()).y()
     panel.grid.cellClicked.emit(2)
     QApplication.processEvents()
@@ -319,7 +319,7 @@ def sketch(generate: Generate, shade: int = 7) -> Sampled:
 
 
 @pytest.mark.usefixtures("made_up")
-def test_a_hand_that_comes_back_finds_what_was_drawn(panel: GeneratePanel) -> None:
+def test_a_hand_that_comes_back_finds_what_was_drawn(panel: GeneratePage) -> None:
     generate = panel._generate
     exact, captions = panel.grid.images(), list(panel.grid._captions)
     assert any(caption.text for caption in captions)
@@ -335,7 +335,7 @@ def test_a_hand_that_comes_back_finds_what_was_drawn(panel: GeneratePanel) -> No
 
 
 @pytest.mark.usefixtures("made_up")
-def test_someone_in_the_middle_of_the_way_is_left_there(panel: GeneratePanel) -> None:
+def test_someone_in_the_middle_of_the_way_is_left_there(panel: GeneratePage) -> None:
     panel.timeline.set_step(2)
     before = panel.grid.images().copy()
     panel._generate.sketched.emit(sketch(panel._generate))
@@ -344,7 +344,7 @@ def test_someone_in_the_middle_of_the_way_is_left_there(panel: GeneratePanel) ->
 
 @pytest.mark.usefixtures("made_up")
 def test_buttons_go_step_by_step_and_a_click_makes_the_digit_as_large_as_there_is_room(
-    panel: GeneratePanel, generate: Generate, qtbot: QtBot
+    panel: GeneratePage, generate: Generate, qtbot: QtBot
 ) -> None:
     timeline, last = panel.timeline, generate.trajectory.steps
     timeline.set_step(last)
@@ -384,7 +384,7 @@ def test_the_whole_history_is_within_reach(window: MainWindow, qtbot: QtBot) -> 
 
 
 @pytest.mark.usefixtures("made_up")
-def test_settings_say_what_they_do_and_can_be_put_back(panel: GeneratePanel, generate: Generate) -> None:
+def test_settings_say_what_they_do_and_can_be_put_back(panel: GeneratePage, generate: Generate) -> None:
     sampling = panel.sampling
     generate.reset()
     generate._soon.stop()
@@ -413,13 +413,13 @@ def test_settings_say_what_they_do_and_can_be_put_back(panel: GeneratePanel, gen
     ("prompt", "words", "enabled"),
     [("0-9", "10 × 1", True), ("2026", "4 × 1", True), ("7", "10 × 1", True), ("banana", "– × 1", False)],
 )
-def test_the_grid_is_said_in_columns_and_rows(panel: GeneratePanel, prompt: str, words: str, enabled: bool) -> None:
+def test_the_grid_is_said_in_columns_and_rows(panel: GeneratePage, prompt: str, words: str, enabled: bool) -> None:
     panel.prompt.set_text(prompt)
     assert (panel.sampling.grid.combo.currentText(), panel.sampling.grid.isEnabled()) == (words, enabled)
 
 
 @pytest.mark.usefixtures("made_up")
-def test_rows_are_the_prompt_again_from_other_noise(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+def test_rows_are_the_prompt_again_from_other_noise(panel: GeneratePage, generate: Generate, qtbot: QtBot) -> None:
     panel.sampling.grid.valueChanged.emit("3")
     until(qtbot, lambda: generate.request and len(generate.request.labels) == 30)
     drawn(generate, qtbot)
@@ -434,7 +434,7 @@ def test_rows_are_the_prompt_again_from_other_noise(panel: GeneratePanel, genera
 
 @pytest.mark.parametrize("field", ["nothing", "prompt", "selected"])
 def test_ctrl_c_copies_the_grid_unless_words_are_selected(
-    panel: GeneratePanel, window: MainWindow, qtbot: QtBot, field: str
+    panel: GeneratePage, window: MainWindow, qtbot: QtBot, field: str
 ) -> None:
     window.activateWindow()
     panel.timeline.set_step(2)
@@ -454,7 +454,7 @@ def test_ctrl_c_copies_the_grid_unless_words_are_selected(
 
 
 @pytest.mark.usefixtures("made_up")
-def test_one_digit_is_copied_by_its_menu(panel: GeneratePanel, qtbot: QtBot) -> None:
+def test_one_digit_is_copied_by_its_menu(panel: GeneratePage, qtbot: QtBot) -> None:
     place = panel.grid.cell_rect(6).center().toPoint()
     for _again in range(2):  # the second time it is chosen already, and stays so
         panel.grid.customContextMenuRequested.emit(place)
@@ -466,7 +466,7 @@ def test_one_digit_is_copied_by_its_menu(panel: GeneratePanel, qtbot: QtBot) -> 
 
 
 @pytest.mark.usefixtures("made_up")
-def test_the_menu_key_means_the_current_digit(panel: GeneratePanel, qtbot: QtBot) -> None:
+def test_the_menu_key_means_the_current_digit(panel: GeneratePage, qtbot: QtBot) -> None:
     panel.grid.setFocus()
     for _ in range(3):
         qtbot.keyClick(panel.grid, Qt.Key.Key_Right)
@@ -491,7 +491,7 @@ def test_an_ending_is_what_was_meant(tmp_path: Path, name: str, suggested: str, 
 
 
 def test_the_export_menu_asks_for_its_format_in_the_last_folder(
-    panel: GeneratePanel, generate: Generate, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: GeneratePage, generate: Generate, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, str]] = []
 
@@ -520,7 +520,7 @@ def test_the_export_menu_asks_for_its_format_in_the_last_folder(
 
 
 def test_a_dialog_that_is_cancelled_writes_nothing(
-    panel: GeneratePanel, made_up: FakeApp, monkeypatch: pytest.MonkeyPatch
+    panel: GeneratePage, made_up: FakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     panel.export()
@@ -528,7 +528,7 @@ def test_a_dialog_that_is_cancelled_writes_nothing(
 
 
 def test_the_nearest_training_image_stands_beside_a_digit(
-    panel: GeneratePanel,
+    panel: GeneratePage,
     generate: Generate,
     window: MainWindow,
     qtbot: QtBot,
@@ -557,7 +557,7 @@ def test_the_nearest_training_image_stands_beside_a_digit(
 
 
 @pytest.mark.usefixtures("made_up")
-def test_noise_and_all_three_ways_are_shown(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+def test_noise_and_all_three_ways_are_shown(panel: GeneratePage, generate: Generate, qtbot: QtBot) -> None:
     panel.timeline.set_step(1)
     noisy = panel.grid.images().copy()
     panel.timeline.view.button("noise").click()
@@ -585,7 +585,7 @@ def test_noise_and_all_three_ways_are_shown(panel: GeneratePanel, generate: Gene
 
 
 @pytest.fixture
-def by_words(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> Iterator[Generate]:
+def by_words(panel: GeneratePage, generate: Generate, qtbot: QtBot) -> Iterator[Generate]:
     generate.stop()
     generate.change(rows=1, prompt="0-9", live=False)
     panel.prompt.route.valueChanged.emit("clip")
@@ -597,7 +597,7 @@ def by_words(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> Iterator
     drawn(generate, qtbot)
 
 
-def test_words_steer_what_is_drawn(panel: GeneratePanel, by_words: Generate) -> None:
+def test_words_steer_what_is_drawn(panel: GeneratePage, by_words: Generate) -> None:
     assert panel.prompt.route.isVisibleTo(panel) and panel.prompt.route.value() == "clip"
     assert by_words.settings.model == "unconditional" and panel.prompt.text() == "a bold seven"
     assert "steered by CLIP" in panel.prompt.reading()
@@ -613,7 +613,7 @@ def test_words_steer_what_is_drawn(panel: GeneratePanel, by_words: Generate) -> 
 
 
 def test_a_word_that_the_model_cannot_know_is_told_and_may_be_drawn(
-    panel: GeneratePanel, by_words: Generate, qtbot: QtBot
+    panel: GeneratePage, by_words: Generate, qtbot: QtBot
 ) -> None:
     panel.prompt.edit.setText("banana")
     qtbot.waitUntil(lambda: by_words.doubtful, timeout=WAIT_MS)
@@ -624,7 +624,7 @@ def test_a_word_that_the_model_cannot_know_is_told_and_may_be_drawn(
     assert not by_words.doubtful
 
 
-def test_back_to_labels_the_example_is_a_grid_again(panel: GeneratePanel, by_words: Generate, qtbot: QtBot) -> None:
+def test_back_to_labels_the_example_is_a_grid_again(panel: GeneratePage, by_words: Generate, qtbot: QtBot) -> None:
     by_words.change(prompt="something bold", live=False)
     panel.prompt.route.valueChanged.emit("class")
     assert by_words.settings.model == "digits" and by_words.settings.prompt == "0-9"
@@ -632,7 +632,7 @@ def test_back_to_labels_the_example_is_a_grid_again(panel: GeneratePanel, by_wor
     assert by_words.verdict is not None and panel.sampling.clip_scale.isHidden()
 
 
-def test_a_model_that_reads_words_is_told_them(panel: GeneratePanel, generate: Generate, qtbot: QtBot) -> None:
+def test_a_model_that_reads_words_is_told_them(panel: GeneratePage, generate: Generate, qtbot: QtBot) -> None:
     generate.stop()
     generate.change(rows=1, prompt="0-9", live=False)
     panel.prompt.route.valueChanged.emit("text")
@@ -661,7 +661,7 @@ def test_a_model_that_reads_words_is_told_them(panel: GeneratePanel, generate: G
 
 
 def test_another_clip_is_fetched_when_asked_for_and_without_a_network_the_digit_clip_goes_on(
-    panel: GeneratePanel, by_words: Generate, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
+    panel: GeneratePage, by_words: Generate, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:  # fmt: skip
     from ml.models import openai_clip
@@ -679,7 +679,7 @@ def test_another_clip_is_fetched_when_asked_for_and_without_a_network_the_digit_
 
 
 def test_weights_from_a_file_are_tried_and_a_wrong_one_is_told_of(
-    panel: GeneratePanel, by_words: Generate, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
+    panel: GeneratePage, by_words: Generate, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:  # fmt: skip
     wrong = tmp_path / "wrong.safetensors"
@@ -695,7 +695,7 @@ def test_weights_from_a_file_are_tried_and_a_wrong_one_is_told_of(
 
 
 def test_a_digit_goes_on_from_a_step_another_way_and_the_history_leads_back(
-    window: MainWindow, panel: GeneratePanel, qtbot: QtBot
+    window: MainWindow, panel: GeneratePage, qtbot: QtBot
 ) -> None:
     generate = panel._generate
     first, settings = generate.trajectory, generate.settings
@@ -730,9 +730,7 @@ def test_a_digit_goes_on_from_a_step_another_way_and_the_history_leads_back(
     assert not generate.busy and panel.timeline.curve._branch is None
 
 
-def test_a_digit_is_drawn_alone_and_taken_to_other_pages(
-    panel: GeneratePanel, window: MainWindow, qtbot: QtBot
-) -> None:
+def test_a_digit_is_drawn_alone_and_taken_to_other_pages(panel: GeneratePage, window: MainWindow, qtbot: QtBot) -> None:
     generate, session = panel._generate, window.session
     sampled = generate.sampled
     assert sampled is not None

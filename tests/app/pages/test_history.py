@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop_app.pages.compare import ComparePanel
-from desktop_app.pages.interpolate import InterpolatePanel
+from desktop_app.pages.compare import ComparePage
+from desktop_app.pages.interpolate import InterpolatePage
 from desktop_app.window.main_window import MainWindow
 from ml.experiments.comparison_figure import axes_of
 from ml.export import files
@@ -84,7 +84,7 @@ def test_races_and_what_rests_between_corners_are_kept_too(window: MainWindow, q
     assert len(session.context.history.results) == 1  # a look is no result
     interpolate.change(model="tiny")
     panel = window.page("interpolate")
-    assert isinstance(panel, InterpolatePanel)
+    assert isinstance(panel, InterpolatePage)
     for place in ((0.2, 0.3), (0.8, 0.1)):
         panel.pad.moved.emit(*place)
     qtbot.waitUntil(lambda: len(session.context.history.results) == 2, timeout=WAIT_MS)
@@ -110,7 +110,7 @@ def test_races_and_what_rests_between_corners_are_kept_too(window: MainWindow, q
     bar.strip.cellClicked.emit(4)
     assert window.rail.page() == "compare" and race.frames is raced and compare.settings.mode == "race"
     compared = window.page("compare")
-    assert isinstance(compared, ComparePanel) and bar.strip.selected() == 4
+    assert isinstance(compared, ComparePage) and bar.strip.selected() == 4
     timeline = compared.lanes.timeline
     assert (timeline.step, timeline.reached, timeline.playing) == (4, 4, False)
     assert len(compared.lanes.lanes[1].grid.images()) == 1 and compared.export_button.isEnabled()

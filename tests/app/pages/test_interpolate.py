@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from desktop_app.pages.interpolate import InterpolatePanel
+from desktop_app.pages.interpolate import InterpolatePage
 from desktop_app.settings import AppSettings
 from desktop_app.viewmodels import undo
 from desktop_app.viewmodels.interpolate import LEG, LOOP, MAP
@@ -38,10 +38,10 @@ def made_up(make: Callable[..., FakeApp]) -> FakeApp:
 
 
 @pytest.fixture
-def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[InterpolatePanel]:
+def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[InterpolatePage]:
     if "made_up" in request.fixturenames:
         app: FakeApp = request.getfixturevalue("made_up")
-        panel = InterpolatePanel(app.session.interpolate, app.context)
+        panel = InterpolatePage(app.session.interpolate, app.context)
         qtbot.addWidget(panel)
         panel.resize(1208, 728)
         panel.show()
@@ -51,7 +51,7 @@ def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[InterpolateP
     window.show()
     window.rail.set_page("interpolate")
     panel, state = window.page("interpolate"), window.session.interpolate
-    assert isinstance(panel, InterpolatePanel)
+    assert isinstance(panel, InterpolatePage)
     qtbot.waitUntil(lambda: state.map is not None and state.loop is not None, timeout=WAIT_MS)
     yield panel
     panel.play.setChecked(False)
@@ -59,7 +59,7 @@ def panel(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[InterpolateP
 
 
 @pytest.fixture
-def by_digits(panel: InterpolatePanel, qtbot: QtBot) -> InterpolatePanel:
+def by_digits(panel: InterpolatePage, qtbot: QtBot) -> InterpolatePage:
     """The page with pictures by the model that draws digits."""
     state = panel._interpolate
     state.change(model="digits")
@@ -71,7 +71,7 @@ def by_digits(panel: InterpolatePanel, qtbot: QtBot) -> InterpolatePanel:
     return panel
 
 
-def rested(panel: InterpolatePanel, qtbot: QtBot) -> None:
+def rested(panel: InterpolatePage, qtbot: QtBot) -> None:
     state = panel._interpolate
     qtbot.waitUntil(lambda: not state._rest.isActive() and state._job is None, timeout=WAIT_MS)
 
@@ -81,7 +81,7 @@ def read(images: np.ndarray) -> list[int]:
 
 
 @pytest.mark.usefixtures("by_digits")
-def test_the_pad_shows_its_corners_and_the_walk_goes_around_them(panel: InterpolatePanel) -> None:
+def test_the_pad_shows_its_corners_and_the_walk_goes_around_them(panel: InterpolatePage) -> None:
     state = panel._interpolate
     assert state.map is not None and state.loop is not None
     corners = [0, MAP - 1, MAP * (MAP - 1), MAP * MAP - 1]
@@ -92,7 +92,7 @@ def test_the_pad_shows_its_corners_and_the_walk_goes_around_them(panel: Interpol
 
 
 @pytest.mark.usefixtures("by_digits")
-def test_the_image_follows_the_hand_at_once_and_rests_well_drawn(panel: InterpolatePanel, qtbot: QtBot) -> None:
+def test_the_image_follows_the_hand_at_once_and_rests_well_drawn(panel: InterpolatePage, qtbot: QtBot) -> None:
     state, pad = panel._interpolate, panel.pad
     state._rest.setInterval(NEVER_MS)
     quick: list[bool] = []
@@ -119,7 +119,7 @@ def test_the_image_follows_the_hand_at_once_and_rests_well_drawn(panel: Interpol
 
 
 @pytest.mark.usefixtures("by_digits")
-def test_a_corner_gets_another_digit_and_other_noise(panel: InterpolatePanel, qtbot: QtBot) -> None:
+def test_a_corner_gets_another_digit_and_other_noise(panel: InterpolatePage, qtbot: QtBot) -> None:
     state = panel._interpolate
     before = state.map
     with qtbot.waitSignals([state.mapped, state.mapped], timeout=WAIT_MS):
@@ -135,7 +135,7 @@ def test_a_corner_gets_another_digit_and_other_noise(panel: InterpolatePanel, qt
 
 
 @pytest.mark.usefixtures("by_digits")
-def test_ten_classes_are_mixed(panel: InterpolatePanel, qtbot: QtBot) -> None:
+def test_ten_classes_are_mixed(panel: InterpolatePage, qtbot: QtBot) -> None:
     state = panel._interpolate
     panel.mode.valueChanged.emit("classes")
     assert panel.strip.isHidden() and "3 (50%), 8 (50%)" in panel.said.full_text()
@@ -150,7 +150,7 @@ def test_ten_classes_are_mixed(panel: InterpolatePanel, qtbot: QtBot) -> None:
 
 
 def test_the_walk_is_played_and_exported(
-    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: InterpolatePage, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel.play.click()
     qtbot.waitUntil(lambda: (panel.strip.selected() or 0) >= 2, timeout=WAIT_MS)
@@ -165,7 +165,7 @@ def test_the_walk_is_played_and_exported(
 
 
 @pytest.mark.usefixtures("made_up")
-def test_the_place_is_set_by_number_and_follows_the_pad(panel: InterpolatePanel, qtbot: QtBot) -> None:
+def test_the_place_is_set_by_number_and_follows_the_pad(panel: InterpolatePage, qtbot: QtBot) -> None:
     state, (across, down) = panel._interpolate, panel.place
     across.box.setValue(0.25)
     down.slider.setValue(100)
@@ -178,7 +178,7 @@ def test_the_place_is_set_by_number_and_follows_the_pad(panel: InterpolatePanel,
 
 
 def test_ctrl_e_exports_the_walk(
-    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: InterpolatePage, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "walk.mp4"), ""))
     with qtbot.waitSignal(window.session.interpolate.exported, timeout=WAIT_MS):
@@ -186,7 +186,7 @@ def test_ctrl_e_exports_the_walk(
     assert (tmp_path / "walk.mp4").stat().st_size > 0 and window.rail.page() == "interpolate"
 
 
-def test_the_page_is_as_it_was_at_the_next_start(panel: InterpolatePanel, window: MainWindow) -> None:
+def test_the_page_is_as_it_was_at_the_next_start(panel: InterpolatePage, window: MainWindow) -> None:
     panel._interpolate.change(place=(0.25, 0.75), mixing="lerp")
     remembered = window.remember()
     assert remembered.interpolate.place == (0.25, 0.75) and remembered.interpolate.mixing == "lerp"
@@ -194,7 +194,7 @@ def test_the_page_is_as_it_was_at_the_next_start(panel: InterpolatePanel, window
 
 
 def test_real_digits_drawings_and_files_are_corners(
-    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: InterpolatePage, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("viewmodels", "pages"):
         monkeypatch.setattr(f"desktop_app.{module}.interpolate.MAP", 2)
@@ -227,7 +227,7 @@ def test_real_digits_drawings_and_files_are_corners(
 
 @pytest.mark.usefixtures("by_digits")
 def test_a_path_goes_through_any_number_of_stops_and_back_or_not(
-    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: InterpolatePage, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = panel._interpolate
     panel.mode.button("path").click()
@@ -262,7 +262,7 @@ def test_a_path_goes_through_any_number_of_stops_and_back_or_not(
 
 
 def test_changes_are_taken_back(
-    panel: InterpolatePanel, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    panel: InterpolatePage, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state, own = panel._interpolate, panel._interpolate.settings
     monkeypatch.setattr(undo, "time", SimpleNamespace(monotonic=lambda: 1000.0))

@@ -10,10 +10,10 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app import lesson_file as lessons
 from desktop_app.lesson_file import Lesson
-from desktop_app.pages.explore import ExplorePanel
+from desktop_app.pages.explore import ExplorePage
 from desktop_app.pages.registry import PAGE_KEYS
 from desktop_app.settings import AppSettings, load_settings
-from desktop_app.widgets.controls.hideable import Withholdable
+from desktop_app.widgets.controls.hideable import Hideable
 from desktop_app.widgets.controls.rows import Section
 from desktop_app.window.main_window import MainWindow
 from tests.app.conftest import Opener, leave
@@ -87,7 +87,7 @@ def test_the_lessons_that_ship_open(window: MainWindow, qtbot: QtBot, path: Path
 def test_the_explore_page_lists_the_lessons(window: MainWindow, qtbot: QtBot) -> None:
     window.rail.set_page("explore")
     panel = window.page("explore")
-    assert isinstance(panel, ExplorePanel)
+    assert isinstance(panel, ExplorePage)
     assert len(panel.lesson_buttons) == len(lessons.bundled()) >= 4
     with qtbot.waitSignal(window.session.lessons.changed, timeout=WAIT_MS):
         panel.lesson_buttons[1].click()
@@ -201,6 +201,6 @@ def test_single_controls_stay_hidden_in_a_lesson_whatever_the_page_shows(
 
 
 def test_old_names_of_controls_stand_for_names_that_are_on_a_page(window: MainWindow) -> None:
-    parts = [part for key in PAGE_KEYS for part in window.page(key).findChildren(Withholdable)]
+    parts = [part for key in PAGE_KEYS for part in window.page(key).findChildren(Hideable)]
     names = {part.title if isinstance(part, Section) else part.accessibleName() for part in parts}
     assert set(lessons.RENAMED.values()) <= names and not set(lessons.RENAMED) & names

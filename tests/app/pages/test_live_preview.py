@@ -10,7 +10,7 @@ import pytest
 import torch
 from pytestqt.qtbot import QtBot
 
-from desktop_app.pages.generate import GeneratePanel
+from desktop_app.pages.generate import GeneratePage
 from desktop_app.viewmodels.generate import SKETCH_S, Generate
 from desktop_app.viewmodels.live_preview import MANY, STUDENT
 from desktop_app.window.main_window import MainWindow
@@ -49,7 +49,7 @@ def formed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
 
 
 @pytest.fixture
-def panel(window: MainWindow, qtbot: QtBot, formed: list[bool]) -> GeneratePanel:
+def panel(window: MainWindow, qtbot: QtBot, formed: list[bool]) -> GeneratePage:
     """The page with a row of digits, at its last step."""
     generate = window.session.generate
     for timer in (generate._soon, generate._live_preview._soon):
@@ -81,7 +81,7 @@ def rest(generate: Generate) -> None:
     generate._soon.timeout.emit()
 
 
-def test_digits_follow_a_slider_and_are_drawn_exactly_once_it_rests(panel: GeneratePanel, qtbot: QtBot) -> None:
+def test_digits_follow_a_slider_and_are_drawn_exactly_once_it_rests(panel: GeneratePage, qtbot: QtBot) -> None:
     generate = panel._generate
     sketches, before, default = seen(generate), generate.trajectory, generate.settings.guidance
     for value in (120, 180, 240):
@@ -101,7 +101,7 @@ def test_digits_follow_a_slider_and_are_drawn_exactly_once_it_rests(panel: Gener
 
 
 def test_what_was_drawn_prepares_its_sketches_and_nobody_is_told(
-    panel: GeneratePanel, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, formed: list[bool]
+    panel: GeneratePage, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, formed: list[bool]
 ) -> None:
     told: list[object] = []
     window.session.context.message.connect(told.append)

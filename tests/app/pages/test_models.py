@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop_app.pages.model_details import Fact
-from desktop_app.pages.models import ModelsPanel
+from desktop_app.pages.models import ModelsPage
 from desktop_app.settings import AppSettings, load_settings
 from desktop_app.tasks import models as model_work
 from desktop_app.tasks.models import Previewed
@@ -49,12 +49,12 @@ def made_up(make: Callable[..., FakeApp], home: Path) -> FakeApp:
 
 
 @pytest.fixture
-def panel(request: pytest.FixtureRequest, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelsPanel]:
+def panel(request: pytest.FixtureRequest, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelsPage]:
     """The page, with `tiny` chosen."""
     if "made_up" in request.fixturenames:
         app: FakeApp = request.getfixturevalue("made_up")
         app.session.models.change(chosen="tiny")
-        panel = ModelsPanel(app.session.models, app.context)
+        panel = ModelsPage(app.session.models, app.context)
         qtbot.addWidget(panel)
         panel.resize(1208, 728)
         panel.show()
@@ -67,14 +67,14 @@ def panel(request: pytest.FixtureRequest, qtbot: QtBot, monkeypatch: pytest.Monk
     window.show()
     window.rail.set_page("models")
     panel = window.page("models")
-    assert isinstance(panel, ModelsPanel)
+    assert isinstance(panel, ModelsPage)
     window.session.models.change(chosen="tiny")
     yield panel
     window.session.models.stop()
 
 
 @pytest.fixture
-def library(panel: ModelsPanel) -> Models:
+def library(panel: ModelsPage) -> Models:
     return panel._models
 
 
@@ -82,12 +82,12 @@ def black(_card: ModelCard, count: int, _control: RunControl) -> Iterator[object
     yield Previewed(np.zeros((count, 28, 28), np.uint8))
 
 
-def shown_facts(panel: ModelsPanel) -> list[Fact]:
+def shown_facts(panel: ModelsPage) -> list[Fact]:
     QApplication.processEvents()  # what is new in a layout is shown by the next event
     return [fact for fact in panel.details.findChildren(Fact) if not fact.isHidden()]
 
 
-def facts(panel: ModelsPanel) -> dict[str, str]:
+def facts(panel: ModelsPage) -> dict[str, str]:
     """What the details say, by name."""
     return dict(fact.accessibleName().split(": ", 1) for fact in shown_facts(panel))
 
@@ -107,7 +107,7 @@ def press(window: MainWindow, text: str) -> None:
 # ---- the list
 
 
-def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPanel, made_up: FakeApp) -> None:
+def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPage, made_up: FakeApp) -> None:
     assert set(panel.tiles) == {card.name for card in made_up.context.models} >= {"tiny", "digits", "judge", "colour"}
     assert list(panel.tiles)[:2] == ["tiny", "digits"] and list(panel.tiles)[-1] == "judge"
     digits = panel.tiles["digits"]
@@ -119,7 +119,7 @@ def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPanel, made_
 
 @pytest.mark.usefixtures("drawn")
 def test_what_a_model_draws_appears_and_stays_for_the_session(
-    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot
+    panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot
 ) -> None:
     drawing = {card.name for card in window.session.context.drawing_models}
     until(qtbot, lambda: all(library.preview(card) is not None for card in window.session.context.drawing_models))
@@ -135,7 +135,7 @@ def test_what_a_model_draws_appears_and_stays_for_the_session(
     assert panel.tiles["tiny"].strip.images() is before
 
 
-def test_a_look_at_the_models_makes_new_only_what_is_new(panel: ModelsPanel, window: MainWindow, qtbot: QtBot) -> None:
+def test_a_look_at_the_models_makes_new_only_what_is_new(panel: ModelsPage, window: MainWindow, qtbot: QtBot) -> None:
     def look_again() -> list[str]:
         with qtbot.waitSignal(window.session.context.ready, timeout=WAIT_MS):
             window.session.context.refresh()
@@ -152,7 +152,7 @@ def test_a_look_at_the_models_makes_new_only_what_is_new(panel: ModelsPanel, win
 
 
 @pytest.mark.usefixtures("made_up")
-def test_choosing_a_model_shows_its_card(panel: ModelsPanel) -> None:
+def test_choosing_a_model_shows_its_card(panel: ModelsPage) -> None:
     panel.tiles["digits"].click()
     details = panel.details
     assert details.title.text() == "Digits" and "class-conditional U-Net" in details.about.text()
@@ -167,7 +167,7 @@ def test_choosing_a_model_shows_its_card(panel: ModelsPanel) -> None:
 
 
 @pytest.mark.usefixtures("made_up")
-def test_arrow_keys_move_between_the_models(panel: ModelsPanel, library: Models, qtbot: QtBot) -> None:
+def test_arrow_keys_move_between_the_models(panel: ModelsPage, library: Models, qtbot: QtBot) -> None:
     first, second = list(panel.tiles)[:2]
     panel.tiles[first].setFocus()
     qtbot.keyClick(panel.tiles[first], Qt.Key.Key_Right)
@@ -181,7 +181,7 @@ def test_arrow_keys_move_between_the_models(panel: ModelsPanel, library: Models,
 
 
 @pytest.mark.usefixtures("made_up")
-def test_everything_has_a_name_and_every_button_a_word(panel: ModelsPanel, library: Models) -> None:
+def test_everything_has_a_name_and_every_button_a_word(panel: ModelsPage, library: Models) -> None:
     for name in ("digits", "tiny", "judge"):
         library.change(chosen=name)
         for part in panel.findChildren(QWidget):
@@ -192,7 +192,7 @@ def test_everything_has_a_name_and_every_button_a_word(panel: ModelsPanel, libra
 
 
 @pytest.mark.parametrize("size", [(1024, 700), (1920, 1080)])
-def test_nothing_is_cut_off(panel: ModelsPanel, window: MainWindow, qtbot: QtBot, size: tuple[int, int]) -> None:
+def test_nothing_is_cut_off(panel: ModelsPage, window: MainWindow, qtbot: QtBot, size: tuple[int, int]) -> None:
     window.resize(*size)
     until(qtbot, lambda: len({tile.x() for tile in panel.tiles.values()}) == (2 if size[0] == 1024 else 4))
     for button in (panel.import_button, panel.details.draw, panel.details.rename, panel.details.export):
@@ -202,7 +202,7 @@ def test_nothing_is_cut_off(panel: ModelsPanel, window: MainWindow, qtbot: QtBot
         assert layout is not None and tile.height() >= layout.minimumSize().height()
 
 
-def test_the_chosen_model_is_remembered(panel: ModelsPanel, window: MainWindow, qtbot: QtBot) -> None:
+def test_the_chosen_model_is_remembered(panel: ModelsPage, window: MainWindow, qtbot: QtBot) -> None:
     panel.tiles["student"].click()
     leave(window, qtbot)
     assert load_settings().models.chosen == "student" and load_settings().page == "models"
@@ -211,7 +211,7 @@ def test_the_chosen_model_is_remembered(panel: ModelsPanel, window: MainWindow, 
 # ---- drawing and scoring
 
 
-def test_a_model_is_drawn_with(panel: ModelsPanel, window: MainWindow, qtbot: QtBot) -> None:
+def test_a_model_is_drawn_with(panel: ModelsPage, window: MainWindow, qtbot: QtBot) -> None:
     panel.tiles["student"].click()
     panel.details.draw.click()
     assert window.rail.page() == "generate"
@@ -221,7 +221,7 @@ def test_a_model_is_drawn_with(panel: ModelsPanel, window: MainWindow, qtbot: Qt
 
 
 def test_the_digits_model_is_scored(
-    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, mnist_root: Path
+    panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot, mnist_root: Path
 ) -> None:
     window.session.context.use_data_root(mnist_root)
     panel.tiles["digits"].click()
@@ -244,7 +244,7 @@ def test_the_digits_model_is_scored(
 
 
 def test_the_scores_of_an_own_model_are_kept(
-    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, mnist_root: Path, home: Path
+    panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot, mnist_root: Path, home: Path
 ) -> None:
     window.session.context.use_data_root(mnist_root)
     assert "Not scored yet" in panel.tiles["tiny"].accessibleName()
@@ -256,7 +256,7 @@ def test_the_scores_of_an_own_model_are_kept(
 
 
 def test_scoring_says_how_far_it_is_and_can_be_stopped(
-    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     until(qtbot, lambda: not window.session.context._jobs)
     engine = take_over(window.session.context.engine, monkeypatch)
@@ -271,7 +271,7 @@ def test_scoring_says_how_far_it_is_and_can_be_stopped(
 
 
 def test_without_mnist_one_is_asked_for_it(
-    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, tmp_path: Path,
+    panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     window.session.context.use_data_root(tmp_path)
@@ -288,7 +288,7 @@ def test_without_mnist_one_is_asked_for_it(
 
 
 def test_a_model_is_renamed_and_followed(
-    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, QInputDialog, "getText", "my first")
     panel.details.rename.click()
@@ -302,7 +302,7 @@ def test_a_model_is_renamed_and_followed(
 
 
 def test_a_deleted_model_comes_back_with_undo_and_from_the_trash(
-    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot
+    panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot
 ) -> None:
     for way in ("undo", "trash"):
         panel.details.delete.click()
@@ -319,7 +319,7 @@ def test_a_deleted_model_comes_back_with_undo_and_from_the_trash(
         assert library.settings.chosen == "tiny" and not panel.trash_button.isVisible()
 
 
-def test_the_trash_is_emptied_on_request(panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot) -> None:
+def test_the_trash_is_emptied_on_request(panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot) -> None:
     panel.details.delete.click()
     until(qtbot, lambda: own(window) == set())
     for answer in ("Keep", "Delete permanently"):
@@ -335,7 +335,7 @@ def test_the_trash_is_emptied_on_request(panel: ModelsPanel, library: Models, wi
 
 
 def test_the_run_that_is_training_stays_and_goes_whole_once_it_has_ended(
-    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, home: Path
+    panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot, home: Path
 ) -> None:
     train, run = window.session.train, home / "runs" / "mine"
     run.mkdir(parents=True)
@@ -357,7 +357,7 @@ def test_the_run_that_is_training_stays_and_goes_whole_once_it_has_ended(
 
 
 def test_a_model_is_exported_and_imported(
-    panel: ModelsPanel, library: Models, window: MainWindow, qtbot: QtBot, tmp_path: Path,
+    panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     answering(monkeypatch, QFileDialog, "getSaveFileName", tmp_path / "copy.safetensors")
@@ -372,7 +372,7 @@ def test_a_model_is_exported_and_imported(
 
 
 def test_foreign_weights_are_asked_about_taken_or_refused(
-    panel: ModelsPanel, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: ModelsPage, window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     witness = tmp_path / "witness"
 
@@ -406,7 +406,7 @@ def test_foreign_weights_are_asked_about_taken_or_refused(
 def test_before_the_models_are_known_the_page_says_so(opened: Opener, settings: AppSettings, qtbot: QtBot) -> None:
     window = opened(settings.with_changes(page="models"))
     panel = window.page("models")
-    assert isinstance(panel, ModelsPanel) and panel.empty.isVisibleTo(panel)
+    assert isinstance(panel, ModelsPage) and panel.empty.isVisibleTo(panel)
     assert not panel.details.draw.isEnabled() and "Choose a model" in panel.details.about.text()
     until(qtbot, lambda: panel.tiles)
     assert not panel.empty.isVisibleTo(panel)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.pages.registry import VIEWMODELS
-from desktop_app.pages.train import NOTHING, TrainPanel
+from desktop_app.pages.train import NOTHING, TrainPage
 from desktop_app.pages.train_setup import CHOOSE, DOWNLOAD, FOLDER, describe
 from desktop_app.settings import AppSettings
 from desktop_app.text.formatting import duration
@@ -49,9 +49,9 @@ def session(request: pytest.FixtureRequest, settings: AppSettings) -> Session:
 
 
 @pytest.fixture
-def panel(session: Session, qtbot: QtBot) -> Iterator[TrainPanel]:
+def panel(session: Session, qtbot: QtBot) -> Iterator[TrainPage]:
     """The page on a session that knows its device, without the window around it."""
-    panel = TrainPanel(session.train, session.context)
+    panel = TrainPage(session.train, session.context)
     qtbot.addWidget(panel)
     panel.resize(1208, 728)
     panel.show()
@@ -66,7 +66,7 @@ def panel(session: Session, qtbot: QtBot) -> Iterator[TrainPanel]:
         session.context.close()
 
 
-def train_of(panel: TrainPanel) -> Train:
+def train_of(panel: TrainPage) -> Train:
     return panel.setup._train
 
 
@@ -74,7 +74,7 @@ def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
     qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
 
 
-def learn(panel: TrainPanel, qtbot: QtBot, steps: int = 5) -> str:
+def learn(panel: TrainPage, qtbot: QtBot, steps: int = 5) -> str:
     """Start a run by its button, let it make some steps, and keep it; its name."""
     train = train_of(panel)
     panel.start_button.click()
@@ -91,7 +91,7 @@ def pick(row: ChoiceRow, key: str) -> None:
     row.combo.activated.emit(row.combo.currentIndex())
 
 
-def test_before_the_first_run_there_is_one_thing_to_do(panel: TrainPanel) -> None:
+def test_before_the_first_run_there_is_one_thing_to_do(panel: TrainPage) -> None:
     assert panel.title.full_text() == "Train your own model" and panel.subtitle.full_text()
     shown = [b for b in (panel.start_button, panel.pause_button, panel.save_button, panel.stop_button) if b.isVisible()]
     assert shown == [panel.start_button] and panel.start_button.isEnabled()
@@ -99,7 +99,7 @@ def test_before_the_first_run_there_is_one_thing_to_do(panel: TrainPanel) -> Non
     assert {card.value() for card in panel.stats.values()} == {NOTHING}
 
 
-def test_a_preset_brings_its_words_and_its_time(panel: TrainPanel) -> None:
+def test_a_preset_brings_its_words_and_its_time(panel: TrainPage) -> None:
     setup, train = panel.setup, train_of(panel)
     pick(setup.preset, "textbook")
     config = presets.load("textbook")
@@ -125,7 +125,7 @@ def test_every_preset_is_described_in_plain_words(name: str) -> None:
     assert len(lines) == 2 and not any("_" in line or "None" in line for line in lines)
 
 
-def test_a_recipe_can_be_changed_and_what_cannot_be_trained_is_said(panel: TrainPanel) -> None:
+def test_a_recipe_can_be_changed_and_what_cannot_be_trained_is_said(panel: TrainPage) -> None:
     setup, train = panel.setup, train_of(panel)
     recipe = setup.recipe
     pick(recipe.choices["model.prediction"], "v")
@@ -146,7 +146,7 @@ def test_a_recipe_can_be_changed_and_what_cannot_be_trained_is_said(panel: Train
 
 
 @pytest.mark.usefixtures("trained")
-def test_a_run_of_ones_own_recipe_is_trained(panel: TrainPanel, qtbot: QtBot) -> None:
+def test_a_run_of_ones_own_recipe_is_trained(panel: TrainPage, qtbot: QtBot) -> None:
     train = train_of(panel)
     for name, value in {"model.prediction": "x0", "model.schedule": "sigmoid", "weighting": "min-snr"}.items():
         pick(panel.setup.recipe.choices[name], str(value))
@@ -157,7 +157,7 @@ def test_a_run_of_ones_own_recipe_is_trained(panel: TrainPanel, qtbot: QtBot) ->
 
 @pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize(("preset", "said"), [("1-minute", "images in that time"), ("toy", "on this device")])
-def test_the_speed_of_this_device_is_measured(panel: TrainPanel, qtbot: QtBot, preset: str, said: str) -> None:
+def test_the_speed_of_this_device_is_measured(panel: TrainPage, qtbot: QtBot, preset: str, said: str) -> None:
     pick(panel.setup.preset, preset)
     qtbot.waitUntil(lambda: said in panel.setup.note.text(), timeout=WAIT_MS)
     estimate = train_of(panel).estimate
@@ -167,7 +167,7 @@ def test_the_speed_of_this_device_is_measured(panel: TrainPanel, qtbot: QtBot, p
         assert estimate.seconds == pytest.approx(60_000 * (config.epochs or 0) / estimate.images_per_s)
 
 
-def test_losses_by_noise_and_on_unseen_images_are_shown(panel: TrainPanel) -> None:
+def test_losses_by_noise_and_on_unseen_images_are_shown(panel: TrainPage) -> None:
     train = train_of(panel)
     train._on_event(RunStarted(presets.load("1-minute"), Path("x"), "CPU", 1000, 0, None))
     levels = tuple(0.1 * k for k in range(1, 11))
@@ -199,7 +199,7 @@ def test_a_long_map_keeps_its_means() -> None:
     assert np.isnan(small[2, 0]) and np.allclose(small[2, 1:], 0.5)
 
 
-def test_the_curve_of_an_earlier_run_is_laid_over_when_asked_for(panel: TrainPanel, tmp_path: Path) -> None:
+def test_the_curve_of_an_earlier_run_is_laid_over_when_asked_for(panel: TrainPage, tmp_path: Path) -> None:
     rows = "".join(f"{step},1,0.9,{1 / step},0.1,1,9\n" for step in range(1, 51))
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / LOSS_FILE).write_text(f"{','.join(LOSS_COLUMNS)}\n{rows}")
@@ -213,7 +213,7 @@ def test_the_curve_of_an_earlier_run_is_laid_over_when_asked_for(panel: TrainPan
 
 
 def test_where_mnist_is_can_be_chosen_and_taken_back(
-    panel: TrainPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: TrainPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup = panel.setup
     assert setup.source.isHidden()  # synthetic digits are nowhere
@@ -230,7 +230,7 @@ def test_where_mnist_is_can_be_chosen_and_taken_back(
     assert panel._context.data_root is None and setup.source.combo.findData(FOLDER) < 0
 
 
-def test_every_data_set_is_offered_in_words_and_those_that_are_downloaded_say_how_much(panel: TrainPanel) -> None:
+def test_every_data_set_is_offered_in_words_and_those_that_are_downloaded_say_how_much(panel: TrainPage) -> None:
     setup, train = panel.setup, train_of(panel)
     offered = {setup.data.combo.itemData(k): setup.data.combo.itemText(k) for k in range(setup.data.combo.count())}
     assert offered == dict(titles(DATASETS)) | {CHOOSE: "A folder of images…"}
@@ -243,7 +243,7 @@ def test_every_data_set_is_offered_in_words_and_those_that_are_downloaded_say_ho
 
 @pytest.mark.usefixtures("trained")
 def test_a_folder_of_images_is_chosen_shown_and_learnt_in_colour(
-    panel: TrainPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+    panel: TrainPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     for k in range(12):
         (tmp_path / "photos" / "ab"[k % 2]).mkdir(parents=True, exist_ok=True)
@@ -268,7 +268,7 @@ def test_a_folder_of_images_is_chosen_shown_and_learnt_in_colour(
 
 
 @pytest.mark.usefixtures("trained")
-def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPanel, qtbot: QtBot) -> None:
+def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPage, qtbot: QtBot) -> None:
     first, second = learn(panel, qtbot), learn(panel, qtbot)
     assert (first, second) == ("1-minute", "1-minute-2") and panel.plot.runs() == [first, second]
     assert panel.plot.color_of(first) != panel.plot.color_of(second)
@@ -294,7 +294,7 @@ def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPanel, q
 
 
 @pytest.mark.usefixtures("trained")
-def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPanel, session: Session, qtbot: QtBot) -> None:
+def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPage, session: Session, qtbot: QtBot) -> None:
     train, name = train_of(panel), learn(panel, qtbot)
     library, color = session.models, panel.plot.color_of(name)
     library.change(chosen=name)
@@ -311,7 +311,7 @@ def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPanel, 
 
 
 @pytest.mark.usefixtures("trained")
-def test_a_run_that_was_kept_is_gone_on_with_by_its_button(panel: TrainPanel, qtbot: QtBot) -> None:
+def test_a_run_that_was_kept_is_gone_on_with_by_its_button(panel: TrainPage, qtbot: QtBot) -> None:
     train, name = train_of(panel), learn(panel, qtbot)
     assert train.last is not None and panel.subtitle.full_text().startswith("Stopped, model kept: ")
     stood = train.unfinished[0].step
@@ -325,7 +325,7 @@ def test_a_run_that_was_kept_is_gone_on_with_by_its_button(panel: TrainPanel, qt
 
 
 @pytest.mark.usefixtures("trained")
-def test_save_now_writes_what_was_learnt_so_far(panel: TrainPanel, qtbot: QtBot) -> None:
+def test_save_now_writes_what_was_learnt_so_far(panel: TrainPage, qtbot: QtBot) -> None:
     train = train_of(panel)
     panel.start_button.click()
     until(qtbot, lambda: train.last and train.last.step >= 3)
@@ -340,7 +340,7 @@ def test_save_now_writes_what_was_learnt_so_far(panel: TrainPanel, qtbot: QtBot)
 
 @pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize(("steps", "said"), [(1, "1 step"), (3, "3 steps")])
-def test_a_whole_run_says_what_it_reached(panel: TrainPanel, qtbot: QtBot, steps: int, said: str) -> None:
+def test_a_whole_run_says_what_it_reached(panel: TrainPage, qtbot: QtBot, steps: int, said: str) -> None:
     train = train_of(panel)
     train.set_own("steps", steps)
     panel.start_button.click()
@@ -355,11 +355,11 @@ def test_a_whole_run_says_what_it_reached(panel: TrainPanel, qtbot: QtBot, steps
 
 
 @pytest.mark.usefixtures("trained")
-def test_a_page_that_is_opened_late_shows_the_run_that_goes_on(panel: TrainPanel, qtbot: QtBot) -> None:
+def test_a_page_that_is_opened_late_shows_the_run_that_goes_on(panel: TrainPage, qtbot: QtBot) -> None:
     train = train_of(panel)
     panel.start_button.click()
     until(qtbot, lambda: train.last)
-    late = TrainPanel(train, panel._context)
+    late = TrainPage(train, panel._context)
     qtbot.addWidget(late)
     late.show()
     assert late.pause_button.isVisible() and late.title.full_text() == "1 minute"
@@ -368,7 +368,7 @@ def test_a_page_that_is_opened_late_shows_the_run_that_goes_on(panel: TrainPanel
 
 
 @pytest.mark.usefixtures("trained")
-def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_path: Path) -> None:
+def test_after_a_failure_the_page_goes_on(panel: TrainPage, qtbot: QtBot, tmp_path: Path) -> None:
     train = train_of(panel)
     train.change(data="mnist")
     panel._context.use_data_root(tmp_path / "nothing")
@@ -381,7 +381,7 @@ def test_after_a_failure_the_page_goes_on(panel: TrainPanel, qtbot: QtBot, tmp_p
     learn(panel, qtbot)
 
 
-def test_a_run_whose_curve_of_before_is_not_there_begins_anew(panel: TrainPanel, tmp_path: Path) -> None:
+def test_a_run_whose_curve_of_before_is_not_there_begins_anew(panel: TrainPage, tmp_path: Path) -> None:
     train = train_of(panel)
     train._on_event(RunStarted(presets.load("1-minute"), tmp_path, "CPU", 1000, 100, None))
     train._on_event(TrainStep(101, None, 0.4, 0.4, 1e-3, 1.0, 100.0, 1.0, 1.0))
@@ -389,7 +389,7 @@ def test_a_run_whose_curve_of_before_is_not_there_begins_anew(panel: TrainPanel,
 
 
 @pytest.mark.usefixtures("trained")
-def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(panel: TrainPanel, qtbot: QtBot) -> None:
+def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(panel: TrainPage, qtbot: QtBot) -> None:
     train, machine = train_of(panel), panel.time_machine
     panel.start_button.click()
     until(qtbot, lambda: train.previews)
@@ -420,7 +420,7 @@ def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(pane
     assert panel.below.currentWidget() is panel.noise_map
 
 
-def test_of_very_many_previews_every_other_one_goes(panel: TrainPanel) -> None:
+def test_of_very_many_previews_every_other_one_goes(panel: TrainPage) -> None:
     images = np.zeros((2, 28, 28), np.uint8)
     for step in range(1, 3 * MOST):
         panel._train._add_preview(Preview(step, images, (0, 1), images[None]))

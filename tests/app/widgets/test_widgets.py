@@ -17,10 +17,10 @@ from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, Sli
 from desktop_app.widgets.images.decision_meter import DecisionMeter, decided_at
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
 from desktop_app.widgets.images.preview_strip import PreviewStrip
-from desktop_app.widgets.images.preview_timeline import TimeMachine
+from desktop_app.widgets.images.preview_timeline import PreviewTimeline
 from desktop_app.widgets.images.timeline import HOLD_MS, LONGEST_MS, SHORTEST_TICK_MS, SPEEDS, STEP_MS, Timeline
 from desktop_app.widgets.plots.export import extremes
-from desktop_app.widgets.plots.loss_by_noise_map import NoiseMap
+from desktop_app.widgets.plots.loss_by_noise_map import LossByNoiseMap
 from desktop_app.widgets.plots.loss_plot import LossPlot
 from desktop_app.widgets.window import remaining_time
 from desktop_app.widgets.window.message_bar import MessageBar
@@ -630,7 +630,7 @@ def previews(count: int) -> list[Preview]:
 
 
 def test_the_time_machine_shows_one_digit_of_one_preview_and_follows_until_someone_looks_back(qtbot: Any) -> None:
-    machine = TimeMachine()
+    machine = PreviewTimeline()
     show(qtbot, machine, 500, 140)
     assert machine.shown() is None and not machine.slider.isEnabled()
     first, second, third = previews(3)
@@ -784,7 +784,7 @@ def test_the_wheel_changes_a_number_only_where_the_focus_is(qtbot: Any) -> None:
 
 
 def test_the_noise_map_has_pure_noise_on_top_and_names_its_ends(qtbot: Any) -> None:
-    card = NoiseMap()
+    card = LossByNoiseMap()
     show(qtbot, card, 500, 160)
     assert not card.export.isEnabled() and card.legend.isHidden()
     card.append(1, (0.1, 0.2, 0.4))

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from desktop_app.pages.explore import ExplorePanel
-from desktop_app.pages.train import TrainPanel
+from desktop_app.pages.explore import ExplorePage
+from desktop_app.pages.train import TrainPage
 from desktop_app.settings import AppSettings, TrainSettings
 from desktop_app.viewmodels.nearest_preset import settings_of
 from desktop_app.viewmodels.train import Train
@@ -29,10 +29,10 @@ FIGURES = [Figure("Loss", "step", [Curve("one", np.arange(5.0), np.arange(5.0))]
 OWN = {"lr": 0.0123, "model.prediction": "x0"}
 
 
-def trained(window: MainWindow, qtbot: QtBot) -> TrainPanel:
+def trained(window: MainWindow, qtbot: QtBot) -> TrainPage:
     """A page whose run, with settings of one's own, was stopped after a few steps."""
     panel = window.page("train")
-    assert isinstance(panel, TrainPanel)
+    assert isinstance(panel, TrainPage)
     train = window.session.train
     window.rail.set_page("train")
     window.show()
@@ -67,7 +67,7 @@ def test_a_plot_of_a_run_brings_back_its_set_up_and_its_curves(
         assert window.rail.page() == "train"
         assert train.settings == TrainSettings(preset="1-minute", data="synthetic", minutes=2.5, own=OWN)
     again = window.page("train")
-    assert isinstance(again, TrainPanel)
+    assert isinstance(again, TrainPage)
     kept = again.plot.values(name)  # every report, of which a screen that is behind skips some
     assert again.plot.shown() == [name] and curve.shape[1] > 2 and set(curve[0]) <= set(kept[0])
     again._look_at("past")
@@ -93,7 +93,7 @@ def test_of_a_run_that_is_gone_the_settings_come_back(window: MainWindow, qtbot:
 
 def test_a_plot_of_schedules_brings_them_back(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     explore, panel = window.session.explore, window.page("explore")
-    assert isinstance(panel, ExplorePanel)
+    assert isinstance(panel, ExplorePage)
     window.rail.set_page("explore")
     explore.change(timesteps=250, digit=4, tab="schedules")
     qtbot.waitUntil(panel.export.isEnabled, timeout=WAIT_MS)

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 from torch import Tensor
 
-from desktop_app.pages.train import TrainPanel
+from desktop_app.pages.train import TrainPage
 from desktop_app.settings import AppSettings, TrainSettings, load_settings
 from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.basics import Button
@@ -133,7 +133,7 @@ def test_a_run_that_goes_back_says_so_and_its_curve_goes_back_too(
     window = opened(learning.with_changes(train=learning.train.with_changes(own={"batch_size": 8})))
     train = begin(window, qtbot)
     panel = window.page("train")
-    assert isinstance(panel, TrainPanel) and train.folder and train.run
+    assert isinstance(panel, TrainPage) and train.folder and train.run
     with qtbot.waitSignal(train.saved, timeout=WAIT_MS):
         train.save_now()
     saved = load_state_header(train.folder / STATE_FILE).step

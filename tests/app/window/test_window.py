@@ -18,12 +18,12 @@ from desktop_app.diagnostics import startup_report
 from desktop_app.diagnostics.startup_report import Stopwatch
 from desktop_app.pages.generate import with_ending
 from desktop_app.pages.registry import PAGE_KEYS, PAGES
-from desktop_app.pages.train import TrainPanel
+from desktop_app.pages.train import TrainPage
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings, load_settings
 from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.notification import Message
 from desktop_app.widgets.controls.basics import Button
-from desktop_app.widgets.window.remaining_time import TimeLeft
+from desktop_app.widgets.window.remaining_time import RemainingTime
 from desktop_app.window import page_stack
 from desktop_app.window.main_window import MainWindow
 from desktop_app.window.persistence import FIRST_SIZE
@@ -406,7 +406,7 @@ def test_the_stopwatch_tells_the_first_of_each(qtbot: QtBot, monkeypatch: pytest
 
 
 def test_what_tells_how_far_it_is_is_told_how_long_it_takes() -> None:
-    left = TimeLeft()
+    left = RemainingTime()
     assert left.words("Comparing, cell 1 of 16", 0.0, now=10.0) == ""
     assert left.words("Comparing, cell 2 of 16", 0.1, now=11.0) == ""  # too soon to say
     assert left.words("Comparing, cell 5 of 16", 0.25, now=15.0) == "15 s left"
@@ -433,10 +433,10 @@ def test_motion_can_be_switched_off_and_on(window: MainWindow, qtbot: QtBot) -> 
 # ---- train
 
 
-def training_panel(window: MainWindow) -> TrainPanel:
+def training_panel(window: MainWindow) -> TrainPage:
     window.rail.set_page("train")
     panel = window.pages.currentWidget()
-    assert isinstance(panel, TrainPanel)
+    assert isinstance(panel, TrainPage)
     return panel
 
 
