@@ -67,7 +67,7 @@ def open_window(settings: AppSettings, file: Path | None = None) -> MainWindow:
     session = Session(settings, VIEWMODELS)
     window = MainWindow(session, settings)
     session.setParent(window)
-    theme().dress()
+    theme().apply()
     window.show()
     QTimer.singleShot(0, session.start)  # after the first paint
     if file:

@@ -41,7 +41,7 @@ Line = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
 Text = Annotated[str, AfterValidator(_short)]
 
 
-# The names that lesson files of version 1 may have in `hidden`, of controls and groups that bear another name now.
+# Old names of controls and groups, which lesson files of version 1 may have in `hidden`, and their present names.
 RENAMED = {
     "A picture of mine…": "Open an image…",
     "Add a stop": "Add waypoint",
@@ -96,7 +96,7 @@ Names = Annotated[tuple[Annotated[str, Field(max_length=100)], ...], AfterValida
 
 
 class _Words(Description):
-    """What a lesson says, and the page that it is about. `hidden` names controls or groups of them."""
+    """The texts of a lesson, and its page. `hidden` names controls or groups of them."""
 
     version: Literal[1] = VERSION
     title: Annotated[Line, Field(min_length=1, max_length=100)]
@@ -177,7 +177,7 @@ def read(path: Path) -> Lesson:
     try:
         version = _Version.model_validate_json(text).version
     except ValidationError as error:
-        raise BadFile(f"{path.name} is not a lesson, or it is damaged.", "Ask for the file again.") from error
+        raise BadFile(f"{path.name} is not a lesson, or it is damaged.", "Ask its author for a new copy.") from error
     if version > VERSION:
         raise BadFile(f"{path.name} is a lesson of a newer Noiseloom.", "Update Noiseloom to open it.")
     return parse(Lesson, text, path.name)

@@ -173,9 +173,9 @@ class AppSettings(Description):
     export_scale: Literal[1, 2, 4, 8] = 4
     interrupted: str = Field(
         default="",
-        description="the run that was going on when the window was closed; its folder if that is elsewhere",
+        description="the run that was active when the window was closed; its folder if it is elsewhere",
     )
-    trouble: str = Field(default="", exclude=True, description="why the settings of before are not these")
+    trouble: str = Field(default="", exclude=True, description="why the previous settings could not be read")
     geometry: str = Field(default="", description="the window's place, as Qt saves it, in base64")
 
 

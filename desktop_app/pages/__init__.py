@@ -1,1 +1,1 @@
-"""The pages: each binds widgets to its part of the session and holds no logic of its own."""
+"""The pages: each binds widgets to its view-model and holds no logic."""

@@ -18,9 +18,9 @@ Kind = TypeVar("Kind", bound=QWidget)
 
 
 class Page(QWidget):
-    """`body` is the column in the middle, `side` that of the settings, which scrolls, `foot` what stays below it.
+    """`body` is the column in the middle, `side` the scrolling column of settings, `foot` the fixed part below it.
 
-    Emits `pageRequested(key)` where another page shows what comes next, `scaleChosen(scale)` for all that is exported.
+    Emits `pageRequested(key)` to bring another page to the front, and `scaleChosen(scale)` of exported images.
     """
 
     pageRequested = Signal(str)
@@ -42,12 +42,12 @@ class Page(QWidget):
         line.addWidget(middle, 1)
         line.addWidget(self._make_side(name))
 
-    def add_header(self, title: QWidget, said: QWidget, *right: QWidget) -> None:
-        """Add the title, a line of text below it, and at the right the controls of the whole page."""
+    def add_header(self, title: QWidget, subtitle: QWidget, *right: QWidget) -> None:
+        """Add the title, a subtitle below it, and at the right the controls of the whole page."""
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(title)
-        words.addWidget(said)
+        words.addWidget(subtitle)
         header = row(1, *right)
         header.insertLayout(0, words)
         self.body.addLayout(header)
@@ -82,13 +82,13 @@ class Page(QWidget):
                     found.setdefault(group.title if group else "", []).append(part.accessibleName())
         return {title: list(dict.fromkeys(names)) for title, names in found.items()}
 
-    def withhold(self, names: Collection[str]) -> None:
+    def hide_controls(self, names: Collection[str]) -> None:
         """Hide these controls and groups, and show all others."""
         for part in self.findChildren(Hideable):
             if isinstance(part, Section):
-                part.withhold(part.title in names)
+                part.hide_for_lesson(part.title in names)
             elif _stands_alone(part):
-                part.withhold(part.accessibleName() in names)
+                part.hide_for_lesson(part.accessibleName() in names)
 
     def _make_side(self, name: str) -> QWidget:
         column = QFrame()
@@ -127,7 +127,7 @@ class Page(QWidget):
 
 
 def _stands_alone(part: QWidget) -> bool:
-    """Whether a widget is a control of its own: no part of another one, and no header of a group."""
+    """Whether a widget is a separate control: not part of another one, and not the header of a group."""
     around = _within(part, Hideable)
     if isinstance(around, Section):
         return part is not around.header and part.property("kind") not in ("chip", "tool")

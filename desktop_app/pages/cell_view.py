@@ -61,8 +61,8 @@ class CellView(QWidget):
         self.title.setText("Left and right cell" if both else names[0] if names else "No cell chosen")
         self.hint.setText(HINTS[len(shown)] if not both else "")
         self.hint.setVisible(not both)
-        said = [f"{compare.name(cell)} · {summary([cell])}" if both else summary([cell]) for cell in shown]
-        for line, text in zip(self.lines, [*said, "", ""], strict=False):
+        words = [f"{compare.name(cell)} · {summary([cell])}" if both else summary([cell]) for cell in shown]
+        for line, text in zip(self.lines, [*words, "", ""], strict=False):
             line.set_text(text)
             line.setVisible(bool(text))
         self.use.setVisible(chosen is not None)

@@ -32,7 +32,7 @@ MODE_TIPS = (
     "Combine every value of one setting with every value of another",
     "Run two to four setups side by side, step by step",
 )
-SAID = {
+SUBTITLES = {
     "grid": "All cells start from the same noise, so every difference comes from the settings.",
     "race": "All lanes start from the same noise, and the timeline shows all lanes at the same progress.",
 }
@@ -48,7 +48,7 @@ class ComparePage(Page):
         super().__init__("Compare")
         self._context, self._compare, self._race = context, compare, compare.race
         self.mode = Segmented(MODES, name="Mode", tips=MODE_TIPS)
-        self.said = ElidedLabel("", "muted")
+        self.subtitle = ElidedLabel("", "muted")
         self.table = LabelledGrid("Cells of the comparison")
         self.table.grid.setToolTip("Click a cell to enlarge it, then another one to overlay both")
         self.table.grid.set_empty_text("Press Compare to generate every cell from the same noise")
@@ -80,7 +80,7 @@ class ComparePage(Page):
         self.copy_button = Button("Copy", "copy", tip="Copy a labelled figure (Ctrl+Shift+C)")
 
     def _arrange(self) -> None:
-        self.add_header(Label("Compare", "heading"), self.said, self.mode)
+        self.add_header(Label("Compare", "heading"), self.subtitle, self.mode)
         for view in (self.table, self.lanes):
             self.views.addWidget(view)
         self.body.addWidget(self.views, 1)
@@ -199,7 +199,7 @@ class ComparePage(Page):
     def _show_settings(self) -> None:
         compare, settings, grid = self._compare, self._compare.settings, self._grid
         self.mode.set_value(settings.mode)
-        self.said.set_text(SAID[settings.mode])
+        self.subtitle.set_text(SUBTITLES[settings.mode])
         self.views.setCurrentIndex(0 if grid else 1)
         for widget in (self.cell, self.axes):
             widget.setVisible(grid)

@@ -29,7 +29,7 @@ TASK_TIPS = (
 )
 TOOLS = (("pen", "pen"), ("eraser", "eraser"), ("mark", "mark"))
 TOOL_TIPS = ("Draw", "Erase ink or marks", "Mark the part to complete")
-SAID = {
+SUBTITLES = {
     "vary": "Adds noise to your drawing, then denoises it.",
     "complete": "Mark a part; the model completes it to fit the rest.",
     "rebuild": "Inverts your drawing to noise, then regenerates it as each digit.",
@@ -55,7 +55,7 @@ class DrawPage(Page):
         self.results.set_empty_text("The results appear here")
         self.task = Segmented(TASKS, name="Task", tips=TASK_TIPS)
         self.tool = Segmented(TOOLS, name="Tool", tips=TOOL_TIPS)
-        self.said = ElidedLabel("", "muted")
+        self.subtitle = ElidedLabel("", "muted")
         self.undo = Button(kind="tool", name="Undo", tip="Undo the last stroke or change of settings (Ctrl+Z)")
         self.undo.set_icon("arrow-counter-clockwise")
         self.clear = Button("Clear", tip="Clear the canvas")
@@ -83,7 +83,7 @@ class DrawPage(Page):
         self._show_busy()
 
     def _arrange(self) -> None:
-        self.add_header(Label("Draw", "heading"), self.said, self.task)
+        self.add_header(Label("Draw", "heading"), self.subtitle, self.task)
         self.body.addLayout(row(self.tool, self.undo, self.clear, self.example, self.open, 1))
         middle = row(self.canvas, self.results, spacing=Space.M)
         middle.setStretch(0, 1)
@@ -187,7 +187,7 @@ class DrawPage(Page):
         settings = self._draw.settings
         completing = settings.task == "complete"
         self.task.set_value(settings.task)
-        self.said.set_text(SAID[settings.task])
+        self.subtitle.set_text(SUBTITLES[settings.task])
         self.label.set_value(str(settings.label))
         self.noise.set_value(settings.vary_from)
         self.pen.set_value(settings.pen)

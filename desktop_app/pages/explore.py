@@ -63,7 +63,7 @@ class ExplorePage(Page):
         self.schedules = ScheduleView()
         self.questions = AnswerView()
         self.export = PlotButton("the schedules", self.schedules.plots.figures)
-        self.export.told = lambda: {"schedules": self._explore.settings.model_dump(mode="json")}
+        self.export.metadata = lambda: {"schedules": self._explore.settings.model_dump(mode="json")}
         self.save_answer = Button(
             kind="tool", name="Export the answer", tip="Save the answer as a labelled figure (Ctrl+E)"
         )
@@ -378,8 +378,8 @@ class ScheduleView(QWidget):
             legend.addWidget(Label(SCHEDULES[name].title, "strong"))
             legend.addSpacing(Space.S)
         legend.addStretch(1)
-        said = ElidedLabel("Below each image: signal-to-noise ratio, ᾱ/(1 − ᾱ)", "muted")
-        legend.addWidget(said, 10)
+        note = ElidedLabel("Below each image: signal-to-noise ratio, ᾱ/(1 − ᾱ)", "muted")
+        legend.addWidget(note, 10)
         column.addLayout(legend)
         column.addWidget(self.table, 1)
         outer.addWidget(card, 5)
@@ -460,15 +460,15 @@ class AnswerView(QWidget):
     def _row(self, index: int, label: str, images: Pixels, verdict: str, can_try: bool) -> QWidget:
         card = Card()
         card.setFixedHeight(ROW_HEIGHT)
-        name, said = Label(label, "title"), Label(verdict, "muted")
-        said.setToolTip(VERDICT_TIP if "right" in verdict else "")
+        name, outcome = Label(label, "title"), Label(verdict, "muted")
+        outcome.setToolTip(VERDICT_TIP if "right" in verdict else "")
         name.setWordWrap(True)
         name.setFixedWidth(LABEL_WIDTH)
-        said.setWordWrap(True)
-        said.setFixedWidth(VERDICT_WIDTH)
+        outcome.setWordWrap(True)
+        outcome.setFixedWidth(VERDICT_WIDTH)
         grid = ImageGrid(f"Images of {label}", margin=6, gap=4)
         grid.set_images(images, len(images))
-        line = row(name, grid, said, spacing=Space.M)
+        line = row(name, grid, outcome, spacing=Space.M)
         line.setStretch(1, 1)
         line.setContentsMargins(14, Space.S, 14, Space.S)
         if can_try:

@@ -31,7 +31,7 @@ COPY_SCALE = 4
 HIGH = 860  # pixels of the page from which the digit is shown larger
 COPIED_MS = 1500
 DETAILS = ("all", "xray")  # views of one digit
-UNGUIDED = "This digit is not guided. Ask for a class, or describe it to a model that reads words."
+UNGUIDED = "This digit is not guided. Give a class in the prompt, or use a model that reads words."
 
 
 class GeneratePage(Page):

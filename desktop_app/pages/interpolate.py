@@ -63,7 +63,7 @@ class InterpolatePage(Page):
         self.strip.setToolTip("Click an image of the walk to enlarge it")
         self.strip.set_empty_text("The walk appears here")
         self.strip.setFixedHeight(STRIP_HEIGHT)
-        self.said = ElidedLabel("", "muted")
+        self.subtitle = ElidedLabel("", "muted")
         self.play = Button("Play the walk", "play-fill", tip="Play the walk as an animation that repeats (Space)")
         self.play.setCheckable(True)
         self._film = QTimer(self, interval=FILM_MS)
@@ -138,7 +138,7 @@ class InterpolatePage(Page):
             self._interpolate.use_file(index, Path(name))
 
     def _arrange(self) -> None:
-        self.add_header(Label("Interpolate", "heading"), self.said, self.mode)
+        self.add_header(Label("Interpolate", "heading"), self.subtitle, self.mode)
         mixture = Card()
         column = QVBoxLayout(mixture)
         column.setContentsMargins(14, Space.M, 14, Space.M)
@@ -326,7 +326,7 @@ class InterpolatePage(Page):
         for slider, share in zip(self.sliders, settings.shares, strict=True):
             slider.set_value(share)
         self._show_stops()
-        self.said.set_text(self._saying())
+        self.subtitle.set_text(self._saying())
         self._show_image()
 
     def _saying(self) -> str:

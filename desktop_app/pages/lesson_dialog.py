@@ -49,8 +49,8 @@ class LessonDialog(QDialog):
         column.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.L)
         column.setSpacing(Space.S)
         column.addWidget(Label("Save as a lesson", "heading"))
-        said = f"The lesson opens the {self._page.accessibleName()} page as it is now, with your question above it."
-        intro = Label(said, "muted")
+        text = f"The lesson opens the {self._page.accessibleName()} page as it is now, with your question above it."
+        intro = Label(text, "muted")
         intro.setWordWrap(True)
         column.addWidget(intro)
         fields = (

@@ -183,13 +183,13 @@ class Fact(QWidget):
         self.setAccessibleName(f"{name}: {value}")
         self.setToolTip(meaning)
         title = ElidedLabel(name, "muted")
-        said = ElidedLabel(value)
+        shown = ElidedLabel(value)
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(Space.S)
         line.addWidget(title)
         line.addStretch(1)
-        line.addWidget(said)
+        line.addWidget(shown)
 
 
 def title_of(card: "ModelCard") -> str:

@@ -107,11 +107,11 @@ class LaneCard(Card):
         column.addLayout(row(self._letter, self.name, 1, spacing=Space.S))
         column.addWidget(self.more)
         column.addWidget(self.grid, 1)
-        said = QVBoxLayout()
-        said.setSpacing(2)
+        words = QVBoxLayout()
+        words.setSpacing(2)
         for label in (self.state, self.verdict):
-            said.addWidget(label)
-        column.addLayout(said)
+            words.addWidget(label)
+        column.addLayout(words)
 
     def set_names(self, name: str, more: str) -> None:
         self.name.set_text(name)

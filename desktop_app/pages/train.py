@@ -55,7 +55,7 @@ class TrainPage(Page):
         self.plot = LossPlot()
         self.noise_map = LossByNoiseMap()
         self.previews = PreviewStrip()
-        self.time_machine = PreviewTimeline()
+        self.preview_history = PreviewTimeline()
         self.looking = Segmented(LOOKS, name="Lower panel", tips=LOOK_TIPS)
         self.below = QStackedWidget()
         self.runs = Section("Runs")
@@ -79,7 +79,7 @@ class TrainPage(Page):
         self.add_header(self.title, self.subtitle, *buttons)
         self.body.addLayout(row(*self.stats.values(), spacing=Space.S))
         self.body.addWidget(self.plot, 1)
-        for widget in (self.noise_map, self.time_machine):
+        for widget in (self.noise_map, self.preview_history):
             self.below.addWidget(widget)
         self.below.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.body.addLayout(row(self.looking, 1))
@@ -98,8 +98,8 @@ class TrainPage(Page):
         self.save_button.clicked.connect(train.save_now)
         self.stop_button.clicked.connect(train.stop)
         self.draw_button.clicked.connect(self._draw)
-        self.plot.export.told = lambda: train.plot_metadata(self.plot.shown())
-        self.noise_map.export.told = lambda: train.plot_metadata([train.history_of], by_noise=True)
+        self.plot.export.metadata = lambda: train.plot_metadata(self.plot.shown())
+        self.noise_map.export.metadata = lambda: train.plot_metadata([train.history_of], by_noise=True)
         for button in (self.plot.export, self.noise_map.export):
             button.saved.connect(self._context.notify_saved)
             button.failed.connect(self._context.notify_failed)
@@ -117,8 +117,8 @@ class TrainPage(Page):
         train.renamed.connect(self._rename)
         train.removed.connect(self._remove)
         self.looking.valueChanged.connect(self._look_at)
-        self.previews.slider.valueChanged.connect(self.time_machine.slider.setValue)
-        self.time_machine.moved.connect(self.previews.slider.setValue)
+        self.previews.slider.valueChanged.connect(self.preview_history.slider.setValue)
+        self.preview_history.moved.connect(self.previews.slider.setValue)
         self.previews.cellClicked.connect(self._look_at_digit)
 
     def _pause_or_resume(self) -> None:
@@ -160,7 +160,7 @@ class TrainPage(Page):
         self.plot.set_verdict("")
         self.noise_map.clear()
         self.previews.clear()
-        self.time_machine.set_previews([])
+        self.preview_history.set_previews([])
         for card in self.stats.values():
             card.set_value(NOTHING)
 
@@ -257,24 +257,24 @@ class TrainPage(Page):
 
     def _add_preview(self, event: Preview) -> None:
         self.previews.add(event.step, event.images)
-        self.time_machine.add(event)
+        self.preview_history.add(event)
 
     def _show_remembered(self) -> None:
         self.previews.clear()
         for preview in self._train.previews:
             self.previews.add(preview.step, preview.images)
-        self.time_machine.set_previews(self._train.previews)
+        self.preview_history.set_previews(self._train.previews)
         by_noise = self._train.by_noise
         if by_noise is not None:
             self.noise_map.set_table(by_noise)
 
     def _look_at(self, what: str) -> None:
         self.looking.set_value(what)
-        self.below.setCurrentWidget(self.noise_map if what == "noise" else self.time_machine)
+        self.below.setCurrentWidget(self.noise_map if what == "noise" else self.preview_history)
 
     def _look_at_digit(self, index: int) -> None:
         """Show the denoising of one digit in the preview history."""
-        self.time_machine.set_digit(index)
+        self.preview_history.set_digit(index)
         self._look_at("past")
 
     def _show_unfinished(self) -> None:
@@ -284,7 +284,7 @@ class TrainPage(Page):
                 widget.hide()
                 widget.deleteLater()
         for run in self._train.unfinished[:3]:
-            text = f"{preset_title(run.name)} · {run.progress:.0%} done"
+            text = f"{preset_title(run.name)} · {100 * run.progress:.0f} % done"
             button = Button(text, "arrow-clockwise", tip=f"Resume at step {run.step:,}")
             button.clicked.connect(lambda _checked=False, run=run: self._train.resume_run(run))
             self.unfinished.add(button)

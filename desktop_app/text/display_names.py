@@ -1,4 +1,4 @@
-"""Names of presets and data sets as a person reads them."""
+"""Display names of presets and data sets."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ ACRONYMS = ("cfg", "clip", "ddim", "ddpm")
 
 
 def preset_title(name: str) -> str:
-    """The name of a preset as a person reads it: `ddpm-attention` is "DDPM attention"."""
+    """The display name of a preset: `ddpm-attention` is "DDPM attention"."""
     words = " ".join(word.upper() if word in ACRONYMS else word for word in name.split("-"))
     return words[:1].upper() + words[1:]
 
 
 def data_title(name: str) -> str:
-    """The name of a data set as a person reads it: `folder:/home/me/cats` is "Images in “cats”"."""
+    """The display name of a data set: `folder:/home/me/cats` is "Images in “cats”"."""
     if name.startswith(IMAGE_FOLDER):
         folder = name.removeprefix(IMAGE_FOLDER)
         return f"Images in “{Path(folder).name or folder}”"

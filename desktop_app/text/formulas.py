@@ -1,4 +1,4 @@
-"""The formula behind each control: what F1 shows beside the sentence of its tooltip.
+"""The formula of each control, which F1 shows beside its tooltip.
 
 Those of settings and of their values are in `ml.specs`; here are those of the window's own controls.
 """
@@ -61,7 +61,7 @@ FORMULAS: Mapping[str, Formula] = {  # by setting, with `setting: value` before 
     **OWN,
 }  # fmt: skip
 AXES = ("Rows", "Columns")  # whose value is a setting
-CONTROLS: Mapping[str, str] = {  # by the name that a screen reader says
+CONTROLS: Mapping[str, str] = {  # by accessible name
     "Sampler": "sampler",
     "Steps": "steps",
     "Guidance w": "guidance",

@@ -18,17 +18,17 @@ def percent(share: float) -> str:
 
 
 def times(ratio: float) -> str:
-    """A ratio to one figure after the point, as many as matter."""
+    """A ratio with as many decimals as matter."""
     return f"{ratio:.0f} ×" if ratio >= 10 else f"{ratio:.1f} ×"
 
 
 WORDS: dict[str, tuple[str, Format, str]] = {
-    "accuracy": ("Right digit", percent, "How often the judge reads the digit that was asked for"),
-    "confidence": ("Judge is sure", percent, "How sure the judge is of what it reads, on average"),
+    "accuracy": ("Right digit", percent, "How often the judge reads the requested digit"),
+    "confidence": ("Judge confidence", percent, "Mean confidence of the judge in its readings"),
     "frechet_ratio": (
         "Distance to real",
         times,
-        "Fréchet distance to real digits, in the judge's eyes; 1 × is as far as real digits are from each other",
+        "Fréchet distance to real digits in the judge's features; 1 × is the distance between two sets of real digits",
     ),
     "precision": ("Look real", percent, "Precision: how many of its digits lie among real ones"),
     "recall": ("Variety", percent, "Recall: how much of the variety of real digits it draws"),
@@ -37,7 +37,7 @@ WORDS: dict[str, tuple[str, Format, str]] = {
     "judge_accuracy": ("Still read right", percent, "How many digits the judge reads right after packing"),
     "judge_accuracy_of_originals": ("Before packing", percent, "How many of the same digits it reads right before"),
     "mean_squared_error": ("Squared error", "{:.4f}".format, "Of the unpacked pixels, between -1 and 1"),
-    "frechet_to_originals": ("Distance to originals", "{:.3f}".format, "Fréchet distance, in the judge's eyes"),
+    "frechet_to_originals": ("Distance to originals", "{:.3f}".format, "Fréchet distance in the judge's features"),
 }
 RIGHT = {"accuracy": "right", "test_accuracy": "read right", "judge_accuracy": "still read right"}
 
@@ -58,7 +58,7 @@ class Group:
 
 
 def measured_on(scores: dict[str, Any]) -> str:
-    """What was measured on: 1,000 images, 10 steps each."""
+    """The images that were scored: 1,000 images, 10 steps each."""
     images = scores.get("images", scores.get("test_images"))
     calls = scores.get("network_calls")
     what = "test image" if "test_images" in scores else "image"
@@ -78,10 +78,10 @@ def groups(scores: dict[str, Any]) -> list[Group]:
 
 
 def headline(scores: dict[str, Any]) -> str:
-    """The scores in one line; empty where there are none that say it."""
+    """The main scores in one line; empty without them."""
     every = {score.name: score.value for group in reversed(groups(scores)) for score in group.scores}
-    right = [(WORDS[key][0], said) for key, said in RIGHT.items()]
-    parts = [f"{every[name]} {said}" for name, said in right if name in every][:1]
+    right = [(WORDS[key][0], words) for key, words in RIGHT.items()]
+    parts = [f"{every[name]} {words}" for name, words in right if name in every][:1]
     if distance := every.get(WORDS["frechet_ratio"][0]):
         parts.append(f"{'distance' if parts else 'Distance'} {distance}")
     return " · ".join(parts)
@@ -94,14 +94,14 @@ def _scores(rows: Sequence[dict[str, Any]]) -> tuple[Score, ...]:
 
 
 def _is_number(value: object) -> bool:
-    """Anything may stand in a card that came with a file."""
+    """Whether a value can be shown as a score; a card from a file may hold anything."""
     return isinstance(value, int | float) and abs(value) < MOST
 
 
 def _score(key: str, values: Sequence[float]) -> Score:
     plain = key.replace("_", " ")
-    name, said, meaning = WORDS.get(key, (plain[:1].upper() + plain[1:], _unnamed, ""))
-    low, high = said(min(values)), said(max(values))
+    name, formatted, meaning = WORDS.get(key, (plain[:1].upper() + plain[1:], _unnamed, ""))
+    low, high = formatted(min(values)), formatted(max(values))
     unit = next((unit for unit in ("%", " ×") if low.endswith(unit)), "")
     return Score(name, low if low == high else f"{low.removesuffix(unit)}–{high}", meaning)
 

@@ -1,4 +1,4 @@
-"""The look in one place: spacing, type, colours light and dark, and the live switch between them."""
+"""The theme: light and dark colours, reduced motion, and the switch between them."""
 
 from functools import cache
 
@@ -20,7 +20,7 @@ class Theme(QObject):
         self._mode: Mode = "system"
         self._reduced_motion = False
         self._app: QApplication | None = None
-        self._dressed: Colors | None = None  # what the application wears
+        self._applied: Colors | None = None  # that the application shows
         self._changing = False
 
     @property
@@ -29,7 +29,7 @@ class Theme(QObject):
 
     @property
     def dark(self) -> bool:
-        """Whether the dark colours are in force; a system that does not say counts as light."""
+        """Whether the dark colours are used; a system without a preference counts as light."""
         if self._mode != "system" or QGuiApplication.instance() is None:
             return self._mode == "dark"
         return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
@@ -40,7 +40,7 @@ class Theme(QObject):
 
     @property
     def reduced_motion(self) -> bool:
-        """Whether things should appear at once where they would otherwise move by themselves."""
+        """Whether changes are shown at once instead of as an animation."""
         return self._reduced_motion
 
     def set_reduced_motion(self, reduced: bool) -> None:
@@ -57,47 +57,47 @@ class Theme(QObject):
         self._refresh()
 
     def prepare(self, app: QApplication) -> None:
-        """Give the application its style and font; it is to be dressed once the window is made."""
+        """Set the application's style and font; `apply` follows once the window is made."""
         if self._app is None:
             QGuiApplication.styleHints().colorSchemeChanged.connect(self._refresh)
         self._app = app
         app.setStyle("Fusion")
         app.setFont(ui_font())
-        self._dressed = None
+        self._applied = None
 
-    def dress(self) -> None:
-        """Dress the application, now and whenever the system's colours change.
+    def apply(self) -> None:
+        """Apply the style sheet and the palette, now and whenever the system's colours change.
 
-        A window is made in half the time before that: of a dressed one Qt looks through every part that finds its
-        place, with all that is in it.
+        Making a window before that takes half the time: with a style sheet, Qt restyles the children of each widget
+        that is added.
         """
-        if self._app and self._dressed is not self.colors:
-            self._dress()
+        if self._app and self._applied is not self.colors:
+            self._apply()
         self.changed.emit()
 
     def _refresh(self) -> None:
-        if self._app and self._dressed and self._dressed is not self.colors:
+        if self._app and self._applied and self._applied is not self.colors:
             if self._app.topLevelWidgets():
                 self._change()
             else:
-                self._dress()
+                self._apply()
         self.changed.emit()
 
     def _change(self) -> None:
-        """Undress and dress in turns of the event loop, since each takes a tenth of a second; unseen in between."""
+        """Remove and apply the style sheet in two turns of the event loop, since each takes a tenth of a second."""
         for window in self._windows():
             window.setUpdatesEnabled(False)
         if not self._changing:
             self._changing = True
-            QTimer.singleShot(0, self._undress)
+            QTimer.singleShot(0, self._remove)
 
-    def _undress(self) -> None:
+    def _remove(self) -> None:
         if self._app:
             self._app.setStyleSheet("")  # WORKAROUND: from one sheet to another, Qt takes four times as long
-        QTimer.singleShot(0, self._dress)
+        QTimer.singleShot(0, self._apply)
 
-    def _dress(self) -> None:
-        self._changing, self._dressed = False, self.colors
+    def _apply(self) -> None:
+        self._changing, self._applied = False, self.colors
         if self._app:
             self._app.setPalette(palette(self.colors))
             self._app.setStyleSheet(stylesheet(self.colors))

@@ -1,4 +1,4 @@
-"""Phosphor icons as QIcons that are drawn in the theme's colour of the moment."""
+"""Phosphor icons as QIcons that are painted in the theme's current colour."""
 
 import json
 from functools import cache

@@ -155,7 +155,7 @@ def ui_font(size: int = Type.BODY, weight: QFont.Weight = QFont.Weight.Normal) -
 
 
 def formula_font(size: int) -> QFont:
-    """A serif font for formulas, whose letters carry their hats."""
+    """A serif font for formulas, with combining accents such as hats."""
     font = QFont(["STIX Two Text", "Cambria", "DejaVu Serif"])
     font.setStyleHint(QFont.StyleHint.Serif)
     font.setPixelSize(size)
@@ -164,12 +164,12 @@ def formula_font(size: int) -> QFont:
 
 @cache
 def _families() -> list[str]:
-    """The system's font; on a bare Linux, where that is a wide DejaVu, something narrower comes first."""
+    """The system's font; on a Linux whose font is the wide DejaVu, narrower ones come first."""
     system = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont).family()
     if QFontDatabase.hasFamily(system) and not system.startswith("DejaVu"):
         return [system]
-    wanted = ("Inter", "Noto Sans", "Cantarell", "Ubuntu", "DejaVu Sans Condensed", "DejaVu Sans")
-    return [family for family in wanted if QFontDatabase.hasFamily(family)] or [system]
+    preferred = ("Inter", "Noto Sans", "Cantarell", "Ubuntu", "DejaVu Sans Condensed", "DejaVu Sans")
+    return [family for family in preferred if QFontDatabase.hasFamily(family)] or [system]
 
 
 def palette(colors: Colors) -> QPalette:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 Side = Literal["rows", "columns"]
-VALUES = {  # the settings offered, with interesting values
+VALUES = {  # the settings offered, with default values
     "steps": "1, 2, 4, 10",
     "guidance": "1, 1.5, 3, 7.5",
     "sampler": "dpm++, heun, ddim, ddpm",
@@ -112,7 +112,7 @@ class Compare(JobRunner):
         return [*self.models, *self._context.past_models]
 
     def axis(self, side: Side) -> Axis | None:
-        """The axis that the settings ask for; raises BadRequest."""
+        """The axis of the settings; raises BadRequest."""
         field = getattr(self.settings, side)
         return parse(field, self.values(field)) if field else None
 
@@ -187,9 +187,9 @@ class Compare(JobRunner):
             write = partial(save, rows=rows, columns=columns, cells=cells, scale=scale)
             return self._context.files.write_temporary_by("comparison", write)
 
-        alike = [cell.images[0] for cell in cells if cell.images.shape == cells[0].images.shape]
+        same_size = [cell.images[0] for cell in cells if cell.images.shape == cells[0].images.shape]
         is_shown = lambda: self.cells is cells and self.settings.mode == "grid"  # noqa: E731
-        self._context.history.add(Result("compare", np.stack(alike), is_shown, restore, write_temporary))
+        self._context.history.add(Result("compare", np.stack(same_size), is_shown, restore, write_temporary))
 
     def _on_result(self, event: object) -> None:
         if isinstance(event, Progress):

@@ -107,7 +107,7 @@ class AppContext(QObject):
         self.message.emit(message)
 
     def notify_saved(self, path: Path) -> None:
-        """Say where a file was saved."""
+        """Notify where a file was saved."""
         folder = (f"show:{path.parent}", "Show folder")
         self.notify(Message("success", f"Saved {path.name}", f"in {path.parent}", (folder,)))
 

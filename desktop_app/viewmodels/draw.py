@@ -119,7 +119,7 @@ class Draw(QObject):
             self.take(self.images[index])
 
     def restore(self, request: SampleRequest) -> bool:
-        """Take over the drawing and the settings of a request; returns whether the page then asks for exactly it.
+        """Take over the drawing and the settings of a request; returns whether the page then makes exactly it.
 
         A drawing that cannot be read is left out.
         """

@@ -80,9 +80,9 @@ class Explore(QObject):
             raise BadFile("The schedules of this plot are invalid.", OTHER_FILE) from error
         gone = new.picture is not None and new.picture != self.settings.picture
         self.change(**new.model_dump() | ({"picture": None} if gone else {}))
-        said = f"The schedules over {new.timesteps:,} steps, drawn again."
+        restored = f"The schedules over {new.timesteps:,} steps, drawn again."
         instead = f"Its image was {new.picture}: open it again, or use the digit."
-        return f"{said} {instead}" if gone else said
+        return f"{restored} {instead}" if gone else restored
 
     def look(self) -> None:
         """Compute the noised images, unless they are up to date."""

@@ -166,7 +166,7 @@ class FileOpener(QObject):
             self._context.submit(task, partial(self._on_proof, restoring))
 
     def _on_begun(self) -> None:
-        """Give up the verification if something else is drawn."""
+        """Cancel the verification if something else is drawn."""
         restoring = self._restoring
         if restoring and restoring.page == "generate" and self._generate.request is not restoring.request:
             self._restoring = None

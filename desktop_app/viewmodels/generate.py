@@ -276,7 +276,7 @@ class Generate(QObject):
             self.misunderstood = str(error)
 
     def _described(self) -> ParsedPrompt:
-        """Interpret a prompt in words; CLIP is asked what it is about after the last key."""
+        """Interpret a prompt in words; CLIP checks whether it is about digits after the last key."""
         prompt = self.settings.prompt.strip()
         if not prompt:
             return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, "any digits: the prompt is empty")
@@ -315,7 +315,7 @@ class Generate(QObject):
         return labels * FULL_ROW if len(labels) == 1 else labels
 
     def labels(self) -> tuple[int, ...]:
-        """The labels of the whole grid, row by row; a long prompt fills several rows by itself."""
+        """The labels of the whole grid, row by row; a long prompt fills several rows."""
         row = self.row()
         return row * self.settings.rows if len(row) <= MAX_COLUMNS else row
 
@@ -339,7 +339,7 @@ class Generate(QObject):
         return f"Drawing {count} digit{'s' * (count != 1)}", share
 
     def draw(self, *, live: bool = False, request: SampleRequest | None = None, columns: int = 0) -> None:
-        """Draw what the settings ask for, or `request` in a grid of so many columns, in place of the running request.
+        """Draw the request of the settings, or `request` in a grid of so many columns, in place of the running request.
 
         `live` marks a drawing that was not started by a button.
         """

@@ -184,7 +184,7 @@ class Interpolate(QObject):
         self.change(shares=shares)
 
     def restore(self, request: SampleRequest) -> bool:
-        """Take over the corners of a request; returns whether the page then asks for exactly this request."""
+        """Take over the corners of a request; returns whether the page then makes exactly this request."""
         if not request.corners or request.parent or request.model not in self.models:
             return False
         points = [corner.model_dump() for corner in request.corners]

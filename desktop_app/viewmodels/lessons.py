@@ -29,7 +29,7 @@ class Lessons(QObject):
     # ---- a lesson
 
     def begin(self, lesson: Lesson) -> None:
-        """Begin a lesson in place of the current one, or say which of its models is missing."""
+        """Begin a lesson in place of the current one, or notify which of its models is missing."""
         known = {card.name for card in self._context.models}
         missing = sorted(lesson.settings.model_names - known)
         if missing:

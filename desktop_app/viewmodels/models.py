@@ -252,7 +252,7 @@ class Models(QObject):
             self.data_wanted.emit()
 
     def _in_training(self, card: "ModelCard") -> bool:
-        """Whether the model belongs to the active run; if so, say so."""
+        """Whether the model belongs to the active run; if so, notify."""
         busy = self._training == card.path.parent
         if busy:
             what = "Stop the training first, or wait until it has finished."

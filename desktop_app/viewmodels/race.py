@@ -157,9 +157,9 @@ class Race(JobRunner):
             return self._context.files.write_temporary_by("race", write)
 
         found = [done.images[0] for done in sampled if done]
-        alike = [image for image in found if image.shape == found[0].shape]
+        same_size = [image for image in found if image.shape == found[0].shape]
         is_shown = lambda: self.frames is frames and self._compare.settings.mode == "race"  # noqa: E731
-        self._context.history.add(Result("compare", np.stack(alike), is_shown, restore, write_temporary))
+        self._context.history.add(Result("compare", np.stack(same_size), is_shown, restore, write_temporary))
 
     # ---- the race shown
 

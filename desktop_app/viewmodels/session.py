@@ -29,7 +29,7 @@ P = TypeVar("P")
 
 
 class Session(QObject):
-    """All view-models of a window. No page knows another one: it emits a signal, which the session connects."""
+    """All view-models of a window. Pages emit signals, which the session connects to other pages."""
 
     def __init__(
         self,

@@ -402,7 +402,7 @@ class Train(QObject):
             self.history_loaded.emit()
 
     def notify_write_error(self) -> None:
-        """Say that the run cannot save, and ask where it should."""
+        """Notify that the run cannot save, and offer another folder."""
         if self.write_error:
             what = f"{self.write_error} Nothing is lost: the run resumes once it can save, there or in another folder."
             title = "Training is paused because it can't save"

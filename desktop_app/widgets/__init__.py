@@ -1,1 +1,1 @@
-"""Self-contained screen parts: constructor, setters, Qt signals. They know no session and no model."""
+"""Self-contained widgets: constructor, setters, Qt signals. They use no session and no model."""

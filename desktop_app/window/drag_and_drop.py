@@ -53,7 +53,7 @@ class DropTarget(QObject):
 
 
 def refuse_drops(page: QWidget) -> None:
-    """Leave drops on text fields to the window: a file's name is no prompt."""
+    """Leave drops on text fields to the window: a file's name isn't a prompt."""
     for edit in page.findChildren(QLineEdit):
         edit.setAcceptDrops(False)
 

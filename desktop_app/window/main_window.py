@@ -243,7 +243,7 @@ class MainWindow(QMainWindow):
             if name in (run.name, str(run.folder)):
                 title = (
                     f"Training “{preset_title(run.name)}” was interrupted at step {run.step:,} "
-                    f"({run.progress:.0%} done)."
+                    f"({100 * run.progress:.0f} % done)."
                 )
                 what = "The model is saved. Resume the run now, or later on the Train page."
                 self.show_message(Message("info", title, what, ((f"go-on:{run.name}", "Resume"),)))
@@ -276,7 +276,7 @@ class MainWindow(QMainWindow):
         if lesson:
             self.rail.set_page(lesson.page)
         for key, page in self.pages.made.items():
-            page.withhold(lesson.hidden if lesson and lesson.page == key else ())
+            page.hide_controls(lesson.hidden if lesson and lesson.page == key else ())
         self.lesson_card.show_lesson(lesson)
         self._show_message_room()
 

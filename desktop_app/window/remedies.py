@@ -1,4 +1,4 @@
-"""What the buttons of messages do."""
+"""The remedies behind the buttons of messages."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +38,7 @@ class Remedies:
         }
 
     def run(self, key: str) -> None:
-        """Do what a button says; raises KeyError for an unknown remedy."""
+        """Run a remedy; raises KeyError for an unknown one."""
         name, _, argument = key.partition(":")
         self._remedies[name](argument)
 

@@ -1,4 +1,4 @@
-"""What the status bar says: device, model, memory, and the job that runs."""
+"""The content of the status bar: device, model, memory, and the running job."""
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -31,7 +31,7 @@ class Status(QObject):
         self.show_job()
 
     def show_job(self) -> None:
-        """Show what runs and how far it is."""
+        """Show the running job and its progress."""
         session, bar = self._session, self._bar
         if not session.context.device:
             bar.set_device("Loading PyTorch…", ready=False)

@@ -149,7 +149,7 @@ class ComputeThread(QThread):
 
 
 def _lower_priority() -> None:
-    """Let the window have the processor whenever it needs it."""
+    """Give this thread a lower priority than the window."""
     QThread.currentThread().setPriority(QThread.Priority.LowPriority)
     if sys.platform == "linux":  # where Qt's priority does nothing, and niceness is per thread
         with suppress(OSError):
@@ -162,7 +162,5 @@ def failure(error: BaseException) -> Failed:
     if isinstance(error, NoiseloomError):
         return Failed(error.kind, error.message, error.what_to_do, trace)
     if is_out_of_memory(error):
-        return Failed(
-            "memory", "There isn't enough memory for this.", "Ask for fewer images or a smaller batch.", trace
-        )
+        return Failed("memory", "There isn't enough memory for this.", "Use fewer images or a smaller batch.", trace)
     return Failed("bug", f"Unexpected error: {error}", "Copy the report from Details.", trace)

@@ -89,7 +89,7 @@ class ThreadEngine(Engine):
         self._deliver(self.compute_thread.mailbox.drain())
 
     def _read_sketches(self) -> None:
-        """At once: they come one at a time."""
+        """Deliver at once: sketches come one at a time."""
         self._deliver(self.sketch_thread.mailbox.drain())
 
     def _deliver(self, envelopes: list[Envelope]) -> None:

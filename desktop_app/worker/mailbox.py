@@ -15,7 +15,7 @@ class Envelope(NamedTuple):
 
 
 class Mailbox:
-    """Queued signals have no back-pressure; the mailbox signals once, and the window drains it when it has time.
+    """Queued signals have no back-pressure; the mailbox signals once, and the window drains it when it is idle.
 
     Only the newest `Progress` of a job is kept.
     """

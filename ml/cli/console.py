@@ -70,7 +70,7 @@ def resuming(folder: Path) -> str:
 def where_else(failed: WriteFailed, folder: Path, line: Line) -> Path:
     """Ask the person where a run that cannot write shall go on; raises CannotWrite where nobody is there to answer."""
     if torchrun.launched() or not sys.stdin.isatty():
-        kept = f"The checkpoint of step {failed.saved_step} is whole. Go on with: {resuming(folder)}"
+        kept = f"The checkpoint of step {failed.saved_step} is whole. Resume with: {resuming(folder)}"
         raise CannotWrite(failed.message, f"{kept}, or elsewhere, with --to NEW_FOLDER added.")
     line.note(f"{failed.message} The run waits at step {failed.step}.")
     try:

@@ -31,7 +31,7 @@ def redraw(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Through its noise, and out again as every class.")
     ] = False,
-    label: Annotated[int, typer.Option(min=NO_LABEL, help="The class it shall become; -1: as it comes.")] = NO_LABEL,
+    label: Annotated[int, typer.Option(min=NO_LABEL, help="The class to turn it into; -1: any.")] = NO_LABEL,
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many answers.")] = 9,
     seed: Annotated[int, typer.Option(min=0)] = 2026,
     model: Model = ROUTES["class"].model,

@@ -44,7 +44,7 @@ def train(
     batch_size: Annotated[int | None, typer.Option()] = None,
     device: Device = "auto",
     seed: Annotated[int | None, typer.Option()] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir ...")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the run in --run-dir ...")] = False,
     to: Annotated[Path | None, typer.Option(help="... and write to this new folder from now on.")] = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="key=value for any other setting; repeatable.")
@@ -98,7 +98,7 @@ def train(
         return INTERRUPTED
     print(f"{finished.model_path}: {finished.step} steps in {finished.seconds:.1f} s")
     if not finished.completed:
-        print(f"Stopped and saved. Go on with: {resuming(finished.model_path.parent)}", file=sys.stderr)
+        print(f"Stopped and saved. Resume with: {resuming(finished.model_path.parent)}", file=sys.stderr)
         return INTERRUPTED
     return 0
 

@@ -36,7 +36,7 @@ def plain(qapp: QApplication) -> Iterator[None]:
     look = theme()
     if look._app:
         hints.colorSchemeChanged.disconnect(look._refresh)
-    look._app, look._dressed, look._mode = None, None, "system"
+    look._app, look._applied, look._mode = None, None, "system"
     if hints.colorScheme() != Qt.ColorScheme.Unknown:
         hints.setColorScheme(Qt.ColorScheme.Unknown)
     if qapp.styleSheet():
@@ -135,7 +135,7 @@ def opened(
 def dressed(qapp: QApplication) -> None:
     """As the program looks: sizes come from its style sheet and font."""
     theme().prepare(qapp)
-    theme().dress()
+    theme().apply()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Small shared parts: cards, labels, buttons, a combo box and a slider, all dressed by the theme."""
+"""Small shared parts: cards, labels, buttons, a combo box and a slider, styled by the theme."""
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent, QWheelEvent
@@ -23,7 +23,7 @@ from desktop_app.widgets.controls.hideable import Hideable
 
 
 def restyle(widget: QWidget, **properties: object) -> None:
-    """Set dynamic properties that the style sheet selects by, and have it look again where one is another."""
+    """Set dynamic properties that the style sheet selects by, and restyle the widget if one has changed."""
     new = {name: value for name, value in properties.items() if widget.property(name) != value}
     if not new:
         return
@@ -35,7 +35,7 @@ def restyle(widget: QWidget, **properties: object) -> None:
 
 
 class Card(QFrame):
-    """A rounded surface with a quiet border."""
+    """A rounded surface with a thin border."""
 
     def __init__(self, kind: str = "card") -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Label(QLabel):
 
 
 class ElidedLabel(Label):
-    """One line that ends in an ellipsis where room is short, with the whole text in its tooltip."""
+    """One line that ends in an ellipsis if it is too long; the tooltip then has the whole text."""
 
     def __init__(self, text: str = "", kind: str = "") -> None:
         super().__init__("", kind)
@@ -94,7 +94,7 @@ class Button(Hideable, QPushButton):
         super().__init__(text)
         self._kind = kind
         self.setProperty("kind", kind)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard where it was
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click does not move the keyboard focus
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(name or text)
         self.setToolTip(tip)
@@ -112,7 +112,7 @@ class Button(Hideable, QPushButton):
 
 
 class Mark(QWidget):
-    """An icon by itself, in the theme's colours; says nothing to a screen reader."""
+    """An icon in the theme's colours; screen readers skip it."""
 
     def __init__(self, name: str = "", role: str = "text", size: int = 20) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class Mark(QWidget):
 
 
 class Combo(QComboBox):
-    """A combo box with the theme's caret, which a passing mouse wheel does not change."""
+    """A combo box with the theme's caret; the mouse wheel does not change it."""
 
     def __init__(self, name: str = "") -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class Combo(QComboBox):
 
 
 def paint_stage(painter: QPainter, room: QRect, border: str = "stage_border") -> None:
-    """The dark surface with round corners on which images stand."""
+    """Paint the dark surface with round corners behind images."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(theme().colors.color(border), 1))
     painter.setBrush(theme().colors.color("stage"))
@@ -155,7 +155,7 @@ def paint_stage(painter: QPainter, room: QRect, border: str = "stage_border") ->
 
 
 def square_in(room: QRect, margin: int) -> QRectF:
-    """The largest square within a margin, in the middle."""
+    """The largest centred square within a margin."""
     side = float(max(min(room.width(), room.height()) - 2 * margin, 1))
     return QRectF((room.width() - side) / 2, (room.height() - side) / 2, side, side)
 
@@ -178,7 +178,7 @@ class Check(Hideable, QCheckBox):
 
 
 def paint_caret(widget: QWidget) -> None:
-    """The sign at the right end of what opens a list."""
+    """Paint the caret at the right end of a widget that opens a list."""
     place = QRect(widget.width() - 21, (widget.height() - 11) // 2, 11, 11)
     paint_icon(QPainter(widget), "caret-down-bold", place, "muted" if widget.isEnabled() else "faint")
 
@@ -201,14 +201,14 @@ class Slider(QSlider):
         theme().changed.connect(self.update)
 
     def set_limit(self, limit: int | None) -> None:
-        """The highest value that can be reached now; the rest of the groove is drawn as not there yet."""
+        """The highest value that can be reached now; the rest of the groove is fainter."""
         self._limit = limit
         if limit is not None and self.value() > limit:
             self.setValue(limit)
         self.update()
 
     def x_of(self, value: float) -> float:
-        """Where the middle of the handle stands for a value, in widget coordinates."""
+        """The middle of the handle at a value, in widget coordinates."""
         span = max(1, self.maximum() - self.minimum())
         return self.HANDLE + 1 + (self.width() - 2 * self.HANDLE - 2) * (value - self.minimum()) / span
 

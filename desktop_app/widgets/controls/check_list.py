@@ -1,4 +1,4 @@
-"""A button that opens a list of names, of which any number can be ticked."""
+"""A button that opens a list of check boxes."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,8 +10,8 @@ from desktop_app.widgets.controls.basics import Button, paint_caret
 from desktop_app.widgets.controls.rows import Choice
 
 
-class _StayingMenu(QMenu):
-    """A menu that stays open while things are ticked in it."""
+class _CheckMenu(QMenu):
+    """A menu that stays open while entries are ticked."""
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         action = self.activeAction()
@@ -37,14 +37,14 @@ class CheckList(Button):
         super().__init__(name=name, tip=tip, kind="question")
         self._choices: Sequence[Choice] = ()
         self._name = name
-        self._list = _StayingMenu(self)
+        self._list = _CheckMenu(self)
         self._list.setAccessibleName(name)
         self.clicked.connect(self._open)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def set_choices(self, choices: Sequence[Choice], ticked: Iterable[str]) -> None:
-        """The names that there are, as (key, text), and those that are ticked."""
+        """Set the entries, as (key, text), and which keys are ticked."""
         if tuple(choices) != tuple(self._choices):
             self._choices = tuple(choices)
             self._list.clear()
@@ -52,10 +52,10 @@ class CheckList(Button):
                 action = self._list.addAction(text)
                 action.setCheckable(True)
                 action.setData(key)
-                action.triggered.connect(lambda _on: self._tell())
-        wanted = set(ticked)
+                action.triggered.connect(lambda _on: self._emit_values())
+        keys = set(ticked)
         for action in self._list.actions():
-            action.setChecked(action.data() in wanted)
+            action.setChecked(action.data() in keys)
         self._show()
 
     def values(self) -> list[str]:
@@ -65,7 +65,7 @@ class CheckList(Button):
         self._list.setMinimumWidth(self.width())
         self._list.popup(self.mapToGlobal(self.rect().bottomLeft()))
 
-    def _tell(self) -> None:
+    def _emit_values(self) -> None:
         self._show()
         self.valuesChanged.emit(self.values())
 

@@ -37,7 +37,7 @@ class Entry(NamedTuple):
 
 
 def entries(words: str, *contents: Content, labelled: bool = False) -> list[Entry]:
-    """The formats with such contents in the order of their table, as "Animation (GIF)" for the words "Animation"."""
+    """The formats with these contents, in the order of their table; the words "Animation" give "Animation (GIF)"."""
     found = [file_format for file_format in FORMATS.values() if file_format.content in contents]
     return [Entry(file_format.suffix, f"{words} ({file_format.title})", labelled) for file_format in found]
 

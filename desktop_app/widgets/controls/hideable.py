@@ -1,4 +1,4 @@
-"""What a lesson can take off a page: a control that stays hidden, whatever its page shows, until it is given back."""
+"""Controls that a lesson can hide: they stay hidden, whatever their page shows, until the lesson ends."""
 
 from typing import TYPE_CHECKING
 
@@ -7,25 +7,20 @@ from PySide6.QtWidgets import QWidget
 if TYPE_CHECKING:
     _Widget = QWidget
 else:
-    _Widget = object  # goes before a class of Qt's in the list of bases, of which only one may be Qt's
+    _Widget = object  # a mixin for classes of Qt, of which a class can inherit only one
 
 
 class Hideable(_Widget):
-    """Remembers whether its page wants it seen while a lesson withholds it."""
+    """A widget with two switches: it is visible if its page shows it and no lesson hides it."""
 
-    _wanted, _withheld = True, False
+    _shown_by_page, _hidden_by_lesson = True, False
 
     def setVisible(self, visible: bool) -> None:
-        self._wanted = visible
-        super().setVisible(visible and not self._withheld)
+        self._shown_by_page = visible
+        super().setVisible(visible and not self._hidden_by_lesson)
 
-    def withhold(self, withheld: bool) -> None:
-        """Hide the control from a student, or give it back."""
-        if withheld != self._withheld:
-            self._withheld = withheld
-            self.setVisible(self._wanted)
-
-    @property
-    def wanted(self) -> bool:
-        """Whether the page shows it, apart from a lesson."""
-        return self._wanted
+    def hide_for_lesson(self, hidden: bool) -> None:
+        """Hide the control from a student, or show it again if its page shows it."""
+        if hidden != self._hidden_by_lesson:
+            self._hidden_by_lesson = hidden
+            self.setVisible(self._shown_by_page)

@@ -1,4 +1,4 @@
-"""The prompt, the seed, the Generate button, and how the prompt was read."""
+"""The prompt, the seed, the Generate button, and how the prompt is interpreted."""
 
 import random
 from collections.abc import Collection
@@ -83,7 +83,7 @@ class SeedBox(QFrame):
 
 
 class PromptBar(QWidget):
-    """Prompt, seed and Generate over chips and the reading.
+    """Prompt, seed and Generate above the chips and the interpretation of the prompt.
 
     A chip replaces the prompt, or with Shift or Ctrl adds to it, and submits it. While busy the button stops the work.
     Signals: `textChanged(str)` for every change, `submitted()` by Enter, the button or a chip, `seedChanged(int)`,
@@ -173,7 +173,7 @@ class PromptBar(QWidget):
         self.edit.setPlaceholderText(EXAMPLES[route])
 
     def set_reading(self, reading: str, *, error: bool = False) -> None:
-        """Show how the prompt was read, or with `error` what is wrong or doubtful in it."""
+        """Show how the prompt is interpreted, or with `error` what is wrong or doubtful in it."""
         self._lead.setText("" if error or not reading else "Generates")
         self._lead.setVisible(bool(self._lead.text()))
         self._full_reading = reading

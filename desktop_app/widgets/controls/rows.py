@@ -47,7 +47,7 @@ class _Box(QDoubleSpinBox):
 
 
 class SettingRow(Hideable, QWidget):
-    """A label of fixed width before whatever sets the value."""
+    """A label of fixed width, followed by the control of a value."""
 
     def __init__(self, label: str, tip: str) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class SliderRow(SettingRow):
     def set_value(self, value: float) -> None:
         """Show a value without emitting `valueChanged`."""
         with QSignalBlocker(self.box), QSignalBlocker(self.slider):
-            if round(value, self.box.decimals()) != self.box.value():  # or all would be painted anew
+            if round(value, self.box.decimals()) != self.box.value():  # avoids a repaint
                 self.box.setValue(value)
             self.slider.setValue(self._position(self.box.value()))
 
@@ -126,7 +126,7 @@ class SliderRow(SettingRow):
 
 
 class ChoiceRow(SettingRow):
-    """Label and combo box; `valueChanged` carries the key of the choice a person made."""
+    """Label and combo box; `valueChanged` carries the key that the user chose."""
 
     valueChanged = Signal(str)
 
@@ -140,20 +140,20 @@ class ChoiceRow(SettingRow):
         self.combo.activated.connect(self._chosen)
 
     def set_choices(self, choices: Sequence[Choice], value: str = "") -> None:
-        """Replace the choices, keeping the present one where `value` is not given and it still exists."""
-        wanted = value or self.value()
+        """Replace the choices; without `value` the current choice is kept if it still exists."""
+        chosen = value or self.value()
         if tuple(choices) != self._choices:
             self._choices = tuple(choices)
             self.combo.clear()
             for key, text in choices:
                 self.combo.addItem(text, key)
-        self.set_value(wanted)
+        self.set_value(chosen)
 
     def value(self) -> str:
         return self.combo.currentData() or ""
 
     def set_value(self, value: str) -> None:
-        """Show a choice; one that does not exist leaves the first."""
+        """Show a choice, or the first one if it does not exist."""
         self.combo.setCurrentIndex(max(0, self.combo.findData(value)) if self.combo.count() else -1)
 
     def _chosen(self, _index: int) -> None:
@@ -248,12 +248,12 @@ class Section(Hideable, QWidget):
         self.body_layout.addWidget(widget)
 
     def set_corner(self, widget: QWidget) -> None:
-        """Put what concerns the whole group at the right of its header."""
+        """Add a widget at the right of the header."""
         self._top.addWidget(widget)
 
 
 class StatCard(Card):
-    """A number that matters, under a small label."""
+    """A large number under a small label."""
 
     def __init__(self, label: str, value: str = "–", *, tip: str = "") -> None:
         super().__init__("stat")

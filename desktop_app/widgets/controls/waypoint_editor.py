@@ -1,4 +1,4 @@
-"""One stop of a path: its digit, its noise or picture, and what stands around it."""
+"""The editor of a waypoint: its class, its noise or picture, and its place in the path."""
 
 from collections.abc import Sequence
 

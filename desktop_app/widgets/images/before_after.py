@@ -20,7 +20,7 @@ QWIDGETSIZE_MAX = 16_777_215  # Qt's own, which PySide6 does not export
 class BeforeAfter(QWidget):
     """The first picture left of the divider, the second right of it; `moved(place)` in [0, 1] by mouse or keys.
 
-    With one picture alone there is no divider. Left and right move it, Home and End go to the ends.
+    A single picture has no divider. Left and right move it, Home and End move it to the ends.
     """
 
     moved = Signal(float)
@@ -47,7 +47,7 @@ class BeforeAfter(QWidget):
         self.update()
 
     def set_large(self, large: bool) -> None:
-        """As high as a picture of its own, or as the pictures are in a column."""
+        """Use the height of a large picture, or that of a picture in a column."""
         self.setMinimumHeight(LARGE if large else 0)
         self.setMaximumHeight(LARGE if large else QWIDGETSIZE_MAX)
 
@@ -59,7 +59,7 @@ class BeforeAfter(QWidget):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        """As high as the pictures are at that width, or HIGHEST."""
+        """The height of the pictures at that width, at most HIGHEST."""
         image = self._images[0] if self._images else None
         return min(round(width * image.height() / image.width()), HIGHEST) if image else 0
 
@@ -67,7 +67,7 @@ class BeforeAfter(QWidget):
         return QSize(256, self.heightForWidth(256))
 
     def area(self) -> QRectF:
-        """Where the pictures are painted: as large as fits, in the middle."""
+        """The rectangle of the pictures: as large as fits, centred."""
         if not self._images:
             return QRectF(self.rect())
         image = self._images[0]

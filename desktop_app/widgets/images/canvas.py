@@ -1,4 +1,4 @@
-"""A small canvas to draw digits on with a soft pen, and ten bars for what they are taken for."""
+"""A canvas to draw digits on with a soft pen, and a bar chart of the class probabilities."""
 
 from collections.abc import Sequence
 
@@ -36,12 +36,12 @@ class Canvas(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def set_drawing(self, drawing: Pixels, mask: Pixels) -> None:
-        """Both (H, W)."""
+        """Show a drawing and its mask, both (H, W)."""
         self._drawing, self._mask = drawing, mask
         self.update()
 
     def square(self) -> QRectF:
-        """Where the drawing lies in the widget."""
+        """The rectangle of the drawing in the widget."""
         return square_in(self.rect(), MARGIN)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -77,7 +77,7 @@ class Canvas(QWidget):
             self._touch(event.position())
 
     def _touch(self, position: QPointF) -> None:
-        """Touch everything between here and where the pen was last, so that a quick stroke has no gaps."""
+        """Touch all points between the last position and this one, so that a quick stroke has no gaps."""
         area = self.square()
         scale = self._drawing.shape[1] / area.width()
         here = QPointF((position.x() - area.left()) * scale, (position.y() - area.top()) * scale)
@@ -100,7 +100,7 @@ class Bars(QWidget):
         self.setAccessibleName("Probability of each digit")
 
     def set_shares(self, shares: NDArray[np.floating] | None) -> None:
-        """A share for each, in [0, 1]; None for none."""
+        """Show one share per class, in [0, 1]; None clears them."""
         self._shares = np.zeros(len(self._names)) if shares is None else np.asarray(shares, float)
         best = int(self._shares.argmax())
         self.setAccessibleDescription("" if shares is None else f"{self._names[best]}: {self._shares[best]:.0%}")

@@ -1,4 +1,4 @@
-"""Puts a picture on the clipboard, and says for a moment that it did."""
+"""A button that copies a picture to the clipboard and shows for a moment that it has."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ COPIED_MS = 1500
 
 
 class CopyButton(Button):
-    """Asks for the picture, (H, W) grey or (H, W, 3), when it is wanted; None where there is none yet."""
+    """`picture()` returns the picture to copy, (H, W) grey or (H, W, 3), or None if there is none yet."""
 
     def __init__(self, picture: Callable[[], NDArray[uint8] | None], tip: str, *, small: bool = False) -> None:
         super().__init__("" if small else "Copy", "copy", kind="tool" if small else "", name="Copy", tip=tip)

@@ -1,4 +1,4 @@
-"""The decision meter: what the judge reads in the guess of every step, so that one sees when a digit is decided."""
+"""The decision meter: the judge's class probabilities at each step, which show when a digit is decided."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +11,19 @@ from desktop_app.theme.tokens import Type, ui_font
 
 Probabilities = NDArray[np.floating]  # (steps + 1, classes)
 HEIGHT, PAD, LETTER = 56, 7, 12
-SCALE = 34  # room at the right for what the height means
-RIVAL = 0.2  # a class that was ever as probable as this has a line
+SCALE = 34  # room for the scale at the right
+RIVAL = 0.2  # classes that reach this probability have a line
 
 
 def decided_at(probabilities: Probabilities) -> int:
-    """The first step from which on the most probable class is the one it is in the end."""
+    """The first step from which on the most probable class is the final one."""
     best = probabilities.argmax(axis=1)
     other = np.flatnonzero(best != best[-1])
     return int(other[-1]) + 1 if len(other) else 0
 
 
 class DecisionMeter(QWidget):
-    """The winner's probability over the steps as an area, that of its rivals as lines. `stepChosen(step)` by mouse."""
+    """Paints the final class's probability over the steps as an area, others as lines. `stepChosen(step)` by mouse."""
 
     stepChosen = Signal(int)
 
@@ -50,12 +50,12 @@ class DecisionMeter(QWidget):
         self.update()
 
     def set_step(self, step: int) -> None:
-        """Where the cursor stands."""
+        """Move the cursor to a step."""
         self._step = step
         self.update()
 
     def words(self) -> str:
-        """When it was decided, for a line of text."""
+        """The step at which the digit is decided, as text."""
         if not len(self._probabilities):
             return "not known yet"
         best, last = int(self._probabilities[-1].argmax()), len(self._probabilities) - 1
@@ -82,7 +82,7 @@ class DecisionMeter(QWidget):
         painter.drawLine(self._point(self._step, 0), self._point(self._step, 1))
 
     def _paint_scale(self, painter: QPainter) -> None:
-        """What the height of the area means."""
+        """Paint the scale of the area's height."""
         painter.setPen(QPen(theme().colors.color("border"), 1))
         for share in (0.0, 1.0):
             painter.drawLine(self._point(0, share), self._point(max(len(self._probabilities) - 1, 1), share))

@@ -1,4 +1,4 @@
-"""The history: a small picture of everything that was drawn, to go back to."""
+"""The history: a thumbnail of each recent result, which reopens it."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from ml.imaging.pixels import grid
 
 SIDE, HEIGHT, MARGIN, GAP = 60, 54, 4, 6
 BAR = 12  # height of the scroll bar
-CORNER = 2  # images across and down that stand for all
+CORNER = 2  # images across and down in a thumbnail
 
 
 def thumbnail(images: Pixels) -> Pixels:
-    """Images (N, H, W[, 3]) as one small picture, (SIDE, SIDE, 3): the only one, or four of them."""
+    """A thumbnail (SIDE, SIDE, 3) of images (N, H, W[, 3]): of the only one, or of the first four."""
     from PIL import Image  # not at the start, when nothing is drawn yet
 
     count = 1 if len(images) < CORNER**2 else CORNER**2
@@ -32,7 +32,7 @@ class HistoryStrip(ImageGrid):
     """
 
     dragged = Signal(int)
-    moved = Signal(int)  # the keyboard's place
+    moved = Signal(int)  # the index that the keyboard moved to
 
     def __init__(self) -> None:
         super().__init__("Recent results", framed=False, margin=MARGIN, gap=GAP, leading=True)
@@ -42,7 +42,7 @@ class HistoryStrip(ImageGrid):
         self.set_history([], None)
 
     def set_history(self, thumbnails: Sequence[Pixels], shown: int | None) -> None:
-        """Show what there is; `shown` is on the screen now."""
+        """Show these thumbnails; `shown` is the index of the result on the page."""
         self.setVisible(len(thumbnails) > 1)
         self.setFixedWidth(2 * MARGIN + len(thumbnails) * (HEIGHT - 2 * MARGIN + GAP))
         self.set_images(np.stack(thumbnails) if thumbnails else None, max(len(thumbnails), 1))
@@ -66,14 +66,14 @@ class HistoryStrip(ImageGrid):
             self.dragged.emit(index)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """A click counts when it is over: until then it may become a drag."""
+        """A click counts on release: until then it may become a drag."""
         if self._pressed is not None:
             self._pressed = None
             super().mousePressEvent(event)
 
 
 class HistoryView(QScrollArea):
-    """The strip, as much of it as there is room for; new pictures come into sight, the wheel goes back to the old."""
+    """A scroll area for the strip: it scrolls to new thumbnails, and the wheel scrolls back."""
 
     def __init__(self, strip: HistoryStrip) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class HistoryView(QScrollArea):
         self.fit()
 
     def fit(self) -> None:
-        """Be as high as what there is, or out of sight."""
+        """Fit the height to the strip, or hide with it."""
         self.setVisible(not self._strip.isHidden())
         self.setFixedHeight(HEIGHT + (BAR if self._strip.width() > self.width() else 0))
 

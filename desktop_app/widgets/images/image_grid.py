@@ -28,12 +28,12 @@ Pixels = NDArray[np.uint8]
 SNAP = 0.9  # a whole scale factor is taken where it costs at most a tenth of the size
 CAPTION_ROOM, TINY_CAPTION_ROOM = 20, 13  # height of a caption's line, and under images smaller than TINY
 TINY, TINY_FONT = 44, 9
-MOST_ROW_GAP = 8  # wide gaps between columns are there for words, which rows have below them
+MOST_ROW_GAP = 8  # wide gaps make room for column captions, which rows do not need
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """The words under an image; `warn` marks a verdict that disagrees with what was asked for."""
+    """The words under an image; `warn` marks a class other than the requested one."""
 
     text: str
     warn: bool = False
@@ -41,7 +41,7 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where cells lie, in device pixels from the widget's corner."""
+    """The positions of the cells, in device pixels from the widget's corner."""
 
     columns: int
     rows: int
@@ -73,7 +73,7 @@ class ImageGrid(QWidget):
         self, name: str = "Image grid", *, framed: bool = True, margin: int = 20, gap: int = 5, leading: bool = False
     ) -> None:
         super().__init__()
-        self._leading = leading  # begins at the left, where others stand in the middle
+        self._leading = leading  # aligned to the left instead of centred
         self._name, self._framed, self._margin, self._gap = name, framed, margin, gap
         self._images: Pixels = np.zeros((0, 1, 1), np.uint8)
         self._asked_columns: int | None = None
@@ -109,7 +109,7 @@ class ImageGrid(QWidget):
         return self._images
 
     def set_captions(self, captions: list[Caption], *, keep_room: bool = False) -> None:
-        """Words under the cells, in order; `keep_room` reserves their line even before there are any."""
+        """Show captions under the cells, in order; `keep_room` reserves their line even without captions."""
         room = keep_room or bool(captions)
         if captions == self._captions and room == self._caption_room:
             return
@@ -305,7 +305,7 @@ class ImageGrid(QWidget):
             self.cellClicked.emit(index)
 
     def inputMethodQuery(self, query: Qt.InputMethodQuery) -> object:
-        """Tells Qt where a context menu belongs that is asked for by key: at the current image."""
+        """A context menu that is opened by key appears at the current image."""
         if query == Qt.InputMethodQuery.ImCursorRectangle and self._current >= 0:
             return self.cell_rect(self._current).toRect()
         return super().inputMethodQuery(query)

@@ -1,4 +1,4 @@
-"""A pad to drag over: images between four corners, and a handle at the place that is chosen."""
+"""The interpolation pad: images between four corners, and a handle at the chosen position."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ VEIL = 120  # how dark the images under the handle are, of 255
 
 
 class InterpolationPad(QWidget):
-    """A square; `moved(x, y)` in [0, 1]^2 from the upper left, by mouse or arrow keys."""
+    """A square; `moved(x, y)` in [0, 1]² from the upper left, by mouse or arrow keys."""
 
     moved = Signal(float, float)
 
@@ -37,35 +37,35 @@ class InterpolationPad(QWidget):
         return self._place
 
     def set_place(self, x: float, y: float) -> None:
-        """Show a place without emitting."""
+        """Show a position without emitting."""
         self._update_handle()
         self._place = (x, y)
         self._update_handle()
         self.setAccessibleDescription(f"{x:.0%} from the left, {y:.0%} from the top")
 
     def _update_handle(self) -> None:
-        """Paint anew where the handle is."""
+        """Repaint the surroundings of the handle."""
         at, room = self.point(), HANDLE + 3
         self.update(QRectF(at.x() - room, at.y() - room, 2 * room, 2 * room).toAlignedRect())
 
     def set_picture(self, picture: Pixels | None) -> None:
-        """The images between the corners as one, (H, W) grey or (H, W, 3)."""
+        """Show the images between the corners, as one picture (H, W) grey or (H, W, 3)."""
         self._picture = None if picture is None else to_qimage(picture)
         self.update()
 
     def square(self) -> QRectF:
-        """Where the pad lies in the widget."""
+        """The rectangle of the pad in the widget."""
         return square_in(self.rect(), MARGIN)
 
     def point(self) -> QPointF:
-        """Where the handle is."""
+        """The position of the handle in the widget."""
         area = self._reach()
         return QPointF(area.left() + self._place[0] * area.width(), area.top() + self._place[1] * area.height())
 
     def _reach(self) -> QRectF:
-        """From the middle of one corner's image to that of the opposite one's."""
+        """The rectangle between the middles of the corner images."""
         area = self.square()
-        inset = area.width() / 10  # half of one image, of the five across
+        inset = area.width() / 10  # half of one of the five images across
         return area.adjusted(inset, inset, -inset, -inset)
 
     def paintEvent(self, event: QPaintEvent) -> None:

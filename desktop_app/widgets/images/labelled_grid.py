@@ -11,11 +11,11 @@ from desktop_app.theme.tokens import Space, Type, ui_font
 from desktop_app.widgets.images.image_grid import ImageGrid
 from ml.imaging.figure import Head
 
-TOP, WIDEST = 38, 132  # height of the columns' heads, most width of the rows'
+TOP, WIDEST = 38, 132  # height of the column heads, greatest width of the row heads
 
 
 class LabelledGrid(QWidget):
-    """`grid` shows the cells; heads are painted where it has its first row and column."""
+    """`grid` shows the cells; the heads are painted above its first row and beside its first column."""
 
     def __init__(self, name: str, gap: int = Space.S) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class LabelledGrid(QWidget):
         self.set_heads((), ())
 
     def set_heads(self, rows: Sequence[Head], columns: Sequence[Head]) -> None:
-        """The names and notes; where none has a name, no room is taken."""
+        """Set the names and notes; heads without a name take no room."""
         self._rows, self._columns = rows, columns
         name, note = QFontMetrics(_name_font()), QFontMetrics(ui_font(Type.CAPTION))
         named = [head for head in rows if head.name]

@@ -1,4 +1,4 @@
-"""A model in the list of all models: its name, what it draws, what it learnt from and how well."""
+"""A tile of the model list: the model's name, images by it, its data and its scores."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,16 +12,16 @@ from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.images.image_grid import ImageGrid, Pixels
 
 STRIP_HEIGHT, WIDEST = 52, 10
-LEAST_WIDTH, HEIGHT = 296, 142  # the style sheet knows the height too
+LEAST_WIDTH, HEIGHT = 296, 142  # the style sheet repeats the height
 MEANING = "Right: read as requested by the judge. Distance: to real digits, relative to their distance to each other."
 
 
 class ModelTile(Button):
-    """One of several of which one is chosen: a click or the arrow keys choose it."""
+    """A model, one of which is chosen by a click or the arrow keys."""
 
     def __init__(self, title: str, whose: str, lines: tuple[str, str]) -> None:
-        said = [part for part in (f"{title}, {whose}", *lines) if part]
-        super().__init__(kind="tile", name=". ".join(said), tip="\n".join([*said, MEANING]))
+        parts = [part for part in (f"{title}, {whose}", *lines) if part]
+        super().__init__(kind="tile", name=". ".join(parts), tip="\n".join([*parts, MEANING]))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCheckable(True)
         self.setMinimumWidth(LEAST_WIDTH)
@@ -44,7 +44,7 @@ class ModelTile(Button):
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
     def show_preview(self, images: Pixels | None, instead: str) -> None:
-        """What the model draws, or a word where there is nothing to be seen."""
+        """Show images by the model, or `instead` a word."""
         self.strip.set_empty_text(instead)
         self.strip.set_images(images, WIDEST)
 
@@ -56,7 +56,7 @@ class ModelTile(Button):
 
 
 class TilePlate(QScrollArea):
-    """Tiles, as many side by side as there is room for."""
+    """Tiles in as many columns as fit."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class TilePlate(QScrollArea):
             transparent.setAutoFillBackground(False)
 
     def set_tiles(self, tiles: Sequence[ModelTile]) -> None:
-        """Show these; those of before that are not among them end."""
+        """Show these tiles, and delete the previous ones that are not among them."""
         for tile in set(self._tiles) - set(tiles):
             tile.hide()
             tile.deleteLater()

@@ -1,4 +1,4 @@
-"""A run's previews from one fixed noise, and a slider back through all of them."""
+"""A run's previews, all from the same noise, and a slider over them."""
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QResizeEvent
@@ -13,7 +13,7 @@ EMPTY_HEIGHT = 96
 
 
 class PreviewStrip(QWidget):
-    """Previews so far; new ones are followed as long as the slider stands on the newest.
+    """The previews so far; a new one is shown if the slider is at the newest.
 
     Signals: `previewChanged(step)` with the training step shown, `cellClicked(index)`.
     """
@@ -47,7 +47,7 @@ class PreviewStrip(QWidget):
         self.clear()
 
     def clear(self) -> None:
-        """Forget all previews, for another run."""
+        """Remove all previews, for another run."""
         self._previews.clear()
         with QSignalBlocker(self.slider):
             self.slider.setRange(0, 0)
@@ -57,7 +57,7 @@ class PreviewStrip(QWidget):
         self._fit()
 
     def add(self, step: int, images: Pixels) -> None:
-        """A new preview at a training step."""
+        """Add a preview of a training step."""
         follow = self.slider.value() >= len(self._previews) - 1
         self._previews.append((step, images))
         with QSignalBlocker(self.slider):
@@ -82,7 +82,7 @@ class PreviewStrip(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """As high as its rows need at this width."""
+        """Fit the height of the grid to its rows at this width."""
         images = self.grid.images()
         if not len(images):
             self.grid.setFixedHeight(EMPTY_HEIGHT)

@@ -1,4 +1,4 @@
-"""The training time machine: how one digit came out of one noise, at every preview of a run."""
+"""The preview history: the denoising of one digit at each preview of a run."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout
@@ -13,9 +13,9 @@ STRIP_HEIGHT = 76
 
 
 class PreviewTimeline(Card):
-    """A slider over a run's previews, and the whole denoising of one of their digits under it.
+    """A slider over a run's previews, and the denoising of one of their digits.
 
-    New previews are followed as long as the slider stands on the newest. `moved(index)`: another preview is shown.
+    A new preview is shown if the slider is at the newest. `moved(index)`: another preview is shown.
     """
 
     moved = Signal(int)
@@ -51,7 +51,7 @@ class PreviewTimeline(Card):
         self._show()
 
     def add(self, preview: Preview) -> None:
-        """A new preview of the run that is shown."""
+        """Add a preview of the run that is shown."""
         follow = self.slider.value() >= len(self._previews) - 1
         self._previews.append(preview)
         self.slider.setRange(0, len(self._previews) - 1)
@@ -60,12 +60,12 @@ class PreviewTimeline(Card):
         self._show()
 
     def set_digit(self, index: int) -> None:
-        """Which of a preview's images the strip is of."""
+        """Show the denoising of a preview's image at an index."""
         self._digit = index
         self._show()
 
     def shown(self) -> Preview | None:
-        """The preview that the slider stands on."""
+        """The preview at the slider."""
         return self._previews[self.slider.value()] if self._previews else None
 
     def _show(self) -> None:

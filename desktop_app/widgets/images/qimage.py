@@ -1,4 +1,4 @@
-"""From arrays of bytes to Qt's images."""
+"""Conversion of uint8 arrays to QImage."""
 
 import numpy as np
 from numpy.typing import NDArray

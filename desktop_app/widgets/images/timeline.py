@@ -1,4 +1,4 @@
-"""The way from noise to image: a slider over the computed steps, playback, and the noise level under it."""
+"""The timeline from noise to image: a slider over the computed steps, playback, and the noise level."""
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
@@ -28,8 +28,8 @@ VIEW_TIPS = (
 class Timeline(Card):
     """A slider over steps 0..n of which only those computed so far can be reached.
 
-    `begin(steps)` starts a new film, `add_step(step, noise)` makes one more step reachable, `end()` says that no
-    more will come. Playback runs on a QTimer of this widget; where it catches up with the computation it waits.
+    `begin(steps)` starts a new film, `add_step(step, noise)` makes one more step reachable, and `end()` ends the film
+    at the last one. Playback runs on a QTimer of this widget and waits where a step is not computed yet.
     With reduced motion `autoplay` shows the last step at once, and films do not loop; the play button still plays.
     Signals: `stepChanged(step)` however it changed, `playToggled(playing)`, `viewChanged(view)` with one of VIEWS.
     """
@@ -72,7 +72,7 @@ class Timeline(Card):
         self.back_button.clicked.connect(lambda: self.go(-1))
         self.on_button.clicked.connect(lambda: self.go(1))
         self.slider.valueChanged.connect(self._moved)
-        self.slider.actionTriggered.connect(lambda _action: self.pause())  # a hand on the slider stops the film
+        self.slider.actionTriggered.connect(lambda _action: self.pause())  # by keyboard or mouse
         self.slider.sliderPressed.connect(self.pause)
         self.curve.scrubbed.connect(self._scrubbed)
         self.view.valueChanged.connect(self.viewChanged)
@@ -93,7 +93,7 @@ class Timeline(Card):
         grid.addWidget(self.label, 1, 3, 1, 2)
         grid.setColumnStretch(2, 1)
 
-    # ---- what there is to show
+    # ---- steps
 
     def begin(self, steps: int) -> None:
         """Start a new film of steps 0..`steps`, none of them computed yet."""
@@ -118,11 +118,11 @@ class Timeline(Card):
         self._describe()
 
     def set_branch(self, step: int | None) -> None:
-        """Mark the step that what is shown branched off at."""
+        """Mark the step at which the trajectory branched off; None for no branch."""
         self.curve.set_branch(step)
 
     def end(self) -> None:
-        """No more steps will come: the film ends with those there are."""
+        """End the film at the last computed step."""
         self._last = max(0, self._reached)
         self._describe()
 
@@ -144,7 +144,7 @@ class Timeline(Card):
         self.slider.setValue(max(0, min(step, self._reached)))
 
     def go(self, steps: int) -> None:
-        """So many steps on, or back, by hand."""
+        """Pause, and go a number of steps forward, or back if it is negative."""
         self.pause()
         self.set_step(self.step + steps)
 
@@ -155,7 +155,7 @@ class Timeline(Card):
         return self._timer.isActive()
 
     def play(self, *, from_start: bool = False) -> None:
-        """Play from here; from the beginning where this is the end."""
+        """Play from the current step, or from the start if it is the last."""
         if self._reached < 0 or self.playing:
             return
         if from_start or self.step >= self._last:
@@ -165,7 +165,7 @@ class Timeline(Card):
         self._show_playing()
 
     def autoplay(self) -> None:
-        """Play from the start without having been asked; with reduced motion show the last computed step."""
+        """Play a new film from the start; with reduced motion show the last computed step."""
         if theme().reduced_motion:
             self.set_step(self._reached)
         else:
@@ -202,7 +202,7 @@ class Timeline(Card):
         if self.step >= self._last:
             self._timer.setInterval(HOLD_MS if self.loop_button.isChecked() else 0)
 
-    # ---- hands
+    # ---- keyboard and mouse
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Space plays and pauses, left and right go one step."""
@@ -234,7 +234,7 @@ class Timeline(Card):
 
 
 class NoiseCurve(QWidget):
-    """The noise level over the steps, drawn under a slider with a cursor where its handle stands."""
+    """The noise level over the steps, under a slider, with a cursor at the slider's handle."""
 
     scrubbed = Signal(float)  # x in the slider's coordinates
 
@@ -255,7 +255,7 @@ class NoiseCurve(QWidget):
         self.update()
 
     def set_branch(self, step: int | None) -> None:
-        """Where a branch begins, or None."""
+        """Mark the step at which a branch begins; None for no branch."""
         self._branch = step
         self.update()
 
@@ -263,7 +263,7 @@ class NoiseCurve(QWidget):
         return QSize(200, 44)
 
     def point(self, step: int) -> QPointF:
-        """Where a step's noise level is drawn."""
+        """The point of a step's noise level in the widget."""
         top = max(self._noise.values()) or 1.0
         return QPointF(self._slider.x_of(step), self.height() - 6 - (self.height() - 12) * self._noise[step] / top)
 

@@ -1,4 +1,4 @@
-"""A plot that looks like the card on which it is, and has nothing to click on.
+"""A plot in the style of its card, without interaction.
 
 Importing this module imports pyqtgraph: do it after the window is there.
 """
@@ -15,14 +15,14 @@ SIDES = ("left", "bottom")
 
 
 class QuietPlot(pg.PlotWidget):
-    """pyqtgraph's plot without a frame, a ground of its own, a menu, buttons and the mouse; with lines across."""
+    """A pyqtgraph plot with horizontal grid lines, without frame, background, menu, buttons or mouse interaction."""
 
     def __init__(
         self, name: str, left_width: int, text_offset: int, axes: Mapping[str, pg.AxisItem] | None = None
     ) -> None:
         item = pg.PlotItem(enableMenu=False, axisItems=dict(axes or {}))
         super().__init__(plotItem=item)
-        menu: QMenu = item.ctrlMenu  # type: ignore[assignment]  # which is made all the same, and is nobody's child
+        menu: QMenu = item.ctrlMenu  # type: ignore[assignment]  # made despite enableMenu, and without a parent
         self.destroyed.connect(menu.deleteLater)
         self.setAccessibleName(name)
         self.setBackground(None)
@@ -38,7 +38,7 @@ class QuietPlot(pg.PlotWidget):
         self.getAxis("left").setWidth(left_width)
 
     def restyle(self) -> None:
-        """The axes in the colours of the theme."""
+        """Paint the axes in the colours of the theme."""
         colors = theme().colors
         for side in SIDES:
             axis = self.getAxis(side)

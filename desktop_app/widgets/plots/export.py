@@ -52,7 +52,7 @@ class HeatMap:
     x: Numbers
     values: Numbers
     picture: QImage
-    ends: tuple[str, str]  # what lies at the bottom and at the top
+    ends: tuple[str, str]  # labels at the bottom and at the top
     legend: str
 
 
@@ -67,24 +67,22 @@ class Figure:
     logarithmic: bool = False
 
 
-def save_plots(path: Path, figures: Sequence[Figure], told: Mapping[str, object] | None = None) -> None:
-    """Write figures side by side, in the format that the suffix names, with what is `told` of how they came about.
+def save_plots(path: Path, figures: Sequence[Figure], metadata: Mapping[str, object] | None = None) -> None:
+    """Write figures side by side, in the format that the suffix names.
 
-    It can be proved to be as it was written, see `ml.export.plot_metadata.prove`.
-
-    As JSON: an SVG's description, an attachment of a PDF, the text `noiseloom` of a PNG, a column of a CSV in its first
-    row. Raises BadRequest, CannotWrite.
+    The metadata are JSON in an SVG's description, an attachment of a PDF, the text `noiseloom` of a PNG, or a column of
+    a CSV's first row. `ml.export.plot_metadata.prove` checks a file against them. Raises BadRequest, CannotWrite.
     """
     suffix = path.suffix.lower()
     writers = {".svg": _svg, ".pdf": _pdf, ".png": _png, ".csv": _csv}
     if suffix not in writers:
         raise BadRequest(f"{path.name}: a plot cannot be written as that.", f"Use one of {', '.join(SUFFIXES)}.")
-    all_told = {"noiseloom": __version__, **(told or {})}
-    content = writers[suffix](figures, json.dumps(all_told, ensure_ascii=False))
+    stamped = {"noiseloom": __version__, **(metadata or {})}
+    content = writers[suffix](figures, json.dumps(stamped, ensure_ascii=False))
     if not content:
         raise CannotWrite(f"Cannot draw {path.name}.", "Choose another format.")
-    all_told["shown"] = digest(suffix, content)  # of a first one, since it is to be inside
-    content = writers[suffix](figures, json.dumps(all_told, ensure_ascii=False))
+    stamped["shown"] = digest(suffix, content)  # of a first version, since the file contains it
+    content = writers[suffix](figures, json.dumps(stamped, ensure_ascii=False))
     with atomic(path) as temporary:
         temporary.write_bytes(content)
 
@@ -93,12 +91,12 @@ def _size(figures: Sequence[Figure]) -> QSize:
     return QSize(WIDTH * len(figures), HEIGHT)
 
 
-def _svg(figures: Sequence[Figure], told: str) -> bytes:
+def _svg(figures: Sequence[Figure], metadata: str) -> bytes:
     generator = QSvgGenerator(QSvgGenerator.SvgVersion.Svg11)
     buffer = _buffer()
     generator.setOutputDevice(buffer)
     generator.setTitle(" · ".join(figure.title for figure in figures))
-    generator.setDescription(told)
+    generator.setDescription(metadata)
     generator.setSize(_size(figures))
     generator.setViewBox(QRectF(QPointF(), QSizeF(_size(figures))))
     painter = QPainter(generator)
@@ -107,11 +105,11 @@ def _svg(figures: Sequence[Figure], told: str) -> bytes:
     return bytes(buffer.data().data())
 
 
-def _pdf(figures: Sequence[Figure], told: str) -> bytes:
+def _pdf(figures: Sequence[Figure], metadata: str) -> bytes:
     buffer = _buffer()
     writer = QPdfWriter(buffer)
     writer.setCreator("Noiseloom")
-    writer.addFileAttachment("noiseloom.json", told.encode(), "application/json")
+    writer.addFileAttachment("noiseloom.json", metadata.encode(), "application/json")
     writer.setTitle(" · ".join(figure.title for figure in figures))
     writer.setPageSize(
         QPageSize(QSizeF(_size(figures)), QPageSize.Unit.Point, "", QPageSize.SizeMatchPolicy.ExactMatch)
@@ -135,9 +133,9 @@ def picture_of(figures: Sequence[Figure]) -> QImage:
     return image
 
 
-def _png(figures: Sequence[Figure], told: str) -> bytes:
+def _png(figures: Sequence[Figure], metadata: str) -> bytes:
     image, buffer = picture_of(figures), _buffer()
-    image.setText("noiseloom", told)
+    image.setText("noiseloom", metadata)
     image.save(buffer, "PNG")  # pyright: ignore[reportArgumentType, reportCallIssue]
     return bytes(buffer.data().data())
 
@@ -148,7 +146,7 @@ def _buffer() -> QBuffer:
     return buffer
 
 
-def _csv(figures: Sequence[Figure], told: str) -> bytes:
+def _csv(figures: Sequence[Figure], metadata: str) -> bytes:
     """A row for every point of every curve, however many are drawn."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -156,8 +154,8 @@ def _csv(figures: Sequence[Figure], told: str) -> bytes:
     for figure in figures:
         for name, x, y in _points(figure):
             for at, value in zip(x, y, strict=True):
-                writer.writerow((figure.title, name, f"{at:.10g}", f"{value:.10g}", told))
-                told = ""
+                writer.writerow((figure.title, name, f"{at:.10g}", f"{value:.10g}", metadata))
+                metadata = ""
     return text.getvalue().encode()
 
 
@@ -195,7 +193,7 @@ def _paint_all(painter: QPainter, figures: Sequence[Figure]) -> None:
 
 
 def _paint(painter: QPainter, room: QRectF, figure: Figure) -> None:
-    """Title, legend, axes and what is plotted, in that room."""
+    """Paint the title, legend, axes and data into a rectangle."""
     left, width = room.left() + LEFT, room.width() - LEFT - RIGHT
     _write(painter, QRectF(left, room.top() + TOP, width, ROW), figure.title, "text", Type.BODY, bold=True)
     top = _legend(painter, QRectF(left, room.top() + TOP + ROW + 4, width, ROW), figure) + 10
@@ -240,7 +238,7 @@ def _pen(curve: Curve) -> QPen:
 
 
 def _legend(painter: QPainter, line: QRectF, figure: Figure) -> float:
-    """Names beside a piece of their lines, in as many rows as they need; returns where they end."""
+    """Paint each curve's name beside a piece of its line, in as many rows as needed; returns the bottom."""
     if figure.heat_map:
         _write(painter, line, figure.heat_map.legend, "muted")
         return line.bottom()
@@ -262,7 +260,7 @@ def _legend(painter: QPainter, line: QRectF, figure: Figure) -> float:
 
 
 class _Axes:
-    """Where numbers lie on the paper."""
+    """The mapping from values to the page."""
 
     def __init__(self, area: QRectF, figure: Figure) -> None:
         self.area, self._log = area, figure.logarithmic
@@ -274,7 +272,7 @@ class _Axes:
         return np.log10(np.where(y > 0, y, np.nan)) if self._log else y
 
     def places(self, x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
-        """Points on the paper; nan where there is none."""
+        """Points on the page; nan for values that have none."""
         across = (x - self.x[0]) / (self.x[1] - self.x[0])
         up = (self._scaled(y) - self.y[0]) / (self.y[1] - self.y[0])
         return self.area.left() + across * self.area.width(), self.area.bottom() - up * self.area.height()
@@ -301,7 +299,7 @@ def _range(values: Numbers) -> tuple[float, float]:
 
 
 def _ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Round numbers in that range, some five of them, and how a person writes them."""
+    """About five round numbers in a range, with their text."""
     rough = (high - low) / 5
     power = 10 ** floor(log10(rough))
     step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough)
@@ -310,7 +308,7 @@ def _ticks(low: float, high: float) -> list[tuple[float, str]]:
 
 
 def _log_ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Powers of ten in a range of logarithms, with 2 and 5 times them where it is short."""
+    """Powers of ten in a range of logarithms, with their multiples by 2 and 5 if it is short."""
     times = (1, 2, 5) if high - low < 2.5 else (1,)
     values = [k + log10(n) for k in range(floor(low), ceil(high) + 1) for n in times]
     found = [(value, f"{10**value:.2g}") for value in values if low - 1e-9 <= value <= high + 1e-9]

@@ -1,4 +1,4 @@
-"""The loss at every noise level over training steps, as a map: where does the model still learn?
+"""The loss at each noise level over the training steps, as a heat map.
 
 Importing this module imports pyqtgraph: do it after the window is there.
 """
@@ -19,11 +19,11 @@ from desktop_app.widgets.plots.plot_button import PlotButton
 Numbers = NDArray[np.float64]
 COLUMNS = 240  # of the map, at most
 HEIGHT = 84
-NO_DATA = 40  # alpha of what nothing is known about
+NO_DATA = 40  # alpha of cells without data
 
 
 def reduced(table: Numbers, columns: int = COLUMNS) -> Numbers:
-    """(1 + levels, n) of steps and losses to at most `columns` of them, means of neighbours; nan where none is."""
+    """Average (1 + levels, n) of steps and losses to at most `columns` columns; nan where there are no data."""
     count = table.shape[1]
     if count <= columns:
         return table
@@ -35,7 +35,7 @@ def reduced(table: Numbers, columns: int = COLUMNS) -> Numbers:
 
 
 def filled(losses: Numbers) -> Numbers:
-    """(levels, n) with gaps filled by what was last known of the level."""
+    """Fill gaps in (levels, n) with the last known value of the level."""
     out = losses.copy()
     for column in range(1, out.shape[1]):
         gap = ~np.isfinite(out[:, column])
@@ -78,16 +78,16 @@ class LossByNoiseMap(Card):
         theme().changed.connect(self.map.update)
 
     def clear(self) -> None:
-        """Forget everything, for another run."""
+        """Clear the map, for another run."""
         self.set_table(np.empty((2, 0)))
 
     def set_table(self, table: Numbers) -> None:
-        """All that is known of a run: (1 + levels, n) of steps and losses, from nearly clean to pure noise."""
+        """Show a run: (1 + levels, n) of steps and losses, from nearly clean to pure noise."""
         self.map.set_rows([tuple(column) for column in table.T.tolist()])
         self._name_range()
 
     def append(self, step: int, losses: tuple[float, ...]) -> None:
-        """The losses at a step, from nearly clean to pure noise; nan where nothing is known."""
+        """Add the losses at a step, from nearly clean to pure noise; nan where unknown."""
         self.map.add((float(step), *losses))
         self._name_range()
 
@@ -96,7 +96,7 @@ class LossByNoiseMap(Card):
         self.export.setEnabled(bool(self.map.table()[1:].size))
 
     def figure(self) -> Figure:
-        """What is shown, for a file."""
+        """The map as a figure for export."""
         table, (low, high) = self.map.table(), self.map.range()
         legend = f"dark: {low:.2g}, bright: {high:.2g}"
         heat_map = HeatMap(table[0], table[1:], self.map.picture(), ("image", "noise"), legend)
@@ -137,14 +137,14 @@ class _Bar(QWidget):
 
 
 def _colors() -> NDArray[np.uint8]:
-    """Viridis, which colour-blind people can read too: (256, 3)."""
+    """The Viridis colour map, which colour-blind people can read: (256, 3)."""
     viridis = pg.colormap.get("viridis")
     assert viridis is not None
     return np.asarray(viridis.getLookupTable(nPts=256), np.uint8)
 
 
 class _Map(QWidget):
-    """Paints the table; the pointer reads values off."""
+    """Paints the table; the readout shows the value under the pointer."""
 
     def __init__(self, readout: Label) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class _Map(QWidget):
         return self._shown
 
     def range(self) -> tuple[float, float]:
-        """The lowest and the highest loss that are told apart by colour."""
+        """The lowest and the highest loss of the colour scale."""
         losses = self.table()[1:]
         known = losses[np.isfinite(losses) & (losses > 0)]
         return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)

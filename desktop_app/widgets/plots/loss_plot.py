@@ -56,13 +56,13 @@ class _Run:
     raw: pg.PlotDataItem
     smooth: pg.PlotDataItem
     held_out: pg.PlotDataItem
-    looks: list[tuple[float, float]] = field(default_factory=list)  # step and loss on images not trained on
+    held_out_losses: list[tuple[float, float]] = field(default_factory=list)  # step and loss on held-out images
     series: Series = field(default_factory=Series)
     visible: bool = True
 
 
 class _Axis(pg.AxisItem):
-    """Tick numbers as a person writes them: 1,500 and 0.25; there are no half steps."""
+    """Tick labels such as 1,500 and 0.25; steps are whole numbers."""
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         if self.logMode:
@@ -78,8 +78,8 @@ class _Axis(pg.AxisItem):
 class LossPlot(Card):
     """A card with the loss of one or several named runs.
 
-    `append` is cheap; the picture is redrawn at most every REDRAW_MS, and not while hidden, from at most some
-    thousand points however long the run is. The pointer reads values off the newest visible run.
+    `append` is cheap; the picture is redrawn at most every REDRAW_MS, and not while hidden, from at most about
+    DRAWN_POINTS points. The readout shows the newest visible run's values under the pointer.
     """
 
     def __init__(self, title: str = "Loss") -> None:
@@ -130,20 +130,20 @@ class LossPlot(Card):
     # ---- runs
 
     def append(self, name: str, step: int, raw: float, smooth: float) -> None:
-        """One more point of a run, which appears with its first."""
+        """Add a point to a run; the first one adds the run."""
         self._run(name).series.append(step, raw, smooth)
         self._mark_stale()
 
     def set_run(self, name: str, steps: Numbers, raw: Numbers, smooth: Numbers) -> None:
-        """A whole run at once, as read from a file, or none of it; whether it is shown stays as it was."""
+        """Replace the points of a run; its visibility is kept."""
         run = self._run(name)
         run.series.replace(steps, raw, smooth)
-        run.looks[:] = [look for look in run.looks if len(steps) and look[0] <= steps[-1]]
+        run.held_out_losses[:] = [each for each in run.held_out_losses if len(steps) and each[0] <= steps[-1]]
         self._mark_stale()
 
     def add_held_out(self, name: str, step: int, loss: float) -> None:
-        """The loss of a run on images that it is not trained on: a circle."""
-        self._run(name).looks.append((step, loss))
+        """Add a circle: the loss of a run on held-out images."""
+        self._run(name).held_out_losses.append((step, loss))
         self._mark_stale()
 
     def has_run(self, name: str) -> bool:
@@ -157,7 +157,7 @@ class LossPlot(Card):
             self._mark_stale()
 
     def rename_run(self, old: str, new: str) -> None:
-        """Call a run by another name; it stays as it is shown."""
+        """Rename a run; its appearance is kept."""
         if old in self._runs:
             self._runs = {new if name == old else name: run for name, run in self._runs.items()}
 
@@ -170,11 +170,11 @@ class LossPlot(Card):
         return list(self._runs)
 
     def shown(self) -> list[str]:
-        """The runs whose curves are to be seen."""
+        """The runs whose curves are visible."""
         return list(self._shown())
 
     def set_visible(self, name: str, visible: bool) -> None:
-        """Hide or show one run; its colour stays its own."""
+        """Hide or show a run; its colour is kept."""
         self._runs[name].visible = visible
         self._mark_stale()
 
@@ -182,7 +182,7 @@ class LossPlot(Card):
         return self._runs[name].color
 
     def set_verdict(self, text: str) -> None:
-        """Plain words beside the title, such as "still learning"."""
+        """Set the text beside the title, such as "still learning"."""
         self._verdict.set_text(text)
 
     def values(self, name: str) -> Numbers:
@@ -203,15 +203,15 @@ class LossPlot(Card):
         return self._runs[name]
 
     def figure(self) -> Figure:
-        """What is shown, for a file."""
+        """The visible curves as a figure for export."""
         curves: list[Curve] = []
         for name, run in self._shown().items():
             steps, raw, smooth = run.series.values.copy()
             color = int(-run.raw.zValue() - 1)
             curves.append(Curve(f"{name}, each batch", steps, raw, color, faint=True))
             curves.append(Curve(f"{name}, smoothed", steps, smooth, color, run.dash))
-            if run.looks:
-                at, losses = np.array(run.looks, float).T
+            if run.held_out_losses:
+                at, losses = np.array(run.held_out_losses, float).T
                 curves.append(Curve(f"{name}, held-out images", at, losses, color, dots=True))
         return Figure("Loss over training", "step", curves, logarithmic=self.scale.value() == "log")
 
@@ -231,7 +231,7 @@ class LossPlot(Card):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._redraw()  # what came while the page was hidden
+        self._redraw()  # points were added while the page was hidden
 
     def _redraw(self, *_: object) -> None:
         shown = list(self._shown().values())
@@ -247,9 +247,9 @@ class LossPlot(Card):
             steps, raw, smooth = run.series.values
             run.raw.setData(*extremes(steps, raw))
             run.smooth.setData(*extremes(steps, smooth))
-            looks = np.array(run.looks[-DRAWN_POINTS:]).reshape(-1, 2)
-            run.held_out.setData(looks[:, 0], looks[:, 1])
-        self._held_out_key.setVisible(any(run.looks for run in shown))
+            points = np.array(run.held_out_losses[-DRAWN_POINTS:]).reshape(-1, 2)
+            run.held_out.setData(points[:, 0], points[:, 1])
+        self._held_out_key.setVisible(any(run.held_out_losses for run in shown))
         if shown:
             self._fit(shown, logarithmic)
 
@@ -276,11 +276,11 @@ class LossPlot(Card):
         run.color = QColor(plots[int(-run.raw.zValue() - 1) % len(plots)])
         faint = QColor(run.color)
         faint.setAlpha(120)
-        sharp = self.devicePixelRatioF()  # of which pens know nothing
+        sharp = self.devicePixelRatioF()  # pens are in device pixels
         run.raw.setPen(pg.mkPen(faint, width=sharp))
         run.held_out.setSymbolPen(pg.mkPen(run.color, width=1.4 * sharp))
         run.held_out.setSymbolBrush(theme().colors.color("card"))
-        run.held_out.setSymbolSize(6)  # which knows of it
+        run.held_out.setSymbolSize(6)  # in logical pixels
         run.smooth.setPen(pg.mkPen(run.color, width=2.2 * sharp, style=run.dash))
 
     def _restyle(self) -> None:
@@ -289,7 +289,7 @@ class LossPlot(Card):
         for run in self._runs.values():
             self._color(run)
 
-    # ---- reading values off
+    # ---- readout
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.MouseMove and isinstance(event, QMouseEvent):

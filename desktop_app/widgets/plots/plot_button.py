@@ -1,4 +1,4 @@
-"""The small button beside a plot that takes it along: as SVG, PDF or PNG, or its numbers as CSV."""
+"""The button that exports a plot as SVG, PDF or PNG, or its numbers as CSV."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -22,7 +22,7 @@ FORMATS = (
 
 
 class PlotButton(Button):
-    """Asks for the figures when they are wanted. Emits `saved(Path)`, or `failed(NoiseloomError)`."""
+    """`figures()` returns what to export. Emits `saved(Path)`, or `failed(NoiseloomError)`."""
 
     saved = Signal(object)
     failed = Signal(object)
@@ -33,7 +33,7 @@ class PlotButton(Button):
         self.set_icon("export")
         self._name, self._figures = name, figures
         self.folder: Path | None = None
-        self.told: Callable[[], Mapping[str, object]] = dict  # what is written along: how the figures came about
+        self.metadata: Callable[[], Mapping[str, object]] = dict  # of the figures, for the file
         menu = QMenu(self)
         menu.setAccessibleName(f"Export {name}")
         for suffix, text in FORMATS:
@@ -43,7 +43,7 @@ class PlotButton(Button):
         self.setMenu(menu)
 
     def export(self, suffix: str) -> None:
-        """Ask where to, and write the plot there."""
+        """Ask for a file name, and write the plot."""
         suggested = free_name((self.folder or Path.home()) / f"noiseloom-{self._name.replace(' ', '-')}{suffix}")
         words = dict(FORMATS)[suffix]
         name, _ = QFileDialog.getSaveFileName(self, f"Export {self._name}", str(suggested), f"{words} (*{suffix})")
@@ -56,10 +56,10 @@ class PlotButton(Button):
         QGuiApplication.clipboard().setImage(picture_of(self._figures()))
 
     def export_to(self, path: Path) -> None:
-        """Write to `path`; its ending says what."""
+        """Write the plot in the format that the suffix names."""
         self.folder = path.parent
         try:
-            save_plots(path, self._figures(), self.told())
+            save_plots(path, self._figures(), self.metadata())
         except NoiseloomError as error:
             self.failed.emit(error)
         else:

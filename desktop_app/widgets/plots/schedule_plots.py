@@ -1,4 +1,4 @@
-"""Three small plots of what schedules do: beta, alpha-bar and the logarithm of the signal-to-noise ratio.
+"""Three small plots of the schedules: beta, alpha-bar and the logarithm of the signal-to-noise ratio.
 
 Importing this module imports pyqtgraph: do it after the window is there.
 """
@@ -29,13 +29,13 @@ PLOTS = (
     ("alpha_bar", "ᾱ: share of the image"),
     ("log_snr", "log₁₀ of the signal-to-noise ratio"),
 )
-LOWEST_SNR = 1e-5  # below it there is nothing to be seen
+LOWEST_SNR = 1e-5  # values below it are clipped
 
 
 class SchedulePlots(QWidget):
-    """One card for each of PLOTS, with a curve for each of DISCRETE: told apart by colour and by dashes.
+    """One card for each of PLOTS, with a curve for each of DISCRETE, in its own colour and dashes.
 
-    The plots are made when they are first seen, one in each round of the event loop, since each takes a while.
+    The plots are made when they are first shown, one per turn of the event loop, since each takes a while.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class SchedulePlots(QWidget):
         line = row(spacing=Space.M)
         for key, title in PLOTS:
             card = self._card(key, title)
-            card.setMinimumWidth(1)  # so that all are equally wide, whatever their titles
+            card.setMinimumWidth(1)  # so that all cards have the same width
             line.addWidget(card, 1)
         self.setLayout(line)
         self._make_soon = QTimer(self, singleShot=True, interval=0)
@@ -71,7 +71,7 @@ class SchedulePlots(QWidget):
         self._make_soon.start()
 
     def _make_next(self) -> None:
-        """Make one of the plots that are still missing."""
+        """Make the next plot."""
         for key, title in PLOTS:
             if key not in self._plots:
                 self._columns[key].addWidget(self._plot(key, title), 1)
@@ -90,7 +90,7 @@ class SchedulePlots(QWidget):
         return plot
 
     def show_all(self, noisings: "Sequence[ForwardProcess]") -> None:
-        """The curves of every schedule."""
+        """Show the curves of these schedules."""
         self._noisings = noisings
         for key in self._plots:
             self._show(key)
@@ -107,7 +107,7 @@ class SchedulePlots(QWidget):
         plot.getAxis("bottom").setTicks([[(t, f"t = {t:,}") for t in (last // 4, 3 * last // 4)]])
 
     def figures(self) -> list[Figure]:
-        """What is shown, for a file."""
+        """The plots as figures for export."""
         return [Figure(title, "step t", [_curve(each, key) for each in self._noisings]) for key, title in PLOTS]
 
     def key(self, name: str) -> QWidget:
@@ -118,7 +118,7 @@ class SchedulePlots(QWidget):
         for plot in self._plots.values():
             plot.restyle()
         for (_, name), curve in self._curves.items():
-            curve.setPen(pen(name, 2.2 * self.devicePixelRatioF()))  # of which pens know nothing
+            curve.setPen(pen(name, 2.2 * self.devicePixelRatioF()))  # pens are in device pixels
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.DevicePixelRatioChange:
@@ -127,7 +127,7 @@ class SchedulePlots(QWidget):
 
 
 def _values(noising: "ForwardProcess", key: str) -> NDArray[np.float64]:
-    """What one of the plots shows of a schedule, step by step."""
+    """The values of a schedule in one of PLOTS, by step."""
     if key == "beta":
         return np.log10(noising.beta)
     return noising.alpha_bar if key == "alpha_bar" else np.log10(np.maximum(noising.snr, LOWEST_SNR))
@@ -139,7 +139,7 @@ def _curve(noising: "ForwardProcess", key: str) -> Curve:
 
 
 def pen(name: str, width: float = 2.2) -> QPen:
-    """The line of a schedule, the same everywhere."""
+    """The pen of a schedule, in plots and legends."""
     index = DISCRETE.index(name)
     return pg.mkPen(QColor(theme().colors.plots[index]), width=width, style=DASHES[index])
 

@@ -1,4 +1,4 @@
-"""The order in which Tab goes through a window: that of its layouts, however late a part was made."""
+"""The tab order of a window: that of its layouts, also for widgets that are added late."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -8,13 +8,13 @@ from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
 
 def order_tabs(widget: QWidget) -> None:
-    """Have Tab go through everything inside `widget` as it is laid out: from top to bottom, from left to right."""
+    """Order the widgets inside `widget` as they are laid out: from top to bottom, from left to right."""
     for one, other in pairwise(_focusable(widget)):
         QWidget.setTabOrder(one, other)
 
 
 def _focusable(widget: QWidget) -> Iterator[QWidget]:
-    """All that takes the focus in a widget, itself first, as the layouts have it."""
+    """The focusable widgets in a widget, itself first, in the order of the layouts."""
     if widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
         yield widget
     inside = widget.widget() if isinstance(widget, QScrollArea) else None

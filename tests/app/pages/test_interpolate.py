@@ -138,14 +138,14 @@ def test_a_corner_gets_another_digit_and_other_noise(panel: InterpolatePage, qtb
 def test_ten_classes_are_mixed(panel: InterpolatePage, qtbot: QtBot) -> None:
     state = panel._interpolate
     panel.mode.valueChanged.emit("classes")
-    assert panel.strip.isHidden() and "3 (50%), 8 (50%)" in panel.said.full_text()
+    assert panel.strip.isHidden() and "3 (50%), 8 (50%)" in panel.subtitle.full_text()
     for digit in range(10):
         state.set_share(digit, float(digit == 6))
     rested(panel, qtbot)
     qtbot.waitUntil(lambda: state.image is not None and not state.quick, timeout=WAIT_MS)
     assert state.image is not None and read(state.image) == [6]
     state.set_share(6, 0.0)
-    assert panel.said.full_text() == "One noise, conditioned on all classes equally."
+    assert panel.subtitle.full_text() == "One noise, conditioned on all classes equally."
     panel.mode.valueChanged.emit("pad")
 
 
@@ -219,7 +219,7 @@ def test_real_digits_drawings_and_files_are_corners(
     qtbot.waitUntil(lambda: state.here() == state._drawing or state._job is None, timeout=WAIT_MS)
     rested(panel, qtbot)
     assert state.image is not None and np.abs(state.image[0].astype(int) - stroke).mean() < 6 and not state.quick
-    assert "inverted to noise" in panel.said.full_text()
+    assert "inverted to noise" in panel.subtitle.full_text()
     panel.pictures[1].menu().actions()[4].trigger()  # noise again
     assert not state.settings.corners[1].picture
     rested(panel, qtbot)

@@ -179,7 +179,7 @@ def test_losses_by_noise_and_on_unseen_images_are_shown(panel: TrainPage) -> Non
     shown = {name: card.value() for name, card in panel.stats.items()}
     assert (shown["step"], shown["loss"], shown["lr"], shown["norm"]) == ("20", "0.4000", "0.001", "1")
     train._on_event(Validated(20, 0.37))
-    assert panel.plot._runs[train.name].looks == [(20, 0.37)]
+    assert panel.plot._runs[train.name].held_out_losses == [(20, 0.37)]
     panel.noise_map.map.mouseMoveEvent(moved(panel.noise_map.map.width() - 1, 1))
     assert panel.noise_map.readout.text() == "step 20 · 90–100 % noise · 1"
     panel.noise_map.clear()
@@ -398,18 +398,18 @@ def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(pane
     until(qtbot, lambda: len(train.previews) >= 2)
     panel.stop_button.click()
     until(qtbot, lambda: not train.active)
-    assert len(train.previews) >= 2 and machine.shown() is train.previews[-1] and panel.previews.count() >= 2
+    assert len(train.previews) >= 2 and timeline.shown() is train.previews[-1] and panel.previews.count() >= 2
     panel.previews.cellClicked.emit(4)
-    assert panel.below.currentWidget() is machine and panel.looking.value() == "past"
-    assert np.array_equal(machine.strip.images(), train.previews[-1].film[:, 4])
-    machine.slider.setValue(0)
+    assert panel.below.currentWidget() is timeline and panel.looking.value() == "past"
+    assert np.array_equal(timeline.strip.images(), train.previews[-1].film[:, 4])
+    timeline.slider.setValue(0)
     assert (
-        panel.previews.step() == train.previews[0].step and f"{train.previews[0].step:,} steps" in machine.title.text()
+        panel.previews.step() == train.previews[0].step and f"{train.previews[0].step:,} steps" in timeline.title.text()
     )
-    assert np.array_equal(machine.strip.images(), train.previews[0].film[:, 4])
+    assert np.array_equal(timeline.strip.images(), train.previews[0].film[:, 4])
     kept = [preview.film.copy() for preview in train.previews]
     panel.previews.slider.setValue(len(kept) - 1)
-    assert machine.slider.value() == len(kept) - 1
+    assert timeline.slider.value() == len(kept) - 1
     assert train.folder is not None
     train.previews = []
     with qtbot.waitSignal(train.history_loaded, timeout=WAIT_MS):
@@ -428,4 +428,4 @@ def test_of_very_many_previews_every_other_one_goes(panel: TrainPage) -> None:
     kept = [preview.step for preview in panel._train.previews]
     assert kept[0] == 1 and kept[-1] == 3 * MOST - 1 and kept == sorted(kept)
     assert panel.previews.count() == len(kept) and panel.previews.step() == kept[-1]
-    assert panel.time_machine.shown() is panel._train.previews[-1]
+    assert panel.preview_history.shown() is panel._train.previews[-1]

@@ -629,32 +629,33 @@ def previews(count: int) -> list[Preview]:
     return found
 
 
-def test_the_time_machine_shows_one_digit_of_one_preview_and_follows_until_someone_looks_back(qtbot: Any) -> None:
-    machine = PreviewTimeline()
-    show(qtbot, machine, 500, 140)
-    assert machine.shown() is None and not machine.slider.isEnabled()
+def test_the_preview_history_shows_one_digit_of_one_preview_and_follows_the_newest(qtbot: Any) -> None:
+    timeline = PreviewTimeline()
+    show(qtbot, timeline, 500, 140)
+    assert timeline.shown() is None and not timeline.slider.isEnabled()
     first, second, third = previews(3)
     moved: list[int] = []
-    machine.moved.connect(moved.append)
-    machine.add(first)
-    assert not machine.slider.isEnabled() and machine.title.text() == "a 7 after 0 steps"
-    machine.add(second)
-    assert machine.slider.isEnabled() and machine.shown() is second and moved[-1] == 1
-    machine.set_digit(1)
+    timeline.moved.connect(moved.append)
+    timeline.add(first)
+    assert not timeline.slider.isEnabled() and timeline.title.text() == "a 7 after 0 steps"
+    timeline.add(second)
+    assert timeline.slider.isEnabled() and timeline.shown() is second and moved[-1] == 1
+    timeline.set_digit(1)
     assert (
-        machine.strip.images()[:, 0, 0].tolist() == [51, 61, 71, 81] and machine.title.text() == "a 8 after 1,000 steps"
+        timeline.strip.images()[:, 0, 0].tolist() == [51, 61, 71, 81]
+        and timeline.title.text() == "a 8 after 1,000 steps"
     )
-    machine.slider.setValue(0)
-    machine.add(third)
-    assert machine.shown() is first and machine.strip.images()[0, 0, 0] == 1
-    machine.set_digit(2)
-    assert machine.title.text() == "image 3 after 0 steps"
-    machine.set_digit(9)  # of a run with more digits
-    assert machine.title.text() == "image 3 after 0 steps"
-    machine.set_previews([second, third])
-    assert machine.shown() is third
-    machine.set_previews([])
-    assert machine.shown() is None and machine.title.text() == "" and not len(machine.strip.images())
+    timeline.slider.setValue(0)
+    timeline.add(third)
+    assert timeline.shown() is first and timeline.strip.images()[0, 0, 0] == 1
+    timeline.set_digit(2)
+    assert timeline.title.text() == "image 3 after 0 steps"
+    timeline.set_digit(9)  # of a run with more digits
+    assert timeline.title.text() == "image 3 after 0 steps"
+    timeline.set_previews([second, third])
+    assert timeline.shown() is third
+    timeline.set_previews([])
+    assert timeline.shown() is None and timeline.title.text() == "" and not len(timeline.strip.images())
 
 
 def test_a_preview_that_is_looked_back_to_stays_and_says_its_step(qtbot: Any) -> None:

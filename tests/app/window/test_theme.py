@@ -73,7 +73,7 @@ def test_every_rule_has_its_colour() -> None:
 def test_a_switch_says_so_once_and_dresses_the_application(qapp: QApplication) -> None:
     look = Theme()
     look.prepare(qapp)
-    look.dress()
+    look.apply()
     told: list[bool] = []
     look.changed.connect(lambda: told.append(look.dark))
     look.set_mode("dark")

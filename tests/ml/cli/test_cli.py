@@ -522,7 +522,7 @@ def test_ctrl_c_saves_and_the_run_goes_on(
     monkeypatch.setattr("ml.cli.train.event_in_words", tell)
     told = capsys.readouterr()
     assert str(run / "model.safetensors") in told.out
-    assert f"Stopped and saved. Go on with: {resuming(run)}" in told.err
+    assert f"Stopped and saved. Resume with: {resuming(run)}" in told.err
     steps = checkpoint.load_header(run / "model.safetensors").steps
     assert reached[0] <= steps <= reached[0] + 1
     assert main([*train, "--resume", "--steps", str(steps + 2)]) == 0

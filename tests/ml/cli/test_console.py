@@ -132,7 +132,7 @@ def test_where_nobody_can_answer_it_ends_and_says_how_to_go_on(monkeypatch: pyte
     monkeypatch.setattr("sys.stdin", Terminal(looked_at=False))
     with console.Line() as line, pytest.raises(CannotWrite, match="the disk is full") as refused:
         console.where_else(FAILED, tmp_path / "a run", line)
-    assert f"checkpoint of step 20 is whole. Go on with: {console.resuming(tmp_path / 'a run')}" in (
+    assert f"checkpoint of step 20 is whole. Resume with: {console.resuming(tmp_path / 'a run')}" in (
         refused.value.what_to_do
     )
     assert f"--run-dir '{tmp_path / 'a run'}'" in console.resuming(tmp_path / "a run")

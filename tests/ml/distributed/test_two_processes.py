@@ -221,7 +221,7 @@ def test_what_fails_in_one_process_ends_the_run_with_a_whole_checkpoint(place: P
 
 def test_one_process_that_is_told_to_stop_stops_all_with_everything_saved(place: Place) -> None:
     leader, helper = place.said["stopped"]
-    assert (leader.code, helper) == (130, Said(0, "", "")) and leader.err.startswith("Stopped and saved. Go on with: ")
+    assert (leader.code, helper) == (130, Said(0, "", "")) and leader.err.startswith("Stopped and saved. Resume with: ")
     assert 5 <= load_state_header(place.path / "stopped" / STATE_FILE).step < STEPS
     assert_goes_on(place.path / "stopped", place.data)
 

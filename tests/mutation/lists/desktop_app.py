@@ -107,8 +107,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/settings.py",
-        'default="", exclude=True, description="why the settings',
-        'default="", description="why the settings',
+        'default="", exclude=True, description="why the previous settings',
+        'default="", description="why the previous settings',
         "tests/app/viewmodels/test_tasks.py",
     ),
 ]

@@ -65,15 +65,15 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/pages/train.py",
-        "self.previews.slider.valueChanged.connect(self.time_machine.slider.setValue)",
+        "self.previews.slider.valueChanged.connect(self.preview_history.slider.setValue)",
         "self.previews.slider.valueChanged.connect(lambda _index: None)",
-        "tests/app/pages/test_train.py::test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before",
+        "tests/app/pages/test_train.py::test_the_preview_history_goes_back_through_a_run_and_opens_those_of_before",
     ),
     Mutant(
         "desktop_app/pages/train.py",
-        "self.time_machine.set_digit(index)",
-        "self.time_machine.set_digit(0)",
-        "tests/app/pages/test_train.py::test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before",
+        "self.preview_history.set_digit(index)",
+        "self.preview_history.set_digit(0)",
+        "tests/app/pages/test_train.py::test_the_preview_history_goes_back_through_a_run_and_opens_those_of_before",
     ),
     Mutant(
         "desktop_app/pages/train.py",

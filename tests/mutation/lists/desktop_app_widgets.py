@@ -59,8 +59,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/widgets/controls/rows.py",
-        "wanted = value or self.value()",
-        "wanted = value",
+        "chosen = value or self.value()",
+        "chosen = value",
         "tests/app/widgets/test_widgets.py::test_choices_keep_what_was_chosen",
     ),
     Mutant(
@@ -171,31 +171,31 @@ MUTANTS = [
         "desktop_app/widgets/images/preview_timeline.py",
         "follow = self.slider.value() >= len(self._previews) - 1",
         "follow = True",
-        "tests/app/widgets/test_widgets.py::test_the_time_machine_shows_one_digit_of_one_preview_and_follows_until_someone_looks_back",
+        "tests/app/widgets/test_widgets.py::test_the_preview_history_shows_one_digit_of_one_preview_and_follows_the_newest",
     ),
     Mutant(
         "desktop_app/widgets/images/preview_timeline.py",
         "self.strip.set_images(preview.film[:, digit], len(preview.film))",
         "self.strip.set_images(preview.film[digit], len(preview.film))",
-        "tests/app/widgets/test_widgets.py::test_the_time_machine_shows_one_digit_of_one_preview_and_follows_until_someone_looks_back",
+        "tests/app/widgets/test_widgets.py::test_the_preview_history_shows_one_digit_of_one_preview_and_follows_the_newest",
     ),
     Mutant(
         "desktop_app/widgets/images/preview_timeline.py",
         "digit = min(self._digit, len(preview.labels) - 1)",
         "digit = self._digit",
-        "tests/app/widgets/test_widgets.py::test_the_time_machine_shows_one_digit_of_one_preview_and_follows_until_someone_looks_back",
+        "tests/app/widgets/test_widgets.py::test_the_preview_history_shows_one_digit_of_one_preview_and_follows_the_newest",
     ),
     Mutant(
         "desktop_app/widgets/images/preview_timeline.py",
         "self.slider.setEnabled(len(self._previews) > 1)",
         "self.slider.setEnabled(len(self._previews) > 0)",
-        "tests/app/widgets/test_widgets.py::test_the_time_machine_shows_one_digit_of_one_preview_and_follows_until_someone_looks_back",
+        "tests/app/widgets/test_widgets.py::test_the_preview_history_shows_one_digit_of_one_preview_and_follows_the_newest",
     ),
     Mutant(
         "desktop_app/widgets/images/preview_timeline.py",
         'what = f"image {digit + 1}" if label == NO_LABEL',
         'what = f"image {digit + 1}" if label != NO_LABEL',
-        "tests/app/widgets/test_widgets.py::test_the_time_machine_shows_one_digit_of_one_preview_and_follows_until_someone_looks_back",
+        "tests/app/widgets/test_widgets.py::test_the_preview_history_shows_one_digit_of_one_preview_and_follows_the_newest",
     ),
     Mutant(
         "desktop_app/widgets/images/timeline.py",
@@ -253,8 +253,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/widgets/images/timeline.py",
-        ('"""So many steps on, or back, by hand."""\n        self.pause()\n'),
-        '"""So many steps on, or back, by hand."""\n',
+        ('"""Pause, and go a number of steps forward, or back if it is negative."""\n        self.pause()\n'),
+        '"""Pause, and go a number of steps forward, or back if it is negative."""\n',
         "tests/app/widgets/test_widgets.py::test_a_film_that_is_at_its_end_or_was_cut_off_plays_what_there_is",
     ),
     Mutant(
@@ -325,20 +325,20 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/widgets/plots/export.py",
-        '                told = ""\n',
+        '                metadata = ""\n',
         "",
         "tests/app/widgets/test_plot_export.py::test_a_plot_tells_how_it_came_about",
     ),
     Mutant(
         "desktop_app/widgets/plots/export.py",
-        'writer.addFileAttachment("noiseloom.json", told.encode(), "application/json")',
+        'writer.addFileAttachment("noiseloom.json", metadata.encode(), "application/json")',
         "pass",
         "tests/app/widgets/test_plot_export.py::test_a_plot_tells_how_it_came_about",
     ),
     Mutant(
         "desktop_app/widgets/plots/export.py",
-        'image.setText("noiseloom", told)',
-        'image.setText("told", told)',
+        'image.setText("noiseloom", metadata)',
+        'image.setText("metadata", metadata)',
         "tests/app/widgets/test_plot_export.py::test_a_plot_tells_how_it_came_about",
     ),
     Mutant(
