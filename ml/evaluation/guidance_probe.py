@@ -45,9 +45,12 @@ def probe_guidance(
     plan = make_plan(model, request)
     condition, null = plan.condition[:1], plan.null
     if not bool((condition != null).any()):
-        raise BadRequest("Nothing guides this image.", "Draw one with a class, or with words that the model reads.")
+        raise BadRequest(
+            "This image is generated without guidance.",
+            "Generate one with a class, or with words that the model reads.",
+        )
     if model.config.codec:
-        raise BadRequest("The noise of a latent is no picture.", "Choose a model that draws pixels.")
+        raise BadRequest("The noise of a latent can't be shown as an image.", "Choose a model that generates pixels.")
     network = model.denoiser
     both = torch.cat([condition, null.expand_as(condition)])
     for step in steps(plan):

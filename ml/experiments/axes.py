@@ -40,14 +40,14 @@ class Axis:
 def parse(field: str, text: str) -> Axis:
     """An axis from a list of values like `1, 2, 4` or, for whole numbers, `0-9`; raises BadRequest."""
     if field not in SETTINGS:
-        raise BadRequest(f"There is nothing to compare by the name {field!r}.", f"Use one of: {', '.join(SETTINGS)}.")
+        raise BadRequest(f"There is no setting to compare called {field!r}.", f"Use one of: {', '.join(SETTINGS)}.")
     values: dict[Value, None] = {}
     for part in dict.fromkeys(filter(None, map(str.strip, text.split(",")))):
         values |= dict.fromkeys(_value(field, each) for each in _spread(field, part))
         if len(values) > MAX_VALUES:
             raise _too_many(field)
     if not values:
-        raise BadRequest(f"{SETTINGS[field].title}: there are no values.", "Give at least one.")
+        raise BadRequest(f"{SETTINGS[field].title}: no values.", "Give at least one.")
     return Axis(field, tuple(values))
 
 

@@ -66,7 +66,7 @@ def _request(base: SampleRequest, given: Sequence[Axis], values: Sequence[Value]
     request = base.with_changes(**changes, model_hash="")
     header = load_header(find(request.model))
     if header.model.network not in DRAWING:
-        raise BadRequest(f"{request.model!r} is no diffusion model.", "Choose models that draw.")
+        raise BadRequest(f"{request.model!r} is not a diffusion model.", "Choose models that draw.")
     if not header.model.num_classes and "labels" not in changes:
         request = request.with_changes(labels=(NO_LABEL,) * len(base.labels))
     request = with_model_defaults(request)

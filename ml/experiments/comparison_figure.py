@@ -53,7 +53,7 @@ def axes_of(comparison: Comparison) -> tuple[Axis | None, Axis | None]:
             axes.parse(note.field, note.values) if note else None for note in (comparison.rows, comparison.columns)
         )
     except BadRequest as error:
-        raise BadFile(f"The figure has an axis that cannot be: {error.message}", OTHER_FILE) from error
+        raise BadFile(f"The figure has an invalid axis: {error.message}", OTHER_FILE) from error
     for cell in comparison.cells:
         if cell.row >= (len(rows.values) if rows else 1) or cell.column >= (len(columns.values) if columns else 1):
             raise BadFile("The figure has a cell outside its axes.", OTHER_FILE)

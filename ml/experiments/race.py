@@ -72,6 +72,9 @@ def _check(requests: Sequence[SampleRequest]) -> None:
     if not least <= len(requests) <= most:
         raise BadRequest(f"{len(requests)} cannot race.", f"Let {least} to {most} settings race.")
     if len({(request.seed, len(request.labels)) for request in requests}) > 1:
-        raise BadRequest("A race begins in one noise.", "Give all lanes one seed, and as many digits.")
+        raise BadRequest(
+            "All lanes of a race start from the same noise.",
+            "Give all lanes the same seed and the same number of digits.",
+        )
     if len(requests[0].labels) > BATCH:
         raise BadRequest(f"{len(requests[0].labels)} digits are too many for a race.", f"Race {BATCH}.")

@@ -32,7 +32,7 @@ def condition_of(model: LoadedModel, request: SampleRequest, part: slice) -> tup
     labels = {corner.label for corner in request.corners}
     if len(labels) > 1:
         raise BadRequest(
-            f"The model {request.model!r} reads words, of which there is no mixture.",
+            f"The model {request.model!r} reads words, which can't be mixed.",
             "Give all corners one label, or choose a model with classes.",
         )
     return _of_labels(model, request, tuple(labels) * len(weights))

@@ -71,7 +71,7 @@ def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedMod
     header, weights, digest = _read(path)
     if header.model.network not in DRAWING:
         raise BadRequest(
-            f"{name!r} is no diffusion model: it reads images and does not draw them.", "Choose a diffusion model."
+            f"{name!r} is not a diffusion model: it reads images and can't generate them.", "Choose a diffusion model."
         )
     network = build(header.model)
     load_weights(network, weights, str(path))

@@ -52,7 +52,7 @@ def _sample(
     if request.model_hash not in ("", model.hash):
         raise BadRequest(
             f"The model {request.model!r} is not the one this image was made with.",
-            "Find that model file, or sample anew.",
+            "Find that model file, or generate new images.",
         )
     if is_steered(request):
         import_interruptibly("ml.system.torchvision_compat")

@@ -77,7 +77,7 @@ def check(request: SampleRequest, config: ModelConfig) -> None:
         )
     if request.parent:
         if request.parent.model != request.model:
-            raise BadRequest("A branch is drawn by the model that drew its beginning.", "Keep the model.")
+            raise BadRequest("A branch needs the model of its first steps.", "Choose that model.")
         check(request.parent, config)
 
 
@@ -90,9 +90,7 @@ def _grid(config: ModelConfig, request: SampleRequest, parent: SamplingPlan | No
     if parent:
         if not request.branch_at < len(parent.grid) - 1:
             last = len(parent.grid) - 2
-            raise BadRequest(
-                f"There is no step {request.branch_at} to branch off from.", f"Choose one from 0 to {last}."
-            )
+            raise BadRequest(f"There is no step {request.branch_at} to branch from.", f"Choose one from 0 to {last}.")
         trunk = parent.grid[: request.branch_at + 1]
         return [*trunk, *(level for level in grid if level.ratio < trunk[-1].ratio)]
     ratio = request.vary_from if request.source else 0

@@ -22,7 +22,7 @@ ARCHITECTURE = "ViT-B-32-quickgelu"  # the activation that OpenAI trained with
 FILE = "clip-vit-b-32-openai.safetensors"
 URLS = ("https://huggingface.co/timm/vit_base_patch32_clip_224.openai/resolve/main/open_clip_model.safetensors",)
 LIMIT = 2**30
-OFFLINE = "Or give the path of ViT-B-32's weights, or go on with the digit CLIP, which needs no network."
+OFFLINE = "Or give the path of ViT-B-32's weights, or use the digit CLIP, which needs no download."
 
 
 class OpenAIClip(nn.Module):

@@ -39,7 +39,7 @@ def check_name(name: str) -> str:
             f"Use up to {LONGEST} letters, digits, blanks and . ( ) + - _, beginning with a letter or digit.",
         )
     if paths.is_bundled(name) or name.casefold() == _STEM:
-        raise BadRequest(f"The name {name!r} belongs to Noiseloom.", "Choose another name.")
+        raise BadRequest(f"The name {name!r} is reserved.", "Choose another name.")
     return name
 
 
@@ -53,7 +53,7 @@ def rename(card: ModelCard, name: str) -> str:
     if name == card.name:
         return name
     if name.casefold() != card.name.casefold() and paths.is_taken(name):
-        raise BadRequest(f"There is a model called {name!r} already.", "Choose another name.")
+        raise BadRequest(f"There is already a model called {name!r}.", "Choose another name.")
     for thing in _things(card):
         move(thing, thing.with_name(name + ("" if thing.is_dir() else thing.suffix)))
     return name
@@ -70,7 +70,7 @@ def export_model(card: ModelCard, path: Path) -> Path:
     if beside.exists() and not path.exists():
         raise BadRequest(f"{beside.name} is in that folder already, where the model's card goes.", "Use another name.")
     if path.exists() and path.samefile(card.path):
-        raise BadRequest("That is the model itself.", "Choose another folder or name.")
+        raise BadRequest("That is the model's own file.", "Choose another folder or name.")
     with atomic(path) as model, atomic(beside) as text:
         shutil.copyfile(card.path, model)
         text.write_text(_scores_of(card).model_dump_json(indent=1), encoding="utf-8")
@@ -126,7 +126,8 @@ def _check_changeable(card: ModelCard) -> None:
         raise BadRequest(f"{card.name} is being trained.", "Stop the training first, or wait until it has ended.")
     if card.bundled:
         raise BadRequest(
-            f"{card.name!r} comes with Noiseloom and stays as it is.", "Export it, and import the copy: that is yours."
+            f"{card.name!r} is bundled with Noiseloom and can't be changed.",
+            "Export it, and import the copy, which you can change.",
         )
 
 

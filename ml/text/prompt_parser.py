@@ -85,7 +85,7 @@ def parse_prompt(text: str, classes: int = 10) -> ParsedPrompt:
     if not labels:
         raise BadRequest(f"There is no digit in {_quoted(text)}; this model draws the digits 0 to 9.", TRY)
     if len(labels) > MAX_DIGITS:
-        raise BadRequest(f"The prompt asks for more than {MAX_DIGITS} digits.", "Ask for fewer at a time.")
+        raise BadRequest(f"The prompt has more than {MAX_DIGITS} digits.", "Ask for fewer at a time.")
     _check_range(labels, classes)
     rest = " ".join([included, *excluded])
     return ParsedPrompt(labels, min(len(labels), MAX_COLUMNS), _reading(labels, rest), _left_over(rest))
@@ -113,7 +113,9 @@ def parse_labels(text: str, classes: int = 10) -> tuple[int, ...]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?", part)
         if match is None:
-            raise BadRequest(f"{_quoted(part)} in the labels is no number and no range.", "Write labels like 0-9,3,3.")
+            raise BadRequest(
+                f"{_quoted(part)} in the labels is neither a number nor a range.", "Write labels like 0-9,3,3."
+            )
         first, last = int(match[1]), int(match[2] or match[1])
         _check_range((first, last), classes)
         labels += range(first, last + 1) if first <= last else range(first, last - 1, -1)

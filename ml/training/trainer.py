@@ -282,7 +282,7 @@ def _step_back(run: Run, control: RunControl, error: Diverged) -> Generator[Trai
             yield SteppedBack(run.step, error.message, run.lr, run.lr_reductions)
             return
     times = run.lr_reductions
-    tried = f"Going back and slowing down, {times} times, to {run.lr:g}, has not helped. " if times else ""
+    tried = f"Going back and slowing down, {times} times, to {run.lr:g}, didn't help. " if times else ""
     saved = f"The checkpoint of step {run.saved_step} in {run.folder} is kept."
     advice = f"Start again with a lower learning rate than {run.lr:g}, or look whether the images are sound."
     raise Diverged(error.message, f"{tried}{advice} {saved}") from error

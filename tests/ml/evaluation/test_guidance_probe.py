@@ -64,7 +64,7 @@ def test_outside_its_interval_nothing_is_added() -> None:
 def test_without_a_class_there_is_nothing_to_see(tiny_unconditional: Path) -> None:
     for model, label in (("digits", NO_LABEL), (str(tiny_unconditional), NO_LABEL)):
         request = REQUEST.with_changes(model=model, labels=(label,))
-        with pytest.raises(BadRequest, match="Nothing guides"):
+        with pytest.raises(BadRequest, match="without guidance"):
             next(probe_guidance(loaded_model.load(model, "cpu"), request))
 
 

@@ -68,10 +68,10 @@ def test_values_are_read_from_lists_and_ranges() -> None:
 @pytest.mark.parametrize(
     ("field", "text", "complaint"),
     [
-        ("colour", "1", "nothing to compare by the name 'colour'.*steps, guidance"),
+        ("colour", "1", "no setting to compare called 'colour'.*steps, guidance"),
         ("steps", "0", "Steps cannot be “0”: it should be at least 1"),
         ("steps", "1, two", "Steps cannot be “two”: it should be a whole number"),
-        ("steps", " , ", "Steps: there are no values"),
+        ("steps", " , ", "Steps: no values"),
         ("seed", "0-99999999999999", "Seed: more than 50 values"),
         ("guidance", "16", "Guidance w cannot be “16”: it should be at most 15"),
         ("sampler", "magic", "Sampler cannot be “magic”: it should be 'ddpm'"),
@@ -146,7 +146,7 @@ def test_a_setting_brings_the_sampler_that_it_means_something_to() -> None:
         ),
         ({}, Axis("label", (3, 12)), None, "knows 0 to 9, not 12"),
         ({}, Axis("model", ("nope",)), None, "no model 'nope'"),
-        ({}, Axis("model", ("judge",)), None, "'judge' is no diffusion model"),
+        ({}, Axis("model", ("judge",)), None, "'judge' is not a diffusion model"),
         ({}, Axis("sigma_max", (0.2,)), Axis("sigma_min", (0.5,)), "cannot go down from noise level 0.2 to 0.5"),
     ],
 )

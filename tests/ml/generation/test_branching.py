@@ -105,9 +105,9 @@ def test_a_branch_of_a_branch_in_a_file_is_made_again(tmp_path: Path, tiny_run: 
 
 
 def test_what_cannot_be_branched_is_said(tiny_run: Path) -> None:
-    with pytest.raises(BadRequest, match="no step 8 to branch off from"):
+    with pytest.raises(BadRequest, match="no step 8 to branch from"):
         draw(branch(DIGITS, 8))
-    with pytest.raises(BadRequest, match="model that drew its beginning"):
+    with pytest.raises(BadRequest, match="model of its first steps"):
         draw(branch(DIGITS, model=str(tiny_run)))
     with pytest.raises(ValueError, match="has as many, not 1"):
         branch(DIGITS, labels=(1,))

@@ -73,7 +73,7 @@ def test_a_branch_has_its_parents_levels_and_then_its_own_below() -> None:
     found = [level.ratio for level in grid_of(branch)]
     assert found[:3] == before[:3] and found[3:] == [ratio for ratio in own if ratio < before[2]]
     for at in (6, 7):
-        with pytest.raises(BadRequest, match=f"no step {at} to branch off from.*from 0 to 5"):
+        with pytest.raises(BadRequest, match=f"no step {at} to branch from.*from 0 to 5"):
             grid_of(branch.with_changes(branch_at=at))
 
 
@@ -231,7 +231,7 @@ IMAGE = to_text(picture(1))
         ({}, {"labels": (3, -2)}, "knows 0 to 9, not -2"),
         ({"num_classes": 0}, {}, "knows no labels, not 3"),
         ({}, {"corners": (Corner(label=10),), "weights": ((1.0,),) * 2}, "not 10"),
-        ({}, {"parent": ask(model="other")}, "model that drew its beginning"),
+        ({}, {"parent": ask(model="other")}, "model of its first steps"),
         ({}, {"parent": ask(labels=(3, 10))}, "not 10"),
     ],
 )

@@ -85,7 +85,7 @@ def test_cancelling_stops_at_the_next_step(tiny_run: Path) -> None:
 def test_what_a_model_does_not_know_is_refused(tiny_run: Path) -> None:
     with pytest.raises(BadRequest, match=r"knows 0 to 9, not 10"):
         draw(ask(tiny_run, labels=(3, 10)))
-    with pytest.raises(BadRequest, match="no diffusion model"):
+    with pytest.raises(BadRequest, match="not a diffusion model"):
         draw(ask(tiny_run, model="judge"))
     with pytest.raises(BadRequest, match="no model 'nothing'"):
         draw(ask(tiny_run, model="nothing"))

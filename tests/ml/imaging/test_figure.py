@@ -163,10 +163,10 @@ def test_a_comparison_without_rows_has_one(tmp_path: Path) -> None:
     assert stamp.comparison and comparison_figure.axes_of(stamp.comparison) == (None, COLUMNS)
     beside = stamp.comparison.cells[0].model_copy(update={"row": 1})
     wrong = stamp.comparison.model_copy(update={"cells": (beside,)})
-    with pytest.raises(BadFile, match="beside its axes"):
+    with pytest.raises(BadFile, match="outside its axes"):
         comparison_figure.axes_of(wrong)
     beside = stamp.comparison.cells[0].model_copy(update={"column": 3})
-    with pytest.raises(BadFile, match="beside its axes"):
+    with pytest.raises(BadFile, match="outside its axes"):
         comparison_figure.axes_of(stamp.comparison.model_copy(update={"cells": (beside,)}))
     with pytest.raises(BadFile, match="shows no comparison"):
         comparison_figure.requests_of(stamp.model_copy(update={"comparison": None}))

@@ -148,7 +148,7 @@ def test_the_weights_are_downloaded_by_name_once(from_here: Site) -> None:
 def test_a_file_that_is_not_what_the_server_named_is_refused(from_here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ml.system.download.TRIES", 1)
     from_here.tags["file.gz"] = "0" * 64
-    with pytest.raises(DataUnavailable, match=r"wrong checksum.*the digit CLIP, which needs no network"):
+    with pytest.raises(DataUnavailable, match=r"wrong checksum.*the digit CLIP, which needs no download"):
         list(clip_matcher.obtain("ViT-B-32"))
     assert not openai_clip.weights_path().exists()
 

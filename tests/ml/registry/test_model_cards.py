@@ -82,7 +82,7 @@ def test_a_name_may_be_fifty_characters_long(home: Path) -> None:
 
 @pytest.mark.parametrize("name", ["digits", "Digits", "judge", "model", "Model"])
 def test_a_bundled_models_name_stays_its_own(home: Path, name: str) -> None:
-    with pytest.raises(BadRequest, match="belongs to Noiseloom"):
+    with pytest.raises(BadRequest, match="is reserved"):
         local_models.rename(card("kept"), name)
 
 
@@ -127,7 +127,7 @@ def test_a_run_that_is_being_trained_stays_where_it_is(home: Path) -> None:
 
 def test_bundled_models_stay(home: Path) -> None:
     for action in (lambda: local_models.rename(card("digits"), "mein"), lambda: local_models.delete(card("digits"))):
-        with pytest.raises(BadRequest, match="comes with Noiseloom"):
+        with pytest.raises(BadRequest, match="is bundled with Noiseloom"):
             action()
     assert (model_cards.bundled_folder() / "digits.safetensors").is_file()
 
@@ -155,7 +155,7 @@ def test_an_export_overwrites_no_strangers_file(home: Path, tmp_path: Path) -> N
     (tmp_path / "data.json").write_text("precious")
     with pytest.raises(BadRequest, match=r"data\.json is in that folder"):
         local_models.export_model(card("kept"), tmp_path / "data.safetensors")
-    with pytest.raises(BadRequest, match="the model itself"):
+    with pytest.raises(BadRequest, match="own file"):
         local_models.export_model(card("kept"), card("kept").path)
     with pytest.raises(CannotWrite):
         local_models.export_model(card("kept"), tmp_path / "nowhere" / "m.safetensors")

@@ -141,7 +141,7 @@ def test_a_gradient_that_is_no_number_is_seen_before_anything_is_saved(
     plant(spoil)
     events, error = follow(tmp_path / "run", digits, save_at=5, grad_clip=0)
     (back,) = of(SteppedBack, events)
-    assert (back.step, back.message) == (5, "The weights are no numbers any more at step 12.")
+    assert (back.step, back.message) == (5, "The weights became NaN or infinite at step 12.")
     assert error is None and of(RunFinished, events)[0].step == 12
     for name in (MODEL_FILE, STATE_FILE):
         assert all(bool(tensor.isfinite().all()) for tensor in load_file(tmp_path / "run" / name).values())
@@ -203,7 +203,7 @@ def test_after_three_returns_a_run_stops_and_explains(
     events, error = follow(tmp_path / "run", digits, save_at=5)
     assert [event.times for event in of(SteppedBack, events)] == [1, 2, MOST_RETURNS]
     assert isinstance(error, Diverged) and "nan at step 6" in error.message
-    assert "3 times, to 3.125e-05, has not helped" in error.what_to_do and "images are sound" in error.what_to_do
+    assert "3 times, to 3.125e-05, didn't help" in error.what_to_do and "images are sound" in error.what_to_do
     state = load_state_header(tmp_path / "run" / STATE_FILE)
     assert state.step == 5 and f"checkpoint of step {state.step}" in error.what_to_do
     assert all(bool(weight.isfinite().all()) for weight in load_file(tmp_path / "run" / STATE_FILE).values())
@@ -243,7 +243,7 @@ def test_the_command_prints_that_a_run_stepped_back(
     assert main([str(part) for part in command]) == 1
     said = capsys.readouterr().err
     assert said.count("Back to step 0, with a learning rate of") == 3
-    assert "has not helped" in said.splitlines()[-1]
+    assert "didn't help" in said.splitlines()[-1]
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
