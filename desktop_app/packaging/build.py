@@ -1,7 +1,7 @@
-"""`python -m desktop_app.packaging.build`: build the program that people are given, say how large it is, and pack it.
+"""`python -m desktop_app.packaging.build`: build the packaged program, report its size, and compress it.
 
-PyInstaller does the building, by build.spec, with whichever torch is installed. What the spec asks for beside that is
-here: the licences of everything that goes in. None of this is part of the packaged program.
+PyInstaller does the building, by build.spec, with whichever torch is installed. The spec also calls this module for
+the licences of everything that goes in. None of this is part of the packaged program.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from ml import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "noiseloom"
-LARGEST = 15  # parts that are named
+LARGEST = 15  # parts that are listed
 LICENCE = re.compile(r"(licen[cs]e|copying|notice|authors|copyright)(?!.*\.pyc?$)", re.IGNORECASE)
 COMMON = Path("/usr/share/common-licenses")  # Debian's: texts that its packages, and wheels of LGPL and GPL, only name
 Copies = list[tuple[str, str]]  # (file, folder in the program), as PyInstaller's `datas`
@@ -58,7 +58,7 @@ def in_mb(size: int) -> str:
 
 
 def parts(folder: Path) -> Counter[str]:
-    """Bytes by what lies at the top of a packaged program, or of its inner folder."""
+    """Bytes by top-level entry of a packaged program, or of its inner folder."""
     sizes: Counter[str] = Counter()
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
@@ -74,7 +74,7 @@ def pack(folder: Path) -> Path:
     stem = f"{NAME}-{__version__}-{platform.system().lower()}-{platform.machine().lower()}-{flavour}"
     if os.name == "nt":
         return Path(shutil.make_archive(str(folder.with_name(stem)), "zip", folder.parent, folder.name))
-    archive = folder.with_name(f"{stem}.tar.xz")  # far smaller than .tar.gz, and known wherever tar is
+    archive = folder.with_name(f"{stem}.tar.xz")  # far smaller than .tar.gz, and tar can read it
     jumps = [{"id": lzma.FILTER_X86}] if platform.machine() == "x86_64" else []  # most of it is machine code
     with (
         lzma.open(archive, "wb", filters=[*jumps, {"id": lzma.FILTER_LZMA2, "preset": 9}]) as compressed,
@@ -88,17 +88,17 @@ def pack(folder: Path) -> Path:
 
 
 def licences(files: Iterable[str], notes: Path) -> Copies:
-    """The licences of whatever brought these files, and `notes`, which is written, with a line for each."""
-    wanted = {os.path.realpath(file) for file in files}
+    """The licence files of the packages that these files are from; writes `notes`, with a line for each."""
+    included = {os.path.realpath(file) for file in files}
     copies, lines, theirs, inside = [], [], set(), []
     for package in sorted(metadata.distributions(), key=lambda package: package.name.lower()):
         owned = [(file, os.path.realpath(file.locate())) for file in package.files or ()]
-        if not any(place in wanted for _, place in owned):
+        if not any(place in included for _, place in owned):
             continue
         theirs |= {place for _, place in owned}
         inside.append((package.name, package.version, _licence(package)))
         found = [
-            (place, "/".join(["licences", package.name, *file.parts[1:-1]]))  # torch has one for each part of its own
+            (place, "/".join(["licences", package.name, *file.parts[1:-1]]))  # torch has one for each of its parts
             for file, place in owned
             if LICENCE.match(file.name) and file.parts[0].endswith(".dist-info")
         ]
@@ -106,7 +106,7 @@ def licences(files: Iterable[str], notes: Path) -> Copies:
         lines.append(f"{package.name} {package.version}: {_licence(package)}{'' if found else ' (no text with it)'}")
     copies.append((str(Path(os.__file__).with_name("LICENSE.txt")), "licences/Python"))
     lines.append(f"Python {platform.python_version()}: PSF-2.0")
-    for library, text in _of_the_system(wanted - theirs):
+    for library, text in _of_the_system(included - theirs):
         copies.append((text, f"licences/{library}"))
         lines.append(f"{library}: a library of the system this was built on")
     copies += [
@@ -120,11 +120,11 @@ def licences(files: Iterable[str], notes: Path) -> Copies:
 
 
 def _licence(package: metadata.Distribution) -> str:
-    """What a package says its licence is, in a few words."""
-    told: dict[str, Any] = package.metadata.json
-    classified = [line.rpartition(" :: ")[2] for line in told.get("classifier", ()) if line.startswith("License")]
-    long = told.get("license", "").strip().partition("\n")[0]
-    return told.get("license_expression") or ", ".join(classified) or long or "not said"
+    """The licence that a package's metadata name."""
+    fields: dict[str, Any] = package.metadata.json
+    classified = [line.rpartition(" :: ")[2] for line in fields.get("classifier", ()) if line.startswith("License")]
+    long = fields.get("license", "").strip().partition("\n")[0]
+    return fields.get("license_expression") or ", ".join(classified) or long or "not said"
 
 
 def _of_the_system(files: set[str]) -> Iterator[tuple[str, str]]:

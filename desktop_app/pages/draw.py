@@ -70,7 +70,7 @@ class DrawPage(Page):
         self.make = Button("Vary", kind="primary", tip="Generates nine results, each from different noise")
         self.export_button = Button("Export…", "export", tip="Save the results (Ctrl+E)")
         self.copy_button = CopyButton(self._picture, "Copy the results (Ctrl+Shift+C)")
-        self.ask = Button(
+        self.recognise = Button(
             "Which digit is this?", "question", tip="Classifies the drawing with the diffusion model itself"
         )
         self.bars = Bars([str(d) for d in range(10)])
@@ -93,7 +93,7 @@ class DrawPage(Page):
         drawing.add(self.pen)
         for widget in (self.label, self.noise, self.half):
             making.add(widget)
-        for widget in (self.ask, self.bars, self.verdict):
+        for widget in (self.recognise, self.bars, self.verdict):
             knowing.add(widget)
         self.making = making
         self.side.addWidget(drawing)
@@ -125,7 +125,7 @@ class DrawPage(Page):
         self.pen.valueChanged.connect(lambda value: draw.change(pen=value))
         self.half.clicked.connect(draw.mark_half)
         self.make.clicked.connect(self._make_or_stop)
-        self.ask.clicked.connect(draw.recognise)
+        self.recognise.clicked.connect(draw.recognise)
         draw.changed.connect(self._show_settings)
         draw.drawing_changed.connect(self._show_drawing)
         draw.finished.connect(self._show_results)
@@ -233,7 +233,7 @@ class DrawPage(Page):
         marked = draw.settings.task != "complete" or bool(draw.mask.any())
         self.make.setEnabled(draw.busy or (not draw.empty and marked))
         self.make.setToolTip(MAKE_TIPS[draw.settings.task] if marked else "First mark the part to complete")
-        self.ask.setEnabled(not draw.empty and not draw.busy)
+        self.recognise.setEnabled(not draw.empty and not draw.busy)
         self.undo.setEnabled(draw.can_undo)
         self.clear.setEnabled(not draw.empty)
         for button in (self.export_button, self.copy_button):

@@ -365,8 +365,8 @@ class GeneratePage(Page):
         captions: list[Caption] = []
         if verdict and request and self.timeline.step == self._generate.trajectory.steps:
             captions = [
-                Caption(reading(label, confidence), warn=asked not in (NO_LABEL, label))
-                for label, confidence, asked in zip(verdict.labels, verdict.confidence, request.labels, strict=True)
+                Caption(reading(label, confidence), warn=requested not in (NO_LABEL, label))
+                for label, confidence, requested in zip(verdict.labels, verdict.confidence, request.labels, strict=True)
             ]
         self.grid.set_captions(captions, keep_room=True)
         self._show_digit()

@@ -72,8 +72,8 @@ class ModelsPage(Page):
         self._context.ready.connect(self._show_list)
         library.changed.connect(self._on_changed)
         library.previewed.connect(self._show_preview)
-        library.kind_wanted.connect(self._ask_kind)
-        library.data_wanted.connect(self._ask_data)
+        library.kind_needed.connect(self._ask_kind)
+        library.data_needed.connect(self._ask_data)
 
     # ---- actions
 

@@ -34,8 +34,8 @@ class Models(QObject):
     changed = Signal()  # the list, the chosen model, or its scores
     previewed = Signal(str)  # the model
     busy_changed = Signal()
-    kind_wanted = Signal(object)  # MatchingNetworks: which of them is meant?
-    data_wanted = Signal()  # where is MNIST?
+    kind_needed = Signal(object)  # MatchingNetworks, one of which has to be chosen
+    data_needed = Signal()  # the folder of MNIST has to be chosen
     draw_with = Signal(str)  # a model, on the Generate page
     renamed = Signal(str, str)  # a model: its old and its new name
     removed = Signal(str)  # a model that was moved to the trash
@@ -249,7 +249,7 @@ class Models(QObject):
         elif key == "empty":
             self.empty_trash()
         elif key == "data":
-            self.data_wanted.emit()
+            self.data_needed.emit()
 
     def _in_training(self, card: "ModelCard") -> bool:
         """Whether the model belongs to the active run; if so, notify."""
@@ -284,7 +284,7 @@ class Models(QObject):
 
     def _on_imported(self, event: object) -> None:
         if isinstance(event, MatchingNetworks):
-            self.kind_wanted.emit(event)
+            self.kind_needed.emit(event)
         elif isinstance(event, Named):
             self._choose_new(event)
             self._context.notify(Message("success", f"Imported “{event.name}”", "", ()))

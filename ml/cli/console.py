@@ -63,19 +63,19 @@ def progress_in_words(event: Progress) -> str:
 
 
 def resuming(folder: Path) -> str:
-    """The command that goes on with the run in a folder."""
+    """The command that resumes the run in a folder."""
     return f"{COMMAND} train --resume --run-dir {shlex.quote(str(folder))}"
 
 
 def where_else(failed: WriteFailed, folder: Path, line: Line) -> Path:
-    """Ask the person where a run that cannot write shall go on; raises CannotWrite where nobody is there to answer."""
+    """Ask where a run that cannot write should resume; raises CannotWrite without a terminal to ask in."""
     if torchrun.launched() or not sys.stdin.isatty():
         kept = f"The checkpoint of step {failed.saved_step} is whole. Resume with: {resuming(folder)}"
         raise CannotWrite(failed.message, f"{kept}, or elsewhere, with --to NEW_FOLDER added.")
     line.note(f"{failed.message} The run waits at step {failed.step}.")
     try:
-        answer = input("Another folder to go on in, or Enter to try this one again: ").strip()
-    except EOFError:  # nobody is there any more
+        answer = input("Folder to resume in, or Enter to try this one again: ").strip()
+    except EOFError:  # the terminal was closed
         answer = ""
     return Path(os.path.expanduser(answer)) if answer else folder
 
@@ -123,7 +123,7 @@ def by_all_processes(command: Callable[[], int], name: str) -> int:
         if main:
             raise
         if torchrun.rank() == 1:  # reports for rank 0, which may be the one that has gone
-            print(f"{error.message} What is on disk is whole; a run goes on with --resume.", file=sys.stderr)
+            print(f"{error.message} The files on disk are complete; resume a run with --resume.", file=sys.stderr)
         return FAILED
     except Exception:
         if main:

@@ -76,7 +76,7 @@ class ImageGrid(QWidget):
         self._leading = leading  # aligned to the left instead of centred
         self._name, self._framed, self._margin, self._gap = name, framed, margin, gap
         self._images: Pixels = np.zeros((0, 1, 1), np.uint8)
-        self._asked_columns: int | None = None
+        self._fixed_columns: int | None = None
         self._captions: list[Caption] = []
         self._caption_room = False
         self._empty_text = "Nothing here yet"
@@ -92,7 +92,7 @@ class ImageGrid(QWidget):
 
     def set_images(self, images: Pixels | None, columns: int | None = None) -> None:
         """Show images; `columns` None chooses the number that shows them largest."""
-        if images is self._images and columns == self._asked_columns:
+        if images is self._images and columns == self._fixed_columns:
             return
         new = np.zeros((0, 1, 1), np.uint8) if images is None else np.asarray(images)
         if new.dtype != np.uint8 or new.ndim not in (3, 4):
@@ -101,7 +101,7 @@ class ImageGrid(QWidget):
             self._hovered = -1
             self._selected = self._selected if self._selected < len(new) else -1
             self._current = min(self._current, len(new) - 1)
-        self._images, self._asked_columns, self._atlas = new, columns, None
+        self._images, self._fixed_columns, self._atlas = new, columns, None
         self._describe()
         self.update()
 
@@ -156,8 +156,8 @@ class ImageGrid(QWidget):
         count = len(self._images)
         if not count:
             return None
-        asked = self._asked_columns
-        numbers = [min(count, asked)] if asked else range(1, count + 1)
+        fixed = self._fixed_columns
+        numbers = [min(count, fixed)] if fixed else range(1, count + 1)
         largest = max((self._arrange(columns) for columns in numbers), key=lambda layout: layout.width)
         tiny = self._caption_room and largest.width < TINY * self.devicePixelRatioF()
         return self._arrange(largest.columns, tiny=True) if tiny else largest

@@ -66,7 +66,7 @@ def wait(qtbot: QtBot, draw: Draw) -> None:
 
 @pytest.mark.usefixtures("made_up")
 def test_a_stroke_is_drawn_without_gaps_and_taken_back(panel: DrawPage, draw: Draw, qtbot: QtBot) -> None:
-    assert not panel.make.isEnabled() and not panel.ask.isEnabled()
+    assert not panel.make.isEnabled() and not panel.recognise.isEnabled()
     area = panel.canvas.square()
     begin, end = (QPoint(round(area.left() + area.width() * x), round(area.center().y())) for x in (0.2, 0.8))
     qtbot.mousePress(panel.canvas, Qt.MouseButton.LeftButton, pos=begin)
@@ -74,7 +74,7 @@ def test_a_stroke_is_drawn_without_gaps_and_taken_back(panel: DrawPage, draw: Dr
     qtbot.mouseRelease(panel.canvas, Qt.MouseButton.LeftButton, pos=end)
     row = draw.drawing[14]
     assert (row[7:21] > 200).all() and not draw.drawing[:10].any()
-    assert panel.make.isEnabled() and panel.ask.isEnabled()
+    assert panel.make.isEnabled() and panel.recognise.isEnabled()
     panel.tool.set_value("eraser")
     qtbot.mouseClick(panel.canvas, Qt.MouseButton.LeftButton, pos=end)
     assert draw.drawing[14, 22] == 0
@@ -139,7 +139,7 @@ def test_a_drawing_is_led_into_its_noise_and_rebuilt_as_every_digit(panel: DrawP
 def test_the_diffusion_model_says_which_digit_it_is(panel: DrawPage, draw: Draw, qtbot: QtBot) -> None:
     seven(draw)
     with qtbot.waitSignal(draw.recognised, timeout=WAIT_MS):
-        panel.ask.click()
+        panel.recognise.click()
     assert draw.probabilities is not None and int(draw.probabilities.argmax()) == 7
     assert "a 7" in panel.verdict.text() and panel.bars.accessibleDescription().startswith("7: ")
     wait(qtbot, draw)

@@ -144,7 +144,7 @@ def test_without_mnist_one_is_asked_where_it_is(app: FakeApp, library: Models) -
     app.engine.end(score(app, library, "mine"), Failed("data", "It is not here.", "", ""))
     assert [key for key, _ in app.messages[-1].actions] == ["models:data"] and not library.busy
     asked: list[None] = []
-    library.data_wanted.connect(lambda: asked.append(None))
+    library.data_needed.connect(lambda: asked.append(None))
     library.remedy("data")
     assert asked
 
@@ -222,7 +222,7 @@ def test_a_file_is_taken_in_or_asked_about(
     app: FakeApp, library: Models, said: list[tuple[str, str]], tmp_path: Path
 ) -> None:
     wanted: list[object] = []
-    library.kind_wanted.connect(wanted.append)
+    library.kind_needed.connect(wanted.append)
     library.import_file(tmp_path / "theirs.pt")
     job = app.engine.job("import_model")
     assert arguments(job) == (tmp_path / "theirs.pt", "")

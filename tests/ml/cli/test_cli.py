@@ -400,7 +400,7 @@ def test_models_are_listed_with_whose_they_are(
         (["sample", "--labels", "1"], "Missing option '--out'"),
         (["sample", "--out", "x.png"], "Give one of --labels"),
         (["sample", "--labels", "1", "--prompt", "2", "--out", "x.png"], "Give one of --labels"),
-        (["sample", "--labels", "1,x", "--out", "x.png"], "no number"),
+        (["sample", "--labels", "1,x", "--out", "x.png"], "neither a number"),
         (["sample", "--labels", "10", "--out", "x.png"], "labels from 0 to 9"),
         (["sample", "--prompt", "dog", "--out", "x.png"], "no digit in"),
         (["sample", "--labels", "1", "--out", "x.avi"], "Use one of .png"),

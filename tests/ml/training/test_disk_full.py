@@ -247,7 +247,7 @@ def test_a_command_in_a_terminal_prompts_for_another_folder(lives: Lives, tmp_pa
         pid = lives.begin(long_command(tmp_path, digits, folder), log, terminal=os.ttyname(theirs))
         wait_for((folder / MODEL_FILE).exists, log)
         small.fill()
-        wait_for(lambda: "Another folder to go on in" in log.read_text(), log)
+        wait_for(lambda: "Folder to resume in" in log.read_text(), log)
         os.write(ours, f"{other}\n".encode())
         wait_for((other / MODEL_FILE).exists, log)
         os.kill(pid, signal.SIGTERM)

@@ -5,8 +5,8 @@ from tests.mutation.mutant import Mutant
 MUTANTS = [
     Mutant(
         "desktop_app/pages/generate.py",
-        "warn=asked not in (NO_LABEL, label))",
-        "warn=asked != label)",
+        "warn=requested not in (NO_LABEL, label))",
+        "warn=requested != label)",
         "tests/app/window/test_window.py::test_a_verdict_warns_only_where_something_else_was_asked_for",
     ),
     Mutant(
