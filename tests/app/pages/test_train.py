@@ -389,8 +389,8 @@ def test_a_run_whose_curve_of_before_is_not_there_begins_anew(panel: TrainPage, 
 
 
 @pytest.mark.usefixtures("trained")
-def test_the_time_machine_goes_back_through_a_run_and_opens_those_of_before(panel: TrainPage, qtbot: QtBot) -> None:
-    train, machine = train_of(panel), panel.time_machine
+def test_the_preview_history_goes_back_through_a_run_and_opens_those_of_before(panel: TrainPage, qtbot: QtBot) -> None:
+    train, timeline = train_of(panel), panel.preview_history
     panel.start_button.click()
     until(qtbot, lambda: train.previews)
     assert train._job
