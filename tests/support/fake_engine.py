@@ -10,6 +10,10 @@ A job is known by the name of its task, as in `engine.job("sample")`. Events com
     page.draw()
     engine.give(engine.job("sample"), frame)
     engine.fail(engine.job("sample"), "memory", "There isn't enough memory.")
+
+or from the task itself, done at once and in this thread: a file that is read, an export that is written:
+
+    engine.perform(engine.job("read_file"))
 """
 
 from collections import deque

@@ -1,6 +1,6 @@
 """While a control moves, the images follow it at once; as it rests, they are drawn exactly.
 
-What is asked for, and which of it is shown, is in `session/test_sketches.py` and `session/test_generate.py`.
+What is asked for, and which of it is shown, is in `viewmodels/test_live_preview.py` and `viewmodels/test_generate.py`.
 """
 
 from collections.abc import Callable, Iterator
