@@ -20,10 +20,10 @@ ABOUT = (
 def benchmark(
     what: Annotated[Literal["training", "sampling", "interaction"], typer.Argument(help=ABOUT)],
     against: Annotated[
-        str | None, typer.Option(help="Some of: diffusers,lucidrains; those that are installed, if not given.")
+        str | None, typer.Option(help="Peers: diffusers,lucidrains; default: those that are installed.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every single measurement.")] = False,
-    out: Annotated[Path | None, typer.Option(help="A folder for the findings as JSON, and as plots.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results, as JSON and as plots.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few and short measurements: rough figures.")] = False,
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="key=value for any length of the plan; repeatable.")

@@ -22,7 +22,7 @@ Figure = Annotated[Path, typer.Option(help="The figure to write, a .png.")]
 
 
 def experiment(
-    name: Annotated[str, typer.Argument(help="Its name, such as steps; a wrong one names all.")],
+    name: Annotated[str, typer.Argument(help="Name of the question, such as steps; a wrong name lists all.")],
     out: Figure,
     seed: Annotated[int, typer.Option(min=0)] = 2026,
     device: Device = "auto",
@@ -50,14 +50,14 @@ def compare(
         str | None,
         typer.Option(help="... and along the columns: guidance=1,1.5,3, model=digits,runs/mine, seed=1-4 ..."),
     ] = None,
-    model: Annotated[str, typer.Option(help="A model's name, run folder or file.")] = "digits",
-    labels: Annotated[str | None, typer.Option(help="Which digits in every cell: 0-9,3,3 ...; all by default.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=100, help="How many of each, or of a cell's digit.")] = 1,
-    sampler: Annotated[SamplerName | None, typer.Option(help="The model's own default if not given.")] = None,
-    steps: Annotated[int | None, typer.Option(help="The model's own default if not given.")] = None,
-    eta: Annotated[float | None, typer.Option(help="The model's own default if not given.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="The model's own default if not given.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the noise that all cells begin in.")] = 2026,
+    model: Annotated[str, typer.Option(help="Name of a model, a run folder or a file.")] = "digits",
+    labels: Annotated[str | None, typer.Option(help="Digits in every cell, such as 0-9 or 3,3; default: all.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=100, help="Images per digit.")] = 1,
+    sampler: Annotated[SamplerName | None, typer.Option(help="Default: the model's own.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Default: the model's own.")] = None,
+    eta: Annotated[float | None, typer.Option(help="Default: the model's own.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Default: the model's own.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise that all cells share.")] = 2026,
     device: Device = "auto",
 ) -> int:
     """Compare settings on one noise: a figure with a cell for every combination."""

@@ -20,9 +20,11 @@ def evaluate(
     model: Model = "digits",
     images: Annotated[Path | None, typer.Option(help="Score the images in an .npz instead.")] = None,
     data_root: DataRoot = None,
-    count: Annotated[int, typer.Option(min=100, max=5000, help="How many digits to draw, evenly over classes.")] = 1000,
-    steps: Annotated[int | None, typer.Option(help="The model's own default if not given.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="The model's own default if not given.")] = None,
+    count: Annotated[
+        int, typer.Option(min=100, max=5000, help="Number of digits to draw, balanced over the classes.")
+    ] = 1000,
+    steps: Annotated[int | None, typer.Option(help="Default: the model's own.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Default: the model's own.")] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     device: Device = "auto",
     as_json: AsJson = False,

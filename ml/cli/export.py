@@ -22,7 +22,7 @@ from ml.system.files import check_writable, free_name
 
 def export(
     from_image: Annotated[Path, typer.Option(help="A file that Noiseloom wrote.")],
-    out: Annotated[Path | None, typer.Option(help="Where to; a new name beside it if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: a new name beside the image.")] = None,
     device: Device = "auto",
 ) -> int:
     """Render an image again from the request stored in it."""

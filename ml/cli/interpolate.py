@@ -21,18 +21,20 @@ from ml.system.files import check_writable
 def interpolate(
     first: Annotated[str, typer.Option("--from", help="Seed of the first image, or a picture file.")],
     last: Annotated[str, typer.Option("--to", help="Seed of the last image, or a picture file.")],
-    out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(FORMATS)}; films show the walk.")],
-    frames: Annotated[int, typer.Option(min=2, max=10_000, help="How many images, both ends among them.")] = 20,
-    label: Annotated[int | None, typer.Option(help="Which digit ...")] = None,
-    to_label: Annotated[int | None, typer.Option(help="... and another one to turn it into.")] = None,
+    out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(FORMATS)}; animations show the walk.")],
+    frames: Annotated[int, typer.Option(min=2, max=10_000, help="Number of images, including both ends.")] = 20,
+    label: Annotated[int | None, typer.Option(help="Digit of the first image ...")] = None,
+    to_label: Annotated[int | None, typer.Option(help="... and the digit it turns into.")] = None,
     via: Annotated[list[str] | None, typer.Option(help="A seed or a picture on the way; repeatable.")] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Go back to the first image in the end.")] = False,
-    mixing: Annotated[Mixing, typer.Option(help="Along the sphere on which noise lies, or straight.")] = "slerp",
+    loop: Annotated[bool, typer.Option("--loop", help="Return to the first image at the end.")] = False,
+    mixing: Annotated[
+        Mixing, typer.Option(help="slerp mixes noise along the sphere it lies on, lerp in a straight line.")
+    ] = "slerp",
     model: Model = ROUTES["class"].model,
-    sampler: Annotated[SamplerName | None, typer.Option(help="The model's own default if not given.")] = None,
-    steps: Annotated[int | None, typer.Option(help="The model's own default if not given.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="The model's own default if not given.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of noise that is added on the way, if the sampler does that.")] = 0,
+    sampler: Annotated[SamplerName | None, typer.Option(help="Default: the model's own.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Default: the model's own.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Default: the model's own.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise that the sampler adds, if it adds any.")] = 0,
     device: Device = "auto",
 ) -> int:
     """Walk from one image to another through the noise they begin in."""

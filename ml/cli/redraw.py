@@ -19,20 +19,25 @@ from ml.specs import ROUTES
 from ml.system.files import check_writable
 
 Picture = Annotated[Path, typer.Argument(help="A picture of a digit: PNG, JPEG, GIF, BMP or WebP.")]
-Model = Annotated[str, typer.Option(help="A model's name, run folder or file; one that draws by class.")]
+Model = Annotated[str, typer.Option(help="Name, run folder or file of a model that draws by class.")]
 COLUMNS = 10
 
 
 def redraw(
     picture: Picture,
     out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(FORMATS)}.")],
-    vary_from: Annotated[float, typer.Option(min=0.05, help="Noise sigma/alpha over it: the more, the freer.")] = 1,
-    complete: Annotated[Path | None, typer.Option(help="A mask: what is white in it is drawn anew instead.")] = None,
+    vary_from: Annotated[
+        float,
+        typer.Option(min=0.05, help="Noise level sigma/alpha added to the picture; more noise gives freer variations."),
+    ] = 1,
+    complete: Annotated[
+        Path | None, typer.Option(help="Complete the picture instead: the white part of this mask is redrawn.")
+    ] = None,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Through its noise, and out again as every class.")
+        bool, typer.Option("--rebuild", help="Invert the picture to noise, then regenerate it as each class.")
     ] = False,
     label: Annotated[int, typer.Option(min=NO_LABEL, help="The class to turn it into; -1: any.")] = NO_LABEL,
-    count: Annotated[int, typer.Option(min=1, max=1000, help="How many answers.")] = 9,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="Number of results.")] = 9,
     seed: Annotated[int, typer.Option(min=0)] = 2026,
     model: Model = ROUTES["class"].model,
     device: Device = "auto",

@@ -28,32 +28,37 @@ if TYPE_CHECKING:
 
 def sample(
     out: Annotated[str, typer.Option(help=f"What to write: {', '.join(FORMATS)}, or a FOLDER/ for one PNG per image.")],
-    model: Annotated[str | None, typer.Option(help="A model's name, run folder or file; else the route's own.")] = None,
-    labels: Annotated[str | None, typer.Option(help="Which digits: 0-9,3,3 ...")] = None,
-    prompt: Annotated[str | None, typer.Option(help="... or in words: two or five ...")] = None,
-    unconditional: Annotated[bool, typer.Option("--unconditional", help="... or whatever comes.")] = False,
-    count: Annotated[int, typer.Option(min=1, max=MAX_IMAGES, help="How many per label or prompt.")] = 1,
+    model: Annotated[
+        str | None, typer.Option(help="Name of a model, a run folder or a file; default: the route's own model.")
+    ] = None,
+    labels: Annotated[str | None, typer.Option(help="Digits to draw, such as 0-9 or 3,3 ...")] = None,
+    prompt: Annotated[str | None, typer.Option(help="... or the same in words, such as two or five ...")] = None,
+    unconditional: Annotated[bool, typer.Option("--unconditional", help="... or images without a label.")] = False,
+    count: Annotated[int, typer.Option(min=1, max=MAX_IMAGES, help="Images per label or prompt.")] = 1,
     route: Annotated[
         Route,
         typer.Option(help="How a prompt reaches the model: as labels, as words it reads, or by CLIP's gradient."),
     ] = "class",
-    sampler: Annotated[SamplerName | None, typer.Option(help="The model's own default if not given.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Network calls, or half of them for heun.")] = None,
-    eta: Annotated[float | None, typer.Option(help="0: deterministic; 1: as noisy as DDPM.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="How strongly to follow the label; 1: off.")] = None,
+    sampler: Annotated[SamplerName | None, typer.Option(help="Default: the model's own.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of steps; heun calls the network twice a step.")] = None,
+    eta: Annotated[float | None, typer.Option(help="Noise eta: 0 is deterministic, 1 is as noisy as DDPM.")] = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="Guidance scale w: how strongly to follow the label; 1 is off.")
+    ] = None,
     clip: Annotated[
-        str | None, typer.Option(help="Which CLIP steers: digit-clip, ViT-B-32 (downloaded), or a file of its weights.")
+        str | None,
+        typer.Option(help="The CLIP that steers: digit-clip, ViT-B-32 (downloaded), or a file of its weights."),
     ] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     device: Device = "auto",
     trajectory: Annotated[
-        bool, typer.Option("--trajectory", help="Put every step into an .npz; films have it.")
+        bool, typer.Option("--trajectory", help="Write every step into an .npz; animations have them anyway.")
     ] = False,
     sheet: Annotated[
-        bool, typer.Option("--sheet", help="A .png with a title, and words under each image, as an .svg has them.")
+        bool, typer.Option("--sheet", help="A .png with a title and a caption under each image, like an .svg.")
     ] = False,
 ) -> int:
-    """Draw images: a picture, a labelled sheet, a film of the denoising, arrays, or one file per image."""
+    """Draw images: a picture, a labelled sheet, an animation of the denoising, arrays, or one file per image."""
     path = Path(out)
     folder = out.endswith(("/", os.sep)) or path.is_dir()
     file_format = FORMATS[".png"] if folder else format_of(path)

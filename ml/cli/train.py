@@ -33,14 +33,14 @@ from ml.training.overrides import check_same_settings, parse_assignment, startin
 
 
 def train(
-    preset: Annotated[str | None, typer.Option(help="Name of a committed configuration.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A configuration of your own, as JSON.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Name of a preset.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Your own configuration, a JSON file.")] = None,
     data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
     data_root: DataRoot = None,
-    run_dir: Annotated[Path | None, typer.Option(help="Folder of the run; a new one of your own by default.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Train for so many steps ...")] = None,
-    epochs: Annotated[float | None, typer.Option(help="... or times through the data ...")] = None,
-    minutes: Annotated[float | None, typer.Option(help="... or minutes.")] = None,
+    run_dir: Annotated[Path | None, typer.Option(help="Folder of the run; default: a new one.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Length of the run in steps ...")] = None,
+    epochs: Annotated[float | None, typer.Option(help="... or in passes through the data ...")] = None,
+    minutes: Annotated[float | None, typer.Option(help="... or in minutes.")] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
     device: Device = "auto",
     seed: Annotated[int | None, typer.Option()] = None,
@@ -51,7 +51,7 @@ def train(
     ] = None,
     track: Annotated[
         TrackerName | None,
-        typer.Option(help="Also follow the run there; TensorBoard's files are always written."),
+        typer.Option(help="Also log the run there; TensorBoard's files are always written."),
     ] = None,
 ) -> int:
     """Train a model."""
