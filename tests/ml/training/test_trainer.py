@@ -515,7 +515,7 @@ def test_a_clip_learns_which_caption_is_true(tmp_path: Path) -> None:
     losses = [event.loss for event in of(TrainStep, events)]
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
     assert not of(Preview, events)
-    with pytest.raises(BadRequest, match="does not draw"):
+    with pytest.raises(BadRequest, match="not a diffusion model"):
         list(pipeline.sample(SampleRequest(model=str(tmp_path / "run")), device="cpu"))
 
 
