@@ -156,6 +156,6 @@ def _write_card(model: Path, scores: Scores) -> None:
 
 
 def _write_imported(target: Path, tensors: dict[str, Tensor], kind: Kind, source: str) -> None:
-    about = f"Plain weights from {source}, which fit the network of {kind.name} and are drawn with as it is."
+    about = f"Plain weights from {source}, used with the network and settings of {kind.name}."
     save(target, tensors, ModelHeader(name=target.stem, model=kind.model, defaults=kind.defaults))
     _write_card(target, Scores(about=about))

@@ -292,7 +292,7 @@ class Run:
     def _save_state(self) -> None:
         self._take_losses()
         if not all(bool(weight.isfinite().all()) for weight in self.network.parameters()):
-            raise Diverged(f"The weights are no numbers any more at step {self.step}.")
+            raise Diverged(f"The weights became NaN or infinite at step {self.step}.")
         self.run_folder.write()  # first, so that the tables have every row up to the state
         with atomic(self.folder / CONFIG_FILE) as path:
             path.write_text(self.config.model_dump_json(indent=1), encoding="utf-8")
