@@ -9,6 +9,7 @@ from ml.system.files import make_folder, write_error
 
 LOCK_FILE = ".lock"
 PATIENCE_S = 0.5  # another process may just be checking whether the folder is in use
+CHECK_S = 0.1  # the same for a check: two checks at once must not take each other for a run
 
 
 def lock_folder(folder: Path) -> FileLock:
@@ -36,7 +37,7 @@ def is_locked(folder: Path) -> bool:
     if not (folder / LOCK_FILE).exists():
         return False
     try:
-        with _lock(folder, 0):
+        with _lock(folder, CHECK_S):
             return False
     except Timeout:
         return True

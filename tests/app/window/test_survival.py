@@ -212,7 +212,7 @@ def test_a_run_of_another_window_is_neither_offered_nor_touched(
     until(qtbot, lambda: "being trained by another window" in second.messages.title())
     assert train.state == "running" and train.folder and (train.folder / STATE_FILE).exists()
     train.stop()
-    until(qtbot, lambda: train.state == "done" and train._job is None)  # only then is its folder free
+    until(qtbot, lambda: train.state == "done")
     second.session.context.refresh()
     until(qtbot, lambda: second.session.train.unfinished)
 

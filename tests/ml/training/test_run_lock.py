@@ -95,6 +95,12 @@ def test_a_lock_is_seen_through_by_those_who_only_look(tmp_path: Path) -> None:
     lock_folder(tmp_path).release()
 
 
+def test_two_checks_at_once_do_not_take_each_other_for_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = lock_folder(tmp_path)
+    monkeypatch.setattr("filelock._api.time.sleep", lambda _seconds: other.release())  # while this check waits
+    assert not is_locked(tmp_path)
+
+
 def test_an_impossible_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotWrite, match="Cannot make the folder"):
