@@ -4,7 +4,7 @@ The command line, the lists of the window, its F1 help, the axes of a comparison
 these tables. The implementation of each name is in a table of its own: samplers in `ml.diffusion.samplers.SAMPLERS`,
 prediction targets in `ml.diffusion.parameterization.PARAMETERIZATIONS`, and so on.
 
-Figures show the titles of samplers, spacings, clippings and settings, and `verify` draws a figure anew to compare it:
+Figures show the titles of samplers, spacings, clippings and settings, and `verify` redraws a figure to compare it:
 those titles stay as they are.
 """
 
