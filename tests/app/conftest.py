@@ -159,3 +159,9 @@ def thread_engine(window: MainWindow) -> ThreadEngine:
     engine = window.session.context.engine
     assert isinstance(engine, ThreadEngine)
     return engine
+
+
+@pytest.fixture
+def made_up(make: Callable[..., FakeApp]) -> FakeApp:
+    """The page stands alone, on a fake engine; without it a model draws, in the window."""
+    return make()

@@ -1,7 +1,7 @@
 """The Compare page: cells on one noise, before and after, the figure to take along, and the race."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,6 @@ from tests.support.fake_events import frames, images
 LEFT, Key = Qt.MouseButton.LeftButton, Qt.Key
 SMALL: dict[str, Any] = {"digits": "38", "values": {"steps": "1, 2", "guidance": "1, 3"}}
 QUICK = [{"steps": 4}, {"sampler": "ddim", "steps": 2}, {"model": "student", "sampler": "student", "steps": 1}]
-
-
-@pytest.fixture
-def made_up(make: Callable[..., FakeApp]) -> FakeApp:
-    """The page stands alone, on a fake engine; without it a model draws, in the window."""
-    return make()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The Draw page: strokes, undo, pictures; variations, completions, and the model's own opinion."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,12 +20,6 @@ from ml.cli.app import main
 from ml.evaluation.judge import Judge
 from tests.patience import WAIT_MS
 from tests.support.fake_app import FakeApp
-
-
-@pytest.fixture
-def made_up(make: Callable[..., FakeApp]) -> FakeApp:
-    """The page stands alone, on a fake engine; without it a model draws, in the window."""
-    return make()
 
 
 @pytest.fixture

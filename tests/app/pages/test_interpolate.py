@@ -1,6 +1,6 @@
 """The Interpolate page: the image follows the pad and the classes, and the walk can be taken away."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,12 +29,6 @@ NEVER_MS = 2**30  # a hand rests when a test says so
 def settings(settings: AppSettings) -> AppSettings:
     """The tiny model draws where a test does not look at the digits."""
     return settings.with_changes(interpolate=settings.interpolate.with_changes(model="tiny"))
-
-
-@pytest.fixture
-def made_up(make: Callable[..., FakeApp]) -> FakeApp:
-    """The page stands alone, on a fake engine; without it a model draws, in the window."""
-    return make()
 
 
 @pytest.fixture
