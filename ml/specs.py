@@ -102,6 +102,7 @@ class DownloadSpec(Spec):
 class DatasetSpec(DownloadSpec):
     """A data set."""
 
+    classes: tuple[str, ...]  # the names of its labels 0, 1, ...
     digits: bool = False  # that the judge can read
 
 
@@ -339,11 +340,15 @@ DRAWING: tuple[NetworkName, ...] = tuple(name for name, spec in NETWORKS.items()
 # ---- data
 
 IMAGE_FOLDER = "folder:"  # begins the name of a data set that is a folder of images
+TEN_DIGITS = tuple("0123456789")
+FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DATASETS: Mapping[str, DatasetSpec] = {
-    "mnist": DatasetSpec("MNIST", size="11 MB", digits=True),
-    "fashion-mnist": DatasetSpec("Fashion-MNIST", size="31 MB"),
-    "kmnist": DatasetSpec("Kuzushiji-MNIST", size="21 MB"),
-    "cifar10": DatasetSpec("CIFAR-10", size="170 MB"),
-    "synthetic": DatasetSpec("Synthetic digits", digits=True),
+    "mnist": DatasetSpec("MNIST", classes=TEN_DIGITS, size="11 MB", digits=True),
+    "fashion-mnist": DatasetSpec("Fashion-MNIST", classes=FASHION, size="31 MB"),
+    "kmnist": DatasetSpec("Kuzushiji-MNIST", classes=KUZUSHIJI, size="21 MB"),
+    "cifar10": DatasetSpec("CIFAR-10", classes=CIFAR10, size="170 MB"),
+    "synthetic": DatasetSpec("Synthetic digits", classes=TEN_DIGITS, digits=True),
 }
 DIGITS = (*(name for name, spec in DATASETS.items() if spec.digits), "")  # "": unknown

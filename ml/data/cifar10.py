@@ -15,10 +15,11 @@ from torch import Tensor
 from ml.data.dataset import Dataset, Form, Loading, Split, damaged, shaped, unreadable, usual_roots
 from ml.errors import DataUnavailable
 from ml.events import Progress
+from ml.specs import DATASETS
 from ml.system import download, paths
 
 NAME = "cifar10"
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CLASSES = DATASETS[NAME].classes
 FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
 MIRRORS = ("https://www.cs.toronto.edu/~kriz/",)
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"

@@ -16,6 +16,7 @@ from torch import Tensor
 from ml.data.dataset import Dataset, Form, Loading, Split, damaged, shaped, unreadable, usual_roots
 from ml.errors import DataUnavailable
 from ml.events import Progress
+from ml.specs import DATASETS
 from ml.system import download, paths
 
 MAX_BYTES = 2**26  # of one file in memory; MNIST's largest has 47 MB
@@ -27,11 +28,17 @@ class IdxSet:
     """A data set in MNIST's IDX files, laid out as torchvision does: <root>/<folder>/raw/<split>-images-idx3-ubyte."""
 
     name: str
-    title: str
     folder: str  # also the name of torchvision's class, which knows mirrors and checksums
-    classes: tuple[str, ...]
     mirrors: tuple[str, ...] = ()  # further ones, for the sets whose mirrors torchvision has without https
     side: int = 28
+
+    @property
+    def title(self) -> str:
+        return DATASETS[self.name].title
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return DATASETS[self.name].classes
 
     def load(self, root: Path | None, split: Split, form: Form) -> Loading:
         """Read one split from `root`, or else from the usual places."""
@@ -94,24 +101,16 @@ class IdxSet:
 
 
 IDX_SETS = (
-    IdxSet("mnist", "MNIST", "MNIST", tuple("0123456789")),
+    IdxSet("mnist", "MNIST"),
     IdxSet(
         "fashion-mnist",
-        "Fashion-MNIST",
         "FashionMNIST",
-        ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
         (
             "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
         ),
     ),
-    IdxSet(
-        "kmnist",
-        "Kuzushiji-MNIST",
-        "KMNIST",
-        ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
-        ("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
-    ),
+    IdxSet("kmnist", "KMNIST", ("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",)),
 )
 FOLDERS = {idx_set.folder for idx_set in IDX_SETS}
 

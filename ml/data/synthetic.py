@@ -7,6 +7,7 @@ import torch
 from ml.data import synthetic_digits
 from ml.data.dataset import Dataset, Form, Loading, Split, shaped
 from ml.events import Progress
+from ml.specs import DATASETS
 
 NAME = "synthetic"
 COUNT_AND_SEED: dict[Split, tuple[int, int]] = {"train": (30_000, 0), "test": (5_000, 1)}
@@ -25,5 +26,5 @@ def load(_root: Path | None, split: Split, form: Form) -> Loading:
             images.append(batch.images)
             labels.append(batch.labels)
             yield Progress("Drawing digits", min(len(images) * synthetic_digits.BATCH, count), count)
-        _kept[split] = Dataset(NAME, torch.cat(images), torch.cat(labels), tuple("0123456789"))
+        _kept[split] = Dataset(NAME, torch.cat(images), torch.cat(labels), DATASETS[NAME].classes)
     return (yield from shaped(_kept[split], form))

@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
 
 from ml.config import Description, ModelConfig, Name, SampleSettings, TrainConfig, parse
 from ml.errors import BadFile
+from ml.specs import DATASETS
 from ml.system.files import MAX_TEXT, atomic
 from ml.system.paths import COMMAND
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEY = "noiseloom"
+ClassName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class ModelHeader(Description):
@@ -30,11 +32,19 @@ class ModelHeader(Description):
     model: ModelConfig
     defaults: SampleSettings = SampleSettings()
     data: Name = ""
+    classes: tuple[ClassName, ...] = Field(default=(), max_length=1000, description="the names of labels 0, 1, ...")
     teacher: Name = Field(default="", description="the model that a few-step student was distilled from")
     device: Name = ""
     steps: int = Field(default=0, ge=0, lt=2**53)
     images: int = Field(default=0, ge=0, lt=2**53)
     seconds: float = Field(default=0.0, ge=0)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name for each of the model's classes: as saved, else of the data set, else "class 0", "class 1", ..."""
+        known = DATASETS[self.data].classes if self.data in DATASETS else ()
+        names = (self.classes or known)[: self.model.num_classes]
+        return (*names, *(f"class {k}" for k in range(len(names), self.model.num_classes)))
 
 
 class StateHeader(Description):

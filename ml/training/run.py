@@ -89,6 +89,7 @@ class Run:
         self.curve = LossCurve(self.run_folder.losses)
         self.by_noise = LossByNoise(where)
         self.count = len(dataset)
+        self.classes = dataset.classes
         self.step = 0
         self.elapsed_s = 0.0  # at work: without pauses and saving
         self.saved_step = 0
@@ -256,6 +257,7 @@ class Run:
             model=config.model,
             defaults=config.defaults,
             data=config.data,
+            classes=self.classes if config.model.num_classes else (),
             teacher=config.teacher_from,
             device=self.device.name,
             steps=self.step,

@@ -40,8 +40,17 @@ def test_a_model_file_carries_all_it_takes_to_draw(model: Path) -> None:
     network = build(header.model)
     load_weights(network, weights, "m")
     assert header.data == "synthetic" and header.steps == 30 and header.images == 30 * 32
+    assert header.classes == header.class_names == tuple("0123456789")
     assert header.model == TINY and header.defaults.steps == 4
     assert all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
+
+
+def test_a_model_knows_the_names_of_its_classes() -> None:
+    three = TINY.with_changes(num_classes=3)
+    assert ModelHeader(model=three, classes=("cat", "ship", "tree")).class_names == ("cat", "ship", "tree")
+    assert ModelHeader(model=TINY, data="cifar10").class_names[8] == "ship"  # a file of before
+    assert ModelHeader(model=three, data="folder:gone").class_names == ("class 0", "class 1", "class 2")
+    assert ModelHeader(model=TINY.with_changes(num_classes=0), data="mnist").class_names == ()
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 7, bytes(range(256)) * 40, b"{}", b"\xff" * 8 + b"{" * 100])
