@@ -25,7 +25,7 @@ from ml.export.formats import FORMATS
 from ml.export.metadata import Layout
 from ml.generation import branching
 from ml.imaging.pixels import Shown, film
-from ml.specs import CLIP_MODEL, ROUTES, Route
+from ml.specs import CLIP_MODEL, ROUTES, TEN_DIGITS, Route
 from ml.text import prompt_parser
 from ml.text.prompt_parser import ParsedPrompt
 
@@ -254,6 +254,12 @@ class Generate(QObject):
         card = self._context.card(self.settings.model)
         return card.header.model.num_classes if card else 10
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the model's classes."""
+        card = self._context.card(self.settings.model)
+        return card.header.class_names if card else TEN_DIGITS
+
     def refresh(self) -> None:
         """Interpret the prompt again, after models have become known."""
         self._understand()
@@ -268,7 +274,7 @@ class Generate(QObject):
             self.understood = ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, "any digits: this model takes no prompt")
             return
         try:
-            understood = prompt_parser.parse_prompt(self.settings.prompt, self.classes)
+            understood = prompt_parser.parse_prompt(self.settings.prompt, self.class_names)
             if len(understood.labels) > MAX_IMAGES:
                 raise BadRequest(f"{len(understood.labels)} digits are too many.", f"The grid holds {MAX_IMAGES}.")
             self.understood = understood

@@ -125,11 +125,11 @@ def _what_to_draw(
     if [labels is not None, prompt is not None, unconditional].count(True) != 1:
         raise BadRequest("What to draw?", "Give one of --labels 0-9, --prompt 'two or five' and --unconditional.")
     if prompt is not None:
-        understood = parse_prompt(prompt, header.model.num_classes)
+        understood = parse_prompt(prompt, header.class_names)
         print(f"Understood as {understood.reading}")
         once = understood.labels
     else:
-        once = parse_labels(labels, header.model.num_classes) if labels is not None else (NO_LABEL,)
+        once = parse_labels(labels, header.class_names) if labels is not None else (NO_LABEL,)
     return once, len(once) if 1 < len(once) <= MAX_COLUMNS else 10
 
 

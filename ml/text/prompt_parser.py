@@ -1,58 +1,34 @@
-"""Prompts for the class route: digits and number words become labels; the reading lists the other words.
+"""Prompts for the class route: names of classes become labels; the reading lists the other words.
 
-A prompt is rewritten rule by rule ("three sevens" -> "3 7s" -> "7 7 7", "two to five" -> "2 3 4 5") until only
-numerals are left among the words.
+Models of digits have a grammar of their own, in which numbers are what is drawn. In the grammar of all other models
+they count it.
 """
 
 import re
-import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from ml.config import MAX_IMAGES, NO_LABEL
 from ml.errors import BadRequest
+from ml.specs import TEN_DIGITS
+from ml.text.class_names import ClassNames, known_names, label_text
+from ml.text.class_prompts import understand
+from ml.text.digit_prompts import write_numerals
 
 MAX_CHARACTERS = 500
-MAX_DIGITS = 100
+MAX_LABELS = 100
 MAX_COLUMNS = 10
+SHOWN = 12  # names or digits in a reading
 RUN = 6  # consecutive digits from which on the reading gives only the first and the last
 TRY = "Try 7, seven, 2026, 0-9 or two or five."
 
-_UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-_TEENS = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_VALUES = {word: value for value, word in enumerate(_UNITS + _TEENS)} | {
-    word: 10 * value for value, word in enumerate(_TENS, start=2)
-}
 _FILLER = """
     a an the of and or then digit digits number numbers numeral numerals figure figures hand handwritten written
     drawn draw drawing show make generate give create paint write me us i want would like please image images
     picture pictures from to through until
 """
 
-_unit = f"(?:{'|'.join(_UNITS[1:])})"
-_small = f"(?:(?:{'|'.join(_TENS)})(?:[ -]{_unit})?|{'|'.join(_TEENS)}|{_unit})"
-_hundreds = rf"(?:(?:{_unit}|a) hundred(?: and)?(?: {_small})?|{_small})"
-_SPOKEN = re.compile(rf"\b(?:(?:{_hundreds}|a) thousand(?: and)?(?: {_hundreds})?|{_hundreds}|zero)\b")
-_PLURALS = {f"{word}s": value for value, word in enumerate(_UNITS)} | {"zeroes": 0, "sixes": 6}
-_PLURAL = re.compile(rf"\b(?:{'|'.join(_PLURALS)})\b")
-_NOUN = r"(?:digits?|numbers?|numerals?)\b"
-_REWRITES = (
-    (r"['\u2019`]", ""),  # 7's
-    (r"\bno\. ?(?=\d)|\bnr\. ?(?=\d)", "number "),
-    (r"\b(\d+)(?:st|nd|rd|th)\b", r"\1"),
-    (r"^\W*(?:all|everything)(?: of them)?\W*$", " 0-9 "),
-    (rf"\b(?:(?:all|every|each)(?: of)?(?: the)?(?: ten| 10)?|the ten|the 10) (?:single )?{_NOUN}", " 0-9 "),
-    (rf"\beven {_NOUN}", " 0 2 4 6 8 "),
-    (rf"\bodd {_NOUN}", " 1 3 5 7 9 "),
-    (r"\b(?:a )?(?:pair|couple) of\b", " 2 "),
-    (r"\ba dozen(?: of)?\b", " 12 "),
-    (r"\bnought\b|\bnaught\b", "zero"),
-)
-_BETWEEN = re.compile(r"\bbetween (\d) and (\d)\b")
-_RANGE = re.compile(
-    r"(?<!\d)(?<!\d-)(?<!\d - )(\d)(?:\s*-\s*|\s*\.\.+\s*|\s+(?:to|through|until)\s+)(\d)(?!\d|\s*-\s*\d)"
-)
-_COUNTED = re.compile(r"\b(\d+)\s+((?:(?!and\b|or\b)[a-z]+\s+){0,2})(\d)s\b")
 _EXCEPT = re.compile(r"\b(?:but not|except(?: for)?|excluding|without|but|not|no)\b")
 _WORD = re.compile(r"[^\W\d_]+")
 _SYMBOL = re.compile(r"(?<=\d)\.(?=\d)|-(?=\s*\d)|[+*=%$€£^\xd7÷√∞]")
@@ -71,24 +47,52 @@ class ParsedPrompt:
     left_over: tuple[str, ...] = ()
 
 
-def parse_prompt(text: str, classes: int = 10) -> ParsedPrompt:
-    """The digits in a prompt; raises BadRequest for none, too many, or one that the model lacks."""
+def parse_prompt(text: str, classes: Sequence[str] = TEN_DIGITS) -> ParsedPrompt:
+    """The labels that a prompt asks for, of a model whose classes have these names.
+
+    Raises BadRequest for a prompt that names none, names too many, or one that the model lacks.
+    """
+    names = _names(classes)
     if len(text) > MAX_CHARACTERS:
         raise BadRequest(f"The prompt has {len(text)} characters; {MAX_CHARACTERS} is the most.", "Shorten it.")
     if not text.strip():
-        raise BadRequest("The prompt is empty.", TRY)
-    included, *excluded = _EXCEPT.split(_numerals(text))
+        raise BadRequest("The prompt is empty.", TRY if names.are_digits else _draws(names))
+    return _digits(text, names) if names.are_digits else _classes(text, names)
+
+
+def _digits(text: str, names: ClassNames) -> ParsedPrompt:
+    included, *excluded = _EXCEPT.split(write_numerals(text, MAX_LABELS + 1))
     left_out = {int(c) for part in excluded for c in part if c.isdigit()}
     labels = tuple(int(c) for c in included if c.isdigit() and int(c) not in left_out)
     if not labels and left_out:
         raise BadRequest(f"{_quoted(text)} says which digits to leave out, but not which to draw.", TRY)
     if not labels:
-        raise BadRequest(f"There is no digit in {_quoted(text)}; this model draws the digits 0 to 9.", TRY)
-    if len(labels) > MAX_DIGITS:
-        raise BadRequest(f"The prompt has more than {MAX_DIGITS} digits.", "Ask for fewer at a time.")
-    _check_range(labels, classes)
+        known = f"0 to {len(names.classes) - 1}"
+        raise BadRequest(f"There is no digit in {_quoted(text)}; this model draws the digits {known}.", TRY)
+    for label in labels:
+        _known(label, names)
     rest = " ".join([included, *excluded])
-    return ParsedPrompt(labels, min(len(labels), MAX_COLUMNS), _reading(labels, rest), _left_over(rest))
+    return _laid_out(labels, "digits", _reading(labels, rest), _left_over(rest))
+
+
+def _classes(text: str, names: ClassNames) -> ParsedPrompt:
+    found = understand(text, names, MAX_LABELS + 1)
+    labels = found.labels
+    notes = _not_understood(found.left_over, names)
+    if not labels and found.excluded:
+        raise BadRequest(f"{_quoted(text)} leaves out all that it asks for.", _draws(names))
+    if not labels and notes and "?" in notes[0]:
+        raise BadRequest(notes[0], _draws(names))
+    if not labels:
+        raise BadRequest(f"There is no class of this model in {_quoted(text)}.", _draws(names))
+    reading = "; ".join([_in_words(labels, names.classes), *notes])
+    return _laid_out(labels, "images", reading, found.left_over)
+
+
+def _laid_out(labels: tuple[int, ...], things: str, reading: str, left_over: tuple[str, ...]) -> ParsedPrompt:
+    if len(labels) > MAX_LABELS:
+        raise BadRequest(f"The prompt has more than {MAX_LABELS} {things}.", "Ask for fewer at a time.")
+    return ParsedPrompt(labels, min(len(labels), MAX_COLUMNS), reading, left_over)
 
 
 def parse_text_prompt(text: str) -> ParsedPrompt:
@@ -107,78 +111,89 @@ def parse_text_prompt(text: str) -> ParsedPrompt:
     return ParsedPrompt((NO_LABEL,), 1, f"“{text.strip()}”, read by the model")
 
 
-def parse_labels(text: str, classes: int = 10) -> tuple[int, ...]:
-    """Labels and ranges separated by commas, `0-9,3,3`; raises BadRequest."""
+def parse_labels(text: str, classes: Sequence[str] = TEN_DIGITS) -> tuple[int, ...]:
+    """Names, numbers and ranges of numbers separated by commas, `ship,cat` or `0-9,3,3`; raises BadRequest.
+
+    A number is that of a label, unless classes are called by numbers; then it is the class that is called so.
+    """
+    names = _names(classes)
     labels: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?", part)
-        if match is None:
-            raise BadRequest(
-                f"{_quoted(part)} in the labels is neither a number nor a range.", "Write labels like 0-9,3,3."
-            )
-        first, last = int(match[1]), int(match[2] or match[1])
-        _check_range((first, last), classes)
-        labels += range(first, last + 1) if first <= last else range(first, last - 1, -1)
+    for part in _parts(text, names):
+        labels += _part(part, names)
         if len(labels) > MAX_IMAGES:
             raise BadRequest(f"More than {MAX_IMAGES} labels.", "Ask for fewer at a time.")
     return tuple(labels)
 
 
-def _numerals(text: str) -> str:
-    """The prompt with every number word, plural, count and range written out in single ASCII digits."""
-    text = "".join(_plain(c) for c in unicodedata.normalize("NFKC", text).casefold())
-    text = " ".join(text.split())
-    for pattern, replacement in _REWRITES:
-        text = re.sub(pattern, replacement, text)
-    text = _PLURAL.sub(lambda m: f"{_PLURALS[m[0]]}s", text)
-    text = _SPOKEN.sub(lambda m: f"{_value(m[0])}", text)
-    text = _COUNTED.sub(lambda m: m[2] + f"{m[3]} " * min(int(m[1]), MAX_DIGITS + 1), text)
-    text = re.sub(r"(?<=\d)s\b", "", text)
-    text = _BETWEEN.sub(r"\1-\2", text)
-    return _RANGE.sub(lambda m: _steps(int(m[1]), int(m[2])), text)
+def _parts(text: str, names: ClassNames) -> Iterable[str]:
+    """The text between commas, but for a comma in a name."""
+    parts = text.split(",")
+    commas = max(name.count(",") for name in names.classes)
+    while parts:
+        for count in range(min(commas + 1, len(parts)), 0, -1):
+            joined = ",".join(parts[:count])
+            if count == 1 or names.find(joined) is not None:
+                yield joined
+                del parts[:count]
+                break
 
 
-def _plain(character: str) -> str:
-    """ASCII for digits of any script and for dashes; nothing for marks and invisible characters."""
-    category = unicodedata.category(character)
-    value = unicodedata.numeric(character, -1)
-    if value in range(10):
-        return str(int(value))
-    if category == "Pd" or character == "\u2212":
-        return "-"
-    return "" if category in ("Mn", "Me", "Cf") else character
+def _part(part: str, names: ClassNames) -> Sequence[int]:
+    label = None if names.are_digits else names.find(part)
+    if label is not None:
+        return [label]
+    match = re.fullmatch(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?", part)
+    if match is None and names.are_digits:
+        raise BadRequest(
+            f"{_quoted(part)} in the labels is neither a number nor a range.", "Write labels like 0-9,3,3."
+        )
+    if match is None:
+        near = names.nearest(part)
+        said = f"did you mean {near}?" if near else "this model has no such class."
+        raise BadRequest(f"{_quoted(part)} in the labels: {said}", _draws(names))
+    first, last = int(match[1]), int(match[2] or match[1])
+    _known(first, names)
+    _known(last, names)
+    return names.between(first, last) or ()
 
 
-def _value(spoken: str) -> int:
-    """`two thousand and twenty-six` -> 2026."""
-    total = part = 0
-    for word in re.findall("[a-z]+", spoken):
-        if word == "thousand":
-            total, part = max(part, 1) * 1000, 0
-        elif word == "hundred":
-            part = max(part, 1) * 100
-        else:
-            part += _VALUES.get(word, 0)
-    return total + part
-
-
-def _steps(first: int, last: int) -> str:
-    step = 1 if first <= last else -1
-    return " ".join(map(str, range(first, last + step, step)))
-
-
-def _check_range(labels: tuple[int, ...], classes: int) -> None:
-    if classes == 0:
+def _names(classes: Sequence[str]) -> ClassNames:
+    if not classes:
         raise BadRequest("This model draws without classes.", "Sample it without labels, or choose another model.")
-    wrong = next((label for label in labels if label >= classes), None)
-    if wrong is not None:
-        raise BadRequest(f"This model has no class {wrong}.", f"Use labels from 0 to {classes - 1}.")
+    return known_names(tuple(classes))
+
+
+def _known(number: int, names: ClassNames) -> None:
+    if names.numbered(number) is None:
+        what_to_do = f"Use labels from 0 to {len(names.classes) - 1}." if names.are_digits else _draws(names)
+        raise BadRequest(f"This model has no class {number}.", what_to_do)
+
+
+def _draws(names: ClassNames) -> str:
+    return f"This model draws {names}."
+
+
+def _in_words(labels: tuple[int, ...], classes: Sequence[str]) -> str:
+    times, rest = divmod(len(labels), len(classes))
+    if len(classes) >= RUN and not rest and labels == tuple(range(len(classes))) * times:
+        return f"all {len(classes)} classes" + (f" ×{times}" if times > 1 else "")
+    runs = [(label_text(label, classes), len(list(run))) for label, run in groupby(labels)]
+    words = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in runs[:SHOWN])
+    return words + (f" … ({len(labels)} images)" if len(runs) > SHOWN else "")
+
+
+def _not_understood(words: Sequence[str], names: ClassNames) -> list[str]:
+    """What to say of words that are no names: `"shp": did you mean ship?`."""
+    near = [(word, names.nearest(word)) for word in words]
+    notes = [f"{_quoted(word)}: did you mean {name}?" for word, name in near if name]
+    unknown = [word for word, name in near if not name]
+    return notes + ([f"{_listed(unknown)} not understood by this model"] if unknown else [])
 
 
 def _listing(labels: tuple[int, ...]) -> str:
     if len(labels) >= RUN and labels == tuple(range(labels[0], labels[-1] + 1)):
         return f"{labels[0]} to {labels[-1]}"
-    return " ".join(map(str, labels[:12])) + (f" … ({len(labels)} digits)" if len(labels) > 12 else "")
+    return " ".join(map(str, labels[:SHOWN])) + (f" … ({len(labels)} digits)" if len(labels) > SHOWN else "")
 
 
 def _left_over(rest: str) -> tuple[str, ...]:

@@ -101,8 +101,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/text/prompt_parser.py",
-        "if len(labels) > MAX_DIGITS:",
-        "if len(labels) > MAX_DIGITS + 1:",
+        "if len(labels) > MAX_LABELS:",
+        "if len(labels) > MAX_LABELS + 1:",
         "tests/ml/text/test_prompt_parser.py::test_too_much_is_refused",
     ),
     Mutant(
@@ -112,7 +112,7 @@ MUTANTS = [
         "tests/ml/text/test_prompt_parser.py::test_prompts_become_labels",
     ),
     Mutant(
-        "ml/text/prompt_parser.py",
+        "ml/text/digit_prompts.py",
         ("step = 1 if first <= last else -1\n    return"),
         ("step = 1\n    return"),
         "tests/ml/text/test_prompt_parser.py::test_prompts_become_labels",
@@ -125,20 +125,20 @@ MUTANTS = [
     ),
     Mutant(
         "ml/text/prompt_parser.py",
-        'f" … ({len(labels)} digits)" if len(labels) > 12',
-        'f" … ({len(labels)} digits)" if len(labels) >= 12',
+        'f" … ({len(labels)} digits)" if len(labels) > SHOWN',
+        'f" … ({len(labels)} digits)" if len(labels) >= SHOWN',
         "tests/ml/text/test_prompt_parser.py::test_digits_are_listed_in_the_reading",
     ),
     Mutant(
-        "ml/text/prompt_parser.py",
+        "ml/text/number_words.py",
         "total, part = max(part, 1) * 1000, 0",
         "total, part = max(part, 1) * 1000, part",
         "tests/ml/text/test_prompt_parser.py::test_prompts_become_labels",
     ),
     Mutant(
-        "ml/text/prompt_parser.py",
-        "wrong = next((label for label in labels if label >= classes), None)",
-        "wrong = next((label for label in labels if label > classes), None)",
+        "ml/text/class_names.py",
+        "return number if number < len(self.classes) else None",
+        "return number if number <= len(self.classes) else None",
         "tests/ml/text/test_prompt_parser.py::test_a_model_with_other_classes_refuses_what_it_lacks",
     ),
     Mutant(
