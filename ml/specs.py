@@ -352,3 +352,9 @@ DATASETS: Mapping[str, DatasetSpec] = {
     "synthetic": DatasetSpec("Synthetic digits", classes=TEN_DIGITS, digits=True),
 }
 DIGITS = (*(name for name, spec in DATASETS.items() if spec.digits), "")  # "": unknown
+CIFAR10_FOLDER = f"{IMAGE_FOLDER}cifar10-images"  # a part of CIFAR-10, which earlier bundled models were trained on
+
+
+def dataset_spec(name: str) -> DatasetSpec | None:
+    """The data set of a model's header; None for a folder of a person's own, and where it is unknown."""
+    return DATASETS.get("cifar10" if name == CIFAR10_FOLDER else name)

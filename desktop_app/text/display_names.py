@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ml.specs import DATASETS, IMAGE_FOLDER
+from ml.specs import IMAGE_FOLDER, dataset_spec
 
 ACRONYMS = ("cfg", "clip", "ddim", "ddpm")
 
@@ -15,7 +15,7 @@ def preset_title(name: str) -> str:
 
 def data_title(name: str) -> str:
     """The display name of a data set: `folder:/home/me/cats` is "Images in “cats”"."""
-    if name.startswith(IMAGE_FOLDER):
-        folder = name.removeprefix(IMAGE_FOLDER)
-        return f"Images in “{Path(folder).name or folder}”"
-    return DATASETS[name].title if name in DATASETS else name
+    if known := dataset_spec(name):
+        return known.title
+    folder = name.removeprefix(IMAGE_FOLDER)
+    return f"Images in “{Path(folder).name or folder}”" if name.startswith(IMAGE_FOLDER) else name

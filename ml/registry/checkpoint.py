@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from ml.config import Description, ModelConfig, Name, SampleSettings, TrainConfig, parse
 from ml.errors import BadFile
-from ml.specs import DATASETS
+from ml.specs import dataset_spec
 from ml.system.files import MAX_TEXT, atomic
 from ml.system.paths import COMMAND
 
@@ -42,8 +42,8 @@ class ModelHeader(Description):
     @property
     def class_names(self) -> tuple[str, ...]:
         """One name for each of the model's classes: as saved, else of the data set, else "class 0", "class 1", ..."""
-        known = DATASETS[self.data].classes if self.data in DATASETS else ()
-        names = (self.classes or known)[: self.model.num_classes]
+        known = dataset_spec(self.data)
+        names = (self.classes or (known.classes if known else ()))[: self.model.num_classes]
         return (*names, *(f"class {k}" for k in range(len(names), self.model.num_classes)))
 
 

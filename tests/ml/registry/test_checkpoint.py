@@ -48,7 +48,8 @@ def test_a_model_file_carries_all_it_takes_to_draw(model: Path) -> None:
 def test_a_model_knows_the_names_of_its_classes() -> None:
     three = TINY.with_changes(num_classes=3)
     assert ModelHeader(model=three, classes=("cat", "ship", "tree")).class_names == ("cat", "ship", "tree")
-    assert ModelHeader(model=TINY, data="cifar10").class_names[8] == "ship"  # a file of before
+    for data in ("cifar10", "folder:cifar10-images"):  # files of before
+        assert ModelHeader(model=TINY, data=data).class_names[8] == "ship"
     assert ModelHeader(model=three, data="folder:gone").class_names == ("class 0", "class 1", "class 2")
     assert ModelHeader(model=TINY.with_changes(num_classes=0), data="mnist").class_names == ()
 
