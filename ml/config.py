@@ -16,10 +16,12 @@ from ml.specs import (
     CLIP_MODEL,
     CLIPS,
     DISCRETE,
+    GROUND_PATTERN,
     PREDICTIONS,
     ROUTES,
     SCHEDULES,
     Clipping,
+    FitName,
     LossName,
     LrScheduleName,
     Mixing,
@@ -45,6 +47,7 @@ DRAWING_SIDE = 28  # width and height of a drawing, in pixels
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
 Label = Annotated[int, Field(ge=-MAX_LABEL, lt=MAX_LABEL)]  # the model has its range
 RunName = Annotated[str, Field(max_length=100, pattern=r"^[^/\\\x00]*$", description="no path: a folder's name")]
+Ground = Annotated[str, Field(pattern=GROUND_PATTERN)]  # auto, white, black or #rrggbb
 Name = Annotated[str, Field(max_length=4096)]  # of data or of a model, or a path
 C = TypeVar("C", bound="Description")
 
@@ -272,6 +275,8 @@ class TrainConfig(Description):
     model: ModelConfig = ModelConfig()
     defaults: SampleSettings = SampleSettings()
     data: Name = Field(default="mnist", description="one of ml.data.datasets.names()")
+    fit: FitName = Field(default="crop", description="how an image of a folder becomes a square")
+    ground: Ground = Field(default="auto", description="behind transparent images of a folder and around whole ones")
     batch_size: int = Field(default=64, ge=1, le=8192)
     accumulate: int = Field(default=1, ge=1, le=1024, description="parts that a batch is worked through in, to fit")
     steps: int | None = Field(default=None, ge=1, le=100_000_000)

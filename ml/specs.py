@@ -28,6 +28,7 @@ LrScheduleName = Literal["onecycle", "cosine", "linear", "constant"]
 NetworkName = Literal["unet", "textbook", "shuffle", "judge", "clip", "autoencoder"]
 Route = Literal["class", "text", "clip"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+FitName = Literal["crop", "whole", "stretch"]
 TrackerName = Literal["wandb"]  # beside TensorBoard, which is always written
 
 
@@ -340,6 +341,17 @@ DRAWING: tuple[NetworkName, ...] = tuple(name for name, spec in NETWORKS.items()
 # ---- data
 
 IMAGE_FOLDER = "folder:"  # begins the name of a data set that is a folder of images
+FITS: Mapping[FitName, Spec] = {
+    "crop": Spec("Crop to the middle", "The largest square in the middle of each image"),
+    "whole": Spec("Fit the whole image", "The whole image on a square ground"),
+    "stretch": Spec("Stretch", "The whole image, stretched or squeezed to a square"),
+}
+GROUNDS: Mapping[str, Spec] = {  # or any colour as #rrggbb
+    "auto": Spec("Automatic", "White or black, whichever shows what is drawn"),
+    "white": Spec("White", "White behind transparent images and around whole ones"),
+    "black": Spec("Black", "Black behind transparent images and around whole ones"),
+}
+GROUND_PATTERN = rf"^({'|'.join(GROUNDS)}|#[0-9a-fA-F]{{6}})$"
 TEN_DIGITS = tuple("0123456789")
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")

@@ -1,11 +1,12 @@
 """Options that several commands share."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ml.specs import DATASETS, IMAGE_FOLDER, DeviceName
+from ml.specs import DATASETS, FITS, GROUNDS, IMAGE_FOLDER, DeviceName, K, Spec
 
 Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
 
@@ -20,3 +21,11 @@ DataRoot = Annotated[Path | None, typer.Option(help="Folder that holds the data 
 
 
 DATA_HELP = f"{', '.join(DATASETS)}, or {IMAGE_FOLDER}DIR for images of your own."
+
+
+def _listed(choices: Mapping[K, Spec]) -> str:
+    return "; ".join(f"{name}: {spec.about[0].lower()}{spec.about[1:]}" for name, spec in choices.items())
+
+
+FIT_HELP = f"How an image of a folder becomes a square. {_listed(FITS)}."
+GROUND_HELP = f"What lies behind transparent images. {_listed(GROUNDS)}; or a colour as #rrggbb."

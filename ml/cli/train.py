@@ -9,7 +9,7 @@ from typing import Annotated, cast
 import typer
 
 from ml.cli.console import INTERRUPTED, Line, interruptible, progress_in_words, resuming, where_else
-from ml.cli.options import DATA_HELP, DataRoot, Device
+from ml.cli.options import DATA_HELP, FIT_HELP, GROUND_HELP, DataRoot, Device
 from ml.config import TrainConfig
 from ml.control import RunControl
 from ml.distributed import torchrun
@@ -27,7 +27,7 @@ from ml.events import (
     TrainStep,
     WriteFailed,
 )
-from ml.specs import TrackerName
+from ml.specs import FitName, TrackerName
 from ml.system import paths
 from ml.training.overrides import check_same_settings, parse_assignment, starting_point, with_overrides
 
@@ -37,6 +37,8 @@ def train(
     config: Annotated[Path | None, typer.Option(help="Your own configuration, a JSON file.")] = None,
     data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
     data_root: DataRoot = None,
+    fit: Annotated[FitName | None, typer.Option(help=FIT_HELP)] = None,
+    ground: Annotated[str | None, typer.Option(help=GROUND_HELP)] = None,
     run_dir: Annotated[Path | None, typer.Option(help="Folder of the run; default: a new one.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length of the run in steps ...")] = None,
     epochs: Annotated[float | None, typer.Option(help="... or in passes through the data ...")] = None,
@@ -58,6 +60,7 @@ def train(
     if sum(budget is not None for budget in (steps, epochs, minutes)) > 1:
         raise BadRequest("More than one budget was given.", "Give one of --steps, --epochs and --minutes.")
     named = {"steps": steps, "epochs": epochs, "minutes": minutes, "batch_size": batch_size, "seed": seed, "data": data}
+    named |= {"fit": fit, "ground": ground}
     changes = [parse_assignment(text) for text in sets or []]
     changes += [(name, value) for name, value in named.items() if value is not None]
     if resume and run_dir is None:

@@ -1,6 +1,7 @@
 """What all data sets have in common: images in memory, the form they are converted to, and the usual folders."""
 
 import os
+import re
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from ml.errors import BadFile, BadRequest
 from ml.events import Progress
+from ml.specs import FITS, GROUND_PATTERN, GROUNDS, FitName
 from ml.system import paths
 
 DATA_VARIABLE = "NOISELOOM_DATA"  # a folder of data sets, looked at before the person's own
@@ -39,16 +41,22 @@ Loading = Generator[Progress, None, Dataset]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The form of images; None leaves them as they are. Raises BadRequest for other channels than 1 and 3."""
+    """The form of images; None leaves them as they are. Raises BadRequest for a value that does not exist."""
 
     side: int | None = None  # pixels; images are square
     channels: int | None = None  # 1: grey, 3: colour
+    fit: FitName = "crop"  # of images in a folder, as is the ground
+    ground: str = "auto"  # behind transparency and around whole images: a key of `ml.specs.GROUNDS`, or #rrggbb
 
     def __post_init__(self) -> None:
         if self.channels not in (None, 1, 3):
             raise BadRequest(
                 f"Images have 1 channel (grey) or 3 (colour), not {self.channels}.", "Set model.channels to 1 or 3."
             )
+        if self.fit not in FITS:
+            raise BadRequest(f"There is no fit called {self.fit!r}.", f"Use one of: {', '.join(FITS)}.")
+        if not re.match(GROUND_PATTERN, self.ground):
+            raise BadRequest(f"{self.ground!r} is no ground.", f"Use {', '.join(GROUNDS)}, or a colour as #rrggbb.")
 
 
 AS_IT_IS = Form()

@@ -1,12 +1,18 @@
 """The table of data sets. A new one is a file with its loader, a row here, and a row in `ml.specs.DATASETS`."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from ml.data import cifar10, image_folder, synthetic
-from ml.data.dataset import AS_IT_IS, Dataset, Form, Loading, Split
+from ml.data.dataset import AS_IT_IS, Dataset, Form, Loading, Split, shaped
 from ml.data.mnist import IDX_SETS
+from ml.data.survey import ClassCount, SizeCount, Some, Survey, spread, strip
 from ml.errors import BadRequest
+from ml.events import Progress
 from ml.specs import IMAGE_FOLDER
 
 LOADERS: dict[str, Callable[[Path | None, Split, Form], Loading]] = {
@@ -42,6 +48,37 @@ def load(name: str, root: Path | None = None, split: Split = "train", form: Form
             next(generator)
         except StopIteration as finished:
             return finished.value
+
+
+def survey(name: str, root: Path | None = None, form: Form = AS_IT_IS) -> Generator[Progress, None, Survey]:
+    """A generator of Progress that returns what is in a data set, as a model will see it in that form.
+
+    Raises what `loading` does.
+    """
+    train = yield from loading(name, root, "train", form)
+    test = yield from loading(name, root, "test", form)
+    chosen = spread(train.labels.tolist())
+    some = yield from shaped(replace(train, images=train.images[chosen], labels=train.labels[chosen]), form)
+    counts = [split.labels.bincount(minlength=len(train.classes)).tolist() for split in (train, test)]
+    images = torch.cat([train.images, test.images])
+    flat = images.flatten(2)
+    digests = {hashlib.sha256(image.numpy().tobytes()).digest() for image in images}
+    height, width = train.images.shape[2:]
+    return Survey(
+        name=train.name,
+        classes=tuple(
+            ClassCount(name=class_name, train=in_train, held_out=in_test)
+            for class_name, in_train, in_test in zip(train.classes, *counts, strict=True)
+        ),
+        sizes=(SizeCount(width=width, height=height, count=len(images)),),
+        side=some.images.shape[-1],
+        channels=some.images.shape[1],
+        fit=form.fit,
+        duplicates=Some(count=len(images) - len(digests)),
+        one_colour=Some(count=int((flat.amin(2) == flat.amax(2)).all(1).sum())),
+        thumbnail_labels=tuple(some.labels.tolist()),
+        thumbnail_strip=strip(some.images.permute(0, 2, 3, 1).numpy()),
+    )
 
 
 def is_downloaded(name: str, root: Path | None = None, split: Split = "test") -> bool:

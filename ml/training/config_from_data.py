@@ -7,10 +7,11 @@ from ml.specs import DeviceName
 from ml.system.device import choose_device
 
 
-def form_for(model: ModelConfig) -> Form:
-    """The size and channels that a model configuration sets; None where unset, for those of the data."""
-    given = model.model_fields_set
-    return Form(model.image_size if "image_size" in given else None, model.channels if "channels" in given else None)
+def form_for(config: TrainConfig) -> Form:
+    """The size and channels that the model's configuration sets, None where unset, for those of the data; the fit."""
+    model, given = config.model, config.model.model_fields_set
+    side = model.image_size if "image_size" in given else None
+    return Form(side, model.channels if "channels" in given else None, config.fit, config.ground)
 
 
 def fit_to_data(config: TrainConfig, dataset: Dataset, device: DeviceName = "auto") -> TrainConfig:

@@ -26,7 +26,7 @@ def training_set(
 
     Raises BadFile, BadRequest, DataUnavailable.
     """
-    with closing(datasets.loading(config.data, root, "train", form_for(config.model))) as loading:
+    with closing(datasets.loading(config.data, root, "train", form_for(config))) as loading:
         while not control.cancelled:
             try:
                 progress = next(loading)
@@ -43,7 +43,7 @@ def held_out_set(
     if config.teacher_from:
         return None  # the loss of a student compares it with its teacher, not with images
     try:
-        with closing(datasets.loading(config.data, root, "test", form_for(config.model))) as loading:
+        with closing(datasets.loading(config.data, root, "test", form_for(config))) as loading:
             while not control.cancelled:
                 try:
                     yield next(loading)

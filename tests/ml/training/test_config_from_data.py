@@ -52,10 +52,10 @@ def test_given_image_settings_are_kept() -> None:
     config = with_overrides(
         presets.load("1-minute"), [("model.image_size", 64), ("model.num_classes", 12), ("lr", 0.01)]
     )
-    assert (form_for(config.model).side, form_for(config.model).channels) == (64, None)
+    assert (form_for(config).side, form_for(config).channels) == (64, None)
     model = fit_to_data(config.with_changes(seed=3), images(64, 3, 7)).model
     assert (model.image_size, model.channels, model.num_classes) == (64, 3, 12)
-    assert form_for(TrainConfig.model_validate_json(config.model_dump_json()).model).channels == 1  # as it was saved
+    assert form_for(TrainConfig.model_validate_json(config.model_dump_json())).channels == 1  # as it was saved
 
 
 def test_a_single_class_is_no_class() -> None:

@@ -5,8 +5,8 @@ from tests.mutation.mutant import Mutant
 MUTANTS = [
     Mutant(
         "ml/training/datasets.py",
-        'datasets.loading(config.data, root, "test", form_for(config.model))',
-        'datasets.loading(config.data, root, "train", form_for(config.model))',
+        'datasets.loading(config.data, root, "test", form_for(config))',
+        'datasets.loading(config.data, root, "train", form_for(config))',
         "tests/ml/training/test_divergence.py::test_images_that_are_held_out_are_looked_at_in_as_many_parts",
     ),
     Mutant(
