@@ -16,6 +16,7 @@ from ml.specs import (
     CLIP_MODEL,
     CLIPS,
     DISCRETE,
+    DRAWING,
     GROUND_PATTERN,
     PREDICTIONS,
     ROUTES,
@@ -103,6 +104,9 @@ class ModelConfig(Description):
     )
     patch: int = Field(default=1, ge=1, le=16, description="space-to-depth at the input; 2 turns 1x28x28 into 4x14x14")
     embedding: int = Field(default=128, ge=8, le=1024, description="width of the time-and-class embedding")
+    augment_inputs: int = Field(
+        default=0, ge=0, le=64, description="numbers that say how a training image was changed; none in a model's file"
+    )
     vocabulary: int = Field(default=0, ge=0, le=100_000, description="words of a text tower")
     norm: Literal["group", "batch"] = "group"
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -310,11 +314,26 @@ class TrainConfig(Description):
     time_std: float = Field(default=1.0, gt=0, le=100, description="... and its standard deviation ...")
     time_uniform: float = Field(default=0.0, ge=0, le=1, description="... save this share, drawn uniformly up to t = 1")
     augment: bool = Field(default=False, description="judge only: small shifts, rotations and scalings")
+    mirror: bool = Field(default=False, description="learn from mirrored copies too, without drawing any")
+    augment_share: float = Field(
+        default=0.0, ge=0, le=1, description="probability of a shift, of a turn and of a scaling; none is drawn"
+    )
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     file_precision: Literal["fp32", "fp16"] = Field(default="fp32", description="of the weights in the model's file")
     seed: int = Field(default=0, ge=0, lt=2**53)
     preview_every_s: float = Field(default=5.0, gt=0, le=1e7)
     save_every_s: float = Field(default=60.0, gt=0, le=1e7)
+
+    @property
+    def augments(self) -> bool:
+        """Whether training images are changed in ways that the network is told of (Karras et al. 2022, app. F.2)."""
+        return self.mirror or self.augment_share > 0
+
+    @model_validator(mode="after")
+    def _augmentation_fits(self) -> Self:
+        if self.augments and (self.model.network not in DRAWING or self.codec_from or self.teacher_from):
+            raise ValueError("mirror and augment_share are for diffusion models that learn from images themselves")
+        return self
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

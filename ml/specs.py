@@ -336,6 +336,18 @@ NETWORKS: Mapping[NetworkName, NetworkSpec] = {
     "clip": NetworkSpec("CLIP"),
     "autoencoder": NetworkSpec("Autoencoder"),
 }
+AUGMENTATIONS: Mapping[str, Spec] = {  # fields of TrainConfig
+    "mirror": Spec(
+        "Mirrored copies",
+        "Half of the images are mirrored while learning, and none when drawing; not for letters and digits",
+        Formula("y = ŷ(xₜ, t, c, a),   a = 1 for a mirrored image\na = 0 when drawing", f"{EDM}, appendix F.2"),
+    ),
+    "augment_share": Spec(
+        "Shifts and turns",
+        "The share of images that is shifted, turned or scaled a little while learning; none when drawing",
+        Formula("y = ŷ(xₜ, t, c, a),   a: shift, turn, scaling\na = 0 when drawing", f"{EDM}, appendix F.2"),
+    ),
+}
 DRAWING: tuple[NetworkName, ...] = tuple(name for name, spec in NETWORKS.items() if spec.draws)
 
 # ---- data

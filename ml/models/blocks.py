@@ -29,17 +29,22 @@ class Condition(nn.Module):
     """Time and class in one vector: (1 or B,), (B,) -> (B, width). Class `num_classes` is the learned null label.
 
     Labels may also be mixtures of classes (B, num_classes + 1). With a `context`, words (B, length, context) take the
-    place of the labels, and are averaged.
+    place of the labels, and are averaged. A training image's augmentation (B, augment_inputs) adds a linear term, which
+    is zero for an unchanged image and when drawing.
     """
 
-    def __init__(self, width: int, num_classes: int, context: int = 0) -> None:
+    def __init__(self, width: int, num_classes: int, context: int = 0, augment_inputs: int = 0) -> None:
         super().__init__()
         self.time = TimeEmbedding(width)
         self.label = nn.Linear(context, width) if context else class_table(num_classes + 1, width)
+        self.augmentation = nn.Linear(augment_inputs, width, bias=False) if augment_inputs else None
         self.silu = nn.SiLU()
 
-    def forward(self, time: Tensor, labels: Tensor) -> Tensor:
-        return self.silu(self.time(time) + self.label(labels.mean(dim=1) if labels.ndim == 3 else labels))
+    def forward(self, time: Tensor, labels: Tensor, augmentation: Tensor | None = None) -> Tensor:
+        embedded = self.time(time) + self.label(labels.mean(dim=1) if labels.ndim == 3 else labels)
+        if self.augmentation is not None and augmentation is not None:
+            embedded = embedded + self.augmentation(augmentation)
+        return self.silu(embedded)
 
 
 class ClassTable(nn.Embedding):

@@ -61,8 +61,8 @@ class TextModel(nn.Module):
         super().__init__()
         self.network, self.reader = network, DigitClip(reader).requires_grad_(False)
 
-    def forward(self, x: Tensor, time: Tensor, tokens: Tensor) -> Tensor:
-        return self.network(x, time, self.read(tokens))
+    def forward(self, x: Tensor, time: Tensor, tokens: Tensor, augmentation: Tensor | None = None) -> Tensor:
+        return self.network(x, time, self.read(tokens), augmentation)
 
     def read(self, tokens: Tensor) -> Tensor:
         """Tokens (B, CONTEXT) -> an embedding of each, zero for padding, (B, CONTEXT, text width)."""

@@ -61,7 +61,7 @@ class ShuffleUNet(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         widths, embedding = config.widths, config.embedding
-        self.condition = Condition(embedding, config.num_classes)
+        self.condition = Condition(embedding, config.num_classes, augment_inputs=config.augment_inputs)
         self.into = nn.Conv2d(config.channels, widths[0], 3, padding=1)
 
         def units(width: int) -> nn.ModuleList:
@@ -77,8 +77,8 @@ class ShuffleUNet(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias if self.out.bias is not None else torch.empty(0))
 
-    def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
-        condition = self.condition(time, labels)
+    def forward(self, x: Tensor, time: Tensor, labels: Tensor, augmentation: Tensor | None = None) -> Tensor:
+        condition = self.condition(time, labels, augmentation)
         h, skips = self.into(x), []
         for level, units in enumerate(self.down):
             h = self.halve[level - 1](h, condition) if level else h

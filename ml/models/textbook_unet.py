@@ -38,7 +38,7 @@ class TextbookUNet(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         widths = config.widths
-        self.condition = Condition(config.embedding, config.num_classes)
+        self.condition = Condition(config.embedding, config.num_classes, augment_inputs=config.augment_inputs)
         self.down = nn.ModuleList(
             ConvBlock(into, out, config) for into, out in zip((config.channels, *widths[:-1]), widths, strict=True)
         )
@@ -50,8 +50,8 @@ class TextbookUNet(nn.Module):
         self.up = nn.ModuleList(ConvBlock(2 * narrow, narrow, config) for narrow in widths[-2::-1])
         self.out = nn.Conv2d(widths[0], config.channels, 1)
 
-    def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
-        condition = self.condition(time, labels)
+    def forward(self, x: Tensor, time: Tensor, labels: Tensor, augmentation: Tensor | None = None) -> Tensor:
+        condition = self.condition(time, labels, augmentation)
         skips: list[Tensor] = []
         h = x
         for i, block in enumerate(self.down):

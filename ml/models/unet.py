@@ -35,7 +35,7 @@ class UNet(nn.Module):
         super().__init__()
         self.patch = config.patch
         folded = config.channels * config.patch**2
-        self.condition = Condition(config.embedding, config.num_classes, config.context)
+        self.condition = Condition(config.embedding, config.num_classes, config.context, config.augment_inputs)
         self.into = nn.Conv2d(folded, config.widths[0], 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         resolution = config.image_size // config.patch
@@ -63,8 +63,8 @@ class UNet(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias if self.out.bias is not None else torch.empty(0))
 
-    def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
-        condition = self.condition(time, labels)
+    def forward(self, x: Tensor, time: Tensor, labels: Tensor, augmentation: Tensor | None = None) -> Tensor:
+        condition = self.condition(time, labels, augmentation)
         h = self.into(F.pixel_unshuffle(x, self.patch))
         skips: list[Tensor] = []
         for layer in self.down:

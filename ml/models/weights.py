@@ -17,6 +17,11 @@ def to_half(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
+def for_drawing(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights without those for augmentation, which contribute nothing when drawing."""
+    return {name: tensor for name, tensor in weights.items() if not name.endswith("condition.augmentation.weight")}
+
+
 def expected(config: ModelConfig, source: str) -> dict[str, Tensor]:
     """The weights of a network on the "meta" device, which takes no memory. Raises BadFile."""
     try:

@@ -1,6 +1,7 @@
 """Unset image settings of a configuration, taken from its data set."""
 
 from ml.config import ModelConfig, TrainConfig, validate
+from ml.data import augment
 from ml.data.dataset import Dataset, Form
 from ml.models.memory import check_training
 from ml.specs import DeviceName
@@ -17,7 +18,8 @@ def form_for(config: TrainConfig) -> Form:
 def fit_to_data(config: TrainConfig, dataset: Dataset, device: DeviceName = "auto") -> TrainConfig:
     """The configuration with the data's image size, channels and classes where it sets none.
 
-    With a single class, the model is trained without labels. Attention keeps its levels of the network.
+    With a single class, the model is trained without labels. Attention keeps its levels of the network. With
+    augmentation, the network is told of it.
     Raises BadRequest, also for a model that exceeds the device's memory; NoDevice.
     """
     classes = len(dataset.classes)
@@ -25,6 +27,7 @@ def fit_to_data(config: TrainConfig, dataset: Dataset, device: DeviceName = "aut
     of_data = {"image_size": side, "channels": channels, "num_classes": classes if classes > 1 else 0}
     model = config.model.model_dump()
     model |= {name: value for name, value in of_data.items() if name not in config.model.model_fields_set}
+    model["augment_inputs"] = augment.INPUTS if config.augments else 0
     if side != config.model.image_size:
         levels = zip(_resolutions(config.model, config.model.image_size), _resolutions(config.model, side), strict=True)
         model["attention"] = [after for before, after in levels if before in config.model.attention]

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ml.config import TrainConfig
+from ml.data.augment import augmented
 from ml.diffusion.denoiser import TIME_SCALE
 from ml.diffusion.parameterization import PARAMETERIZATIONS, loss_weight
 from ml.diffusion.schedules import Schedule, q_sample
@@ -36,6 +37,7 @@ class NoisedBatch(NamedTuple):
     target: Tensor  # of the network's output, (B, C, H, W)
     weight: Tensor  # of the loss, (B,)
     noise: Tensor  # noise level from 0 to 1: the angle between image and noise, (B,)
+    augmentation: Tensor  # what was changed in the images, (B, augment.INPUTS)
 
 
 def noised(
@@ -46,11 +48,12 @@ def noised(
     rng: torch.Generator,
     null: Tensor | None = None,
 ) -> NoisedBatch:
-    """Draw noise, noise levels and label dropout for classifier-free guidance (Ho & Salimans 2022).
+    """Draw augmentation, noise, noise levels and label dropout for classifier-free guidance (Ho & Salimans 2022).
 
     x0 (B, C, H, W) in [-1, 1]; labels (B,), or tokens (B, length) with `null` (length,).
     """
     count, device = len(x0), x0.device
+    x0, augmentation = augmented(x0, rng, mirror=config.mirror, share=config.augment_share)
     levels = schedule.draw(count, rng, config.time_mean, config.time_std, config.time_uniform)
     eps = torch.randn(x0.shape, generator=rng, device=device)
     dropped = torch.rand(count, generator=rng, device=device) < config.label_dropout
@@ -67,12 +70,14 @@ def noised(
         parameterization.target(x0, eps, levels.alpha, levels.sigma),
         loss_weight(levels, config),
         (torch.atan2(levels.sigma, levels.alpha) * (2 / math.pi)).flatten(),
+        augmentation,
     )
 
 
 def diffusion_loss(network: nn.Module, batch: NoisedBatch, config: TrainConfig) -> Tensor:
     """L_simple (Ho et al. 2020, eq. 14) for the model's target, or Huber's loss: that of each image, (B,)."""
-    output = network(batch.input, batch.time, batch.labels).float()
+    inputs = (batch.input, batch.time, batch.labels, *([batch.augmentation] if config.model.augment_inputs else []))
+    output = network(*inputs).float()
     each = ERRORS[config.loss](output, batch.target)
     return each.mean(dim=(1, 2, 3)) * batch.weight
 

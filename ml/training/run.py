@@ -19,7 +19,7 @@ from ml.errors import BadRequest, Diverged
 from ml.events import Preview, TrainStep, Validated
 from ml.models import build
 from ml.models.interruptible import interruptible
-from ml.models.weights import load_weights, to_half
+from ml.models.weights import for_drawing, load_weights, to_half
 from ml.registry import model_cards
 from ml.registry.checkpoint import ModelHeader, StateHeader, load_model, save
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, SNAPSHOTS
@@ -77,7 +77,8 @@ class Run:
         self.ema = PowerEma(self.network, config.ema_gamma)
         self.learner = Learner(self.network, config)
         self.learners = {"": self.learner, **self.objective.learners}
-        self._held_out = (objective_of(config, held_out, where), held_out) if held_out else None
+        unchanged = config.with_changes(mirror=False, augment_share=0)
+        self._held_out = (objective_of(unchanged, held_out, where), held_out) if held_out else None
         self.rng = torch.Generator(where).manual_seed(config.seed)
         self.bf16 = config.precision == "bf16" or (
             config.precision == "auto" and config.batch_size >= LEAST_BF16 and bf16_is_native(where)
@@ -250,11 +251,11 @@ class Run:
             return previews.preview(self.ema.network, self.header(), self.device.torch_device)
 
     def header(self) -> ModelHeader:
-        """The description of the model in its file."""
+        """The description of the model in its file, which has no weights for augmentation."""
         config = self.config
         return ModelHeader(
             name=config.name,
-            model=config.model,
+            model=config.model.with_changes(augment_inputs=0) if config.augments else config.model,
             defaults=config.defaults,
             data=config.data,
             classes=self.classes if config.model.num_classes else (),
@@ -267,7 +268,7 @@ class Run:
 
     def snapshot(self) -> None:
         """Write the model as it is now, beside those of other steps, for comparison. Raises CannotWrite."""
-        weights = to_half(self.ema.network.state_dict())
+        weights = to_half(for_drawing(self.ema.network.state_dict()))
         save(make_folder(self.folder / SNAPSHOTS) / f"{self.step:08d}.safetensors", weights, self.header())
 
     @property
@@ -282,7 +283,7 @@ class Run:
         Raises CannotWrite, and Diverged for weights that are not finite; the old files then stay unchanged.
         """
         self._save_state()
-        weights = self.ema.network.state_dict()
+        weights = for_drawing(self.ema.network.state_dict())
         if self.config.file_precision == "fp16":
             weights = to_half(weights)
         save(self.folder / MODEL_FILE, weights, self.header())

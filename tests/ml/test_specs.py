@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ml import specs
-from ml.config import SampleSettings
+from ml.config import SampleSettings, TrainConfig
 from ml.diffusion import guidance, interpolation, parameterization, samplers, schedules
 
 TABLES: Mapping[str, tuple[Any, Mapping[Any, specs.Spec]]] = {
@@ -51,6 +51,10 @@ def test_what_is_described_is_implemented(described: Mapping[str, object], imple
 def test_a_sampler_uses_settings_that_there_are() -> None:
     used = {name for spec in specs.SAMPLERS.values() for name in spec.uses}
     assert used <= {*SampleSettings.model_fields} & {*specs.SETTINGS}
+
+
+def test_what_augmentation_is_described_can_be_set() -> None:
+    assert {*specs.AUGMENTATIONS} <= {*TrainConfig.model_fields}
 
 
 def test_a_name_that_is_only_declared_raises(monkeypatch: pytest.MonkeyPatch) -> None:

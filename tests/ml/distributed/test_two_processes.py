@@ -46,6 +46,7 @@ KINDS = {
     "muon": {"optimizer": "muon", "lr": 4e-3},
     "judge": {"model": {"network": "judge", "widths": [8, 16], "embedding": 16}, "augment": True},
     "autoencoder": {"model": {"network": "autoencoder", "widths": [8, 16], "blocks": 1, "latent": 2}},
+    "augmented": {"mirror": True, "augment_share": 0.5},
     "latent": {"codec_from": "autoencoder", "model": {"widths": [8, 16], "embedding": 16}},
 }
 
@@ -156,7 +157,7 @@ def place(data: Path) -> Place:
     return Place(path, dict(zip(commands, said, strict=True)))
 
 
-@pytest.mark.parametrize("kind", ["adamw", "muon", "autoencoder", "latent"])
+@pytest.mark.parametrize("kind", ["adamw", "muon", "augmented", "autoencoder", "latent"])
 def test_two_processes_train_as_one_does(place: Place, kind: str) -> None:
     two = place.path / kind
     one = by_one(config_of(**KINDS[kind]), place.path / f"one-{kind}", place.data)

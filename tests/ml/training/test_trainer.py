@@ -184,8 +184,9 @@ def assert_same_run(a: Path, b: Path) -> None:
         {"model": {"network": "textbook", "norm": "batch", "widths": [8, 16], "embedding": 16, "prediction": "eps",
                    "schedule": "linear"}},
         {"model": {"network": "judge", "widths": [8, 16], "embedding": 16, "dropout": 0.2}, "augment": True},
+        {"mirror": True, "augment_share": 0.5},
     ],
-    ids=["adamw", "muon", "bf16", "dropout", "textbook", "judge"],
+    ids=["adamw", "muon", "bf16", "dropout", "textbook", "judge", "augmented"],
 )  # fmt: skip
 def test_a_resumed_run_is_the_same_to_the_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]

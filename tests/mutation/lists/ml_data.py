@@ -21,6 +21,42 @@ MUTANTS = [
         "angle, shear = angle * 12, shear * 0.15",
         "tests/ml/training/test_losses.py",
     ),
+    Mutant(
+        "ml/data/augment.py",
+        "change[:, 0].view(-1, 1, 1, 1) > 0, x.flip(-1), x)",
+        "change[:, 0].view(-1, 1, 1, 1) > 0, x.flip(-2), x)",
+        "tests/ml/data/test_augment.py",
+    ),
+    Mutant(
+        "ml/data/augment.py",
+        "chosen[[0, 0, 1, 2]].T",
+        "chosen[[0, 1, 1, 2]].T",
+        "tests/ml/data/test_augment.py",
+    ),
+    Mutant(
+        "ml/data/augment.py",
+        "amount[:, :2] = (amount[:, :2] * SHIFT * side).round() / (SHIFT * side)",
+        "pass",
+        "tests/ml/data/test_augment.py",
+    ),
+    Mutant(
+        "ml/data/augment.py",
+        "-cos * dx - sin * dy, -sin, cos, sin * dx - cos * dy]",
+        "-dx, -sin, cos, -dy]",
+        "tests/ml/data/test_augment.py::test_changes_are_as_torchvision_has_them",
+    ),
+    Mutant(
+        "ml/data/augment.py",
+        "cos, sin = angle.cos() / size, angle.sin() / size",
+        "cos, sin = angle.cos() * size, angle.sin() * size",
+        "tests/ml/data/test_augment.py::test_changes_are_as_torchvision_has_them",
+    ),
+    Mutant(
+        "ml/data/augment.py",
+        "with torch.autocast(x.device.type, enabled=False):",
+        "if True:",
+        "tests/ml/data/test_augment.py::test_places_are_exact_in_mixed_precision",
+    ),
     Mutant("ml/data/cifar10.py", "for n in range(1, 6))", "for n in range(1, 5))", "tests/ml/data/test_datasets.py"),
     Mutant(
         "ml/data/cifar10.py",

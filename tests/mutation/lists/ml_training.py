@@ -68,6 +68,30 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/losses.py",
+        "*([batch.augmentation] if config.model.augment_inputs else [])",
+        "*([0 * batch.augmentation] if config.model.augment_inputs else [])",
+        "tests/ml/training/test_augmentation.py::test_the_network_is_told_what_was_changed_in_each_image",
+    ),
+    Mutant(
+        "ml/training/run.py",
+        "unchanged = config.with_changes(mirror=False, augment_share=0)",
+        "unchanged = config",
+        "tests/ml/training/test_augmentation.py::test_held_out_images_are_judged_unchanged",
+    ),
+    Mutant(
+        "ml/training/run.py",
+        "to_half(for_drawing(self.ema.network.state_dict()))",
+        "to_half(self.ema.network.state_dict())",
+        "tests/ml/training/test_augmentation.py::test_a_models_file_is_that_of_a_network_without_augmentation",
+    ),
+    Mutant(
+        "ml/training/config_from_data.py",
+        'model["augment_inputs"] = augment.INPUTS if config.augments else 0',
+        "pass",
+        "tests/ml/training/test_augmentation.py::test_the_network_is_told_what_was_changed_in_each_image",
+    ),
+    Mutant(
+        "ml/training/losses.py",
         "labels = labels if config.model.num_classes else torch.zeros_like(labels)",
         "pass",
         "tests/ml/training/test_losses.py::test_a_model_without_classes_gets_one_label_only",
@@ -501,20 +525,20 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run.py",
-        ("        weights = self.ema.network.state_dict()\n        if self.config.file_precision"),
-        ("        weights = self.network.state_dict()\n        if self.config.file_precision"),
+        ("        weights = for_drawing(self.ema.network.state_dict())\n        if self.config.file_precision"),
+        ("        weights = for_drawing(self.network.state_dict())\n        if self.config.file_precision"),
         "tests/ml/training/test_run.py::test_the_model_file_has_the_average_and_the_checkpoint_both",
     ),
     Mutant(
         "ml/training/run.py",
-        "weights = to_half(self.ema.network.state_dict())",
-        "weights = to_half(self.network.state_dict())",
+        "weights = to_half(for_drawing(self.ema.network.state_dict()))",
+        "weights = to_half(for_drawing(self.network.state_dict()))",
         "tests/ml/training/test_run.py::test_snapshots_are_of_the_average_in_half_precision",
     ),
     Mutant(
         "ml/training/run.py",
-        "weights = to_half(self.ema.network.state_dict())",
-        "weights = self.ema.network.state_dict()",
+        "weights = to_half(for_drawing(self.ema.network.state_dict()))",
+        "weights = for_drawing(self.ema.network.state_dict())",
         "tests/ml/training/test_run.py::test_snapshots_are_of_the_average_in_half_precision",
     ),
     Mutant(
