@@ -1,14 +1,15 @@
-"""The Train page: start a run, watch it learn, and generate with it."""
+"""The Train page: look at the data, start a run, watch it learn, and generate with it."""
 
 from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
+from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop_app.pages.base import Page
-from desktop_app.pages.train_setup import TrainSetup
+from desktop_app.pages.data_view import DataView
+from desktop_app.pages.train_setup import TrainSetup, ask_for_data, ask_for_images
 from desktop_app.text.display_names import data_title, preset_title
 from desktop_app.text.formatting import count, duration, millions
 from desktop_app.theme.controller import theme
@@ -30,6 +31,8 @@ LOOK_TIPS = (
     "The loss at every noise level, over the run",
     "The denoising of one digit at every preview; click a preview to choose the digit",
 )
+VIEWS = (("data", "Data"), ("run", "Training"))
+VIEW_TIPS = ("The images of the next run", "The curves and previews of runs")
 NOTHING = "–"
 
 
@@ -58,8 +61,14 @@ class TrainPage(Page):
         self.preview_history = PreviewTimeline()
         self.looking = Segmented(LOOKS, name="Lower panel", tips=LOOK_TIPS)
         self.below = QStackedWidget()
+        self.data = DataView(train, context)
+        self.progress = QWidget()  # of a run
+        self.stack = QStackedWidget()
+        self.showing = Segmented(VIEWS, name="View", tips=VIEW_TIPS)
+        self.preview_section = Section("Previews")
         self.runs = Section("Runs")
         self._run_rows: dict[str, RunRow] = {}
+        self._was_active = False
         self.unfinished = Section("Unfinished runs")
         self.setup = TrainSetup(train, context)
         self.draw_button = Button(
@@ -67,6 +76,7 @@ class TrainPage(Page):
         )
         self._arrange()
         self._connect()
+        self._view("data")
         self._show_state()
         self._show_unfinished()
         self._show_earlier()
@@ -77,16 +87,22 @@ class TrainPage(Page):
             button.setFixedHeight(FIELD_HEIGHT)
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.add_header(self.title, self.subtitle, *buttons)
-        self.body.addLayout(row(*self.stats.values(), spacing=Space.S))
-        self.body.addWidget(self.plot, 1)
+        self.body.addWidget(self.showing)
+        column = QVBoxLayout(self.progress)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.M)
+        column.addLayout(row(*self.stats.values(), spacing=Space.S))
+        column.addWidget(self.plot, 1)
         for widget in (self.noise_map, self.preview_history):
             self.below.addWidget(widget)
         self.below.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.body.addLayout(row(self.looking, 1))
-        self.body.addWidget(self.below)
-        previews = Section("Previews")
-        previews.add(self.previews)
-        for widget in (previews, self.runs, self.unfinished, self.setup):
+        column.addLayout(row(self.looking, 1))
+        column.addWidget(self.below)
+        for widget in (self.data, self.progress):
+            self.stack.addWidget(widget)
+        self.body.addWidget(self.stack, 1)
+        self.preview_section.add(self.previews)
+        for widget in (self.preview_section, self.runs, self.unfinished, self.setup):
             self.side.addWidget(widget)
         self.side.addStretch(1)
         self.foot.addWidget(self.draw_button)
@@ -117,6 +133,9 @@ class TrainPage(Page):
         train.renamed.connect(self._rename)
         train.removed.connect(self._remove)
         self.looking.valueChanged.connect(self._look_at)
+        self.showing.valueChanged.connect(self._view)
+        self.data.actionTriggered.connect(self._act)
+        train.data.chosen.connect(self._show_chosen)
         self.previews.slider.valueChanged.connect(self.preview_history.slider.setValue)
         self.preview_history.moved.connect(self.previews.slider.setValue)
         self.previews.cellClicked.connect(self._look_at_digit)
@@ -130,6 +149,38 @@ class TrainPage(Page):
     def _draw(self) -> None:
         self._train.draw()
         self.pageRequested.emit("generate")
+
+    # ---- the data, or a run
+
+    def look(self) -> None:
+        """Look at the data, if they are what is shown."""
+        if self.showing.value() == "data" and not self._train.active:
+            self._train.data.look()
+
+    def _view(self, what: str) -> None:
+        """Show the data, or the progress of runs."""
+        self.showing.set_value(what)
+        self.stack.setCurrentWidget(self.data if what == "data" else self.progress)
+        self.preview_section.setVisible(what == "run")
+        if self.isVisible() and self._context.device:
+            self.look()
+
+    def _show_chosen(self) -> None:
+        """Show data that were just chosen, unless a run is watched."""
+        if not self._train.active:
+            self._view("data")
+
+    def _act(self, key: str) -> None:
+        """Do what a button beside the data says."""
+        match key:
+            case "download":
+                self._train.data.look(download=True)
+            case "folder":
+                ask_for_data(self, self._train, self._context)
+            case "images":
+                ask_for_images(self, self._train)
+            case _:
+                self._train.data.look_again()
 
     # ---- what is shown
 
@@ -151,6 +202,10 @@ class TrainPage(Page):
         self.draw_button.setEnabled(train.can_draw)
         self.unfinished.setVisible(bool(train.unfinished) and not train.active)
         self.runs.setVisible(bool(self._run_rows))
+        self.showing.setVisible(bool(self._run_rows) or bool(train.name))
+        if train.active != self._was_active:
+            self._was_active = train.active
+            self._view("run")
         if not train.active:
             self.stats["left"].set_value(NOTHING)
         if train.state == "starting" and train.last is None:
@@ -174,7 +229,7 @@ class TrainPage(Page):
             case "idle" | "done" | "failed" if train.contradiction:
                 return train.contradiction
             case "idle":
-                return "Train a network on this device and watch it learn to generate digits."
+                return "Train a network on this device and watch it learn to generate images like these."
             case "starting":
                 return f"{train.status or 'Starting'}…"
             case "pausing" | "stopping":
@@ -209,8 +264,10 @@ class TrainPage(Page):
         if name not in self._run_rows:
             self._run_rows[name] = RunRow(name, self.plot, folder)
             self._run_rows[name].opened.connect(self._train.load_history)
+            self._run_rows[name].button.clicked.connect(lambda: self._view("run"))
             self.runs.add(self._run_rows[name])
             self.runs.show()
+            self.showing.show()
         return self._run_rows[name]
 
     def _show_earlier(self) -> None:
@@ -221,6 +278,8 @@ class TrainPage(Page):
     def _overlay(self, folders: list[Path]) -> None:
         for folder in folders:
             self._row(folder.name, folder).button.setChecked(True)
+        if folders:
+            self._view("run")
 
     def _remove(self, name: str) -> None:
         if row := self._run_rows.pop(name, None):
@@ -230,6 +289,9 @@ class TrainPage(Page):
         if not self._train.name:
             self._clear_numbers()
         self.runs.setVisible(bool(self._run_rows))
+        if not self._run_rows:
+            self._view("data")
+            self.showing.hide()
 
     def _rename(self, old: str, new: str) -> None:
         if old in self._run_rows:

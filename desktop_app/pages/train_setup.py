@@ -6,6 +6,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
+from desktop_app.pages.image_choices import ImageChoices
 from desktop_app.text.display_names import data_title, preset_title
 from desktop_app.text.formatting import count, duration
 from desktop_app.theme.tokens import Space
@@ -62,6 +63,7 @@ class TrainSetup(QWidget):
         main = Section("Setup")
         for widget in (self.preset, self.note, self.data, self.source, self.minutes):
             main.add(widget)
+        self.images = ImageChoices(train)
         self.recipe = Recipe(train)
         details = Section("Architecture and training", collapsible=True, expanded=False)
         details.add(self.facts)
@@ -70,14 +72,15 @@ class TrainSetup(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.M)
-        column.addWidget(main)
-        column.addWidget(details)
+        for widget in (main, self.images, details):
+            column.addWidget(widget)
         self.preset.valueChanged.connect(lambda name: train.change(preset=name))
         self.data.valueChanged.connect(self._choose_data)
         self.minutes.valueChanged.connect(lambda minutes: train.change(minutes=minutes))
         self.source.valueChanged.connect(self._choose_source)
         train.changed.connect(self.show_settings)
         train.state_changed.connect(self.show_settings)
+        train.data.changed.connect(self._show_data)
         self.show_settings()
 
     def show_settings(self) -> None:
@@ -89,8 +92,9 @@ class TrainSetup(QWidget):
         self.minutes.set_value(config.minutes or 1)
         self.minutes.setVisible(config.minutes is not None)
         self.facts.setText(describe(config))
+        self.images.show_settings()
         self.recipe.show_settings()
-        for widget in (self.preset, self.data, self.source, self.minutes, self.recipe):
+        for widget in (self.preset, self.data, self.source, self.minutes, self.images.body, self.recipe):
             widget.setEnabled(not train.active)
         self._measure_soon.start()
 
@@ -109,8 +113,9 @@ class TrainSetup(QWidget):
         self.data.combo.setToolTip(name.removeprefix(IMAGE_FOLDER) if mine else "")
         given = [(FOLDER, f"Folder “{where.name or where}”")] if where else []
         size = DATASETS[name].size if name in DATASETS else ""
-        download = (DOWNLOAD, f"Download ({size})")
-        self.source.set_choices([download, *given, (CHOOSE, "Choose a folder…")], FOLDER if where else DOWNLOAD)
+        is_here = where is None and self._train.data.survey is not None
+        usual = (DOWNLOAD, "On this machine" if is_here else f"Download ({size})")
+        self.source.set_choices([usual, *given, (CHOOSE, "Choose a folder…")], FOLDER if where else DOWNLOAD)
         self.source.combo.setToolTip(str(where) if where else "")
         self.source.setVisible(bool(size))
 

@@ -115,6 +115,9 @@ QComboBox QAbstractItemView::item { min-height: 26px; padding: 0 6px; border-rad
 QComboBox QAbstractItemView::item:hover { background: $hover; color: $text; }
 QComboBox QAbstractItemView::item:selected { background: $accent; color: $on_accent; }
 
+QListView[kind="classes"] { background: transparent; border: 1px solid transparent; border-radius: 8px; outline: none; }
+QListView[kind="classes"]:focus { border-color: $accent; }
+
 QMenu { background: $card; border: 1px solid $border_strong; padding: 4px; }
 QMenu::item { padding: 5px 22px 5px 12px; border-radius: 4px; }
 QMenu::item:selected { background: $hover; }

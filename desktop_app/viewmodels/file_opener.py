@@ -11,6 +11,7 @@ from desktop_app.lesson_file import Lesson
 from desktop_app.tasks.draw import OpenedImage
 from desktop_app.tasks.explore import verify_answer
 from desktop_app.tasks.files import ReadFile, ReadPlot, read_file, verify_figure, verify_images
+from desktop_app.text.display_names import data_title
 from desktop_app.viewmodels.compare import Compare
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.draw import Draw
@@ -25,6 +26,7 @@ from ml.errors import BadFile
 from ml.events import Sampled
 from ml.experiments.comparison_figure import prove_race
 from ml.export.verify import Proof
+from ml.specs import IMAGE_FOLDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,26 @@ class FileOpener(QObject):
         interpolate.sampled.connect(partial(self._on_drawn, "interpolate"))
 
     def open(self, path: Path, *, as_drawing: bool = False) -> None:
-        """Restore the settings and images of a file; with `as_drawing`, use any other image as a drawing."""
+        """Restore the settings and images of a file; with `as_drawing`, use any other image as a drawing.
+
+        The images of a folder are what the next run is trained on.
+        """
         if self._context.closing:
             return
-        if path.suffix.lower() == lesson_file.SUFFIX:
+        if path.is_dir():
+            self._open_folder(path)
+        elif path.suffix.lower() == lesson_file.SUFFIX:
             self._context.files.run(partial(lesson_file.reading, path), self._on_lesson)
         else:
             self._context.files.run(partial(read_file, path, as_drawing), self._on_read)
+
+    def _open_folder(self, folder: Path) -> None:
+        """Choose the images of a folder on the Train page."""
+        self._train.change(data=f"{IMAGE_FOLDER}{folder}")
+        self.opened.emit("train")
+        if self._train.active:
+            title = f"Chosen for the next run: {data_title(self._train.settings.data)}"
+            self._context.notify(Message("info", title, "The current run goes on with the data that it began with."))
 
     def _on_lesson(self, event: object) -> None:
         if isinstance(event, Lesson):

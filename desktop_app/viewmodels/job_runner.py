@@ -31,9 +31,9 @@ class JobRunner(QObject):
             self._job.control.cancel()
             self._end()
 
-    def _run(self, task: Work) -> None:
+    def _run(self, task: Work, *, background: bool = False) -> None:
         """Run a task; `_on_result` gets its events."""
-        self._job = job = self._context.submit(task, lambda event: self._on_event(job, event))
+        self._job = job = self._context.submit(task, lambda event: self._on_event(job, event), background=background)
 
     def _on_event(self, job: Job, event: object) -> None:
         if job is not self._job:

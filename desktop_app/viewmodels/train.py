@@ -14,11 +14,13 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app.settings import TrainSettings
 from desktop_app.tasks import training
+from desktop_app.tasks.data import DataChoice
 from desktop_app.tasks.training import PreviewHistory
 from desktop_app.text.display_names import preset_title
 from desktop_app.viewmodels.context import AppContext
-from desktop_app.viewmodels.nearest_preset import settings_of
+from desktop_app.viewmodels.nearest_preset import BY_DATA, settings_of
 from desktop_app.viewmodels.notification import Message
+from desktop_app.viewmodels.training_data import TrainingData
 from desktop_app.worker.compute_thread import Job, JobEnded
 from ml.config import TrainConfig
 from ml.errors import BadRequest, NoiseloomError
@@ -57,6 +59,7 @@ State = Literal["idle", "starting", "running", "pausing", "paused", "stopping", 
 ACTIVE: tuple[State, ...] = ("starting", "running", "pausing", "paused", "stopping")
 SLOWER = 0.5  # of the learning rate, after a run that diverged
 BLOCKED_REMEDIES = (("write-elsewhere", "Choose another folder…"), ("write-again", "Try again"))
+READING = ("model.image_size", "model.channels", "fit", "ground")  # settings of how images are read
 TREND_ROWS = 20_000  # latest steps of the curve that the trend is computed from
 
 
@@ -103,8 +106,10 @@ class Train(QObject):
         self._curve: list[tuple[float, float, float]] = []  # step, loss, smoothed
         self._held_out: list[float] = []
         self._started: tuple[TrainConfig, Path] | None = None  # the run that is shown
+        self.data = TrainingData(context, self.data_choice())
         context.found.connect(lambda found: self.set_found(found.unfinished, found.curves))
         context.data_root_changed.connect(self.changed)
+        self.changed.connect(lambda: self.data.choose(self.data_choice()))
 
     # ---- set-up
 
@@ -134,10 +139,22 @@ class Train(QObject):
         self.contradiction = ""
         return config
 
-    def set_own(self, name: str, value: str | float | int) -> None:
-        """Replace a setting of the preset, by its dotted name."""
+    def data_choice(self) -> DataChoice:
+        """The data of the next run, and how they are read."""
+        preset, own = self.preset(), self.settings.own
+        try:
+            config = with_settings(preset, [(key, own[key]) for key in READING if key in own])
+        except BadRequest:
+            config = preset
+        model, given = config.model, config.model.model_fields_set
+        side = model.image_size if "image_size" in given else None
+        channels = model.channels if "channels" in given else None
+        return DataChoice(self.settings.data, self._context.data_root, side, channels, config.fit, config.ground)
+
+    def set_own(self, name: str, value: str | float | int | None) -> None:
+        """Replace a setting of the preset, by its dotted name; None: as the preset has it, or the data."""
         own = {key: kept for key, kept in self.settings.own.items() if key != name}
-        if value != get_setting(self.preset(), name):
+        if value is not None and (name in BY_DATA or value != get_setting(self.preset(), name)):
             own[name] = value
         self.change(own=own)
 
@@ -339,6 +356,7 @@ class Train(QObject):
         self._held_out = _up_to(run.step, Table(run.run_dir / VALIDATION_FILE, VALIDATION_COLUMNS).read())[1].tolist()
 
     def _begin(self, config: TrainConfig, folder: Path, *, resume: bool) -> None:
+        self.data.stop()  # the run reads them itself
         self._started = (config, folder)
         self.run, self.last, self.finished = None, None, None
         self.status, self._draw_when_saved = "Starting", False

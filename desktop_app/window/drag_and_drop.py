@@ -1,4 +1,4 @@
-"""Files dropped on the window."""
+"""Files and folders dropped on the window."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ PLOTS = (".pdf", ".csv")  # exported plots, beside the image formats
 
 
 class DropTarget(QObject):
-    """Offers to open a file that is dragged over the window; `dropped(path)` when it is dropped.
+    """Offers to open a file or a folder that is dragged over the window; `dropped(path)` when it is dropped.
 
     `is_drawing` says whether an image would be opened as a drawing.
     """
@@ -59,12 +59,14 @@ def refuse_drops(page: QWidget) -> None:
 
 
 def dropped_file(data: QMimeData) -> Path | None:
-    """The first local file in dragged data."""
+    """The first local file or folder in dragged data."""
     return next((Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()), None)
 
 
 def drop_effect(path: Path, *, drawing: bool) -> str:
-    """What happens when a file is dropped, in a few words."""
+    """What happens when a file or a folder is dropped, in a few words."""
+    if path.is_dir():
+        return "Shows the images in it on the Train page, to train a model on"
     if path.suffix.lower() == lesson_file.SUFFIX:
         return "Opens the lesson"
     if path.suffix.lower() in PLOTS:

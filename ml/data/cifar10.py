@@ -53,6 +53,11 @@ def load(root: Path | None, split: Split, form: Form) -> Loading:
     return (yield from shaped(Dataset(NAME, images, labels, CLASSES), form))
 
 
+def is_downloaded(root: Path | None, split: Split = "test") -> bool:
+    """Whether that split is on this machine, in `root` or in one of the usual places."""
+    return _find([root.expanduser()] if root else usual_roots(), FILES[split]) is not None
+
+
 def _find(roots: Sequence[Path], files: Sequence[str]) -> Path | None:
     """The first folder that has all of `files`, or the first archive; a root may also be the folder itself."""
     for root in roots:

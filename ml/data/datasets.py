@@ -12,8 +12,8 @@ from ml.data.dataset import AS_IT_IS, Dataset, Form, Loading, Split, shaped
 from ml.data.mnist import IDX_SETS
 from ml.data.survey import ClassCount, SizeCount, Some, Survey, spread, strip
 from ml.errors import BadRequest
-from ml.events import Progress
-from ml.specs import IMAGE_FOLDER
+from ml.events import Pixels, Progress
+from ml.specs import DATASETS, IMAGE_FOLDER
 
 LOADERS: dict[str, Callable[[Path | None, Split, Form], Loading]] = {
     **{idx_set.name: idx_set.load for idx_set in IDX_SETS},
@@ -81,6 +81,27 @@ def survey(name: str, root: Path | None = None, form: Form = AS_IT_IS) -> Genera
     )
 
 
+def examples(
+    name: str, root: Path | None = None, form: Form = AS_IT_IS, label: int = 0, most: int = 100
+) -> Generator[Progress, None, Pixels]:
+    """A generator of Progress that returns training images of one class in that form, (N, S, S[, 3]) uint8.
+
+    Raises what `loading` does.
+    """
+    dataset = yield from loading(name, root, "train", form)
+    chosen = (dataset.labels == label).nonzero().flatten()[:most]
+    images = dataset.images[chosen].permute(0, 2, 3, 1).numpy()
+    return images[..., 0] if images.shape[-1] == 1 else images
+
+
 def is_downloaded(name: str, root: Path | None = None, split: Split = "test") -> bool:
-    """Whether that split of MNIST or its kin is on this machine, in `root` or in one of the usual places."""
+    """Whether that split of a downloadable set is on this machine, in `root` or in one of the usual places."""
+    if name == cifar10.NAME:
+        return cifar10.is_downloaded(root, split)
     return any(idx_set.name == name and idx_set.is_downloaded(root, split) for idx_set in IDX_SETS)
+
+
+def needs_download(name: str, root: Path | None = None) -> bool:
+    """Whether `loading` would download anything: only what has a size to download, and is in no usual place."""
+    downloads = name in DATASETS and bool(DATASETS[name].size) and root is None
+    return downloads and not all(is_downloaded(name, None, split) for split in ("train", "test"))

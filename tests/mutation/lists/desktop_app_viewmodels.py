@@ -1943,8 +1943,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "if value != get_setting(self.preset(), name):",
-        "if True:",
+        "value != get_setting(self.preset(), name))",
+        "True)",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(

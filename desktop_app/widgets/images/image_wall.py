@@ -1,0 +1,68 @@
+"""A wall of as many images as fill the stage at a size at which they can be told apart."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
+
+from desktop_app.widgets.images.image_grid import ImageGrid, Pixels
+
+LEAST_CELL, GAP, MARGIN = 52, 4, 14  # pixels of the screen
+FULL = 0.85  # of the room that can be covered: what covers as much shows more images instead
+
+
+class ImageWall(ImageGrid):
+    """Shows some of many images, evenly chosen, in full rows. Few images are enlarged to fill the stage.
+
+    `shownChanged` follows when there is room for more or fewer.
+    """
+
+    shownChanged = Signal()
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, margin=MARGIN, gap=GAP)
+        self._all: Pixels | None = None
+        self._whole = False
+        self.shown: list[int] = []  # which of the images the cells show
+
+    def show_wall(self, images: Pixels | None, *, whole: bool = False) -> None:
+        """Show as many of these images, (N, H, W) or (N, H, W, 3), as fit. `whole`: there are no others."""
+        self._all, self._whole = images, whole
+        self._fill()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        before = self.shown
+        self._fill()
+        if self.shown != before:
+            self.shownChanged.emit()
+
+    def _fill(self) -> None:
+        if self._all is None or not len(self._all):
+            self.shown = []
+            self.set_images(None)
+            return
+        if self._whole and len(self._all) <= self._number(self.width()) * self._number(self.height()):
+            self._show_some(len(self._all), None)
+        else:
+            self._show_some(*self._best(len(self._all)))
+
+    def _best(self, most: int) -> tuple[int, int]:
+        """The number of images, in full rows, and the columns: the most that cover the room well."""
+        found: list[tuple[int, int, int]] = []  # pixels covered, images, columns
+        width, height = (room - 2 * MARGIN + GAP for room in (self.width(), self.height()))
+        for columns in range(1, max(1, min(most, self._number(self.width()))) + 1):
+            pitch = max(width // columns, 1)
+            rows = max(1, min(most // columns, height // pitch))
+            cell = min(pitch, height // rows) - GAP
+            found.append((columns * rows * cell * cell, columns * rows, columns))
+        covered = FULL * max(pixels for pixels, *_ in found)
+        return max((number, columns) for pixels, number, columns in found if pixels >= covered)
+
+    @staticmethod
+    def _number(room: int) -> int:
+        """How many of the smallest images stand in a row, or one below the other."""
+        return (room - 2 * MARGIN + GAP) // (LEAST_CELL + GAP)
+
+    def _show_some(self, number: int, columns: int | None) -> None:
+        assert self._all is not None
+        self.shown = [k * len(self._all) // number for k in range(number)]
+        self.set_images(self._all[self.shown], columns)
