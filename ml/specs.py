@@ -112,6 +112,7 @@ class SettingSpec(Spec):
     """A setting of a request that can be an axis of a comparison."""
 
     value: str = "{}"  # how a value is written beside a row of a figure
+    in_figures: str = ""  # the title of figures, where it is an older one: `verify` draws those of before again
     choices: Mapping[Any, Spec] = field(default_factory=dict[Any, Spec])  # its values, where they are names
 
 
@@ -232,7 +233,9 @@ SETTINGS: Mapping[str, SettingSpec] = {
     "model": SettingSpec("Model"),
     "label": SettingSpec("Digit", value="digit {}"),
     "seed": SettingSpec("Seed", formula=Formula("ε ~ N(0, 1),   image k from the seed + k", DDPM), value="seed {}"),
-    "eta": SettingSpec("Noise eta", formula=Formula("s = η √((1−ᾱₛ)/(1−ᾱₜ)) √(1 − ᾱₜ/ᾱₛ)", DDIM), value="eta {}"),
+    "eta": SettingSpec(
+        "Noise η", in_figures="Noise eta", formula=Formula("s = η √((1−ᾱₛ)/(1−ᾱₜ)) √(1 − ᾱₜ/ᾱₛ)", DDIM), value="eta {}"
+    ),
     "clipping": SettingSpec(
         "Clipping",
         formula=Formula(
@@ -247,21 +250,28 @@ SETTINGS: Mapping[str, SettingSpec] = {
         formula=Formula("x̂₀ ← x̂₀ (1 − φ + φ r)\nr = std(x̂₀(xₜ, c)) / std(x̂₀)", FLAWS),
         value="rescaled {}",
     ),
-    "guidance_from": SettingSpec("Guide from sigma", formula=_SCALE, value="w from {}"),
-    "guidance_to": SettingSpec("Guide to sigma", formula=_SCALE, value="w to {}"),
+    "guidance_from": SettingSpec("Guide from σ", in_figures="Guide from sigma", formula=_SCALE, value="w from {}"),
+    "guidance_to": SettingSpec("Guide to σ", in_figures="Guide to sigma", formula=_SCALE, value="w to {}"),
     "sigma_max": SettingSpec(
-        "First sigma", formula=Formula("x = σ₁ ε,   σ/α from σ₁ down to 0", EDM), value="sigma {}"
+        "Maximum σ",
+        in_figures="First sigma",
+        formula=Formula("x = σ₁ ε,   σ/α from σ₁ down to 0", EDM),
+        value="sigma {}",
     ),
-    "sigma_min": SettingSpec("Last sigma", value="sigma min {}"),
-    "sigma_lead": SettingSpec("Lead sigma", value="sigma lead {}"),
+    "sigma_min": SettingSpec("Minimum σ", in_figures="Last sigma", value="sigma min {}"),
+    "sigma_lead": SettingSpec("Extra first σ", in_figures="Lead sigma", value="sigma lead {}"),
     "repeats": SettingSpec(
-        "Retakes",
+        "Repeats per step",
+        in_figures="Retakes",
         formula=Formula("xₜ = √(ᾱₜ/ᾱₛ) xₛ + √(1 − ᾱₜ/ᾱₛ) ε\nthen the step again", REPAINT),
         value="repeats {}",
     ),
     "variance": SettingSpec("Variance", value="variance {}"),
     "clip_scale": SettingSpec(
-        "CLIP's pull", formula=Formula("x̂₀ ← x̂₀ + s (σ²/α) ∇ₓ ln p(words | x̂₀)", GUIDED), value="pull {}"
+        "CLIP scale",
+        in_figures="CLIP's pull",
+        formula=Formula("x̂₀ ← x̂₀ + s (σ²/α) ∇ₓ ln p(words | x̂₀)", GUIDED),
+        value="pull {}",
     ),
 }
 

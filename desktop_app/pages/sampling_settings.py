@@ -11,7 +11,7 @@ from desktop_app.viewmodels.generate import Generate
 from desktop_app.widgets.controls.basics import Button
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, SliderRow
 from ml.config import SampleSettings
-from ml.specs import CLIPS, SAMPLERS, SPACINGS, titles
+from ml.specs import CLIPS, SAMPLERS, SETTINGS, SPACINGS, titles
 
 OWN_FILE = "file"
 STEERED_BY = (*((key, f"{clip.title} (download)" if clip.size else clip.title) for key, clip in CLIPS.items()),
@@ -37,10 +37,14 @@ class SamplingSettings(QWidget):
         self.show_settings()
 
     def _make_rows(self) -> None:
-        self.model = ChoiceRow("Model", tip="The network that removes the noise: a bundled model or one of yours")
-        self.sampler = ChoiceRow("Sampler", titles(SAMPLERS), tip="The rule for each step from noise to image")
+        self.model = ChoiceRow(
+            SETTINGS["model"].title, tip="The network that removes the noise: a bundled model or one of yours"
+        )
+        self.sampler = ChoiceRow(
+            SETTINGS["sampler"].title, titles(SAMPLERS), tip="The rule for each step from noise to image"
+        )
         self.steps = SliderRow(
-            "Steps",
+            SETTINGS["steps"].title,
             1,
             1000,
             10,
@@ -48,11 +52,11 @@ class SamplingSettings(QWidget):
             tip="Number of denoising steps; more steps are slower and more accurate",
         )
         self.guidance = SliderRow(
-            "Guidance w", 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
+            SETTINGS["guidance"].title, 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
             tip="Strength of the class: 1 is off, higher values give clearer, less varied digits",
         )  # fmt: skip
         self.clip_scale = SliderRow(
-            "CLIP scale",
+            SETTINGS["clip_scale"].title,
             0,
             20,
             5,
@@ -62,14 +66,14 @@ class SamplingSettings(QWidget):
         )
         self.clip = ChoiceRow("CLIP model", tip="The CLIP that compares every step with the words")
         self.repeats = SliderRow(
-            "Repeats per step",
+            SETTINGS["repeats"].title,
             0,
             5,
             2,
             tip="How often each step is undone and repeated, so that the words have more effect",
         )
         self.eta = SliderRow(
-            "Noise η",
+            SETTINGS["eta"].title,
             0,
             1,
             0,
@@ -78,15 +82,23 @@ class SamplingSettings(QWidget):
             tip="Noise that DDIM adds at every step: 0 is none, 1 is as much as DDPM",
         )
         self.grid = ChoiceRow("Grid", tip="Columns × rows; each row repeats the prompt with new noise")
-        self.spacing = ChoiceRow("Spacing", titles(SPACINGS), tip="How the steps are spread from noise to image")
+        self.spacing = ChoiceRow(
+            SETTINGS["spacing"].title, titles(SPACINGS), tip="How the steps are spread from noise to image"
+        )
         self.start = ChoiceRow(
             "Start from", STARTS, tip="Pure noise takes one extra step, and then continues at the maximum σ"
         )
         self.sigma_max = SliderRow(
-            "Maximum σ", 1, 1000, 40, decimals=1, logarithmic=True, tip="The noise level at which the steps begin"
+            SETTINGS["sigma_max"].title,
+            1,
+            1000,
+            40,
+            decimals=1,
+            logarithmic=True,
+            tip="The noise level at which the steps begin",
         )
         self.guide_from = SliderRow(
-            "Guide from σ",
+            SETTINGS["guidance_from"].title,
             0,
             10,
             0,
@@ -95,7 +107,7 @@ class SamplingSettings(QWidget):
             tip="Guidance is off below this noise level",
         )
         self.guide_to = SliderRow(
-            "Guide to σ", 0.1, MANY, MANY, decimals=1, logarithmic=True,
+            SETTINGS["guidance_to"].title, 0.1, MANY, MANY, decimals=1, logarithmic=True,
             tip="Guidance is off above this noise level; 1000 means no limit",
         )  # fmt: skip
 

@@ -62,18 +62,8 @@ FORMULAS: Mapping[str, Formula] = {  # by setting, with `setting: value` before 
 }  # fmt: skip
 AXES = ("Rows", "Columns")  # whose value is a setting
 CONTROLS: Mapping[str, str] = {  # by accessible name
-    "Sampler": "sampler",
-    "Steps": "steps",
-    "Guidance w": "guidance",
-    "CLIP scale": "clip_scale",
-    "Repeats per step": "repeats",
-    "Noise η": "eta",
-    "Spacing": "spacing",
+    **{spec.title: setting for setting, spec in SETTINGS.items() if spec.formula},
     "Start from": "start",
-    "Maximum σ": "sigma_max",
-    "Guide from σ": "guidance_from",
-    "Guide to σ": "guidance_to",
-    "Seed": "seed",
     "Noise schedule": "schedule",
     "Predicts": "model.prediction",
     "Loss weighting": "weighting",

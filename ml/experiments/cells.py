@@ -9,7 +9,7 @@ from ml.events import Pixels
 from ml.experiments import axes
 from ml.experiments.axes import Axis
 from ml.imaging.figure import SCALE, Head, Panel, across, figure
-from ml.specs import SETTINGS
+from ml.specs import SETTINGS, SettingSpec
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -63,7 +63,18 @@ def heads(axis: Axis | None, cells: Sequence[Cell], along: str) -> list[Head]:
 
 def title(rows: Axis | None, columns: Axis | None) -> str:
     """What is compared, in a few words: `Steps by guidance w`."""
-    words = [SETTINGS[axis.field].title for axis in (rows, columns) if axis]
+    return _by([setting.title for setting in _settings(rows, columns)])
+
+
+def _figure_title(rows: Axis | None, columns: Axis | None) -> str:
+    return _by([setting.in_figures or setting.title for setting in _settings(rows, columns)])
+
+
+def _settings(rows: Axis | None, columns: Axis | None) -> list[SettingSpec]:
+    return [SETTINGS[axis.field] for axis in (rows, columns) if axis]
+
+
+def _by(words: Sequence[str]) -> str:
     return " by ".join([words[0], *(word[:1].lower() + word[1:] for word in words[1:])])
 
 
@@ -75,7 +86,7 @@ def draw_figure(rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], 
         images = cell.images[:MAX_SHOWN]
         panels[cell.row][cell.column] = Panel(images, across(len(images)), summary([cell]))
     common = shared_settings([cell.request for cell in cells])
-    return figure(title(rows, columns), down, along, panels, common, scale)
+    return figure(_figure_title(rows, columns), down, along, panels, common, scale)
 
 
 def shared_settings(requests: Sequence[SampleRequest]) -> str:

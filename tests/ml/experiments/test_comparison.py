@@ -142,7 +142,7 @@ def test_a_setting_brings_the_sampler_that_it_means_something_to() -> None:
             {"sampler": "heun"},
             Axis("eta", (0.5,)),
             None,
-            "Noise eta changes nothing with the sampler heun. Choose ddim",
+            "Noise η changes nothing with the sampler heun. Choose ddim",
         ),
         ({}, Axis("label", (3, 12)), None, "knows 0 to 9, not 12"),
         ({}, Axis("model", ("nope",)), None, "no model 'nope'"),
