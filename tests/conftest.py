@@ -8,13 +8,16 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from launch import cores
 from tests import progress
 from tests.patience import PATIENCE, WAIT_MS, WAIT_S
+
+if TYPE_CHECKING:
+    from tests.support.warm_fork import Lives
 
 # Before Qt is imported, which reads it once.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -91,6 +94,15 @@ def tiny_unconditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.support.tiny_model import TINY, train_tiny
 
     return train_tiny(tmp_path_factory.mktemp("runs") / "plain", model=TINY.model_dump() | {"num_classes": 0})
+
+
+@pytest.fixture(scope="session")
+def lives() -> "Iterator[Lives]":
+    """A warm process that carries out commands in processes of their own."""
+    from tests.support.warm_fork import warm
+
+    with warm() as lives:
+        yield lives
 
 
 class Started:

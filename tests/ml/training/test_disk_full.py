@@ -24,7 +24,7 @@ from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.training.trainer import train
 from tests.support.full_disk import disk, limited
 from tests.support.tiny_model import few_digits, tiny_config
-from tests.support.warm_fork import Lives, wait_for, warm
+from tests.support.warm_fork import Lives, wait_for
 
 STEPS = 16
 
@@ -205,12 +205,6 @@ def test_a_run_that_goes_on_again_is_saved_when_it_is_left(tmp_path: Path, digit
     run.until(TrainStep, failed.step + 2)
     run.events.close()  # type: ignore[attr-defined]
     assert load_state_header(run.folder / STATE_FILE).step == failed.step + 2
-
-
-@pytest.fixture(scope="module")
-def lives() -> Iterator[Lives]:
-    with warm() as lives:
-        yield lives
 
 
 def long_command(tmp_path: Path, digits: Path, folder: Path) -> list[str]:

@@ -23,15 +23,9 @@ from ml.system.folder_lock import LOCK_FILE, is_locked, lock_folder
 from ml.tracking import run_index
 from ml.training.trainer import train
 from tests.support.tiny_model import few_digits, tiny_config
-from tests.support.warm_fork import Lives, wait_for, warm
+from tests.support.warm_fork import Lives, wait_for
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks and kills as Unix does")
-
-
-@pytest.fixture(scope="module")
-def lives() -> Iterator[Lives]:
-    with warm() as lives:
-        yield lives
 
 
 def command(tmp_path: Path, folder: Path, *more: object, **changes: object) -> list[object]:

@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from ml.tracking.metrics_table import LOSS_COLUMNS, LOSS_FILE, Table
 from ml.tracking.preview_history import FOLDER as PREVIEWS
 from ml.training.run import FIRST_SNAPSHOT
 from tests.support.tiny_model import few_digits, tiny_config
-from tests.support.warm_fork import REPO, Lives, wait_for, warm
+from tests.support.warm_fork import REPO, Lives, wait_for
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills processes as Unix does")
 INTERVAL_S = 0.25
@@ -128,12 +127,6 @@ def assert_same(straight: Path, killed: Path) -> None:
     curves = [Table(folder / LOSS_FILE, LOSS_COLUMNS).read()[SAME] for folder in (straight, killed)]
     assert curves[0].shape[1] > 0 and np.array_equal(curves[0], curves[1])
     assert not any(_half_written(folder) for folder in (killed, killed / PREVIEWS, killed / SNAPSHOTS))
-
-
-@pytest.fixture(scope="module")
-def lives() -> Iterator[Lives]:
-    with warm() as lives:
-        yield lives
 
 
 def kill_often(lives: Lives, place: Path, steps: int, kills: int) -> Killing:
