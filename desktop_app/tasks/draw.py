@@ -42,7 +42,7 @@ def recognise(image: Pixels, model: str, control: RunControl) -> Iterator[object
 def open_image(path: Path, _control: RunControl) -> Iterator[object]:
     """Read an image file as a drawing: bright strokes on black, inverted if the paper is white."""
     yield Progress("Opening the image", 0, 0)
-    from ml.data.image_folder import as_drawing
+    from ml.data.image_reader import as_drawing
 
     yield from classify(as_drawing(path, DRAWING_SIDE), _control)
 

@@ -8,7 +8,7 @@ from io import TextIOWrapper
 
 import typer
 
-from ml.cli import benchmark, compare, doctor, evaluate, export, interpolate, models, redraw, sample, train
+from ml.cli import benchmark, compare, data, doctor, evaluate, export, interpolate, models, redraw, sample, train
 from ml.cli.console import by_all_processes, guarded
 from ml.distributed import torchrun
 from ml.system import paths
@@ -30,6 +30,7 @@ COMMANDS = (
     redraw.recognise,
     benchmark.benchmark,
     models.models,
+    data.data,
     doctor.doctor,
 )
 for command in COMMANDS:

@@ -72,6 +72,6 @@ def _begins(text: str, side: int) -> dict[str, Any]:
         return {"seed": int(text)}
     if not os.path.exists(text):
         raise BadRequest(f"{text} is neither a seed nor a picture.", "Give a number, or the path of a picture.")
-    from ml.data.image_folder import as_drawing
+    from ml.data.image_reader import as_drawing
 
     return {"picture": to_text(as_drawing(Path(text), side))}

@@ -45,7 +45,7 @@ def redraw(
     """Vary a picture (SDEdit), complete it (RePaint), or rebuild it as every class (DDIM inversion)."""
     file_format = format_of(out)
     check_writable(out)
-    from ml.data.image_folder import as_drawing, read_grey
+    from ml.data.image_reader import as_drawing, read_grey
     from ml.generation import pipeline
     from ml.registry import model_cards
     from ml.registry.checkpoint import load_header
@@ -83,7 +83,7 @@ def recognise(
     """Have a diffusion model say which of its classes a picture shows: the one whose denoiser explains it best."""
     import torch
 
-    from ml.data.image_folder import as_drawing
+    from ml.data.image_reader import as_drawing
     from ml.evaluation.diffusion_classifier import classify as recognising
     from ml.events import Progress
     from ml.generation import loaded_model

@@ -48,6 +48,9 @@ def train(
     seed: Annotated[int | None, typer.Option()] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the run in --run-dir ...")] = False,
     to: Annotated[Path | None, typer.Option(help="... and write to this new folder from now on.")] = None,
+    changed_data: Annotated[
+        bool, typer.Option("--changed-data", help="Resume although the folder of images has changed.")
+    ] = False,
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="key=value for any other setting; repeatable.")
     ] = None,
@@ -92,6 +95,7 @@ def train(
             data_root=data_root,
             resume=resume,
             move_to=to,
+            changed_data=changed_data,
             control=control,
             track=(track,) if track else (),
         )

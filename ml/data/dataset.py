@@ -31,6 +31,7 @@ class Dataset:
     images: Tensor  # (N, C, H, W) uint8
     labels: Tensor  # (N,) int64, indices into `classes`
     classes: tuple[str, ...]
+    digest: str = ""  # of the names and contents of a folder's files; "" for other sets
 
     def __len__(self) -> int:
         return len(self.labels)

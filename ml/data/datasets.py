@@ -55,8 +55,10 @@ def survey(name: str, root: Path | None = None, form: Form = AS_IT_IS) -> Genera
 
     Raises what `loading` does.
     """
-    train = yield from loading(name, root, "train", form)
-    test = yield from loading(name, root, "test", form)
+    if name.startswith(IMAGE_FOLDER):
+        return (yield from image_folder.survey(name.removeprefix(IMAGE_FOLDER), form))
+    train = yield from loading(name, root, "train")
+    test = yield from loading(name, root, "test")
     chosen = spread(train.labels.tolist())
     some = yield from shaped(replace(train, images=train.images[chosen], labels=train.labels[chosen]), form)
     counts = [split.labels.bincount(minlength=len(train.classes)).tolist() for split in (train, test)]

@@ -1,204 +1,239 @@
-"""Any folder of images as a data set: one class per sub-folder, cropped to their middle and resized."""
+"""Any folder of images as a data set: one class per sub-folder, each image fitted to a square."""
 
 import hashlib
 import os
 import warnings
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 
+from ml.data import image_reader, survey_cache
 from ml.data.dataset import Dataset, Form, Loading, Split, check_memory
-from ml.errors import BadFile, BadRequest, DataUnavailable
+from ml.data.folder_scan import FolderScan, ImageFile, Reasons, arrange, find_files
+from ml.data.image_reader import ReadImage, Unreadable, content_hash
+from ml.data.survey import ClassCount, SizeCount, Some, Survey, cautions, spread, strip
+from ml.errors import DataUnavailable
 from ml.events import Pixels, Progress
 from ml.specs import IMAGE_FOLDER
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # and none of Pillow's rarer, less careful readers
 SIDES = (16, 128)  # that images of a folder may have of their own
 SIDE = 32  # of images that have no side of their own in common
-LOOKED_AT = 100  # images, to find out whether they have
-MAX_PIXELS = 2**25  # of one image: a photograph, which is decoded at a fraction of its size
-MAX_DECODED = 12_500_000  # of what is decoded: 50 to 150 MB while it is read
+LOOKED_AT = 100  # images, to find out what they have in common
 EVERY = 50  # images per Progress
-HELD_OUT = 10  # one image of so many is for testing
+THREADS = min(4, os.cpu_count() or 1)  # Pillow decodes without Python's lock
+MOST_SIZES = 20  # that a survey lists
+LITTLE = 16  # of 256 levels: an image with fewer is of one colour
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    path: Path
-    relative: str  # to the folder, with slashes on every system
-    label: int
+class _Look:
+    """One file as it was read, or why it was not."""
+
+    file: ImageFile
+    image: ReadImage | None
+    problem: str
+    digest: str  # of the file's content
 
 
 def load(name: str, split: Split, form: Form) -> Loading:
-    """Read one split of the folder `name`; a tenth of the files, chosen by their names, is held out for "test".
+    """Read one split of the folder `name`, as `folder_scan.arrange` finds it.
 
     Without `form` the images keep the side they have in common (of 16 to 128 pixels, in steps of 4), else get 32
     pixels, and are grey if all of them are. What cannot be read is left out and counted in the Progress.
     Raises BadRequest, DataUnavailable.
     """
-    if not name.strip():
-        raise BadRequest(
-            "The folder of images is not named.", f"Write {IMAGE_FOLDER}DIR, for example {IMAGE_FOLDER}photos."
-        )
-    folder = Path(name).expanduser().absolute()
-    classes, pictures = yield from _look(folder)
-    pictures = [picture for picture in pictures if _held_out(picture) == (split == "test")] or pictures
-    side = form.side or _own_side(pictures)
-    check_memory(len(pictures), side, form.channels or 3)
-    images, kept = yield from _read(folder, pictures, side, "L" if form.channels == 1 else "RGB")
-    if form.channels is None and bool((images == images[..., :1]).all()):
-        images = images[..., :1]
-    planes = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-    labels = torch.tensor([picture.label for picture in kept], dtype=torch.int64)
-    return Dataset(f"{IMAGE_FOLDER}{folder}", planes, labels, classes)
-
-
-def _look(folder: Path) -> Generator[Progress, None, tuple[tuple[str, ...], list[_Picture]]]:
-    """The classes and the image files, both sorted; links to folders, and links out of the folder, are not followed."""
-    if not os.path.isdir(folder):
-        raise DataUnavailable(f"There is no folder {folder}.", "Choose a folder of images.")
-    inside = folder.resolve()
-    found: dict[str, list[str]] = {}  # class, "" for the folder itself, to paths relative to it
-    count = 0
-    for place, below, files in os.walk(folder):
-        below[:] = [name for name in below if not name.startswith(".")]
-        relative = Path(place).relative_to(folder)
-        here = found.setdefault(relative.parts[0] if relative.parts else "", [])
-        here += [(relative / name).as_posix() for name in files if _is_ours(Path(place, name), inside)]
-        count += len(files)
-        yield Progress(f"Looking for images in {folder.name}", count, 0)
-    classes = sorted(name for name, files in found.items() if name and files)
-    if not classes and not found[""]:
-        raise DataUnavailable(
-            f"{folder} holds no images ({', '.join(SUFFIXES)}).",
-            "Choose a folder with images in it, or in one sub-folder per class.",
-        )
-    pictures = [
-        _Picture(folder / relative, relative, label)
-        for label, name in enumerate(classes or [""])
-        for relative in sorted(found[name])
-    ]
-    return tuple(classes or [folder.name]), pictures
-
-
-def _is_ours(path: Path, inside: Path) -> bool:
-    if not path.name.lower().endswith(SUFFIXES) or path.name.startswith("."):
-        return False
-    return not path.is_symlink() or path.resolve().is_relative_to(inside)
-
-
-def _held_out(picture: _Picture) -> bool:
-    """Decided by the name alone, so that images that are added later leave the others where they are."""
-    digest = hashlib.sha256(picture.relative.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8]) % HELD_OUT == 0
-
-
-def _own_side(pictures: Sequence[_Picture]) -> int:
-    """The side that some of the images, spread over all, have in common, in steps of 4 so that any patch fits it."""
-    sizes: set[tuple[int, int]] = set()
-    for picture in pictures[:: len(pictures) // LOOKED_AT + 1]:
-        try:
-            with _opened(picture.path) as image:
-                sizes.add(image.size)
-        except Exception:  # see _pixels
+    scan = arrange((yield from find_files(name)), _is_readable)
+    files = scan.train if split == "train" else scan.test
+    if not files:
+        raise DataUnavailable(f"No image of {scan.folder} is held out.", "Add images, or name folders train and test.")
+    form = _chosen(scan, form)
+    assert form.side
+    check_memory(len(files), form.side, form.channels or 3)
+    planes = np.empty((len(files), 1 if form.channels == 1 else 3, form.side, form.side), np.uint8)
+    labels: list[int] = []
+    content = hashlib.sha256()
+    grey = form.channels is None
+    for looks in _reading(scan, files, form):
+        if isinstance(looks, Progress):
+            yield looks
             continue
-    width, height = sizes.pop() if len(sizes) == 1 else (0, 0)
+        for look in looks:
+            if look.image is not None:
+                pixels = look.image.pixels.reshape(form.side, form.side, -1)
+                planes[len(labels)] = pixels.transpose(2, 0, 1)
+                grey = grey and bool((pixels == pixels[..., :1]).all())
+                labels.append(look.file.label)
+                content.update(f"{look.file.relative}\0{look.digest}\0".encode("utf-8", "surrogatepass"))
+    if not labels:
+        raise DataUnavailable(
+            f"None of the {len(files)} images in {scan.folder} can be read.",
+            "Check that they open in a viewer, or choose another folder.",
+        )
+    kept = planes[: len(labels), :1].copy() if grey else planes[: len(labels)]
+    return Dataset(
+        f"{IMAGE_FOLDER}{scan.folder}",
+        torch.from_numpy(kept),
+        torch.tensor(labels, dtype=torch.int64),
+        scan.classes,
+        content.hexdigest(),
+    )
+
+
+def survey(name: str, form: Form) -> Generator[Progress, None, Survey]:
+    """Describe the folder `name`; a folder that has not changed is described from what was found the last time.
+
+    Raises BadRequest, DataUnavailable.
+    """
+    found = yield from find_files(name)
+    key = survey_cache.key_of(found, form)
+    known = survey_cache.find(key)
+    if known is not None:
+        return known
+    scan = arrange(found, _is_readable)
+    survey = yield from _described(scan, _chosen(scan, form))
+    survey_cache.keep(key, survey)
+    return survey
+
+
+def _described(scan: FolderScan, form: Form) -> Generator[Progress, None, Survey]:
+    """Read every image once, and count."""
+    assert form.side
+    files = (*scan.train, *scan.test)
+    chosen = spread([file.label for file in scan.train])
+    shown = {scan.train[index].relative for index in chosen}
+    thumbnails: list[tuple[int, Pixels]] = []
+    counts: tuple[Counter[int], Counter[int]] = Counter(), Counter()
+    sizes: Counter[tuple[int, int]] = Counter()
+    first_of: dict[str, bool] = {}  # whether the first file with that content is for training
+    reasons, transparent, leaked, grey = Reasons(), 0, 0, form.channels is None
+    done = 0
+    for looks in _reading(scan, files, form):
+        if isinstance(looks, Progress):
+            yield looks
+            continue
+        for look in looks:
+            in_train, relative = done < len(scan.train), look.file.relative
+            done += 1
+            if look.image is None:
+                reasons.add(look.problem, relative)
+                continue
+            image = look.image
+            counts[0 if in_train else 1][look.file.label] += 1
+            sizes[image.width, image.height] += 1
+            transparent += image.transparent
+            pixels = image.pixels.reshape(form.side, form.side, -1)
+            grey = grey and bool((pixels == pixels[..., :1]).all())
+            if look.digest in first_of:
+                reasons.add(_DUPLICATE, relative)
+                leaked += not in_train and first_of[look.digest]
+            first_of.setdefault(look.digest, in_train)
+            if min(image.width, image.height) < form.side:
+                reasons.add(_SMALLER, relative)
+            if int(np.ptp(pixels, axis=(0, 1)).max()) < LITTLE:
+                reasons.add(_ONE_COLOUR, relative)
+            if in_train and relative in shown:
+                thumbnails.append((look.file.label, pixels))
+    said = {one.reason: one for one in reasons.listed()}
+    duplicates, smaller, one_colour = (_some(said.pop(key, None)) for key in (_DUPLICATE, _SMALLER, _ONE_COLOUR))
+    channels = 1 if grey else form.channels or 3
+    described = Survey(
+        name=f"{IMAGE_FOLDER}{scan.folder}",
+        classes=tuple(
+            ClassCount(name=name, train=counts[0][label], held_out=counts[1][label])
+            for label, name in enumerate(scan.classes)
+        ),
+        sizes=tuple(SizeCount(width=w, height=h, count=n) for (w, h), n in sizes.most_common(MOST_SIZES)),
+        side=form.side,
+        channels=channels,
+        fit=form.fit,
+        transparent=transparent,
+        ground=form.ground if transparent or form.fit == "whole" else "",
+        left_out=(*scan.left_out, *said.values()),
+        duplicates=duplicates,
+        smaller=smaller,
+        one_colour=one_colour,
+        thumbnail_labels=tuple(label for label, _ in thumbnails),
+        thumbnail_strip=strip(np.stack([pixels[..., :channels] for _, pixels in thumbnails])) if thumbnails else "",
+    )
+    return described.with_changes(warnings=(*scan.warnings, *cautions(described, leaked)))
+
+
+_DUPLICATE, _SMALLER, _ONE_COLOUR = "duplicates", "smaller", "one colour"
+
+
+def _some(found: Some | None) -> Some:
+    return Some(count=found.count, first=found.first) if found else Some()
+
+
+def _chosen(scan: FolderScan, form: Form) -> Form:
+    """The form with the side that images have in common, and the ground, where they are not set."""
+    files = (*scan.train, *scan.test)
+    some = files[:: len(files) // LOOKED_AT + 1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of small flaws, which do not matter here
+        side = form.side or _own_side(some)
+        ground = form.ground if form.ground != "auto" else _own_ground(some, form)
+    return replace(form, side=side, ground=ground)
+
+
+def _own_side(files: Sequence[ImageFile]) -> int:
+    """The side that these images have in common, in steps of 4 so that any patch fits it."""
+    sizes = {image_reader.size_of(file.path) for file in files} - {None}
+    width, height = (sizes.pop() if len(sizes) == 1 else None) or (0, 0)
     return width - width % 4 if width == height and SIDES[0] <= width <= SIDES[1] else SIDE
 
 
-def _read(
-    folder: Path, pictures: Sequence[_Picture], side: int, mode: str
-) -> Generator[Progress, None, tuple[Pixels, list[_Picture]]]:
-    """Images (N, side, side, C) and which they are, without those that cannot be read."""
-    images = np.empty((len(pictures), side, side, 3 if mode == "RGB" else 1), np.uint8)
-    kept: list[_Picture] = []
-    for done, picture in enumerate(pictures):
-        if done % EVERY == 0:
-            yield Progress(_reading(folder, done - len(kept)), done, len(pictures))
-        pixels = _pixels(picture.path, side, mode)
-        if pixels is not None:
-            images[len(kept)] = pixels.reshape(side, side, -1)
-            kept.append(picture)
-    yield Progress(_reading(folder, len(pictures) - len(kept)), len(pictures), len(pictures))
-    if not kept:
-        raise DataUnavailable(
-            f"None of the {len(pictures)} images in {folder} can be read.",
-            "Check that they open in a viewer, or choose another folder.",
-        )
-    return images[: len(kept)], kept
+def _own_ground(files: Sequence[ImageFile], form: Form) -> str:
+    """What contrasts with transparent images; around whole opaque ones, what continues their edges."""
+    looks = [look.image for look in map(_look_at_small, files) if look.image is not None]
+    transparent = [image for image in looks if image.transparent]
+    if transparent or form.fit != "whole":
+        return image_reader.ground_for([image.brightness for image in transparent])
+    return "white" if np.mean([image.edge for image in looks] or [255]) > 127 else "black"
 
 
-def _reading(folder: Path, unreadable: int) -> str:
-    left_out = f" ({unreadable} cannot be read and are left out)" if unreadable else ""
-    return f"Reading {folder.name}{left_out}"
+def _look_at_small(file: ImageFile) -> _Look:
+    return _look_at(file, Form(SIDES[0]))
 
 
-def _pixels(path: Path, side: int, mode: str) -> Pixels | None:
-    """The middle of an image, (side, side) or (side, side, 3); None for one that is damaged or too large."""
-    try:
-        with _opened(path) as image:
-            image.draft(None, (2 * side, 2 * side))  # a JPEG is decoded at a fraction of its size, and so quickly
-            if image.width * image.height > MAX_DECODED:
-                return None
-            image = _coarse(image, 8 * side)
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(ImageOps.fit(_flat(upright, mode), (side, side), Image.Resampling.BICUBIC))
-    except Exception:  # on a damaged file Pillow raises almost anything; one bad file must not cost all the others
-        return None
-
-
-def read_grey(path: Path, side: int) -> Pixels:
-    """The middle of one image file, grey, (side, side); raises BadFile."""
-    pixels = _pixels(path, side, "L")
-    if pixels is None:
-        raise BadFile(f"{path} can't be opened as an image.", "Choose a PNG, JPEG, GIF, BMP or WebP file.")
-    return pixels.copy()  # Pillow's own memory cannot be written to
-
-
-def _opened(path: Path) -> Image.Image:
-    """An image whose pixels are not read yet; raises for one that unpacks to more than memory should hold."""
+def _is_readable(file: ImageFile) -> bool:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of small flaws, which do not matter here
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        image = Image.open(path, formats=FORMATS)
-    if image.width * image.height > MAX_PIXELS:
-        image.close()
-        raise Image.DecompressionBombError(f"{image.size}")
-    return image
+        warnings.simplefilter("ignore")
+        return _look_at_small(file).image is not None
 
 
-def _cut(values: np.ndarray) -> Pixels:
-    """Of 16 bits the upper eight, without a copy of a large image for each step."""
-    np.clip(values, 0, 65535, out=values)
-    values //= 257
-    return values.astype(np.uint8)
+def _look_at(file: ImageFile, form: Form) -> _Look:
+    try:
+        assert form.side
+        mode = "L" if form.channels == 1 else "RGB"
+        return _Look(file, image_reader.read(file.path, form.side, mode, form.fit, form.ground), "", "")
+    except Unreadable as error:
+        return _Look(file, None, str(error), "")
 
 
-def _coarse(image: Image.Image, least: int) -> Image.Image:
-    """A large image at a fraction of its size, no side shorter than `least`: later steps copy it often."""
-    factor = min(image.size) // least
-    if factor < 2 or image.mode.startswith("I"):
-        return image
-    if image.has_transparency_data:
-        return image.convert("RGBA").convert("RGBa").reduce(factor).convert("RGBA")
-    return image.convert("RGB").reduce(factor)
+def _look_and_hash(file: ImageFile, form: Form) -> _Look:
+    look = _look_at(file, form)
+    return replace(look, digest=content_hash(file.path)) if look.image else look
 
 
-def _flat(image: Image.Image, mode: str) -> Image.Image:
-    """An image in mode "L" or "RGB": 16 bits cut to 8, what is transparent on white."""
-    if image.mode.startswith("I"):
-        image = Image.fromarray(_cut(np.array(image)))
-    if image.has_transparency_data:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    return image.convert(mode)
+def _reading(scan: FolderScan, files: Sequence[ImageFile], form: Form) -> Iterator[Progress | list[_Look]]:
+    """Read these files in order, some at a time, with Progress before each part and at the end."""
+    unreadable = 0
+    with ThreadPoolExecutor(THREADS) as pool:
+        for first in range(0, len(files), EVERY):
+            yield _progress(scan, unreadable, first, len(files))
+            with warnings.catch_warnings():  # around the threads, which share the filters
+                warnings.simplefilter("ignore")  # of small flaws, and of sizes that the reader limits itself
+                looks = list(pool.map(lambda file: _look_and_hash(file, form), files[first : first + EVERY]))
+            unreadable += sum(look.image is None for look in looks)
+            yield looks
+    yield _progress(scan, unreadable, len(files), len(files))
 
 
-def as_drawing(path: Path, side: int) -> Pixels:
-    """A picture file as a drawing: bright strokes on black, turned around where the paper is white; raises BadFile."""
-    image = read_grey(path, side)
-    return 255 - image if image.mean() > 127 else image
+def _progress(scan: FolderScan, unreadable: int, done: int, total: int) -> Progress:
+    left_out = f" ({unreadable} cannot be read and are left out)" if unreadable else ""
+    return Progress(f"Reading {scan.folder.name}{left_out}", done, total)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -84,6 +85,51 @@ class Survey(Description):
             return np.zeros(shape, np.uint8)
         with opened(io.BytesIO(base64.b64decode(self.thumbnail_strip)), ("PNG",)) as image:
             return np.array(image.convert("L" if self.channels == 1 else "RGB")).reshape(shape)
+
+
+def counted(count: int, what: str) -> str:
+    """`1 image`, `1,200 images`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def listed(names: Sequence[str], count: int | None = None, most: int = 5) -> str:
+    """`a, b and c`; of more than `most`, the first and how many more. `names` may be the first of `count`."""
+    count = len(names) if count is None else count
+    if count > min(most, len(names)):
+        return f"{', '.join(names[:most])} and {count - min(most, len(names)):,} more"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def cautions(survey: Survey, leaked: int) -> list[str]:
+    """What a person should know before they train, one sentence each with what to do.
+
+    `leaked` counts the held-out images that are copies of training images.
+    """
+    said = []
+    total = survey.train + survey.held_out
+    if survey.one_colour.count:
+        ground = f" on {survey.ground}; another ground may show more" if survey.transparent else ""
+        what = "shows one colour" if survey.one_colour.count == 1 else "show one colour"
+        said.append(
+            f"{counted(survey.one_colour.count, 'image')} {what}{ground}: "
+            f"{listed(survey.one_colour.first, survey.one_colour.count)}."
+        )
+    if survey.duplicates.count:
+        also = f", {leaked:,} of them held-out images that are trained on" if leaked else ""
+        said.append(f"Exact copies of other images: {survey.duplicates.count:,}{also}. Remove them for honest scores.")
+    if 2 * survey.smaller.count > total:
+        said.append(
+            f"{counted(survey.smaller.count, 'image')} of {total:,} {are(survey.smaller.count)} smaller than "
+            f"{survey.side} x {survey.side} pixels and will be blurred. Choose a smaller size."
+        )
+    if not survey.held_out:
+        said.append("No image is held out: nothing can show whether the model learns its images by heart.")
+    return said
+
+
+def are(count: int) -> str:
+    """`is` or `are`."""
+    return "is" if count == 1 else "are"
 
 
 def strip(thumbnails: Pixels) -> str:

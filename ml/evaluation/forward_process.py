@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ml.data import datasets, synthetic_digits
 from ml.data.datasets import is_downloaded
-from ml.data.image_folder import read_grey
+from ml.data.image_reader import read_grey
 from ml.diffusion.noise import SeededNoise
 from ml.diffusion.schedules import DiscreteSchedule, make_schedule, q_sample
 from ml.events import Pixels

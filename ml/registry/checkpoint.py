@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from safetensors import SafetensorError, safe_open
 
 from ml.config import Description, ModelConfig, Name, SampleSettings, TrainConfig, parse
@@ -47,6 +47,20 @@ class ModelHeader(Description):
         return (*names, *(f"class {k}" for k in range(len(names), self.model.num_classes)))
 
 
+class DataRecord(Description):
+    """The training images of a run that are in a folder, which can change."""
+
+    classes: tuple[ClassName, ...] = Field(description="the names of labels 0, 1, ...")
+    counts: tuple[int, ...] = Field(description="images of each class")
+    digest: str = Field(max_length=64, description="of the names and contents of the files")
+
+    @model_validator(mode="after")
+    def _one_count_each(self) -> Self:
+        if len(self.counts) != len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes have as many counts, not {len(self.counts)}")
+        return self
+
+
 class StateHeader(Description):
     """The counters and settings of a training run in its checkpoint."""
 
@@ -63,6 +77,7 @@ class StateHeader(Description):
     )
     parts: int = Field(default=1, ge=1, le=8192, description="of a batch, to fit into memory")
     progress: float = Field(default=0.0, ge=0, description="share of the budget that is used up; 1 and more: all of it")
+    data: DataRecord | None = Field(default=None, description="what it is trained on, where that can change")
 
 
 def save(path: Path, tensors: "dict[str, Tensor]", header: Description) -> None:

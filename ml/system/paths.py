@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import chain, count
 from pathlib import Path
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 
 PACKAGED = bool(getattr(sys, "frozen", False))  # a packaged program comes without a Python interpreter
 COMMAND = "noiseloom ml" if PACKAGED else "python -m ml"
@@ -62,6 +62,11 @@ def usual_downloads() -> Path:
 def user_datasets() -> Path:
     """Downloaded data sets."""
     return user_data() / "datasets"
+
+
+def user_cache() -> Path:
+    """What can be computed again."""
+    return user_data() / "cache" if os.environ.get(HOME_VARIABLE) else user_cache_path("noiseloom", appauthor=False)
 
 
 def trash() -> Path:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.futures import Future
 from torch.nn.parallel import DistributedDataParallel
 
-from ml.config import TrainConfig, parse
+from ml.config import C, TrainConfig, parse
 from ml.distributed import collectives
 from ml.errors import BadRequest
 
@@ -30,13 +30,18 @@ def check(config: TrainConfig) -> None:
         raise BadRequest(f"A {kind} learns from whole batches, which processes cannot share.", "Leave torchrun out.")
 
 
-def config_of_main(make: Callable[[], TrainConfig]) -> TrainConfig:
+def of_main(kind: type[C], make: Callable[[], C]) -> C:
     """The result of `make` in rank 0, which alone reads a run's folder, broadcast to every process."""
     if collectives.size() == 1:
         return make()
     text = make().model_dump_json(exclude_unset=True) if collectives.is_main() else ""
     content = collectives.broadcast(text.encode())
-    return parse(TrainConfig, content.decode(), "the configuration of rank 0")
+    return parse(kind, content.decode(), "the configuration of rank 0")
+
+
+def config_of_main(make: Callable[[], TrainConfig]) -> TrainConfig:
+    """The configuration that `make` reads in rank 0, in every process."""
+    return of_main(TrainConfig, make)
 
 
 class Replica:

@@ -29,6 +29,7 @@ from ml.system.files import atomic, make_folder
 from ml.tracking.loss_curve import LossCurve
 from ml.tracking.run_folder import RunFolder
 from ml.training import previews
+from ml.training.data_record import record_of
 from ml.training.ema import PowerEma
 from ml.training.loss_by_noise import LossByNoise
 from ml.training.lr_schedule import lr_factor
@@ -91,6 +92,7 @@ class Run:
         self.by_noise = LossByNoise(where)
         self.count = len(dataset)
         self.classes = dataset.classes
+        self.data = record_of(dataset)
         self.step = 0
         self.elapsed_s = 0.0  # at work: without pauses and saving
         self.saved_step = 0
@@ -314,6 +316,7 @@ class Run:
             slowed=self.lr_reductions,
             parts=self.parts,
             progress=self.progress,
+            data=self.data,
         )
 
     def restore(self) -> None:

@@ -32,6 +32,7 @@ from ml.events import (
     TrainEvent,
     WriteFailed,
 )
+from ml.registry.checkpoint import StateHeader, load_state_header
 from ml.registry.presets import read_config
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, STATE_FILE
 from ml.specs import DeviceName, TrackerName
@@ -41,8 +42,9 @@ from ml.tracking import preview_history
 from ml.tracking.loggers import LoggerList
 from ml.training.base_models import load_base_models, with_base_models
 from ml.training.config_from_data import fit_to_data
+from ml.training.data_record import as_recorded, with_classes
 from ml.training.datasets import held_out_set, training_set
-from ml.training.distributed_training import check, config_of_main
+from ml.training.distributed_training import check, config_of_main, of_main
 from ml.training.run import Run
 
 REPORT_EVERY_S = 0.1
@@ -59,12 +61,14 @@ def train(
     data_root: Path | None = None,
     resume: bool = False,
     move_to: Path | None = None,
+    changed_data: bool = False,
     control: RunControl | None = None,
     track: Sequence[TrackerName] = (),
 ) -> Iterator[TrainEvent]:
     """Train until the budget is used up or `control` cancels; everything is saved either way.
 
     A resumed run continues in the folder `move_to`, if given; its old folder stays unchanged.
+    It refuses a folder of images that has changed since it began, unless `changed_data` is set.
     What `config` leaves unset of the image's size, channels and classes follows from the data.
     While paused, every call yields `Paused`; the caller chooses how long to wait in between.
     If cancelled before all data are read, it ends without `RunFinished`.
@@ -82,12 +86,17 @@ def train(
         dataset = yield from training_set(config, data_root, control)
     if _stop_requested(control) or dataset is None:
         return
+    if resume:
+        state = of_main(StateHeader, lambda: load_state_header(run_dir / STATE_FILE))
+        has_classes = config.model.num_classes > 0
+        dataset = as_recorded(dataset, state.data, has_classes=has_classes, accept_changes=changed_data)
     config = fit_to_data(config, dataset, device)
     built_on = {} if resume else load_base_models(config)
     config = with_base_models(config, built_on)
     held_out = (yield from held_out_set(config, data_root, control)) if collectives.is_main() else None
     if _stop_requested(control):
         return
+    held_out = with_classes(held_out, dataset.classes) if held_out and held_out.digest else held_out
     weights = {name: tensors for name, (_, tensors) in built_on.items()}
     run = Run(config, run_dir, choose_device(device), dataset, weights, held_out)
     if collectives.is_main() and not move_to:

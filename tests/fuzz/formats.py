@@ -21,7 +21,7 @@ from PIL import Image
 from desktop_app import lesson_file, settings
 from ml.config import SampleRequest
 from ml.data import cifar10, datasets
-from ml.data.image_folder import read_grey
+from ml.data.image_reader import read_grey
 from ml.errors import BadFile
 from ml.experiments import comparison_figure
 from ml.experiments.axes import Axis

@@ -12,7 +12,7 @@ from ml.cli.app import main
 from ml.config import NO_LABEL, SampleRequest, SampleSettings
 from ml.control import RunControl
 from ml.data import datasets
-from ml.data.image_folder import as_drawing
+from ml.data.image_reader import as_drawing
 from ml.diffusion.denoiser import Denoiser
 from ml.diffusion.guidance import completing
 from ml.diffusion.schedules import Level, karras_ratios
