@@ -26,6 +26,7 @@ class JudgeResult:
 
     labels: NDArray[np.int64]
     confidence: NDArray[np.float32]
+    accuracy: float | None = None  # share of real test images that this judge gets right
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +63,21 @@ class Nearest:
 def sample_and_judge(request: SampleRequest, control: RunControl) -> Iterator[object]:
     """Sample a request: every `Frame`, `Sampled`, then `JudgeResult` and `StepProbabilities`.
 
-    The last two follow if the judge can read such images.
+    The last two follow if there is a judge of such images.
     """
-    from ml.evaluation.judge import Judge, can_judge
+    from ml.evaluation.judge import judge_for
     from ml.generation import loaded_model, pipeline
 
-    data = loaded_model.load(request.model).header.data
+    judge = judge_for(loaded_model.load(request.model).header)
     guesses: list[Pixels] = []
     for event in pipeline.sample(request, control=control):
         yield event
         if isinstance(event, Frame):
             guesses.append(event.x0_hat)
-        if isinstance(event, Sampled) and can_judge(data, event.images):
-            verdict = Judge.bundled().judge(event.images)
-            yield JudgeResult(verdict.labels, verdict.confidence)
-            found = [Judge.bundled().judge(guess).probabilities for guess in guesses if not control.cancelled]
+        if isinstance(event, Sampled) and judge is not None:
+            verdict = judge.judge(event.images)
+            yield JudgeResult(verdict.labels, verdict.confidence, judge.accuracy)
+            found = [judge.judge(guess).probabilities for guess in guesses if not control.cancelled]
             if len(found) == len(guesses):
                 yield StepProbabilities(np.stack(found))
 

@@ -96,7 +96,7 @@ def sample(
     if folder:
         exports.save_digits(path, done.images, done.request)
     else:
-        layout = layout.with_changes(readings=_readings(done.images, header.data) if kind == "sheet" else ())
+        layout = layout.with_changes(readings=_readings(done.images, header) if kind == "sheet" else ())
         save_images(path, done.images, done.request, layout, film(frames, len(done.images)))
     calls = f"{done.network_calls} network calls each"
     print(f"{out}: {len(done.images)} images in {done.seconds:.1f} s, {calls}, seed {request.seed}")
@@ -133,11 +133,12 @@ def _what_to_draw(
     return once, len(once) if 1 < len(once) <= MAX_COLUMNS else 10
 
 
-def _readings(images: Pixels, data: str) -> tuple[str, ...]:
-    """What the judge reads in the images, where it can."""
-    from ml.evaluation.judge import Judge, can_judge
+def _readings(images: Pixels, header: "ModelHeader") -> tuple[str, ...]:
+    """What the judge reads in the images, where there is one."""
+    from ml.evaluation.judge import judge_for
 
-    if not can_judge(data, images):
+    judge = judge_for(header)
+    if judge is None:
         return ()
-    verdict = Judge.bundled().judge(images)
+    verdict = judge.judge(images)
     return readings(verdict.labels, verdict.confidence)

@@ -7,7 +7,7 @@ from ml.config import NO_LABEL, SampleRequest
 from ml.control import RunControl
 from ml.diffusion.schedules import grid_of, schedule_of
 from ml.errors import BadRequest
-from ml.evaluation.judge import Judge, can_judge
+from ml.evaluation.judge import judge_for
 from ml.events import Progress, Sampled
 from ml.experiments.axes import Axis, Value
 from ml.experiments.cells import Cell
@@ -111,9 +111,10 @@ def _warm_up(models: set[str], device: DeviceName) -> None:
 def judge_cell(row: int, column: int, sampled: Sampled, device: DeviceName = "auto") -> Cell:
     """The cell of a sampled request, with scores where the judge can read its images."""
     request, images = sampled.request, sampled.images
-    if not can_judge(load_header(find(request.model)).data, images):
+    judge = judge_for(load_header(find(request.model)), device)
+    if judge is None:
         return Cell(row, column, request, images, sampled.seconds)
-    predicted = Judge.bundled(device).judge(images)
+    predicted = judge.judge(images)
     labelled = NO_LABEL not in request.labels
     right = float((predicted.labels == request.labels).mean()) if labelled else None
     return Cell(row, column, request, images, sampled.seconds, right, float(predicted.confidence.mean()))

@@ -38,6 +38,11 @@ def user_models() -> Path:
     return user_data() / "models"
 
 
+def user_judges() -> Path:
+    """The judges of data sets, as .safetensors files."""
+    return user_data() / "judges"
+
+
 def use_downloads(folder: Path | None) -> None:
     """Keep downloads of this process in `folder`, which overrides the environment; None: in the usual folder."""
     _downloads[:] = [folder] if folder else []
