@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.config import DRAWING_SIDE
+from ml.config import DRAWING_SIDE, NO_LABEL
 from ml.control import RunControl
 from ml.events import Pixels, Progress
 
@@ -21,7 +21,7 @@ class Recognised:
 
 @dataclass(frozen=True, slots=True)
 class OpenedImage:
-    """An image (28, 28) to draw on or to interpolate from, and the judge's class of it."""
+    """An image (28, 28) to draw on or to interpolate from, and its class: NO_LABEL where it is not known."""
 
     image: Pixels
     label: int
@@ -39,12 +39,12 @@ def recognise(image: Pixels, model: str, control: RunControl) -> Iterator[object
         yield event if isinstance(event, Progress) else Recognised(event[0].numpy())
 
 
-def open_image(path: Path, _control: RunControl) -> Iterator[object]:
-    """Read an image file as a drawing: bright strokes on black, inverted if the paper is white."""
+def open_image(path: Path, control: RunControl, model: str = "") -> Iterator[object]:
+    """Read an image file as a drawing: bright strokes on black, inverted if the paper is white; see `classify`."""
     yield Progress("Opening the image", 0, 0)
     from ml.data.image_reader import as_drawing
 
-    yield from classify(as_drawing(path, DRAWING_SIDE), _control)
+    yield from classify(as_drawing(path, DRAWING_SIDE), control, model)
 
 
 def load_example(digit: int, number: int, data_root: Path | None, _control: RunControl) -> Iterator[object]:
@@ -55,8 +55,19 @@ def load_example(digit: int, number: int, data_root: Path | None, _control: RunC
     yield OpenedImage(forward_process.example(digit, number, data_root)[0], digit)
 
 
-def classify(image: Pixels, _control: RunControl) -> Iterator[object]:
-    """Classify an image (28, 28) with the judge."""
-    from ml.evaluation.judge import Judge
+def classify(image: Pixels, _control: RunControl, model: str = "") -> Iterator[object]:
+    """Classify an image (28, 28) with the judge of what a model draws, if there is one of that form."""
+    yield OpenedImage(image, _label_of(image, model))
 
-    yield OpenedImage(image, int(Judge.bundled().judge(image[None]).labels[0]))
+
+def _label_of(image: Pixels, model: str) -> int:
+    if not model:
+        return NO_LABEL
+    from ml.evaluation.judge import judge_for
+    from ml.registry import model_cards
+    from ml.registry.checkpoint import load_header
+
+    header = load_header(model_cards.find(model))
+    fits = (header.model.channels, header.model.image_size) == (1, DRAWING_SIDE) and header.model.num_classes
+    judge = judge_for(header) if fits else None
+    return NO_LABEL if judge is None else int(judge.judge(image[None]).labels[0])

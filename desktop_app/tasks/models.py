@@ -9,8 +9,10 @@ from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.errors import DataUnavailable
 from ml.events import Pixels, Progress, Sampled
+from ml.specs import DATASETS
 
 if TYPE_CHECKING:
+    from ml.registry.checkpoint import ModelHeader
     from ml.registry.model_cards import ModelCard
     from ml.system.trash import Trashed
 
@@ -73,21 +75,19 @@ def preview(card: "ModelCard", count: int, control: RunControl) -> Iterator[obje
 
 
 def evaluate(card: "ModelCard", count: int, data_root: Path | None, control: RunControl) -> Iterator[object]:
-    """Score a model with the judge, and write the scores of the person's own models into their cards."""
-    yield Progress("Reading MNIST", 0, 0)
-    from ml.data import datasets
+    """Score a model with the judge of its data, and write the scores of the person's own models into their cards."""
+    yield Progress("Reading the data", 0, 0)
     from ml.evaluation import metrics
-    from ml.evaluation.metrics import Report, balanced_labels, evaluate_model
+    from ml.evaluation.metrics import Report
     from ml.registry import local_models
+    from ml.training import judges
 
-    if not all(datasets.is_downloaded("mnist", data_root, split) for split in ("train", "test")):
-        raise DataUnavailable(
-            "Scoring a model needs MNIST, which isn't on this computer.",
-            "Choose the folder that holds it, or train on MNIST once, which downloads it (11 MB).",
-        )
-    labels = balanced_labels(card.header.model, count)
-    request = SampleRequest(**card.header.defaults.model_dump(), model=str(card.path), labels=labels)
-    for event in evaluate_model(request, data_root, control=control):
+    header = card.header
+    _check_data(header, data_root)
+    reference = yield from judges.reference_for(header, root=data_root)
+    labels = metrics.labels_to_score(header, reference.test.classes, count)
+    request = SampleRequest(**header.defaults.model_dump(), model=str(card.path), labels=labels)
+    for event in metrics.evaluate_model(request, reference, control=control):
         if control.cancelled:
             return
         if isinstance(event, Report):
@@ -96,6 +96,29 @@ def evaluate(card: "ModelCard", count: int, data_root: Path | None, control: Run
             yield Scored(metrics.scores_of(event, request.seed))
         else:
             yield event
+
+
+def train_judge(card: "ModelCard", data_root: Path | None, _control: RunControl) -> Iterator[object]:
+    """Train the judge of a model's data, unless there is one already."""
+    yield Progress("Reading the data", 0, 0)
+    from ml.training import judges
+
+    _check_data(card.header, data_root)
+    yield from judges.reference_for(card.header, root=data_root)
+
+
+def _check_data(header: "ModelHeader", data_root: Path | None) -> None:
+    """Raises DataUnavailable for a data set that would have to be downloaded first."""
+    from ml.data import datasets
+    from ml.registry import judges
+
+    name = "mnist" if judges.is_of_digits(header) else header.data
+    spec = DATASETS.get(name)
+    if spec and spec.size and not all(datasets.is_downloaded(name, data_root, split) for split in ("train", "test")):
+        raise DataUnavailable(
+            f"Scoring a model needs {spec.title}, which isn't on this computer.",
+            f"Choose the folder that holds it, or train on {spec.title} once, which downloads it ({spec.size}).",
+        )
 
 
 def import_model(path: Path, kind: str, _control: RunControl) -> Iterator[object]:

@@ -27,6 +27,7 @@ class JudgeResult:
     labels: NDArray[np.int64]
     confidence: NDArray[np.float32]
     accuracy: float | None = None  # share of real test images that this judge gets right
+    classes: tuple[str, ...] = ()  # names of the labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def sample_and_judge(request: SampleRequest, control: RunControl) -> Iterator[ob
             guesses.append(event.x0_hat)
         if isinstance(event, Sampled) and judge is not None:
             verdict = judge.judge(event.images)
-            yield JudgeResult(verdict.labels, verdict.confidence, judge.accuracy)
+            yield JudgeResult(verdict.labels, verdict.confidence, judge.accuracy, judge.classes)
             found = [judge.judge(guess).probabilities for guess in guesses if not control.cancelled]
             if len(found) == len(guesses):
                 yield StepProbabilities(np.stack(found))
@@ -108,19 +109,26 @@ def interpret_prompt(prompt: str, _control: RunControl) -> Iterator[object]:
     yield Understanding(prompt, clip_matcher.is_about_digits(prompt))
 
 
-def find_nearest(image: Pixels, data_root: Path | None, _control: RunControl) -> Iterator[object]:
-    """Find the closest training image of MNIST, if MNIST is at hand."""
+def find_nearest(image: Pixels, model: str, data_root: Path | None, _control: RunControl) -> Iterator[object]:
+    """Find the closest training image of a model, if it learned from a data set that is at hand."""
     from ml.data import datasets
     from ml.evaluation import metrics
+    from ml.generation import loaded_model
+    from ml.registry import judges
 
-    if datasets.is_downloaded("mnist", data_root, "train"):
-        training = _training_images(data_root)
+    header = loaded_model.load(model).header
+    data = "mnist" if judges.is_of_digits(header) else header.data
+    if datasets.is_downloaded(data, data_root, "train"):
+        training = _training_images(data, header.model.image_size, header.model.channels, data_root)
         index, distance, copied = metrics.nearest(image, training)
-        yield Nearest(training[index, 0].numpy().copy(), distance, copied)
+        closest = training[index]
+        pixels = closest[0] if len(closest) == 1 else closest.permute(1, 2, 0)
+        yield Nearest(pixels.numpy().copy(), distance, copied)
 
 
 @lru_cache(maxsize=1)
-def _training_images(data_root: Path | None) -> "Tensor":
+def _training_images(data: str, side: int, channels: int, data_root: Path | None) -> "Tensor":
     from ml.data import datasets
+    from ml.data.dataset import Form
 
-    return datasets.load("mnist", data_root).images
+    return datasets.load(data, data_root, form=Form(side, channels)).images

@@ -496,7 +496,7 @@ class Generate(QObject):
         if sampled is None or shown.verdict is None or index in shown.nearest:
             return
         shown.nearest[index] = None
-        task = partial(sampling.find_nearest, sampled.images[index], self._context.data_root)
+        task = partial(sampling.find_nearest, sampled.images[index], sampled.request.model, self._context.data_root)
         self._context.submit(task, partial(self._on_nearest, shown, index))
 
     def _on_nearest(self, shown: Trajectory, index: int, event: object) -> None:

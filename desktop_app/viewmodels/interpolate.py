@@ -139,7 +139,7 @@ class Interpolate(QObject):
         if plain and request.model == self.settings.model:
             self.set_corner(index, seed=request.seed, label=label, picture="")
         elif image.shape == (DRAWING_SIDE, DRAWING_SIDE):
-            self._open(index, partial(draw.classify, image))
+            self._open(index, partial(draw.classify, image, model=self.settings.model))
 
     def use_example(self, index: int) -> None:
         """Use a real digit as a corner: a random one of its class, or of any class."""
@@ -160,11 +160,11 @@ class Interpolate(QObject):
     def use_drawing(self, index: int) -> None:
         """Use the drawing on offer as a corner."""
         if self._drawing_offered is not None:
-            self._open(index, partial(draw.classify, self._drawing_offered.copy()))
+            self._open(index, partial(draw.classify, self._drawing_offered.copy(), model=self.settings.model))
 
     def use_file(self, index: int, path: Path) -> None:
         """Use an image file as a corner."""
-        self._open(index, partial(draw.open_image, path))
+        self._open(index, partial(draw.open_image, path, model=self.settings.model))
 
     def _open(self, index: int, task: Work) -> None:
         self._context.submit(task, partial(self._on_opened, index, self._points))

@@ -146,8 +146,8 @@ def evaluate_images(
     if len(images) < MIN_IMAGES:
         raise BadRequest(f"{len(images)} images are too few to score.", f"Give at least {MIN_IMAGES}.")
     classes = reference.test.classes
-    if max(labels, default=0) >= len(classes):
-        raise BadRequest(f"Label {max(labels)} is not one of the {len(classes)} classes.", "Give labels of that data.")
+    if strange := [label for label in labels if not NO_LABEL <= label < len(classes)]:
+        raise BadRequest(f"Label {strange[0]} is not one of {len(classes)} classes.", "Give labels of that data set.")
     yield from score(images, np.array(labels), reference, source)
 
 

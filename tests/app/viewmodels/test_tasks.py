@@ -2,12 +2,15 @@
 
 import shutil
 import threading
+from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from desktop_app.settings import AppSettings, GenerateSettings, load_settings, save_settings, settings_file
 from desktop_app.tasks import draw, models, sampling, startup, training
@@ -19,12 +22,13 @@ from desktop_app.tasks.startup import Ready
 from desktop_app.tasks.training import PreviewHistory
 from desktop_app.text import display_names, formatting
 from desktop_app.viewmodels import nearest_preset
-from ml.config import SampleRequest
+from ml.config import NO_LABEL, SampleRequest
 from ml.control import RunControl
+from ml.data.dataset import Dataset
 from ml.errors import DataUnavailable
 from ml.evaluation.judge import Judge
-from ml.evaluation.metrics import Report
-from ml.events import Frame, Preview, Progress, Sampled
+from ml.evaluation.metrics import Reference, Report
+from ml.events import Frame, Pixels, Preview, Progress, Sampled
 from ml.export import files
 from ml.export.metadata import Layout, Unstamped
 from ml.generation import pipeline
@@ -32,6 +36,7 @@ from ml.registry import local_models, model_cards, presets
 from ml.registry.model_cards import ModelCard
 from ml.registry.run_layout import MODEL_FILE
 from ml.system import paths, trash
+from ml.training import judges
 from tests.patience import WAIT_S
 from tests.support.fake_events import images, sampled
 
@@ -219,7 +224,7 @@ def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch
     found: list[np.ndarray] = []
     prove = lambda _suffix, _stamp, _pixels, draw: found.extend(map(draw, (FEW, other)))  # noqa: E731
     monkeypatch.setattr("ml.export.verify.prove", prove)
-    read = ReadFile(Path("a.PNG"), SimpleNamespace(request=FEW), images(1))  # type: ignore[arg-type]
+    read = ReadFile(Path("a.PNG"), SimpleNamespace(request=FEW), images(1))
     list(verify_images(read, shown := images(2, 9), RunControl()))
     assert found[0] is shown and found[1][0, 0, 0] == 50 and drawn == [other]
 
@@ -259,19 +264,40 @@ def test_scores_are_kept_beside_a_model_of_ones_own_alone(
     from ml.evaluation import metrics
 
     report, asked, kept = Report.__new__(Report), [], []
+    empty = Dataset("mnist", torch.zeros(0), torch.zeros(0), tuple("13"))
+    reference = Reference(empty, empty, Judge.bundled("cpu"))
     monkeypatch.setattr(datasets, "is_downloaded", lambda *_: True)
+    monkeypatch.setattr(judges, "reference_for", lambda *given, **named: prepared(asked, reference, given, named))
     monkeypatch.setattr(metrics, "evaluate_model", lambda *given, **_: asked.append(given) or iter(["part", report]))
-    monkeypatch.setattr("ml.evaluation.metrics.scores_of", lambda _report, seed: {"seed": seed})
+    monkeypatch.setattr(metrics, "scores_of", lambda _report, seed: {"seed": seed})
     monkeypatch.setattr(local_models, "keep_scores", lambda card, scores: kept.append((card, scores)))
     card = mine.model_copy(update={"bundled": bundled})
-    progress, part, scored = models.evaluate(card, 100, Path("data"), RunControl())
-    ((request, root),) = asked
-    assert isinstance(progress, Progress) and part == "part" and scored == Scored({"seed": request.seed})
-    assert len(request.labels) == 100 and request.model == str(card.path) and root == Path("data")
+    progress, reading, part, scored = models.evaluate(card, 100, Path("data"), RunControl())
+    about, (request, against) = asked
+    assert about == ((card.header,), {"root": Path("data")}) and against is reference
+    assert isinstance(progress, Progress) and (reading, part) == ("reading", "part")
+    assert scored == Scored({"seed": request.seed}) and request.model == str(card.path)
+    assert len(request.labels) == 100 and set(request.labels) == {1, 3}  # the classes that the data have
     assert kept == ([] if bundled else [(card, {"seed": request.seed})])
     control = RunControl()
     control.cancel()
-    assert len(list(models.evaluate(card, 100, Path("data"), control))) == 1
+    assert len(list(models.evaluate(card, 100, Path("data"), control))) == 2
+
+
+def prepared(
+    asked: list[Any], reference: Reference | None, given: object, named: object
+) -> Generator[str, None, Reference | None]:
+    asked.append((given, named))
+    yield "reading"
+    return reference
+
+
+def test_a_judge_is_trained_for_a_models_data(mine: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("ml.data.datasets.is_downloaded", lambda *_: True)
+    monkeypatch.setattr(judges, "reference_for", lambda *given, **named: prepared(asked, None, given, named))
+    assert list(models.train_judge(mine, Path("data"), RunControl()))[1:] == ["reading"]
+    assert asked == [((mine.header,), {"root": Path("data")})]
 
 
 def test_without_mnist_nothing_is_scored(mine: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,8 +305,28 @@ def test_without_mnist_nothing_is_scored(mine: ModelCard, monkeypatch: pytest.Mo
     from ml.data import datasets
 
     monkeypatch.setattr(datasets, "is_downloaded", lambda _name, _root, split: split == "train")
-    with pytest.raises(DataUnavailable):
-        list(models.evaluate(mine, 100, None, RunControl()))
+    for begin in (partial(models.evaluate, mine, 100), partial(models.train_judge, mine)):
+        with pytest.raises(DataUnavailable, match="needs MNIST"):
+            list(begin(None, RunControl()))
+
+
+def test_a_picture_has_a_class_where_there_is_a_judge_of_what_the_model_draws(home: Path) -> None:
+    seven = pipeline_image(7)
+    assert label_of(draw.classify(seven, RunControl(), model="digits")) == 7
+    for model in ("", "colour", "unconditional"):
+        assert label_of(draw.classify(seven, RunControl(), model=model)) == NO_LABEL
+
+
+def pipeline_image(label: int) -> Pixels:
+    *_, done = pipeline.sample(FEW.with_changes(labels=(label,)), frames=False)
+    assert isinstance(done, Sampled)
+    return done.images[0]
+
+
+def label_of(events: Iterator[object]) -> int:
+    *_, opened = events
+    assert isinstance(opened, OpenedImage)
+    return opened.label
 
 
 # ---- settings

@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -23,7 +23,9 @@ from ml.cli.train import event_in_words
 from ml.config import ModelConfig, SampleRequest, SampleSettings, TrainConfig
 from ml.control import RunControl
 from ml.data import synthetic_digits
-from ml.evaluation.metrics import Report
+from ml.data.dataset import Dataset
+from ml.evaluation.judge import Judge
+from ml.evaluation.metrics import Confusion, Reference, Report
 from ml.events import (
     BatchSplit,
     Pixels,
@@ -42,6 +44,7 @@ from ml.generation import distributed_sampling
 from ml.generation.initial_noise import image_from_png
 from ml.models import build
 from ml.registry import checkpoint
+from ml.registry.checkpoint import ModelHeader
 from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parents[3]
@@ -195,8 +198,29 @@ def test_large_grids_are_drawn_smaller_so_that_they_fit(model: str, tmp_path: Pa
 
 REPORT = Report(
     source="x", images=300, network_calls=4, accuracy=0.912, confidence=0.8, frechet=2.5, frechet_floor=1.25,
-    frechet_ratio=2.0, precision=0.25, recall=0.625, memorised=7,
+    frechet_ratio=2.0, precision=0.25, recall=0.625, memorised=7, kid=0.0125, kid_error=0.002, data="pets",
+    compared=207, features=64, judge_accuracy=0.84,
+    confusions=(Confusion(asked="cat", read="dog", count=5), Confusion(asked="3", read="8", count=2)),
 )  # fmt: skip
+LITTLE = Report(
+    source="x", images=300, accuracy=None, confidence=None, frechet=None, frechet_floor=None, frechet_ratio=None,
+    precision=None, recall=None, memorised=7, reasons={"frechet": "Twelve are too few."},
+)  # fmt: skip
+TEN = Dataset("ten", torch.zeros(0), torch.zeros(0), tuple("0123456789"))
+REFERENCE = Reference(TEN, TEN, cast(Judge, None))
+
+
+def refer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """No data are read and no judge is trained: the reference is REFERENCE. Returns what is asked for."""
+    asked: list[tuple[object, ...]] = []
+
+    def reference_for(*given: object) -> Generator[Progress, None, Reference]:
+        asked.append(given)
+        yield Progress("Reading", 0, 1)
+        return REFERENCE
+
+    monkeypatch.setattr("ml.training.judges.reference_for", reference_for)
+    return asked
 
 
 def test_scores_stand_beside_their_names(
@@ -204,22 +228,34 @@ def test_scores_stand_beside_their_names(
 ) -> None:
     asked: list[SampleRequest] = []
 
-    def evaluated(request: SampleRequest, *_: object) -> Iterator[Progress | Report]:
+    def evaluated(request: SampleRequest, reference: Reference, *_: object) -> Iterator[Progress | Report]:
+        assert reference is REFERENCE
         asked.append(request)
         yield Progress("Drawing", 1, 2)
-        yield REPORT.with_changes(accuracy=None) if len(asked) == 2 else REPORT
+        yield LITTLE if len(asked) == 2 else REPORT
 
+    about = refer(monkeypatch)
     monkeypatch.setattr("ml.evaluation.metrics.evaluate_model", evaluated)
     command = ["evaluate", "--model", model, "--count", "200", "--steps", "3", "--guidance", "2.5", "--seed", "9"]
     assert main(command) == 0
     assert capsys.readouterr().out.splitlines() == [
         "class accuracy      91.2% of 300 images",
-        "Frechet distance    2.500, 2.00 times that of real digits",
+        "most confused       cat as dog (5), 3 as 8 (2)",
+        "Frechet distance    2.500, 2.00 times that of real images",
+        "KID                 0.0125 ± 0.0020",
         "precision, recall   0.250, 0.625",
-        "copied digits       7",
+        "copied images       7",
+        "judge               84.0% of real test images right, 64 features",
+        "compared with       207 held-out images of pets",
     ]
-    assert main(command) == 0
-    assert "class accuracy      - of 300 images" in capsys.readouterr().out
+    assert main([*command, "--data", "folder:pets"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "class accuracy      - of 300 images",
+        "Frechet distance    - (Twelve are too few.)",
+        "precision, recall   - (not known)",
+        "copied images       7",
+    ]
+    assert [given[1] for given in about] == ["", "folder:pets"]
     assert main([*command, "--json"]) == 0
     assert Report.model_validate_json(capsys.readouterr().out) == REPORT
     assert (asked[0].steps, asked[0].guidance, asked[0].seed, len(asked[0].labels)) == (3, 2.5, 9, 200)
@@ -230,13 +266,20 @@ def test_images_of_ones_own_are_scored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def evaluated(pixels: Pixels, labels: tuple[int, ...], *_: object) -> Iterator[Report]:
-        assert pixels.shape == (3, 28, 28) and labels == (3, 1, 4)
+        assert pixels.shape[0] == 3 and labels == (3, 1, 4)
         yield REPORT
 
+    about = refer(monkeypatch)
     monkeypatch.setattr("ml.evaluation.metrics.evaluate_images", evaluated)
     np.savez(tmp_path / "x.npz", images=np.zeros((3, 28, 28), np.uint8), labels=np.array([3, 1, 4]))
     assert main(["evaluate", "--images", str(tmp_path / "x.npz")]) == 0
-    assert "copied digits       7" in capsys.readouterr().out
+    assert "copied images       7" in capsys.readouterr().out
+    np.savez(tmp_path / "y.npz", images=np.zeros((3, 16, 16, 3), np.uint8), labels=np.array([3, 1, 4]))
+    assert main(["evaluate", "--images", str(tmp_path / "y.npz")]) == 2
+    assert "images of shape (16, 16, 3); 'digits' draws 28 x 28 with 1 channel." in capsys.readouterr().err
+    assert main(["evaluate", "--images", str(tmp_path / "y.npz"), "--data", "folder:pets"]) == 0
+    config = cast(ModelHeader, about[-1][0]).model
+    assert (config.image_size, config.channels, config.num_classes, about[-1][1]) == (16, 3, 0, "folder:pets")
 
 
 def test_an_interrupted_evaluation_says_so(
@@ -247,6 +290,7 @@ def test_an_interrupted_evaluation_says_so(
         yield Progress("Drawing", 1, 2)
         raise AssertionError("it went on")
 
+    refer(monkeypatch)
     monkeypatch.setattr("ml.evaluation.metrics.evaluate_model", evaluated)
     assert main(["evaluate", "--model", model]) == 130
     assert "Interrupted." in capsys.readouterr().err

@@ -254,7 +254,7 @@ def test_a_report_compares_with_the_test_images_and_its_floor_is_the_training_im
     train, test = (features(part.images[:, 0].numpy()) for part in (real.train, real.test))
     assert found.frechet == pytest.approx(frechet(features(made), test), rel=1e-6)
     assert found.frechet_floor == pytest.approx(frechet(train, test), rel=1e-6)
-    assert found.frechet_ratio == pytest.approx(found.frechet / found.frechet_floor)
+    assert found.frechet_ratio == pytest.approx(figure(found.frechet) / figure(found.frechet_floor))
     assert (found.precision, found.recall) == pytest.approx(precision_recall(test, features(made)))
     assert figure(found.precision) > figure(found.recall) + 0.1  # they spread less
     assert (found.images, found.source, found.memorised, found.accuracy) == (120, "images", 0, 1.0)
@@ -308,7 +308,7 @@ def test_images_without_classes_have_no_accuracy_and_all_other_figures(real: Ref
         classes = ()
 
     plain = [replace(part, labels=torch.zeros_like(part.labels), classes=("all",)) for part in (real.train, real.test)]
-    found = report(written(EVEN, 4), [NO_LABEL] * 120, Reference(*plain, cast(Judge, Plain())))
+    found = report(written(EVEN, 4), [NO_LABEL] * 120, Reference(plain[0], plain[1], cast(Judge, Plain())))
     assert (found.accuracy, found.confidence, found.compared) == (None, None, 120)
     assert set(found.reasons) == {"accuracy", "confidence"} and figure(found.frechet_ratio) < 0.5
 
@@ -387,8 +387,9 @@ def test_labels_are_shared_out_evenly() -> None:
 def test_too_few_images_are_refused(real: Reference) -> None:
     with pytest.raises(BadRequest, match="at least 100"):
         report(np.zeros((99, 28, 28), np.uint8), (0,) * 99, real)
-    with pytest.raises(BadRequest, match="Label 4 is not one of the 4 classes"):
-        report(written(EVEN, 4), (4,) * 120, real)
+    for label in (4, -2):
+        with pytest.raises(BadRequest, match=f"Label {label} is not one of 4 classes"):
+            report(written(EVEN, 4), (label,) * 120, real)
 
 
 def test_a_copy_of_a_training_image_is_found_out() -> None:

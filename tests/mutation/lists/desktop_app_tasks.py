@@ -53,19 +53,19 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/tasks/models.py",
-        'for split in ("train", "test")):',
-        'for split in ("train",)):',
+        'for split in ("train", "test"))',
+        'for split in ("train",))',
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
         "desktop_app/tasks/models.py",
         (
-            "    for event in evaluate_model(request, data_root, control=control):\n"
+            "    for event in metrics.evaluate_model(request, reference, control=control):\n"
             "        if control.cancelled:\n"
             "            return"
         ),
         (
-            "    for event in evaluate_model(request, data_root, control=control):\n"
+            "    for event in metrics.evaluate_model(request, reference, control=control):\n"
             "        if False:\n"
             "            return"
         ),
@@ -93,8 +93,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/tasks/models.py",
-        "evaluate_model(request, data_root, control=control)",
-        "evaluate_model(request, None, control=control)",
+        "labels = metrics.labels_to_score(header, reference.test.classes, count)",
+        "labels = balanced_labels(header.model, count)",
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
@@ -105,8 +105,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/tasks/sampling.py",
-        "yield JudgeResult(verdict.labels, verdict.confidence)",
-        "yield JudgeResult(verdict.labels, verdict.probabilities[:, 0])",
+        "yield JudgeResult(verdict.labels, verdict.confidence,",
+        "yield JudgeResult(verdict.labels, verdict.probabilities[:, 0],",
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
@@ -129,8 +129,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/tasks/sampling.py",
-        "isinstance(event, Sampled) and can_judge(data, event.images):",
-        "isinstance(event, Sampled):",
+        "judge = judge_for(loaded_model.load(request.model).header)",
+        "judge = judge_for(loaded_model.load('digits').header)",
         "tests/app/viewmodels/test_tasks.py",
     ),
     Mutant(
