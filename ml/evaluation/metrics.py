@@ -207,9 +207,8 @@ def _against_real(
     """Means over random draws of real images with the class counts of `places` (N,), or as many as are held out."""
     real = reference.train, reference.test
     asked = np.bincount(places, minlength=len(reference.test.classes))
-    counts = np.minimum(
-        asked, np.min([np.bincount(part.labels.numpy(), minlength=len(asked)) for part in real], axis=0)
-    )
+    there = [np.bincount(part.labels.numpy(), minlength=len(asked)) for part in real]
+    counts = np.minimum(asked, np.min(there, axis=0))
     compared, needed = int(counts.sum()), int(PER_FEATURE * features.shape[1])
     few = f"{compared} held-out images of the same classes are too few"
     if compared < needed:

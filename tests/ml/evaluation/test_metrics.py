@@ -294,6 +294,15 @@ def test_figures_that_need_more_held_out_images_are_not_given(real: Reference) -
     assert scored(0).frechet is None and scored(0).compared == 0
 
 
+def test_kid_pairs_images_of_one_class(real: Reference, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs: list[tuple[torch.Tensor, torch.Tensor]] = []
+    monkeypatch.setattr(metrics, "kid", lambda a, b: pairs.append((a[:, 3], b[:, 3])) or (0.0, 0.0))
+    report(written(EVEN, 4), EVEN, real)
+    report(written([0, 1, 1, 1] * 25, 4), [0, 1, 1, 1] * 25, real)  # some of which are left out
+    assert len(pairs) == 20 and all(bool(((a > 0) == (b > 0)).all()) for a, b in pairs)
+    assert all(torch.allclose(a / a.max(), b / b.max()) for a, b in pairs)
+
+
 def test_the_most_frequent_confusions_are_named(real: Reference) -> None:
     asked = [0] * 40 + [1] * 30 + [2] * 20 + [3] * 10
     read = [1] * 40 + [1] * 20 + [0] * 10 + [3] * 20 + [2] * 3 + [1] * 2 + [3] * 5

@@ -2,15 +2,18 @@
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ml.config import NO_LABEL, ModelConfig
+from ml.data.dataset import Dataset
 from ml.errors import BadRequest, DataUnavailable
-from ml.evaluation.judge import judge_for
+from ml.evaluation.judge import judge_for, planes
 from ml.evaluation.metrics import Reference, Report, score
 from ml.events import Pixels, Progress
 from ml.registry import judges as kept
@@ -67,13 +70,18 @@ def drawn_from(data: Path, classes: int = 2, names: tuple[str, ...] = SHAPES) ->
 
 def refer(header: ModelHeader, data: str = "") -> tuple[Reference, list[str]]:
     """The reference, and what was done for it."""
-    done: list[str] = []
-    preparing = judges.reference_for(header, data, None, "cpu")
+    *done, reference = drained(judges.reference_for(header, data, None, "cpu"))
+    return reference, [progress.what for progress in done]
+
+
+def drained(events: Generator[Progress, None, Any]) -> list[Any]:
+    """All that a generator yields, and last what it returns."""
+    found: list[Any] = []
     while True:
         try:
-            done.append(next(preparing).what)
+            found.append(next(events))
         except StopIteration as finished:
-            return finished.value, done
+            return [*found, finished.value]
 
 
 def report(images: Pixels, labels: NDArray[np.int64], reference: Reference) -> Report:
@@ -133,16 +141,19 @@ def test_another_judge_is_trained_once_the_images_are_others(folder: Path, tmp_p
     assert "Training a judge" in done and judge_for(drawn_from(data), "cpu") is second.judge is not first.judge
 
 
-def test_without_classes_the_features_are_of_a_judge_of_single_images(folder: Path) -> None:
-    header = drawn_from(folder / "circles", 0, ())
-    reference, done = refer(header)
-    assert "Training a judge of single images" in done and reference.judge.classes == ()
-    assert reference.judge.accuracy is not None  # of copies: few steps teach it little
-    assert judge_for(header, "cpu") is None  # it has no names for what it sees
-    images, labels = shapes(200, 3)
+def test_without_classes_the_features_are_of_a_judge_of_single_images() -> None:
+    train, test = (
+        Dataset("folder:all", planes(shapes(count, seed)[0]), torch.zeros(count, dtype=torch.int64), ("all",))
+        for count, seed in ((150, 4), (40, 5))
+    )
+    *done, judge = drained(judges.judge_of(train, test, "cpu"))
+    assert Progress("Training a judge of single images", 1, len(done) - 1) in done
+    assert judge.classes == () and judge.accuracy is not None  # of copies: so few steps teach it little
+    header = drawn_from(Path("all"), 0, ())
+    assert kept.find(header) is not None and judge_for(header, "cpu") is None  # it has no names for what it sees
     noise = np.random.default_rng(0).integers(0, 256, (100, SIDE, SIDE, 3), np.uint8)
     any_label = np.full(100, NO_LABEL)
-    alike, other = (report(some, any_label, reference) for some in (images[labels == 0], noise))
+    alike, other = (report(some, any_label, Reference(train, test, judge)) for some in (shapes(100, 6)[0], noise))
     assert alike.accuracy is None and alike.frechet is not None and other.frechet is not None
     assert other.frechet > 3 * alike.frechet
 

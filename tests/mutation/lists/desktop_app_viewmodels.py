@@ -901,8 +901,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "sampled.images[index], self._context.data_root)",
-        "sampled.images[0], self._context.data_root)",
+        "sampled.images[index], sampled.request.model, self",
+        "sampled.images[0], sampled.request.model, self",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(

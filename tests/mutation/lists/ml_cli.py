@@ -110,26 +110,26 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/evaluate.py",
-        '"copied digits": f"{report.memorised}"',
-        '"copied digits": f"{report.images}"',
+        'else f"{report.memorised}"',
+        'else f"{report.images}"',
         "tests/ml/cli/test_cli.py::test_scores_stand_beside_their_names",
     ),
     Mutant(
         "ml/cli/evaluate.py",
-        "labels = balanced_labels(header.model, count)",
-        "labels = balanced_labels(header.model, 100)",
+        "labels = metrics.labels_to_score(header, reference.test.classes, count)",
+        "labels = metrics.labels_to_score(header, reference.test.classes, 100)",
         "tests/ml/cli/test_cli.py::test_scores_stand_beside_their_names",
     ),
     Mutant(
         "ml/cli/evaluate.py",
-        ('{"steps": steps, "guidance": guidance, "seed": seed})\n            events'),
-        ('{"steps": steps, "guidance": guidance})\n            events'),
+        '{"steps": steps, "guidance": guidance, "seed": seed}',
+        '{"steps": steps, "guidance": guidance}',
         "tests/ml/cli/test_cli.py::test_scores_stand_beside_their_names",
     ),
     Mutant(
         "ml/cli/evaluate.py",
-        ("            if control.cancelled:\n                break\n            line"),
-        "            line",
+        ("                if control.cancelled:\n                    break\n                line"),
+        "                line",
         "tests/ml/cli/test_cli.py::test_an_interrupted_evaluation_says_so",
     ),
     Mutant(
@@ -314,7 +314,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/sample.py",
-        '_readings(done.images, header.data) if kind == "sheet" else ()',
+        '_readings(done.images, header) if kind == "sheet" else ()',
         "()",
         "tests/ml/cli/test_cli.py::test_a_sheet_says_what_the_judge_read_where_it_can",
     ),

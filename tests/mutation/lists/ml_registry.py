@@ -286,4 +286,28 @@ MUTANTS = [
         "    return list(path.stem for",
         "tests/ml/training/test_overrides.py::test_presets_are_in_order_wherever_they_lie",
     ),
+    Mutant(
+        "ml/registry/judges.py",
+        "drawn.class_names == judge.classes",
+        "True",
+        "tests/ml/training/test_judges.py::test_the_judge_is_that_of_the_data_the_form_and_the_classes",
+    ),
+    Mutant(
+        "ml/registry/judges.py",
+        "judge.data == drawn.data and",
+        "",
+        "tests/ml/training/test_judges.py::test_the_judge_is_that_of_the_data_the_form_and_the_classes",
+    ),
+    Mutant(
+        "ml/registry/judges.py",
+        "key=modified, reverse=True",
+        "key=modified",
+        "tests/ml/training/test_judges.py::test_another_judge_is_trained_once_the_images_are_others",
+    ),
+    Mutant(
+        "ml/registry/judges.py",
+        "(header.classes or TEN_DIGITS) == TEN_DIGITS",
+        "True",
+        "tests/ml/evaluation/test_metrics.py::test_the_bundled_judge_is_of_digits_in_its_form_alone",
+    ),
 ]

@@ -844,4 +844,46 @@ MUTANTS = [
         "",
         "tests/ml/training/test_trainer.py::test_losses_are_reported_by_noise_level",
     ),
+    Mutant(
+        "ml/training/judges.py",
+        "    if card is None:\n        yield from _train(",
+        "    if True:\n        yield from _train(",
+        "tests/ml/training/test_judges.py::test_a_judge_is_trained_once_kept_and_right",
+    ),
+    Mutant(
+        "ml/training/judges.py",
+        "digest.update(tensor.contiguous().numpy().data)",
+        "pass",
+        "tests/ml/training/test_judges.py::test_another_judge_is_trained_once_the_images_are_others",
+    ),
+    Mutant(
+        "ml/training/judges.py",
+        "classes=learnt.classes if has_classes else ()",
+        "classes=learnt.classes",
+        "tests/ml/training/test_judges.py::test_without_classes_the_features_are_of_a_judge_of_single_images",
+    ),
+    Mutant(
+        "ml/training/judges.py",
+        "if PER_FEATURE * n <= held_out",
+        "if n <= held_out",
+        "tests/ml/training/test_judges.py::test_a_judge_grows_with_the_images_and_has_no_more_features_than_can_be_compared",
+    ),
+    Mutant(
+        "ml/training/judges.py",
+        "max(1.0, count / OF_SET) ** GROWTH",
+        "max(1.0, count / OF_SET)",
+        "tests/ml/training/test_judges.py::test_a_judge_grows_with_the_images_and_has_no_more_features_than_can_be_compared",
+    ),
+    Mutant(
+        "ml/training/judges.py",
+        "right / len(dataset)",
+        "right / (len(dataset) + 9)",
+        "tests/ml/training/test_judges.py::test_a_judge_is_trained_once_kept_and_right",
+    ),
+    Mutant(
+        "ml/training/judges.py",
+        "    if not data:\n",
+        "    if False:\n",
+        "tests/ml/training/test_judges.py::test_what_cannot_be_scored_is_refused_before_anything_is_drawn",
+    ),
 ]
