@@ -3,8 +3,9 @@
 import gzip
 import math
 import os
+import re
 import zlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -23,12 +24,14 @@ MAX_BYTES = 2**26  # of one file in memory; MNIST's largest has 47 MB
 PIECE = 2**20  # bytes read at a time: what a header claims is not made room for before it is there
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class IdxSet:
     """A data set in MNIST's IDX files, laid out as torchvision does: <root>/<folder>/raw/<split>-images-idx3-ubyte."""
 
     name: str
     folder: str  # also the name of torchvision's class, which knows mirrors and checksums
+    spellings: tuple[str, ...]  # of folders, as `_plain` has them
+    begins: Mapping[Split, bytes]  # the first labels, by which its files are recognised
     mirrors: tuple[str, ...] = ()  # further ones, for the sets whose mirrors torchvision has without https
     side: int = 28
 
@@ -42,13 +45,12 @@ class IdxSet:
 
     def load(self, root: Path | None, split: Split, form: Form) -> Loading:
         """Read one split from `root`, or else from the usual places."""
-        stem = {"train": "train", "test": "t10k"}[split]
-        files = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
+        files = _files(split)
         roots = [root.expanduser()] if root else usual_roots()
-        folder = self._find(roots, files)
+        folder = self._find(roots, split)
         if folder is None and root:
             lacks = f"{roots[0] / self.folder / 'raw'} lacks {' or '.join(files)} (or .gz)"
-            raise DataUnavailable(f"{self.title} is not there: {lacks}.", download.ANOTHER_WAY)
+            raise DataUnavailable(f"{self.title} is not there: {lacks}.{_others(roots, split)}", download.ANOTHER_WAY)
         if folder is None:
             folder = yield from self._download()
         yield Progress(f"Reading {self.title}", 0, 2)
@@ -62,20 +64,35 @@ class IdxSet:
 
     def is_downloaded(self, root: Path | None, split: Split = "test") -> bool:
         """Whether that split is on this machine, in `root` or in one of the usual places."""
-        stem = {"train": "train", "test": "t10k"}[split]
-        roots = [root.expanduser()] if root else usual_roots()
-        return self._find(roots, (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")) is not None
+        return self._find([root.expanduser()] if root else usual_roots(), split) is not None
 
-    def _find(self, roots: Sequence[Path], files: tuple[str, ...]) -> Path | None:
-        """The first folder with all of `files`; a root may also be the data set's folder or its raw folder."""
-        folders = (folder for root in roots for folder in (root / self.folder / "raw", root / "raw", root))
-        ours = (folder for folder in folders if self._may_be_in(folder))
-        return next((folder for folder in ours if all(_present(folder, name) for name in files)), None)
+    def _find(self, roots: Sequence[Path], split: Split) -> Path | None:
+        """The first folder with the files of that split; a root may also be the data set's folder or its raw folder."""
+        folders = (folder for root in roots for folder in self._folders(root))
+        with_files = (folder for folder in folders if all(_present(folder, name) for name in _files(split)))
+        return next((folder for folder in with_files if self._is_in(folder, split)), None)
 
-    def _may_be_in(self, folder: Path) -> bool:
-        """Whether files there are this set's: all sets name them alike, so the folder's name tells; else MNIST."""
-        named = FOLDERS & {folder.name, folder.parent.name}
-        return self.folder in named or (not named and self.name == "mnist")
+    def _folders(self, root: Path) -> Iterator[Path]:
+        """Where the files may be in a root, or beside it in folders with a usual spelling of the set's name."""
+        yield root / self.folder / "raw"
+        yield from (root / "raw", root)
+        try:
+            names = sorted(os.listdir(root))
+        except OSError:
+            return
+        for name in names:
+            if _plain(name) in self.spellings:
+                yield from (root / name / "raw", root / name)
+
+    def _is_in(self, folder: Path, split: Split) -> bool:
+        """Whether the files there are this set's, by their first labels; of unknown ones the folder's name tells."""
+        begins = _first_labels(folder, split)
+        known = next((idx_set.name for idx_set in IDX_SETS if begins[:10] == idx_set.begins.get(split)), None)
+        if known:
+            return known == self.name
+        plain = {_plain(folder.name), _plain(folder.parent.name)}
+        named = {idx_set.name for idx_set in IDX_SETS if plain & {*idx_set.spellings}}
+        return self.name in named or (not named and self.name == "mnist")
 
     def _download(self) -> Generator[Progress, None, Path]:
         """Fetch what is missing of both splits into the person's folder, as torchvision lays it out."""
@@ -101,18 +118,58 @@ class IdxSet:
 
 
 IDX_SETS = (
-    IdxSet("mnist", "MNIST"),
+    IdxSet(
+        "mnist",
+        "MNIST",
+        ("mnist", "mnistdigits"),
+        {"train": bytes((5, 0, 4, 1, 9, 2, 1, 3, 1, 4)), "test": bytes((7, 2, 1, 0, 4, 1, 4, 9, 5, 9))},
+    ),
     IdxSet(
         "fashion-mnist",
         "FashionMNIST",
+        ("fashionmnist", "fashion"),
+        {"train": bytes((9, 0, 0, 3, 0, 2, 7, 2, 5, 5)), "test": bytes((9, 2, 1, 1, 6, 1, 4, 6, 5, 7))},
         (
             "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
         ),
     ),
-    IdxSet("kmnist", "KMNIST", ("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",)),
+    IdxSet(
+        "kmnist",
+        "KMNIST",
+        ("kmnist", "kuzushijimnist", "kuzushiji"),
+        {},
+        ("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+    ),
 )
-FOLDERS = {idx_set.folder for idx_set in IDX_SETS}
+
+
+def _files(split: Split) -> tuple[str, str]:
+    """The files of that split's images and labels."""
+    stem = {"train": "train", "test": "t10k"}[split]
+    return f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte"
+
+
+def _plain(name: str) -> str:
+    """A folder's name in small letters alone."""
+    return re.sub(r"[^a-z]", "", name.lower())
+
+
+def _first_labels(folder: Path, split: Split) -> bytes:
+    """The first labels there; none where they cannot be read."""
+    path = _present(folder, _files(split)[1])
+    try:
+        with gzip.open(path) if path and path.suffix == ".gz" else open(path or folder, "rb") as file:
+            return cast(IO[bytes], file).read(18)[8:]
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+def _others(roots: Sequence[Path], split: Split) -> str:
+    """What is there of other sets, in words."""
+    found = {idx_set: idx_set._find(roots, split) for idx_set in IDX_SETS}
+    said = [f"{folder} holds {idx_set.title}: use {idx_set.name}" for idx_set, folder in found.items() if folder]
+    return f" {'; '.join(said)}." if said else ""
 
 
 def torchvision_source(dataset: str) -> tuple[list[str], list[tuple[str, str]]]:
@@ -164,6 +221,7 @@ def _parse_idx(file: IO[bytes], path: Path, dimensions: int) -> Tensor:
 
 
 def _present(folder: Path, name: str) -> Path | None:
-    candidates = (folder / name, folder / f"{name}.gz")
+    dotted = name.replace("-idx", ".idx")  # as some archives have it
+    candidates = [folder / f"{spelling}{suffix}" for spelling in (name, dotted) for suffix in ("", ".gz")]
     # os.path: unlike Path.is_file it answers False, not PermissionError, inside a closed folder.
     return next((path for path in candidates if os.path.isfile(path)), None)

@@ -14,7 +14,7 @@ from ml.system.files import atomic, make_folder, modified, read_short
 
 VERSION = "1"  # of what is found; another one finds everything anew
 MOST = 20  # surveys that are kept
-MAX_BYTES = 16_000_000  # of one
+MAX_BYTES = 4_500_000  # of one: 60 thumbnails of 128 x 128 in colour take 4 MB
 
 
 def key_of(found: FoundFiles, form: Form) -> str:

@@ -9,6 +9,7 @@ import struct
 import tarfile
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,12 +17,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, features
 
 from desktop_app import lesson_file, settings
 from ml.config import SampleRequest
-from ml.data import cifar10, datasets
-from ml.data.image_reader import read_grey
+from ml.data import cifar10, datasets, survey_cache
+from ml.data.image_reader import Unreadable, read, read_grey
+from ml.data.survey import ClassCount, LeftOut, Survey, strip
 from ml.errors import BadFile
 from ml.experiments import comparison_figure
 from ml.experiments.axes import Axis
@@ -246,12 +248,37 @@ def _photographs() -> list[bytes]:
             buffer = io.BytesIO()
             image.convert(mode).save(buffer, kind)
             found.append(buffer.getvalue())
+    deep = np.arange(64 * 48).reshape(48, 64)
+    for values, kind in ((deep.astype(np.uint16), "PNG"), (deep.astype(np.uint16), "TIFF"), (deep / 9.0, "TIFF")):
+        buffer = io.BytesIO()
+        Image.fromarray(values if values.dtype == np.uint16 else values.astype(np.float32)).save(buffer, kind)
+        found.append(buffer.getvalue())
+    if features.check("avif"):
+        buffer = io.BytesIO()
+        image.save(buffer, "AVIF")
+        found.append(buffer.getvalue())
     return found
 
 
 def _open_folder(path: Path) -> None:
     datasets.load(f"folder:{path.parent}", None)
+    with suppress(Unreadable):
+        read(path, 16, "RGB", "whole", "#102030")
     read_grey(path, 28)
+
+
+@cache
+def _surveys() -> list[bytes]:
+    thumbnails = np.zeros((2, 16, 16, 1), np.uint8)
+    found = Survey(
+        name="folder:x", classes=(ClassCount(name="a", train=2, held_out=0),), sizes=(), side=16, channels=1,
+        thumbnail_labels=(0, 0), thumbnail_strip=strip(thumbnails), left_out=(LeftOut(reason="x", count=1),),
+    )  # fmt: skip
+    return [found.model_dump_json().encode()]
+
+
+def _open_survey(path: Path) -> None:
+    survey_cache.find(path.stem)
 
 
 def _open_settings(_: Path) -> None:
@@ -354,5 +381,6 @@ FORMATS = (
     Format("cifar archive", lambda: [gzip.compress(tar, mtime=0) for tar in _tars()], cifar10.ARCHIVE, _open_cifar),
     Format("cifar archive, inside", _tars, cifar10.ARCHIVE, _open_cifar, gzip.compress),
     Format("image folder", _photographs, "class/x.png", _open_folder),
+    Format("survey", _surveys, "cache/surveys/x.json", _open_survey),
 )  # fmt: skip
 NAMES = {form.name: form for form in FORMATS}

@@ -159,6 +159,33 @@ def test_files_that_are_named_alike_are_not_taken_for_another_set(tmp_path: Path
             datasets.load("fashion-mnist", tmp_path / place)
 
 
+def test_sets_are_told_apart_by_their_first_labels(tmp_path: Path) -> None:
+    for name, known in (("mnist", mnist.IDX_SETS[0]), ("fashion-mnist", mnist.IDX_SETS[1])):
+        labels = np.frombuffer(known.begins["train"] + bytes((0, 1)), np.uint8)
+        write_mnist(tmp_path / name / "raw", labels=idx_file(labels))
+        other = {"mnist": "fashion-mnist", "fashion-mnist": "mnist"}[name]
+        for place in (name, f"{name}/raw"):
+            assert datasets.load(name, tmp_path / place).labels.tolist() == labels.tolist()
+            with pytest.raises(DataUnavailable, match=rf"{re.escape(place)}.* holds .*MNIST: use {name}\."):
+                datasets.load(other, tmp_path / place)
+    write_mnist(tmp_path / "MNIST" / "raw", labels=idx_file(labels))  # misnamed
+    assert len(datasets.load("fashion-mnist", tmp_path / "MNIST")) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("mnist", "mnist"), ("mnist", "MNIST"), ("fashion-mnist", "fashion/raw"), ("fashion-mnist", "Fashion_MNIST"),
+     ("kmnist", "kuzushiji-mnist/raw")],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", ["-ubyte", "-ubyte.gz"])
+def test_usual_spellings_are_found(tmp_path: Path, name: str, place: str, suffix: str) -> None:
+    (tmp_path / place).mkdir(parents=True)
+    pack = gzip.compress if suffix.endswith("gz") else bytes
+    for stem, array in (("images.idx3", IMAGES), ("labels.idx1", LABELS)):
+        (tmp_path / place / f"train-{stem}{suffix}").write_bytes(pack(idx_file(array)))
+    assert len(datasets.load(name, tmp_path)) == len(datasets.load(name, tmp_path / place)) == 12
+
+
 @pytest.mark.parametrize("side", [16, 28, 64, 128])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_come_in_the_form_that_is_asked_for(tmp_path: Path, side: int, channels: int) -> None:
