@@ -1,5 +1,6 @@
 """The commands that answer with a figure: `experiment` and `compare`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +11,14 @@ from ml.cli.options import Device
 from ml.config import NO_LABEL, SampleRequest, validate
 from ml.errors import BadRequest
 from ml.experiments import comparison_figure
-from ml.experiments.axes import Axis, parse
+from ml.experiments.axes import parse
 from ml.experiments.cells import Cell, summary, title
 from ml.export.formats import format_of
 from ml.specs import SamplerName
 from ml.system.files import check_writable
 from ml.text.prompt_parser import parse_labels
 
-MAX_CLASSES = 1000
+DEFAULT_CLASSES = 10  # in a cell
 Figure = Annotated[Path, typer.Option(help="The figure to write, a .png.")]
 
 
@@ -51,8 +52,10 @@ def compare(
         typer.Option(help="... and along the columns: guidance=1,1.5,3, model=digits,runs/mine, seed=1-4 ..."),
     ] = None,
     model: Annotated[str, typer.Option(help="Name of a model, a run folder or a file.")] = "digits",
-    labels: Annotated[str | None, typer.Option(help="Digits in every cell, such as 0-9 or 3,3; default: all.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=100, help="Images per digit.")] = 1,
+    labels: Annotated[
+        str | None, typer.Option(help="Classes in every cell, such as ship,cat or 0-9; default: all, ten at most.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=100, help="Images per class.")] = 1,
     sampler: Annotated[SamplerName | None, typer.Option(help="Default: the model's own.")] = None,
     steps: Annotated[int | None, typer.Option(help="Default: the model's own.")] = None,
     eta: Annotated[float | None, typer.Option(help="Default: the model's own.")] = None,
@@ -62,14 +65,18 @@ def compare(
 ) -> int:
     """Compare settings on one noise: a figure with a cell for every combination."""
     _check(out)
-    down, along = _axis("--rows", rows), _axis("--columns", columns)
+    typed = [_typed("--rows", rows), _typed("--columns", columns)]
+    models = [values for field, values in filter(None, typed) if field == "model"]
+    classes = _shared_classes(models[0].split(",") if models else [model])
+    down, along = (parse(*axis, classes) if axis else None for axis in typed)
     fields = [axis.field for axis in (down, along) if axis]
     given = {"sampler": sampler, "steps": steps, "eta": eta, "guidance": guidance}
     given = {name: value for name, value in given.items() if value is not None}
     twice = [name for name in (*given, *(["label"] if labels else [])) if name in fields]
     if twice:
         raise BadRequest(f"The {twice[0]} is given, and on an axis too.", "Leave one of them out.")
-    once = (NO_LABEL,) if "label" in fields else parse_labels(labels or "0-9", MAX_CLASSES)  # the axis says which
+    once = tuple(range(min(len(classes), DEFAULT_CLASSES))) if labels is None else parse_labels(labels, classes)
+    once = (NO_LABEL,) if "label" in fields else once  # the axis says which
     base = validate(SampleRequest, given | {"model": model, "seed": seed, "labels": once * count})
     from ml.experiments.comparison import compare as comparing
 
@@ -96,11 +103,23 @@ def _check(out: Path) -> None:
     check_writable(out)
 
 
-def _axis(option: str, text: str | None) -> Axis | None:
-    """`steps=1,2,4` as an axis."""
+def _shared_classes(models: Sequence[str]) -> tuple[str, ...]:
+    """The names of the models' classes; "class 0", "class 1", ... where models have different ones."""
+    from ml.registry.checkpoint import load_header
+    from ml.registry.model_cards import find
+
+    headers = [load_header(find(name.strip())) for name in models if name.strip()]
+    names = {header.class_names for header in headers if header.class_names}
+    if len(names) == 1:
+        return names.pop()
+    return tuple(f"class {k}" for k in range(min(map(len, names), default=DEFAULT_CLASSES)))
+
+
+def _typed(option: str, text: str | None) -> tuple[str, str] | None:
+    """`steps=1,2,4` as a setting and its values."""
     if text is None:
         return None
     field, equals, values = text.partition("=")
     if not equals:
         raise BadRequest(f"{option} {text}: there is no '='.", f"Write {option} steps=1,2,4,10, for example.")
-    return parse(field.strip(), values)
+    return field.strip(), values

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ml.cli.options import Device, Model
+from ml.cli.options import Device, Model, parse_label
 from ml.cli.rendering import draw_request, layout_that_fits, save_images
 from ml.config import NO_LABEL, SampleRequest, validate
 from ml.errors import BadRequest
@@ -23,8 +23,8 @@ def interpolate(
     last: Annotated[str, typer.Option("--to", help="Seed of the last image, or a picture file.")],
     out: Annotated[Path, typer.Option(help=f"What to write: {', '.join(FORMATS)}; animations show the walk.")],
     frames: Annotated[int, typer.Option(min=2, max=10_000, help="Number of images, including both ends.")] = 20,
-    label: Annotated[int | None, typer.Option(help="Digit of the first image ...")] = None,
-    to_label: Annotated[int | None, typer.Option(help="... and the digit it turns into.")] = None,
+    label: Annotated[str | None, typer.Option(help="Class of the first image ...")] = None,
+    to_label: Annotated[str | None, typer.Option(help="... and the class it turns into.")] = None,
     via: Annotated[list[str] | None, typer.Option(help="A seed or a picture on the way; repeatable.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Return to the first image at the end.")] = False,
     mixing: Annotated[
@@ -46,8 +46,9 @@ def interpolate(
 
     header = load_header(model_cards.find(model))
     ways = [_begins(text, header.model.image_size) for text in (first, *(via or []), last)]
-    ends = (NO_LABEL if label is None else label, to_label if to_label is not None else label)
-    labels = [ends[0] if k < len(ways) - 1 or ends[1] is None else ends[1] for k in range(len(ways))]
+    start = NO_LABEL if label is None else parse_label(label, header.class_names)
+    end = start if to_label is None else parse_label(to_label, header.class_names)
+    labels = [start] * (len(ways) - 1) + [end]
     corners = [way | {"label": kind} for way, kind in zip(ways, labels, strict=True)]
     there_and_back = dict(DDIM_INVERSION) if any("picture" in way for way in ways) else {}
     given = {"sampler": sampler, "steps": steps, "guidance": guidance}

@@ -1,12 +1,15 @@
 """Options that several commands share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ml.config import NO_LABEL
+from ml.errors import BadRequest
 from ml.specs import DATASETS, FITS, GROUNDS, IMAGE_FOLDER, DeviceName, K, Spec
+from ml.text.prompt_parser import parse_labels
 
 Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
 
@@ -29,3 +32,13 @@ def _listed(choices: Mapping[K, Spec]) -> str:
 
 FIT_HELP = f"How an image of a folder becomes a square. {_listed(FITS)}."
 GROUND_HELP = f"What lies behind transparent images. {_listed(GROUNDS)}; or a colour as #rrggbb."
+
+
+def parse_label(text: str, classes: Sequence[str]) -> int:
+    """One class, by its name or number; NO_LABEL for -1. Raises BadRequest."""
+    if text.strip() == str(NO_LABEL):
+        return NO_LABEL
+    labels = parse_labels(text, classes)
+    if len(labels) != 1:
+        raise BadRequest(f"{text}: these are {len(labels)} classes.", "Give one.")
+    return labels[0]

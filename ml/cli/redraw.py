@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ml.cli.console import Line, interrupted, interruptible
-from ml.cli.options import Device
+from ml.cli.options import Device, parse_label
 from ml.config import NO_LABEL
 from ml.events import Frame, Sampled
 from ml.export import files as exports
@@ -18,7 +18,7 @@ from ml.imaging.pixels import film
 from ml.specs import ROUTES
 from ml.system.files import check_writable
 
-Picture = Annotated[Path, typer.Argument(help="A picture of a digit: PNG, JPEG, GIF, BMP or WebP.")]
+Picture = Annotated[Path, typer.Argument(help="A picture: PNG, JPEG, GIF, BMP or WebP.")]
 Model = Annotated[str, typer.Option(help="Name, run folder or file of a model that draws by class.")]
 COLUMNS = 10
 
@@ -36,7 +36,7 @@ def redraw(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Invert the picture to noise, then regenerate it as each class.")
     ] = False,
-    label: Annotated[int, typer.Option(min=NO_LABEL, help="The class to turn it into; -1: any.")] = NO_LABEL,
+    label: Annotated[str, typer.Option(help="The class to turn it into; -1: any.")] = str(NO_LABEL),
     count: Annotated[int, typer.Option(min=1, max=1000, help="Number of results.")] = 9,
     seed: Annotated[int, typer.Option(min=0)] = 2026,
     model: Model = ROUTES["class"].model,
@@ -57,7 +57,8 @@ def redraw(
         request = requests.rebuilt(model, header.defaults, drawing, header.model.num_classes)
     else:
         mask = read_grey(complete, side) if complete else None
-        request = requests.redrawn(model, header.defaults, drawing, (label,) * count, mask, vary_from)
+        labels = (parse_label(label, header.class_names),) * count
+        request = requests.redrawn(model, header.defaults, drawing, labels, mask, vary_from)
         request = request.with_changes(seed=seed)
     frames: list[Frame] = []
     with interruptible() as control, Line() as line:
@@ -96,11 +97,12 @@ def recognise(
             if isinstance(event, Progress):
                 line.show(f"{event.what} {event.done}/{event.total}")
                 continue
-            shares = {str(label): round(share, 4) for label, share in enumerate(event[0].tolist())}
+            names = loaded.header.class_names
+            shares = {name: round(share, 4) for name, share in zip(names, event[0].tolist(), strict=True)}
             if as_json:
                 print(json.dumps(shares))
             else:
                 ranked = sorted(shares.items(), key=lambda entry: -entry[1])
-                print("\n".join(f"{label}  {share:.1%}" for label, share in ranked))
+                print("\n".join(f"{name}  {share:.1%}" for name, share in ranked))
             return 0
     return interrupted()

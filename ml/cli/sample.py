@@ -31,8 +31,10 @@ def sample(
     model: Annotated[
         str | None, typer.Option(help="Name of a model, a run folder or a file; default: the route's own model.")
     ] = None,
-    labels: Annotated[str | None, typer.Option(help="Digits to draw, such as 0-9 or 3,3 ...")] = None,
-    prompt: Annotated[str | None, typer.Option(help="... or the same in words, such as two or five ...")] = None,
+    labels: Annotated[str | None, typer.Option(help="Classes to draw, such as ship,cat or 0-9 ...")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="... or in words, such as two cats and a ship, or 2026 ...")
+    ] = None,
     unconditional: Annotated[bool, typer.Option("--unconditional", help="... or images without a label.")] = False,
     count: Annotated[int, typer.Option(min=1, max=MAX_IMAGES, help="Images per label or prompt.")] = 1,
     route: Annotated[
@@ -69,7 +71,7 @@ def sample(
             "A labelled sheet is a picture.", f"Give --out a name that ends in one of {_suffixes('picture', 'sheet')}."
         )
     if torchrun.rank() == 0:
-        check_writable(make_folder(path) / "digit.png" if folder else path)
+        check_writable(make_folder(path) / "image.png" if folder else path)
 
     from ml.registry import model_cards
     from ml.registry.checkpoint import load_header
@@ -96,7 +98,8 @@ def sample(
     if folder:
         exports.save_digits(path, done.images, done.request)
     else:
-        layout = layout.with_changes(readings=_readings(done.images, header) if kind == "sheet" else ())
+        if kind == "sheet":
+            layout = layout.with_changes(readings=_readings(done.images, header), classes=header.class_names)
         save_images(path, done.images, done.request, layout, film(frames, len(done.images)))
     calls = f"{done.network_calls} network calls each"
     print(f"{out}: {len(done.images)} images in {done.seconds:.1f} s, {calls}, seed {request.seed}")
@@ -123,7 +126,7 @@ def _what_to_draw(
 ) -> tuple[tuple[int, ...], int]:
     """The labels that are asked for once, and how many images go into a row."""
     if [labels is not None, prompt is not None, unconditional].count(True) != 1:
-        raise BadRequest("What to draw?", "Give one of --labels 0-9, --prompt 'two or five' and --unconditional.")
+        raise BadRequest("What to draw?", "Give one of --labels ship,cat, --prompt 'two cats' and --unconditional.")
     if prompt is not None:
         understood = parse_prompt(prompt, header.class_names)
         print(f"Understood as {understood.reading}")
@@ -141,4 +144,4 @@ def _readings(images: Pixels, header: "ModelHeader") -> tuple[str, ...]:
     if judge is None:
         return ()
     verdict = judge.judge(images)
-    return readings(verdict.labels, verdict.confidence)
+    return readings(verdict.labels, verdict.confidence, judge.classes)

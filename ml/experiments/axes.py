@@ -1,7 +1,7 @@
 """The axes of a comparison, each a setting and its values. Nothing here imports torch."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from ml.config import SampleRequest
 from ml.errors import BadRequest
-from ml.specs import SETTINGS
+from ml.specs import SETTINGS, TEN_DIGITS
+from ml.text.class_names import label_text
+from ml.text.prompt_parser import parse_labels
 
 Value = int | float | str
 MAX_VALUES = 50  # along an axis
@@ -26,21 +28,51 @@ PATHLIKE = re.compile(r"[/\\]")
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A setting of `ml.specs.SETTINGS` and its values, each of them valid."""
+    """A setting of `ml.specs.SETTINGS` and its values, each of them valid.
+
+    `classes` are the names of labels where those are other than digits.
+    """
 
     field: str
     values: tuple[Value, ...]
+    classes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name of the setting."""
+        return "Class" if self.classes else SETTINGS[self.field].title
+
+    @property
+    def figure_title(self) -> str:
+        """The name of the setting in figures, also in those of before."""
+        return "Class" if self.classes else SETTINGS[self.field].in_figures or SETTINGS[self.field].title
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the values in a figure."""
+        if self.classes:
+            return tuple(label_text(int(value), self.classes) for value in self.values)
         return tuple(format_value(self.field, value) for value in self.values)
 
+    @property
+    def text(self) -> str:
+        """The values as they are typed."""
+        return ", ".join(self.names if self.classes else map(str, self.values))
 
-def parse(field: str, text: str) -> Axis:
-    """An axis from a list of values like `1, 2, 4` or, for whole numbers, `0-9`; raises BadRequest."""
+
+def parse(field: str, text: str, classes: Sequence[str] = TEN_DIGITS) -> Axis:
+    """An axis from a list of values like `1, 2, 4`, for whole numbers `0-9`, for labels `ship, cat`; raises BadRequest.
+
+    `classes` are the names of the classes that a label may be of.
+    """
     if field not in SETTINGS:
         raise BadRequest(f"There is no setting to compare called {field!r}.", f"Use one of: {', '.join(SETTINGS)}.")
+    names = tuple(classes)
+    if field == "label" and names and names != TEN_DIGITS[: len(names)]:
+        labels = tuple(dict.fromkeys(parse_labels(text, names)))
+        if len(labels) > MAX_VALUES:
+            raise _too_many(field)
+        return Axis(field, labels, names)
     values: dict[Value, None] = {}
     for part in dict.fromkeys(filter(None, map(str.strip, text.split(",")))):
         values |= dict.fromkeys(_value(field, each) for each in _spread(field, part))

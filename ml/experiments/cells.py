@@ -9,7 +9,6 @@ from ml.events import Pixels
 from ml.experiments import axes
 from ml.experiments.axes import Axis
 from ml.imaging.figure import SCALE, Head, Panel, across, figure
-from ml.specs import SETTINGS, SettingSpec
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -63,15 +62,11 @@ def heads(axis: Axis | None, cells: Sequence[Cell], along: str) -> list[Head]:
 
 def title(rows: Axis | None, columns: Axis | None) -> str:
     """What is compared, in a few words: `Steps by guidance w`."""
-    return _by([setting.title for setting in _settings(rows, columns)])
+    return _by([axis.title for axis in (rows, columns) if axis])
 
 
 def _figure_title(rows: Axis | None, columns: Axis | None) -> str:
-    return _by([setting.in_figures or setting.title for setting in _settings(rows, columns)])
-
-
-def _settings(rows: Axis | None, columns: Axis | None) -> list[SettingSpec]:
-    return [SETTINGS[axis.field] for axis in (rows, columns) if axis]
+    return _by([axis.figure_title for axis in (rows, columns) if axis])
 
 
 def _by(words: Sequence[str]) -> str:

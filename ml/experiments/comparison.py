@@ -70,7 +70,7 @@ def _request(base: SampleRequest, given: Sequence[Axis], values: Sequence[Value]
     if not header.model.num_classes and "labels" not in changes:
         request = request.with_changes(labels=(NO_LABEL,) * len(base.labels))
     request = with_model_defaults(request)
-    check(request, header.model)
+    check(request, header.model, header.class_names)
     grid_of(schedule_of(header.model), request)  # raises for steps that the model does not have
     return request
 

@@ -1,6 +1,7 @@
 """Figures of comparisons as files, with the metadata from which they are verified. No torch here."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,9 @@ def save(path: Path | str, rows: Axis | None, columns: Axis | None, cells: Seque
     """
     picture = np.asarray(draw_figure(rows, columns, cells, scale))
     first = cells[0].request
-    noted = Comparison(rows=_noted(rows), columns=_noted(columns), cells=tuple(_note(cell, first) for cell in cells))
+    classes = next((axis.classes for axis in (rows, columns) if axis and axis.classes), ())
+    notes = tuple(_note(cell, first) for cell in cells)
+    noted = Comparison(rows=_noted(rows), columns=_noted(columns), classes=classes, cells=notes)
     with atomic(path) as temporary:
         write_png(temporary, picture, seal(first, Layout(columns=1, scale=scale), picture, comparison=noted))
 
@@ -50,7 +53,7 @@ def axes_of(comparison: Comparison) -> tuple[Axis | None, Axis | None]:
     """Rows and columns; raises BadFile."""
     try:
         rows, columns = (
-            axes.parse(note.field, note.values) if note else None for note in (comparison.rows, comparison.columns)
+            _axis(note, comparison.classes) if note else None for note in (comparison.rows, comparison.columns)
         )
     except BadRequest as error:
         raise BadFile(f"The figure has an invalid axis: {error.message}", OTHER_FILE) from error
@@ -87,6 +90,12 @@ def _comparison(stamp: Stamp) -> Comparison:
     if stamp.comparison is None:
         raise BadFile("This file shows no comparison.", OTHER_FILE)
     return stamp.comparison
+
+
+def _axis(note: AxisNote, classes: tuple[str, ...]) -> Axis:
+    """The axis of a note, whose labels are numbers; raises BadRequest."""
+    axis = axes.parse(note.field, note.values)
+    return replace(axis, classes=classes) if note.field == "label" else axis
 
 
 def _noted(axis: Axis | None) -> AxisNote | None:

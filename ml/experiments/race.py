@@ -74,7 +74,7 @@ def _check(requests: Sequence[SampleRequest]) -> None:
     if len({(request.seed, len(request.labels)) for request in requests}) > 1:
         raise BadRequest(
             "All lanes of a race start from the same noise.",
-            "Give all lanes the same seed and the same number of digits.",
+            "Give all lanes the same seed and the same number of images.",
         )
     if len(requests[0].labels) > BATCH:
-        raise BadRequest(f"{len(requests[0].labels)} digits are too many for a race.", f"Race {BATCH}.")
+        raise BadRequest(f"{len(requests[0].labels)} images are too many for a race.", f"Race {BATCH}.")

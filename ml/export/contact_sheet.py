@@ -1,6 +1,6 @@
 """Contact sheets: images with the request and its settings above, and labels, readings and seeds below each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from ml.errors import BadRequest
 from ml.events import Pixels
 from ml.export.metadata import Layout
 from ml.imaging.safe_open import MAX_PIXELS
+from ml.text.class_names import label_text
 
 MARGIN, GAP, CELL = 24, 16, 124  # pixels; a cell has room for its words
 TITLE, WORDS = 20, 12  # sizes of type
@@ -54,14 +55,19 @@ def size_of(count: int, side: int, layout: Layout) -> tuple[int, int]:
     return width, 2 * MARGIN + -(-count // columns) * (image + 2 * LINE + GAP)
 
 
-def title(request: SampleRequest) -> str:
-    """The title of a sheet: the prompt, or the labels."""
+def title(request: SampleRequest, classes: Sequence[str] = ()) -> str:
+    """The title of a sheet: the prompt, or the labels in words."""
     if request.prompt:
         return request.prompt
     if request.corners:
         return f"{len(request.labels)} images between {len(request.corners)} corners"
     labels = dict.fromkeys(request.labels)
-    return "Whatever comes" if set(labels) == {NO_LABEL} else " ".join(str(label) for label in labels)
+    if set(labels) == {NO_LABEL}:
+        return "Whatever comes"
+    if not classes:
+        return " ".join(map(str, labels))
+    words = [label_text(label, classes) for label in labels]
+    return (" " if all(map(str.isdecimal, words)) else ", ").join(words)
 
 
 def settings(request: SampleRequest) -> str:
@@ -70,13 +76,15 @@ def settings(request: SampleRequest) -> str:
     return f"{how}, eta {request.eta:g}, seed {request.seed}" if request.eta else f"{how}, seed {request.seed}"
 
 
-def readings(labels: NDArray[np.int64], confidence: NDArray[np.float32]) -> tuple[str, ...]:
+def readings(
+    labels: NDArray[np.int64], confidence: NDArray[np.float32], classes: Sequence[str] = ()
+) -> tuple[str, ...]:
     """What a judge read in each image, (N,) each, as a layout keeps it."""
-    return tuple(f"{label}, {sure:.0%}" for label, sure in zip(labels, confidence, strict=True))
+    return tuple(f"{label_text(label, classes)}, {sure:.0%}" for label, sure in zip(labels, confidence, strict=True))
 
 
 def captions_of(request: SampleRequest, layout: Layout, k: int) -> tuple[str, str]:
-    asked = "" if request.labels[k] == NO_LABEL else str(request.labels[k])
+    asked = "" if request.labels[k] == NO_LABEL else label_text(request.labels[k], layout.classes)
     read = f"read as {layout.readings[k]}" if k < len(layout.readings) else ""
     which = f"image {k + 1}" if request.corners else f"seed {request.seed_of(k)}"
     return ", ".join(part for part in (asked, read) if part), which
@@ -86,7 +94,7 @@ def planned(images: Pixels, request: SampleRequest, layout: Layout) -> _Plan:
     count, side = len(images), images.shape[1]
     width, _ = size_of(count, side, layout)
     plan = _Plan(max(width, 2 * MARGIN + 2 * CELL), side=side * layout.scale)
-    plan.line(title(request), TITLE, INK)
+    plan.line(title(request, layout.classes), TITLE, INK)
     plan.line(settings(request), WORDS, MUTED)
     plan.height += GAP
     columns, cell = min(layout.columns, count), max(plan.side, CELL) + GAP

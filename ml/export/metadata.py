@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +18,7 @@ from ml.system.versions import versions
 IMAGE_DESCRIPTION = 0x010E  # the EXIF tag that has it in a WebP
 MAX_CELLS = 400  # of a comparison
 MAX_STAMP_BYTES = 1_000_000
+ClassName = Annotated[str, Field(max_length=255)]
 Kind = Literal["images", "sheet", "x_t", "x0_hat", "walk"]
 Watch = Callable[[int, int], None]  # (frames done, frames in all); may raise to stop the work
 
@@ -37,6 +38,9 @@ class Layout(Description):
     last_ms: int = Field(default=1800, ge=10, le=60_000, description="... and on the finished images")
     readings: tuple[str, ...] = Field(
         default=(), max_length=MAX_IMAGES, description="what the judge read in each image, where labels show it"
+    )
+    classes: tuple[ClassName, ...] = Field(
+        default=(), max_length=1000, description="the names of labels 0, 1, ... in captions; numbers without them"
     )
 
 
@@ -63,6 +67,7 @@ class Comparison(Description):
 
     rows: AxisNote | None = None
     columns: AxisNote | None = None
+    classes: tuple[ClassName, ...] = Field(default=(), max_length=1000, description="the names of an axis of labels")
     cells: tuple[CellNote, ...] = Field(min_length=1, max_length=MAX_CELLS)
 
 

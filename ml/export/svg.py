@@ -33,12 +33,12 @@ def _document(export: Export) -> str:
     plan = planned(images, request, layout)
     parts = [
         f'<svg xmlns="{_SVG}" width="{plan.width}" height="{plan.height}" viewBox="0 0 {plan.width} {plan.height}">',
-        f"<title>{escape(_clean(title(request)))}</title>",
+        f"<title>{escape(_clean(title(request, layout.classes)))}</title>",
         f"<metadata>{escape(export.stamp(images))}</metadata>",
         f'<rect width="{plan.width}" height="{plan.height}" fill="{PAPER}"/>',
     ]
     for k, (image, (x, y)) in enumerate(zip(images, plan.corners, strict=True)):
-        name = escape(", ".join(part for part in captions_of(request, layout, k) if part))
+        name = escape(_clean(", ".join(part for part in captions_of(request, layout, k) if part)))
         parts.append(
             f'<image x="{x}" y="{y}" width="{plan.side}" height="{plan.side}" style="image-rendering:pixelated" '
             f'aria-label="{name}" href="{_DATA}{base64.b64encode(_png(image)).decode()}"/>'

@@ -86,7 +86,7 @@ def sample_with(
     model: LoadedModel, request: SampleRequest, control: RunControl, frames: bool = True
 ) -> Iterator[SampleEvent]:
     """`sample` with a loaded model."""
-    check(request, model.config)
+    check(request, model.config, model.header.class_names)
     check_sampling(request, model.config, model.device, BATCH, frames)
     started = time.perf_counter()
     images: list[np.ndarray] = []

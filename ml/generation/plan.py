@@ -1,5 +1,6 @@
 """What the steps of a request need, worked out once before the first of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from ml.errors import BadRequest
 from ml.generation.conditioning import condition_of, matcher_of
 from ml.generation.initial_noise import corner_noises, image_from_png
 from ml.generation.loaded_model import LoadedModel
+from ml.text.class_names import known_names
 
 if TYPE_CHECKING:
     from ml.generation.clip_matcher import Matcher
@@ -61,8 +63,11 @@ def make_plan(model: LoadedModel, request: SampleRequest) -> SamplingPlan:
     )
 
 
-def check(request: SampleRequest, config: ModelConfig) -> None:
-    """Raises BadRequest for a request that a model cannot draw: unknown labels, words for a model without a reader."""
+def check(request: SampleRequest, config: ModelConfig, classes: Sequence[str] = ()) -> None:
+    """Raises BadRequest for a request that a model cannot draw: unknown labels, words for a model without a reader.
+
+    `classes` are the names that the message gives.
+    """
     latent = config.codec is not None
     if latent and (request.source or any(corner.picture for corner in request.corners)):
         raise BadRequest(f"The model {request.model!r} works in a latent.", "Choose one that draws pixels.")
@@ -71,14 +76,15 @@ def check(request: SampleRequest, config: ModelConfig) -> None:
     labels = (*request.labels, *(corner.label for corner in request.corners))
     unknown = [label for label in labels if label != NO_LABEL and not 0 <= label < config.num_classes]
     if unknown:
-        known = f"0 to {config.num_classes - 1}" if config.num_classes else "no labels"
+        names = tuple(classes) or tuple(map(str, range(config.num_classes)))
+        known = known_names(names) if names else "no labels"
         raise BadRequest(
             f"The model {request.model!r} knows {known}, not {unknown[0]}.", "Ask for one of those, or for no label."
         )
     if request.parent:
         if request.parent.model != request.model:
             raise BadRequest("A branch needs the model of its first steps.", "Choose that model.")
-        check(request.parent, config)
+        check(request.parent, config, classes)
 
 
 def _grid(config: ModelConfig, request: SampleRequest, parent: SamplingPlan | None) -> list[Level]:

@@ -54,6 +54,7 @@ class ClassNames:
         self._initials = {key[:1] for key in self._tables[-2] | self._tables[-1]}
         numbers = [(_number(name), label) for name, label in named]
         self.numbers = _unique((number, label) for number, label in numbers if number is not None)
+        self.are_labels = len(classes) > 1 and self.numbers == {k: k for k in range(len(classes))}
         self.longest = max((len(name) for name, _ in named), default=0)
 
     def find(self, text: str) -> int | None:
@@ -104,7 +105,9 @@ class ClassNames:
         return self.classes[label] if label >= 0 else None
 
     def __str__(self) -> str:
-        """Some of the names: "airplane, automobile, bird, … (10 classes)"."""
+        """Some of the names: "airplane, automobile, bird, … (10 classes)", or "0 to 9" where labels are the names."""
+        if self.are_labels:
+            return f"0 to {len(self.classes) - 1}"
         if len(self.classes) <= LISTED + 1:
             return ", ".join(self.classes)
         return f"{', '.join(self.classes[:LISTED])}, … ({len(self.classes)} classes)"

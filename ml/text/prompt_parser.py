@@ -143,7 +143,7 @@ def _part(part: str, names: ClassNames) -> Sequence[int]:
     if label is not None:
         return [label]
     match = re.fullmatch(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?", part)
-    if match is None and names.are_digits:
+    if match is None and names.are_labels:
         raise BadRequest(
             f"{_quoted(part)} in the labels is neither a number nor a range.", "Write labels like 0-9,3,3."
         )
@@ -165,12 +165,12 @@ def _names(classes: Sequence[str]) -> ClassNames:
 
 def _known(number: int, names: ClassNames) -> None:
     if names.numbered(number) is None:
-        what_to_do = f"Use labels from 0 to {len(names.classes) - 1}." if names.are_digits else _draws(names)
+        what_to_do = f"Use labels from 0 to {len(names.classes) - 1}." if names.are_labels else _draws(names)
         raise BadRequest(f"This model has no class {number}.", what_to_do)
 
 
 def _draws(names: ClassNames) -> str:
-    return f"This model draws {names}."
+    return f"This model draws {'the classes ' if names.are_labels else ''}{names}."
 
 
 def _in_words(labels: tuple[int, ...], classes: Sequence[str]) -> str:

@@ -446,7 +446,7 @@ def test_models_are_listed_with_whose_they_are(
         (["sample", "--labels", "1", "--prompt", "2", "--out", "x.png"], "Give one of --labels"),
         (["sample", "--labels", "1,x", "--out", "x.png"], "neither a number"),
         (["sample", "--labels", "10", "--out", "x.png"], "labels from 0 to 9"),
-        (["sample", "--prompt", "dog", "--out", "x.png"], "no digit in"),
+        (["sample", "--prompt", "dog", "--out", "x.png"], "no class of this model in"),
         (["sample", "--labels", "1", "--out", "x.avi"], "Use one of .png"),
         (["sample", "--labels", "1", "--out", "x.gif", "--sheet"], "ends in one of .png, .svg"),
         (["sample", "--labels", "1", "--out", "no/such/folder/x.png"], "the folder does not exist"),

@@ -94,7 +94,7 @@ def test_a_race_that_is_stopped_when_all_have_arrived_hands_out_no_images() -> N
         ([lane()] * 5, "5 cannot race"),
         ([lane(), lane(seed=6)], "start from the same noise"),
         ([lane(), lane(labels=(1,))], "start from the same noise"),
-        ([lane(labels=(1,) * 101)] * 2, "101 digits are too many"),
+        ([lane(labels=(1,) * 101)] * 2, "101 images are too many"),
         ([lane(), lane(model="nope")], "no model 'nope'"),
     ],
 )
