@@ -17,6 +17,7 @@ from ml.generation import requests
 from ml.imaging.pixels import film
 from ml.specs import ROUTES
 from ml.system.files import check_writable
+from ml.text.class_names import label_text
 
 Picture = Annotated[Path, typer.Argument(help="A picture: PNG, JPEG, GIF, BMP or WebP.")]
 Model = Annotated[str, typer.Option(help="Name, run folder or file of a model that draws by class.")]
@@ -98,7 +99,7 @@ def recognise(
                 line.show(f"{event.what} {event.done}/{event.total}")
                 continue
             names = loaded.header.class_names
-            shares = {name: round(share, 4) for name, share in zip(names, event[0].tolist(), strict=True)}
+            shares = {label_text(label, names): round(share, 4) for label, share in enumerate(event[0].tolist())}
             if as_json:
                 print(json.dumps(shares))
             else:

@@ -1,14 +1,14 @@
 """The cells of a comparison, in words and as a figure. Nothing here imports torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ml.config import SampleRequest
 from ml.events import Pixels
 from ml.experiments import axes
 from ml.experiments.axes import Axis
-from ml.imaging.figure import SCALE, Head, Panel, across, figure
+from ml.imaging.figure import SCALE, Head, Panel, across, drawable, figure
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -75,6 +75,7 @@ def _by(words: Sequence[str]) -> str:
 
 def draw_figure(rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], scale: int = SCALE) -> "Image.Image":
     """A comparison as a figure; cells that are missing are left empty. Raises BadRequest, as `figure` does."""
+    rows, columns = (axis and replace(axis, classes=drawable(axis.classes)) for axis in (rows, columns))
     down, along = heads(rows, cells, "row"), heads(columns, cells, "column")
     panels: list[list[Panel | None]] = [[None] * len(along) for _ in down]
     for cell in cells:

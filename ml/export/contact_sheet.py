@@ -12,6 +12,7 @@ from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Pixels
 from ml.export.metadata import Layout
+from ml.imaging.figure import drawable
 from ml.imaging.safe_open import MAX_PIXELS
 from ml.text.class_names import label_text
 
@@ -103,6 +104,7 @@ def planned(images: Pixels, request: SampleRequest, layout: Layout) -> _Plan:
         x, y = MARGIN + k % columns * cell, top + k // columns * tall
         plan.corners.append((x, y))
         first, second = captions_of(request, layout, k)
+        first = _shortened(first, cell) if layout.classes else first
         lines = ((first, INK), (second, MUTED)) if first else ((second, MUTED),)
         plan.texts += [
             _Text(x, y + plan.side + (n + 1) * LINE, words, color=color) for n, (words, color) in enumerate(lines)
@@ -119,7 +121,7 @@ def sheet(images: Pixels, request: SampleRequest, layout: Layout) -> Pixels:
     """Images (N, H, W[, 3]) as a labelled contact sheet (H', W', 3); raises BadRequest for one too large."""
     from PIL import Image, ImageDraw
 
-    plan = planned(images, request, layout)
+    plan = planned(images, request, layout.with_changes(classes=drawable(layout.classes)))
     canvas = Image.new("RGB", (plan.width, plan.height), PAPER)
     for image, corner in zip(images, plan.corners, strict=True):
         large = image.repeat(layout.scale, axis=0).repeat(layout.scale, axis=1)
@@ -136,6 +138,14 @@ def _font(size: int) -> Any:
     from PIL import ImageFont
 
     return ImageFont.load_default(size)
+
+
+def _shortened(words: str, width: int) -> str:
+    """Words in one line, with dots where they do not fit."""
+    if _font(WORDS).getlength(words) <= width:
+        return words
+    end = next(end for end in range(len(words), -1, -1) if _font(WORDS).getlength(f"{words[:end]}…") <= width)
+    return f"{words[:end]}…"
 
 
 def _wrapped(words: str, size: int, width: int) -> Iterable[str]:

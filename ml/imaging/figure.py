@@ -1,10 +1,12 @@
 """Labelled figures: images in rows and columns, with names, notes and captions."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import isqrt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -92,6 +94,23 @@ def figure(
             else:
                 pen.rectangle((x, y, x + wide - 1, y + high - 1), NOTHING)
     return picture
+
+
+def drawable(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of classes as Pillow's own font can draw them: without accents, or else "class 3"."""
+    return tuple(_drawable(name) or f"class {label}" for label, name in enumerate(names))
+
+
+def _drawable(name: str) -> str:
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return next((text for text in (name, plain) if all(map(_has_glyph, text))), "")
+
+
+@cache
+def _has_glyph(character: str) -> bool:
+    font: Any = _font()
+    drawn, missing = font.getmask(character), font.getmask("\uffff")
+    return (drawn.size, bytes(drawn)) != (missing.size, bytes(missing))
 
 
 def write(path: Path, picture: "Image.Image") -> None:

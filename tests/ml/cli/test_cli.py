@@ -62,6 +62,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same, of three classes with names."""
+    config = TINY.with_changes(num_classes=3)
+    path = tmp_path_factory.mktemp("models") / "named.safetensors"
+    torch.manual_seed(0)
+    classes = ("ship", "cat", "ankle boot")
+    header = checkpoint.ModelHeader(model=config, defaults=SampleSettings(steps=3), classes=classes)
+    checkpoint.save(path, build(config).state_dict(), header)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
 def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two hundred synthetic digits in the files of MNIST."""
     root = tmp_path_factory.mktemp("data")
@@ -370,6 +382,25 @@ def test_a_comparison_draws_what_is_asked_for(
     assert asked[2].labels == (-1,) * 3  # the axis says which
 
 
+def test_a_comparison_of_named_classes(
+    model: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[SampleRequest] = []
+    monkeypatch.setattr("ml.experiments.comparison.compare", compared(asked))
+    command = ["compare", "--out", str(tmp_path / "x.png")]
+    assert main([*command, "--model", named, "--rows", "steps=1,2"]) == 0
+    assert main([*command, "--model", named, "--rows", "steps=1,2", "--labels", "ankle boot,ships"]) == 0
+    assert main([*command, "--rows", f"model={named},{model}", "--labels", "class 2"]) == 0  # what both have
+    assert [request.labels for request in asked] == [(0, 1, 2), (2, 0), (2,)]
+    capsys.readouterr()
+    assert main([*command, "--model", named, "--rows", "label=cat,ship"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].startswith("Class: 2 cells")
+    comparison = files.read_stamp(tmp_path / "x.png").comparison
+    assert comparison and comparison.rows and comparison.rows.values == "1, 0"
+    assert comparison.classes == ("ship", "cat", "ankle boot")
+    assert "no class 3" in refused(capsys, *command, "--rows", f"model={named},{model}", "--labels", "3")
+
+
 def test_a_comparison_that_is_interrupted_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -412,7 +443,7 @@ def test_a_picture_is_redrawn_as_one_says(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_what_a_picture_shows_is_ranked(
-    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def recognising(*_: object, **__: object) -> Iterator[Progress | torch.Tensor]:
         yield Progress("Looking", 0, 1)
@@ -420,10 +451,35 @@ def test_what_a_picture_shows_is_ranked(
 
     monkeypatch.setattr("ml.evaluation.diffusion_classifier.classify", recognising)
     Image.new("L", (28, 28)).save(tmp_path / "x.png")
-    assert main(["recognise", str(tmp_path / "x.png"), "--model", model]) == 0
-    assert capsys.readouterr().out.splitlines() == ["1  62.5%", "2  25.0%", "0  12.5%"]
-    assert main(["recognise", str(tmp_path / "x.png"), "--model", model, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"0": 0.125, "1": 0.625, "2": 0.25}
+    assert main(["recognise", str(tmp_path / "x.png"), "--model", named]) == 0
+    assert capsys.readouterr().out.splitlines() == ["cat  62.5%", "ankle boot  25.0%", "ship  12.5%"]
+    assert main(["recognise", str(tmp_path / "x.png"), "--model", named, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"ship": 0.125, "cat": 0.625, "ankle boot": 0.25}
+
+
+def test_commands_take_the_names_of_classes(named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, picture = tmp_path / "x.png", tmp_path / "picture.png"
+    Image.new("L", (28, 28), 90).save(picture)
+    sample, end = ["sample", "--model", named], ["--out", str(out)]
+    assert main([*sample, "--prompt", "two cats and an ankle boot", *end, "--sheet"]) == 0
+    assert "Understood as cat ×2, ankle boot" in capsys.readouterr().out
+    request, layout = files.read_request(out)
+    assert request.labels == (1, 1, 2) and layout.classes == ("ship", "cat", "ankle boot")
+    assert main(["verify", str(out)]) == 0
+    for command, labels in (
+        ([*sample, "--labels", "Ankle-Boot,0"], (2, 0)),
+        (["redraw", str(picture), "--model", named, "--label", "ships", "--count", "2"], (0, 0)),
+        (["redraw", str(picture), "--model", named, "--label", "-1", "--count", "1"], (-1,)),
+    ):
+        assert main([*command, *end]) == 0
+        assert files.read_request(out)[0].labels == labels
+    walk = ["interpolate", "--model", named, "--from", "1", "--via", "2", "--to", "3", "--frames", "3", *end]
+    assert main([*walk, "--label", "ship", "--to-label", "cat"]) == 0
+    assert [corner.label for corner in files.read_request(out)[0].corners] == [0, 0, 1]
+    capsys.readouterr()
+    for wrong in (["--labels", "shp"], ["--prompt", "shp"]):
+        assert "did you mean ship? This model draws ship, cat, ankle boot." in refused(capsys, *sample, *wrong, *end)
+    assert "these are 2 classes" in refused(capsys, *walk, "--label", "ship,cat")
 
 
 def test_models_are_listed_with_whose_they_are(

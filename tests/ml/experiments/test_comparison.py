@@ -26,7 +26,7 @@ from ml.experiments.cells import (
     title,
 )
 from ml.experiments.comparison import compare, requests
-from ml.experiments.comparison_figure import prove, requests_of, save
+from ml.experiments.comparison_figure import axes_of, prove, requests_of, save
 from ml.export import files
 from ml.generation import pipeline
 from ml.imaging.figure import Head, Panel, across, figure, tiles
@@ -81,6 +81,19 @@ def test_values_are_read_from_lists_and_ranges() -> None:
 def test_a_wrong_value_is_named(field: str, text: str, complaint: str) -> None:
     with pytest.raises(BadRequest, match=complaint):
         parse(field, text)
+
+
+def test_labels_are_written_by_the_names_of_their_classes() -> None:
+    names = ("cat", "ship", "1")
+    axis = parse("label", "ships, 1, cat, ship", names)
+    assert (axis.values, axis.names, axis.text) == ((1, 2, 0), ("ship", "1", "cat"), "ship, 1, cat")
+    assert title(axis, parse("steps", "1,2", names)) == "Class by steps"
+    digits = parse("label", "1,2", tuple("0123456789"))
+    assert (title(digits, None), digits.names, digits.text) == ("Digit", ("digit 1", "digit 2"), "1, 2")
+    with pytest.raises(BadRequest, match="did you mean ship"):
+        parse("label", "shp", names)
+    with pytest.raises(BadRequest, match="more than 50 values"):
+        parse("label", "0-50", [f"class {k}" for k in range(60)])
 
 
 def test_a_list_without_end_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,6 +332,18 @@ def test_a_figure_carries_its_requests_and_is_proved(tmp_path: Path, capsys: pyt
     images = np.zeros((2, 28, 28), np.uint8)
     assert not prove(stamp, files.read_pixels(path), lambda _request: images).same
     capsys.readouterr()
+
+
+def test_a_figure_keeps_the_names_of_its_classes(tmp_path: Path) -> None:
+    names = ("2", "1", "0")  # as no number of a label is
+    rows, images = Axis("label", (0, 2), names), np.zeros((1, 8, 8), np.uint8)
+    drawn = [Cell(row, 0, base(labels=(label,)), images, 0.5) for row, label in enumerate(rows.values)]
+    save(tmp_path / "x.png", rows, None, drawn)
+    stamp = files.read_stamp(tmp_path / "x.png")
+    assert stamp.comparison and axes_of(stamp.comparison) == (rows, None)
+    assert prove(stamp, files.read_pixels(tmp_path / "x.png"), lambda _request: images).same
+    unnamed = np.asarray(draw_figure(Axis("label", (0, 2)), None, drawn))
+    assert not np.array_equal(files.read_pixels(tmp_path / "x.png"), unnamed)
 
 
 def test_a_figure_of_images_without_end_is_refused(tmp_path: Path) -> None:

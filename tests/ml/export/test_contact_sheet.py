@@ -139,9 +139,29 @@ def test_an_svg_of_ours_with_a_document_type_is_refused(tmp_path: Path, images: 
 
 def test_titles_without_a_prompt() -> None:
     assert contact_sheet.title(SampleRequest(labels=(1, 2, 1))) == "1 2"
+    assert contact_sheet.title(SampleRequest(labels=(1, 2, 1)), ("a", "big cat", "3")) == "big cat, 3"
     assert contact_sheet.title(SampleRequest(labels=(-1, -1))) == "Whatever comes"
     corners = SampleRequest(labels=(-1,), corners=(Corner(seed=1), Corner(seed=2)), weights=((1, 1),))
     assert contact_sheet.title(corners) == "1 images between 2 corners"
+
+
+def test_names_of_classes_are_in_titles_and_captions(tmp_path: Path, images: Pixels) -> None:
+    names = ("cat", "ship", "ankle boot", "<x> & y", "a name that is much longer than an image is wide", "猫")
+    request, layout = REQUEST.with_changes(prompt=""), LAYOUT.with_changes(classes=names, readings=())
+    files.save(tmp_path / "x.svg", images, request, layout)
+    said = words(tmp_path / "x.svg")
+    assert " ".join(said[:2]) == "<x> & y, ship, a name that is much longer than an image is wide, 猫"
+    assert said[3::2] == ["<x> & y", "ship", "a name that is much lo…", "ship", "猫"]
+    files.save(tmp_path / "x.png", images, request, layout)
+    assert files.read_request(tmp_path / "x.png") == (request, layout)
+    plain = layout.with_changes(classes=(*names[:5], "class 5"))  # the font has no other
+    assert np.array_equal(files.read_pixels(tmp_path / "x.png"), contact_sheet.sheet(images, request, plain))
+
+
+def test_digits_by_name_are_the_same_pixels_as_digits_by_number(images: Pixels) -> None:
+    for request in (REQUEST, REQUEST.with_changes(prompt="")):
+        named = contact_sheet.sheet(images, request, LAYOUT.with_changes(classes=tuple("0123456789")))
+        assert np.array_equal(named, contact_sheet.sheet(images, request, LAYOUT))
 
 
 def test_too_many_images_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ml.experiments import comparison_figure
 from ml.experiments.axes import Axis
 from ml.experiments.cells import Cell
 from ml.export import files
-from ml.imaging.figure import BETWEEN, FEW, LINE, MARGIN, NOTHING, Head, Panel, figure, tiles
+from ml.imaging.figure import BETWEEN, FEW, LINE, MARGIN, NOTHING, Head, Panel, drawable, figure, tiles
 
 ROWS, COLUMNS = Axis("steps", (1, 2)), Axis("guidance", (1.0, 2.5, 4.0))
 BASE = SampleRequest(model="digits", labels=(3, 8), seed=5)
@@ -182,3 +182,7 @@ def test_a_race_is_as_it_was_written_or_not(tmp_path: Path) -> None:
     assert proof.same and "a race of 2" in proof.words
     picture[0, 0, 0] ^= 1
     assert not comparison_figure.prove_race(stamp, picture).same
+
+
+def test_names_that_the_font_lacks_are_written_plainly() -> None:
+    assert drawable(("ship", "Résumé", "猫", "A b/c")) == ("ship", "Resume", "class 2", "A b/c")

@@ -17,8 +17,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/compare.py",
-        '_axis("--rows", rows), _axis("--columns", columns)',
-        '_axis("--rows", columns), _axis("--columns", rows)',
+        '_typed("--rows", rows), _typed("--columns", columns)',
+        '_typed("--rows", columns), _typed("--columns", rows)',
         "tests/ml/experiments/test_comparison.py::test_a_figure_carries_its_requests_and_is_proved",
     ),
     Mutant(
@@ -206,8 +206,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/interpolate.py",
-        "ends[0] if k < len(ways) - 1 or",
-        "ends[0] if k < len(ways) or",
+        "labels = [start] * (len(ways) - 1) + [end]",
+        "labels = [start] * len(ways)",
         "tests/ml/cli/test_cli.py::test_a_walk_goes_by_the_seeds_that_are_named",
     ),
     Mutant(
@@ -230,14 +230,14 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/redraw.py",
-        "(label,) * count, mask, vary_from)",
-        "(label,) * count, mask)",
+        "labels, mask, vary_from)",
+        "labels, mask)",
         "tests/ml/cli/test_cli.py::test_a_picture_is_redrawn_as_one_says",
     ),
     Mutant(
         "ml/cli/redraw.py",
-        "(label,) * count, mask, vary_from)",
-        "(-1,) * count, mask, vary_from)",
+        "labels = (parse_label(label, header.class_names),) * count",
+        "labels = (-1,) * count",
         "tests/ml/cli/test_cli.py::test_a_picture_is_redrawn_as_one_says",
     ),
     Mutant(
@@ -278,7 +278,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/sample.py",
-        'check_writable(make_folder(path) / "digit.png" if folder else path)',
+        'check_writable(make_folder(path) / "image.png" if folder else path)',
         "if folder: make_folder(path)",
         "tests/ml/cli/test_cli.py::test_wrong_ways_to_sample_are_refused_before_any_work",
     ),
@@ -314,8 +314,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/sample.py",
-        '_readings(done.images, header) if kind == "sheet" else ()',
-        "()",
+        "readings=_readings(done.images, header), classes",
+        "classes",
         "tests/ml/cli/test_cli.py::test_a_sheet_says_what_the_judge_read_where_it_can",
     ),
     Mutant(
@@ -371,5 +371,17 @@ MUTANTS = [
         "control.write_to(where_else(event, folder, line))",
         "where_else(event, folder, line)",
         "tests/ml/cli/test_cli.py::test_a_run_that_cannot_write_goes_on_where_one_says",
+    ),
+    Mutant(
+        "ml/cli/compare.py",
+        "if len(names) == 1:",
+        "if names:",
+        "tests/ml/cli/test_cli.py::test_a_comparison_of_named_classes",
+    ),
+    Mutant(
+        "ml/cli/options.py",
+        "if text.strip() == str(NO_LABEL):",
+        "if False:",
+        "tests/ml/cli/test_cli.py::test_commands_take_the_names_of_classes",
     ),
 ]

@@ -137,8 +137,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/experiments/comparison_figure.py",
-        "columns=_noted(columns), cells",
-        "columns=_noted(rows), cells",
+        "columns=_noted(columns), classes",
+        "columns=_noted(rows), classes",
         "tests/ml/imaging/test_figure.py",
     ),
     Mutant(
@@ -284,5 +284,17 @@ MUTANTS = [
         "{(request.seed, len(request.labels)) for request in requests}",
         "{request.seed for request in requests}",
         "tests/ml/experiments/test_race.py::test_requests_that_cannot_race_are_refused",
+    ),
+    Mutant(
+        "ml/experiments/comparison_figure.py",
+        'return replace(axis, classes=classes) if note.field == "label" else axis',
+        "return axis",
+        "tests/ml/experiments/test_comparison.py::test_a_figure_keeps_the_names_of_its_classes",
+    ),
+    Mutant(
+        "ml/experiments/axes.py",
+        'if field == "label" and names and names != TEN_DIGITS[: len(names)]:',
+        'if field == "label":',
+        "tests/ml/experiments/test_comparison.py::test_labels_are_written_by_the_names_of_their_classes",
     ),
 ]

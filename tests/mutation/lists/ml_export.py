@@ -321,7 +321,7 @@ MUTANTS = [
     Mutant("ml/export/svg.py", "validate=True", "validate=False", "tests/ml/export/test_contact_sheet.py"),
     Mutant(
         "ml/export/svg.py",
-        "<title>{escape(_clean(title(request)))}</title>",
+        "<title>{escape(_clean(title(request, layout.classes)))}</title>",
         "<title></title>",
         "tests/ml/export/test_contact_sheet.py::test_an_svg_is_titled_by_what_was_asked_for",
     ),
@@ -359,5 +359,17 @@ MUTANTS = [
         "times[0], times[-1] = self.layout.first_ms, self.layout.last_ms",
         "times[0] = times[-1] = self.layout.last_ms",
         "tests/ml/export/test_films.py",
+    ),
+    Mutant(
+        "ml/export/contact_sheet.py",
+        "layout.with_changes(classes=drawable(layout.classes))",
+        "layout",
+        "tests/ml/export/test_contact_sheet.py::test_names_of_classes_are_in_titles_and_captions",
+    ),
+    Mutant(
+        "ml/export/contact_sheet.py",
+        '(" " if all(map(str.isdecimal, words)) else ", ")',
+        '", "',
+        "tests/ml/export/test_contact_sheet.py::test_digits_by_name_are_the_same_pixels_as_digits_by_number",
     ),
 ]

@@ -334,7 +334,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/plan.py",
-        "        check(request.parent, config)\n",
+        "        check(request.parent, config, classes)\n",
         "",
         "tests/ml/generation/test_denoising.py::test_what_a_model_cannot_draw_is_refused",
     ),
