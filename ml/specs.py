@@ -204,7 +204,7 @@ MIXINGS: Mapping[Mixing, Spec] = {
     ),
 }
 ROUTES: Mapping[Route, RouteSpec] = {
-    "class": RouteSpec("labels", "Digits in the prompt are used as class labels", model="digits"),
+    "class": RouteSpec("labels", "Classes named in the prompt are used as labels", model="digits"),
     "text": RouteSpec("words", "The model reads the words itself, such as a bold slanted seven", model="text"),
     "clip": RouteSpec(
         "CLIP",

@@ -204,6 +204,8 @@ def _token(text: str, lower: str, at: int, ends: list[int], names: ClassNames) -
         if match := pattern.match(lower, at):
             return match.end(), Token(kind, match[0])
     end = ends[0]
+    if text[end - 1].isalpha() and (match := _DIGITS.match(text, end)):
+        end = match.end()  # thing7
     while end < len(text) and _UNSPACED.match(text[end - 1]) and _UNSPACED.match(text[end]):
         if names.find(text[end]) is not None:
             break

@@ -184,7 +184,10 @@ def _in_words(labels: tuple[int, ...], classes: Sequence[str]) -> str:
 
 def _not_understood(words: Sequence[str], names: ClassNames) -> list[str]:
     """What to say of words that are no names: `"shp": did you mean ship?`."""
-    near = [(word, names.nearest(word)) for word in words]
+    phrase = " ".join(words)
+    near = [(phrase, names.nearest(phrase))] if len(words) > 1 else []
+    if not near or not near[0][1]:
+        near = [(word, names.nearest(word)) for word in words]
     notes = [f"{_quoted(word)}: did you mean {name}?" for word, name in near if name]
     unknown = [word for word, name in near if not name]
     return notes + ([f"{_listed(unknown)} not understood by this model"] if unknown else [])

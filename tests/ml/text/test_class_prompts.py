@@ -108,6 +108,7 @@ def test_a_number_is_the_class_that_is_called_so(text: str, names: Sequence[str]
         ("all x2", "all 10 classes ×2", ()),
         ("two fluffy cats 🐶", 'cat ×2; "fluffy" and "🐶" are not understood by this model', ("fluffy", "🐶")),
         ("a ship and a cta", 'ship; "cta": did you mean cat?', ("cta",)),
+        ("ship, thing7", 'ship; "thing7" is not understood by this model', ("thing7",)),
         ("ship 7", 'ship; "7" is not understood by this model', ("7",)),
         (
             "cat dog " * 7,
@@ -126,6 +127,8 @@ def test_the_reading_is_in_words(text: str, reading: str, left_over: tuple[str, 
     [
         ("shp", CIFAR10, '"shp": did you mean ship?'),
         ("boot", FASHION, '"boot": did you mean Ankle boot?'),
+        ("an ankel bot", FASHION, '"ankel bot": did you mean Ankle boot?'),
+        ("thing7", CIFAR10, 'There is no class of this model in "thing7".'),
         ("banana", CIFAR10, 'There is no class of this model in "banana".'),
         ("7", ("four", "nine"), 'There is no class of this model in "7".'),
         ("0 cats", CIFAR10, "There is no class of this model"),
