@@ -170,7 +170,7 @@ class _Walk:
         return []
 
     def _file(self, entry: "os.DirEntry[str] | Path", path: Path, name: str) -> None:
-        suffix = path.suffix.lower()
+        suffix = os.path.splitext(name)[1].lower()
         try:
             if not entry.is_file():
                 self.left_out.add("no regular files", name)

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def content_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def ground_for(brightness: list[float | None]) -> str:
+def ground_for(brightness: Sequence[float | None]) -> str:
     """White or black behind transparent images, by the mean brightness of what each shows.
 
     White, unless more than one image in twenty is lost on it and fewer are lost on black.

@@ -9,6 +9,8 @@ from ml.data.survey import listed
 from ml.errors import BadRequest
 from ml.registry.checkpoint import DataRecord
 
+GO_ON = "Add --changed-data to resume with the images as they are now, or put them back."
+
 
 def record_of(dataset: Dataset) -> DataRecord | None:
     """The record of a folder's training images; None for other data sets, which do not change."""
@@ -18,11 +20,12 @@ def record_of(dataset: Dataset) -> DataRecord | None:
     return DataRecord(classes=dataset.classes, counts=tuple(counts), digest=dataset.digest)
 
 
-def as_recorded(dataset: Dataset, recorded: DataRecord | None, *, has_classes: bool, accept_changes: bool) -> Dataset:
+def as_recorded(dataset: Dataset, recorded: DataRecord | None, num_classes: int, accept_changes: bool) -> Dataset:
     """The data set of a resumed run, with the labels that its classes had when the run began.
 
-    A run of before has no record; its classes were in the order of their characters. Raises BadRequest for a folder
-    that has changed, unless `accept_changes`; always for a new class, where the model `has_classes`.
+    A run of before has no record: its classes were in the order of their characters, and a folder with another number
+    of classes than the model's has changed. Raises BadRequest for a folder that has changed, unless `accept_changes`;
+    always for a new class, where the model has classes.
     """
     if not dataset.digest:
         return dataset
@@ -30,13 +33,16 @@ def as_recorded(dataset: Dataset, recorded: DataRecord | None, *, has_classes: b
     new = [name for name in dataset.classes if name not in before]
     same_labels = with_classes(dataset, (*before, *new))
     now = record_of(same_labels)
+    count = len(dataset.classes)
+    if recorded is None and num_classes not in (0, count) and not accept_changes:
+        raise BadRequest(f"{dataset.name} has {count} classes, and the run began with {num_classes}.", GO_ON)
     if recorded is None or now is None or now == recorded:
         return same_labels
     changed = f"{dataset.name} has changed since the run began: {_changes(recorded, now)}."
-    if new and has_classes:
+    if new and num_classes:
         raise BadRequest(changed, f"A run keeps its classes: take {listed(new)} away, or start a new run.")
     if not accept_changes:
-        raise BadRequest(changed, "Add --changed-data to resume with the images as they are now, or put them back.")
+        raise BadRequest(changed, GO_ON)
     return same_labels
 
 

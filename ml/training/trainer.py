@@ -88,8 +88,7 @@ def train(
         return
     if resume:
         state = of_main(StateHeader, lambda: load_state_header(run_dir / STATE_FILE))
-        has_classes = config.model.num_classes > 0
-        dataset = as_recorded(dataset, state.data, has_classes=has_classes, accept_changes=changed_data)
+        dataset = as_recorded(dataset, state.data, config.model.num_classes, changed_data)
     config = fit_to_data(config, dataset, device)
     built_on = {} if resume else load_base_models(config)
     config = with_base_models(config, built_on)

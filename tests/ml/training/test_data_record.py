@@ -27,8 +27,8 @@ def load(folder: Path) -> Dataset:
     return datasets.load(f"folder:{folder}")
 
 
-def resumed(dataset: Dataset, recorded: DataRecord | None, *, accept: bool = False, labels: bool = True) -> Dataset:
-    return as_recorded(dataset, recorded, has_classes=labels, accept_changes=accept)
+def resumed(dataset: Dataset, recorded: DataRecord | None, *, accept: bool = False, classes: int = 3) -> Dataset:
+    return as_recorded(dataset, recorded, classes, accept)
 
 
 def record(dataset: Dataset) -> DataRecord:
@@ -49,6 +49,8 @@ def test_a_run_of_before_keeps_the_order_of_its_classes(tmp_path: Path) -> None:
     dataset = resumed(now, None)
     assert dataset.classes == ("1", "10", "2")
     assert dataset.labels.tolist() == sorted(dataset.labels.tolist())
+    with pytest.raises(BadRequest, match=r"has 3 classes, and the run began with 2.*--changed-data"):
+        resumed(now, None, classes=2)
     for label, name in enumerate(dataset.classes):
         values = dataset.images[dataset.labels == label][:, 0, 0, 0]
         assert np.all(values.numpy() // 10 == int(name))
@@ -83,4 +85,4 @@ def test_a_new_class_is_refused_where_the_model_has_classes(tmp_path: Path) -> N
     fill(tmp_path, "1")
     with pytest.raises(BadRequest, match=r"1 is new.*take 1 away"):
         resumed(load(tmp_path), recorded, accept=True)
-    assert resumed(load(tmp_path), recorded, accept=True, labels=False).classes == ("2", "3", "1")
+    assert resumed(load(tmp_path), recorded, accept=True, classes=0).classes == ("2", "3", "1")

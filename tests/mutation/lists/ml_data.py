@@ -181,8 +181,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/data/folder_scan.py",
-        "suffix = path.suffix.lower()",
-        "suffix = path.suffix",
+        "suffix = os.path.splitext(name)[1].lower()",
+        "suffix = os.path.splitext(name)[1]",
         "tests/ml/data/test_image_folder.py",
     ),
     Mutant(
