@@ -8,12 +8,13 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QScrollArea, QVBoxLayou
 
 from desktop_app.text.display_names import data_title
 from desktop_app.text.formatting import count, duration, megabytes, millions
-from desktop_app.text.scores import groups, measured_on
+from desktop_app.text.scores import groups, measured_on, percent
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.models import Models
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import Section, Segmented
 from desktop_app.widgets.images.image_grid import ImageGrid
+from ml.registry.judges import classes_of
 from ml.specs import NETWORKS, PREDICTIONS, SAMPLERS, SCHEDULES
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ PREVIEW_HEIGHT, PREVIEW_COLUMNS = 112, 5
 NAME_WIDTH = 86
 SLOTS = 1000  # resolution of the progress bar
 _QUOTED = re.compile("`([^`]*)`")
-UNREADABLE = "The judge only reads grey digits of 28 × 28 pixels, so it can't score this model."
+UNKNOWN_DATA = "This model's file doesn't say what it was trained on, so there is nothing to compare its images with."
+NO_JUDGE = (
+    "A judge tells the classes of these images apart. It is trained once, in about a minute for a few thousand images."
+)
 
 
 class ModelDetails(QWidget):
@@ -35,6 +39,7 @@ class ModelDetails(QWidget):
         super().__init__()
         self._library = library
         self._card: ModelCard | None = None
+        self._judge: ModelCard | None = None  # of what it draws
         self._shows: object = ()
         self.preview = ImageGrid("Preview of the chosen model", margin=6, gap=3)
         self.preview.setFixedHeight(PREVIEW_HEIGHT)
@@ -42,10 +47,11 @@ class ModelDetails(QWidget):
         self.title.setWordWrap(True)
         self.about.setWordWrap(True)
         self.training, self.sampling, self.scores = Section("Training"), Section("Sampling defaults"), Section("Scores")
-        self.count = Segmented(COUNTS, str(library.settings.count), name="Digits to score", tips=COUNT_TIPS)
+        self.count = Segmented(COUNTS, str(library.settings.count), name="Images to score", tips=COUNT_TIPS)
         self.evaluate = Button(
-            "Score", "gauge", tip="Generate digits with this model and let the judge compare them with MNIST"
+            "Score", "gauge", tip="Generate images with this model and let the judge compare them with real ones"
         )
+        self.train_judge = Button("Train a judge", "gauge", tip="Train the judge of the images this model learned from")
         self.stop = Button("Stop", "stop-fill", tip="Stop scoring")
         self.progress, self.bar = Label("", "small"), QProgressBar()
         self.bar.setTextVisible(False)
@@ -58,6 +64,8 @@ class ModelDetails(QWidget):
         self.count.valueChanged.connect(lambda value: library.change(count=int(value)))
         self.evaluate.clicked.connect(library.evaluate)
         self.evaluate.clicked.connect(lambda: QTimer.singleShot(0, self, self._scroll_to_progress))
+        self.train_judge.clicked.connect(library.train_judge)
+        self.train_judge.clicked.connect(lambda: QTimer.singleShot(0, self, self._scroll_to_progress))
         self.stop.clicked.connect(library.stop)
         library.busy_changed.connect(self._show_busy)
         self.show_card(None)
@@ -66,9 +74,9 @@ class ModelDetails(QWidget):
         self._figures = QVBoxLayout()
         self._figures.setSpacing(Space.XS)
         self._count_row = QWidget()
-        self._count_row.setLayout(row(Label("Digits", "muted"), 1, self.count))
+        self._count_row.setLayout(row(Label("Images", "muted"), 1, self.count))
         self.scores.body_layout.addLayout(self._figures)
-        for widget in (self._count_row, self.progress, self.bar, self.evaluate, self.stop):
+        for widget in (self._count_row, self.progress, self.bar, self.evaluate, self.train_judge, self.stop):
             self.scores.add(widget)
         words = QVBoxLayout()
         words.setSpacing(Space.XS)
@@ -85,11 +93,12 @@ class ModelDetails(QWidget):
     def show_card(self, card: "ModelCard | None") -> None:
         """Show a model, or None. A card already shown is left unchanged."""
         library = self._library
+        judge = library.judge(card) if card else None
         of_it = (library.preview(card) is not None, library.measured(card)) if card else ()
-        shows = card, of_it, library.settings.count
+        shows = card, of_it, library.settings.count, judge
         if shows == self._shows:
             return
-        self._card, self._shows = card, shows
+        self._card, self._shows, self._judge = card, shows, judge
         for widget in (self.preview, self.training, self.sampling, self.scores):
             widget.setVisible(card is not None)
         for button in (self.draw, self.rename, self.export, self.delete):
@@ -125,8 +134,10 @@ class ModelDetails(QWidget):
         self._add_scores(card.scores)
         if not card.scores and self._library.can_score(card):
             self._figures.addWidget(_wrapped("Not scored yet."))
-        if self._library.draws(card) and not self._library.can_score(card):
-            self._figures.addWidget(_wrapped(UNREADABLE))
+        if self._library.can_score(card):
+            self._figures.addWidget(_wrapped(judge_in_words(self._judge) if self._judge else NO_JUDGE))
+        elif self._library.draws(card):
+            self._figures.addWidget(_wrapped(UNKNOWN_DATA))
         self.scores.setVisible(self._figures.count() > 0)
 
     def _add_scores(self, scores: dict[str, Any]) -> None:
@@ -145,9 +156,12 @@ class ModelDetails(QWidget):
         if card is None:
             return
         can, scoring = library.can_score(card), library.is_scoring(card)
-        self._count_row.setVisible(can and not scoring)
-        self.evaluate.setVisible(can and not scoring)
-        self.evaluate.setEnabled(not library.busy)
+        judged = can and self._judge is not None
+        self._count_row.setVisible(judged and not scoring)
+        self.evaluate.setVisible(judged and not scoring)
+        self.train_judge.setVisible(can and not judged and not scoring)
+        for button in (self.evaluate, self.train_judge):
+            button.setEnabled(not library.busy)
         self.evaluate.setText("Score again" if card.scores else "Score")
         for widget in (self.progress, self.bar, self.stop):
             widget.setVisible(scoring)
@@ -214,6 +228,16 @@ def training_of(card: "ModelCard") -> list[tuple[str, str]]:
         ("File", megabytes(card.size)),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def judge_in_words(judge: "ModelCard") -> str:
+    """What a judge is worth: Judge: 84% of real test images right."""
+    accuracy, count_of = judge.scores.get("test_accuracy"), judge.scores.get("test_images")
+    if not isinstance(accuracy, int | float):
+        return "No images are held out that would tell how good the judge is."
+    if classes_of(judge.header):
+        return f"Judge: {percent(accuracy)} of {count(int(count_of or 0), 'real test image')} right."
+    return f"Judge: tells {percent(accuracy)} of distorted copies of single images apart; the images have no classes."
 
 
 def sampling_of(card: "ModelCard") -> list[tuple[str, str]]:

@@ -112,7 +112,7 @@ def _check_data(header: "ModelHeader", data_root: Path | None) -> None:
     from ml.data import datasets
     from ml.registry import judges
 
-    name = "mnist" if judges.is_of_digits(header) else header.data
+    name = judges.data_of(header)
     spec = DATASETS.get(name)
     if spec and spec.size and not all(datasets.is_downloaded(name, data_root, split) for split in ("train", "test")):
         raise DataUnavailable(

@@ -117,7 +117,7 @@ def find_nearest(image: Pixels, model: str, data_root: Path | None, _control: Ru
     from ml.registry import judges
 
     header = loaded_model.load(model).header
-    data = "mnist" if judges.is_of_digits(header) else header.data
+    data = judges.data_of(header)
     if datasets.is_downloaded(data, data_root, "train"):
         training = _training_images(data, header.model.image_size, header.model.channels, data_root)
         index, distance, copied = metrics.nearest(image, training)

@@ -23,16 +23,22 @@ def times(ratio: float) -> str:
 
 
 WORDS: dict[str, tuple[str, Format, str]] = {
-    "accuracy": ("Right digit", percent, "How often the judge reads the requested digit"),
+    "accuracy": ("Right class", percent, "How often the judge reads the requested class"),
     "confidence": ("Judge confidence", percent, "Mean confidence of the judge in its readings"),
     "frechet_ratio": (
         "Distance to real",
         times,
-        "Fréchet distance to real digits in the judge's features; 1 × is the distance between two sets of real digits",
+        "Fréchet distance to real images in the judge's features; 1 × is the distance between two sets of real images",
     ),
-    "precision": ("Look real", percent, "Precision: how many of its digits lie among real ones"),
-    "recall": ("Variety", percent, "Recall: how much of the variety of real digits it draws"),
-    "memorised": ("Copies", "{:.0f}".format, "How many of its digits nearly repeat a training image"),
+    "precision": ("Look real", percent, "Precision: how many of its images lie among real ones"),
+    "recall": ("Variety", percent, "Recall: how much of the variety of real images it draws"),
+    "memorised": ("Copies", "{:.0f}".format, "How many of its images nearly repeat a training image"),
+    "kid": (
+        "Kernel distance",
+        "{:.4f}".format,
+        "KID to real images in the judge's features; 0 for equal distributions",
+    ),
+    "judge_test_accuracy": ("Judge", percent, "How many real test images the judge reads right"),
     "test_accuracy": ("Read right", percent, "How many of MNIST's test digits it reads right"),
     "judge_accuracy": ("Still read right", percent, "How many digits the judge reads right after packing"),
     "judge_accuracy_of_originals": ("Before packing", percent, "How many of the same digits it reads right before"),

@@ -15,7 +15,7 @@ from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.notification import Message
 from desktop_app.worker.compute_thread import Job, JobEnded, Work
 from ml.events import Failed, Pixels, Progress
-from ml.specs import DIGITS, DRAWING
+from ml.specs import DRAWING
 from ml.system import trash
 from ml.system.trash import Trashed
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ml.registry.model_cards import ModelCard
 
 PREVIEWED = 10  # images
-READABLE = (1, 28)  # channels and side of the images that the judge reads
 DATA_REMEDY = {"data": (("models:data", "Choose a folder…"),)}
 Preview = tuple[Path, int]  # of a model at a training step
 
@@ -52,6 +51,7 @@ class Models(QObject):
         self._visible = False
         self._job: Job | None = None  # that scores
         self._scored: ModelCard | None = None  # what is being scored
+        self._trains_judge = False  # or else scores
         self._submitted = 0  # scoring jobs so far
         self._training: Path | None = None  # folder of the active run
         self._deleted: Trashed | None = None  # last
@@ -135,10 +135,17 @@ class Models(QObject):
 
     @staticmethod
     def can_score(card: "ModelCard") -> bool:
-        """Whether the judge can read what a model draws."""
-        config = card.header.model
-        is_readable = (config.channels, config.image_size) == READABLE and card.header.data in DIGITS
-        return Models.draws(card) and is_readable
+        """Whether there are real images that a model's can be compared with."""
+        from ml.registry import judges
+
+        return Models.draws(card) and bool(judges.data_of(card.header))
+
+    @staticmethod
+    def judge(card: "ModelCard") -> "ModelCard | None":
+        """The judge of what a model draws; None where none is trained yet."""
+        from ml.registry import judges
+
+        return judges.find(card.header) if Models.can_score(card) else None
 
     def measured(self, card: "ModelCard") -> dict[str, Any]:
         """The scores of a bundled model in this session; those of the person's own models are in their cards."""
@@ -153,23 +160,31 @@ class Models(QObject):
     def doing(self) -> tuple[str, float | None]:
         """What is being scored, and the share that is done."""
         name = self._scored.name if self._scored else ""
+        what = "Training a judge for" if self._trains_judge else "Scoring"
         known = self.progress and self.progress.total
-        return f"Scoring {name}", self.progress.done / self.progress.total if self.progress and known else None
+        return f"{what} {name}", self.progress.done / self.progress.total if self.progress and known else None
 
     def is_scoring(self, card: "ModelCard") -> bool:
         """Whether this model is being scored."""
         return self.busy and self._scored is not None and self._scored.path == card.path
 
     def evaluate(self) -> None:
-        """Score the chosen model with the judge."""
+        """Score the chosen model with its judge, which is trained first if there is none yet."""
+        if self.card:
+            self._begin(partial(models.evaluate, self.card, self.settings.count, self._context.data_root))
+
+    def train_judge(self) -> None:
+        """Train the judge of the chosen model's data."""
+        if self.card:
+            self._begin(partial(models.train_judge, self.card, self._context.data_root), trains_judge=True)
+
+    def _begin(self, task: Work, *, trains_judge: bool = False) -> None:
         card = self.card
         if card is None or self.busy or self._context.closing or not self.can_score(card):
             return
-        self._scored, self.progress = card, None
+        self._scored, self._trains_judge, self.progress = card, trains_judge, None
         self._submitted += 1
-        task = partial(models.evaluate, card, self.settings.count, self._context.data_root)
-        handler = partial(self._on_score, self._submitted, card)
-        self._job = self._context.submit(task, handler, remedies=DATA_REMEDY)
+        self._job = self._context.submit(task, partial(self._on_score, self._submitted, card), remedies=DATA_REMEDY)
         self.busy_changed.emit()
 
     def stop(self) -> None:
@@ -193,7 +208,8 @@ class Models(QObject):
             self._end()
 
     def _end(self) -> None:
-        self._job, self._scored, self.progress = None, None, None
+        self._job, self._scored, self.progress, self._trains_judge = None, None, None, False
+        self.changed.emit()  # there may be a judge now
         self.busy_changed.emit()
 
     # ---- files

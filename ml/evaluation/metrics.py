@@ -29,7 +29,7 @@ from ml.events import Frame, Pixels, Progress, Sampled
 from ml.generation import distributed_sampling
 from ml.registry import model_cards
 from ml.registry.checkpoint import ModelHeader, load_header
-from ml.specs import DATASETS, DeviceName
+from ml.specs import DeviceName, dataset_spec
 
 NEIGHBOUR = 3
 DRAWS = 10
@@ -98,7 +98,7 @@ def labels_in(header: ModelHeader, classes: Sequence[str]) -> list[int]:
 
     The classes of a model that does not know their names are in the same order, if there are as many.
     """
-    named = header.classes or header.data in DATASETS
+    named = header.classes or dataset_spec(header.data)
     if not named and header.model.num_classes == len(classes):
         return list(range(len(classes)))
     return [classes.index(name) if name in classes else NO_LABEL for name in header.class_names]

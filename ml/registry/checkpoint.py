@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 from safetensors import SafetensorError, safe_open
 
-from ml.config import Description, ModelConfig, Name, SampleSettings, TrainConfig, parse
+from ml.config import Description, Ground, ModelConfig, Name, SampleSettings, TrainConfig, parse
 from ml.errors import BadFile
-from ml.specs import dataset_spec
+from ml.specs import FitName, dataset_spec
 from ml.system.files import MAX_TEXT, atomic
 from ml.system.paths import COMMAND
 
@@ -32,6 +32,8 @@ class ModelHeader(Description):
     model: ModelConfig
     defaults: SampleSettings = SampleSettings()
     data: Name = ""
+    fit: FitName = "crop"
+    ground: Ground = "auto"
     classes: tuple[ClassName, ...] = Field(default=(), max_length=1000, description="the names of labels 0, 1, ...")
     teacher: Name = Field(default="", description="the model that a few-step student was distilled from")
     device: Name = ""

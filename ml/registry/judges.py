@@ -3,7 +3,7 @@
 from ml.registry import model_cards
 from ml.registry.checkpoint import ModelHeader
 from ml.registry.model_cards import ModelCard
-from ml.specs import DATASETS, DIGITS, TEN_DIGITS
+from ml.specs import CIFAR10_FOLDER, DATASETS, DIGITS, TEN_DIGITS
 from ml.system import paths
 from ml.system.files import modified
 
@@ -18,8 +18,15 @@ def is_of_digits(header: ModelHeader) -> bool:
     return header.data in DIGITS and (config.channels, config.image_size) == GREY_DIGITS and same_classes
 
 
+def data_of(header: ModelHeader) -> str:
+    """The data set that a model's images are compared with; "" where it is unknown."""
+    if is_of_digits(header):
+        return "mnist"  # whatever digits it was trained on
+    return "cifar10" if header.data == CIFAR10_FOLDER else header.data
+
+
 def find(header: ModelHeader) -> ModelCard | None:
-    """The card of the judge of a model's images: of the same data, size, colours and classes; the newest of several."""
+    """The card of the judge of a model's images: of the same data, form and classes; the newest of several."""
     if is_of_digits(header):
         return model_cards.card(model_cards.bundled_folder() / f"{BUNDLED}.safetensors")
     kept = sorted(paths.user_judges().glob("*.safetensors"), key=modified, reverse=True)
@@ -33,6 +40,10 @@ def classes_of(judge: ModelHeader) -> tuple[str, ...]:
 
 
 def _suits(judge: ModelHeader, drawn: ModelHeader) -> bool:
-    same_form = (judge.model.channels, judge.model.image_size) == (drawn.model.channels, drawn.model.image_size)
     same_classes = not drawn.model.num_classes or drawn.class_names == judge.classes
-    return judge.model.network == "judge" and judge.data == drawn.data and same_form and same_classes
+    return judge.model.network == "judge" and _data(judge) == _data(drawn) and same_classes
+
+
+def _data(header: ModelHeader) -> tuple[object, ...]:
+    """A data set and its form."""
+    return data_of(header), header.model.channels, header.model.image_size, header.fit, header.ground

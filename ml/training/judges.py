@@ -48,23 +48,28 @@ def reference_for(
     """
     if header.model.network not in DRAWING:
         raise BadRequest(f"{header.name!r} draws no images.", "Score a model that does.")
-    digits = judges.is_of_digits(header.with_changes(data=data or header.data))
-    data = "mnist" if digits else data or header.data  # whatever digits a model was trained on
+    header = header.with_changes(data=data or header.data)
+    data = judges.data_of(header)
     if not data:
         raise BadRequest(f"The file of {header.name!r} does not say what it was trained on.", "Name it: --data ...")
-    form = Form(header.model.image_size, header.model.channels)
+    form = Form(header.model.image_size, header.model.channels, header.fit, header.ground)
     train, test = yield from real_images(data, root, form)
-    judge = Judge.bundled(device) if digits else (yield from judge_of(train, test, device))
+    judge = Judge.bundled(device) if judges.is_of_digits(header) else (yield from judge_of(train, test, form, device))
     return Reference(train, test, judge)
 
 
-def judge_of(train: Dataset, test: Dataset, device: DeviceName = "auto") -> Generator[Progress, None, Judge]:
-    """The judge of a data set, trained and kept if there is none yet; raises CannotWrite, NoDevice, Diverged."""
+def judge_of(
+    train: Dataset, test: Dataset, form: Form, device: DeviceName = "auto"
+) -> Generator[Progress, None, Judge]:
+    """The judge of a data set in a form, trained and kept if there is none yet.
+
+    Raises BadRequest, CannotWrite, NoDevice, Diverged, and Cancelled.
+    """
     yield Progress("Looking for the judge", 0, 0)
     path = paths.user_judges() / f"{content_hash(train, test)}.safetensors"
     card = model_cards.card(path)
     if card is None:
-        yield from _train(train, test, path, device)
+        yield from _train(train, test, form, path, device)
         card = model_cards.card(path)
     assert card is not None
     return evaluation.load(card, device)
@@ -101,13 +106,13 @@ def config_for(train: Dataset, held_out: int) -> TrainConfig:
     )  # fmt: skip
 
 
-def _train(train: Dataset, test: Dataset, path: Path, device: DeviceName) -> Generator[Progress]:
+def _train(train: Dataset, test: Dataset, form: Form, path: Path, device: DeviceName) -> Generator[Progress]:
     """Train a judge and keep it, with its accuracy on the held-out images in a card beside it."""
     if len(train) < 2:
         raise BadRequest(f"{train.name} has {len(train)} image to train a judge on.", "Give more images.")
     has_classes = len(train.classes) > 1
     learnt = train if has_classes else _single_images(train)
-    config = config_for(learnt, len(test))
+    config = config_for(learnt, len(test)).with_changes(fit=form.fit, ground=form.ground)
     run = Run(config, path.parent / config.name, choose_device(device), learnt)  # it writes nothing by itself
     what = "Training a judge" if has_classes else "Training a judge of single images"
     assert config.steps is not None

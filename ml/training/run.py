@@ -260,6 +260,8 @@ class Run:
             model=config.model.with_changes(augment_inputs=0) if config.augments else config.model,
             defaults=config.defaults,
             data=config.data,
+            fit=config.fit,
+            ground=config.ground,
             classes=self.classes if config.model.num_classes else (),
             teacher=config.teacher_from,
             device=self.device.name,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ml.config import NO_LABEL, ModelConfig
-from ml.data.dataset import Dataset
+from ml.data.dataset import AS_IT_IS, Dataset
 from ml.errors import BadRequest, DataUnavailable
 from ml.evaluation.judge import judge_for, planes
 from ml.evaluation.metrics import Reference, Report, score
@@ -125,6 +125,7 @@ def test_the_judge_is_that_of_the_data_the_form_and_the_classes(folder: Path) ->
     assert kept.find(drawn_from(folder, 0, ())) is not None  # it names what a model without classes draws
     assert kept.find(drawn_from(folder, 2, ("squares", "circles"))) is None
     assert kept.find(header.with_changes(data="folder:other")) is None
+    assert kept.find(header.with_changes(ground="#00ff00")) is None
     smaller = header.model.with_changes(image_size=8)
     assert kept.find(header.with_changes(model=smaller)) is None
 
@@ -146,7 +147,7 @@ def test_without_classes_the_features_are_of_a_judge_of_single_images() -> None:
         Dataset("folder:all", planes(shapes(count, seed)[0]), torch.zeros(count, dtype=torch.int64), ("all",))
         for count, seed in ((150, 4), (40, 5))
     )
-    *done, judge = drained(judges.judge_of(train, test, "cpu"))
+    *done, judge = drained(judges.judge_of(train, test, AS_IT_IS, "cpu"))
     assert Progress("Training a judge of single images", 1, len(done) - 1) in done
     assert judge.classes == () and judge.accuracy is not None  # of copies: so few steps teach it little
     header = drawn_from(Path("all"), 0, ())

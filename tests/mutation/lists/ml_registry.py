@@ -294,7 +294,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/registry/judges.py",
-        "judge.data == drawn.data and",
+        "_data(judge) == _data(drawn) and",
         "",
         "tests/ml/training/test_judges.py::test_the_judge_is_that_of_the_data_the_form_and_the_classes",
     ),
