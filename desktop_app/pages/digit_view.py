@@ -4,6 +4,7 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
+from desktop_app.text.scores import percent
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.generate import Generate
 from desktop_app.viewmodels.trajectory import View
@@ -15,7 +16,8 @@ from ml.config import NO_LABEL
 LARGE, SMALL = 92, 44  # sides of the digit and of its nearest training image ...
 ROOMY = 256, 92  # ... and where the column is high
 STRIP_HEIGHT, STRIP_COUNT = 34, 8
-UNLIKENED = "Shows the closest training image once MNIST is downloaded; training on MNIST downloads it"
+NO_JUDGE = "No judge of these images yet: the Models page trains one"
+UNLIKENED = "Shows the closest training image where the data set is on this computer; training on it downloads it"
 BLANK = np.full((STRIP_COUNT, 28, 28), 24, np.uint8)  # the strip of no digit
 
 
@@ -148,21 +150,26 @@ class DigitView(QWidget):
         self.like.setVisible(found is not None or (index is not None and shown.no_training_images))
         self.nearest.setVisible(found is not None)
         if found is None:
-            self.likeness.setText("MNIST isn’t downloaded")
+            self.likeness.setText("Training images aren’t at hand")
             self.likeness.setToolTip(UNLIKENED)
         else:
             self.nearest.set_images(found.image[None])
             self.likeness.setText("Copy of this training image" if found.copied else "Closest training image")
             how = "a copy" if found.copied else "not a copy"
-            words = f"The closest MNIST training image, at a distance of {found.distance:.2f} (0 to 1): {how}"
+            words = f"The closest training image, at a distance of {found.distance:.2f} (0 to 1): {how}"
             self.nearest.setToolTip(words)
             self.likeness.setToolTip(words)
 
     def _verdict(self, index: int) -> str:
         verdict = self._generate.verdict
         if verdict is None:
-            return "Not judged yet"
-        return f"Judge reads {verdict.labels[index]} ({verdict.confidence[index]:.0%} sure)"
+            return "Not judged yet" if self._generate.busy else NO_JUDGE
+        label = int(verdict.labels[index])
+        name = verdict.classes[label] if verdict.classes else label
+        words = f"Judge reads {name} ({verdict.confidence[index]:.0%} sure)"
+        if verdict.accuracy is not None:
+            words += f"\nIt reads {percent(verdict.accuracy)} of real test images right"
+        return words
 
     def _strip_clicked(self, index: int) -> None:
         steps = self._generate.trajectory.strip_steps(STRIP_COUNT)

@@ -14,7 +14,6 @@ from desktop_app.viewmodels.models import Models
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import Section, Segmented
 from desktop_app.widgets.images.image_grid import ImageGrid
-from ml.registry.judges import classes_of
 from ml.specs import NETWORKS, PREDICTIONS, SAMPLERS, SCHEDULES
 
 if TYPE_CHECKING:
@@ -232,6 +231,8 @@ def training_of(card: "ModelCard") -> list[tuple[str, str]]:
 
 def judge_in_words(judge: "ModelCard") -> str:
     """What a judge is worth: Judge: 84% of real test images right."""
+    from ml.registry.judges import classes_of
+
     accuracy, count_of = judge.scores.get("test_accuracy"), judge.scores.get("test_images")
     if not isinstance(accuracy, int | float):
         return "No images are held out that would tell how good the judge is."

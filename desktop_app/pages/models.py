@@ -121,7 +121,11 @@ class ModelsPage(Page):
             self._models.export(Path(name))
 
     def _ask_data(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Choose the folder that contains MNIST")
+        from ml.registry.judges import data_of
+
+        card = self._models.card
+        data = data_title(data_of(card.header)) if card else ""
+        folder = QFileDialog.getExistingDirectory(self, f"Choose the folder that contains {data}")
         if folder:
             self._context.use_data_root(Path(folder))
             self._models.evaluate()

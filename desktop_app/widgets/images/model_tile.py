@@ -13,7 +13,7 @@ from desktop_app.widgets.images.image_grid import ImageGrid, Pixels
 
 STRIP_HEIGHT, WIDEST = 52, 10
 LEAST_WIDTH, HEIGHT = 296, 142  # the style sheet repeats the height
-MEANING = "Right: read as requested by the judge. Distance: to real digits, relative to their distance to each other."
+MEANING = "Right: read as requested by the judge. Distance: to real images, relative to their distance to each other."
 
 
 class ModelTile(Button):

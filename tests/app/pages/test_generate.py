@@ -540,7 +540,9 @@ def test_the_nearest_training_image_stands_beside_a_digit(
     monkeypatch.delenv("NOISELOOM_DATA", raising=False)
     with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
         panel.grid.cellClicked.emit(1)
-    assert panel.digit.likeness.text() == "MNIST isn’t downloaded" and not panel.digit.nearest.isVisibleTo(panel)
+    assert panel.digit.likeness.text() == "Training images aren’t at hand" and not panel.digit.nearest.isVisibleTo(
+        panel
+    )
     window.session.context.data_root = mnist_root
     with qtbot.waitSignal(generate.compared, timeout=WAIT_MS):
         panel.grid.cellClicked.emit(2)

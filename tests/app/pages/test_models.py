@@ -11,13 +11,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
 from pytestqt.qtbot import QtBot
 
-from desktop_app.pages.model_details import Fact
+from desktop_app.pages.model_details import NO_JUDGE, Fact
 from desktop_app.pages.models import ModelsPage
 from desktop_app.settings import AppSettings, load_settings
 from desktop_app.tasks import models as model_work
 from desktop_app.tasks.models import Previewed
 from desktop_app.viewmodels.models import Models
-from desktop_app.widgets.controls.basics import Button
+from desktop_app.widgets.controls.basics import Button, Label
 from desktop_app.window.main_window import MainWindow
 from ml.control import RunControl
 from ml.events import Progress
@@ -158,7 +158,7 @@ def test_choosing_a_model_shows_its_card(panel: ModelsPage) -> None:
     assert details.title.text() == "Digits" and "class-conditional U-Net" in details.about.text()
     said = facts(panel)
     assert said["Sampler"] == "DPM-Solver++ 2M" and said["Steps"] == "10" and said["Trained on"] == "MNIST"
-    assert said["Right digit"] == "99.7–100%" and said["Distance to real"].endswith("×") and said["Copies"] == "0"
+    assert said["Right class"] == "99.7–100%" and said["Distance to real"].endswith("×") and said["Copies"] == "0"
     assert not details.rename.isEnabled() and not details.delete.isEnabled() and details.export.isEnabled()
     panel.tiles["judge"].click()
     assert details.draw.isHidden() and details.evaluate.isHidden() and facts(panel)["Read right"] == "99.7%"
@@ -239,7 +239,7 @@ def test_the_digits_model_is_scored(
         facts = panel.details.scores.findChildren(Fact)
         return [fact.accessibleName() for fact in facts if not fact.isHidden()]
 
-    until(qtbot, lambda: [name.split(":")[0] for name in figures()].count("Right digit") == 2)  # just now, and its card
+    until(qtbot, lambda: [name.split(":")[0] for name in figures()].count("Right class") == 2)  # just now, and its card
     assert "seed 77" in card.scores  # which is left as it was
 
 
@@ -252,7 +252,7 @@ def test_the_scores_of_an_own_model_are_kept(
     library.evaluate()
     until(qtbot, lambda: library.card and library.card.scores)
     assert (home / "models" / "tiny.json").is_file() and not library.busy
-    assert "% right" in panel.tiles["tiny"].accessibleName() and "Right digit" in facts(panel)
+    assert "% right" in panel.tiles["tiny"].accessibleName() and "Right class" in facts(panel)
 
 
 def test_scoring_says_how_far_it_is_and_can_be_stopped(
@@ -268,6 +268,33 @@ def test_scoring_says_how_far_it_is_and_can_be_stopped(
     window.stop()
     assert job.control.cancelled and not library.busy and panel.details.evaluate.isVisible()
     assert library.card and not library.measured(library.card)
+
+
+def test_a_judge_is_offered_where_there_is_none(
+    panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def words() -> str:
+        return " ".join(label.text() for label in details.scores.findChildren(Label) if not label.isHidden())
+
+    until(qtbot, lambda: not window.session.context._jobs)
+    engine, details = take_over(window.session.context.engine, monkeypatch), panel.details
+    panel.tiles["digits"].click()
+    until(qtbot, lambda: "Judge: 99.7% of 10,000 real test images right." in words())
+    assert not details.train_judge.isVisible()
+    panel.tiles["colour"].click()
+    until(qtbot, lambda: NO_JUDGE in words())
+    assert details.train_judge.isVisible() and not details.evaluate.isVisible()
+    details.train_judge.click()
+    job = engine.job("train_judge")
+    engine.give(job, Progress("Training a judge", 1, 4))
+    assert details.progress.text() == "Training a judge · 1 of 4" and not details.train_judge.isVisible()
+    card = model_cards.card(model_cards.bundled_folder() / "judge.safetensors")
+    assert card is not None
+    worse = card.model_copy(update={"scores": {"test_accuracy": 0.84, "test_images": 1}})
+    monkeypatch.setattr("ml.registry.judges.find", lambda _header: worse)
+    engine.end(job)
+    until(qtbot, lambda: "Judge: 84% of 1 real test image right." in words())
+    assert details.evaluate.isVisible()
 
 
 def test_without_mnist_one_is_asked_for_it(

@@ -113,10 +113,31 @@ def test_what_can_be_read_is_scored_as_is_set(app: FakeApp, library: Models, min
     app.engine.end(job, Scored({"images": 300}))
     assert not library.busy and app.engine.jobs_of("warm_up") and not library.measured(mine)  # it stands in its card
     assert library.doing == ("Scoring ", None)
-    for name in ("judge", "colour"):
-        library.change(chosen=name)
-        library.evaluate()
-    assert not app.engine.jobs_of("evaluate")
+    library.change(chosen="judge")
+    library.evaluate()
+    library.train_judge()
+    assert not app.engine.jobs_of("evaluate") and not app.engine.jobs_of("train_judge")
+
+
+def test_a_judge_is_trained_where_there_is_none(app: FakeApp, library: Models) -> None:
+    library.change(chosen="colour")
+    digits, colour = app.context.card("digits"), library.card
+    assert digits and colour and library.can_score(colour) and library.judge(colour) is None
+    judge = library.judge(digits)
+    assert judge is not None and judge.name == "judge"
+    changed: list[None] = []
+    library.changed.connect(lambda: changed.append(None))
+    library.train_judge()
+    job = app.engine.job("train_judge")
+    assert arguments(job)[0] is colour and library.doing == ("Training a judge for colour", None)
+    app.engine.give(job, Progress("Training a judge", 1, 4))
+    library.evaluate()
+    assert library.doing[1] == 0.25 and not app.engine.jobs_of("evaluate")
+    app.engine.end(job)
+    assert changed and not library.busy
+    library.evaluate()
+    assert library.doing[0] == "Scoring colour"
+    library.stop()
 
 
 def test_scores_of_a_bundled_model_are_kept_for_the_session(app: FakeApp, library: Models) -> None:
