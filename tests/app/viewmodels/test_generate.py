@@ -444,7 +444,8 @@ def test_a_training_image_is_looked_for_once_and_stays_with_its_drawing(app: Fak
     generate.find_nearest(2)
     generate.find_nearest(2)
     (looking,) = app.engine.jobs_of("find_nearest")
-    image, root = arguments(looking)
+    image, model, root = arguments(looking)
+    assert model == "digits"
     assert np.array_equal(image, generate.sampled.images[2]) and root is None  # type: ignore[union-attr]
     first = generate.trajectory
     draw(app)

@@ -224,7 +224,7 @@ def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch
     found: list[np.ndarray] = []
     prove = lambda _suffix, _stamp, _pixels, draw: found.extend(map(draw, (FEW, other)))  # noqa: E731
     monkeypatch.setattr("ml.export.verify.prove", prove)
-    read = ReadFile(Path("a.PNG"), SimpleNamespace(request=FEW), images(1))
+    read = ReadFile(Path("a.PNG"), SimpleNamespace(request=FEW), images(1))  # type: ignore[arg-type]
     list(verify_images(read, shown := images(2, 9), RunControl()))
     assert found[0] is shown and found[1][0, 0, 0] == 50 and drawn == [other]
 

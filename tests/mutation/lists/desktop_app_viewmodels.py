@@ -1572,8 +1572,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "self._job, self._scored, self.progress = None, None, None",
-        "self._job, self._scored = None, None",
+        "self._job, self._scored, self.progress, self._trains_judge = None, None, None, False",
+        "self._job, self._scored, self._trains_judge = None, None, False",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
@@ -1672,8 +1672,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "handler, remedies=DATA_REMEDY)",
-        "handler)",
+        "card), remedies=DATA_REMEDY)",
+        "card))",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
