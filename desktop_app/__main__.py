@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="noiseloom",
-        description="Generate images with diffusion models of digits, train such models, and watch both.",
+        description="Generate images with diffusion models, train such models, and watch both.",
         epilog="noiseloom ml COMMAND is the command line; noiseloom ml --help lists it.",
     )
     parser.add_argument("file", type=Path, nargs="?", help="a lesson or exported file to open")

@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BaseModel, Field, StrictInt, ValidationErro
 
 from desktop_app.settings import (
     ExploreSettings,
-    InterpolateSettings,
     PageName,
     PageSettings,
     TrainSettings,
@@ -64,8 +63,9 @@ RENAMED = {
     "In common": "Shared settings",
     "Learns": "Predicts",
     "Mix noise by": "Noise mixing",
-    "Of each": "Per digit",
+    "Of each": "Per class",
     "Pen": "Pen radius",
+    "Per digit": "Per class",
     "Place": "Position",
     "Previews from one noise": "Previews",
     "Rate": "LR schedule",
@@ -137,10 +137,6 @@ def _problem(settings: PageSettings | None) -> str:
             return "a lesson can't show an image from a disk; choose a digit"
         case TrainSettings() if settings.preset not in presets.names():
             return f"there is no preset {settings.preset!r}"
-        case InterpolateSettings() if any(
-            corner.label >= len(settings.shares) for corner in (*settings.corners, *settings.stops)
-        ):
-            return "a corner has a class that doesn't exist"
     return ""
 
 

@@ -15,6 +15,7 @@ from ml.system.files import atomic, free_name, make_folder, move, read_short
 MAX_ROWS = 10
 MAX_COLUMNS = 10
 MAX_STOPS = 12
+MAX_CLASSES = 1000  # of a model
 DEFAULT_MODEL = "digits"
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -97,7 +98,7 @@ class InterpolateSettings(PageSettings):
     place: tuple[Share, Share] = (0.5, 0.5)
     mixing: Mixing = "slerp"
     seed: int = Field(default=7, ge=0, lt=2**53, description="of a mixture of classes")
-    shares: tuple[Share, ...] = Field(default=(0, 0, 0, 1, 0, 0, 0, 0, 1, 0), min_length=10, max_length=10)
+    shares: tuple[Share, ...] = Field(default=(0, 0, 0, 1, 0, 0, 0, 0, 1, 0), min_length=10, max_length=MAX_CLASSES)
 
     @property
     def model_names(self) -> set[str]:
@@ -108,9 +109,16 @@ class DrawSettings(PageSettings):
     """The Draw page."""
 
     task: Literal["vary", "complete", "rebuild"] = "vary"
-    label: int = Field(default=NO_LABEL, ge=NO_LABEL, le=9, description="the digit to turn the drawing into; -1: any")
+    model: Name = DEFAULT_MODEL
+    label: int = Field(
+        default=NO_LABEL, ge=NO_LABEL, lt=MAX_CLASSES, description="the class to turn the drawing into; -1: any"
+    )
     vary_from: float = Field(default=1.0, gt=0, le=40, description="sigma/alpha the drawing is noised to")
     pen: float = Field(default=1.3, ge=0.5, le=4, description="radius in pixels")
+
+    @property
+    def model_names(self) -> set[str]:
+        return {self.model}
 
 
 class LaneSettings(Description):
@@ -127,8 +135,8 @@ class CompareSettings(PageSettings):
 
     mode: Literal["grid", "race"] = "grid"
     model: Name = DEFAULT_MODEL
-    digits: str = Field(default="0-9", max_length=200)
-    each: int = Field(default=4, ge=1, le=20, description="images of a cell whose digit is on an axis")
+    digits: str = Field(default="0-9", max_length=500, description="the prompt of every cell or lane")
+    each: int = Field(default=4, ge=1, le=20, description="images of a cell whose class is on an axis")
     seed: int = Field(default=2026, ge=0, lt=2**53)
     rows: Name = "steps"
     columns: Name = Field(default="guidance", description="empty: there is one column")
@@ -150,7 +158,7 @@ class ModelsSettings(PageSettings):
     """The Models page."""
 
     chosen: Name = DEFAULT_MODEL
-    count: Literal[100, 300, 1000] = Field(default=1000, description="how many digits a model is scored on")
+    count: Literal[100, 300, 1000] = Field(default=1000, description="how many images a model is scored on")
 
 
 class AppSettings(Description):

@@ -23,9 +23,7 @@ class AxisEditor(QWidget):
         super().__init__()
         self._compare = compare
         self._side: Side = side
-        nothing = [("", "none")]
-        self.field = ChoiceRow(TITLE[side], [*((key, SETTINGS[key].title) for key in VALUES), *nothing],
-                               tip=f"The setting that varies along the {side}")  # fmt: skip
+        self.field = ChoiceRow(TITLE[side], tip=f"The setting that varies along the {side}")
         self.edit = QLineEdit()
         self.edit.setAccessibleName(f"{TITLE[side]}, values")
         self.edit.setMaxLength(MAX_TYPED)
@@ -47,10 +45,16 @@ class AxisEditor(QWidget):
         field: str = getattr(self._compare.settings, self._side)
         values = self._compare.values(field)
         names = self._names(field)
+        titles_of = {key: SETTINGS[key].title for key in VALUES}
+        if not self._compare.subject.is_digits:
+            titles_of["label"] = "Class"
+        self.field.set_choices([*titles_of.items(), ("", "none")])
         self.field.set_value(field)
         self.edit.setVisible(bool(field) and not names)
         self.checks.setVisible(bool(names))
-        if names:
+        if names and field == "label":
+            self.checks.set_choices(names, map(str, self._compare.picked_classes))
+        elif names:
             self.checks.set_choices(names, [value.strip() for value in values.split(",")])
         elif self.edit.text() != values:
             self.edit.setText(values)
@@ -60,7 +64,9 @@ class AxisEditor(QWidget):
         self.edit.setAccessibleDescription(trouble)
 
     def _names(self, field: str) -> list[Choice]:
-        """The names to select from; empty where values are numbers."""
+        """The names to select from; empty where values are typed."""
+        if field == "label":
+            return self._compare.subject.choices[1:] if self._compare.picks_classes else []
         if field == "model":
             return [(name, format_value("model", name)) for name in self._compare.comparable_models]
         return list(titles(SETTINGS[field].choices)) if field else []

@@ -13,6 +13,7 @@ from desktop_app.pages.axis_editor import AxisEditor
 from desktop_app.pages.base import Page
 from desktop_app.pages.cell_view import CellView
 from desktop_app.pages.race_view import LaneEditor, RaceView
+from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.compare import Compare
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
@@ -38,7 +39,7 @@ SUBTITLES = {
 }
 COPIED_MS = 1500
 ROOMY = (1500, 900)  # page size from which the chosen cells are shown below the grid
-POOR = 0.5  # share of correct digits below which a cell shows a warning
+POOR = 0.5  # share of correct images below which a cell shows a warning
 
 
 class ComparePage(Page):
@@ -69,11 +70,9 @@ class ComparePage(Page):
     def _make_settings(self) -> None:
         self.model = ChoiceRow("Model", tip="The network that generates, with its default settings except for the axes")
         self.digits = QLineEdit()
-        self.digits.setAccessibleName("Digits")
-        self.digits.setToolTip("The digits in every cell: 7, 0-9, 2026, two or five")
         self.problem = Label("", "problem")
         self.problem.setWordWrap(True)
-        self.each = SliderRow("Per digit", 1, 20, 4, tip="Number of images in each cell")
+        self.each = SliderRow("Per class", 1, 20, 4, tip="Number of images in each cell")
         self.seed = SeedBox(self._compare.settings.seed)
         self.go = Button("Compare", kind="primary", tip="Generate every cell from the same noise")
         self.export_button = Button("Export…", "export", tip="Save a labelled figure (Ctrl+E)")
@@ -89,11 +88,11 @@ class ComparePage(Page):
         self.axes, common = Section("Axes"), Section("Shared settings")
         for widget in (self.rows, self.columns):
             self.axes.add(widget)
-        digits = Label("Digits", "muted")
-        digits.setFixedWidth(self.model.label.width())
-        digits.setBuddy(self.digits)
+        self.digits_label = Label("", "muted")
+        self.digits_label.setFixedWidth(self.model.label.width())
+        self.digits_label.setBuddy(self.digits)
         self.digits_row = QWidget()
-        self.digits_row.setLayout(row(digits, self.digits))
+        self.digits_row.setLayout(row(self.digits_label, self.digits))
         for widget in (self.model, self.digits_row, self.problem, self.each, self.seed):
             common.add(widget)
         for widget in (self.cell, self.axes, self.lane, common):
@@ -207,12 +206,14 @@ class ComparePage(Page):
         self.cell.show_cells()
         on_axis = compare.fields if grid else ()
         self.model.setVisible(grid and "model" not in on_axis)
-        self.digits_row.setVisible("label" not in on_axis)
+        self.digits_row.setVisible("label" not in on_axis and bool(compare.subject.classes))
+        self._show_subject(compare.subject)
         self.each.setVisible("label" in on_axis)
         self.seed.setVisible("seed" not in on_axis)
         self.model.set_choices([(name, name) for name in compare.models or [settings.model]], settings.model)
         if self.digits.text() != settings.digits:
             self.digits.setText(settings.digits)
+            self.digits.setCursorPosition(0)
         self.each.set_value(settings.each)
         self.seed.set_seed(settings.seed)
         trouble = compare.trouble("digits")
@@ -223,6 +224,14 @@ class ComparePage(Page):
         self.lane.show_lanes()
         self.lanes.show_names()
         self._show_busy()
+
+    def _show_subject(self, subject: Subject) -> None:
+        """Name the classes in the prompt as the models do."""
+        name = "Digits" if subject.is_digits else "Classes"
+        self.digits_label.setText(name)
+        self.digits.setAccessibleName(name)
+        example = "7, 0-9, 2026, two or five" if subject.is_digits else subject.prompt(range(2)[: len(subject.classes)])
+        self.digits.setToolTip(f"The {name.lower()} in every cell: {example}")
 
     def _show_busy(self) -> None:
         compare, grid = self._compare, self._grid
@@ -258,7 +267,7 @@ class ComparePage(Page):
 
 
 def caption(cell: Cell | None) -> Caption:
-    """The result of a cell; a warning where most digits are wrong."""
+    """The result of a cell; a warning where most images are wrong."""
     if cell is None:
         return Caption("")
     return Caption(summary([cell]).replace(" s", "\u00a0s"), warn=cell.right is not None and cell.right < POOR)

@@ -1,4 +1,4 @@
-"""The chosen digit: enlarged, with its facts and its denoising steps."""
+"""The chosen image: enlarged, with its facts and its denoising steps."""
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
@@ -18,13 +18,13 @@ ROOMY = 256, 92  # ... and where the column is high
 STRIP_HEIGHT, STRIP_COUNT = 34, 8
 NO_JUDGE = "No judge of these images yet: the Models page trains one"
 UNLIKENED = "Shows the closest training image where the data set is on this computer; training on it downloads it"
-BLANK = np.full((STRIP_COUNT, 28, 28), 24, np.uint8)  # the strip of no digit
+BLANK = np.full((STRIP_COUNT, 28, 28), 24, np.uint8)  # the strip of no image
 
 
 class DigitView(QWidget):
     """Shows image `index` of a trajectory at a step; a hint while none is chosen.
 
-    Emits `stepChosen(step)` when a picture of the strip is clicked, `enlarged()` when the digit itself is.
+    Emits `stepChosen(step)` when a picture of the strip is clicked, `enlarged()` when the image itself is.
     """
 
     stepChosen = Signal(int)
@@ -33,7 +33,7 @@ class DigitView(QWidget):
     def __init__(self, generate: Generate) -> None:
         super().__init__()
         self._generate = generate
-        self.large = ImageGrid("Chosen digit", margin=0, gap=0)
+        self.large = ImageGrid("Chosen image", margin=0, gap=0)
         self.large.setToolTip("Click to compare noisy image, clean image and noise side by side")
         self.large.cellClicked.connect(lambda _index: self.enlarged.emit())
         self.large.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -54,7 +54,7 @@ class DigitView(QWidget):
         self.nearest = ImageGrid("Closest training image", framed=False, margin=0, gap=0)
         self.nearest.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.nearest.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.nearest.setToolTip("The training image most similar to this digit")
+        self.nearest.setToolTip("The training image most similar to this one")
         self.likeness = Label("", "small")
         self.likeness.setWordWrap(True)
         for label in (self.text, self.likeness):  # as wide as the column
@@ -86,7 +86,7 @@ class DigitView(QWidget):
         self.meter.stepChosen.connect(self.stepChosen)
         deciding.addWidget(self.meter)
         self.branch = Button("Branch here", "git-branch", tip="Continue differently from the current step")
-        self.more = Button("More", "dots-three", tip="More actions for this digit")
+        self.more = Button("More", "dots-three", tip="More actions for this image")
         self.branch_menu, self.more_menu = QMenu(self), QMenu(self)
         self.branch.setMenu(self.branch_menu)
         self.more.setMenu(self.more_menu)
@@ -109,14 +109,14 @@ class DigitView(QWidget):
 
     def show_digit(self, index: int | None, step: int, view: View) -> None:
         """Show image `index` at `step`; None while none is chosen."""
-        request = self._generate.request
+        request, subject = self._generate.request, self._generate.shown_subject
         images = self._generate.trajectory.shown(step, view)
         if index is None or request is None or images is None or index >= len(images):
             self.large.set_images(None)
             self.strip.set_images(BLANK, STRIP_COUNT)
             self.strip.setEnabled(False)
-            self.title.setText("No digit chosen")
-            self.text.setText("Click a digit to enlarge it and see its denoising steps.")
+            self.title.setText(f"No {subject.noun} chosen")
+            self.text.setText(f"Click {subject.a} to enlarge it and see its denoising steps.")
             self._show_decision(None, 0)
             self.more.setEnabled(False)
             self._show_nearest(None)
@@ -125,10 +125,10 @@ class DigitView(QWidget):
         self.large.set_images(images[index : index + 1])
         self.strip.set_images(self._generate.trajectory.strip(index, view, STRIP_COUNT), STRIP_COUNT)
         self.strip.setEnabled(True)
-        self.title.setText("Any digit" if label == NO_LABEL else f"Requested: {label}")
+        self.title.setText(f"Any {subject.noun}" if label == NO_LABEL else f"Requested: {subject.name(label)}")
         similarity = self._generate.trajectory.similarity(index, step)
         fits = [] if similarity is None else [f"Prompt match: {similarity:.2f} of 1"]
-        self.text.setText("\n".join((self._verdict(index), f"Seed {request.seed_of(index)}", *fits)))
+        self.text.setText("\n".join((*self._verdict(index), f"Seed {request.seed_of(index)}", *fits)))
         self.more.setEnabled(self._generate.can_export)
         self._show_decision(index, step)
 
@@ -136,9 +136,11 @@ class DigitView(QWidget):
         self._show_nearest(index)
 
     def _show_decision(self, index: int | None, step: int) -> None:
-        """Show from which step on the class is decided."""
+        """Show from which step on the class is decided, where a judge reads the images."""
+        for widget in (self.decided, self.meter):
+            widget.setVisible(self._generate.is_judged)
         decision = None if index is None else self._generate.trajectory.decision
-        self.meter.set_decision(None if decision is None else decision[:, index])
+        self.meter.set_decision(None if decision is None else decision[:, index], self._generate.shown_subject)
         self.meter.set_step(step)
         words = f"Decided: {self.meter.words()}" if decision is not None else "Confidence of the judge, step by step"
         self.decided.setText(words)
@@ -160,23 +162,18 @@ class DigitView(QWidget):
             self.nearest.setToolTip(words)
             self.likeness.setToolTip(words)
 
-    def _verdict(self, index: int) -> str:
+    def _verdict(self, index: int) -> tuple[str, ...]:
+        """What the judge reads; nothing where there is no judge."""
         verdict = self._generate.verdict
         if verdict is None:
-            return "Not judged yet" if self._generate.busy else NO_JUDGE
-        label = int(verdict.labels[index])
-        name = verdict.classes[label] if verdict.classes else label
+            return ("Not judged yet" if self._generate.is_judged else NO_JUDGE,)
+        name = self._generate.shown_subject.name(int(verdict.labels[index]))
         words = f"Judge reads {name} ({verdict.confidence[index]:.0%} sure)"
-        if verdict.accuracy is not None:
-            words += f"\nIt reads {percent(verdict.accuracy)} of real test images right"
-        return words
+        if verdict.accuracy is None:
+            return (words,)
+        return (words, f"It reads {percent(verdict.accuracy)} of real test images right")
 
     def _strip_clicked(self, index: int) -> None:
         steps = self._generate.trajectory.strip_steps(STRIP_COUNT)
-        if index < len(steps):  # the strip still shows the previous digits while the next ones begin
+        if index < len(steps):  # the strip still shows the previous images while the next ones begin
             self.stepChosen.emit(steps[index])
-
-
-def reading(label: int, confidence: float) -> str:
-    """The class that the judge reads, and its confidence."""
-    return f"{label} · {confidence:.0%}"

@@ -1,4 +1,4 @@
-"""The Draw page: draw a digit, then vary, complete, rebuild or recognise it."""
+"""The Draw page: draw an image, then vary, complete, rebuild or recognise it."""
 
 import random
 from functools import partial
@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QMenu
 
 from desktop_app.pages.base import Page
+from desktop_app.text.subject import DIGIT
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.draw import Draw
@@ -16,7 +17,6 @@ from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, Sli
 from desktop_app.widgets.images.canvas import Bars, Canvas
 from desktop_app.widgets.images.copy_button import CopyButton
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
-from ml.config import NO_LABEL
 from ml.events import Pixels
 from ml.imaging.pixels import grid
 from ml.system.files import free_name
@@ -25,20 +25,20 @@ TASKS = (("vary", "Vary"), ("complete", "Complete"), ("rebuild", "Rebuild"))
 TASK_TIPS = (
     "Add noise to the drawing and denoise it (SDEdit)",
     "Keep the unmarked part and generate the rest (RePaint)",
-    "Invert the drawing to noise and regenerate it as each digit (DDIM inversion)",
+    "Invert the drawing to noise and regenerate it as each class (DDIM inversion)",
 )
 TOOLS = (("pen", "pen"), ("eraser", "eraser"), ("mark", "mark"))
 TOOL_TIPS = ("Draw", "Erase ink or marks", "Mark the part to complete")
 SUBTITLES = {
     "vary": "Adds noise to your drawing, then denoises it.",
     "complete": "Mark a part; the model completes it to fit the rest.",
-    "rebuild": "Inverts your drawing to noise, then regenerates it as each digit.",
+    "rebuild": "Inverts your drawing to noise, then regenerates it as each class.",
 }
 VERBS = {"vary": "Vary", "complete": "Complete", "rebuild": "Rebuild"}
 MAKE_TIPS = {
     "vary": "Generates nine results, each from different noise",
     "complete": "Generates nine results, each from different noise",
-    "rebuild": "Shows the noise, the reconstruction, and ten digits from the same noise",
+    "rebuild": "Shows the noise, the reconstruction, and every class from the same noise",
 }
 FOOT_HEIGHT, COPY_SCALE = 38, 4
 PICTURES = "Images (*.png *.jpg *.jpeg *.gif *.bmp *.webp)"
@@ -61,8 +61,8 @@ class DrawPage(Page):
         self.clear = Button("Clear", tip="Clear the canvas")
         self.example = Button("Random digit", "dice-five", tip="Start from a random digit of the data")
         self.open = Button("Open…", "image", tip="Start from an image file")
-        self.label = ChoiceRow("Turn into", [(str(NO_LABEL), "any digit"), *((str(d), str(d)) for d in range(10))],
-                               tip="The class to generate")  # fmt: skip
+        self.model = ChoiceRow("Model", tip="The network that generates; it has to draw images of the canvas's size")
+        self.label = ChoiceRow("Turn into", DIGIT.choices, tip="The class to generate")
         self.noise = SliderRow("Noise σ", 0.2, 12, 1, decimals=1, logarithmic=True,
                                tip="Amount of noise added to the drawing; more noise gives freer results")  # fmt: skip
         self.pen = SliderRow("Pen radius", 0.5, 4, 1.3, step=0.1, decimals=1, tip="Radius of the pen in pixels")
@@ -70,10 +70,8 @@ class DrawPage(Page):
         self.make = Button("Vary", kind="primary", tip="Generates nine results, each from different noise")
         self.export_button = Button("Export…", "export", tip="Save the results (Ctrl+E)")
         self.copy_button = CopyButton(self._picture, "Copy the results (Ctrl+Shift+C)")
-        self.recognise = Button(
-            "Which digit is this?", "question", tip="Classifies the drawing with the diffusion model itself"
-        )
-        self.bars = Bars([str(d) for d in range(10)])
+        self.recognise = Button("", "question", tip="Classifies the drawing with the diffusion model itself")
+        self.bars = Bars(DIGIT)
         self.verdict = Label("", "small")
         self.verdict.setWordWrap(True)
         self._arrange()
@@ -90,13 +88,16 @@ class DrawPage(Page):
         middle.setStretch(1, 1)
         self.body.addLayout(middle, 1)
         drawing, making, knowing = Section("Drawing"), Section("Result"), Section("Recognition")
+        sampling = Section("Sampling")
         drawing.add(self.pen)
+        sampling.add(self.model)
         for widget in (self.label, self.noise, self.half):
             making.add(widget)
         for widget in (self.recognise, self.bars, self.verdict):
             knowing.add(widget)
-        self.making = making
+        self.making, self.knowing = making, knowing
         self.side.addWidget(drawing)
+        self.side.addWidget(sampling)
         self.side.addWidget(making)
         self.side.addWidget(knowing)
         self.side.addStretch(1)
@@ -120,6 +121,7 @@ class DrawPage(Page):
         self.clear.clicked.connect(draw.clear)
         self.example.clicked.connect(lambda: draw.example(random.randrange(10), random.randrange(500)))
         self.open.clicked.connect(self._open)
+        self.model.valueChanged.connect(draw.use_model)
         self.label.valueChanged.connect(lambda value: draw.change(label=int(value)))
         self.noise.valueChanged.connect(lambda value: draw.change(vary_from=value))
         self.pen.valueChanged.connect(lambda value: draw.change(pen=value))
@@ -132,6 +134,7 @@ class DrawPage(Page):
         draw.recognised.connect(self._show_verdict)
         draw.busy_changed.connect(self._show_busy)
         draw.exported.connect(self._context.notify_saved)
+        self._context.ready.connect(self._show_settings)
         self.results.setToolTip("Click a result to continue drawing on it")
         self.results.cellClicked.connect(draw.take_result)
 
@@ -188,11 +191,22 @@ class DrawPage(Page):
         completing = settings.task == "complete"
         self.task.set_value(settings.task)
         self.subtitle.set_text(SUBTITLES[settings.task])
+        names, subject = self._draw.models, self._draw.subject
+        self.model.set_choices([(name, name) for name in names or [settings.model]], settings.model)
+        self.label.set_choices(subject.choices)
         self.label.set_value(str(settings.label))
+        self.canvas.set_hint(f"Draw {subject.a} here" if subject.is_digits else "Draw here")
+        self.example.setVisible(subject.is_digits)
+        self.recognise.setText("Which digit is this?" if subject.is_digits else "Which class is this?")
+        self.recognise.setAccessibleName(self.recognise.text())
+        self.bars.set_subject(subject)
+        self.knowing.setVisible(self._draw.can_recognise)
+        if self._draw.probabilities is None:
+            self.verdict.setText("")
         self.noise.set_value(settings.vary_from)
         self.pen.set_value(settings.pen)
         self.noise.setVisible(settings.task == "vary")
-        self.label.setVisible(settings.task != "rebuild")
+        self.label.setVisible(settings.task != "rebuild" and bool(subject.classes))
         self.half.setVisible(completing)
         self.making.setVisible(settings.task != "rebuild")
         self.tool.button("mark").setVisible(completing)
@@ -222,8 +236,8 @@ class DrawPage(Page):
         found = self._draw.probabilities
         if found is not None:
             self.bars.set_shares(found)
-            best = int(found.argmax())
-            self.verdict.setText(f"The model denoises it best when it assumes a {best}.")
+            best = self._draw.subject.one(int(found.argmax()))
+            self.verdict.setText(f"The model denoises it best when it assumes {best}.")
 
     def _show_busy(self) -> None:
         draw = self._draw

@@ -9,7 +9,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QFileDialog, QLineEdit, QMenu
 
 from desktop_app.pages.base import Page
-from desktop_app.pages.digit_view import DigitView, reading
+from desktop_app.pages.digit_view import DigitView
 from desktop_app.pages.interpolate import CORNERS
 from desktop_app.pages.sampling_settings import SamplingSettings
 from desktop_app.theme.controller import theme
@@ -31,7 +31,7 @@ COPY_SCALE = 4
 HIGH = 860  # pixels of the page from which the digit is shown larger
 COPIED_MS = 1500
 DETAILS = ("all", "xray")  # views of one digit
-UNGUIDED = "This digit is not guided. Give a class in the prompt, or use a model that reads words."
+UNGUIDED = "This image is not guided. Give a class in the prompt, or use a model that reads words."
 
 
 class GeneratePage(Page):
@@ -43,7 +43,7 @@ class GeneratePage(Page):
         settings = self._generate.settings
         self.prompt = PromptBar(settings.prompt, settings.seed)
         self.grid = ImageGrid("Generated images")
-        self.grid.setToolTip("Click a digit to enlarge it; right-click it for actions")
+        self.grid.setToolTip("Click an image to enlarge it; right-click it for actions")
         self.grid.set_empty_text("Loading the model…")
         self.grid.set_captions([], keep_room=True)
         self.timeline = Timeline()
@@ -136,10 +136,11 @@ class GeneratePage(Page):
             return
         folder = self.export_folder or Path.home()
         if key == DIGITS:
-            name = QFileDialog.getExistingDirectory(self, "Choose a folder for the digits", str(folder))
+            noun = self._generate.shown_subject.noun
+            name = QFileDialog.getExistingDirectory(self, f"Choose a folder for the {noun}s", str(folder))
             if name:
                 self.export_folder = Path(name)
-                digits = free_name(Path(name) / f"noiseloom-{request.seed}-digits")
+                digits = free_name(Path(name) / f"noiseloom-{request.seed}-{noun}s")
                 self._generate.export_digits(digits, scale=self.export_scale)
             return
         suffix = ENTRIES[key].suffix
@@ -209,11 +210,12 @@ class GeneratePage(Page):
     def _add_branches(self, menu: QMenu) -> None:
         """The branches from the step under the slider."""
         generate, step, chosen = self._generate, self.timeline.step, self._chosen()
-        able = generate.can_branch(step)
+        able, subject = generate.can_branch(step), generate.shown_subject
+        noun, here = subject.noun, (chosen or 0, step)
         ways = (
-            ("All digits with the current settings", generate.branch, (step,), True),
-            ("This digit in every class", generate.branch_into_classes, (chosen or 0, step), generate.classes > 0),
-            ("This digit with ten new noises", generate.branch_into_noises, (chosen or 0, step), True),
+            (f"All {noun}s with the current settings", generate.branch, (step,), True),
+            (f"This {noun} in every class", generate.branch_into_classes, here, bool(subject.classes)),
+            (f"This {noun} with ten new noises", generate.branch_into_noises, here, True),
         )
         for words, way, arguments, possible in ways:
             action = menu.addAction(f"{words}, from step {step}", partial(self._branch, partial(way, *arguments)))
@@ -228,13 +230,14 @@ class GeneratePage(Page):
         way()
 
     def _add_deeds(self, menu: QMenu, index: int) -> None:
-        """The actions on one digit."""
-        menu.addAction("Copy this digit", partial(self._copy_digit, index))
+        """The actions on one image."""
+        menu.addAction(f"Copy this {self._generate.shown_subject.noun}", partial(self._copy_digit, index))
         menu.addAction("Generate only this one", partial(self._generate.draw_alone, index))
         corners = menu.addMenu("Use as a corner")
+        corners.setEnabled(self._generate.can_be_corner)
         for corner, words in enumerate(CORNERS):
             corners.addAction(words, partial(self._use_as_corner, index, corner))
-        menu.addAction("Open in Draw", partial(self._draw_on, index))
+        menu.addAction("Open in Draw", partial(self._draw_on, index)).setEnabled(self._generate.can_draw_on)
 
     def _chosen(self) -> int | None:
         """The chosen digit."""
@@ -289,11 +292,12 @@ class GeneratePage(Page):
 
     def _begin(self) -> None:
         self._fresh = True
+        self.export_menu.set_noun(self._generate.shown_subject.noun)
         request = self._generate.request
         if request and self._looked_at and self._looked_at >= len(request.labels):
             self._looked_at = 0  # the new grid is smaller
         if not len(self.grid.images()):
-            self.grid.set_empty_text("Generating the first digits…")
+            self.grid.set_empty_text(f"Generating the first {self._generate.shown_subject.noun}s…")
 
     def _add_step(self, step: int) -> None:
         frames, first = self._generate.frames, self._fresh
@@ -357,17 +361,19 @@ class GeneratePage(Page):
             self._show_digit()
 
     def _show_verdicts(self) -> None:
-        """Show the judge's verdicts under the finished images."""
+        """Show the judge's verdicts under the finished images; where there is no judge, the requested classes."""
         if self._view in DETAILS:
             self._show_digit()
             return
-        verdict, request = self._generate.verdict, self._generate.request
-        captions: list[Caption] = []
-        if verdict and request and self.timeline.step == self._generate.trajectory.steps:
+        generate, captions = self._generate, list[Caption]()
+        verdict, request, subject = generate.verdict, generate.request, generate.shown_subject
+        if verdict and request and self.timeline.step == generate.trajectory.steps:
             captions = [
-                Caption(reading(label, confidence), warn=requested not in (NO_LABEL, label))
+                Caption(subject.reading(label, confidence), warn=requested not in (NO_LABEL, label))
                 for label, confidence, requested in zip(verdict.labels, verdict.confidence, request.labels, strict=True)
             ]
+        elif request and not generate.is_judged:
+            captions = [Caption("" if label == NO_LABEL else subject.name(label)) for label in request.labels]
         self.grid.set_captions(captions, keep_room=True)
         self._show_digit()
 
@@ -376,6 +382,7 @@ class GeneratePage(Page):
         if self.prompt.text() != generate.settings.prompt:
             self.prompt.set_text(generate.settings.prompt)
         self.prompt.set_seed(generate.settings.seed)
+        self.prompt.set_subject(generate.subject)
         self.prompt.set_route(generate.settings.route, generate.routes)
         if generate.understood:
             self.prompt.set_reading(generate.understood.reading, error=generate.doubtful)

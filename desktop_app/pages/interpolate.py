@@ -1,14 +1,15 @@
-"""The Interpolate page: a pad between four corners, a path through waypoints, and mixtures of ten classes."""
+"""The Interpolate page: a pad between four corners, a path through waypoints, and mixtures of classes."""
 
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QFrame, QMenu, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop_app.pages.base import Page
 from desktop_app.pages.draw import PICTURES
+from desktop_app.text.subject import DIGIT
 from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import icon
 from desktop_app.theme.tokens import Space
@@ -16,18 +17,17 @@ from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.interpolate import MAP, Interpolate
 from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls.export_menu import Entry, entries
-from desktop_app.widgets.controls.rows import NARROW_LABEL, ChoiceRow, Section, Segmented, SliderRow
+from desktop_app.widgets.controls.rows import LABEL_WIDTH, NARROW_LABEL, ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.controls.waypoint_editor import WaypointEditor
 from desktop_app.widgets.images.copy_button import CopyButton
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
 from desktop_app.widgets.images.interpolation_pad import InterpolationPad
-from ml.config import NO_LABEL
 from ml.events import Pixels
 from ml.imaging.pixels import grid
 from ml.specs import MIXINGS, titles
 from ml.system.files import free_name
 
-MODES = (("pad", "Four corners"), ("path", "Path"), ("classes", "Ten classes"))
+MODES = (("pad", "Four corners"), ("path", "Path"), ("classes", "Classes"))
 MODE_TIPS = (
     "Blend four images, each with its own noise and class",
     "Walk through a sequence of images",
@@ -54,8 +54,8 @@ class InterpolatePage(Page):
         self._context, self._interpolate = context, interpolate
         self.mode = Segmented(MODES, name="Mode", tips=MODE_TIPS)
         self.pad = InterpolationPad()
-        self.sliders = [SliderRow(f"Digit {k}", 0, 1, 0, step=0.01, decimals=2, tip=f"Share of class {k}")
-                        for k in range(10)]  # fmt: skip
+        self.sliders: list[SliderRow] = []  # a share for each class
+        self._slid: tuple[str, ...] = ()  # the classes of the sliders
         self.image = ImageGrid("The image at this position", margin=14)
         self.image.set_empty_text("Generating…")
         self.stops = ImageGrid("The waypoints of the path", margin=14)
@@ -78,8 +78,7 @@ class InterpolatePage(Page):
         self.model = ChoiceRow("Model", tip="The network that generates; it has to be conditioned on classes")
         tips = [mixing.about for mixing in MIXINGS.values()]
         self.mixing = Segmented(titles(MIXINGS), name="Noise mixing", tips=tips)
-        labels = [(str(NO_LABEL), "any digit"), *((str(d), str(d)) for d in range(10))]
-        self.labels = [ChoiceRow(name, labels, tip="The class of this corner") for name in CORNERS]
+        self.labels = [ChoiceRow(name, DIGIT.choices, tip="The class of this corner") for name in CORNERS]
         self.dice = [
             Button(kind="tool", name=f"{name}: new noise", tip="New noise for this corner") for name in CORNERS
         ]
@@ -119,14 +118,17 @@ class InterpolatePage(Page):
         def at() -> int:
             return self._stop if corner is None else corner
 
-        menu.addAction("A real digit", lambda: interpolate.use_example(at()))
+        real = menu.addAction("A real digit", lambda: interpolate.use_example(at()))
         drawing = menu.addAction("My drawing", lambda: interpolate.use_drawing(at()))
-        menu.addAction("Open an image…", lambda: self._open(at()))
+        file = menu.addAction("Open an image…", lambda: self._open(at()))
         menu.addSeparator()
         clear = menu.addAction("Back to noise", lambda: interpolate.clear_picture(at()))
 
         def allow() -> None:
-            drawing.setEnabled(interpolate.can_use_drawing)
+            real.setVisible(interpolate.subject.is_digits)
+            drawing.setEnabled(interpolate.can_use_drawing and interpolate.takes_pictures)
+            for action in (real, file):
+                action.setEnabled(interpolate.takes_pictures)
             clear.setEnabled(bool(interpolate.points[at()].picture))
 
         menu.aboutToShow.connect(allow)
@@ -139,13 +141,22 @@ class InterpolatePage(Page):
 
     def _arrange(self) -> None:
         self.add_header(Label("Interpolate", "heading"), self.subtitle, self.mode)
-        mixture = Card()
+        mixture, inside, scroll = Card(), QWidget(), QScrollArea()
+        self.mixture = QVBoxLayout(inside)
+        self.mixture.setContentsMargins(0, 0, Space.S, 0)
+        self.mixture.setSpacing(Space.XS)
+        self.mixture.addStretch(1)
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setAccessibleName("Shares of the classes")
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        for transparent in (scroll.viewport(), inside):
+            transparent.setAutoFillBackground(False)
         column = QVBoxLayout(mixture)
-        column.setContentsMargins(14, Space.M, 14, Space.M)
-        column.setSpacing(Space.XS)
-        for slider in self.sliders:
-            column.addWidget(slider)
-        column.addStretch(1)
+        column.setContentsMargins(14, Space.M, Space.S, Space.M)
+        column.addWidget(scroll)
         self.places = QStackedWidget()
         for place in (self.pad, self.stops, mixture):
             self.places.addWidget(place)
@@ -181,8 +192,6 @@ class InterpolatePage(Page):
         self.pad.moved.connect(lambda x, y: interpolate.change(place=(x, y)))
         for slider in self.place:
             slider.valueChanged.connect(lambda _: interpolate.change(place=tuple(s.value() for s in self.place)))
-        for digit, slider in enumerate(self.sliders):
-            slider.valueChanged.connect(partial(interpolate.set_share, digit))
         self.model.valueChanged.connect(lambda name: interpolate.change(model=name))
         self.mixing.valueChanged.connect(lambda how: interpolate.change(mixing=how))
         for index, (label, die) in enumerate(zip(self.labels, self.dice, strict=True)):
@@ -320,25 +329,49 @@ class InterpolatePage(Page):
         self.mixing.set_value(settings.mixing)
         names = interpolate.models
         self.model.set_choices([(name, name) for name in names or [settings.model]], settings.model)
-        for choice, picture, corner in zip(self.labels, self.pictures, settings.corners, strict=True):
+        for choice, picture, corner in zip(self.labels, self.pictures, interpolate.corners, strict=True):
+            choice.set_choices(interpolate.subject.choices)
             choice.set_value(str(corner.label))
             picture.setIcon(icon("image", "accent" if corner.picture else "muted"))
-        for slider, share in zip(self.sliders, settings.shares, strict=True):
+        self._make_sliders()
+        for slider, share in zip(self.sliders, interpolate.shares, strict=True):
             slider.set_value(share)
         self._show_stops()
         self.subtitle.set_text(self._saying())
         self._show_image()
 
+    def _make_sliders(self) -> None:
+        """A slider for each class of the model."""
+        subject = self._interpolate.subject
+        names = tuple(f"Digit {name}" if subject.is_digits else name for name in subject.classes)
+        names = names[: len(self._interpolate.shares)]
+        if names == self._slid:
+            return
+        for slider in self.sliders:
+            slider.hide()
+            slider.deleteLater()
+        self._slid = names
+        self.sliders = [
+            SliderRow(name, 0, 1, 0, step=0.01, decimals=2, tip=f"Share of class {subject.name(label)}")
+            for label, name in enumerate(names)
+        ]
+        for label, slider in enumerate(self.sliders):
+            words = slider.label.fontMetrics().elidedText(names[label], Qt.TextElideMode.ElideRight, LABEL_WIDTH)
+            slider.label.setText(words)
+            self.mixture.insertWidget(label, slider)
+            slider.valueChanged.connect(partial(self._interpolate.set_share, label))
+
     def _saying(self) -> str:
-        settings = self._interpolate.settings
+        settings, subject = self._interpolate.settings, self._interpolate.subject
         if settings.mode == "path":
             return "From one waypoint to the next, through the noise in between."
-        if settings.mode == "pad" and any(corner.picture for corner in settings.corners):
+        if settings.mode == "pad" and any(corner.picture for corner in self._interpolate.corners):
             return "The images are inverted to noise; images in between come from blends of that noise."
         if settings.mode == "pad":
-            return "Blend two noises and you get a digit in between."
-        total = sum(settings.shares)
-        parts = [f"{digit} ({share / total:.0%})" for digit, share in enumerate(settings.shares) if share > 0 and total]
+            return f"Blend two noises and you get {subject.a} in between."
+        shares = self._interpolate.shares
+        total = sum(shares)
+        parts = [f"{subject.name(label)} ({share / total:.0%})" for label, share in enumerate(shares) if share > 0]
         return (
             f"One noise, conditioned on {', '.join(parts)}."
             if parts
@@ -347,9 +380,9 @@ class InterpolatePage(Page):
 
     def _show_stops(self) -> None:
         """Show the waypoints, and the settings of the chosen one."""
-        stops, images = self._interpolate.settings.stops, self._interpolate.stop_images
+        stops, images = self._interpolate.stops, self._interpolate.stop_images
         self._stop = min(self._stop, len(stops) - 1)
-        self.stop.show_stop(self._stop, stops, self._interpolate.settings.closed)
+        self.stop.show_stop(self._stop, stops, self._interpolate.settings.closed, self._interpolate.subject)
         if images is not None and len(images) == len(stops):
             self.stops.set_images(images)
             self.stops.set_captions([Caption(f"waypoint {k + 1}") for k in range(len(stops))], keep_room=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COUNTS = (("100", "100"), ("300", "300"), ("1000", "1,000"))
 COUNT_TIPS = ("Quick but rough", "A compromise", "As for the bundled models")
+MAX_NAMES = 100  # of classes
 PREVIEW_HEIGHT, PREVIEW_COLUMNS = 112, 5
 NAME_WIDTH = 86
 SLOTS = 1000  # resolution of the progress bar
@@ -46,6 +47,8 @@ class ModelDetails(QWidget):
         self.title.setWordWrap(True)
         self.about.setWordWrap(True)
         self.training, self.sampling, self.scores = Section("Training"), Section("Sampling defaults"), Section("Scores")
+        self.classes, self.names = Section("Classes"), _wrapped("")
+        self.classes.add(self.names)
         self.count = Segmented(COUNTS, str(library.settings.count), name="Images to score", tips=COUNT_TIPS)
         self.evaluate = Button(
             "Score", "gauge", tip="Generate images with this model and let the judge compare them with real ones"
@@ -86,7 +89,7 @@ class ModelDetails(QWidget):
         column.setSpacing(Space.L)
         column.addWidget(self.preview)
         column.addLayout(words)
-        for section in (self.scores, self.training, self.sampling):
+        for section in (self.scores, self.classes, self.training, self.sampling):
             column.addWidget(section)
 
     def show_card(self, card: "ModelCard | None") -> None:
@@ -98,7 +101,7 @@ class ModelDetails(QWidget):
         if shows == self._shows:
             return
         self._card, self._shows, self._judge = card, shows, judge
-        for widget in (self.preview, self.training, self.sampling, self.scores):
+        for widget in (self.preview, self.classes, self.training, self.sampling, self.scores):
             widget.setVisible(card is not None)
         for button in (self.draw, self.rename, self.export, self.delete):
             button.setEnabled(card is not None)
@@ -115,6 +118,8 @@ class ModelDetails(QWidget):
         self.draw.setVisible(draws)
         for button in (self.rename, self.delete):
             button.setEnabled(not card.bundled)
+        self.names.setText(classes_of(card))
+        self.classes.setVisible(bool(self.names.text()))
         self._fill(self.training.body_layout, training_of(card))
         self._fill(self.sampling.body_layout, sampling_of(card))
         self.sampling.setVisible(draws)
@@ -239,6 +244,13 @@ def judge_in_words(judge: "ModelCard") -> str:
     if classes_of(judge.header):
         return f"Judge: {percent(accuracy)} of {count(int(count_of or 0), 'real test image')} right."
     return f"Judge: tells {percent(accuracy)} of distorted copies of single images apart; the images have no classes."
+
+
+def classes_of(card: "ModelCard") -> str:
+    """The names of a model's classes, the first MAX_NAMES of them; empty where it has none."""
+    names = card.header.class_names
+    more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more
 
 
 def sampling_of(card: "ModelCard") -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILES = "Models (*.safetensors *.pt *.pth *.ckpt *.bin)"
 INSTEAD = {
-    "judge": "Classifies digits",
+    "judge": "Classifies images",
     "clip": "Compares images with words",
     "autoencoder": "Encodes images into latents",
 }

@@ -53,7 +53,7 @@ class SamplingSettings(QWidget):
         )
         self.guidance = SliderRow(
             SETTINGS["guidance"].title, 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
-            tip="Strength of the class: 1 is off, higher values give clearer, less varied digits",
+            tip="Strength of the class: 1 is off, higher values give clearer, less varied images",
         )  # fmt: skip
         self.clip_scale = SliderRow(
             SETTINGS["clip_scale"].title,
@@ -204,7 +204,7 @@ class SamplingSettings(QWidget):
         columns = len(self._generate.row())
         self.grid.setEnabled(0 < columns <= MAX_COLUMNS)
         if columns > MAX_COLUMNS:
-            self.grid.set_choices([("1", f"{columns} digits")], "1")
+            self.grid.set_choices([("1", self._generate.subject.counted(columns))], "1")
             return
         rows = sorted({*ROWS, self._generate.settings.rows})
         across = columns or "–"  # a prompt that can't be parsed has no columns

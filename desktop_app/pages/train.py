@@ -29,7 +29,7 @@ from ml.tracking.metrics_table import curve
 LOOKS = (("noise", "Loss by noise level"), ("past", "Preview history"))
 LOOK_TIPS = (
     "The loss at every noise level, over the run",
-    "The denoising of one digit at every preview; click a preview to choose the digit",
+    "The denoising of one image at every preview; click an image of a preview to choose it",
 )
 VIEWS = (("data", "Data"), ("run", "Training"))
 VIEW_TIPS = ("The images of the next run", "The curves and previews of runs")
@@ -72,7 +72,7 @@ class TrainPage(Page):
         self.unfinished = Section("Unfinished runs")
         self.setup = TrainSetup(train, context)
         self.draw_button = Button(
-            "Generate with this run", "image", tip="Generate digits with the model as trained so far"
+            "Generate with this run", "image", tip="Generate images with the model as trained so far"
         )
         self._arrange()
         self._connect()
@@ -319,12 +319,14 @@ class TrainPage(Page):
 
     def _add_preview(self, event: Preview) -> None:
         self.previews.add(event.step, event.images)
+        self.preview_history.set_subject(self._train.subject)
         self.preview_history.add(event)
 
     def _show_remembered(self) -> None:
         self.previews.clear()
         for preview in self._train.previews:
             self.previews.add(preview.step, preview.images)
+        self.preview_history.set_subject(self._train.subject)
         self.preview_history.set_previews(self._train.previews)
         by_noise = self._train.by_noise
         if by_noise is not None:
@@ -335,7 +337,7 @@ class TrainPage(Page):
         self.below.setCurrentWidget(self.noise_map if what == "noise" else self.preview_history)
 
     def _look_at_digit(self, index: int) -> None:
-        """Show the denoising of one digit in the preview history."""
+        """Show the denoising of one image in the preview history."""
         self.preview_history.set_digit(index)
         self._look_at("past")
 

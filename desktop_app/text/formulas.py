@@ -76,5 +76,6 @@ CONTROLS: Mapping[str, str] = {  # by accessible name
     "Task": "task",
     "Noise σ": "vary_from",
     "Which digit is this?": "recognise",
+    "Which class is this?": "recognise",
     "Steps T": "timesteps",
 }

@@ -10,14 +10,16 @@ from PySide6.QtCore import Signal
 
 from desktop_app.settings import CompareSettings
 from desktop_app.tasks import compare
+from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.job_runner import JobRunner
-from desktop_app.viewmodels.race import Race, digits_of
+from desktop_app.viewmodels.prompt_memory import PromptMemory, first_classes
+from desktop_app.viewmodels.race import Race, labels_of
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Progress
-from ml.experiments.axes import Axis, parse
+from ml.experiments.axes import MAX_VALUES, Axis, parse
 from ml.experiments.cells import Cell, draw_figure
 from ml.experiments.comparison_figure import axes_of, save
 from ml.export.metadata import Stamp
@@ -34,7 +36,7 @@ VALUES = {  # the settings offered, with default values
     "guidance": "1, 1.5, 3, 7.5",
     "sampler": "dpm++, heun, ddim, ddpm",
     "model": "digits, student",
-    "label": "0-4",
+    "label": "0-4",  # of digits; of other classes, the names of the first
     "seed": "1-4",
     "eta": "0, 0.5, 1",
     "clipping": "none, static, dynamic",
@@ -42,6 +44,7 @@ VALUES = {  # the settings offered, with default values
     "guidance_rescale": "0, 0.5, 1",
     "sigma_max": "3, 12, 40, 80",
 }
+LABELS = 5  # classes on an axis where a person gave none
 
 
 class Compare(JobRunner):
@@ -60,6 +63,7 @@ class Compare(JobRunner):
         self.columns: Axis | None = None
         self.cells: list[Cell] = []
         self._compared = settings  # of the cells
+        self._prompts = PromptMemory()
         self.chosen: Cell | None = None
         self.before: Cell | None = None  # chosen before it
         self.progress: Progress | None = None
@@ -69,6 +73,9 @@ class Compare(JobRunner):
 
     def change(self, **changes: object) -> None:
         new = self.settings.with_changes(**changes)
+        if "digits" not in changes:
+            digits = self._prompts.exchange(new.digits, self.subject, self._subject_of(new))
+            new = new.with_changes(digits=digits)
         if new != self.settings:
             self.settings = new
             self.changed.emit()
@@ -81,7 +88,49 @@ class Compare(JobRunner):
 
     def values(self, field: str) -> str:
         """The values of a setting, as they are typed."""
-        return self.settings.values.get(field, VALUES.get(field, ""))
+        if field != "label":
+            return self.settings.values.get(field, VALUES.get(field, ""))
+        usual = first_classes(self.subject, LABELS)
+        typed = self.settings.values.get(field, usual)
+        return usual if typed and self.picks_classes and not self._labels_of(typed) else typed
+
+    def _labels_of(self, text: str) -> tuple[int, ...]:
+        """The classes on an axis; none if one of them is not the model's."""
+        try:
+            return tuple(map(int, parse("label", text, self.subject.classes).values))
+        except BadRequest:
+            return ()
+
+    @property
+    def picks_classes(self) -> bool:
+        """Whether the classes on an axis are chosen in a list, not typed."""
+        return not self.subject.is_digits and len(self.subject.classes) <= MAX_VALUES
+
+    @property
+    def picked_classes(self) -> tuple[int, ...]:
+        """The classes that are chosen in that list."""
+        return self._labels_of(self.values("label"))
+
+    # ---- what is compared
+
+    @property
+    def subject(self) -> Subject:
+        """What the models draw, in words."""
+        return self._subject_of(self.settings)
+
+    def _subject_of(self, settings: CompareSettings) -> Subject:
+        """What the first of the models draws that have classes."""
+        subjects = self._subjects_of(settings)
+        return next((subject for subject in subjects if subject.classes), subjects[0])
+
+    def _subjects_of(self, settings: CompareSettings) -> list[Subject]:
+        """What each of the compared models draws."""
+        names = [settings.model]
+        if settings.mode == "race":
+            names = [lane.model for lane in settings.lanes]
+        elif "model" in (settings.rows, settings.columns):
+            names = settings.values.get("model", VALUES["model"]).split(",")
+        return [self._context.subject(name.strip().partition("@")[0]) for name in names]
 
     def set_values(self, field: str, text: str) -> None:
         self.change(values=self.settings.values | {field: text})
@@ -114,7 +163,9 @@ class Compare(JobRunner):
     def axis(self, side: Side) -> Axis | None:
         """The axis of the settings; raises BadRequest."""
         field = getattr(self.settings, side)
-        return parse(field, self.values(field)) if field else None
+        if field == "label" and not self.subject.classes:
+            raise BadRequest("This model draws without classes.", "Choose another model, or another setting.")
+        return parse(field, self.values(field), self.subject.classes) if field else None
 
     def labels(self) -> tuple[int, ...]:
         """The labels of every cell; raises BadRequest."""
@@ -123,8 +174,8 @@ class Compare(JobRunner):
         return self.digits()
 
     def digits(self) -> tuple[int, ...]:
-        """The digits that are compared; raises BadRequest."""
-        return digits_of(self.settings)
+        """The labels that are compared; raises BadRequest."""
+        return labels_of(self.settings.digits, self._subjects_of(self.settings))
 
     def trouble(self, what: Literal["rows", "columns", "digits"]) -> str:
         """Why values are invalid; empty if they are valid."""
@@ -256,7 +307,7 @@ class Compare(JobRunner):
         if any(axis.field == "label" for axis in axes):
             own["each"] = len(request.labels)
         elif NO_LABEL not in request.labels:
-            own["digits"] = ", ".join(map(str, request.labels))
+            own["digits"] = ", ".join(self._context.subject(request.model).names(request.labels))
         if not axes or any(axis.field not in VALUES for axis in axes):
             return False
         try:

@@ -9,12 +9,15 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app.tasks import startup
 from desktop_app.tasks.startup import Ready
+from desktop_app.text.subject import Subject, subject_of
 from desktop_app.viewmodels.file_writer import FileWriter
 from desktop_app.viewmodels.history import History
 from desktop_app.viewmodels.notification import Message
 from desktop_app.worker.compute_thread import Job, JobEnded, Work, failure
 from desktop_app.worker.engine import Engine, Handler
+from ml.config import DRAWING_SIDE
 from ml.events import Failed, Progress
+from ml.registry import judges
 from ml.specs import DRAWING
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class AppContext(QObject):
         self.history = History(self)
         self.files = FileWriter(self, self)
         self._jobs: set[Job] = set()  # that have not ended
+        self._judged: dict[str, bool] = {}  # by model: whether there is a judge of what it draws
         self._submitted_at = 0.0  # on the clock of time.monotonic
         engine.finished.connect(self.closed)
 
@@ -131,6 +135,7 @@ class AppContext(QObject):
         if isinstance(event, Ready):
             self.device, self.on_gpu, self.models = event.device, event.on_gpu, event.models
             self.past_models = event.past
+            self._judged.clear()
             self.found.emit(event)
             self.ready.emit()
         self.status_changed.emit()
@@ -138,6 +143,28 @@ class AppContext(QObject):
     def card(self, name: str) -> "ModelCard | None":
         """The card of a model by its name; None until the models are known."""
         return next((card for card in self.models if card.name == name), None)
+
+    def subject(self, name: str) -> Subject:
+        """What a model draws, in words."""
+        return subject_of(self.card(name))
+
+    def can_judge(self, name: str) -> bool:
+        """Whether there is a judge of what a model draws; so it is taken to be until the models are known."""
+        card = self.card(name)
+        if card is None:
+            return True
+        if name not in self._judged:
+            judge = judges.find(card.header)
+            self._judged[name] = judge is not None and bool(judges.classes_of(judge.header))
+        return self._judged[name]
+
+    def takes_drawings(self, name: str) -> bool:
+        """Whether a drawing can be an input of a model: it draws grey pixels of a drawing's size."""
+        card = self.card(name)
+        if card is None:
+            return True
+        config = card.header.model
+        return (config.channels, config.image_size) == (1, DRAWING_SIDE) and config.codec is None
 
     @property
     def drawing_models(self) -> "list[ModelCard]":

@@ -10,14 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from desktop_app.settings import DEFAULT_MODEL, DrawSettings
+from desktop_app.settings import DrawSettings
 from desktop_app.tasks import draw, sampling
 from desktop_app.tasks.draw import OpenedImage, Recognised
+from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.undo import TOGETHER_S
 from desktop_app.worker.compute_thread import Job, JobEnded, Work
-from ml.config import DRAWING_SIDE, SampleRequest
+from ml.config import DRAWING_SIDE, NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
 from ml.export.formats import format_of
@@ -26,7 +27,8 @@ from ml.generation.requests import rebuilt, redrawn
 from ml.imaging.embedded_png import pixels_of
 from ml.imaging.pixels import film
 
-COUNT, CLASSES = 9, 10
+COUNT = 9
+MAX_REBUILT = 99  # classes, as many as a request has corners beside the reconstruction
 UNDO_STEPS = 50
 
 
@@ -74,8 +76,38 @@ class Draw(QObject):
             if now - self._changed_at > TOGETHER_S:
                 self.begin_stroke()
             self._changed_at = now
+            if new.model != self.settings.model:
+                self.probabilities = None  # of other classes
             self.settings = new
             self.changed.emit()
+
+    # ---- the model
+
+    @property
+    def models(self) -> list[str]:
+        """The models that can begin with a drawing."""
+        cards = self._context.drawing_models
+        return [card.name for card in cards if self._context.takes_drawings(card.name) and not card.header.model.reader]
+
+    def use_model(self, name: str) -> None:
+        """Draw with another model; of other classes, any."""
+        same = self._context.subject(name).classes == self.subject.classes
+        self.change(model=name, label=self.settings.label if same else NO_LABEL)
+
+    def replace_model(self, old: str, new: str) -> None:
+        """Use another model if the old one is chosen."""
+        if self.settings.model == old:
+            self.use_model(new)
+
+    @property
+    def subject(self) -> Subject:
+        """What the model draws, in words."""
+        return self._context.subject(self.settings.model)
+
+    @property
+    def can_recognise(self) -> bool:
+        """Whether the model has classes to tell apart."""
+        return len(self.subject.classes) > 1
 
     # ---- the drawing
 
@@ -113,6 +145,12 @@ class Draw(QObject):
         self.drawing, self.mask, self.probabilities = drawing.copy(), np.zeros_like(self.mask), None
         self.drawing_changed.emit()
 
+    def take_generated(self, image: Pixels, model: str) -> None:
+        """Use a generated image as the drawing, and if it shows something else, its model."""
+        if model in self.models and self._context.subject(model) != self.subject:
+            self.use_model(model)
+        self.take(image)
+
     def take_result(self, index: int) -> None:
         """Use one of the results as the drawing."""
         if self.images is not None and index < len(self.images):
@@ -132,7 +170,10 @@ class Draw(QObject):
             if request.mask:
                 self.mask = pixels_of(request.mask, 1, DRAWING_SIDE)
             task = "rebuild" if request.parent else "complete" if request.mask else "vary"
-            known = {"label": request.labels[0]} if request.source and request.labels[0] < CLASSES else {}
+            if request.model in self.models:
+                self.use_model(request.model)
+            classes = len(self.subject.classes)
+            known = {"label": request.labels[0]} if request.source and request.labels[0] < classes else {}
             noise = {"vary_from": min(request.vary_from, 40)} if request.vary_from else {}
             self.change(task=task, **known, **noise)
             self.drawing_changed.emit()
@@ -175,15 +216,16 @@ class Draw(QObject):
 
     def request(self) -> SampleRequest | None:
         """The request that the settings make; None without a drawing, or without a mask where one is needed."""
-        card = self._context.card(DEFAULT_MODEL)
+        card = self._context.card(self.settings.model)
         completing = self.settings.task == "complete"
         if card is None or self.empty or (completing and not self.mask.any()):
             return None
-        settings, defaults = self.settings, card.header.defaults
+        settings, defaults, classes = self.settings, card.header.defaults, len(self.subject.classes)
         if settings.task == "rebuild":
-            return rebuilt(card.name, defaults, self.drawing, CLASSES)
+            return rebuilt(card.name, defaults, self.drawing, min(classes, MAX_REBUILT))
+        label = settings.label if settings.label < classes else NO_LABEL
         mask = self.mask if completing else None
-        return redrawn(card.name, defaults, self.drawing, (settings.label,) * COUNT, mask, settings.vary_from)
+        return redrawn(card.name, defaults, self.drawing, (label,) * COUNT, mask, settings.vary_from)
 
     def make(self) -> None:
         """Vary, complete or rebuild the drawing."""
@@ -193,8 +235,8 @@ class Draw(QObject):
 
     def recognise(self) -> None:
         """Classify the drawing with the diffusion model."""
-        if not self.empty:
-            self._submit(partial(draw.recognise, centred(self.drawing), DEFAULT_MODEL), "Comparing every class")
+        if not self.empty and self.can_recognise:
+            self._submit(partial(draw.recognise, centred(self.drawing), self.settings.model), "Comparing every class")
 
     @property
     def doing(self) -> tuple[str, float | None]:
@@ -238,7 +280,8 @@ class Draw(QObject):
         self.sampled, self.images, self.captions, self._frames = done, done.images, (), self._coming
         if done.request.parent:
             self.images = np.concatenate([self._frames[0].x_t[:1], done.images])
-            self.captions = ("its noise", "and back", *(str(label) for label in range(CLASSES)))
+            subject, labels = self._context.subject(done.request.model), range(len(done.images) - 1)
+            self.captions = ("its noise", "and back", *subject.names(labels))
         self._keep(done)
         self.finished.emit()
 
@@ -270,6 +313,8 @@ class Draw(QObject):
         if done:
             kind = format_of(path).kind(labelled=labelled)
             layout = Layout(columns=self.columns, scale=scale, kind=kind)
+            if kind == "sheet":
+                layout = layout.with_changes(classes=self._context.subject(done.request.model).caption_names)
             pictures = film(self._frames, len(done.images))
             self._context.files.write(path, done.images, done.request, layout, pictures, then=self.exported.emit)
 

@@ -12,9 +12,11 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop_app.settings import DEFAULT_MODEL, MAX_COLUMNS, MAX_ROWS, GenerateSettings
 from desktop_app.tasks import sampling
 from desktop_app.tasks.sampling import GuidanceProbeResult, JudgeResult, Nearest, StepProbabilities, Understanding
+from desktop_app.text.subject import DIGIT, Subject, subject_of
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.live_preview import LivePreview
+from desktop_app.viewmodels.prompt_memory import PromptMemory, labels_in
 from desktop_app.viewmodels.trajectory import Trajectory, View
 from desktop_app.worker.compute_thread import Job, JobEnded
 from ml.config import DRAWING_SIDE, MAX_BRANCHES, NO_LABEL, SampleRequest, SampleSettings, for_route
@@ -25,7 +27,7 @@ from ml.export.formats import FORMATS
 from ml.export.metadata import Layout
 from ml.generation import branching
 from ml.imaging.pixels import Shown, film
-from ml.specs import CLIP_MODEL, ROUTES, TEN_DIGITS, Route
+from ml.specs import CLIP_MODEL, ROUTES, Route
 from ml.text import prompt_parser
 from ml.text.prompt_parser import ParsedPrompt
 
@@ -60,7 +62,7 @@ class Generate(QObject):
     busy_changed = Signal()
     exported = Signal(object)  # Path
     open_in_interpolate = Signal(int, object, object)  # corner, SampleRequest, image
-    open_in_draw = Signal(object)  # image
+    open_in_draw = Signal(object, str)  # image, and the model that drew it
 
     def __init__(self, context: AppContext, settings: GenerateSettings) -> None:
         super().__init__(context)
@@ -80,6 +82,7 @@ class Generate(QObject):
         self._live_preview.drawn.connect(self.sketched)
         self._pace: dict[str, float] = {}  # seconds for one image's step, by model
         self._about_digits: dict[str, bool] = {}  # by prompt
+        self._prompts = PromptMemory()
         self._interpret_soon = QTimer(self, singleShot=True, interval=INTERPRET_DELAY_MS)
         self._interpret_soon.timeout.connect(self._interpret)
         self._understand()
@@ -150,19 +153,23 @@ class Generate(QObject):
         defaults = card.header.defaults if card else defaults
         route = self._route_of(card)
         own = for_route(defaults, route).model_dump() if defaults else {}
-        self.change(live=False, model=name, route=route, **own)
+        subject = subject_of(card)
+        example = WORDS_EXAMPLE if route != "class" and subject.is_digits else ""
+        prompt = self._prompts.exchange(self.settings.prompt, self.subject, subject, example)
+        self.change(live=False, model=name, route=route, prompt=prompt, **own)
         self.draw(live=live)
 
     def _route_of(self, card: "ModelCard | None") -> Route:
         """The route on which a model takes prompts."""
         if card and card.header.model.reader:
             return "text"
-        return "clip" if card and not card.header.model.num_classes and "clip" in self.routes else "class"
+        steered = card and not card.header.model.num_classes and subject_of(card).is_digits and self._has("clip")
+        return "clip" if steered else "class"
 
     def open(self, request: SampleRequest) -> None:
         """Draw a grid with the settings and the labels of a request."""
         labels = tuple(dict.fromkeys(request.labels))
-        prompt = request.prompt if request.route != "class" else "".join(map(str, labels)) or self.settings.prompt
+        prompt = request.prompt if request.route != "class" else self._written(labels, request.model)
         self._settle(request, prompt)
         self.draw()
 
@@ -180,22 +187,19 @@ class Generate(QObject):
         return drawn
 
     def _prompt_for(self, request: SampleRequest, columns: int) -> str:
-        """The prompt for the labels of a request: as it was typed, or else the digits of a row."""
+        """The prompt for the labels of a request: as it was typed, or else the classes of a row."""
         row = request.labels[:columns]
         if request.route != "class":
             return request.prompt
-        if NO_LABEL in row:
-            return self.settings.prompt
-        typed = self._digits_in(request.prompt)
+        typed = labels_in(request.prompt, self._context.subject(request.model))
         if typed and (typed * FULL_ROW if len(typed) == 1 else typed) in (row, request.labels):
             return request.prompt
-        if len(row) > 2 and row == tuple(range(row[0], row[-1] + 1)) and row[-1] < 10:
-            return f"{row[0]}-{row[-1]}"
-        return (
-            str(row[0])
-            if len(row) == FULL_ROW and len(set(row)) == 1
-            else ("" if max(row) < 10 else ", ").join(map(str, row))
-        )
+        return self._written(row[:1] if len(row) == FULL_ROW and len(set(row)) == 1 else row, request.model)
+
+    def _written(self, labels: tuple[int, ...], model: str) -> str:
+        """Labels as a prompt; the present one where there are none."""
+        named = labels and NO_LABEL not in labels
+        return self._context.subject(model).prompt(labels) if named else self.settings.prompt
 
     def _settle(self, request: SampleRequest, prompt: str, **more: object) -> None:
         known = {name: getattr(request, name) for name in SampleSettings.model_fields} | more
@@ -212,28 +216,24 @@ class Generate(QObject):
         """
         if route == self.settings.route:
             return
-        digits = self._digits_in(self.settings.prompt)
+        digits = labels_in(self.settings.prompt, DIGIT)
         if route != "class" and len(digits) != 1 and not (route == "text" and digits):
             self.change(live=False, prompt=WORDS_EXAMPLE)
         if route == "class" and not digits:
             self.change(live=False, prompt=GenerateSettings().prompt)
         self.use_model(ROUTES[route].model)
 
-    @staticmethod
-    def _digits_in(prompt: str) -> tuple[int, ...]:
-        try:
-            return prompt_parser.parse_prompt(prompt).labels
-        except BadRequest:
-            return ()
-
     @property
     def routes(self) -> tuple[Route, ...]:
-        """The routes that the available models offer."""
-        needed = {
-            route: (spec.model, CLIP_MODEL) if route != "class" else (spec.model,) for route, spec in ROUTES.items()
-        }
-        known = {route: all(self._context.card(name) for name in models) for route, models in needed.items()}
-        return tuple(route for route in ROUTES if known[route])
+        """The routes that the available models offer; their words are about digits alone."""
+        return (
+            tuple(route for route in ROUTES if self._has(route)) if self.subject.is_digits else (self.settings.route,)
+        )
+
+    def _has(self, route: Route) -> bool:
+        """Whether the bundled models of a route are here."""
+        needed = (ROUTES[route].model, CLIP_MODEL) if route != "class" else (ROUTES[route].model,)
+        return all(self._context.card(name) for name in needed)
 
     def reset(self) -> None:
         """Return to the model's default settings."""
@@ -249,16 +249,14 @@ class Generate(QObject):
         return for_route(card.header.defaults if card else SampleSettings(), self.settings.route).model_dump()
 
     @property
-    def classes(self) -> int:
-        """How many classes the model knows; 0 where it takes none."""
-        card = self._context.card(self.settings.model)
-        return card.header.model.num_classes if card else 10
+    def subject(self) -> Subject:
+        """What the model draws, in words."""
+        return self._context.subject(self.settings.model)
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """The names of the model's classes."""
-        card = self._context.card(self.settings.model)
-        return card.header.class_names if card else TEN_DIGITS
+    def classes(self) -> int:
+        """How many classes the model knows; 0 where it takes none."""
+        return len(self.subject.classes)
 
     def refresh(self) -> None:
         """Interpret the prompt again, after models have become known."""
@@ -270,22 +268,28 @@ class Generate(QObject):
         if self.settings.route != "class":
             self.understood = self._described()
             return
-        if not self.classes:
-            self.understood = ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, "any digits: this model takes no prompt")
+        subject = self.subject
+        if not subject.classes:
+            self.understood = ParsedPrompt(
+                (NO_LABEL,) * FULL_ROW, FULL_ROW, f"any {subject.noun}s: this model takes no prompt"
+            )
             return
         try:
-            understood = prompt_parser.parse_prompt(self.settings.prompt, self.class_names)
+            understood = prompt_parser.parse_prompt(self.settings.prompt, subject.classes)
             if len(understood.labels) > MAX_IMAGES:
-                raise BadRequest(f"{len(understood.labels)} digits are too many.", f"The grid holds {MAX_IMAGES}.")
+                number = subject.counted(len(understood.labels))
+                raise BadRequest(f"{number} are too many.", f"The grid holds {MAX_IMAGES}.")
             self.understood = understood
         except BadRequest as error:
             self.misunderstood = str(error)
 
     def _described(self) -> ParsedPrompt:
-        """Interpret a prompt in words; CLIP checks whether it is about digits after the last key."""
-        prompt = self.settings.prompt.strip()
+        """Interpret a prompt in words; CLIP checks after the last key whether one for digits is about them."""
+        prompt, noun = self.settings.prompt.strip(), self.subject.noun
         if not prompt:
-            return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, "any digits: the prompt is empty")
+            return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, f"any {noun}s: the prompt is empty")
+        if not self.subject.is_digits:
+            return ParsedPrompt((NO_LABEL,), 1, f"“{prompt}”, read by the model")
         if self.settings.route == "text" and (understood := prompt_parser.parse_text_prompt(prompt)).labels != (
             NO_LABEL,
         ):
@@ -303,7 +307,8 @@ class Generate(QObject):
     @property
     def doubtful(self) -> bool:
         """Whether the prompt is about something else than digits."""
-        return self.settings.route != "class" and not self._about_digits.get(self.settings.prompt.strip(), True)
+        in_words = self.settings.route != "class" and self.subject.is_digits
+        return in_words and not self._about_digits.get(self.settings.prompt.strip(), True)
 
     def _interpret(self) -> None:
         prompt = self.settings.prompt.strip()
@@ -342,7 +347,7 @@ class Generate(QObject):
             return self.fetching.what, self.fetching.done / self.fetching.total if self.fetching.total else None
         count = len(self.request.labels) if self.request else 0
         share = (len(self.frames) - 1) / self.trajectory.steps if self.frames else None
-        return f"Drawing {count} digit{'s' * (count != 1)}", share
+        return f"Drawing {self.shown_subject.counted(count)}", share
 
     def draw(self, *, live: bool = False, request: SampleRequest | None = None, columns: int = 0) -> None:
         """Draw the request of the settings, or `request` in a grid of so many columns, in place of the running request.
@@ -471,6 +476,17 @@ class Generate(QObject):
         return self.trajectory.request
 
     @property
+    def shown_subject(self) -> Subject:
+        """What the images that are shown are, in words."""
+        return self._context.subject(self.request.model if self.request else self.settings.model)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a judge reads the images that are shown."""
+        model = self.request.model if self.request else self.settings.model
+        return self.verdict is not None or self._context.can_judge(model)
+
+    @property
     def columns(self) -> int:
         return self.trajectory.columns
 
@@ -543,9 +559,11 @@ class Generate(QObject):
 
     def branch_into_classes(self, index: int, step: int) -> None:
         """Branch one image at a step into every class."""
-        if (sampled := self.holding(index)) and self.can_branch(step) and self.classes:
-            count = min(self.classes, MAX_COLUMNS)
-            self.draw(request=branching.into_every_class(sampled.request, index, step, count), columns=count)
+        classes = len(self.shown_subject.classes)
+        if (sampled := self.holding(index)) and self.can_branch(step) and classes:
+            count = min(classes, MAX_IMAGES)
+            request = branching.into_every_class(sampled.request, index, step, count)
+            self.draw(request=request, columns=min(count, MAX_COLUMNS))
 
     def branch_into_noises(self, index: int, step: int) -> None:
         """Branch one image at a step into ten new noises."""
@@ -565,10 +583,23 @@ class Generate(QObject):
     def use_as_drawing(self, index: int) -> bool:
         """Open an image on the Draw page; returns whether there is one of a drawing's size."""
         sampled = self.holding(index)
-        fits = sampled is not None and sampled.images.shape[1:] == (DRAWING_SIDE, DRAWING_SIDE)
-        if sampled and fits:
-            self.open_in_draw.emit(sampled.images[index])
-        return fits
+        if sampled and self.can_draw_on:
+            self.open_in_draw.emit(sampled.images[index], sampled.request.model)
+        return sampled is not None and self.can_draw_on
+
+    @property
+    def can_be_corner(self) -> bool:
+        """Whether the images can be corners: by their noise and class, or by their picture."""
+        request = self.request
+        if request is None or self.can_draw_on:
+            return self.can_draw_on
+        plain = not (request.parent or request.corners or request.source) and request.route == "class"
+        return plain and bool(self.shown_subject.classes)
+
+    @property
+    def can_draw_on(self) -> bool:
+        """Whether the images have the size of a drawing."""
+        return self.sampled is not None and self.sampled.images.shape[1:] == (DRAWING_SIDE, DRAWING_SIDE)
 
     @property
     def can_export(self) -> bool:
@@ -581,9 +612,11 @@ class Generate(QObject):
         film_of: Shown = "x0_hat" if view == "clean" else "x_t"
         file_format = FORMATS.get(path.suffix.lower())  # a typed name may have another suffix, which the writer refuses
         kind = file_format.kind(labelled=labelled, film=film_of) if file_format else "images"
-        layout = Layout(columns=self.columns, scale=scale, kind=kind)
+        layout, names = Layout(columns=self.columns, scale=scale, kind=kind), self.shown_subject.caption_names
+        if kind == "sheet":
+            layout = layout.with_changes(classes=names)
         if kind == "sheet" and self.verdict:
-            layout = layout.with_changes(readings=readings(self.verdict.labels, self.verdict.confidence))
+            layout = layout.with_changes(readings=readings(self.verdict.labels, self.verdict.confidence, names))
         pictures = film(self.frames, len(self.sampled.images), film_of)
         write = self._context.files.write
         write(path, self.sampled.images, self.sampled.request, layout, pictures, then=self.exported.emit)

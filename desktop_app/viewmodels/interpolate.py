@@ -1,4 +1,4 @@
-"""The Interpolate page without its widgets: four corners, a path or ten classes, and what lies between them."""
+"""The Interpolate page without its widgets: four corners, a path or all classes, and what lies between them."""
 
 import random
 from functools import partial
@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from desktop_app.settings import MAX_STOPS, InterpolateSettings
+from desktop_app.settings import DEFAULT_MODEL, MAX_STOPS, InterpolateSettings
 from desktop_app.tasks import draw, sampling
 from desktop_app.tasks.draw import OpenedImage
+from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.live_preview import LivePreview
@@ -29,8 +30,8 @@ LEG = 6  # images of a path from one stop to the next
 FRAME_MS = 100  # of what is exported
 REST_MS = 160  # after the last change, before the model itself draws
 KEEP_MS = 1200  # without a change, before an image joins the history
+MAX_MIXED = 100  # classes, as many as a request has corners
 CLOCKWISE = (0, 1, 3, 2)  # the corners, from the upper left
-CLASSES = 10
 Points = Literal["corners", "stops"]
 
 
@@ -88,8 +89,52 @@ class Interpolate(QObject):
 
     @property
     def points(self) -> tuple[Corner, ...]:
-        """The corners of the pad, or the stops of the path."""
-        return getattr(self.settings, self._points)
+        """The corners of the pad, or the stops of the path, as the model can draw them."""
+        return self._fitting(getattr(self.settings, self._points))
+
+    @property
+    def corners(self) -> tuple[Corner, ...]:
+        """The corners of the pad, as the model can draw them."""
+        return self._fitting(self.settings.corners)
+
+    @property
+    def stops(self) -> tuple[Corner, ...]:
+        """The stops of the path, as the model can draw them."""
+        return self._fitting(self.settings.stops)
+
+    def _fitting(self, points: tuple[Corner, ...]) -> tuple[Corner, ...]:
+        """Points with classes of the model: another model's settings may have more classes, or images of another size.
+
+        The settings keep theirs, so that the other model finds them again.
+        """
+        classes = max(len(self.subject.classes), 1)
+
+        def fitting(point: Corner) -> Corner:
+            label = point.label % classes if point.label != NO_LABEL else NO_LABEL
+            picture = point.picture if self.takes_pictures else ""
+            return (
+                point
+                if (label, picture) == (point.label, point.picture)
+                else Corner(seed=point.seed, label=label, picture=picture)
+            )
+
+        return tuple(map(fitting, points))
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The share of each class of the model, of the first MAX_MIXED of them."""
+        count = min(len(self.subject.classes), MAX_MIXED)
+        return (*self.settings.shares, *(0.0,) * count)[:count]
+
+    @property
+    def subject(self) -> Subject:
+        """What the model draws, in words."""
+        return self._context.subject(self.settings.model)
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether an image of a drawing's size can be a corner of the model."""
+        return self._context.takes_drawings(self.settings.model)
 
     @property
     def _points(self) -> Points:
@@ -104,10 +149,11 @@ class Interpolate(QObject):
             self.change(**{which: [point.model_dump() for point in points]})
 
     def add_stop(self, after: int) -> None:
-        """Add a stop to the path, with new noise and a random digit, after another one."""
+        """Add a stop to the path, with new noise and a random class, after another one."""
         stops = [stop.model_dump() for stop in self.settings.stops]
         if len(stops) < MAX_STOPS:
-            stops.insert(after + 1, {"seed": random.randrange(10_000), "label": random.randrange(10)})
+            label = random.randrange(max(len(self.subject.classes), 1))
+            stops.insert(after + 1, {"seed": random.randrange(10_000), "label": label})
             self.change(stops=stops)
 
     def remove_stop(self, index: int) -> None:
@@ -132,13 +178,20 @@ class Interpolate(QObject):
             self.change(model=new)
 
     def use_digit(self, index: int, request: SampleRequest, image: Pixels) -> None:
-        """Use a generated digit as a corner: by its seed if noise and a class determine it, else by its picture."""
+        """Use a generated image as a corner: by its seed if noise and a class determine it, else by its picture.
+
+        An image of other classes brings its model with it.
+        """
         plain = not (request.parent or request.corners or request.source) and request.route == "class"
         label = request.labels[0]
         self.change(mode="pad")
+        if plain and request.model in self.models and self._context.subject(request.model) != self.subject:
+            self.change(model=request.model)
         if plain and request.model == self.settings.model:
             self.set_corner(index, seed=request.seed, label=label, picture="")
         elif image.shape == (DRAWING_SIDE, DRAWING_SIDE):
+            if not self.takes_pictures:
+                self.change(model=DEFAULT_MODEL)
             self._open(index, partial(draw.classify, image, model=self.settings.model))
 
     def use_example(self, index: int) -> None:
@@ -171,16 +224,17 @@ class Interpolate(QObject):
 
     def _on_opened(self, index: int, which: Points, event: object) -> None:
         if isinstance(event, OpenedImage):
-            self.set_corner(index, which, picture=to_text(event.image), label=event.label)
+            known = {} if event.label == NO_LABEL else {"label": event.label}
+            self.set_corner(index, which, picture=to_text(event.image), **known)
 
     def clear_picture(self, index: int) -> None:
         """Return a corner to the noise of its seed."""
         self.set_corner(index, picture="")
 
-    def set_share(self, digit: int, share: float) -> None:
+    def set_share(self, label: int, share: float) -> None:
         """Set the share of a class in the mixture, from 0 to 1."""
-        shares = list(self.settings.shares)
-        shares[digit] = share
+        shares = [*self.settings.shares, *(0.0,) * (label + 1 - len(self.settings.shares))]
+        shares[label] = share
         self.change(shares=shares)
 
     def restore(self, request: SampleRequest) -> bool:
@@ -192,8 +246,10 @@ class Interpolate(QObject):
         own: dict[str, object] = {"model": request.model, "mixing": request.mixing}
         closed = len(request.weights) == count * LEG
         mixture = tuple((corner.label, corner.seed, corner.picture) for corner in request.corners)
-        if mixture == tuple((digit, request.corners[0].seed, "") for digit in range(CLASSES)) and max(first) <= 1:
-            own |= {"mode": "classes", "seed": request.corners[0].seed, "shares": first}
+        classes = min(len(self._context.subject(request.model).classes), MAX_MIXED)
+        if mixture == tuple((label, request.corners[0].seed, "") for label in range(classes)) and max(first) <= 1:
+            shares = (*first, *self.settings.shares[classes:])
+            own |= {"mode": "classes", "seed": request.corners[0].seed, "shares": shares}
         elif request.weights == self._way(count, closed) and count <= MAX_STOPS:
             own |= {"mode": "path", "stops": points, "closed": closed}
         elif count == len(CLOCKWISE):
@@ -237,9 +293,9 @@ class Interpolate(QObject):
         if settings.mode == "path":
             return None
         if settings.mode == "pad":
-            return self.request((interpolation_weights.place(*settings.place),), settings.corners)
-        shares = settings.shares if sum(settings.shares) > 0 else (1.0,) * len(settings.shares)
-        corners = tuple(Corner(seed=settings.seed, label=digit) for digit in range(len(shares)))
+            return self.request((interpolation_weights.place(*settings.place),), self.corners)
+        shares = self.shares if sum(self.shares) > 0 else (1.0,) * len(self.shares)
+        corners = tuple(Corner(seed=settings.seed, label=label) for label in range(len(shares)))
         return self.request((tuple(shares),), corners)
 
     def walk(self) -> SampleRequest | None:
@@ -318,7 +374,7 @@ class Interpolate(QObject):
         for job in self._maps:
             job.control.cancel()
         self._maps = []
-        over = self.request(interpolation_weights.pad(MAP, MAP), settings.corners) if settings.mode == "pad" else None
+        over = self.request(interpolation_weights.pad(MAP, MAP), self.corners) if settings.mode == "pad" else None
         for request, handler in ((over, self._on_map), (self.walk(), self._on_loop)):
             if request is not None and not self._context.closing:
                 task, answer = partial(sampling.sample, request), partial(handler, requested)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import Signal
 
-from desktop_app.settings import CompareSettings, LaneSettings
+from desktop_app.settings import LaneSettings
 from desktop_app.tasks.compare import run_race
 from desktop_app.text.formatting import count
+from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.job_runner import JobRunner
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 LEAST, MOST = 2, 4  # lanes
 MAX_EACH = 100  # images of a cell or a lane
+UNLABELLED = 10  # images of models without classes
 
 
 class Race(JobRunner):
@@ -84,7 +86,8 @@ class Race(JobRunner):
     def restore(self, requests: Sequence[SampleRequest]) -> None:
         """Repeat the race of a figure."""
         lanes = [request.model_dump(include=set(LaneSettings.model_fields)) for request in requests]
-        digits = ", ".join(map(str, requests[0].labels)) if NO_LABEL not in requests[0].labels else "0-9"
+        subject, labels = self._context.subject(requests[0].model), requests[0].labels
+        digits = ", ".join(subject.names(labels)) if NO_LABEL not in labels else self._compare.settings.digits
         lanes = (lanes * LEAST)[: max(LEAST, len(lanes))]
         self._compare.change(mode="race", lanes=lanes, seed=requests[0].seed, digits=digits)
         self.start()
@@ -99,16 +102,19 @@ class Race(JobRunner):
     def start(self) -> None:
         """Start a race, in place of the running one."""
         settings = self._compare.settings
+        subjects = [self._context.subject(lane.model) for lane in settings.lanes]
         try:
-            labels = digits_of(settings)
+            labels = labels_of(settings.digits, subjects)
         except BadRequest:
             return  # the page shows why
         if self._context.closing:
             return
         self.stop()
         self._raced = settings
+        none = (NO_LABEL,) * len(labels)
         self.requests = tuple(
-            SampleRequest(labels=labels, seed=settings.seed, **lane.model_dump()) for lane in settings.lanes
+            SampleRequest(labels=labels if subject.classes else none, seed=settings.seed, **lane.model_dump())
+            for lane, subject in zip(settings.lanes, subjects, strict=True)
         )
         self.frames = [[] for _ in self.requests]
         self.sampled, self.cells = [None for _ in self.requests], [None for _ in self.requests]
@@ -234,9 +240,20 @@ class Race(JobRunner):
         return lambda scale: figure(title, [Head("")], heads, [panels], common, scale)
 
 
-def digits_of(settings: CompareSettings) -> tuple[int, ...]:
-    """The digits that are compared; raises BadRequest."""
-    labels = prompt_parser.parse_prompt(settings.digits).labels
+def labels_of(prompt: str, subjects: Sequence[Subject]) -> tuple[int, ...]:
+    """The labels that are compared, by models of these subjects; NO_LABEL where none has classes. Raises BadRequest."""
+    named = dict.fromkeys(subject.classes for subject in subjects if subject.classes)
+    if not named:
+        return (NO_LABEL,) * UNLABELLED
+    try:
+        found = {prompt_parser.parse_prompt(prompt, classes).labels for classes in named}
+    except BadRequest:
+        if len(named) == 1:
+            raise
+        found = set[tuple[int, ...]]()
+    if len(found) != 1:
+        raise BadRequest(f"The models have other classes, so “{prompt}” is not the same to all.", "Choose others.")
+    (labels,) = found
     if len(labels) > MAX_EACH:
-        raise BadRequest(f"{len(labels)} digits are too many.", f"Compare {MAX_EACH} at most.")
+        raise BadRequest(f"{subjects[0].counted(len(labels))} are too many.", f"Compare {MAX_EACH} at most.")
     return labels

@@ -87,7 +87,7 @@ class Session(QObject):
         generate, draw, interpolate, compare = self.generate, self.draw, self.interpolate, self.compare
         explore, train, models = self.explore, self.train, self.models
         generate.open_in_interpolate.connect(interpolate.use_digit)
-        generate.open_in_draw.connect(draw.take)
+        generate.open_in_draw.connect(draw.take_generated)
         draw.drawing_changed.connect(lambda: interpolate.offer_drawing(draw.drawing))
         for page in (compare, explore):
             page.open_in_generate.connect(generate.open)
@@ -109,5 +109,5 @@ class Session(QObject):
 
     def _replace_model(self, old: str, new: str) -> None:
         """Use another model wherever one was chosen that was renamed or removed."""
-        for page in (self.generate, self.interpolate, self.compare):
+        for page in (self.generate, self.interpolate, self.draw, self.compare):
             page.replace_model(old, new)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
 from desktop_app.settings import TrainSettings
 from desktop_app.tasks import training
 from desktop_app.tasks.data import DataChoice
 from desktop_app.tasks.training import PreviewHistory
 from desktop_app.text.display_names import preset_title
+from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.nearest_preset import BY_DATA, settings_of
 from desktop_app.viewmodels.notification import Message
@@ -43,7 +44,7 @@ from ml.events import (
 from ml.registry import presets
 from ml.registry.presets import read_config
 from ml.registry.run_layout import CONFIG_FILE
-from ml.specs import DRAWING
+from ml.specs import DRAWING, dataset_spec
 from ml.system import paths
 from ml.system.files import free_name, read_short
 from ml.tracking.loss_trend import find_trend
@@ -317,6 +318,14 @@ class Train(QObject):
             self._job.control.post("save")
 
     @property
+    def subject(self) -> Subject:
+        """What the run draws, in words; without names of classes until its model is in the list."""
+        known = dataset_spec(self.run.config.data) if self.run else None
+        if known:
+            return Subject("digit" if known.digits else "image", known.classes)
+        return self._context.subject(self.name) if self._context.card(self.name) else Subject("image", ())
+
+    @property
     def can_draw(self) -> bool:
         """Whether the run has a model, or will have at the next step."""
         return self.state in ("running", "paused") or (self.state == "done" and self.finished is not None)
@@ -332,9 +341,13 @@ class Train(QObject):
     def _use_for_drawing(self) -> None:
         if self._started:
             config, folder = self._started
-            self._context.refresh()
             name = self.name if folder.parent == paths.user_runs() else str(folder)
-            self.draw_with.emit(name, config.defaults)
+            draw = partial(self.draw_with.emit, name, config.defaults)
+            if self._context.card(name):
+                draw()
+            else:  # once it is known what the model draws
+                self._context.ready.connect(draw, Qt.ConnectionType.SingleShotConnection)
+            self._context.refresh()
 
     # ---- events
 

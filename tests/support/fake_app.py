@@ -1,5 +1,6 @@
 """The application without a window: a session on a fake engine, with the bundled models."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from desktop_app.pages.registry import VIEWMODELS
@@ -26,3 +27,11 @@ class FakeApp:
 @lru_cache(maxsize=1)
 def bundled_cards() -> tuple[ModelCard, ...]:
     return tuple(model_cards.cards())
+
+
+def own_card(name: str, classes: Sequence[str], **model: object) -> ModelCard:
+    """The card of a person's own model of these classes: grey, of a drawing's size, unless `model` says otherwise."""
+    like = next(card for card in bundled_cards() if card.name == "digits")
+    config = like.header.model.with_changes(num_classes=len(classes), **model)
+    header = like.header.with_changes(data=f"folder:{name}", classes=classes, model=config)
+    return like.model_copy(update={"name": name, "bundled": False, "header": header, "title": "", "scores": {}})

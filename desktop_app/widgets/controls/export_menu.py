@@ -14,7 +14,7 @@ from ml.export.base import Content
 from ml.export.formats import FORMATS
 
 SCALES = (1, 2, 4, 8)
-DIGITS = "digits"  # key: one file per digit
+DIGITS = "digits"  # key: one file per image
 PICTURE = ".png"  # key: a plain grid
 
 
@@ -61,7 +61,9 @@ class ExportMenu(QMenu):
         self.setAccessibleName("Export")
         for title, group in GROUPS.items():
             self._add_group(title, {entry.key: entry.words for entry in group})
-        self._add_group("Single digits", {DIGITS: "One PNG per digit…"})
+        self._add_group("Single images", {DIGITS: ""})
+        self._single = self.actions()[-1]
+        self.set_noun("digit")
         self.addSeparator()
         self._scales = self.addMenu("")
         self._scales.setAccessibleName("Scale of images and animations")
@@ -84,6 +86,10 @@ class ExportMenu(QMenu):
         self.addAction(header)
         for key, words in choices.items():
             self.addAction(words, partial(self.chosen.emit, key)).setData(key)
+
+    def set_noun(self, noun: str) -> None:
+        """Say "digit" or "image"."""
+        self._single.setText(f"One PNG per {noun}…")
 
     def set_scale(self, scale: int) -> None:
         """Show the export scale."""

@@ -5,24 +5,27 @@ from collections.abc import Collection
 
 from PySide6.QtCore import QEvent, QObject, QRegularExpression, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QRegularExpressionValidator, QResizeEvent
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QBoxLayout, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from desktop_app.text.subject import DIGIT, Subject
 from desktop_app.theme.icons import icon
 from desktop_app.theme.tokens import FIELD_HEIGHT, Space, Type, ui_font
 from desktop_app.widgets.controls.basics import Button, Label, restyle, row
+from desktop_app.widgets.controls.chip_bar import Chip, ChipBar
 from desktop_app.widgets.controls.rows import Segmented
 from ml.specs import ROUTES, titles
 
-CHIP_GAP = 3
 MAX_SEED = 2**53 - 1  # as in SampleRequest
 BUTTON_WIDTH, ANYWAY_WIDTH = 104, 152
+SHORT_CHIPS = 330  # width of chips up to which the interpretation is always beside them ...
+READING_WIDTH = 240  # ... and its width from which on it is beside longer ones
 READING_HEIGHT = 32  # two lines, for errors in a narrow window
 EXAMPLES = {
     "class": "Try 7, seven, 2026, 0-9, or two or five",
     "text": "Try a bold slanted seven, two or five, or 2026",
     "clip": "Try a bold seven, or a thin 3 leaning to the left",
 }
-CHIPS = (*((str(digit), str(digit)) for digit in range(10)), ("0–9", "0-9"))
+ALL_MOST = 100  # classes up to which there is a chip for all of them
 
 
 class SeedBox(QFrame):
@@ -99,7 +102,7 @@ class PromptBar(QWidget):
     def __init__(self, text: str = "0-9", seed: int = 2026) -> None:
         super().__init__()
         self._busy, self._able, self._action = False, True, "Generate"
-        self._full_reading = ""
+        self._full_reading, self._subject, self._shown_route = "", DIGIT, "class"
         self.edit = QLineEdit(text)
         self.edit.setProperty("kind", "prompt")
         self.edit.setPlaceholderText(EXAMPLES["class"])
@@ -110,7 +113,8 @@ class PromptBar(QWidget):
         self.seed_box = SeedBox(seed)
         self.button = Button("Generate", kind="primary", tip="Generate (Ctrl+Enter)")
         self.button.setFixedSize(BUTTON_WIDTH, FIELD_HEIGHT)
-        self.chips = [self._chip(text, prompt) for text, prompt in CHIPS]
+        self.chips = ChipBar()
+        self.chips.set_chips(chips_of(DIGIT))
         self._lead, self._reading = Label("", "small"), Label("", "strong")
         self._reading.setWordWrap(True)
         self._reading.setFixedHeight(READING_HEIGHT)
@@ -121,26 +125,20 @@ class PromptBar(QWidget):
         top = row(self.edit, self.seed_box, self.button)
         top.setStretch(0, 1)
         column.addLayout(top)
-        below = row(*self.chips, spacing=CHIP_GAP)
-        below.addSpacing(Space.XS)
-        below.addWidget(self._lead)
-        below.addWidget(self._reading, 1)
         self.route = Segmented(titles(ROUTES), name="Prompt mode", tips=[route.about for route in ROUTES.values()])
         self.route.valueChanged.connect(self.routeChanged)
-        below.addWidget(self.route)
-        column.addLayout(below)
+        reading = row(self._lead, self._reading, self.route)
+        reading.setStretch(1, 1)
+        self._below = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._below.setSpacing(Space.S)
+        self._below.addWidget(self.chips)
+        self._below.addLayout(reading, 1)
+        column.addLayout(self._below)
         self.edit.textChanged.connect(self.textChanged)
         self.edit.returnPressed.connect(self._submit)
         self.button.clicked.connect(self._pressed)
         self.seed_box.seedChanged.connect(self.seedChanged)
-
-    def _chip(self, text: str, prompt: str) -> Button:
-        button = Button(
-            text, kind="chip", name=f"Digit {text}", tip=f"Generate {text}; Shift+click adds it to the prompt"
-        )
-        button.setFixedSize(23 if len(text) == 1 else 36, 24)
-        button.clicked.connect(lambda: self._chip_clicked(prompt))
-        return button
+        self.chips.chosen.connect(self._chip_clicked)
 
     def _chip_clicked(self, prompt: str) -> None:
         adding = QApplication.keyboardModifiers() & (
@@ -155,6 +153,7 @@ class PromptBar(QWidget):
 
     def set_text(self, text: str) -> None:
         self.edit.setText(text)
+        self.edit.setCursorPosition(0)
 
     def seed(self) -> int:
         return self.seed_box.seed()
@@ -168,9 +167,27 @@ class PromptBar(QWidget):
         self.route.setVisible(len(possible) > 1)
         for key in ROUTES:
             self.route.button(key).setVisible(key in possible or key == route)
-        for chip in self.chips:
-            chip.setVisible(route == "class")
-        self.edit.setPlaceholderText(EXAMPLES[route])
+        self._shown_route = route
+        self._show_subject()
+
+    def set_subject(self, subject: Subject) -> None:
+        """Show the chips and the examples of a model's classes."""
+        self._subject = subject
+        self.chips.set_chips(chips_of(subject))
+        self._show_subject()
+
+    def _show_subject(self) -> None:
+        self.chips.setVisible(self._shown_route == "class" and bool(self._subject.classes))
+        self.edit.setPlaceholderText(example_of(self._subject, self._shown_route))
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Show the interpretation beside the chips, or below long ones."""
+        chips = self.chips.whole_width()
+        others = READING_WIDTH + (0 if self.route.isHidden() else self.route.sizeHint().width())
+        beside = chips <= SHORT_CHIPS or chips + others <= self.width()
+        directions = QBoxLayout.Direction
+        self._below.setDirection(directions.LeftToRight if beside else directions.TopToBottom)
 
     def set_reading(self, reading: str, *, error: bool = False) -> None:
         """Show how the prompt is interpreted, or with `error` what is wrong or doubtful in it."""
@@ -186,6 +203,7 @@ class PromptBar(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._arrange()
         self._column.activate()  # gives the label its new width
         self._fit_reading()
 
@@ -224,3 +242,23 @@ class PromptBar(QWidget):
     def _submit(self) -> None:
         if self._able:
             self.submitted.emit()
+
+
+def chips_of(subject: Subject) -> list[Chip]:
+    """A chip for each class, and one for all of them."""
+    if subject.is_digits:
+        return [*(Chip(name, name, f"Digit {name}") for name in subject.classes), Chip("0–9", "0-9", "Digit 0–9")]
+    chips = [Chip(name, subject.prompt((label,)), f"Class {name}") for label, name in enumerate(subject.classes)]
+    return [*chips, Chip("all", "all", "All classes")] if 1 < len(chips) <= ALL_MOST else chips
+
+
+def example_of(subject: Subject, route: str) -> str:
+    """What the empty prompt suggests."""
+    if subject.is_digits:
+        return EXAMPLES[route]
+    if route != "class":
+        return "Say what to draw"
+    if not subject.classes:
+        return "This model takes no prompt"
+    first, last = subject.prompt((0,)), subject.prompt((len(subject.classes) - 1,))
+    return f"Try {last}, {first} x3, or {first} and {last}"

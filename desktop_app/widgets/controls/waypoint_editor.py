@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from desktop_app.settings import MAX_STOPS
+from desktop_app.text.subject import DIGIT, Subject
 from desktop_app.theme.icons import icon
 from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Button, Check, row
 from desktop_app.widgets.controls.rows import NARROW_LABEL, ChoiceRow
-from ml.config import NO_LABEL, Corner
+from ml.config import Corner
 
 
 class WaypointEditor(QWidget):
@@ -17,9 +18,8 @@ class WaypointEditor(QWidget):
 
     def __init__(self, pictures: QMenu) -> None:
         super().__init__()
-        labels = [(str(NO_LABEL), "any digit"), *((str(d), str(d)) for d in range(10))]
         self.label = ChoiceRow(
-            "Waypoint 1", labels, tip="The class of the chosen waypoint; click another waypoint to choose it"
+            "Waypoint 1", DIGIT.choices, tip="The class of the chosen waypoint; click another waypoint to choose it"
         )
         self.label.label.setFixedWidth(NARROW_LABEL)
         self.die = Button(kind="tool", name="New noise for this waypoint", tip="New noise for this waypoint")
@@ -42,9 +42,10 @@ class WaypointEditor(QWidget):
         column.addLayout(row(self.add, self.remove))
         column.addWidget(self.closed)
 
-    def show_stop(self, index: int, stops: Sequence[Corner], closed: bool) -> None:
-        """Show a waypoint."""
+    def show_stop(self, index: int, stops: Sequence[Corner], closed: bool, subject: Subject) -> None:
+        """Show a waypoint of images of a subject."""
         self.label.label.setText(f"Waypoint {index + 1}")
+        self.label.set_choices(subject.choices)
         self.label.set_value(str(stops[index].label))
         self.picture.setIcon(icon("image", "accent" if stops[index].picture else "muted"))
         self.add.setEnabled(len(stops) < MAX_STOPS)

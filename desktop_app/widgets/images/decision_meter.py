@@ -1,4 +1,4 @@
-"""The decision meter: the judge's class probabilities at each step, which show when a digit is decided."""
+"""The decision meter: the judge's class probabilities at each step, which show when an image is decided."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,12 +6,14 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from desktop_app.text.subject import DIGIT, Subject
 from desktop_app.theme.controller import theme
 from desktop_app.theme.tokens import Type, ui_font
 
 Probabilities = NDArray[np.floating]  # (steps + 1, classes)
 HEIGHT, PAD, LETTER = 56, 7, 12
 SCALE = 34  # room for the scale at the right
+NAME_WIDTH = 90
 RIVAL = 0.2  # classes that reach this probability have a line
 
 
@@ -30,12 +32,13 @@ class DecisionMeter(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._probabilities: Probabilities = np.zeros((0, 0), np.float32)
+        self._subject = DIGIT
         self._step = 0
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip(
-            "Probability of each class in the network's guess, by step; the digit is decided once the area is full"
+            "Probability of each class in the network's guess, by step; the image is decided once the area is full"
         )
         theme().changed.connect(self.update)
         self.set_decision(None)
@@ -43,8 +46,9 @@ class DecisionMeter(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(200, HEIGHT)
 
-    def set_decision(self, probabilities: Probabilities | None) -> None:
-        """Probabilities (steps + 1, classes); None where nothing is known."""
+    def set_decision(self, probabilities: Probabilities | None, subject: Subject = DIGIT) -> None:
+        """Probabilities (steps + 1, classes) of the classes of a subject; None where nothing is known."""
+        self._subject = subject
         self._probabilities = np.zeros((0, 0), np.float32) if probabilities is None else probabilities
         self.setAccessibleName(f"Decision meter: {self.words()}")
         self.update()
@@ -55,11 +59,11 @@ class DecisionMeter(QWidget):
         self.update()
 
     def words(self) -> str:
-        """The step at which the digit is decided, as text."""
+        """The step at which the image is decided, as text."""
         if not len(self._probabilities):
             return "not known yet"
         best, last = int(self._probabilities[-1].argmax()), len(self._probabilities) - 1
-        return f"{best}, from step {decided_at(self._probabilities)} of {last} on"
+        return f"{self._subject.name(best)}, from step {decided_at(self._probabilities)} of {last} on"
 
     def _point(self, step: int, share: float) -> QPointF:
         last = max(len(self._probabilities) - 1, 1)
@@ -110,20 +114,23 @@ class DecisionMeter(QWidget):
         painter.setPen(QPen(colors.color("accent"), 1.8))
         painter.drawPath(line)
         corner = self._point(len(self._probabilities) - 1, 0)
-        self._write(painter, label, QPointF(corner.x() - LETTER, corner.y() - LETTER), "accent")
+        self._write(painter, label, QPointF(corner.x() - LETTER / 2, corner.y() - LETTER), "accent")
 
     def _paint_rival(self, painter: QPainter, label: int) -> None:
         shares = self._probabilities[:, label]
         painter.setPen(QPen(theme().colors.color("muted"), 1.2, Qt.PenStyle.DashLine))
         painter.drawPath(self._line(label))
         top = self._point(int(shares.argmax()), float(shares.max()))
-        self._write(painter, label, QPointF(top.x() + 8, max(top.y() + 4, PAD + LETTER / 2)), "muted")
+        self._write(painter, label, QPointF(top.x() + 8 + LETTER / 2, max(top.y() + 4, PAD + LETTER / 2)), "muted")
 
-    def _write(self, painter: QPainter, label: int, middle: QPointF, role: str) -> None:
+    def _write(self, painter: QPainter, label: int, at: QPointF, role: str) -> None:
+        """Write the name of a class, at the left of a point; a long one is shortened."""
         painter.setFont(ui_font(Type.CAPTION))
         painter.setPen(theme().colors.color(role))
-        box = QRectF(middle.x() - LETTER / 2, middle.y() - LETTER / 2, LETTER, LETTER)
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(label))
+        name = painter.fontMetrics().elidedText(self._subject.name(label), Qt.TextElideMode.ElideRight, NAME_WIDTH)
+        width = max(LETTER, painter.fontMetrics().horizontalAdvance(name))
+        box = QRectF(max(at.x() - width, PAD), at.y() - LETTER / 2, width, LETTER)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, name)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if len(self._probabilities):

@@ -26,7 +26,7 @@ class PreviewStrip(QWidget):
         self._columns = columns
         self._previews: list[tuple[int, Pixels]] = []
         self.grid = ImageGrid("Previews", margin=MARGIN, gap=GAP)
-        self.grid.setToolTip("Digits generated from the same noise; click one to see its denoising")
+        self.grid.setToolTip("Images generated from the same noise; click one to see its denoising")
         self.grid.set_empty_text("Previews appear here during training")
         self.slider = Slider("Preview")
         self.slider.setToolTip("Go to an earlier preview: the same noise, with the network at that time")

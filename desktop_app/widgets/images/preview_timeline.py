@@ -1,19 +1,19 @@
-"""The preview history: the denoising of one digit at each preview of a run."""
+"""The preview history: the denoising of one image at each preview of a run."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout
 
+from desktop_app.text.subject import DIGIT, Subject
 from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Card, Label, Slider, row
 from desktop_app.widgets.images.image_grid import ImageGrid
-from ml.config import NO_LABEL
 from ml.events import Preview
 
 STRIP_HEIGHT = 76
 
 
 class PreviewTimeline(Card):
-    """A slider over a run's previews, and the denoising of one of their digits.
+    """A slider over a run's previews, and the denoising of one of their images.
 
     A new preview is shown if the slider is at the newest. `moved(index)`: another preview is shown.
     """
@@ -25,13 +25,14 @@ class PreviewTimeline(Card):
         self.setAccessibleName("Preview history")
         self._previews: list[Preview] = []
         self._digit = 0
+        self._subject = DIGIT
         self.title = Label("", "small")
         self.title.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.slider = Slider("Preview in the history")
         self.slider.setToolTip("Go to an earlier preview: the same noise, with the network at that time")
         self.strip = ImageGrid("Denoising steps", framed=False, margin=0, gap=4)
         self.strip.setFixedHeight(STRIP_HEIGHT)
-        self.strip.setToolTip("The denoising of one digit by the network at that preview")
+        self.strip.setToolTip("The denoising of one image by the network at that preview")
         self.strip.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 10, 14, 10)
@@ -59,6 +60,10 @@ class PreviewTimeline(Card):
             self.slider.setValue(len(self._previews) - 1)
         self._show()
 
+    def set_subject(self, subject: Subject) -> None:
+        """Say what the previews show."""
+        self._subject = subject
+
     def set_digit(self, index: int) -> None:
         """Show the denoising of a preview's image at an index."""
         self._digit = index
@@ -79,7 +84,8 @@ class PreviewTimeline(Card):
         digit = min(self._digit, len(preview.labels) - 1)
         self.strip.set_images(preview.film[:, digit], len(preview.film))
         label = preview.labels[digit]
-        what = f"image {digit + 1}" if label == NO_LABEL else f"a {label}"
+        named = 0 <= label < len(self._subject.classes)
+        what = self._subject.one(label) if named else f"image {digit + 1}"
         self.title.setText(f"{what} after {preview.step:,} steps")
         self.slider.setAccessibleDescription(self.title.text())
         self.moved.emit(self.slider.value())

@@ -20,8 +20,8 @@ VIEW_TIPS = (
     "xₜ, the image at this step: part noise, part image",
     "x̂₀, the clean image that the network predicts at this step",
     "ε̂, the noise that the network predicts: grey is none, black and white are strong",
-    "All three views of one digit, side by side",
-    "Guidance on one digit: the predicted noise with the class, without it, and the difference",
+    "All three views of one image, side by side",
+    "Guidance on one image: the predicted noise with the class, without it, and the difference",
 )
 
 

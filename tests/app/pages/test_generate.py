@@ -89,11 +89,11 @@ def clipboard_is(picture: np.ndarray) -> bool:
 def test_a_chip_draws_its_digit_and_shift_adds_one(
     panel: GeneratePage, generate: Generate, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    qtbot.mouseClick(panel.prompt.chips[7], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.prompt.chips.buttons[7], Qt.MouseButton.LeftButton)
     drawn(generate, qtbot)
     assert generate.request and generate.request.labels == (7,) * 10
     monkeypatch.setattr(QApplication, "keyboardModifiers", lambda: Qt.KeyboardModifier.ShiftModifier)
-    qtbot.mouseClick(panel.prompt.chips[3], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.prompt.chips.buttons[3], Qt.MouseButton.LeftButton)
     drawn(generate, qtbot)
     assert generate.request.labels == (7, 3) and generate.request.prompt == "7, 3"
 
@@ -810,3 +810,38 @@ def test_a_picture_of_the_history_is_dragged_out_as_a_file_with_its_request(
     assert files.read_pixels(dropped[0]).shape[1] > 28 * len(first.labels)
     qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=place)
     assert generate.request == first
+
+
+# ---- names of classes
+
+
+def test_a_model_of_named_classes_is_shown_in_their_words(
+    made_up: FakeApp, panel: GeneratePage, generate: Generate, qtbot: QtBot
+) -> None:
+    """No digit, no judge: names on the chips, under the images and beside the chosen one."""
+    panel.grid.cellClicked.emit(1)
+    assert panel.digit.meter.isVisibleTo(panel) and "Requested: 1" in panel.digit.title.text()
+    panel.grid.cellClicked.emit(1)
+    generate.use_model("colour")
+    job = made_up.engine.job("sample_and_judge")
+    made_up.engine.end(job, *whole(arguments(job)[0]))
+    assert panel.digit.title.text() == "No image chosen"
+    panel.timeline.set_step(generate.trajectory.steps)
+    assert panel.grid._captions[8].text == "ship"
+    panel.grid.cellClicked.emit(8)
+    assert panel.digit.title.text() == "Requested: ship" and panel.digit.text.text() == "Seed 2034"
+    assert not panel.digit.meter.isVisibleTo(panel) and not panel.digit.decided.isVisibleTo(panel)
+    assert [chip.text() for chip in panel.prompt.chips.buttons][8:] == ["ship", "truck", "all"]
+    assert not panel.prompt.route.isVisibleTo(panel)
+    panel.timeline.set_step(2)
+    menu, branches = QMenu(), QMenu()
+    panel._add_deeds(menu, 8)
+    panel._add_branches(branches)
+    texts = [action.text() for action in (*menu.actions(), *branches.actions())]
+    assert texts[0] == "Copy this image" and "This image in every class, from step 2" in texts
+    assert not any("digit" in text for text in texts)
+    assert "One PNG per image…" in [action.text() for action in panel.export_menu.actions()]
+    generate.use_model("digits")
+    assert panel.prompt.route.isVisibleTo(panel) and generate.settings.prompt == "0-9"
+    drawn(generate, qtbot)
+    assert panel.digit.meter.isVisibleTo(panel)

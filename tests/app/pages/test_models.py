@@ -114,7 +114,7 @@ def test_every_model_has_a_card_and_the_own_come_first(panel: ModelsPage, made_u
     said = digits.accessibleName()
     assert "Digits, bundled" in said and "MNIST" in said and "parameters" in said and "% right" in said
     assert "1 model of yours" in panel.subtitle.full_text() and panel.tiles["tiny"].isChecked()
-    assert "Classifies digits" in panel.tiles["judge"].strip.accessibleName()
+    assert "Classifies images" in panel.tiles["judge"].strip.accessibleName()
 
 
 @pytest.mark.usefixtures("drawn")

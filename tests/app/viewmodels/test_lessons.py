@@ -39,8 +39,6 @@ BAD: dict[str, tuple[object, str]] = {
     "a picture": ({"page": "explore", "explore": {"picture": "secret.png"}}, "image from a disk"),
     "a folder of data": ({"page": "train", "train": {"data": "folder:photos"}}, "disk"),
     "a preset": ({"page": "train", "train": {"preset": "none"}}, "preset"),
-    "a class": ({"page": "interpolate", "interpolate": {"corners": [{"label": 10}] * 4}}, "class"),
-    "a class of a stop": ({"page": "interpolate", "interpolate": {"stops": [{"label": 10}] * 2}}, "class"),
     "an axis": ({"page": "compare", "compare": {"values": {"model": "runs/mine"}}}, "disk"),
     "a wall of text": ({"question": "?\n" * 300}, "question"),
 }
@@ -86,7 +84,8 @@ def test_a_lesson_knows_the_models_it_draws_with() -> None:
     assert lesson(page="compare", compare={"model": "colour", "lanes": lanes}).settings.model_names == {"colour"}
     raced = lesson(page="compare", compare={"mode": "race", "model": "colour", "lanes": lanes})
     assert raced.settings.model_names == {"student", "text"}
-    assert lesson(page="draw", draw={}).settings.model_names == set()
+    assert lesson(page="draw", draw={"model": "shuffle-flow"}).settings.model_names == {"shuffle-flow"}
+    assert lesson(page="explore", explore={}).settings.model_names == set()
 
 
 def test_texts_of_a_lesson_are_tidied() -> None:

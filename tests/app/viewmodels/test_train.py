@@ -358,6 +358,8 @@ def test_one_draws_with_what_a_run_has_learnt_so_far(app: FakeApp, train: Train)
     assert train.folder is not None
     saved = CheckpointSaved(3, train.folder / "model.safetensors")
     app.engine.give(job, saved)
+    assert not app.engine.jobs_of("sample_and_judge")  # it is not known yet what the model draws
+    app.context.ready.emit()
     assert arguments(app.engine.job("sample_and_judge"))[0].model == "1-minute"
     assert app.session.generate.settings.steps == train.config().defaults.steps
     app.engine.end(app.engine.job("sample_and_judge"))
@@ -367,6 +369,7 @@ def test_one_draws_with_what_a_run_has_learnt_so_far(app: FakeApp, train: Train)
     app.engine.end(job, finished(train))
     assert train.can_draw
     train.draw()
+    app.context.ready.emit()
     assert arguments(app.engine.job("sample_and_judge"))[0].model == str(
         Path("/elsewhere/1-minute")
     )  # by its folder, where it is not among the runs

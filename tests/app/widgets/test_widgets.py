@@ -9,11 +9,22 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QWheelEvent
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
 
+from desktop_app.text.subject import DIGIT, Subject
 from desktop_app.theme.controller import theme
 from desktop_app.widgets.controls.prompt_bar import MAX_SEED, PromptBar
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow, StatCard
+from desktop_app.widgets.images.canvas import BAR_HEIGHT, MAX_BARS, Bars
 from desktop_app.widgets.images.decision_meter import DecisionMeter, decided_at
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
 from desktop_app.widgets.images.preview_strip import PreviewStrip
@@ -429,11 +440,50 @@ def test_setting_a_segment_is_silent(qtbot: Any) -> None:
 def test_chips_write_the_prompt_and_shift_adds(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     bar = PromptBar("")
     show(qtbot, bar, 900, 80)
-    qtbot.mouseClick(bar.chips[3], LEFT)
+    qtbot.mouseClick(bar.chips.buttons[3], LEFT)
     assert bar.text() == "3"
     monkeypatch.setattr(QApplication, "keyboardModifiers", lambda: Qt.KeyboardModifier.ShiftModifier)
-    qtbot.mouseClick(bar.chips[7], LEFT)
+    qtbot.mouseClick(bar.chips.buttons[7], LEFT)
     assert bar.text() == "3, 7"
+
+
+def test_chips_of_named_classes_write_their_names_and_the_rest_is_in_a_menu(qtbot: Any) -> None:
+    bar = PromptBar("")
+    show(qtbot, bar, 900, 120)
+    bar.set_subject(Subject("image", ("cat", "Q&A", "a ship")))
+    assert bar.edit.placeholderText() == "Try a ship, cat x3, or cat and a ship"
+    with qtbot.waitSignal(bar.submitted, timeout=WAIT_MS):
+        qtbot.mouseClick(bar.chips.buttons[1], LEFT)
+    assert bar.text() == "Q&A" and not bar.chips.more.isVisible()
+    assert [button.accessibleName() for button in bar.chips.buttons][2:] == ["Class a ship", "All classes"]
+    bar.set_subject(Subject("image", tuple(f"a long name {k}" for k in range(300))))
+    qtbot.waitUntil(lambda: bar.chips.width() > 800, timeout=WAIT_MS)
+    seen = [button for button in bar.chips.buttons if button.isVisible()]
+    assert 4 < len(seen) < 30 and bar.chips.more.text() == f"{300 - len(seen)} more…"
+    rows = sorted({button.y() for button in (*seen, bar.chips.more)})
+    assert len(rows) == 2 and bar.chips.height() == rows[1] + seen[0].height()
+    assert max(button.geometry().right() for button in (*seen, bar.chips.more)) < bar.chips.width()
+    bar.chips.more.click()
+    (menu,) = bar.chips.findChildren(QMenu)
+    with qtbot.waitSignal(bar.submitted, timeout=WAIT_MS):
+        menu.actions()[-1].trigger()
+    menu.close()
+    assert len(menu.actions()) == 300 - len(seen) and bar.text() == "a long name 299"
+    bar.set_subject(Subject("image", ()))
+    assert not bar.chips.isVisible() and bar.edit.placeholderText() == "This model takes no prompt"
+    bar.set_subject(DIGIT)
+    assert [button.text() for button in bar.chips.buttons] == [*"0123456789", "0–9"]
+
+
+def test_bars_of_many_classes_are_those_of_the_most_probable(qtbot: Any) -> None:
+    bars = Bars(Subject("image", tuple(f"leaf {k}" for k in range(37))))
+    show(qtbot, bars, 240, 200)
+    shares = np.linspace(0.01, 0.5, 37)
+    bars.set_shares(shares)
+    assert bars.height() == MAX_BARS * BAR_HEIGHT and bars._shown() == list(range(36, 36 - MAX_BARS, -1))
+    assert bars.accessibleDescription() == "leaf 36: 50%" and not bars.grab().isNull()
+    bars.set_subject(DIGIT)
+    assert bars.height() == 10 * BAR_HEIGHT and bars._shown() == list(range(10)) and not bars.accessibleDescription()
 
 
 def test_the_button_generates_then_stops(qtbot: Any) -> None:
@@ -650,6 +700,10 @@ def test_the_preview_history_shows_one_digit_of_one_preview_and_follows_the_newe
     assert timeline.shown() is first and timeline.strip.images()[0, 0, 0] == 1
     timeline.set_digit(2)
     assert timeline.title.text() == "image 3 after 0 steps"
+    timeline.set_subject(Subject("image", ("ship",) * 9))
+    timeline.set_digit(0)
+    assert timeline.title.text() == "“ship” after 0 steps"
+    timeline.set_digit(2)
     timeline.set_digit(9)  # of a run with more digits
     assert timeline.title.text() == "image 3 after 0 steps"
     timeline.set_previews([second, third])
@@ -748,9 +802,9 @@ def test_a_prompt_can_be_read_in_the_ways_that_are_possible(qtbot: Any) -> None:
     bar = PromptBar()
     show(qtbot, bar, 900, 80)
     bar.set_route("class", ["class"])
-    assert not bar.route.isVisible() and bar.chips[0].isVisible()
+    assert not bar.route.isVisible() and bar.chips.isVisible()
     bar.set_route("text", ["class", "text"])
-    assert bar.route.isVisible() and bar.route.value() == "text" and not bar.chips[0].isVisible()
+    assert bar.route.isVisible() and bar.route.value() == "text" and not bar.chips.isVisible()
     assert bar.route.button("class").isVisible() and not bar.route.button("clip").isVisible()
     assert "bold slanted" in bar.edit.placeholderText()
     bar.set_can_generate(True, anyway=True)

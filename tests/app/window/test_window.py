@@ -665,3 +665,21 @@ def test_the_types_of_qt_are_made_in_this_thread_before_the_lane_imports_pages(
     window = opened(settings)
     qtbot.waitUntil(lambda: bool(unmade), timeout=WAIT_MS)
     assert unmade == [[]]
+
+
+def test_a_ship_is_drawn_by_its_name(opened: Opener, settings: AppSettings, qtbot: QtBot) -> None:
+    """With the bundled model of colour images: its words at the start, and those of digits with the next model."""
+    asked = GenerateSettings(model="colour", prompt="two ships", steps=2, rows=1)
+    window = opened(settings.with_changes(generate=asked.model_dump()))
+    generate, panel = window.session.generate, window.generate
+    qtbot.waitUntil(lambda: generate.sampled is not None and not generate.busy, timeout=WAIT_MS)
+    assert generate.request and generate.request.labels == (8, 8)
+    assert generate.sampled and generate.sampled.images.shape == (2, 32, 32, 3)
+    assert [caption.text for caption in panel.grid._captions] == ["ship", "ship"]
+    assert "ship" in panel.prompt.reading() and panel.prompt.chips.buttons[8].text() == "ship"
+    panel.grid.cellClicked.emit(0)
+    assert panel.digit.title.text() == "Requested: ship" and "judge" not in panel.digit.text.text().lower()
+    assert not panel.digit.meter.isVisibleTo(panel) and not panel.prompt.route.isVisibleTo(panel)
+    panel.prompt.edit.setText("shp")
+    assert "ship" in panel.prompt.reading() and "digit" not in panel.prompt.reading()
+    assert not panel.prompt.button.isEnabled()

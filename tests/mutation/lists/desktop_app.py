@@ -41,12 +41,6 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/lesson_file.py",
-        "for corner in (*settings.corners, *settings.stops)",
-        "for corner in settings.corners",
-        "tests/app/viewmodels/test_lessons.py",
-    ),
-    Mutant(
-        "desktop_app/lesson_file.py",
         'FREE_TEXTS = ("prompt", "digits", "picture")',
         'FREE_TEXTS = ("prompt", "digits")',
         "tests/app/viewmodels/test_lessons.py",

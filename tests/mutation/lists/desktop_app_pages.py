@@ -11,7 +11,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/pages/generate.py",
-        "and self.timeline.step == self._generate.trajectory.steps:",
+        "and self.timeline.step == generate.trajectory.steps:",
         "and self.timeline.step >= 0:",
         "tests/app/window/test_window.py::test_a_verdict_warns_only_where_something_else_was_asked_for",
     ),

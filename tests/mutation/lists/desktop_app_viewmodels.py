@@ -275,8 +275,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        "(settings.label,) * COUNT, mask, settings.vary_from)",
-        "(settings.label,) * COUNT, mask, 1.0)",
+        "(label,) * COUNT, mask, settings.vary_from)",
+        "(label,) * COUNT, mask, 1.0)",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
@@ -287,8 +287,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        "centred(self.drawing), DEFAULT_MODEL",
-        "self.drawing, DEFAULT_MODEL",
+        "centred(self.drawing), self.settings.model",
+        "self.drawing, self.settings.model",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
@@ -712,8 +712,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        ("        if NO_LABEL in row:\n            return self.settings.prompt\n"),
-        "",
+        "named = labels and NO_LABEL not in labels",
+        "named = labels",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -723,7 +723,7 @@ MUTANTS = [
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/generate.py",
+        "desktop_app/text/subject.py",
         "len(row) > 2 and row == tuple",
         "len(row) > 1 and row == tuple",
         "tests/app/viewmodels/test_generate.py",
@@ -736,8 +736,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        'route: (spec.model, CLIP_MODEL) if route != "class" else (spec.model,)',
-        "route: (spec.model,)",
+        '(ROUTES[route].model, CLIP_MODEL) if route != "class" else (ROUTES[route].model,)',
+        "(ROUTES[route].model,)",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -748,7 +748,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "return card.header.model.num_classes if card else 10",
+        "return len(self.subject.classes)",
         "return 10",
         "tests/app/viewmodels/test_generate.py",
     ),
@@ -895,8 +895,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "if sampled is None or shown.verdict is None or index in shown.nearest:",
-        "if sampled is None or shown.verdict is None:",
+        "shown.verdict is None or index in shown.nearest:",
+        "shown.verdict is None:",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -943,8 +943,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        ('return "text"\n        return "clip" if'),
-        ('return "class"\n        return "clip" if'),
+        'return "text"\n        steered',
+        'return "class"\n        steered',
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -1123,8 +1123,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "picture=to_text(event.image), label=event.label)",
-        "picture=to_text(event.image))",
+        '{} if event.label == NO_LABEL else {"label": event.label}',
+        "{}",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
@@ -1153,8 +1153,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        "settings.shares if sum(settings.shares) > 0 else",
-        "settings.shares if min(settings.shares) > 0 else",
+        "self.shares if sum(self.shares) > 0 else",
+        "self.shares if min(self.shares) > 0 else",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
@@ -2134,8 +2134,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "self.draw_with.emit(name, config.defaults)",
-        "self.draw_with.emit(name, None)",
+        "partial(self.draw_with.emit, name, config.defaults)",
+        "partial(self.draw_with.emit, name, None)",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
@@ -2315,5 +2315,65 @@ MUTANTS = [
         "self._at, self._last[page] = moment, now",
         "self._at = moment",
         "tests/app/viewmodels/test_session.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/prompt_memory.py",
+        "        self._last[before] = prompt\n",
+        "",
+        "tests/app/viewmodels/test_named_classes.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/prompt_memory.py",
+        "if named and not example and labels_in(prompt, after):",
+        "if labels_in(prompt, after):",
+        "tests/app/viewmodels/test_named_classes.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/context.py",
+        "self._judged[name] = judge is not None and bool(judges.classes_of(judge.header))",
+        "self._judged[name] = True",
+        "tests/app/viewmodels/test_named_classes.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/generate.py",
+        "subject_of(card).is_digits and self._has",
+        "self._has",
+        "tests/app/viewmodels/test_named_classes.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/interpolate.py",
+        "point.label % classes if",
+        "point.label if",
+        "tests/app/viewmodels/test_named_classes.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/interpolate.py",
+        "point.picture if self.takes_pictures else",
+        "point.picture if True else",
+        "tests/app/viewmodels/test_named_classes.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/draw.py",
+        "label=self.settings.label if same else NO_LABEL",
+        "label=self.settings.label",
+        "tests/app/viewmodels/test_named_classes.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/draw.py",
+        "            if new.model != self.settings.model:\n                self.probabilities = None  # of other classes\n",
+        "",
+        "tests/app/viewmodels/test_named_classes.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/race.py",
+        "labels=labels if subject.classes else none",
+        "labels=labels",
+        "tests/app/viewmodels/test_named_classes.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/compare.py",
+        "return usual if typed and self.picks_classes",
+        "return usual if self.picks_classes",
+        "tests/app/viewmodels/test_named_classes.py",
     ),
 ]

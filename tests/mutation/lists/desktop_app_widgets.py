@@ -11,8 +11,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/widgets/controls/prompt_bar.py",
-        'chip.setVisible(route == "class")',
-        'chip.setVisible(route != "clip")',
+        'self._shown_route == "class" and bool',
+        'self._shown_route != "clip" and bool',
         "tests/app/widgets/test_widgets.py::test_a_prompt_can_be_read_in_the_ways_that_are_possible",
     ),
     Mutant(
@@ -193,8 +193,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/widgets/images/preview_timeline.py",
-        'what = f"image {digit + 1}" if label == NO_LABEL',
-        'what = f"image {digit + 1}" if label != NO_LABEL',
+        "named = 0 <= label < len(self._subject.classes)",
+        "named = label < 0",
         "tests/app/widgets/test_widgets.py::test_the_preview_history_shows_one_digit_of_one_preview_and_follows_the_newest",
     ),
     Mutant(
