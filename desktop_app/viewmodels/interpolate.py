@@ -169,7 +169,8 @@ class Interpolate(QObject):
 
     def new_seeds(self) -> None:
         """New noise for every corner or stop, or for the mixture of classes."""
-        new = [point.model_dump() | {"seed": random.randrange(10_000), "picture": ""} for point in self.points]
+        points: tuple[Corner, ...] = getattr(self.settings, self._points)
+        new = [point.model_dump() | {"seed": random.randrange(10_000), "picture": ""} for point in points]
         self.change(**({"seed": random.randrange(10_000)} if self.settings.mode == "classes" else {self._points: new}))
 
     def replace_model(self, old: str, new: str) -> None:

@@ -214,6 +214,9 @@ def test_corners_and_shares_fit_the_model_and_come_back(app: FakeApp) -> None:
     page.change(model="numbers")
     assert [corner.label for corner in page.corners] == [3, 3, 0, 1] and page.shares == (0, 0, 0, 1, 0)
     assert page.settings.corners == own.corners
+    page.new_seeds()
+    assert [corner.label for corner in page.settings.corners] == [corner.label for corner in own.corners]
+    page.change(corners=[corner.model_dump() for corner in own.corners])
     page.change(mode="classes")
     here = page.here()
     assert here and [corner.label for corner in here.corners] == [0, 1, 2, 3, 4]
