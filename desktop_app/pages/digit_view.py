@@ -163,7 +163,7 @@ class DigitView(QWidget):
             self.likeness.setToolTip(words)
 
     def _verdict(self, index: int) -> tuple[str, ...]:
-        """What the judge reads; nothing where there is no judge."""
+        """What the judge reads, or where one is trained."""
         verdict = self._generate.verdict
         if verdict is None:
             return ("Not judged yet" if self._generate.is_judged else NO_JUDGE,)

@@ -118,7 +118,7 @@ class ModelDetails(QWidget):
         self.draw.setVisible(draws)
         for button in (self.rename, self.delete):
             button.setEnabled(not card.bundled)
-        self.names.setText(classes_of(card))
+        self.names.setText(class_list(card))
         self.classes.setVisible(bool(self.names.text()))
         self._fill(self.training.body_layout, training_of(card))
         self._fill(self.sampling.body_layout, sampling_of(card))
@@ -246,7 +246,7 @@ def judge_in_words(judge: "ModelCard") -> str:
     return f"Judge: tells {percent(accuracy)} of distorted copies of single images apart; the images have no classes."
 
 
-def classes_of(card: "ModelCard") -> str:
+def class_list(card: "ModelCard") -> str:
     """The names of a model's classes, the first MAX_NAMES of them; empty where it has none."""
     names = card.header.class_names
     more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""

@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction, QDrag, QGuiApplication, QMouseEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
+from desktop_app.pages.digit_view import NO_JUDGE
 from desktop_app.pages.generate import GeneratePage, with_ending
 from desktop_app.settings import AppSettings, GenerateSettings
 from desktop_app.tasks.sampling import JudgeResult
@@ -829,7 +830,7 @@ def test_a_model_of_named_classes_is_shown_in_their_words(
     panel.timeline.set_step(generate.trajectory.steps)
     assert panel.grid._captions[8].text == "ship"
     panel.grid.cellClicked.emit(8)
-    assert panel.digit.title.text() == "Requested: ship" and panel.digit.text.text() == "Seed 2034"
+    assert panel.digit.title.text() == "Requested: ship" and panel.digit.text.text() == f"{NO_JUDGE}\nSeed 2034"
     assert not panel.digit.meter.isVisibleTo(panel) and not panel.digit.decided.isVisibleTo(panel)
     assert [chip.text() for chip in panel.prompt.chips.buttons][8:] == ["ship", "truck", "all"]
     assert not panel.prompt.route.isVisibleTo(panel)

@@ -311,7 +311,9 @@ def test_classes_are_compared_by_name(app: FakeApp) -> None:
     assert page.values("label") == "airplane, automobile, bird, cat, deer" and page.picks_classes
     page.set_values("label", "8, 3")  # as the list writes it, and as files of before have it
     axis = page.axis("rows")
-    assert axis and axis == Axis("label", (8, 3), app.context.subject("colour").classes) and axis.names == ("ship", "cat")
+    assert (
+        axis and axis == Axis("label", (8, 3), app.context.subject("colour").classes) and axis.names == ("ship", "cat")
+    )
     assert page.picked_classes == (8, 3)
     page.change(model="numbers")
     assert page.picked_classes == (0, 1, 2, 3, 4)  # it has no class 8

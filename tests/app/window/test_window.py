@@ -678,7 +678,7 @@ def test_a_ship_is_drawn_by_its_name(opened: Opener, settings: AppSettings, qtbo
     assert [caption.text for caption in panel.grid._captions] == ["ship", "ship"]
     assert "ship" in panel.prompt.reading() and panel.prompt.chips.buttons[8].text() == "ship"
     panel.grid.cellClicked.emit(0)
-    assert panel.digit.title.text() == "Requested: ship" and "judge" not in panel.digit.text.text().lower()
+    assert panel.digit.title.text() == "Requested: ship" and "Judge reads" not in panel.digit.text.text()
     assert not panel.digit.meter.isVisibleTo(panel) and not panel.prompt.route.isVisibleTo(panel)
     panel.prompt.edit.setText("shp")
     assert "ship" in panel.prompt.reading() and "digit" not in panel.prompt.reading()
