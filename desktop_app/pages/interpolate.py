@@ -357,7 +357,7 @@ class InterpolatePage(Page):
         ]
         for label, slider in enumerate(self.sliders):
             words = slider.label.fontMetrics().elidedText(names[label], Qt.TextElideMode.ElideRight, LABEL_WIDTH)
-            slider.label.setText(words)
+            slider.label.setText(words.replace("&", "&&"))  # a single one would underline a letter
             self.mixture.insertWidget(label, slider)
             slider.valueChanged.connect(partial(self._interpolate.set_share, label))
 

@@ -49,7 +49,7 @@ class CheckList(Button):
             self._choices = tuple(choices)
             self._list.clear()
             for key, text in choices:
-                action = self._list.addAction(text)
+                action = self._list.addAction(text.replace("&", "&&"))  # a single one would underline a letter
                 action.setCheckable(True)
                 action.setData(key)
                 action.triggered.connect(lambda _on: self._emit_values())
@@ -70,9 +70,11 @@ class CheckList(Button):
         self.valuesChanged.emit(self.values())
 
     def _show(self) -> None:
-        texts = [action.text() for action in self._list.actions() if action.isChecked()]
+        keys = set(self.values())
+        texts = [text for key, text in self._choices if key in keys]
         whole = ", ".join(texts) or "none selected"
-        self.setText(self.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideRight, max(60, self.width() - 44)))
+        shown = self.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideRight, max(60, self.width() - 44))
+        self.setText(shown.replace("&", "&&"))
         self.setAccessibleName(f"{self._name}: {whole}")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
