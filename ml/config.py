@@ -5,10 +5,11 @@ can; a wrong type or a value out of range raises `pydantic.ValidationError`, whi
 one readable sentence.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from ml.errors import BadFile, BadRequest
@@ -18,6 +19,7 @@ from ml.specs import (
     DISCRETE,
     DRAWING,
     GROUND_PATTERN,
+    GROUNDS,
     PREDICTIONS,
     ROUTES,
     SCHEDULES,
@@ -45,10 +47,18 @@ MAX_PROBLEMS = 1000  # of a file that are examined: a list of a million takes mi
 MAX_LABEL = 2**31
 DRAWING_SIDE = 28  # width and height of a drawing, in pixels
 
+
+def check_ground(ground: str) -> str:
+    """The ground behind images, if there is one of that name; raises ValueError."""
+    if not re.match(GROUND_PATTERN, ground):
+        raise ValueError(f"{ground!r} is no ground: use {', '.join(GROUNDS)}, or a colour as #rrggbb")
+    return ground
+
+
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
 Label = Annotated[int, Field(ge=-MAX_LABEL, lt=MAX_LABEL)]  # the model has its range
 RunName = Annotated[str, Field(max_length=100, pattern=r"^[^/\\\x00]*$", description="no path: a folder's name")]
-Ground = Annotated[str, Field(pattern=GROUND_PATTERN)]  # auto, white, black or #rrggbb
+Ground = Annotated[str, AfterValidator(check_ground)]
 Name = Annotated[str, Field(max_length=4096)]  # of data or of a model, or a path
 C = TypeVar("C", bound="Description")
 

@@ -18,6 +18,7 @@ class Progress:
     what: str
     done: int
     total: int
+    warnings: tuple[str, ...] = ()  # about the data, one sentence each, once it is read
 
 
 @dataclass(frozen=True, slots=True)

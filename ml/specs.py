@@ -373,7 +373,7 @@ GROUNDS: Mapping[str, Spec] = {  # or any colour as #rrggbb
     "white": Spec("White", "White behind transparent images and around whole ones"),
     "black": Spec("Black", "Black behind transparent images and around whole ones"),
 }
-GROUND_PATTERN = rf"^({'|'.join(GROUNDS)}|#[0-9a-fA-F]{{6}})$"
+GROUND_PATTERN = rf"({'|'.join(GROUNDS)}|#[0-9a-fA-F]{{6}})\Z"
 TEN_DIGITS = tuple("0123456789")
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")

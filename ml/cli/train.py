@@ -115,6 +115,8 @@ def _watch(events: "Generator[TrainEvent]", control: RunControl, line: Line, fol
     with closing(events):
         for event in events:
             line.show(event_in_words(event))
+            for warning in event.warnings if isinstance(event, Progress) else ():
+                line.note(warning)
             if isinstance(event, SteppedBack | BatchSplit):
                 line.note(event_in_words(event))
             if isinstance(event, Resumed):

@@ -1,7 +1,6 @@
 """What all data sets have in common: images in memory, the form they are converted to, and the usual folders."""
 
 import os
-import re
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ml.config import check_ground
 from ml.errors import BadFile, BadRequest
 from ml.events import Progress
-from ml.specs import FITS, GROUND_PATTERN, GROUNDS, FitName
+from ml.specs import FITS, FitName
 from ml.system import paths
 
 DATA_VARIABLE = "NOISELOOM_DATA"  # a folder of data sets, looked at before the person's own
@@ -56,8 +56,10 @@ class Form:
             )
         if self.fit not in FITS:
             raise BadRequest(f"There is no fit called {self.fit!r}.", f"Use one of: {', '.join(FITS)}.")
-        if not re.match(GROUND_PATTERN, self.ground):
-            raise BadRequest(f"{self.ground!r} is no ground.", f"Use {', '.join(GROUNDS)}, or a colour as #rrggbb.")
+        try:
+            check_ground(self.ground)
+        except ValueError as error:
+            raise BadRequest(f"{error}.", "Choose another ground.") from error
 
 
 AS_IT_IS = Form()

@@ -24,6 +24,7 @@ UNREAD = {  # images that are counted by their type
 }  # fmt: skip
 TRAIN_NAMES = {"train", "training"}
 TEST_NAMES = {"test", "testing", "val", "valid", "validation"}
+HIDDEN, OTHERS = "hidden files and folders", "files of other kinds"  # which are no images that are missed
 HELD_OUT = 10  # one image of so many is for testing
 
 
@@ -136,7 +137,7 @@ class _Walk:
         for entry in entries:
             name = f"{relative}/{entry.name}" if relative else entry.name
             if entry.name.startswith(".") or entry.name == "__MACOSX":
-                self.left_out.add("hidden files and folders", name)
+                self.left_out.add(HIDDEN, name)
             elif entry.is_symlink():
                 folders += self._link(Path(entry.path), name, linked)
             elif entry.is_dir():
@@ -175,9 +176,9 @@ class _Walk:
             if not entry.is_file():
                 self.left_out.add("no regular files", name)
             elif suffix in UNREAD:
-                self.left_out.add(f"{UNREAD[suffix]} files, which are not read", name)
+                self.left_out.add(f"{UNREAD[suffix]} files", name)
             elif suffix not in SUFFIXES:
-                self.left_out.add("files of other kinds", name)
+                self.left_out.add(OTHERS, name)
             else:
                 status = entry.stat()
                 self.images.append(ImageFile(path, name, status.st_size, status.st_mtime_ns))

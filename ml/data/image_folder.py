@@ -13,12 +13,13 @@ import torch
 
 from ml.data import image_reader, survey_cache
 from ml.data.dataset import Dataset, Form, Loading, Split, check_memory
-from ml.data.folder_scan import FolderScan, ImageFile, Reasons, arrange, find_files
+from ml.data.folder_scan import HIDDEN, OTHERS, FolderScan, ImageFile, Reasons, arrange, find_files
 from ml.data.image_reader import ReadImage, Unreadable, content_hash
-from ml.data.survey import ClassCount, SizeCount, Some, Survey, cautions, spread, strip
+from ml.data.survey import ClassCount, SizeCount, Some, Survey, cautions, listed, spread, strip
 from ml.errors import DataUnavailable
 from ml.events import Pixels, Progress
 from ml.specs import IMAGE_FOLDER
+from ml.system.paths import COMMAND
 
 SIDES = (16, 128)  # that images of a folder may have of their own
 SIDE = 32  # of images that have no side of their own in common
@@ -68,6 +69,8 @@ def load(name: str, split: Split, form: Form) -> Loading:
                 grey = grey and bool((pixels == pixels[..., :1]).all())
                 labels.append(look.file.label)
                 content.update(f"{look.file.relative}\0{look.digest}\0".encode("utf-8", "surrogatepass"))
+    if split == "train":
+        yield Progress(f"Reading {scan.folder.name}", len(files), len(files), _warnings(scan, len(files) - len(labels)))
     if not labels:
         raise DataUnavailable(
             f"None of the {len(files)} images in {scan.folder} can be read.",
@@ -81,6 +84,14 @@ def load(name: str, split: Split, form: Form) -> Loading:
         scan.classes,
         content.hexdigest(),
     )
+
+
+def _warnings(scan: FolderScan, unreadable: int) -> tuple[str, ...]:
+    """What a person should know who did not look at the survey."""
+    missed = [f"{one.count:,} {one.reason}" for one in scan.left_out if one.reason not in (HIDDEN, OTHERS)]
+    missed += [f"{unreadable:,} images that cannot be read"] * bool(unreadable)
+    said = f"Left out of {scan.folder}: {listed(missed)}. `{COMMAND} data {scan.folder}` names them."
+    return (*scan.warnings, *([said] if missed else []))
 
 
 def survey(name: str, form: Form) -> Generator[Progress, None, Survey]:

@@ -70,7 +70,7 @@ def read(path: Path, side: int, mode: str, fit: FitName = "crop", ground: str = 
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Unreadable(f"images of more than {MAX_DECODED // 10**6} million pixels") from error
     except Exception as error:  # on a damaged file Pillow raises almost anything; it must not cost all the others
-        raise Unreadable("images that cannot be read: damaged, or not what their names say") from error
+        raise Unreadable("images that cannot be read (damaged, or not what their names say)") from error
 
 
 def size_of(path: Path) -> tuple[int, int] | None:

@@ -105,7 +105,7 @@ def test_other_files_are_counted_by_reason(tmp_path: Path) -> None:
     found = scan(put(tmp_path, *names))
     assert [image.relative for image in found.train] == ["d.JFIF"]
     assert reasons(found) == {
-        "HEIC files, which are not read": 2, "SVG files, which are not read": 1,
+        "HEIC files": 2, "SVG files": 1,
         "files of other kinds": 2, "hidden files and folders": 1,
     }  # fmt: skip
     with pytest.raises(DataUnavailable, match=r"holds no images.*It holds 1 HEIC files"):

@@ -212,10 +212,12 @@ def test_files_that_cannot_be_read_are_left_out_and_counted(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(damage(good))
     steps = {split: list(datasets.loading(f"folder:{tmp_path}", None, split)) for split in ("train", "test")}  # type: ignore[arg-type]
     assert len(everything(tmp_path)) == 60
-    said = [steps[split][-1].what for split in steps]
+    said = [max((step.what for step in steps[split]), key=len) for split in steps]
     counted = [int(text.split("(")[1].split(" ")[0]) for text in said if "left out" in text]
     assert sum(counted) == len(HOSTILE)
     assert all(step.done <= step.total for step in steps["train"] if step.total)
+    (warning,) = steps["train"][-1].warnings
+    assert "images that cannot be read" in warning and f"data {tmp_path}" in warning
 
 
 def test_nothing_but_unreadable_files_is_an_error_with_a_next_step(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_folder_is_described_as_a_model_will_see_it(folder: Path) -> None:
     assert [(one.name, one.train + one.held_out) for one in found.classes] == [("2", 14), ("10", 21)]
     assert [(size.width, size.height, size.count) for size in found.sizes] == [(24, 24, 34), (8, 8, 1)]
     assert (found.side, found.channels, found.fit, found.ground) == (20, 3, "crop", "")
-    assert {one.reason.split(":")[0]: one.first for one in found.left_out} == {
+    assert {one.reason.split(" (")[0]: one.first for one in found.left_out} == {
         "files of other kinds": ("notes.txt",), "images that cannot be read": ("10/bad.png",),
     }  # fmt: skip
     assert (found.duplicates.count, found.smaller.first, found.one_colour.first) == (
