@@ -213,7 +213,7 @@ MUTANTS = [
         "ml/data/image_reader.py",
         'return "black" if on_white',
         'return "white" if on_white',
-        "tests/ml/data/test_image_folder.py",
+        "tests/ml/data/test_image_reader.py",
     ),
     Mutant("ml/data/image_reader.py", "values *= 255\n", "values *= 254\n", "tests/ml/data/test_image_folder.py"),
     Mutant(
