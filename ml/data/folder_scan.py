@@ -191,8 +191,8 @@ def arrange(found: FoundFiles, is_readable: Callable[[ImageFile], bool]) -> Fold
 
     Each sub-folder is a class. A single folder around the classes is passed through, and folders that are called train
     and test (or val, validation) are the splits. Otherwise a tenth of the files, chosen by their names alone, is held
-    out, so that images that are added later leave the others where they are. A class whose training images cannot all
-    be read has the first of its held-out images that can; a class without any is left out.
+    out, so that images that are added later leave the others where they are. A class without a training image that can
+    be read gets the first of its held-out images that can; a class without any is left out.
     Raises DataUnavailable.
     """
     if not found.images:
@@ -303,15 +303,17 @@ def _of_known(
 
 
 def _split(classes: Mapping[str, list[ImageFile]]) -> tuple[dict[str, list[ImageFile]], dict[str, list[ImageFile]]]:
-    """A tenth of the files is held out; a class of which that would be all keeps its first for training."""
+    """Training and held-out images: of each class a tenth of the files is held out, or by chance all of them."""
     train: dict[str, list[ImageFile]] = {}
     held_out: dict[str, list[ImageFile]] = {}
     for name, images in classes.items():
-        ordered = sorted(images, key=lambda image: image.relative)
-        kept = [image for image in ordered if not _is_held_out(image.relative)] or ordered[:1]
-        train[name] = kept
-        held_out[name] = [image for image in ordered if image not in kept[:1] and _is_held_out(image.relative)]
+        train[name] = [image for image in images if not _is_held_out(image.relative)]
+        held_out[name] = sorted((image for image in images if _is_held_out(image.relative)), key=_by_name)
     return train, held_out
+
+
+def _by_name(image: ImageFile) -> str:
+    return image.relative
 
 
 def _is_held_out(relative: str) -> bool:
@@ -346,7 +348,7 @@ def _labelled(
         if len(images) == 1 and not rest:
             single.append(name)
         for split, of_class in zip(splits, (images, rest), strict=True):
-            ordered = sorted(of_class, key=lambda image: image.relative)
+            ordered = sorted(of_class, key=_by_name)
             split += [replace(image, label=len(classes)) for image in ordered]
         classes.append(printable(name))
     if not classes:

@@ -33,6 +33,12 @@ def test_deep_images_are_scaled_by_the_range_they_have(tmp_path: Path, values: n
         assert np.abs(grey(tmp_path / "x.png") - EXPECTED).max() <= 1.5
 
 
+@pytest.mark.parametrize("values", [RAMP / 2, RAMP * 250 / 2 + 5, (RAMP * 2048).astype(np.uint16)])
+def test_a_dark_image_stays_dark(tmp_path: Path, values: np.ndarray) -> None:
+    Image.fromarray(values).save(tmp_path / "x.tif")
+    assert np.abs(grey(tmp_path / "x.tif") - EXPECTED / 2).max() <= 5.5
+
+
 def test_a_tiff_is_scaled_by_the_range_it_states(tmp_path: Path) -> None:
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[281] = 1023

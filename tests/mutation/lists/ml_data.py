@@ -157,8 +157,8 @@ MUTANTS = [
     Mutant("ml/data/folder_scan.py", "% HELD_OUT == 0", "% HELD_OUT != 0", "tests/ml/data/test_image_folder.py"),
     Mutant(
         "ml/data/folder_scan.py",
-        "_is_held_out(image.relative)] or ordered[:1]",
-        "_is_held_out(str(image.path))] or ordered[:1]",
+        "train[name] = [image for image in images if not _is_held_out(image.relative)]",
+        "train[name] = [image for image in images if not _is_held_out(str(image.path))]",
         "tests/ml/data/test_image_folder.py",
     ),
     Mutant(
@@ -252,8 +252,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/data/folder_scan.py",
-        "_is_held_out(image.relative)] or ordered[:1]",
-        "_is_held_out(image.relative)]",
+        "rescued = next(filter(is_readable, rest), None)",
+        "rescued = None",
         "tests/ml/data/test_folder_scan.py",
     ),
     Mutant(
