@@ -114,6 +114,8 @@ def _scores(report: "Report") -> str:
     none = lambda name: f"- ({report.reasons.get(name, 'not known')})"  # noqa: E731
     accuracy = f"{report.accuracy:.1%} of" if report.accuracy is not None else "- of"
     rows = {"class accuracy": f"{accuracy} {report.images} images"}
+    if "accuracy" in report.reasons:
+        rows["class accuracy"] = none("accuracy")
     if report.confusions:
         rows["most confused"] = ", ".join(f"{c.asked} as {c.read} ({c.count})" for c in report.confusions)
     rows["Frechet distance"] = none("frechet")
@@ -126,7 +128,8 @@ def _scores(report: "Report") -> str:
         rows["precision, recall"] = f"{report.precision:.3f}, {report.recall:.3f}"
     rows["copied images"] = none("memorised") if report.memorised is None else f"{report.memorised}"
     if report.judge_accuracy is not None:
-        rows["judge"] = f"{report.judge_accuracy:.1%} of real test images right, {report.features} features"
+        right = "real test images right" if report.confidence is not None else "distorted copies told apart"
+        rows["judge"] = f"{report.judge_accuracy:.1%} of {right}, {report.features} features"
     if report.data:
         rows["compared with"] = f"{report.compared} held-out images of {report.data}"
     return "\n".join(f"{what:<20}{value}" for what, value in rows.items())

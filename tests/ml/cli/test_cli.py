@@ -216,7 +216,8 @@ REPORT = Report(
 )  # fmt: skip
 LITTLE = Report(
     source="x", images=300, accuracy=None, confidence=None, frechet=None, frechet_floor=None, frechet_ratio=None,
-    precision=None, recall=None, memorised=7, reasons={"frechet": "Twelve are too few."},
+    precision=None, recall=None, memorised=7, judge_accuracy=0.9, features=16,
+    reasons={"frechet": "Twelve are too few.", "accuracy": "No classes."},
 )  # fmt: skip
 TEN = Dataset("ten", torch.zeros(0), torch.zeros(0), tuple("0123456789"))
 REFERENCE = Reference(TEN, TEN, cast(Judge, None))
@@ -262,10 +263,11 @@ def test_scores_stand_beside_their_names(
     ]
     assert main([*command, "--data", "folder:pets"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "class accuracy      - of 300 images",
+        "class accuracy      - (No classes.)",
         "Frechet distance    - (Twelve are too few.)",
         "precision, recall   - (not known)",
         "copied images       7",
+        "judge               90.0% of distorted copies told apart, 16 features",
     ]
     assert [given[1] for given in about] == ["", "folder:pets"]
     assert main([*command, "--json"]) == 0
