@@ -56,6 +56,7 @@ def check_ground(ground: str) -> str:
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
+Beta = Annotated[float, Field(gt=0, lt=1)]
 Label = Annotated[int, Field(ge=-MAX_LABEL, lt=MAX_LABEL)]  # the model has its range
 RunName = Annotated[str, Field(max_length=100, pattern=r"^[^/\\\x00]*$", description="no path: a folder's name")]
 Ground = Annotated[str, AfterValidator(check_ground)]
@@ -95,6 +96,40 @@ def _is_newer(problem: ErrorDetails) -> bool:
     return of_version and isinstance(version, int) and version > 1
 
 
+class UNet2DSettings(Description):
+    """The settings of diffusers' `UNet2DModel` that a `ModelConfig` has no field for, under their names there."""
+
+    down_block_types: tuple[Literal["DownBlock2D", "AttnDownBlock2D"], ...] = (
+        "DownBlock2D",
+        "AttnDownBlock2D",
+        "AttnDownBlock2D",
+        "AttnDownBlock2D",
+    )
+    up_block_types: tuple[Literal["UpBlock2D", "AttnUpBlock2D"], ...] = (
+        "AttnUpBlock2D",
+        "AttnUpBlock2D",
+        "AttnUpBlock2D",
+        "UpBlock2D",
+    )
+    mid_block_type: Literal["UNetMidBlock2D"] | None = "UNetMidBlock2D"
+    add_attention: bool = Field(default=True, description="in the middle")
+    center_input_sample: bool = False
+    time_embedding_type: Literal["positional", "fourier"] = "positional"
+    time_embedding_dim: int | None = Field(default=None, ge=8, le=4096, description="none: four times the first width")
+    freq_shift: int = Field(default=0, ge=0, le=1)
+    flip_sin_to_cos: bool = True
+    mid_block_scale_factor: float = Field(default=1, gt=0, le=100)
+    downsample_padding: Literal[0, 1] = 1
+    downsample_type: Literal["conv"] = "conv"
+    upsample_type: Literal["conv"] = "conv"
+    act_fn: Literal["silu", "swish"] = "silu"
+    attention_head_dim: int | None = Field(default=8, ge=1, le=1024, description="none: one head")
+    norm_num_groups: int = Field(default=32, ge=1, le=1024)
+    attn_norm_num_groups: int | None = Field(default=None, ge=1, le=1024)
+    norm_eps: float = Field(default=1e-5, gt=0, le=1)
+    resnet_time_scale_shift: Literal["default", "scale_shift"] = "default"
+
+
 class ModelConfig(Description):
     """The description of a network: enough to build it and to interpret its output."""
 
@@ -107,6 +142,10 @@ class ModelConfig(Description):
     schedule: ScheduleName = "flow"
     timesteps: int = Field(default=1000, ge=10, le=4000, description="T of the discrete schedules")
     zero_snr: bool = Field(default=False, description="discrete: rescaled so that x_T is pure noise (Lin et al. 2024)")
+    beta_range: tuple[Beta, Beta] | None = Field(
+        default=None, description="linear: first and last beta; none: 0.1/T, 20/T"
+    )
+    beta_roots: bool = Field(default=False, description="linear: the roots of beta are (Rombach et al. 2022)")
     widths: tuple[int, ...] = Field(default=(32, 64), min_length=1, max_length=6)
     blocks: int = Field(default=1, ge=1, le=8, description="residual blocks per level")
     attention: tuple[int, ...] = Field(
@@ -124,6 +163,7 @@ class ModelConfig(Description):
     context: int = Field(default=0, ge=0, le=1024, description="width of the words that a text-conditioned model reads")
     reader: "ModelConfig | None" = Field(default=None, description="the CLIP whose text tower reads them")
     codec: "ModelConfig | None" = Field(default=None, description="the autoencoder in whose latent the model works")
+    unet2d: UNet2DSettings | None = Field(default=None, description="of a network from diffusers")
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
@@ -133,6 +173,7 @@ class ModelConfig(Description):
             raise ValueError("every width must be a multiple of 8 between 8 and 1024")
         if self.network == "shuffle" and any(width % 16 for width in self.widths):
             raise ValueError("the widths of a ShuffleNet U-Net must be multiples of 16, since it halves them")
+        self._check_unet2d()
         prediction = PREDICTIONS[self.prediction]
         if prediction.discrete and not SCHEDULES[self.schedule].discrete:
             discrete = ", ".join(DISCRETE)
@@ -142,6 +183,19 @@ class ModelConfig(Description):
                 f"{self.prediction} prediction says nothing about the image in pure noise: zero_snr needs v or x0"
             )
         return self
+
+    def _check_unet2d(self) -> None:
+        if (self.network == "diffusers") != (self.unet2d is not None):
+            raise ValueError(
+                "a network from diffusers, and no other, has the settings of a UNet2DModel: import its folder"
+            )
+        if self.unet2d is None:
+            return
+        levels = len(self.widths)
+        if not levels == len(self.unet2d.down_block_types) == len(self.unet2d.up_block_types):
+            raise ValueError(f"{levels} widths need as many down blocks and up blocks")
+        if self.image_size % 2 ** (levels - 1):
+            raise ValueError(f"image_size {self.image_size} can't be halved {levels - 1} times")
 
     @property
     def codes(self) -> tuple[int, int]:
@@ -169,6 +223,7 @@ class SampleSettings(Description):
     clip_scale: float = Field(default=5.0, ge=0, le=100, description="how strongly CLIP's gradient steers")
     repeats: int = Field(default=0, ge=0, le=10, description="times that a DDIM or DDPM step is taken back and anew")
     spacing: Spacing = "karras"
+    unit_noise: bool = Field(default=False, description="begin in N(0, I), whatever sigma of the first level is")
     sigma_max: float = Field(default=40.0, gt=0.1, le=1000, description="sigma/alpha where flow and karras grids begin")
     sigma_lead: float = Field(default=0.0, ge=0, le=10_000, description="one step at this sigma/alpha first; 0: none")
     sigma_min: float = Field(default=0.02, gt=0, le=1, description="sigma/alpha of a karras grid's last noisy level")

@@ -14,10 +14,10 @@ from typing import Any, Literal, TypeVar
 
 K = TypeVar("K", bound=str)
 
-SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "euler", "dpm++", "heun", "student"]
+SamplerName = Literal["ddpm", "ddpm-clip", "ddim", "ddim-clip", "euler", "dpm++", "heun", "student"]
 Prediction = Literal["eps", "x0", "v", "flow", "edm"]
 ScheduleName = Literal["linear", "cosine", "sigmoid", "flow", "edm"]
-Spacing = Literal["uniform", "trailing", "karras"]
+Spacing = Literal["uniform", "trailing", "karras", "leading", "linspace"]
 Clipping = Literal["none", "static", "dynamic"]
 Variance = Literal["posterior", "beta"]
 Mixing = Literal["slerp", "lerp"]
@@ -25,7 +25,7 @@ Weighting = Literal["none", "min-snr"]
 LossName = Literal["mse", "huber"]
 OptimizerName = Literal["adamw", "adam", "muon"]
 LrScheduleName = Literal["onecycle", "cosine", "linear", "constant"]
-NetworkName = Literal["unet", "textbook", "shuffle", "judge", "clip", "autoencoder"]
+NetworkName = Literal["unet", "textbook", "shuffle", "judge", "clip", "autoencoder", "diffusers"]
 Route = Literal["class", "text", "clip"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 FitName = Literal["crop", "whole", "stretch"]
@@ -82,6 +82,7 @@ class NetworkSpec(Spec):
     """A network."""
 
     draws: bool = False  # a diffusion model
+    imported: bool = False  # its settings come with a file, so that it is not chosen by name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,12 @@ SAMPLERS: Mapping[SamplerName, SamplerSpec] = {
         Formula("xₛ = αₛ x̂₀ + √(σₛ² − s²) ε̂ + s ε,   s = η · DDPM's", DDIM),
         uses=("eta", "repeats"),
     ),
+    "ddim-clip": SamplerSpec(
+        "DDIM, clipped",
+        "DDIM with estimates clipped to the range of images; the estimated noise stays as it is",
+        Formula("xₛ = αₛ clip(x̂₀, −1, 1) + √(σₛ² − s²) ε̂ + s ε,   s = η · DDPM's", DDIM),
+        uses=("eta",),
+    ),
     "euler": SamplerSpec(
         "Euler",
         "First order along the flow, without fresh noise",
@@ -185,6 +192,8 @@ SPACINGS: Mapping[Spacing, Spec] = {
     "karras": Spec("Karras", formula=Formula("σᵢ = (a + i/(n−1) · (b − a))⁷,   a⁷ = σ₁,   b⁷ = σₙ", EDM)),
     "uniform": Spec("Even"),
     "trailing": Spec("Even, from the end"),
+    "leading": Spec("Even, from the start"),
+    "linspace": Spec("Even, to the clean image"),
 }
 CLIPPINGS: Mapping[Clipping, Spec] = {
     "none": Spec("not clipped"),
@@ -345,6 +354,7 @@ NETWORKS: Mapping[NetworkName, NetworkSpec] = {
     "judge": NetworkSpec("Classifier"),
     "clip": NetworkSpec("CLIP"),
     "autoencoder": NetworkSpec("Autoencoder"),
+    "diffusers": NetworkSpec("U-Net of diffusers", draws=True, imported=True),
 }
 AUGMENTATIONS: Mapping[str, Spec] = {  # fields of TrainConfig
     "mirror": Spec(

@@ -32,7 +32,7 @@ from ml.specs import (
 )
 from ml.training.overrides import get_setting
 
-DRAWN_BY = titles({name: NETWORKS[name] for name in DRAWING})
+DRAWN_BY = titles({name: NETWORKS[name] for name in DRAWING if not NETWORKS[name].imported})
 MEASURE_DELAY_MS = 700  # after the last change, so that a moving slider starts no measurement
 DOWNLOAD, FOLDER, CHOOSE = "download", "folder", "choose"
 

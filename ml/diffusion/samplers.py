@@ -171,9 +171,23 @@ def ddpm_clipped(
     return ddim(clipped(denoise), x, grid, noise, 1.0, variance, repeats)
 
 
+@torch.no_grad()
+def ddim_clipped(
+    denoise: Denoiser, x: Tensor, grid: list[Level], noise: Noise, eta: float = 0.0
+) -> Iterator[DenoiseStep]:
+    """DDIM with x0_hat clamped to [-1, 1] beside the noise of the estimate before it, as diffusers has it."""
+    for step, (now, then) in enumerate(pairwise(grid)):
+        x0 = denoise(x, now)
+        clamped = x0.clamp(-1, 1)
+        yield DenoiseStep(step, now, x, clamped)
+        x = ddim_step(x, x0, now, then, noise, eta) + then.alpha * (clamped - x0)
+    yield DenoiseStep(len(grid) - 1, grid[-1], x, x)
+
+
 SAMPLERS: Mapping[SamplerName, Callable[..., Iterator[DenoiseStep]]] = {
     "dpm++": dpm_solver_2m,
     "ddim": ddim,
+    "ddim-clip": ddim_clipped,
     "euler": ddim,
     "ddpm": partial(ddim, eta=1.0),
     "ddpm-clip": ddpm_clipped,

@@ -6,7 +6,7 @@ levels to train on, and a grid to sample on.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple, Protocol, assert_never
 
 import numpy as np
@@ -19,6 +19,7 @@ from ml.errors import BadRequest
 from ml.specs import ScheduleName, Spacing
 
 Array = NDArray[np.float64]
+Ends = tuple[float, float] | None
 KARRAS_RHO = 7.0
 
 
@@ -67,10 +68,17 @@ class Schedule(Protocol):
         ...
 
 
-def linear_betas(timesteps: int) -> Array:
-    """Ho et al. 2020: beta from 1e-4 to 0.02 at T = 1000, scaled by 1000 / T so that x_T is noise for any T."""
+def linear_betas(timesteps: int, ends: Ends = None, roots: bool = False) -> Array:
+    """Ho et al. 2020: beta from 1e-4 to 0.02 at T = 1000, scaled by 1000 / T so that x_T is noise for any T.
+
+    With `ends`, from the first to the last of them. With `roots`, the root of beta is linear (Rombach et al. 2022).
+    """
     scale = 1000 / timesteps
-    return np.linspace(1e-4 * scale, 0.02 * scale, timesteps, dtype=np.float64).clip(max=0.999)
+    first, last = ends or (1e-4 * scale, 0.02 * scale)
+    power = 2 if roots else 1
+    return (np.linspace(first ** (1 / power), last ** (1 / power), timesteps, dtype=np.float64) ** power).clip(
+        max=0.999
+    )
 
 
 def cosine_betas(timesteps: int, s: float = 0.008) -> Array:
@@ -126,15 +134,25 @@ class DiscreteSchedule:
     def grid(
         self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float, sigma_lead: float = 0.0
     ) -> list[Level]:
-        """`uniform`: linspace over the indices; `trailing`: Lin et al. 2023; `karras`: Karras et al. 2022, eq. 5."""
-        if steps > self.timesteps:
-            raise BadRequest(f"{steps} steps are more than the model's T = {self.timesteps}.", "Ask for fewer steps.")
+        """`uniform`: linspace over the indices; `leading` and `trailing`: Lin et al. 2024, table 2.
+
+        `linspace`: as many even intervals, whose last ends in the clean image; `karras`: Karras et al. 2022, eq. 5.
+        """
+        most = self.timesteps - 1 if spacing == "linspace" else self.timesteps
+        if steps > most:
+            raise BadRequest(
+                f"{steps} steps are more than the {most} of the model's T = {self.timesteps}.", "Ask for fewer steps."
+            )
         match spacing:
             case "uniform":
                 return self.levels(np.linspace(self.timesteps - 1, 0, steps).round().astype(int).tolist())
             case "trailing":
                 times = np.linspace(self.timesteps, 0, steps, endpoint=False).round().astype(int)
                 return self.levels((times - 1).tolist())
+            case "leading":
+                return self.levels((np.arange(steps)[::-1] * (self.timesteps // steps)).tolist())
+            case "linspace":
+                return self.levels(np.linspace(self.timesteps - 1, 0, steps + 1).round().astype(int)[:-1].tolist())
             case "karras":
                 return self._karras_grid(steps, sigma_max, sigma_min, sigma_lead)
             case _:
@@ -163,6 +181,9 @@ class DiscreteSchedule:
 class FlowSchedule:
     """The straight path of flow matching (Lipman et al. 2023): alpha = 1 - t, sigma = t."""
 
+    def __init__(self, timesteps: int = 1000) -> None:
+        self.timesteps = timesteps
+
     def draw(self, count: int, rng: torch.Generator, mean: float, std: float, uniform: float = 0.0) -> Levels:
         """Logit-normal times (Esser et al. 2024): log(sigma / alpha) ~ N(mean, std^2).
 
@@ -179,11 +200,16 @@ class FlowSchedule:
     def grid(
         self, steps: int, spacing: Spacing, sigma_max: float, sigma_min: float, sigma_lead: float = 0.0
     ) -> list[Level]:
-        """`karras`: eq. 5 of Karras et al. 2022 in sigma/alpha; otherwise equal steps of t."""
+        """`karras`: eq. 5 of Karras et al. 2022 in sigma/alpha; otherwise equal steps of t.
+
+        `linspace`: from pure noise to 1 / T, as in Esser et al. 2024, whatever sigma_max is.
+        """
         match spacing:
             case "karras":
                 times = [r / (1 + r) for r in karras_ratios(steps, sigma_max, sigma_min, sigma_lead)]
-            case "uniform" | "trailing":
+            case "linspace":
+                times = np.linspace(1, 1 / self.timesteps, steps).tolist()
+            case "uniform" | "trailing" | "leading":
                 times = np.linspace(sigma_max / (1 + sigma_max), 0, steps, endpoint=False).tolist()
             case _:
                 assert_never(spacing)
@@ -213,7 +239,7 @@ class EdmSchedule:
         match spacing:
             case "karras":
                 sigmas = karras_ratios(steps, high, low, min(sigma_lead, 80.0))
-            case "uniform" | "trailing":
+            case "uniform" | "trailing" | "leading" | "linspace":
                 sigmas = np.geomspace(high, low, steps).tolist()
             case _:
                 assert_never(spacing)
@@ -239,32 +265,33 @@ def karras_ratios(steps: int, sigma_max: float, sigma_min: float, sigma_lead: fl
     return lead + ((top + ramp * (bottom - top)) ** KARRAS_RHO).tolist()
 
 
-def _discrete(betas: Callable[[int], Array], timesteps: int, zero_snr: bool) -> DiscreteSchedule:
-    beta = betas(timesteps)
+def _discrete(beta: Array, zero_snr: bool) -> DiscreteSchedule:
     return DiscreteSchedule(zero_terminal_snr(beta) if zero_snr else beta)
 
 
-SCHEDULES: Mapping[ScheduleName, Callable[[int, bool], Schedule]] = {
-    "linear": partial(_discrete, linear_betas),
-    "cosine": partial(_discrete, cosine_betas),
-    "sigmoid": partial(_discrete, sigmoid_betas),
-    "flow": lambda timesteps, zero_snr: FlowSchedule(),
-    "edm": lambda timesteps, zero_snr: EdmSchedule(),
+SCHEDULES: Mapping[ScheduleName, Callable[[int, bool, Ends, bool], Schedule]] = {
+    "linear": lambda timesteps, zero_snr, ends, roots: _discrete(linear_betas(timesteps, ends, roots), zero_snr),
+    "cosine": lambda timesteps, zero_snr, ends, roots: _discrete(cosine_betas(timesteps), zero_snr),
+    "sigmoid": lambda timesteps, zero_snr, ends, roots: _discrete(sigmoid_betas(timesteps), zero_snr),
+    "flow": lambda timesteps, zero_snr, ends, roots: FlowSchedule(timesteps),
+    "edm": lambda timesteps, zero_snr, ends, roots: EdmSchedule(),
 }
 
 
 @lru_cache(maxsize=16)
-def make_schedule(name: ScheduleName, timesteps: int = 1000, zero_snr: bool = False) -> Schedule:
+def make_schedule(
+    name: ScheduleName, timesteps: int = 1000, zero_snr: bool = False, ends: Ends = None, roots: bool = False
+) -> Schedule:
     """The schedule of that name; T = `timesteps` (10 to 4000) and `zero_snr` are for the discrete ones.
 
-    Raises KeyError for an unknown name.
+    `ends` and `roots` are those of `linear_betas`. Raises KeyError for an unknown name.
     """
-    return SCHEDULES[name](timesteps, zero_snr)
+    return SCHEDULES[name](timesteps, zero_snr, ends, roots)
 
 
 def schedule_of(config: ModelConfig) -> Schedule:
     """The schedule of a model."""
-    return make_schedule(config.schedule, config.timesteps, config.zero_snr)
+    return make_schedule(config.schedule, config.timesteps, config.zero_snr, config.beta_range, config.beta_roots)
 
 
 def grid_of(schedule: Schedule, settings: SampleSettings) -> list[Level]:
@@ -272,6 +299,11 @@ def grid_of(schedule: Schedule, settings: SampleSettings) -> list[Level]:
     alone = settings.sampler == "student" and settings.steps == 1
     sigma_max = max(settings.sigma_max, settings.sigma_lead) if alone else settings.sigma_max
     return schedule.grid(settings.steps, settings.spacing, sigma_max, settings.sigma_min, settings.sigma_lead)
+
+
+def start_sigma(grid: Sequence[Level], settings: SampleSettings) -> float:
+    """The standard deviation of the noise that sampling begins in: 1 in DDPM, whose x_T is N(0, I), else the grid's."""
+    return 1.0 if settings.unit_noise else grid[0].sigma
 
 
 def q_sample(x0: Tensor, eps: Tensor, alpha: Tensor | float, sigma: Tensor | float) -> Tensor:

@@ -13,7 +13,7 @@ from ml.diffusion.guidance import classifier_free, clip_guided, completing
 from ml.diffusion.interpolation import mixed_noise
 from ml.diffusion.noise import SeededNoise
 from ml.diffusion.samplers import DenoiseStep, run_sampler
-from ml.diffusion.schedules import Level, q_sample
+from ml.diffusion.schedules import Level, q_sample, start_sigma
 from ml.generation.plan import BATCH, SamplingPlan
 from ml.models.exact import filled_blocks
 from ml.models.interruptible import interruptible_denoiser
@@ -53,7 +53,10 @@ def _first_images(plan: SamplingPlan, part: slice, noise: SeededNoise) -> Tensor
     else:
         weights = torch.tensor(request.weights[part], device=plan.model.device)
         eps = mixed_noise(plan.corners, weights, request.mixing)
-    start = level.sigma * eps if plan.source is None else q_sample(plan.source, eps, level.alpha, level.sigma)
+    if plan.source is None:
+        start = start_sigma(plan.grid, request) * eps
+    else:
+        start = q_sample(plan.source, eps, level.alpha, level.sigma)
     return start.contiguous(memory_format=torch.channels_last)
 
 

@@ -9,7 +9,7 @@ from ml.config import NO_LABEL, Corner, SampleRequest, SampleSettings
 from ml.diffusion.guidance import classifier_free
 from ml.diffusion.noise import SeededNoise
 from ml.diffusion.samplers import ddim_inversion
-from ml.diffusion.schedules import grid_of, schedule_of
+from ml.diffusion.schedules import grid_of, schedule_of, start_sigma
 from ml.generation.loaded_model import LoadedModel
 from ml.imaging.embedded_png import pixels_of
 from ml.models.interruptible import interruptible_denoiser
@@ -46,7 +46,7 @@ def _inverted(model: LoadedModel, picture: str, label: int, settings_json: str) 
     labels = torch.tensor([null if label == NO_LABEL else label], device=model.device)
     guided = settings.with_changes(guidance=1.0) if label == NO_LABEL else settings
     denoise = classifier_free(model.denoiser, labels, null, guided)
-    return ddim_inversion(interruptible_denoiser(denoise), x0, grid) / grid[0].sigma
+    return ddim_inversion(interruptible_denoiser(denoise), x0, grid) / start_sigma(grid, settings)
 
 
 def image_from_png(text: str, channels: int, side: int) -> Tensor:

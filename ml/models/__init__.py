@@ -8,6 +8,7 @@ from ml.cancellation import import_interruptibly
 from ml.config import ModelConfig
 from ml.models.autoencoder import Autoencoder, LatentModel
 from ml.models.classifier import Classifier
+from ml.models.diffusers_unet import DiffusersUNet
 from ml.models.shufflenet_unet import ShuffleUNet
 from ml.models.textbook_unet import TextbookUNet
 from ml.models.unet import UNet
@@ -27,6 +28,7 @@ NETWORKS: dict[str, Callable[[ModelConfig], nn.Module]] = {
     "autoencoder": Autoencoder,
     "judge": Classifier,
     "clip": _digit_clip,
+    "diffusers": DiffusersUNet,
 }
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ml.config import Description
 from ml.errors import BadRequest
-from ml.registry import import_weights, model_cards
+from ml.registry import diffusers_folder, import_weights, model_cards
 from ml.registry.checkpoint import ModelHeader, describes_itself, load_model, save
 from ml.registry.import_weights import Kind
 from ml.registry.model_cards import ModelCard, Scores
@@ -78,13 +78,16 @@ def export_model(card: ModelCard, path: Path) -> Path:
 
 
 def import_model(path: Path, kind: str = "") -> str | Choices:
-    """Copy a model file to the user's models; returns its name.
+    """Copy a model file to the user's models, or the folder of a diffusers pipeline; returns its name.
 
     Weights without a description have to fit a known network. If they fit several, these are returned as `Choices`, of
     which `kind` names one. Raises BadFile, BadRequest, CannotWrite.
     """
     name = paths.free_model_name(_name_from(path))
     target = make_folder(paths.user_models()) / f"{name}.safetensors"
+    if diffusers_folder.is_pipeline(path):
+        _write_pipeline(target, path)
+        return name
     if path.suffix.lower() not in import_weights.PICKLES and describes_itself(path):
         load_model(path)  # raises unless the file is complete and fits its description
         with atomic(target) as temporary:
@@ -141,7 +144,8 @@ def _things(card: ModelCard) -> list[Path]:
 
 def _name_from(path: Path) -> str:
     """A valid model name, close to that of the file or of its run."""
-    stem = path.parent.name if path.name == MODEL_FILE else path.stem
+    named_after_folder = path.name in (MODEL_FILE, diffusers_folder.INDEX)
+    stem = path.parent.name if named_after_folder else path.name if path.is_dir() else path.stem
     name = re.sub(r"\.\.+|[^\w .()+-]", "-", stem).strip(" .()+-")[: LONGEST - 5].strip(" .")
     return name if _NAME.fullmatch(name) and name.casefold() != _STEM else "imported"
 
@@ -153,6 +157,12 @@ def _scores_of(card: ModelCard) -> Scores:
 def _write_card(model: Path, scores: Scores) -> None:
     with atomic(model.with_suffix(".json")) as temporary:
         temporary.write_text(scores.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _write_pipeline(target: Path, path: Path) -> None:
+    found = diffusers_folder.read(path)
+    save(target, found.weights, ModelHeader(name=target.stem, model=found.model, defaults=found.defaults))
+    _write_card(target, Scores(about=f"Imported from diffusers: a UNet2DModel with a {found.scheduler}."))
 
 
 def _write_imported(target: Path, tensors: dict[str, Tensor], kind: Kind, source: str) -> None:

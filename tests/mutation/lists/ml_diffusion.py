@@ -395,8 +395,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/diffusion/schedules.py",
-        "if steps > self.timesteps:",
-        "if steps >= self.timesteps:",
+        "if steps > most:",
+        "if steps >= most:",
         "tests/ml/diffusion/test_schedules.py::test_a_grid_never_stands_still",
     ),
     Mutant(
@@ -467,8 +467,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/diffusion/schedules.py",
-        "return make_schedule(config.schedule, config.timesteps, config.zero_snr)",
-        "return make_schedule(config.schedule, config.timesteps)",
+        "config.schedule, config.timesteps, config.zero_snr, config.beta_range",
+        "config.schedule, config.timesteps, False, config.beta_range",
         "tests/ml/diffusion/test_schedules.py::test_the_settings_and_the_model_choose_the_grid",
     ),
     Mutant(

@@ -167,8 +167,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/denoising.py",
-        "start = level.sigma * eps if",
-        "start = eps if",
+        "start = start_sigma(plan.grid, request) * eps",
+        "start = eps",
         "tests/ml/generation/test_denoising.py::test_images_begin_in_the_noise_of_their_seeds",
     ),
     Mutant(
@@ -185,7 +185,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/initial_noise.py",
-        "return ddim_inversion(interruptible_denoiser(denoise), x0, grid) / grid[0].sigma",
+        "return ddim_inversion(interruptible_denoiser(denoise), x0, grid) / start_sigma(grid, settings)",
         "return ddim_inversion(interruptible_denoiser(denoise), x0, grid)",
         "tests/ml/generation/test_denoising.py::test_a_picture_is_a_corner_through_the_noise_that_it_comes_from",
     ),
