@@ -1,0 +1,40 @@
+"""Tiny pipelines of diffusers with random weights."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+TINY_UNET: dict[str, Any] = {
+    "sample_size": 8, "in_channels": 1, "out_channels": 1, "block_out_channels": (8, 16), "layers_per_block": 1,
+    "norm_num_groups": 4, "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
+    "up_block_types": ("AttnUpBlock2D", "UpBlock2D"),
+}  # fmt: skip
+
+
+def diffusers() -> Any:
+    """The package; what it says of its types does not fit what it does."""
+    package: Any = import_module("diffusers")
+    package.utils.logging.disable_progress_bar()
+    return package
+
+
+def make_unet(**changes: object) -> Any:
+    """A `UNet2DModel` with the same random weights every time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return diffusers().UNet2DModel(**TINY_UNET | changes).eval()
+
+
+def make_scheduler(name: str, **settings: object) -> Any:
+    """A scheduler of that class."""
+    return getattr(diffusers(), name)(**settings)
+
+
+def save_pipeline(folder: Path, unet: Any, scheduler: Any) -> Path:
+    """Write both as a pipeline's folder, as diffusers does; returns the folder."""
+    pipeline: Callable[..., Any] = diffusers().DDPMPipeline
+    pipeline(unet, scheduler).save_pretrained(folder)
+    return folder
