@@ -1,4 +1,4 @@
-"""`ml export` and `ml verify`: render an image again from the request stored in it."""
+"""`ml export` and `ml verify`: a model for other programs, and an image again from the request stored in it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,15 +17,61 @@ from ml.export import plot_metadata
 from ml.export.formats import format_of
 from ml.export.verify import Proof, prove
 from ml.imaging.pixels import film, walk
+from ml.specs import DeviceName
 from ml.system.files import check_writable, free_name
 
 
 def export(
-    from_image: Annotated[Path, typer.Option(help="A file that Noiseloom wrote.")],
+    model: Annotated[
+        str | None, typer.Argument(help="Name of a model, a run folder or a file, to write for other programs ...")
+    ] = None,
+    onnx: Annotated[
+        Path | None, typer.Option(help="... as this ONNX file, with a Python file beside it that draws ...")
+    ] = None,
+    diffusers: Annotated[
+        Path | None, typer.Option(help="... or as this folder, which diffusers opens as a pipeline.")
+    ] = None,
+    from_image: Annotated[
+        Path | None, typer.Option(help="A file that Noiseloom wrote, to render again from its request.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; default: a new name beside the image.")] = None,
     device: Device = "auto",
 ) -> int:
-    """Render an image again from the request stored in it."""
+    """Write a model for other programs, or render an image again from the request stored in it."""
+    if (model is None) == (from_image is None):
+        raise BadRequest("What to export?", "Name a model, with --onnx or --diffusers, or give --from-image FILE.")
+    if from_image is not None:
+        return _render_again(from_image, out, device)
+    assert model is not None
+    if (onnx is None) == (diffusers is None):
+        raise BadRequest("Export it as what?", "Give either --onnx FILE.onnx or --diffusers FOLDER.")
+    if onnx is not None:
+        return _write_onnx(model, onnx)
+    assert diffusers is not None
+    return _write_diffusers(model, diffusers)
+
+
+def _write_onnx(name: str, path: Path) -> int:
+    from ml.export import onnx_file
+    from ml.generation.loaded_model import load
+
+    check_writable(path)
+    inputs = onnx_file.write(load(name, "cpu"), path)
+    print(f"{path}: {inputs}")
+    print(f"{path.with_suffix('.py')} draws with it; it needs numpy and onnxruntime.")
+    return 0
+
+
+def _write_diffusers(name: str, folder: Path) -> int:
+    from ml.registry import diffusers_folder, model_cards
+    from ml.registry.checkpoint import load_model
+
+    diffusers_folder.write(folder, *load_model(model_cards.find(name)))
+    print(folder)
+    return 0
+
+
+def _render_again(from_image: Path, out: Path | None, device: DeviceName) -> int:
     stamp = exports.read_stamp(from_image)
     if stamp.race:
         raise BadRequest(f"{from_image.name} shows a race, not the images of one request.", "Drop it on the window.")
