@@ -3,6 +3,7 @@
 import builtins
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,14 @@ def test_the_python_file_draws_every_digit_that_it_is_asked_for(tmp_path: Path) 
     digits = np.stack(np.hsplit(picture, 20))
     verdict = Judge.bundled().judge(digits)
     assert sum(label == k % 10 for k, label in enumerate(verdict.labels)) >= 18
+
+
+def test_without_noise_the_estimate_is_the_image_itself() -> None:
+    model = load("shuffle-flow", "cpu")
+    header = model.header.with_changes(model=model.config.with_changes(prediction="x0", schedule="cosine"))
+    x = torch.randn(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    (found,) = DenoisingModule(replace(model, header=header))(x, torch.tensor([0.0, 1.0, 0.0]), torch.tensor([3, 4]))
+    assert torch.equal(found, x)
 
 
 @pytest.mark.slow

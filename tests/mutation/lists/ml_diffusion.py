@@ -489,4 +489,34 @@ MUTANTS = [
         "sigma_max, settings.sigma_min)",
         "tests/ml/diffusion/test_schedules.py::test_the_settings_and_the_model_choose_the_grid",
     ),
+    Mutant(
+        "ml/diffusion/schedules.py",
+        "steps + 1).round().astype(int)[:-1]",
+        "steps).round().astype(int)",
+        "tests/ml/registry/test_diffusers_folder.py::test_images_are_those_of_diffusers",
+    ),
+    Mutant(
+        "ml/diffusion/schedules.py",
+        "np.arange(steps)[::-1] * (self.timesteps // steps)",
+        "np.arange(steps)[::-1] * (self.timesteps // steps) + 1",
+        "tests/ml/registry/test_diffusers_folder.py::test_images_are_those_of_diffusers",
+    ),
+    Mutant(
+        "ml/diffusion/schedules.py",
+        "np.linspace(1, 1 / self.timesteps, steps)",
+        "np.linspace(1, 0, steps, endpoint=False)",
+        "tests/ml/registry/test_diffusers_folder.py::test_images_are_those_of_diffusers",
+    ),
+    Mutant(
+        "ml/diffusion/schedules.py",
+        "return 1.0 if settings.unit_noise else grid[0].sigma",
+        "return grid[0].sigma",
+        "tests/ml/registry/test_diffusers_folder.py::test_images_are_those_of_diffusers",
+    ),
+    Mutant(
+        "ml/diffusion/samplers.py",
+        "+ then.alpha * (clamped - x0)",
+        "",
+        "tests/ml/registry/test_diffusers_folder.py::test_images_are_those_of_diffusers",
+    ),
 ]

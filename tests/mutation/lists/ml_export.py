@@ -372,4 +372,28 @@ MUTANTS = [
         '", "',
         "tests/ml/export/test_contact_sheet.py::test_digits_by_name_are_the_same_pixels_as_digits_by_number",
     ),
+    Mutant(
+        "ml/export/onnx_file.py",
+        "        if CONDITION not in [each",
+        "        if False and CONDITION not in [each",
+        "tests/ml/export/test_onnx_file.py::test_a_model_from_diffusers_is_written_with_and_without_classes",
+    ),
+    Mutant(
+        "ml/export/onnx_file.py",
+        "(1 - guidance) * estimate",
+        "guidance * estimate",
+        "tests/ml/export/test_onnx_file.py::test_the_python_file_draws_every_digit_that_it_is_asked_for",
+    ),
+    Mutant(
+        "ml/export/onnx_file.py",
+        "if script.exists() and not path.exists():",
+        "if False:",
+        "tests/ml/export/test_onnx_file.py::test_bad_names_and_a_missing_package_are_said_and_nothing_is_lost",
+    ),
+    Mutant(
+        "ml/export/onnx_file.py",
+        "proto.doc_string = inputs",
+        "pass",
+        "tests/ml/export/test_onnx_file.py::test_onnx_runtime_computes_what_the_model_computes",
+    ),
 ]

@@ -386,4 +386,10 @@ MUTANTS = [
         ".float() / 255\n",
         "tests/ml/generation/test_image_editing.py::test_a_drawing_goes_through_text_unharmed",
     ),
+    Mutant(
+        "ml/generation/denoising_module.py",
+        "torch.where(sigma > 0, estimate, x)",
+        "estimate",
+        "tests/ml/export/test_onnx_file.py::test_without_noise_the_estimate_is_the_image_itself",
+    ),
 ]

@@ -276,4 +276,46 @@ MUTANTS = [
         "    network",
         "tests/ml/registry/test_checkpoint.py::test_weights_of_another_shape_say_what_was_expected_and_found",
     ),
+    Mutant(
+        "ml/models/diffusers_unet.py",
+        "time = time * self.time_scale",
+        "time = time * 1.0",
+        "tests/ml/models/test_diffusers_unet.py::test_time_is_counted_in_the_models_own_steps",
+    ),
+    Mutant(
+        "ml/models/diffusers_unet.py",
+        "/ (half - settings.freq_shift)",
+        "/ half",
+        "tests/ml/models/test_diffusers_unet.py::test_the_network_computes_what_diffusers_computes",
+    ),
+    Mutant(
+        "ml/models/diffusers_unet.py",
+        "F.pad(x, (0, 1, 0, 1))",
+        "F.pad(x, (1, 0, 1, 0))",
+        "tests/ml/models/test_diffusers_unet.py::test_the_network_computes_what_diffusers_computes",
+    ),
+    Mutant(
+        "ml/models/diffusers_unet.py",
+        "settings.attn_norm_num_groups or (settings.norm_num_groups if plain else None)",
+        "settings.attn_norm_num_groups or settings.norm_num_groups",
+        "tests/ml/models/test_diffusers_unet.py::test_the_network_computes_what_diffusers_computes",
+    ),
+    Mutant(
+        "ml/models/diffusers_unet.py",
+        "h = self.norm2(h) * (1 + scale) + shift",
+        "h = self.norm2(h) * scale + shift",
+        "tests/ml/models/test_diffusers_unet.py::test_the_network_computes_what_diffusers_computes",
+    ),
+    Mutant(
+        "ml/models/diffusers_unet.py",
+        "known = (labels < self.classes)[:, None]",
+        "known = (labels <= self.classes)[:, None]",
+        "tests/ml/models/test_diffusers_unet.py::test_the_null_label_adds_nothing_and_a_mixture_the_mean",
+    ),
+    Mutant(
+        "ml/models/diffusers_unet.py",
+        "return out / time.view(-1, 1, 1, 1) if",
+        "return out if",
+        "tests/ml/models/test_diffusers_unet.py::test_the_network_computes_what_diffusers_computes",
+    ),
 ]
