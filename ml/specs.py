@@ -370,6 +370,8 @@ AUGMENTATIONS: Mapping[str, Spec] = {  # fields of TrainConfig
 }
 DRAWING: tuple[NetworkName, ...] = tuple(name for name, spec in NETWORKS.items() if spec.draws)
 
+PIPELINE_INDEX = "model_index.json"  # in the folder of a diffusers pipeline
+
 # ---- data
 
 IMAGE_FOLDER = "folder:"  # begins the name of a data set that is a folder of images

@@ -17,11 +17,12 @@ from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.models import Models
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.images.model_tile import ModelTile, TilePlate
+from ml.specs import PIPELINE_INDEX
 
 if TYPE_CHECKING:
     from ml.registry.model_cards import ModelCard
 
-FILES = "Models (*.safetensors *.pt *.pth *.ckpt *.bin)"
+FILES = f"Models (*.safetensors *.pt *.pth *.ckpt *.bin {PIPELINE_INDEX})"
 INSTEAD = {
     "judge": "Classifies images",
     "clip": "Compares images with words",
@@ -37,7 +38,11 @@ class ModelsPage(Page):
         super().__init__("Models")
         self._context, self._models = context, models
         self.subtitle = ElidedLabel("", "muted")
-        self.import_button = Button("Import…", "download-simple", tip="Import a model from a file")
+        self.import_button = Button(
+            "Import…",
+            "download-simple",
+            tip="Import a model from a file, or the model_index.json of a diffusers pipeline",
+        )
         self.trash_button = Button("Trash", "trash", tip="Restore deleted models, or delete them permanently")
         self.trash_menu = QMenu(self.trash_button)
         self.trash_menu.setAccessibleName("Trash")

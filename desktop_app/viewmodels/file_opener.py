@@ -1,5 +1,6 @@
 """Opening files: what Noiseloom wrote is generated again on its page and compared with the file."""
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from desktop_app.viewmodels.explore import QUESTIONS, Explore
 from desktop_app.viewmodels.generate import Generate
 from desktop_app.viewmodels.interpolate import Interpolate
 from desktop_app.viewmodels.lessons import Lessons
+from desktop_app.viewmodels.models import Models
 from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.train import Train
 from ml.config import SampleRequest
@@ -26,7 +28,7 @@ from ml.errors import BadFile
 from ml.events import Sampled
 from ml.experiments.comparison_figure import prove_race
 from ml.export.verify import Proof
-from ml.specs import IMAGE_FOLDER
+from ml.specs import IMAGE_FOLDER, PIPELINE_INDEX
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,14 @@ class FileOpener(QObject):
         compare: Compare,
         explore: Explore,
         train: Train,
+        models: Models,
         lessons: Lessons,
     ) -> None:
         super().__init__(context)
         self._context = context
         self._generate, self._draw, self._interpolate = generate, draw, interpolate
         self._compare, self._explore, self._train, self._lessons = compare, explore, train, lessons
+        self._models = models
         self._restoring: _Restoring | None = None
         generate.finished.connect(lambda: self._on_drawn("generate", generate.sampled))
         generate.begun.connect(self._on_begun)
@@ -69,11 +73,14 @@ class FileOpener(QObject):
     def open(self, path: Path, *, as_drawing: bool = False) -> None:
         """Restore the settings and images of a file; with `as_drawing`, use any other image as a drawing.
 
-        The images of a folder are what the next run is trained on.
+        The images of a folder are what the next run is trained on; a diffusers pipeline is imported.
         """
         if self._context.closing:
             return
-        if path.is_dir():
+        if is_pipeline(path):
+            self._models.import_file(path)
+            self.opened.emit("models")
+        elif path.is_dir():
             self._open_folder(path)
         elif path.suffix.lower() == lesson_file.SUFFIX:
             self._context.files.run(partial(lesson_file.reading, path), self._on_lesson)
@@ -212,6 +219,11 @@ class FileOpener(QObject):
             how = "The file has" if read.stamp.race else "Drawn again, it has"
             what = f"{how} {event.words}. {event.why or 'The file or the machine has changed.'}"
             self._context.notify(Message("warning", f"Restored {name}, but it is not the same", what))
+
+
+def is_pipeline(path: Path) -> bool:
+    """Whether a path is the folder of a diffusers pipeline, or its index."""
+    return path.name == PIPELINE_INDEX or os.path.isfile(path / PIPELINE_INDEX)  # False for any path
 
 
 def elsewhere(request: SampleRequest) -> str:

@@ -59,6 +59,7 @@ class Session(QObject):
             compare=self.compare,
             explore=self.explore,
             train=self.train,
+            models=self.models,
             lessons=self.lessons,
         )
         self.activities: tuple[Generate | Draw | Compare | Race | Explore | Models | FileWriter | JobRunner, ...] = (

@@ -2,8 +2,9 @@
 
 import json
 import warnings
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ml.errors import BadRequest
 from ml.system.files import atomic
@@ -63,7 +64,7 @@ def write(model: "LoadedModel", path: Path) -> str:
     if script.exists() and not path.exists():
         raise BadRequest(f"{script.name} is in that folder already, where the Python file goes.", "Use another name.")
     try:
-        import onnx
+        onnx: Any = import_module("onnx")
     except ImportError as error:
         raise BadRequest("Writing ONNX needs the package onnx.", "Install it: pip install onnx") from error
     facts, inputs = _facts(model), describe_inputs(model)

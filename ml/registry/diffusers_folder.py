@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +17,14 @@ from ml.errors import BadFile, BadRequest
 from ml.models.weights import check_weights, expected
 from ml.registry import checkpoint, import_weights
 from ml.registry.checkpoint import ModelHeader
-from ml.specs import Prediction, SamplerName, Spacing
+from ml.specs import PIPELINE_INDEX, Prediction, SamplerName, Spacing
 from ml.system.files import atomic_folder, read_short
 
-INDEX = "model_index.json"
 CONFIG, SCHEDULER = "unet/config.json", "scheduler/scheduler_config.json"
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 PICKLED = "unet/diffusion_pytorch_model.bin"
 PROJECTIONS = ("to_q.weight", "to_k.weight", "to_v.weight", "to_out.0.weight")  # linear layers there
+DDPM_STEPS = 100  # by default; the thousand of diffusers would let a preview take minutes
 OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}  # before diffusers 0.15
 PREDICTIONS: Mapping[str, Prediction] = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
 ANOTHER = "Choose the folder of a pipeline with a UNet2DModel."
@@ -166,7 +167,7 @@ class _Ddpm(_Clipping):
             "sampler": "ddpm-clip" if self.clips else "ddpm",
             "variance": "beta" if self.variance_type == "fixed_large" else "posterior",
             "spacing": self.spacing,
-            "steps": min(1000, self.num_train_timesteps),
+            "steps": min(DDPM_STEPS, self.num_train_timesteps),
         }
 
 
@@ -228,13 +229,13 @@ SCHEDULERS: Mapping[str, type[_Scheduler]] = {
 
 def is_pipeline(path: Path) -> bool:
     """Whether a path is a folder, or the index of a pipeline's folder."""
-    return path.is_dir() or path.name == INDEX
+    return os.path.isdir(path) or path.name == PIPELINE_INDEX
 
 
 def read(path: Path) -> Pipeline:
     """The model in a pipeline's folder, given as the folder or as its index. Nothing in it is run. Raises BadFile."""
-    folder = path.parent if path.name == INDEX else path
-    index = _parsed(_Index, folder, INDEX)
+    folder = path.parent if path.name == PIPELINE_INDEX else path
+    index = _parsed(_Index, folder, PIPELINE_INDEX)
     name = index.scheduler[1]
     if name not in SCHEDULERS:
         raise BadFile(
@@ -248,8 +249,8 @@ def read(path: Path) -> Pipeline:
     model = _made(ModelConfig, unet.model() | scheduler.model(), folder)
     defaults = _made(SampleSettings, {"guidance": 1.0, "unit_noise": True} | scheduler.defaults(), folder)
     shapes = expected(model, folder.name)
-    found = folder / WEIGHTS if (folder / WEIGHTS).exists() else folder / PICKLED
-    if not found.exists():
+    found = folder / WEIGHTS if os.path.exists(folder / WEIGHTS) else folder / PICKLED
+    if not os.path.exists(found):
         raise BadFile(f"{folder.name} has no {WEIGHTS}.", "Save the pipeline again, whole and without a variant.")
     weights = dict(_ours(*item) for item in import_weights.plain_tensors(found).items())
     check_weights(shapes, weights, found.name)
@@ -275,7 +276,7 @@ def write(folder: Path, header: ModelHeader, weights: dict[str, Tensor]) -> None
     pipeline = "DDIMPipeline" if name == "DDIMScheduler" else "DDPMPipeline"
     index = {"_class_name": pipeline, "unet": ["diffusers", "UNet2DModel"], "scheduler": ["diffusers", name]}
     with atomic_folder(folder) as temporary:
-        for file, content in ((INDEX, index), (CONFIG, unet), (SCHEDULER, scheduler | {"_class_name": name})):
+        for file, content in ((PIPELINE_INDEX, index), (CONFIG, unet), (SCHEDULER, scheduler | {"_class_name": name})):
             (temporary / file).parent.mkdir(exist_ok=True)
             (temporary / file).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         checkpoint.save(temporary / WEIGHTS, dict(_theirs(*item) for item in weights.items()), header)

@@ -14,6 +14,7 @@ from ml.registry.checkpoint import ModelHeader, describes_itself, load_model, sa
 from ml.registry.import_weights import Kind
 from ml.registry.model_cards import ModelCard, Scores
 from ml.registry.run_layout import MODEL_FILE
+from ml.specs import PIPELINE_INDEX
 from ml.system import paths, trash
 from ml.system.files import atomic, free_name, make_folder, move
 from ml.system.folder_lock import is_locked
@@ -144,7 +145,7 @@ def _things(card: ModelCard) -> list[Path]:
 
 def _name_from(path: Path) -> str:
     """A valid model name, close to that of the file or of its run."""
-    named_after_folder = path.name in (MODEL_FILE, diffusers_folder.INDEX)
+    named_after_folder = path.name in (MODEL_FILE, PIPELINE_INDEX)
     stem = path.parent.name if named_after_folder else path.name if path.is_dir() else path.stem
     name = re.sub(r"\.\.+|[^\w .()+-]", "-", stem).strip(" .()+-")[: LONGEST - 5].strip(" .")
     return name if _NAME.fullmatch(name) and name.casefold() != _STEM else "imported"

@@ -20,7 +20,7 @@ import torch
 from PIL import Image, features
 
 from desktop_app import lesson_file, settings
-from ml.config import ModelConfig, SampleRequest, SampleSettings, UNet2DSettings
+from ml.config import SampleRequest
 from ml.data import cifar10, datasets, survey_cache
 from ml.data.image_reader import Unreadable, read, read_grey
 from ml.data.survey import ClassCount, LeftOut, Survey, strip
@@ -31,13 +31,15 @@ from ml.experiments.cells import Cell
 from ml.export import files, npz, plot_metadata
 from ml.imaging import embedded_png
 from ml.imaging.png import text_chunk
-from ml.models import build, openai_clip
+from ml.models import openai_clip
 from ml.registry import diffusers_folder, import_weights, model_cards
-from ml.registry.checkpoint import ModelHeader, load_model, load_state, load_state_header
+from ml.registry.checkpoint import load_model, load_state, load_state_header
 from ml.registry.presets import read_config
+from ml.specs import PIPELINE_INDEX
 from ml.tracking import preview_history
 from ml.tracking.run_folder import RunFolder
 from tests.fuzz.mutations import png_repaired
+from tests.support.tiny_pipeline import write_pipeline
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "v1"
 STAMP = "noiseloom"
@@ -130,14 +132,8 @@ def _torch_files() -> list[bytes]:
 @cache
 def _pipeline() -> dict[str, bytes]:
     """The files of a small pipeline of diffusers, by their names in its folder."""
-    unet = UNet2DSettings(down_block_types=("AttnDownBlock2D",), up_block_types=("UpBlock2D",), norm_num_groups=4)
-    model = ModelConfig(
-        network="diffusers", widths=(8,), image_size=8, num_classes=2, unet2d=unet, schedule="linear", prediction="eps"
-    )
     with TemporaryDirectory() as name:
-        folder = Path(name) / "pipeline"
-        defaults = SampleSettings(sampler="ddpm-clip", spacing="leading")
-        diffusers_folder.write(folder, ModelHeader(model=model, defaults=defaults), build(model).state_dict())
+        folder = write_pipeline(Path(name) / "pipeline")
         return {file: (folder / file).read_bytes() for file in PIPELINE}
 
 
@@ -147,7 +143,7 @@ def _of_a_pipeline(file: str) -> Callable[[], list[bytes]]:
 
 def _open_pipeline(path: Path) -> None:
     """With the other files of a good pipeline beside it."""
-    folder = path.parent if path.name == diffusers_folder.INDEX else path.parents[1]
+    folder = path.parent if path.name == PIPELINE_INDEX else path.parents[1]
     for file, content in _pipeline().items():
         if not (folder / file).exists():
             (folder / file).parent.mkdir(exist_ok=True)
@@ -367,7 +363,7 @@ def _open_card(path: Path) -> object:
 
 
 PIPELINE = (
-    diffusers_folder.INDEX, diffusers_folder.CONFIG, diffusers_folder.SCHEDULER, diffusers_folder.WEIGHTS,
+    PIPELINE_INDEX, diffusers_folder.CONFIG, diffusers_folder.SCHEDULER, diffusers_folder.WEIGHTS,
 )  # fmt: skip
 LESSON = f"x{lesson_file.SUFFIX}"
 PREVIEW = "run/previews/00000004.png"

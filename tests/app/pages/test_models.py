@@ -18,6 +18,7 @@ from desktop_app.tasks import models as model_work
 from desktop_app.tasks.models import Previewed
 from desktop_app.viewmodels.models import Models
 from desktop_app.widgets.controls.basics import Button, Label
+from desktop_app.window.drag_and_drop import drop_effect
 from desktop_app.window.main_window import MainWindow
 from ml.control import RunControl
 from ml.events import Progress
@@ -25,10 +26,12 @@ from ml.registry import model_cards
 from ml.registry.checkpoint import load_model
 from ml.registry.model_cards import ModelCard
 from ml.registry.run_layout import MODEL_FILE
+from ml.specs import PIPELINE_INDEX
 from tests.app.conftest import Opener, leave
 from tests.patience import WAIT_MS
 from tests.support.fake_app import FakeApp
 from tests.support.fake_engine import take_over
+from tests.support.tiny_pipeline import write_pipeline
 
 
 def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
@@ -396,6 +399,19 @@ def test_a_model_is_exported_and_imported(
     until(qtbot, lambda: own(window) == {"tiny", "copy"})
     assert library.settings.chosen == "copy" and panel.tiles["copy"].isChecked()
     until(qtbot, lambda: library.card and library.preview(library.card) is not None)
+
+
+def test_a_pipeline_of_diffusers_that_is_dropped_becomes_a_model(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    folder = write_pipeline(tmp_path / "theirs")
+    for path in (folder, folder / PIPELINE_INDEX):
+        assert drop_effect(path, drawing=True) == "Imports the model in it"
+        window.open_file(path)
+    until(qtbot, lambda: own(window) == {"tiny", "theirs", "theirs-2"})
+    assert window.rail.page() == "models"
+    library = window.session.models
+    until(qtbot, lambda: library.card and library.card.name == "theirs-2" and library.preview(library.card) is not None)
 
 
 def test_foreign_weights_are_asked_about_taken_or_refused(

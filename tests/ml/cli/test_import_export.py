@@ -32,6 +32,7 @@ def test_a_pipeline_is_imported_drawn_with_and_exported(tmp_path: Path, capsys: 
 
 
 def test_a_model_is_exported_as_onnx(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnx")
     assert main(["export", "shuffle-flow", "--onnx", "x.onnx"]) == 0
     said = capsys.readouterr().out
     assert "x (N, 1, 28, 28), float32" in said and "x.py draws with it" in said

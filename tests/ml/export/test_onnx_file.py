@@ -1,6 +1,5 @@
 """ONNX: ONNX Runtime computes what the model computes, and the Python file beside it draws."""
 
-import builtins
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import torch
 
@@ -27,6 +24,9 @@ from ml.registry.diffusers_folder import read
 from ml.specs import DRAWING
 from tests.patience import WAIT_S
 from tests.support.tiny_pipeline import make_scheduler, make_unet, save_pipeline
+
+onnx: Any = pytest.importorskip("onnx")
+onnxruntime: Any = pytest.importorskip("onnxruntime")
 
 FAST = ("shuffle-flow", "latent")
 
@@ -130,14 +130,7 @@ def test_bad_names_and_a_missing_package_are_said_and_nothing_is_lost(
     (tmp_path / "data.py").write_text("precious")
     with pytest.raises(BadRequest, match=r"data\.py is in that folder"):
         onnx_file.write(model, tmp_path / "data.onnx")
-    original = builtins.__import__
-
-    def without(name: str, *given: Any, **named: Any) -> Any:
-        if name == "onnx":
-            raise ImportError(name)
-        return original(name, *given, **named)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(BadRequest, match="needs the package onnx"):
         onnx_file.write(model, tmp_path / "x.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["data.py"]

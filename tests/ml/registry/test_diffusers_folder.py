@@ -17,7 +17,8 @@ from ml.events import Pixels, Sampled
 from ml.generation import pipeline
 from ml.registry import diffusers_folder, local_models, model_cards
 from ml.registry.checkpoint import ModelHeader, load_model, save
-from ml.registry.diffusers_folder import CONFIG, INDEX, PICKLED, SCHEDULER, WEIGHTS
+from ml.registry.diffusers_folder import CONFIG, PICKLED, SCHEDULER, WEIGHTS
+from ml.specs import PIPELINE_INDEX
 from tests.support.tiny_pipeline import diffusers, make_scheduler, make_unet, save_pipeline
 
 IMAGES, SEED = 3, 7
@@ -140,7 +141,7 @@ def test_a_pipeline_becomes_a_model_by_its_folder_or_its_index(
     monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path / "home"))
     folder = folder.rename(folder.with_name("ddpm-v1.5"))
     assert local_models.import_model(folder) == "ddpm-v1.5"
-    assert local_models.import_model(folder / INDEX) == "ddpm-v1.5-2"
+    assert local_models.import_model(folder / PIPELINE_INDEX) == "ddpm-v1.5-2"
     card = model_cards.card(model_cards.find("ddpm-v1.5"))
     assert card and "UNet2DModel with a DDPMScheduler" in card.about and card.header.model.network == "diffusers"
     (folder / WEIGHTS).unlink()
@@ -179,22 +180,22 @@ def lose_a_tensor(folder: Path) -> None:
 
 def as_scheduler(name: str, **settings: object) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
-        edit(folder / INDEX, scheduler=["diffusers", name])
+        edit(folder / PIPELINE_INDEX, scheduler=["diffusers", name])
         (folder / SCHEDULER).write_text(json.dumps(settings))
 
     return change
 
 
 WRONG: list[tuple[str, Callable[[Path], object]]] = [
-    (f"tiny has no {INDEX}", lambda folder: (folder / INDEX).unlink()),
+    (f"tiny has no {PIPELINE_INDEX}", lambda folder: (folder / PIPELINE_INDEX).unlink()),
     (f"tiny has no {CONFIG}", lambda folder: (folder / CONFIG).unlink()),
     (f"tiny has no {SCHEDULER}", lambda folder: (folder / SCHEDULER).unlink()),
     (f"tiny has no {WEIGHTS}", lambda folder: (folder / WEIGHTS).unlink()),
     ("cannot be read", cut),
     (r"conv_in\.bias: expected \(8,\), found nothing", lose_a_tensor),
     ("scheduler PNDMScheduler, which isn't supported", as_scheduler("PNDMScheduler")),
-    ("unet.1: Input should be 'UNet2DModel'", spoil(INDEX, unet=["diffusers", "UNet2DConditionModel"])),
-    ("the setting 'vqvae' isn't supported", spoil(INDEX, vqvae=["diffusers", "VQModel"])),
+    ("unet.1: Input should be 'UNet2DModel'", spoil(PIPELINE_INDEX, unet=["diffusers", "UNet2DConditionModel"])),
+    ("the setting 'vqvae' isn't supported", spoil(PIPELINE_INDEX, vqvae=["diffusers", "VQModel"])),
     ("down_block_types.1: Input should be", spoil(CONFIG, down_block_types=["DownBlock2D", "SkipDownBlock2D"])),
     ("act_fn: Input should be 'silu' or 'swish'", spoil(CONFIG, act_fn="gelu")),
     ("time_embedding_type", spoil(CONFIG, time_embedding_type="learned")),

@@ -446,8 +446,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        ("        if self._context.closing:\n            return\n        if path"),
-        "        if path",
+        ("        if self._context.closing:\n            return\n        if is_pipeline"),
+        "        if is_pipeline",
         "tests/app/viewmodels/test_files.py",
     ),
     Mutant(

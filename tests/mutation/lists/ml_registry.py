@@ -360,7 +360,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/registry/diffusers_folder.py",
-        "found = folder / WEIGHTS if (folder / WEIGHTS).exists() else folder / PICKLED",
+        "found = folder / WEIGHTS if os.path.exists(folder / WEIGHTS) else folder / PICKLED",
         "found = folder / WEIGHTS",
         "tests/ml/registry/test_diffusers_folder.py::test_pickled_weights_and_old_names_are_read",
     ),
