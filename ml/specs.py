@@ -155,7 +155,7 @@ SAMPLERS: Mapping[SamplerName, SamplerSpec] = {
     "ddim-clip": SamplerSpec(
         "DDIM, clipped",
         "DDIM with estimates clipped to the range of images; the estimated noise stays as it is",
-        Formula("xₛ = αₛ clip(x̂₀, −1, 1) + √(σₛ² − s²) ε̂ + s ε,   s = η · DDPM's", DDIM),
+        Formula("xₛ = αₛ clip(x̂₀, −1, 1) + √(σₛ² − s²) ε̂ + s ε\ns = η · DDPM's,   ε̂ from the x̂₀ before", DDIM),
         uses=("eta",),
     ),
     "euler": SamplerSpec(

@@ -26,6 +26,7 @@ OBJECTIVES: Mapping[str, Callable[[TrainConfig, Dataset, torch.device], Objectiv
     "unet": _diffusion_objective,
     "textbook": _diffusion_objective,
     "shuffle": _diffusion_objective,
+    "diffusers": _diffusion_objective,
     "judge": ClassifierObjective,
     "clip": ContrastiveObjective,
     "autoencoder": AutoencoderObjective,

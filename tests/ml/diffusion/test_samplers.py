@@ -36,7 +36,7 @@ diffusers: Any = import_module("diffusers")  # what it says of its types does no
 MEAN, SPREAD = 0.2, 0.25  # of the Gaussian that plays the data
 SHAPE = (4, 1, 2, 2)
 SCHEDULES: list[ScheduleName] = ["linear", "cosine", "sigmoid", "flow", "edm"]
-ALL: list[SamplerName] = ["ddpm", "ddpm-clip", "ddim", "euler", "dpm++", "heun"]
+ALL: list[SamplerName] = ["ddpm", "ddpm-clip", "ddim", "ddim-clip", "euler", "dpm++", "heun"]
 
 
 def exact(x_t: Tensor, level: Level) -> Tensor:
