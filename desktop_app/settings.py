@@ -66,6 +66,8 @@ class TrainSettings(PageSettings):
     """The Train page."""
 
     preset: Name = "1-minute"
+    begin_with: Name = Field(default="", description="the model to begin with; it takes the place of the preset")
+    keep_classes: bool = False
     data: Name = "mnist"
     minutes: float | None = Field(default=None, gt=0, le=60 * 24, description="None: the preset's own budget")
     own: dict[str, str | float | int] = Field(default_factory=dict, description="settings that replace the preset's")

@@ -61,6 +61,7 @@ Label = Annotated[int, Field(ge=-MAX_LABEL, lt=MAX_LABEL)]  # the model has its 
 RunName = Annotated[str, Field(max_length=100, pattern=r"^[^/\\\x00]*$", description="no path: a folder's name")]
 Ground = Annotated[str, AfterValidator(check_ground)]
 Name = Annotated[str, Field(max_length=4096)]  # of data or of a model, or a path
+ClassName = Annotated[str, Field(min_length=1, max_length=255)]
 C = TypeVar("C", bound="Description")
 
 
@@ -364,6 +365,13 @@ class TrainConfig(Description):
     loss: LossName = "mse"
     kl_weight: float = Field(
         default=1e-4, ge=0, le=1e6, description="autoencoder: of the KL term beside the squared error"
+    )
+    begin_with: Name = Field(default="", description="the model whose weights the run begins with; none: random ones")
+    keep_classes: bool = Field(
+        default=False, description="the classes of that model stay, before those that only the data have"
+    )
+    classes: tuple[ClassName, ...] = Field(
+        default=(), max_length=1000, description="the names of labels 0, 1, ...; none: those of the data"
     )
     codec_from: Name = Field(default="", description="the autoencoder's model, for diffusion in its latent")
     reader_from: Name = Field(default="", description="the CLIP's model, for a text-conditioned diffusion model")

@@ -13,6 +13,7 @@ class RunControl:
 
     def __init__(self) -> None:
         self._cancelled = threading.Event()
+        self._ended = threading.Event()
         self._paused = threading.Event()
         self._commands: deque[Command] = deque()
         self._folder: Path | None = None
@@ -20,6 +21,11 @@ class RunControl:
     def cancel(self) -> None:
         """Stop the job at the next step; it keeps its results so far."""
         self._cancelled.set()
+
+    def end(self) -> None:
+        """Cancel a training run that is to end here: it keeps its model, and does not count as interrupted."""
+        self._ended.set()
+        self.cancel()
 
     def pause(self) -> None:
         """Pause the job at the next step."""
@@ -50,6 +56,10 @@ class RunControl:
     @property
     def cancelled(self) -> bool:
         return self._cancelled.is_set()
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
 
     @property
     def paused(self) -> bool:

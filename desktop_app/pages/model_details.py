@@ -33,7 +33,7 @@ NO_JUDGE = (
 
 
 class ModelDetails(QWidget):
-    """Shows a card; the page places the buttons `draw`, `rename`, `export` and `delete` at the foot of the column."""
+    """Shows a card; the page places the buttons of actions on the model at the foot of the column."""
 
     def __init__(self, library: Models) -> None:
         super().__init__()
@@ -59,6 +59,7 @@ class ModelDetails(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress of scoring")
         self.draw = Button("Generate", "image", kind="primary", tip="Use this model on the Generate page")
+        self.longer = Button("Train longer…", "fast-forward", tip="Add training time to the run of this model")
         self.rename = Button("Rename", tip="Rename this model of yours")
         self.export = Button("Export…", tip="Save a copy of the model and its card")
         self.delete = Button("Delete", tip="Move this model of yours to the trash; you can restore it")
@@ -109,6 +110,7 @@ class ModelDetails(QWidget):
         self.title.setVisible(card is not None)
         self.about.setText(_QUOTED.sub("“\\1”", card.about) if card else "Choose a model to see its card.")
         self.about.setVisible(bool(self.about.text()))
+        self.longer.setVisible(False)
         if card is None:
             return
         draws, images = library.draws(card), library.preview(card)
@@ -116,6 +118,7 @@ class ModelDetails(QWidget):
         self.preview.set_empty_text("Generating…")
         self.preview.set_images(images, PREVIEW_COLUMNS)
         self.draw.setVisible(draws)
+        self.longer.setVisible(library.is_run(card))
         for button in (self.rename, self.delete):
             button.setEnabled(not card.bundled)
         self.names.setText(class_list(card))
@@ -226,6 +229,7 @@ def training_of(card: "ModelCard") -> list[tuple[str, str]]:
         ("Parameters", millions(card.parameters)),
         ("Images", f"{config.image_size} × {config.image_size}, {'grey' if config.channels == 1 else 'colour'}"),
         ("Trained on", data_title(header.data)),
+        ("Begun with", header.begun_with),
         ("Teacher", header.teacher),
         ("Steps", count(header.steps, "step") if header.steps else ""),
         ("Time", f"{duration(header.seconds)} ({header.device})" if header.seconds else ""),

@@ -64,6 +64,7 @@ class ModelsPage(Page):
         self.side.addWidget(self.details)
         self.side.addStretch(1)
         self.foot.addWidget(self.details.draw)
+        self.foot.addWidget(self.details.longer)
         self.foot.addLayout(row(self.details.rename, self.details.export, self.details.delete, spacing=Space.XS))
 
     def _connect(self) -> None:
@@ -71,6 +72,7 @@ class ModelsPage(Page):
         self.import_button.clicked.connect(self._import)
         self.trash_button.clicked.connect(self._open_trash)
         details.draw.clicked.connect(self._draw)
+        details.longer.clicked.connect(self._train_longer)
         details.rename.clicked.connect(self._rename)
         details.export.clicked.connect(self._export)
         details.delete.clicked.connect(library.delete)
@@ -92,6 +94,10 @@ class ModelsPage(Page):
     def _draw(self) -> None:
         self._models.draw()
         self.pageRequested.emit("generate")
+
+    def _train_longer(self) -> None:
+        self._models.train_on()
+        self.pageRequested.emit("train")
 
     def _rename(self) -> None:
         card = self._models.card

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop_app.pages.base import Page
 from desktop_app.pages.data_view import DataView
+from desktop_app.pages.train_longer import TrainLonger
 from desktop_app.pages.train_setup import TrainSetup, ask_for_data, ask_for_images
 from desktop_app.text.display_names import data_title, preset_title
 from desktop_app.text.formatting import count, duration, millions
@@ -70,6 +71,7 @@ class TrainPage(Page):
         self._run_rows: dict[str, RunRow] = {}
         self._was_active = False
         self.unfinished = Section("Unfinished runs")
+        self.longer = TrainLonger(train)
         self.setup = TrainSetup(train, context)
         self.draw_button = Button(
             "Generate with this run", "image", tip="Generate images with the model as trained so far"
@@ -102,7 +104,7 @@ class TrainPage(Page):
             self.stack.addWidget(widget)
         self.body.addWidget(self.stack, 1)
         self.preview_section.add(self.previews)
-        for widget in (self.preview_section, self.runs, self.unfinished, self.setup):
+        for widget in (self.preview_section, self.longer, self.runs, self.unfinished, self.setup):
             self.side.addWidget(widget)
         self.side.addStretch(1)
         self.foot.addWidget(self.draw_button)

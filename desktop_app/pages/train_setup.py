@@ -7,6 +7,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from desktop_app.pages.image_choices import ImageChoices
+from desktop_app.pages.model_details import title_of
 from desktop_app.text.display_names import data_title, preset_title
 from desktop_app.text.formatting import count, duration
 from desktop_app.theme.tokens import Space
@@ -35,6 +36,7 @@ from ml.training.overrides import get_setting
 DRAWN_BY = titles({name: NETWORKS[name] for name in DRAWING if not NETWORKS[name].imported})
 MEASURE_DELAY_MS = 700  # after the last change, so that a moving slider starts no measurement
 DOWNLOAD, FOLDER, CHOOSE = "download", "folder", "choose"
+NOTHING = "-"  # no model has that name
 
 
 class TrainSetup(QWidget):
@@ -47,6 +49,7 @@ class TrainSetup(QWidget):
         self._measure_soon.timeout.connect(self._measure)
         presets = [(name, preset_title(name)) for name in train.preset_names()]
         self.preset = ChoiceRow("Preset", presets, tip="A network with tuned training settings")
+        self.begin_with = BeginWith(train)
         self.data = ChoiceRow("Data", tip="The images to learn from")
         self.minutes = SliderRow(
             "Minutes", 0.2, 600, 1, decimals=1, logarithmic=True, slider_max=120, tip="Training time in minutes"
@@ -61,7 +64,7 @@ class TrainSetup(QWidget):
         )
         self.facts.setProperty("formula", "recipe")
         main = Section("Setup")
-        for widget in (self.preset, self.note, self.data, self.source, self.minutes):
+        for widget in (self.begin_with, self.preset, self.note, self.data, self.source, self.minutes):
             main.add(widget)
         self.images = ImageChoices(train)
         self.recipe = Recipe(train)
@@ -87,6 +90,8 @@ class TrainSetup(QWidget):
         """Show the current settings."""
         train, config = self._train, self._train.config()
         self.preset.set_value(train.settings.preset)
+        self.preset.setVisible(not train.settings.begin_with)
+        self.begin_with.show_settings()
         self.note.setText(f"{config.note}{_length(config)}{_speed(config, train.estimate)}")
         self._show_data()
         self.minutes.set_value(config.minutes or 1)
@@ -94,7 +99,8 @@ class TrainSetup(QWidget):
         self.facts.setText(describe(config))
         self.images.show_settings()
         self.recipe.show_settings()
-        for widget in (self.preset, self.data, self.source, self.minutes, self.images.body, self.recipe):
+        choices = (self.begin_with, self.preset, self.data, self.source, self.minutes, self.images.body, self.recipe)
+        for widget in choices:
             widget.setEnabled(not train.active)
         self._measure_soon.start()
 
@@ -130,6 +136,36 @@ class TrainSetup(QWidget):
             self._context.use_data_root(None)
         elif source == CHOOSE and not ask_for_data(self, self._train, self._context):
             self._show_data()  # restores the previous choice
+
+
+class BeginWith(QWidget):
+    """The choice of a model whose weights the run begins with, and what becomes of its classes."""
+
+    def __init__(self, train: Train) -> None:
+        super().__init__()
+        self._train = train
+        self.model = ChoiceRow("Begin with", tip="A model whose weights go on learning, instead of random weights")
+        self.classes = ChoiceRow(
+            "Its classes",
+            (("replace", "Replaced"), ("keep", "Kept as well")),
+            tip="The classes of the data replace those of the model, or stand beside them",
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(10)
+        for widget in (self.model, self.classes):
+            column.addWidget(widget)
+        self.model.valueChanged.connect(lambda name: train.change(begin_with="" if name == NOTHING else name))
+        self.classes.valueChanged.connect(lambda kept: train.change(keep_classes=kept == "keep"))
+
+    def show_settings(self) -> None:
+        """Show the current settings."""
+        train, name = self._train, self._train.settings.begin_with
+        gone = [(name, name)] if name and train.base is None else []
+        choices = [(NOTHING, "Random weights"), *gone, *((card.name, title_of(card)) for card in train.bases)]
+        self.model.set_choices(choices, name or NOTHING)
+        self.classes.set_value("keep" if train.settings.keep_classes else "replace")
+        self.classes.setVisible(train.base is not None and train.base.header.model.num_classes > 0)
 
 
 class Recipe(QWidget):
@@ -181,8 +217,11 @@ class Recipe(QWidget):
             choice.set_value(str(own.get(key, get_setting(preset, key))))
         self.lr.set_value(float(own.get("lr", preset.lr)))
         self.batch.set_value(float(own.get("batch_size", preset.batch_size)))
-        self.choices["model.network"].setVisible(not (preset.codec_from or preset.reader_from or preset.teacher_from))
-        for key in ("model.prediction", "model.schedule", "weighting", "loss"):
+        parts = preset.codec_from or preset.reader_from or preset.teacher_from or preset.begin_with
+        self.choices["model.network"].setVisible(not parts)
+        for key in ("model.prediction", "model.schedule"):
+            self.choices[key].setVisible(not (preset.teacher_from or preset.begin_with))  # those of that model
+        for key in ("weighting", "loss"):
             self.choices[key].setVisible(not preset.teacher_from)  # a student has those of its teacher
         self.problem.setText(self._train.contradiction)
         self.problem.setVisible(bool(self._train.contradiction))

@@ -22,12 +22,12 @@ class PreviewHistory:
 
 
 def train(
-    config: TrainConfig, folder: Path, data_root: Path | None, resume: bool, control: RunControl
+    config: TrainConfig, folder: Path, data_root: Path | None, resume: bool, control: RunControl, *, more: bool = False
 ) -> Iterator[object]:
-    """Train a model, or resume a run."""
+    """Train a model, or resume a run, with `more` after its end."""
     from ml.training import trainer
 
-    for event in trainer.train(config, folder, data_root=data_root, resume=resume, control=control):
+    for event in trainer.train(config, folder, data_root=data_root, resume=resume, more=more, control=control):
         yield event
         if control.cancelled and isinstance(event, Progress):
             return  # before the first step there is nothing to save

@@ -15,6 +15,7 @@ from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.notification import Message
 from desktop_app.worker.compute_thread import Job, JobEnded, Work
 from ml.events import Failed, Pixels, Progress
+from ml.registry.run_layout import MODEL_FILE
 from ml.specs import DRAWING
 from ml.system import trash
 from ml.system.trash import Trashed
@@ -38,6 +39,7 @@ class Models(QObject):
     draw_with = Signal(str)  # a model, on the Generate page
     renamed = Signal(str, str)  # a model: its old and its new name
     removed = Signal(str)  # a model that was moved to the trash
+    train_longer = Signal(Path)  # the run in a folder, on the Train page
 
     def __init__(self, context: AppContext, settings: ModelsSettings) -> None:
         super().__init__(context)
@@ -132,6 +134,16 @@ class Models(QObject):
         """Draw with the chosen model on the Generate page."""
         if self.card and self.draws(self.card):
             self.draw_with.emit(self.card.name)
+
+    @staticmethod
+    def is_run(card: "ModelCard") -> bool:
+        """Whether a model is in the folder of the run that trained it, which can be trained longer."""
+        return card.path.name == MODEL_FILE
+
+    def train_on(self) -> None:
+        """Offer on the Train page to train the run of the chosen model longer."""
+        if self.card and self.is_run(self.card) and not self._in_training(self.card):
+            self.train_longer.emit(self.card.path.parent)
 
     @staticmethod
     def can_score(card: "ModelCard") -> bool:

@@ -1,14 +1,19 @@
 """The settings of the Train page for a run: the nearest preset, and the settings that differ from it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from desktop_app.settings import TrainSettings
 from ml.config import TrainConfig
+from ml.errors import NoiseloomError
 from ml.registry import presets
-from ml.training.overrides import BUDGETS
+from ml.training.overrides import BUDGETS, to_begin_with
 
-APART = ("name", "note", "version", "data", "preview_every_s", "save_every_s", *BUDGETS)  # not compared
+APART = (  # not compared
+    "name", "note", "version", "data", "begin_with", "keep_classes", "classes",
+    "preview_every_s", "save_every_s", *BUDGETS,
+)  # fmt: skip
 BY_DATA = (
     "model.image_size",
     "model.channels",
@@ -26,6 +31,9 @@ def settings_of(config: TrainConfig, names: list[str]) -> tuple[TrainSettings, l
 
     nearest = min(names, key=apart)
     preset = presets.load(nearest)
+    if config.begin_with:
+        with suppress(NoiseloomError):  # that model is gone
+            preset = to_begin_with(config.begin_with)
     unlike = _unlike(preset, config)
     own = {key: value for key, value in unlike.items() if isinstance(value, str | float | int)}
     minutes = config.minutes if config.minutes != preset.minutes else None
@@ -33,7 +41,10 @@ def settings_of(config: TrainConfig, names: list[str]) -> tuple[TrainSettings, l
         value = getattr(config, budget)
         if value is not None and value != getattr(preset, budget):
             own[budget] = value
-    settings = TrainSettings(preset=nearest, data=config.data, minutes=minutes, own=own)
+    settings = TrainSettings(
+        preset=nearest, begin_with=config.begin_with, keep_classes=config.keep_classes, data=config.data,
+        minutes=minutes, own=own,
+    )  # fmt: skip
     return settings, [key for key in unlike if key not in own]
 
 

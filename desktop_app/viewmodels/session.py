@@ -95,6 +95,7 @@ class Session(QObject):
         for page in (models, train):
             page.draw_with.connect(generate.use_model)
         explore.open_file.connect(self.opener.open)
+        models.train_longer.connect(train.offer_longer)
         models.renamed.connect(self._replace_model)
         models.renamed.connect(train.rename)
         models.removed.connect(partial(self._replace_model, new=DEFAULT_MODEL))

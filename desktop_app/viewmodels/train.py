@@ -42,7 +42,7 @@ from ml.events import (
     WriteFailed,
 )
 from ml.registry import presets
-from ml.registry.presets import read_config
+from ml.registry.presets import read_config, recorded_config
 from ml.registry.run_layout import CONFIG_FILE
 from ml.specs import DRAWING, dataset_spec
 from ml.system import paths
@@ -50,10 +50,11 @@ from ml.system.files import free_name, read_short
 from ml.tracking.loss_trend import find_trend
 from ml.tracking.metrics_table import NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table, curve
 from ml.tracking.preview_history import MOST
-from ml.training.overrides import get_setting
+from ml.training.overrides import check_can_begin, get_setting, to_begin_with
 from ml.training.overrides import with_overrides as with_settings
 
 if TYPE_CHECKING:
+    from ml.registry.model_cards import ModelCard
     from ml.tracking.run_index import UnfinishedRun
 
 State = Literal["idle", "starting", "running", "pausing", "paused", "stopping", "done", "failed"]
@@ -107,6 +108,7 @@ class Train(QObject):
         self._curve: list[tuple[float, float, float]] = []  # step, loss, smoothed
         self._held_out: list[float] = []
         self._started: tuple[TrainConfig, Path] | None = None  # the run that is shown
+        self._ended: Path | None = None  # the folder of the run that can be trained longer
         self.data = TrainingData(context, self.data_choice())
         context.found.connect(lambda found: self.set_found(found.unfinished, found.curves))
         context.data_root_changed.connect(self.changed)
@@ -122,18 +124,37 @@ class Train(QObject):
         return [config.name for config in sorted(drawing, key=lambda config: (config.minutes or 1e9, config.name))]
 
     def preset(self) -> TrainConfig:
-        """The chosen preset, without changes."""
+        """The chosen preset, or what comes with the model to begin with; without changes."""
+        if self.base:
+            with suppress(NoiseloomError):  # it cannot be read any more, and then it is none of the models soon
+                return to_begin_with(self.base.name)
         return presets.load(self.settings.preset)
+
+    @property
+    def base(self) -> "ModelCard | None":
+        """The model to begin with; None without one, and while it is not known."""
+        return self._context.card(self.settings.begin_with)
+
+    @property
+    def bases(self) -> "list[ModelCard]":
+        """The models that a run may begin with: the person's own first. `contradiction` says why one does not fit."""
+        return sorted(self._context.drawing_models, key=lambda card: card.bundled)
 
     def config(self) -> TrainConfig:
         """The configuration that Start trains."""
         preset = self.preset()
         changes: dict[str, object] = {"data": self.settings.data, "preview_every_s": 3.0}
+        if self.base:
+            changes["keep_classes"] = self.settings.keep_classes
         if self.settings.minutes is not None:
             changes |= {"minutes": self.settings.minutes, "steps": None, "epochs": None}
         preset = preset.with_changes(**changes)
         try:
+            if self.settings.begin_with and self.base is None:
+                raise BadRequest(f"There is no model “{self.settings.begin_with}”.", "Choose another to begin with.")
             config = with_settings(preset, self.settings.own.items())
+            if self.base:
+                check_can_begin(config, self.base.header)
         except BadRequest as error:
             self.contradiction = str(error)
             return preset
@@ -160,8 +181,8 @@ class Train(QObject):
         self.change(own=own)
 
     def change(self, **changes: object) -> None:
-        """Change the set-up of the next run; another preset brings its budget."""
-        if "preset" in changes and "minutes" not in changes:
+        """Change the set-up of the next run; another preset or model to begin with brings its budget."""
+        if ("preset" in changes or "begin_with" in changes) and "minutes" not in changes:
             changes |= {"minutes": None, "own": {}}
         new = self.settings.with_changes(**changes)
         if new != self.settings:
@@ -171,6 +192,8 @@ class Train(QObject):
     def measure(self) -> None:
         """Measure the speed of the chosen configuration on this device, unless it is known or a run is active."""
         config = self.config()
+        if self.contradiction:
+            return
         if self.active or self._context.closing or not self._context.device or self.estimate is not None:
             return
         self._context.submit(partial(training.measure_speed, config), partial(self._on_estimate, config))
@@ -214,11 +237,17 @@ class Train(QObject):
         if self._started and self.name == old:
             config, folder = self._started
             self._started = config.with_changes(name=new), folder.with_name(new)
+        if self._ended and self._ended.name == old:
+            self._ended = self._ended.with_name(new)
+        if self.settings.begin_with == old:
+            self.change(begin_with=new, minutes=self.settings.minutes)
         self.renamed.emit(old, new)
         self.state_changed.emit()
 
     def forget(self, name: str) -> None:
         """Clear a run that was deleted."""
+        if self._ended and self._ended.name == name:
+            self._ended = None
         if self.name == name and not self.active:
             self._started, self.run, self.last, self.finished, self.previews = None, None, None, None, []
             self.by_noise, self.history_of = None, ""
@@ -285,6 +314,28 @@ class Train(QObject):
         if not self.active:
             self._begin(run.config, run.folder, resume=True)
 
+    @property
+    def ended(self) -> Path | None:
+        """The folder of the run that can be trained longer; None without one and during a run."""
+        return None if self.active else self._ended
+
+    def offer_longer(self, folder: Path) -> None:
+        """Offer to train the run in a folder longer."""
+        self._ended = folder
+        self.state_changed.emit()
+
+    def train_longer(self, minutes: float) -> None:
+        """Add that many minutes to the run that has ended."""
+        folder = self.ended
+        if folder is None:
+            return
+        try:
+            config = recorded_config(folder).with_changes(minutes=minutes, steps=None, epochs=None)
+        except NoiseloomError as error:
+            self._context.notify_failed(error)
+        else:
+            self._begin(config, folder, resume=True, more=True)
+
     def pause(self) -> None:
         """Save everything and pause at the next step."""
         if self._job and self.state == "running":
@@ -306,9 +357,9 @@ class Train(QObject):
             self.resume()
 
     def stop(self) -> None:
-        """End the run at the next step and keep its model."""
+        """End the run at the next step and keep its model; it does not count as interrupted."""
         if self._job and self.active:
-            self._job.control.cancel()
+            self._job.control.end()
             self._context.engine.wake()
             self._set_state("stopping")
 
@@ -368,14 +419,14 @@ class Train(QObject):
         self.before_by_noise = _up_to(run.step, Table(run.run_dir / NOISE_FILE, NOISE_COLUMNS).read())
         self._held_out = _up_to(run.step, Table(run.run_dir / VALIDATION_FILE, VALIDATION_COLUMNS).read())[1].tolist()
 
-    def _begin(self, config: TrainConfig, folder: Path, *, resume: bool) -> None:
+    def _begin(self, config: TrainConfig, folder: Path, *, resume: bool, more: bool = False) -> None:
         self.data.stop()  # the run reads them itself
         self._started = (config, folder)
         self.run, self.last, self.finished = None, None, None
         self.status, self._draw_when_saved = "Starting", False
         self._curve, self._held_out, self.previews, self.write_error = [], [], [], ""
         self.by_noise, self.history_of = None, folder.name
-        task = partial(training.train, config, folder, self._context.data_root, resume)
+        task = partial(training.train, config, folder, self._context.data_root, resume, more=more)
         self._job = self._context.submit(task, self._on_event, background=True)
         self._set_state("starting")
 
@@ -462,6 +513,8 @@ class Train(QObject):
 
     def _on_ended(self) -> None:
         self._job = None
+        if self.finished:
+            self._ended = self.folder
         if self.state != "failed":
             self._set_state("done" if self.finished else "idle")
         self._context.refresh()

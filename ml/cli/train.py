@@ -29,18 +29,27 @@ from ml.events import (
 )
 from ml.specs import FitName, TrackerName
 from ml.system import paths
+from ml.tracking import run_index
 from ml.training.overrides import check_same_settings, parse_assignment, starting_point, with_overrides
 
 
 def train(
     preset: Annotated[str | None, typer.Option(help="Name of a preset.")] = None,
     config: Annotated[Path | None, typer.Option(help="Your own configuration, a JSON file.")] = None,
+    begin_with: Annotated[
+        str | None, typer.Option("--from", help="Begin with the weights of this model, and its settings.")
+    ] = None,
+    keep_classes: Annotated[
+        bool, typer.Option("--keep-classes", help="Keep the classes of that model beside those of the data.")
+    ] = False,
     data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
     data_root: DataRoot = None,
     fit: Annotated[FitName | None, typer.Option(help=FIT_HELP)] = None,
     ground: Annotated[str | None, typer.Option(help=GROUND_HELP)] = None,
     run_dir: Annotated[Path | None, typer.Option(help="Folder of the run; default: a new one.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Length of the run in steps ...")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Length of the run in steps; of a resumed run that had ended, of the rest ...")
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="... or in passes through the data ...")] = None,
     minutes: Annotated[float | None, typer.Option(help="... or in minutes.")] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
@@ -62,9 +71,11 @@ def train(
     """Train a model."""
     if sum(budget is not None for budget in (steps, epochs, minutes)) > 1:
         raise BadRequest("More than one budget was given.", "Give one of --steps, --epochs and --minutes.")
+    budget = any(value is not None for value in (steps, epochs, minutes))
     named = {"steps": steps, "epochs": epochs, "minutes": minutes, "batch_size": batch_size, "seed": seed, "data": data}
     named |= {"fit": fit, "ground": ground}
     changes = [parse_assignment(text) for text in sets or []]
+    named |= {"begin_with": begin_with, "keep_classes": keep_classes or None}
     changes += [(name, value) for name, value in named.items() if value is not None]
     if resume and run_dir is None:
         raise BadRequest("--resume does not say which run.", "Add --run-dir with the folder of the run.")
@@ -72,7 +83,7 @@ def train(
         raise BadRequest("--to names the folder that a run goes on in.", "Add --resume, or use --run-dir alone.")
 
     def requested() -> TrainConfig:
-        settings = with_overrides(starting_point(preset, config, run_dir if resume else None), changes)
+        settings = with_overrides(starting_point(preset, config, run_dir if resume else None, begin_with), changes)
         if resume and run_dir is not None:
             check_same_settings(settings, run_dir)
         return settings
@@ -94,6 +105,7 @@ def train(
             device=device,
             data_root=data_root,
             resume=resume,
+            more=resume and budget and run_index.has_ended(folder),
             move_to=to,
             changed_data=changed_data,
             control=control,

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 from safetensors import SafetensorError, safe_open
 
-from ml.config import Description, Ground, ModelConfig, Name, SampleSettings, TrainConfig, parse
+from ml.config import ClassName, Description, Ground, ModelConfig, Name, SampleSettings, TrainConfig, parse
 from ml.errors import BadFile
 from ml.specs import FitName, dataset_spec
 from ml.system.files import MAX_TEXT, atomic
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEY = "noiseloom"
-ClassName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class ModelHeader(Description):
@@ -36,6 +35,7 @@ class ModelHeader(Description):
     ground: Ground = "auto"
     classes: tuple[ClassName, ...] = Field(default=(), max_length=1000, description="the names of labels 0, 1, ...")
     teacher: Name = Field(default="", description="the model that a few-step student was distilled from")
+    begun_with: Name = Field(default="", description="the model whose weights its training began with")
     device: Name = ""
     steps: int = Field(default=0, ge=0, lt=2**53)
     images: int = Field(default=0, ge=0, lt=2**53)
@@ -80,6 +80,14 @@ class StateHeader(Description):
     parts: int = Field(default=1, ge=1, le=8192, description="of a batch, to fit into memory")
     progress: float = Field(default=0.0, ge=0, description="share of the budget that is used up; 1 and more: all of it")
     data: DataRecord | None = Field(default=None, description="what it is trained on, where that can change")
+    stopped: bool = Field(default=False, description="ended on purpose before its budget was used up")
+    budget_step: int = Field(default=0, ge=0, lt=2**53, description="the step at which the budget began ...")
+    budget_s: float = Field(default=0.0, ge=0, description="... and the time; above 0 where it was trained longer")
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run used up its budget or was ended on purpose, rather than interrupted."""
+        return self.stopped or self.progress >= 1
 
 
 def save(path: Path, tensors: "dict[str, Tensor]", header: Description) -> None:

@@ -16,7 +16,7 @@ from ml.tracking.metrics_table import LOSS_FILE
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedRun:
-    """A run whose budget is not used up; `progress` from 0 to 1."""
+    """A run that was interrupted before its budget was used up; `progress` from 0 to 1."""
 
     name: str
     folder: Path
@@ -31,8 +31,16 @@ def runs_with_curves(most: int = 12) -> list[Path]:
     return [table.parent for table in sorted(tables, key=modified, reverse=True)[:most]]
 
 
+def has_ended(folder: Path) -> bool:
+    """Whether the run in a folder used up its budget or was ended on purpose; False for an unreadable one."""
+    try:
+        return load_state_header(folder / STATE_FILE).ended
+    except (BadFile, OSError):
+        return False
+
+
 def unfinished_runs(elsewhere: Iterable[Path] = ()) -> list[UnfinishedRun]:
-    """The runs that can be resumed, latest first, without unreadable ones and those that a process trains.
+    """The runs that were interrupted, latest first, without unreadable ones and those that a process trains.
 
     `elsewhere` are folders outside the user's own to which runs have moved.
     """
@@ -44,6 +52,6 @@ def unfinished_runs(elsewhere: Iterable[Path] = ()) -> list[UnfinishedRun]:
             state = load_state_header(path)
         except (BadFile, OSError):
             continue
-        if name not in found and state.progress < 1 and not is_locked(path.parent):
+        if name not in found and not state.ended and not is_locked(path.parent):
             found[name] = UnfinishedRun(name, path.parent, state.config, state.step, state.progress)
     return list(found.values())

@@ -1,33 +1,33 @@
-"""The frozen models in a model: its codec and its reader."""
+"""The models that a run is built on: the frozen ones in it, its codec and its reader, and the one it begins with."""
 
 from torch import Tensor
 
 from ml.config import TrainConfig
 from ml.errors import BadRequest
 from ml.registry import model_cards
-from ml.registry.checkpoint import ModelHeader, load_model
+from ml.registry.checkpoint import load_model
+from ml.training.initial_weights import load_initial_weights
 
-BaseModels = dict[str, tuple[ModelHeader, dict[str, Tensor]]]
+PartWeights = dict[str, dict[str, Tensor]]  # by the name of a part of the network, "" for all of it
 
 
-def load_base_models(config: TrainConfig) -> BaseModels:
-    """The frozen models that a configuration names, by role (`codec`, `reader`); raises BadRequest, BadFile."""
+def with_base_models(config: TrainConfig) -> tuple[TrainConfig, PartWeights]:
+    """The configuration with the descriptions of its codec and its reader, and the weights to begin with.
+
+    Raises BadRequest, BadFile.
+    """
     sources = {"codec": (config.codec_from, "autoencoder"), "reader": (config.reader_from, "clip")}
-    found: BaseModels = {}
+    model, weights = config.model.model_dump(), PartWeights()
     for name, (source, network) in sources.items():
         if not source:
             continue
-        header, weights = load_model(model_cards.find(source))
+        header, tensors = load_model(model_cards.find(source))
         if header.model.network != network or header.model.image_size != config.model.image_size:
             raise BadRequest(
                 f"{source!r} is no {network} for images of {config.model.image_size} pixels.",
                 f"Train one on the same data first, and name it in {name}_from.",
             )
-        found[name] = (header, weights)
-    return found
-
-
-def with_base_models(config: TrainConfig, base_models: BaseModels) -> TrainConfig:
-    """The configuration with the descriptions of its base models."""
-    models = {name: header.model.model_dump() for name, (header, _) in base_models.items()}
-    return config.with_changes(model=config.model.model_dump() | models) if models else config
+        model[name], weights[name] = header.model.model_dump(), tensors
+    config = config.with_changes(model=model) if weights else config
+    whole = load_initial_weights(config)
+    return config, weights if whole is None else {"": whole}

@@ -29,11 +29,18 @@ def fit_to_data(config: TrainConfig, dataset: Dataset, device: DeviceName = "aut
     model |= {name: value for name, value in of_data.items() if name not in config.model.model_fields_set}
     model["augment_inputs"] = augment.INPUTS if config.augments else 0
     if side != config.model.image_size:
-        levels = zip(_resolutions(config.model, config.model.image_size), _resolutions(config.model, side), strict=True)
-        model["attention"] = [after for before, after in levels if before in config.model.attention]
+        model["attention"] = attention_at(config.model, side)
     whole = validate(TrainConfig, config.model_dump() | {"model": model, "data": dataset.name})
     check_training(whole, choose_device(device).torch_device)
     return whole
+
+
+def attention_at(model: ModelConfig, side: int) -> tuple[int, ...]:
+    """The resolutions with attention for images of that side: those of the same levels of the network."""
+    if side == model.image_size:
+        return model.attention
+    levels = zip(_resolutions(model, model.image_size), _resolutions(model, side), strict=True)
+    return tuple(after for before, after in levels if before in model.attention)
 
 
 def _resolutions(model: ModelConfig, side: int) -> list[int]:

@@ -1,16 +1,26 @@
 """Settings that a person typed, applied to the configuration of a preset, a file or a run."""
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ml.config import TrainConfig, validate
 from ml.errors import BadRequest
-from ml.registry import presets
+from ml.registry import model_cards, presets
+from ml.registry.checkpoint import ModelHeader, load_header
 from ml.registry.presets import read_config, recorded_config
+from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE
+from ml.specs import DIGITS
 
 BUDGETS = ("steps", "epochs", "minutes")
+BEGIN_LR = 0.25  # of the learning rate from random weights, where a run begins with a model
+BEGIN_MINUTES = 5.0
+LIKE_BEFORE = (  # settings that a run takes over from the one that trained the model it begins with
+    "batch_size", "optimizer", "lr", "lr_schedule", "warmup", "weight_decay", "grad_clip", "ema_gamma",
+    "label_dropout", "loss", "weighting", "time_mean", "time_std", "time_uniform", "precision", "file_precision",
+)  # fmt: skip
 
 
 def with_overrides(config: TrainConfig, changes: Iterable[tuple[str, Any]]) -> TrainConfig:
@@ -54,8 +64,13 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         return key.strip(), value
 
 
-def starting_point(preset: str | None, config: Path | None, run_dir: Path | None) -> TrainConfig:
-    """The configuration before changes: of the preset, the file, or the run to resume. Raises BadRequest, BadFile."""
+def starting_point(
+    preset: str | None, config: Path | None, run_dir: Path | None, begin_with: str | None = None
+) -> TrainConfig:
+    """The configuration before changes: of the preset, the file, the run to resume, or the model to begin with.
+
+    Raises BadRequest, BadFile.
+    """
     if preset is not None and config is not None:
         raise BadRequest("Both --preset and --config were given.", "Give one of them.")
     if preset is not None:
@@ -64,9 +79,64 @@ def starting_point(preset: str | None, config: Path | None, run_dir: Path | None
         return read_config(config)
     if run_dir is not None:
         return recorded_config(run_dir)
+    if begin_with:
+        return to_begin_with(begin_with)
     raise BadRequest(
-        "There is nothing to train.", f"Give --config FILE.json or --preset: {', '.join(presets.names())}."
+        "There is nothing to train.",
+        f"Give --config FILE.json, --from MODEL or --preset: {', '.join(presets.names())}.",
     )
+
+
+def to_begin_with(model: str) -> TrainConfig:
+    """The configuration of a run that begins with a model: batches, optimizer and losses of the run that trained it.
+
+    The learning rate is BEGIN_LR of that run's, since the weights are good already: at the full rate they would lose
+    what they know before they learn anything new. Raises BadRequest, BadFile.
+    """
+    path = model_cards.find(model)
+    header = load_header(path)
+    trained_by = path.parent / CONFIG_FILE
+    if os.path.isfile(trained_by):
+        trained = read_config(trained_by).model_dump(include=set(LIKE_BEFORE))
+    else:
+        known = header.name in presets.names()
+        trained = presets.load(header.name).model_dump(include=set(LIKE_BEFORE)) if known else {}
+    lr = BEGIN_LR * trained.get("lr", TrainConfig.model_fields["lr"].default)
+    values = trained | {
+        "lr": lr,
+        "model": header.model.model_dump(exclude={"channels", "num_classes", "attention"}),
+        "defaults": header.defaults.model_dump(),
+        "name": f"from-{path.parent.name if path.name == MODEL_FILE else path.stem}",
+        "note": f"Goes on from the weights of {model}.",
+        "data": header.data or TrainConfig.model_fields["data"].default,
+        "begin_with": model,
+        "minutes": BEGIN_MINUTES,
+    }
+    return validate(TrainConfig, values)
+
+
+def check_can_begin(config: TrainConfig, base: ModelHeader) -> None:
+    """Raises BadRequest for a model that a run with this configuration cannot begin with."""
+    if base.teacher:
+        raise BadRequest(
+            f"{config.begin_with} is a few-step student; training it on images undoes that.",
+            f"Begin with its teacher, {base.teacher}, and distill a student of the result.",
+        )
+    if base.model.reader and config.data not in DIGITS:
+        raise BadRequest(
+            f"{config.begin_with} learns from captions, which only digits have.",
+            "Begin with a model of classes, or train it on mnist or synthetic.",
+        )
+    if base.model.codec and config.augments:
+        raise BadRequest(
+            f"{config.begin_with} learns from latents, which cannot be mirrored or shifted.",
+            "Leave out mirror and augment_share, or begin with a model that works in pixels.",
+        )
+    for name in ("codec_from", "reader_from", "teacher_from"):
+        if getattr(config, name):
+            raise BadRequest(
+                f"{name} is set, and {config.begin_with} brings its own parts.", f"Leave out {name} or begin_with."
+            )
 
 
 def check_same_settings(config: TrainConfig, run_dir: Path) -> None:

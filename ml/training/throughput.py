@@ -12,8 +12,9 @@ from ml.data.dataset import Dataset
 from ml.events import Estimate
 from ml.specs import DeviceName
 from ml.system.device import choose_device
-from ml.training.base_models import load_base_models, with_base_models
+from ml.training.base_models import with_base_models
 from ml.training.config_from_data import fit_to_data
+from ml.training.initial_weights import fit_to_base, with_base_classes
 from ml.training.run import Run
 
 IMAGES = 64  # random ones, since the content does not change the speed
@@ -28,14 +29,13 @@ def estimate(config: TrainConfig, device: DeviceName = "auto", images: int = MNI
 
     `images` is the size of the data set, for a budget in epochs.
     """
+    config = fit_to_base(config)
     model = config.model
     pixels = torch.randint(0, 256, (IMAGES, model.channels, model.image_size, model.image_size), dtype=torch.uint8)
     classes = tuple(map(str, range(max(model.num_classes, 1))))
     dataset = Dataset(config.data, pixels, torch.arange(IMAGES) % len(classes), classes)
-    config = fit_to_data(config, dataset, device)
-    built_on = load_base_models(config)
-    config = with_base_models(config, built_on)
-    weights = {name: tensors for name, (_, tensors) in built_on.items()}
+    config, dataset = with_base_classes(config, dataset)
+    config, weights = with_base_models(fit_to_data(config, dataset, device))
     with tempfile.TemporaryDirectory() as folder:
         few = config.with_changes(batch_size=min(FEW, config.batch_size))
         rate = _rate(Run(few, Path(folder), choose_device(device), dataset, weights), 1)

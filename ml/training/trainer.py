@@ -40,11 +40,13 @@ from ml.system.device import choose_device
 from ml.system.files import write_error
 from ml.tracking import preview_history
 from ml.tracking.loggers import LoggerList
-from ml.training.base_models import load_base_models, with_base_models
+from ml.training.base_models import with_base_models
 from ml.training.config_from_data import fit_to_data
-from ml.training.data_record import as_recorded, with_classes
+from ml.training.data_record import as_recorded, record_of, with_classes
 from ml.training.datasets import held_out_set, training_set
 from ml.training.distributed_training import check, config_of_main, of_main
+from ml.training.initial_weights import fit_to_base, with_base_classes
+from ml.training.rehearsal import with_rehearsal
 from ml.training.run import Run
 
 REPORT_EVERY_S = 0.1
@@ -60,6 +62,7 @@ def train(
     device: DeviceName = "auto",
     data_root: Path | None = None,
     resume: bool = False,
+    more: bool = False,
     move_to: Path | None = None,
     changed_data: bool = False,
     control: RunControl | None = None,
@@ -67,7 +70,8 @@ def train(
 ) -> Iterator[TrainEvent]:
     """Train until the budget is used up or `control` cancels; everything is saved either way.
 
-    A resumed run continues in the folder `move_to`, if given; its old folder stays unchanged.
+    A resumed run continues in the folder `move_to`, if given; its old folder stays unchanged. With `more`, its budget
+    begins anew where it had ended, and so does the schedule of its learning rate.
     It refuses a folder of images that has changed since it began, unless `changed_data` is set.
     What `config` leaves unset of the image's size, channels and classes follows from the data.
     While paused, every call yields `Paused`; the caller chooses how long to wait in between.
@@ -79,8 +83,10 @@ def train(
     requested = config
     if resume:
         config = config_of_main(lambda: _recorded(run_dir, requested))
-    elif collectives.is_main():
-        _refuse_another(run_dir)
+    else:
+        if collectives.is_main():
+            _refuse_another(run_dir)
+        config = fit_to_base(config)
     check(config)
     with collectives.main_first():
         dataset = yield from training_set(config, data_root, control)
@@ -89,25 +95,28 @@ def train(
     if resume:
         state = of_main(StateHeader, lambda: load_state_header(run_dir / STATE_FILE))
         dataset = as_recorded(dataset, state.data, config.model.num_classes, changed_data)
+    config, dataset = with_base_classes(config, dataset)
+    record = record_of(dataset)
+    dataset = yield from with_rehearsal(config, dataset, device, control)
+    if _stop_requested(control):
+        return
     config = fit_to_data(config, dataset, device)
-    built_on = {} if resume else load_base_models(config)
-    config = with_base_models(config, built_on)
+    config, weights = (config, {}) if resume else with_base_models(config)
     held_out = (yield from held_out_set(config, data_root, control)) if collectives.is_main() else None
     if _stop_requested(control):
         return
-    held_out = with_classes(held_out, dataset.classes) if held_out and held_out.digest else held_out
-    weights = {name: tensors for name, (_, tensors) in built_on.items()}
-    run = Run(config, run_dir, choose_device(device), dataset, weights, held_out)
+    held_out = with_classes(held_out, dataset.classes) if held_out else None
+    run = Run(config, run_dir, choose_device(device), dataset, weights, held_out, record)
     if collectives.is_main() and not move_to:
         run.run_folder.lock()
     try:
-        yield from _train(run, control, resume, move_to, track)
+        yield from _train(run, control, resume, more, move_to, track)
     finally:
         run.run_folder.unlock()
 
 
 def _train(
-    run: Run, control: RunControl, resume: bool, move_to: Path | None, track: Sequence[TrackerName]
+    run: Run, control: RunControl, resume: bool, more: bool, move_to: Path | None, track: Sequence[TrackerName]
 ) -> Generator[TrainEvent]:
     """Train in the locked folder of a run, or in the new folder `move_to`."""
     if not collectives.is_main():
@@ -116,6 +125,8 @@ def _train(
         return
     if resume:
         run.restore()
+        if more:
+            run.train_longer()
     else:
         _refuse_another(run.folder)
     if move_to:
@@ -188,6 +199,7 @@ def _steps(run: Run, control: RunControl) -> Generator[TrainEvent]:
         yield from _steps_to_the_end(run, control)
     if run.has_unreported_steps:
         yield run.report()
+    run.stopped = control.ended
     yield from _writing(run, control, run.save)
     _stop_requested(control)  # raises where rank 0 has found that the run diverged
 

@@ -80,8 +80,8 @@ def learn(panel: TrainPage, qtbot: QtBot, steps: int = 5) -> str:
     panel.start_button.click()
     until(qtbot, lambda: train.last and train.last.step >= steps)
     panel.stop_button.click()
-    until(qtbot, lambda: not train.active and train.unfinished and train.unfinished[0].name == train.name)
-    assert train.state == "done"
+    until(qtbot, lambda: not train.active and train.name in [folder.name for folder in train.curves])
+    assert train.state == "done" and train.name not in [run.name for run in train.unfinished]
     return train.name
 
 
@@ -97,6 +97,24 @@ def test_before_the_first_run_there_is_one_thing_to_do(panel: TrainPage) -> None
     assert shown == [panel.start_button] and panel.start_button.isEnabled()
     assert not panel.draw_button.isEnabled() and panel.runs.isHidden() and panel.unfinished.isHidden()
     assert {card.value() for card in panel.stats.values()} == {NOTHING}
+
+
+def test_a_model_to_begin_with_takes_the_place_of_the_preset(panel: TrainPage, qtbot: QtBot) -> None:
+    setup, train = panel.setup, train_of(panel)
+    until(qtbot, lambda: train.bases)
+    assert setup.begin_with.classes.isHidden() and not setup.preset.isHidden()
+    pick(setup.begin_with.model, "digits")
+    assert setup.preset.isHidden() and not setup.begin_with.classes.isHidden()
+    assert setup.note.text().startswith("Goes on from the weights of digits.") and setup.minutes.value() == 5
+    assert "64, 128" in setup.facts.text() and setup.recipe.choices["model.network"].isHidden()
+    pick(setup.begin_with.classes, "keep")
+    config = train.config()
+    assert (config.begin_with, config.keep_classes, config.optimizer) == ("digits", True, "muon")
+    pick(setup.begin_with.model, "student")
+    assert "few-step student" in setup.recipe.problem.text() and not panel.start_button.isEnabled()
+    assert "few-step student" in panel.subtitle.full_text()
+    pick(setup.begin_with.model, "-")
+    assert train.settings.begin_with == "" and not setup.preset.isHidden() and panel.start_button.isEnabled()
 
 
 def test_a_preset_brings_its_words_and_its_time(panel: TrainPage) -> None:
@@ -279,8 +297,8 @@ def test_runs_lie_over_each_other_and_are_hidden_by_a_click(panel: TrainPage, qt
     assert not panel.plot._runs[first].visible and panel.plot._runs[second].visible
 
     kept = panel.plot.values(first).copy()
-    run = next(run for run in train_of(panel).unfinished if run.name == first)
-    train_of(panel).resume_run(run)
+    train_of(panel).offer_longer(next(folder for folder in train_of(panel).curves if folder.name == first))
+    train_of(panel).train_longer(1.0)
     until(qtbot, lambda: train_of(panel).state == "running")
     button.click()  # at once, when the run may have made no step yet
     assert panel.plot._runs[first].visible
@@ -311,17 +329,34 @@ def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPage, s
 
 
 @pytest.mark.usefixtures("trained")
-def test_a_run_that_was_kept_is_gone_on_with_by_its_button(panel: TrainPage, qtbot: QtBot) -> None:
+def test_a_run_that_was_kept_is_trained_longer_by_its_button(panel: TrainPage, qtbot: QtBot) -> None:
+    assert panel.longer.isHidden()
     train, name = train_of(panel), learn(panel, qtbot)
-    assert train.last is not None and panel.subtitle.full_text().startswith("Stopped, model kept: ")
-    stood = train.unfinished[0].step
+    assert train.finished and panel.subtitle.full_text().startswith("Stopped, model kept: ")
+    stood, longer = train.finished.step, panel.longer
+    assert longer.button.isVisible() and "1 minute" in longer.what.text() and panel.unfinished.isHidden()
+    longer.minutes.set_value(2.0)
+    qtbot.keyClick(longer.button, SPACE)
+    assert train.active and train.name == name and longer.isHidden()
+    until(qtbot, lambda: train.last and train.last.step > stood)
+    assert train.run is not None and train.run.step == stood and train.run.config.minutes == 2.0
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_run_that_was_interrupted_is_resumed_by_its_button(panel: TrainPage, qtbot: QtBot) -> None:
+    train = train_of(panel)
+    panel.start_button.click()
+    until(qtbot, lambda: train.last and train.last.step >= 3)
+    assert train._job
+    train._job.control.cancel()  # as where the window is closed
+    until(qtbot, lambda: not train.active and train.unfinished)
+    (run,) = train.unfinished
     item = panel.unfinished.body_layout.itemAt(0)
     button = item.widget() if item else None
     assert button is not None and button.isVisible() and button.accessibleName().startswith("1 minute · ")
     qtbot.keyClick(button, SPACE)
-    assert train.active and train.name == name and panel.unfinished.isHidden()
-    until(qtbot, lambda: train.last and train.last.step > stood)
-    assert train.run is not None and train.run.step == stood
+    assert train.active and train.name == run.name and panel.unfinished.isHidden()
+    until(qtbot, lambda: train.run and train.run.step == run.step)
 
 
 @pytest.mark.usefixtures("trained")

@@ -1,5 +1,6 @@
 """Train's state: what a run goes through from its start to its end, and what the page knows of it."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -465,3 +466,59 @@ def test_a_plot_tells_of_its_runs_and_brings_them_back(app: FakeApp, train: Trai
     app.engine.end(app.engine.job("load_preview_history"))
     train.restore({"mine": standard.with_changes(lr=0.5)}, by_noise=False)
     assert seen[2:] == [[]] and not app.engine.jobs_of("load_preview_history")  # another run of that name
+
+
+# ---- a model to begin with, and training longer
+
+
+def test_a_model_to_begin_with_brings_its_settings_and_what_does_not_fit_says_why(app: FakeApp, train: Train) -> None:
+    train.change(minutes=2.0)
+    train.change(begin_with="digits")
+    config = train.config()
+    assert (config.begin_with, config.name, config.minutes, config.data) == ("digits", "from-digits", 5.0, "synthetic")
+    assert (config.model.widths, config.keep_classes) == ((64, 128), False)
+    train.change(keep_classes=True)
+    assert train.config().keep_classes and not train.contradiction
+    for name, why in (("student", "few-step student"), ("nothing", "There is no model “nothing”")):
+        train.change(begin_with=name)
+        train.config()
+        assert why in train.contradiction
+        train.start()
+        train.measure()
+        assert not app.engine.jobs_of("train") and not app.engine.jobs_of("measure_speed")
+    train.change(begin_with="")
+    assert train.config().begin_with == "" and not train.config().keep_classes
+    app.session.models.renamed.emit("mine", "yours")
+    train.change(begin_with="yours")
+    app.session.models.renamed.emit("yours", "ours")
+    assert train.settings.begin_with == "ours"
+
+
+def test_a_run_that_ended_is_trained_longer(app: FakeApp, train: Train) -> None:
+    job = running(app)
+    assert train.ended is None and train.folder
+    folder = train.folder
+    folder.mkdir(parents=True)
+    (folder / CONFIG_FILE).write_text(train.config().model_dump_json())
+    train.stop()
+    assert job.control.ended
+    app.engine.give(job, finished(train, completed=False))
+    app.engine.end(job)
+    assert train.state == "done" and train.ended == folder
+    train.train_longer(2.5)
+    again = app.engine.job("train")
+    assert again is not job and isinstance(again.work, partial) and again.work.keywords == {"more": True}
+    config, where, _, resume = arguments(again)
+    assert (config.minutes, where, resume) == (2.5, folder, True) and train.ended is None
+
+
+def test_a_run_that_is_chosen_elsewhere_is_offered_until_it_is_gone(app: FakeApp, train: Train) -> None:
+    folder = paths.user_runs() / "old"
+    app.session.models.train_longer.emit(folder)
+    assert train.ended == folder
+    train.rename("old", "new")
+    assert train.ended == folder.with_name("new")
+    train.train_longer(1.0)  # there is no such folder
+    assert not train.active and app.messages[-1].tone == "error"
+    train.forget("new")
+    assert train.ended is None

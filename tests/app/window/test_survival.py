@@ -104,7 +104,8 @@ def test_on_a_full_disk_the_window_asks_where_a_run_shall_go_on(
         assert train.folder == elsewhere and not train.write_error
         remembered = load_settings()
         assert remembered.interrupted == str(elsewhere)  # whatever happens from now on
-        train.stop()
+        assert train._job
+        train._job.control.cancel()  # as where the window is closed
         until(qtbot, lambda: train.state == "done")
         until(qtbot, lambda: [run.folder for run in train.unfinished] == [elsewhere])  # not what it left behind
         again = opened(remembered)
@@ -214,7 +215,8 @@ def test_a_run_of_another_window_is_neither_offered_nor_touched(
     train.stop()
     until(qtbot, lambda: train.state == "done")
     second.session.context.refresh()
-    until(qtbot, lambda: second.session.train.unfinished)
+    until(qtbot, lambda: train.name in [folder.name for folder in second.session.train.curves])
+    assert not second.session.train.unfinished  # what was ended on purpose is not interrupted
 
 
 def test_settings_of_a_newer_version_are_kept_and_named(home: Path, opened: Opener, qtbot: QtBot) -> None:

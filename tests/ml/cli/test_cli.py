@@ -593,8 +593,10 @@ def test_training_then_going_on_then_sampling(
     assert "already holds a run" in refused(capsys, *train)
     assert "lr = 0.001" in refused(capsys, *train, "--resume", "--set", "model.widths=[16]")
     resume = ["train", "--resume", "--run-dir", str(run), "--data-root", str(data_root)]
-    assert main([*resume, "--steps", "6"]) == 0
-    assert checkpoint.load_header(run / "model.safetensors").steps == 6
+    assert main([*resume, "--steps", "6"]) == 0  # more, since it had ended
+    assert checkpoint.load_header(run / "model.safetensors").steps == 10
+    assert main(resume) == 0
+    assert checkpoint.load_header(run / "model.safetensors").steps == 10
     assert main(["sample", "--model", str(run), "--labels", "3", "--out", str(tmp_path / "x.png")]) == 0
 
 

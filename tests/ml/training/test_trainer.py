@@ -169,7 +169,7 @@ def assert_same_run(a: Path, b: Path) -> None:
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
     read = [[(row["step"], row["loss"], row["smooth_loss"]) for row in table(folder)] for folder in (a, b)]
     assert read[0] == read[1]
-    own = {"elapsed_s", "config", "parts"}
+    own = {"elapsed_s", "budget_s", "config", "parts"}
     states = [load_state_header(folder / STATE_FILE).model_dump(exclude=own) for folder in (a, b)]
     assert states[0] == states[1]
 
@@ -314,6 +314,59 @@ def test_a_resumed_run_has_the_new_budget_and_its_own_settings(tmp_path: Path) -
     assert (started.step, started.total_steps) == (2, 5)  # 0.2 of 200 images, by 8
     assert (started.config.batch_size, started.config.lr) == (8, 2e-3)
     assert of(RunFinished, events)[0].step == 5
+
+
+def rates(events: list[TrainEvent]) -> list[float]:
+    return [event.lr for event in of(TrainStep, events)]
+
+
+def test_a_run_that_ended_is_trained_longer_with_a_schedule_of_its_own(tmp_path: Path) -> None:
+    config = config_of(steps=4, batch_size=8)
+    first = run(config, tmp_path / "run")
+    assert run_index.has_ended(tmp_path / "run") and not run_index.has_ended(tmp_path)
+    events = run(config, tmp_path / "run", resume=True, more=True)
+    assert [(event.step, event.total_steps) for event in of(RunStarted, events)] == [(4, 8)]
+    assert rates(events) == rates(first) and of(RunFinished, events)[0].step == 8
+    assert of(RunFinished, events)[0].completed and load_header(tmp_path / "run" / MODEL_FILE).steps == 8
+    assert [row["step"] for row in table(tmp_path / "run")] == [str(step) for step in range(1, 9)]
+
+
+def test_a_run_that_is_trained_longer_is_resumed_to_the_bit(tmp_path: Path) -> None:
+    config = config_of(steps=4, batch_size=8)
+    for name in ("straight", "cut"):
+        run(config, tmp_path / name)
+    longer = config.with_changes(steps=6)
+    run(longer, tmp_path / "straight", resume=True, more=True)
+    for event in train(longer, tmp_path / "cut", device="cpu", resume=True, more=True, control=StopsAt(2)):
+        assert not isinstance(event, RunFinished) or not event.completed
+    assert not run_index.has_ended(tmp_path / "cut")
+    events = run(longer, tmp_path / "cut", resume=True)
+    assert [(event.step, event.total_steps) for event in of(RunStarted, events)] == [(6, 10)]
+    assert_same_run(tmp_path / "straight", tmp_path / "cut")
+
+
+def test_what_is_added_to_a_run_may_be_a_time(tmp_path: Path, clock: Clock) -> None:
+    run(config_of(steps=3, batch_size=8, preview_every_s=1000), tmp_path / "run")
+    config = config_of(steps=None, minutes=0.1, batch_size=8, preview_every_s=1000)
+    events = run(config, tmp_path / "run", resume=True, more=True)
+    before = of(RunStarted, events)[0].step
+    assert before == 3 and of(RunFinished, events)[0].step == before + 4  # six seconds, of which a preview takes two
+    left = [event.remaining_s for event in of(TrainStep, events)]
+    assert left == sorted(left, reverse=True) and left[-1] == 0
+
+
+def test_a_run_that_was_ended_is_not_interrupted_until_it_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
+    folder, config, control = tmp_path / "runs" / "mine", config_of(steps=10, batch_size=8), RunControl()
+    for event in stepping(config, folder, control):
+        if isinstance(event, TrainStep) and event.step >= 3:
+            control.end()
+    state = load_state_header(folder / STATE_FILE)
+    assert state.stopped and state.step == 3 and run_index.has_ended(folder) and not run_index.unfinished_runs()
+    stop_after(config, folder, 5, resume=True)
+    assert [run.step for run in run_index.unfinished_runs()] == [5] and not run_index.has_ended(folder)
 
 
 def test_a_run_keeps_its_losses_by_noise_and_on_images_it_has_not_seen(

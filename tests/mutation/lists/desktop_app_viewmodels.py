@@ -1961,8 +1961,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        'if "preset" in changes and "minutes" not in changes:',
-        'if "preset" in changes:',
+        'if ("preset" in changes or "begin_with" in changes) and "minutes" not in changes:',
+        'if "preset" in changes or "begin_with" in changes:',
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
@@ -2099,7 +2099,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ("            self._job.control.cancel()\n            self._context.engine.wake()"),
+        ("            self._job.control.end()\n            self._context.engine.wake()"),
         "            self._context.engine.wake()",
         "tests/app/viewmodels/test_train.py",
     ),
@@ -2146,8 +2146,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "training.train, config, folder, self._context.data_root, resume)",
-        "training.train, config, folder, None, resume)",
+        "training.train, config, folder, self._context.data_root, resume, more=more)",
+        "training.train, config, folder, None, resume, more=more)",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
@@ -2218,8 +2218,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        ('        self._job = None\n        if self.state != "failed":'),
-        '        if self.state != "failed":',
+        "        self._job = None\n        if self.finished:",
+        "        if self.finished:",
         "tests/app/viewmodels/test_train.py",
         harmless="every action looks at the state as well, and a job that has ended hears nothing",
     ),
@@ -2375,5 +2375,35 @@ MUTANTS = [
         "return usual if typed and self.picks_classes",
         "return usual if self.picks_classes",
         "tests/app/viewmodels/test_named_classes.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/train.py",
+        "            self._job.control.end()\n",
+        "            self._job.control.cancel()\n",
+        "tests/app/viewmodels/test_train.py::test_a_run_that_ended_is_trained_longer",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/train.py",
+        "resume=True, more=True)",
+        "resume=True)",
+        "tests/app/viewmodels/test_train.py::test_a_run_that_ended_is_trained_longer",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/train.py",
+        "        return None if self.active else self._ended\n",
+        "        return self._ended\n",
+        "tests/app/viewmodels/test_train.py::test_a_run_that_ended_is_trained_longer",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/train.py",
+        '            changes["keep_classes"] = self.settings.keep_classes\n',
+        "            pass\n",
+        "tests/app/viewmodels/test_train.py::test_a_model_to_begin_with_brings_its_settings_and_what_does_not_fit_says_why",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/train.py",
+        "            if self.settings.begin_with and self.base is None:\n",
+        "            if False:\n",
+        "tests/app/viewmodels/test_train.py::test_a_model_to_begin_with_brings_its_settings_and_what_does_not_fit_says_why",
     ),
 ]

@@ -318,4 +318,16 @@ MUTANTS = [
         "return out if",
         "tests/ml/models/test_diffusers_unet.py::test_the_network_computes_what_diffusers_computes",
     ),
+    Mutant(
+        "ml/models/transfer.py",
+        "apart.sum(dim, keepdim=True) / to",
+        "apart.sum(dim, keepdim=True)",
+        "tests/ml/training/test_initial_weights.py::test_a_grey_model_in_colour_begins_as_the_grey_one",
+    ),
+    Mutant(
+        "ml/models/transfer.py",
+        "            tensor = tensor[list(rows)]",
+        "            tensor = tensor[: len(rows)]",
+        "tests/ml/training/test_initial_weights.py::test_replaced_classes_keep_the_row_of_their_name",
+    ),
 ]

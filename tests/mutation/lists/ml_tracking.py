@@ -391,20 +391,20 @@ MUTANTS = [
     ),
     Mutant(
         "ml/tracking/run_index.py",
-        "        if name not in found and state.progress < 1 and not is_locked(path.parent):",
+        "        if name not in found and not state.ended and not is_locked(path.parent):",
         "        if name not in found and not is_locked(path.parent):",
         "tests/ml/tracking/test_run_folder.py::test_resumable_runs_are_the_users_and_those_that_moved",
     ),
     Mutant(
         "ml/tracking/run_index.py",
-        "        if name not in found and state.progress < 1 and not is_locked(path.parent):",
-        "        if name not in found and state.progress < 1:",
+        "        if name not in found and not state.ended and not is_locked(path.parent):",
+        "        if name not in found and not state.ended:",
         "tests/ml/tracking/test_run_folder.py::test_resumable_runs_are_the_users_and_those_that_moved",
     ),
     Mutant(
         "ml/tracking/run_index.py",
-        "        if name not in found and state.progress < 1",
-        "        if state.progress < 1",
+        "        if name not in found and not state.ended",
+        "        if not state.ended",
         "tests/ml/tracking/test_run_folder.py::test_resumable_runs_are_the_users_and_those_that_moved",
     ),
     Mutant(
