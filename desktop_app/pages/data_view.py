@@ -16,6 +16,7 @@ from ml.specs import DATASETS, IMAGE_FOLDER
 DOWNLOAD, IMAGES, FOLDER, AGAIN = "download", "images", "folder", "again"
 OWN_IMAGES = (IMAGES, "Your own images…")
 FIRST = 3  # names of files in a sentence
+HARMLESS = ("hidden files and folders", "files of other kinds")  # reasons to leave out what is hardly meant
 
 
 class DataView(DataCard):
@@ -50,15 +51,16 @@ class DataView(DataCard):
         self.show_wall(data.pictures, whole=len(data.labels) >= _total(survey, data.shown_class)[0])
         self._show_caption()
         self.notes.set_notes(tuple(notes_of(survey)))
-        self.again_link.setVisible(data.choice.name.startswith(IMAGE_FOLDER) and not data.busy)
+        idle = not (data.busy or self._train.active)
+        self.again_link.setVisible(data.choice.name.startswith(IMAGE_FOLDER) and idle)
         self.other_link.setVisible(not self._train.active)
 
     def _show_caption(self) -> None:
         """Say how many images are shown of how many, or how far reading is."""
         data, survey, shown = self._data, self._data.survey, len(self.wall.shown)
         if survey is None:
-            self.caption.set_text("")
-        elif data.busy:
+            return
+        if data.busy:
             self.caption.set_text(f"{progress_words(*data.doing)}…")
         else:
             total, of = _total(survey, data.shown_class)
@@ -70,7 +72,10 @@ class DataView(DataCard):
         problem = data.problem
         if data.state == "not here":
             size = DATASETS[data.choice.name].size
-            text = f"Start downloads it once ({size}). You can download it now and look at it first."
+            text = (
+                f"Start downloads it once ({size}). You can also download it now and look at it first,\n"
+                "or drop a folder of images here to train on your own."
+            )
             actions = ((DOWNLOAD, f"Download ({size})"), (FOLDER, "Choose its folder…"), OWN_IMAGES)
             self.show_panel("cloud-arrow-down", f"{title} is not on this machine yet", text, actions)
         elif isinstance(problem, NotReadable):
@@ -78,7 +83,7 @@ class DataView(DataCard):
             self.show_panel("folder-open", problem.message, problem.what_to_do, actions)
         elif data.state == "reading":
             words, share = data.doing
-            self.show_panel("image", f"Looking at {title}", words, progress=-1 if share is None else share)
+            self.show_panel("image", title, f"{words}…", progress=-1 if share is None else share)
         elif self._train.active:
             self.show_panel("image", title, "The images are shown here once the run has ended.")
         else:
@@ -127,7 +132,8 @@ def notes_of(survey: Survey) -> Iterator[Note]:
     for warning in survey.warnings:
         yield Note("warning", warning)
     for some in survey.left_out:
-        yield Note("info", f"{some.count:,} left out: {some.reason}{_first(some)}.", _names(some))
+        tone = "info" if some.reason in HARMLESS else "warning"
+        yield Note(tone, f"{some.count:,} left out: {some.reason}{_first(some)}.", _names(some))
     small = survey.smaller
     if 0 < 2 * small.count <= survey.train + survey.held_out:  # of more there is a warning
         are = "is" if small.count == 1 else "are"

@@ -70,7 +70,9 @@ class DataCard(QWidget):
         middle.addWidget(self.stage, 1)
         middle.addWidget(self.class_card)
         column.addLayout(middle, 1)
-        column.addLayout(row(self.caption, 1, self.again_link, self.other_link, spacing=Space.S))
+        self.foot = QWidget()
+        self.foot.setLayout(row(self.caption, 1, self.again_link, self.other_link, spacing=Space.S))
+        column.addWidget(self.foot)
         column.addWidget(self.notes)
         self.classes.chosen.connect(self.classChosen)
         self.panel.actionTriggered.connect(self.actionTriggered)
@@ -98,9 +100,7 @@ class DataCard(QWidget):
         self.set_stats({key: (label, NOTHING, "") for key, (label, _) in STATS.items()})
         self.wall.show_wall(None)
         self.class_card.hide()
-        self.caption.set_text("")
-        for link in (self.again_link, self.other_link):
-            link.hide()
+        self.foot.hide()
         self.notes.set_notes(())
 
     def set_stats(self, stats: Mapping[str, tuple[str, str, str]]) -> None:
@@ -117,6 +117,7 @@ class DataCard(QWidget):
 
     def show_wall(self, images: Pixels | None, *, whole: bool) -> None:
         """Show images on the stage; `whole`: there are no others."""
+        self.foot.show()
         self.wall.show_wall(images, whole=whole)
         self.stage.setCurrentWidget(self.wall)
 

@@ -6,7 +6,7 @@ from PySide6.QtGui import QResizeEvent
 from desktop_app.widgets.images.image_grid import ImageGrid, Pixels
 
 LEAST_CELL, GAP, MARGIN = 52, 4, 14  # pixels of the screen
-FULL = 0.85  # of the room that can be covered: what covers as much shows more images instead
+FULL = 0.6  # of the room that images can cover: where they cover as much, there are more of them instead
 
 
 class ImageWall(ImageGrid):
@@ -40,13 +40,14 @@ class ImageWall(ImageGrid):
             self.shown = []
             self.set_images(None)
             return
-        if self._whole and len(self._all) <= self._number(self.width()) * self._number(self.height()):
-            self._show_some(len(self._all), None)
+        number = len(self._all)
+        if number <= self._number(self.width()) * (self._number(self.height()) if self._whole else 1):
+            self._show_some(number, None)
         else:
-            self._show_some(*self._best(len(self._all)))
+            self._show_some(*self._best(number))
 
     def _best(self, most: int) -> tuple[int, int]:
-        """The number of images, in full rows, and the columns: the most that cover the room well."""
+        """The number of images, in full rows, and the columns: the most that cover the room well enough."""
         found: list[tuple[int, int, int]] = []  # pixels covered, images, columns
         width, height = (room - 2 * MARGIN + GAP for room in (self.width(), self.height()))
         for columns in range(1, max(1, min(most, self._number(self.width()))) + 1):
