@@ -51,6 +51,12 @@ def xray(window: MainWindow) -> Iterator[Condition]:
     yield lambda: window.session.context.at_rest
 
 
+def data(window: MainWindow) -> Iterator[Condition]:
+    """The images of the next run."""
+    window.rail.set_page("train")
+    yield lambda: window.session.train.data.state == "here"
+
+
 def train(window: MainWindow) -> Iterator[Condition]:
     """A run in progress, with its previews so far."""
     state = window.session.train
@@ -144,5 +150,5 @@ def shown(window: MainWindow, kind: type[Panel]) -> Panel:
 
 SCENES: dict[str, Scene] = {
     scene.__name__: scene
-    for scene in (generate, branch, xray, train, machine, interpolate, draw, compare, race, explore, models)
+    for scene in (generate, branch, xray, data, train, machine, interpolate, draw, compare, race, explore, models)
 }

@@ -52,6 +52,7 @@ class DataCard(QWidget):
         super().__init__()
         self.stats = {key: StatCard(label, tip=tip) for key, (label, tip) in STATS.items()}
         self.wall = ImageWall("Images of the data")
+        self.wall.setToolTip("Images as the model will see them; a click shows the class of an image, or all classes")
         self.panel = _Panel()
         self.stage = QStackedWidget()
         self.caption = ElidedLabel("", "small")

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from desktop_app.settings import AppSettings, GenerateSettings, load_settings, save_settings, settings_file
 from desktop_app.tasks import draw, models, sampling, startup, training
+from desktop_app.tasks.data import ClassImages, DataChoice, NotHere, NotReadable, class_images, survey_data
 from desktop_app.tasks.draw import OpenedImage, Recognised
 from desktop_app.tasks.files import Exported, ReadFile, export, read_file, verify_images
 from desktop_app.tasks.models import Copied, Deleted, Named, Previewed, Scored
@@ -24,7 +26,9 @@ from desktop_app.text import display_names, formatting
 from desktop_app.viewmodels import nearest_preset
 from ml.config import NO_LABEL, SampleRequest
 from ml.control import RunControl
+from ml.data import datasets
 from ml.data.dataset import Dataset
+from ml.data.survey import Survey
 from ml.errors import DataUnavailable
 from ml.evaluation.judge import Judge
 from ml.evaluation.metrics import Reference, Report
@@ -417,3 +421,43 @@ def test_the_name_decides_between_presets_that_are_as_near() -> None:
 )
 def test_numbers_and_names_are_said_as_a_person_says_them(said: str, expected: str) -> None:
     assert said == expected
+
+
+# ---- data
+
+
+def test_data_are_downloaded_only_if_told_to_and_what_cannot_be_read_is_said(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOISELOOM_DATA", raising=False)
+    fetched: list[str] = []
+    mnist = DataChoice("mnist")
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "survey", lambda name, *_: (fetched.append(name) for _ in range(1)))
+        assert list(survey_data(mnist, False, RunControl()))[1:] == [NotHere()] and not fetched
+        list(survey_data(mnist, True, RunControl()))
+    assert fetched == ["mnist"]
+    *_, gone = survey_data(DataChoice(f"folder:{tmp_path / 'none'}"), False, RunControl())
+    assert isinstance(gone, NotReadable) and "none" in gone.message and gone.what_to_do
+    *_, elsewhere = survey_data(DataChoice("mnist", root=tmp_path), False, RunControl())
+    assert isinstance(elsewhere, NotReadable)  # where a person said that it is
+
+
+def test_a_folder_is_described_and_its_classes_are_shown_in_the_chosen_form(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    for name, shade in (("dark", 20), ("light", 220)):
+        (folder / name).mkdir(parents=True)
+        for k in range(4):
+            Image.new("L", (30, 20), shade + k).save(folder / name / f"{k}.png")
+    choice = DataChoice(f"folder:{folder}", side=16, channels=3)
+    *_, found = survey_data(choice, False, RunControl())
+    assert isinstance(found, Survey) and [one.name for one in found.classes] == ["dark", "light"]
+    assert (found.side, found.channels, found.fit) == (16, 3, "crop")
+    *_, shown = class_images(choice, 1, RunControl())
+    assert isinstance(shown, ClassImages) and shown.label == 1 and shown.images.shape[1:] == (16, 16, 3)
+    assert 0 < len(shown.images) <= 4 and shown.images.min() >= 220
+    shutil.rmtree(folder)
+    assert not [event for event in class_images(choice, 1, RunControl()) if isinstance(event, ClassImages)]
+    stopped = RunControl()
+    stopped.cancel()
+    assert not [event for event in survey_data(choice, False, stopped) if isinstance(event, Survey)]

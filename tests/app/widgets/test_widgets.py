@@ -27,6 +27,7 @@ from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, Sli
 from desktop_app.widgets.images.canvas import BAR_HEIGHT, MAX_BARS, Bars
 from desktop_app.widgets.images.decision_meter import DecisionMeter, decided_at
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
+from desktop_app.widgets.images.image_wall import LEAST_CELL, ImageWall
 from desktop_app.widgets.images.preview_strip import PreviewStrip
 from desktop_app.widgets.images.preview_timeline import PreviewTimeline
 from desktop_app.widgets.images.timeline import HOLD_MS, LONGEST_MS, SHORTEST_TICK_MS, SPEEDS, STEP_MS, Timeline
@@ -873,3 +874,37 @@ def test_a_loss_plot_reads_its_runs_off_for_a_file(qtbot: Any) -> None:
     plot.rename_run("mine", "ours")
     assert plot.runs() == ["ours", "other"] or plot.runs() == ["other", "ours"]
     assert plot.values("ours")[0].tolist() == [10, 20]
+
+
+@pytest.mark.parametrize(("count", "size"), [(500, (640, 480)), (60, (640, 480)), (28, (628, 594)), (60, (1292, 690))])
+def test_a_wall_shows_some_of_all_images_in_full_rows_and_covers_the_stage(
+    qtbot: Any, count: int, size: tuple[int, int]
+) -> None:
+    wall = ImageWall("Wall")
+    qtbot.addWidget(wall)
+    wall.resize(*size)
+    wall.show_wall(np.zeros((count, 16, 16), np.uint8))
+    layout, shown = wall.layout_of_cells(), len(wall.images())
+    assert layout and shown == layout.rows * layout.columns and shown >= min(0.7 * count, 60)
+    assert layout.width >= 0.8 * LEAST_CELL
+    assert wall.shown[0] == 0 and wall.shown[-1] >= count - 1 - count // shown and len({*wall.shown}) == shown
+    covered = shown * layout.width * layout.height / (size[0] * size[1])
+    assert covered > 0.4
+
+
+def test_a_wall_shows_all_images_that_there_are(qtbot: Any) -> None:
+    wall = ImageWall("Wall")
+    qtbot.addWidget(wall)
+    wall.resize(640, 480)
+    images = np.arange(23, dtype=np.uint8)[:, None, None].repeat(16, 1).repeat(16, 2)
+    told: list[None] = []
+    wall.shownChanged.connect(lambda: told.append(None))
+    wall.show_wall(images)
+    assert len(wall.images()) < 23 and not told
+    wall.show_wall(images, whole=True)
+    assert wall.images()[:, 0, 0].tolist() == list(range(23))
+    wall.show()
+    wall.resize(200, 200)
+    assert len(wall.images()) < 23 and told  # no room
+    wall.show_wall(None)
+    assert not len(wall.images()) and wall.shown == []

@@ -111,4 +111,34 @@ MUTANTS = [
         "widget.setEnabled(True)",
         "tests/app/pages/test_train.py::test_save_now_writes_what_was_learnt_so_far",
     ),
+    Mutant(
+        "desktop_app/pages/data_view.py",
+        "if 0 < 2 * small.count <=",
+        "if 0 < small.count > 2 *",
+        "tests/app/pages/test_data_view.py",
+    ),
+    Mutant(
+        "desktop_app/pages/data_view.py",
+        '"info" if some.reason in HARMLESS else "warning"',
+        '"warning"',
+        "tests/app/pages/test_data_view.py",
+    ),
+    Mutant(
+        "desktop_app/pages/data_view.py",
+        "label if self._data.shown_class == ALL else ALL",
+        "label",
+        "tests/app/pages/test_data_view.py",
+    ),
+    Mutant(
+        "desktop_app/pages/train.py",
+        '        if not self._train.active:\n            self._view("data")',
+        '        if False:\n            self._view("data")',
+        "tests/app/pages/test_data_view.py",
+    ),
+    Mutant(
+        "desktop_app/pages/image_choices.py",
+        'bool(survey.transparent) or choice.fit == "whole"',
+        "bool(survey.transparent)",
+        "tests/app/pages/test_data_view.py",
+    ),
 ]

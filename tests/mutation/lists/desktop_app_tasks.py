@@ -145,4 +145,10 @@ MUTANTS = [
         ("        if False:\n            return"),
         "tests/app/viewmodels/test_tasks.py",
     ),
+    Mutant(
+        "desktop_app/tasks/data.py",
+        "if not download and datasets.needs_download",
+        "if datasets.needs_download",
+        "tests/app/viewmodels/test_tasks.py",
+    ),
 ]

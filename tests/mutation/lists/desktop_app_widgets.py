@@ -473,4 +473,16 @@ MUTANTS = [
         "if gone < FIRST_S and done < FIRST_SHARE:",
         "tests/app/window/test_window.py::test_what_tells_how_far_it_is_is_told_how_long_it_takes",
     ),
+    Mutant(
+        "desktop_app/widgets/images/image_wall.py",
+        "k * len(self._all) // number for k in range(number)",
+        "k for k in range(number)",
+        "tests/app/widgets/test_widgets.py",
+    ),
+    Mutant(
+        "desktop_app/widgets/images/image_wall.py",
+        "found.append((columns * rows * cell * cell,",
+        "found.append((0,",
+        "tests/app/widgets/test_widgets.py",
+    ),
 ]
