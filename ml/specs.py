@@ -377,7 +377,7 @@ PIPELINE_INDEX = "model_index.json"  # in the folder of a diffusers pipeline
 IMAGE_FOLDER = "folder:"  # begins the name of a data set that is a folder of images
 FITS: Mapping[FitName, Spec] = {
     "crop": Spec("Crop to the middle", "The largest square in the middle of each image"),
-    "whole": Spec("Fit the whole image", "The whole image on a square ground"),
+    "whole": Spec("Whole image", "The whole image on a square ground"),
     "stretch": Spec("Stretch", "The whole image, stretched or squeezed to a square"),
 }
 GROUNDS: Mapping[str, Spec] = {  # or any colour as #rrggbb

@@ -51,7 +51,7 @@ class DataView(DataCard):
         self.show_wall(data.pictures, whole=len(data.labels) >= _total(survey, data.shown_class)[0])
         self._show_caption()
         self.notes.set_notes(tuple(notes_of(survey)))
-        idle = not (data.busy or self._train.active)
+        idle = data.state == "here" and not self._train.active
         self.again_link.setVisible(data.choice.name.startswith(IMAGE_FOLDER) and idle)
         self.other_link.setVisible(not self._train.active)
 
@@ -60,7 +60,7 @@ class DataView(DataCard):
         data, survey, shown = self._data, self._data.survey, len(self.wall.shown)
         if survey is None:
             return
-        if data.busy:
+        if data.state == "reading":
             self.caption.set_text(f"{progress_words(*data.doing)}…")
         else:
             total, of = _total(survey, data.shown_class)
@@ -114,7 +114,7 @@ def stats_of(survey: Survey) -> dict[str, tuple[str, str, str]]:
         "held_out": ("Held out", f"{survey.held_out:,}", ""),
         "classes": ("Classes", f"{len(survey.classes):,}", ""),
         "size": (
-            "Size found" if len(survey.sizes) == 1 else f"{len(survey.sizes):,} sizes, most",
+            "Size found" if len(survey.sizes) < 2 else f"Most of {len(survey.sizes):,} sizes",
             f"{first.width} × {first.height}" if first else "–",
             sizes + more,
         ),

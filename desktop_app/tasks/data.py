@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.control import RunControl
+from ml.data.survey import FirstLook, Survey
 from ml.errors import NoiseloomError
 from ml.events import Pixels, Progress
 from ml.specs import FitName
@@ -42,6 +43,13 @@ class NotReadable:
     what_to_do: str
 
 
+@dataclass(frozen=True, slots=True)
+class FirstImages:
+    """What is known of the data before every image is read."""
+
+    survey: Survey
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassImages:
     """The first images of a class as a model will see them, (N, S, S[, 3])."""
@@ -62,7 +70,8 @@ def survey_data(choice: DataChoice, download: bool, control: RunControl) -> Iter
         with closing(datasets.survey(choice.name, choice.root, form_of(choice))) as surveying:
             while not control.cancelled:
                 try:
-                    yield next(surveying)
+                    progress = next(surveying)
+                    yield FirstImages(progress.survey) if isinstance(progress, FirstLook) else progress
                 except StopIteration as finished:
                     yield finished.value
                     return

@@ -7,7 +7,7 @@ import numpy as np
 from PySide6.QtCore import Signal
 
 from desktop_app.tasks import data
-from desktop_app.tasks.data import ClassImages, DataChoice, NotHere, NotReadable
+from desktop_app.tasks.data import ClassImages, DataChoice, FirstImages, NotHere, NotReadable
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.job_runner import JobRunner
 from desktop_app.worker.compute_thread import Job
@@ -126,6 +126,8 @@ class TrainingData(JobRunner):
         match event:
             case Progress():
                 self.progress = event
+            case FirstImages():
+                self._show(event.survey)
             case Survey():
                 self._surveys[self.choice] = event
                 if len(self._surveys) > KEPT:

@@ -90,9 +90,12 @@ def examples(
 
     Raises what `loading` does.
     """
-    dataset = yield from loading(name, root, "train", form)
+    if name.startswith(IMAGE_FOLDER):
+        return (yield from image_folder.examples(name.removeprefix(IMAGE_FOLDER), form, label, most))
+    dataset = yield from loading(name, root, "train")
     chosen = (dataset.labels == label).nonzero().flatten()[:most]
-    images = dataset.images[chosen].permute(0, 2, 3, 1).numpy()
+    some = yield from shaped(replace(dataset, images=dataset.images[chosen], labels=dataset.labels[chosen]), form)
+    images = some.images.permute(0, 2, 3, 1).numpy()
     return images[..., 0] if images.shape[-1] == 1 else images
 
 

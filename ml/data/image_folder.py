@@ -15,7 +15,7 @@ from ml.data import image_reader, survey_cache
 from ml.data.dataset import Dataset, Form, Loading, Split, check_memory
 from ml.data.folder_scan import HIDDEN, OTHERS, FolderScan, ImageFile, Reasons, arrange, find_files
 from ml.data.image_reader import ReadImage, Unreadable, content_hash
-from ml.data.survey import ClassCount, SizeCount, Some, Survey, cautions, listed, spread, strip
+from ml.data.survey import ClassCount, FirstLook, SizeCount, Some, Survey, cautions, listed, spread, strip
 from ml.errors import DataUnavailable
 from ml.events import Pixels, Progress
 from ml.specs import IMAGE_FOLDER
@@ -110,12 +110,66 @@ def survey(name: str, form: Form) -> Generator[Progress, None, Survey]:
     return survey
 
 
+def examples(name: str, form: Form, label: int, most: int) -> Generator[Progress, None, Pixels]:
+    """Read the first training images of a class of the folder `name`, (N, S, S[, 3]).
+
+    Raises BadRequest, DataUnavailable.
+    """
+    scan = arrange((yield from find_files(name)), _is_readable)
+    form = _chosen(scan, form)
+    files = [file for file in scan.train if file.label == label][:most]
+    found = [look.image.pixels for look in (yield from _all_looks(scan, files, form)) if look.image]
+    return np.stack(found) if found else np.zeros((0, 1, 1), np.uint8)
+
+
+def _first_look(scan: FolderScan, shown: Sequence[ImageFile], form: Form) -> Generator[Progress]:
+    """Read the images that are shown, before all others."""
+    assert form.side
+    looks = [look for look in (yield from _all_looks(scan, shown, form)) if look.image]
+    pixels = [look.image.pixels.reshape(form.side, form.side, -1) for look in looks if look.image]
+    is_grey = form.channels is None and all((each == each[..., :1]).all() for each in pixels)
+    channels = 1 if is_grey else form.channels or 3
+    counts = [Counter(file.label for file in files) for files in (scan.train, scan.test)]
+    found = Survey(
+        name=f"{IMAGE_FOLDER}{scan.folder}",
+        classes=_class_counts(scan, *counts),
+        sizes=(),
+        side=form.side,
+        channels=channels,
+        fit=form.fit,
+        left_out=scan.left_out,
+        warnings=scan.warnings,
+        thumbnail_labels=tuple(look.file.label for look in looks),
+        thumbnail_strip=strip(np.stack([each[..., :channels] for each in pixels])) if pixels else "",
+    )
+    start = _progress(scan, 0, 0, len(scan.train) + len(scan.test))
+    yield FirstLook(start.what, start.done, start.total, found)
+
+
+def _all_looks(scan: FolderScan, files: Sequence[ImageFile], form: Form) -> Generator[Progress, None, list[_Look]]:
+    """All of some files, as they are read."""
+    found: list[_Look] = []
+    for looks in _reading(scan, files, form):
+        if isinstance(looks, Progress):
+            yield looks
+        else:
+            found += looks
+    return found
+
+
+def _class_counts(scan: FolderScan, train: Counter[int], held_out: Counter[int]) -> tuple[ClassCount, ...]:
+    return tuple(
+        ClassCount(name=name, train=train[label], held_out=held_out[label]) for label, name in enumerate(scan.classes)
+    )
+
+
 def _described(scan: FolderScan, form: Form) -> Generator[Progress, None, Survey]:
     """Read every image once, and count."""
     assert form.side
     files = (*scan.train, *scan.test)
-    chosen = spread([file.label for file in scan.train])
-    shown = {scan.train[index].relative for index in chosen}
+    chosen = [scan.train[index] for index in spread([file.label for file in scan.train])]
+    yield from _first_look(scan, chosen, form)
+    shown = {file.relative for file in chosen}
     thumbnails: list[tuple[int, Pixels]] = []
     counts: tuple[Counter[int], Counter[int]] = Counter(), Counter()
     sizes: Counter[tuple[int, int]] = Counter()
@@ -153,10 +207,7 @@ def _described(scan: FolderScan, form: Form) -> Generator[Progress, None, Survey
     channels = 1 if grey else form.channels or 3
     described = Survey(
         name=f"{IMAGE_FOLDER}{scan.folder}",
-        classes=tuple(
-            ClassCount(name=name, train=counts[0][label], held_out=counts[1][label])
-            for label, name in enumerate(scan.classes)
-        ),
+        classes=_class_counts(scan, *counts),
         sizes=tuple(SizeCount(width=w, height=h, count=n) for (w, h), n in sizes.most_common(MOST_SIZES)),
         side=form.side,
         channels=channels,

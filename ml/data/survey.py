@@ -3,13 +3,14 @@
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
 from ml.config import Description
-from ml.events import Pixels
+from ml.events import Pixels, Progress
 from ml.imaging.png import write_png
 from ml.imaging.safe_open import opened
 from ml.specs import FitName
@@ -85,6 +86,13 @@ class Survey(Description):
             return np.zeros(shape, np.uint8)
         with opened(io.BytesIO(base64.b64decode(self.thumbnail_strip)), ("PNG",)) as image:
             return np.array(image.convert("L" if self.channels == 1 else "RGB")).reshape(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLook(Progress):
+    """Progress with what can be shown before every image is read: classes by their files, and thumbnails."""
+
+    survey: Survey
 
 
 def counted(count: int, what: str) -> str:

@@ -1,12 +1,13 @@
 """A wall of as many images as fill the stage at a size at which they can be told apart."""
 
+from math import sqrt
+
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 
 from desktop_app.widgets.images.image_grid import ImageGrid, Pixels
 
 LEAST_CELL, GAP, MARGIN = 52, 4, 14  # pixels of the screen
-FULL = 0.6  # of the room that images can cover: where they cover as much, there are more of them instead
 
 
 class ImageWall(ImageGrid):
@@ -47,16 +48,17 @@ class ImageWall(ImageGrid):
             self._show_some(*self._best(number))
 
     def _best(self, most: int) -> tuple[int, int]:
-        """The number of images, in full rows, and the columns: the most that cover the room well enough."""
-        found: list[tuple[int, int, int]] = []  # pixels covered, images, columns
+        """The number of images, in full rows, and the columns: many images that cover much of the room."""
+        found: list[tuple[float, int, int]] = []  # how good it is, images, columns
         width, height = (room - 2 * MARGIN + GAP for room in (self.width(), self.height()))
         for columns in range(1, max(1, min(most, self._number(self.width()))) + 1):
             pitch = max(width // columns, 1)
             rows = max(1, min(most // columns, height // pitch))
             cell = min(pitch, height // rows) - GAP
-            found.append((columns * rows * cell * cell, columns * rows, columns))
-        covered = FULL * max(pixels for pixels, *_ in found)
-        return max((number, columns) for pixels, number, columns in found if pixels >= covered)
+            number = columns * rows
+            found.append((number * cell**2 * sqrt(number), number, columns))
+        _, number, columns = max(found)
+        return number, columns
 
     @staticmethod
     def _number(room: int) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from desktop_app.tasks.data import ClassImages, DataChoice, NotHere, NotReadable
+from desktop_app.tasks.data import ClassImages, DataChoice, FirstImages, NotHere, NotReadable
 from desktop_app.viewmodels.training_data import ALL, KEPT, TrainingData
 from ml.data.survey import ClassCount, SizeCount, Survey, strip
 from ml.events import Progress, RunStarted
@@ -71,6 +71,17 @@ def test_data_are_looked_at_once_for_each_way_to_read_them(app: FakeApp, data: T
     train.set_own("fit", "crop")
     data.look()
     assert data.survey is first and not app.engine.jobs and data.state == "here"
+
+
+def test_images_are_shown_before_all_of_them_are_read(app: FakeApp, data: TrainingData) -> None:
+    data.look()
+    job = app.engine.job("survey_data")
+    app.engine.give(job, FirstImages(first := survey()), Progress("Reading images", 1, 4))
+    assert data.state == "reading" and data.survey is first and shades(data) == [0, 10, 20, 30, 40]
+    data.show_class(1)
+    assert shades(data) == [20, 30, 40] and not app.engine.jobs_of("class_images")
+    app.engine.end(job, survey())
+    assert data.shown_class == 1 and app.engine.jobs_of("class_images")
 
 
 def test_what_is_chosen_decides_how_data_are_read(app: FakeApp, data: TrainingData) -> None:

@@ -481,8 +481,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/widgets/images/image_wall.py",
-        "found.append((columns * rows * cell * cell,",
-        "found.append((0,",
+        "found.append((number * cell**2 * sqrt(number),",
+        "found.append((number * cell**2,",
         "tests/app/widgets/test_widgets.py",
     ),
 ]
