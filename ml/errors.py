@@ -21,6 +21,12 @@ class BadRequest(NoiseloomError):
     kind = "request"
 
 
+class ChangedData(BadRequest):
+    """A folder of images that has changed since the run began that is to be resumed."""
+
+    kind = "changed-data"
+
+
 class BadFile(NoiseloomError):
     """A file that is missing, truncated, of another shape, or not what its name says."""
 

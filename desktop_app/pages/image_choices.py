@@ -1,15 +1,17 @@
-"""How the images of the next run are read: size, colours, fit and ground."""
+"""How the images of the next run are read and augmented: size, colours, fit, ground, mirrored and moved copies."""
 
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog
 
 from desktop_app.viewmodels.train import Train
+from desktop_app.widgets.controls.basics import Check
 from desktop_app.widgets.controls.rows import ChoiceRow, Section
-from ml.specs import FITS, GROUNDS, IMAGE_FOLDER, titles
+from ml.specs import AUGMENTATIONS, FITS, GROUNDS, IMAGE_FOLDER, titles
 
 SIDES = (16, 24, 28, 32, 48, 64, 96, 128)
 COLOURS = {1: "Grey", 3: "Colour"}
 OTHER = "other"  # a ground of one's own
+AUGMENTED = {"mirror": 1, "augment_share": 0.12}  # the latter as Karras et al. 2022 have it for CIFAR-10
 
 
 class ImageChoices(Section):
@@ -24,8 +26,12 @@ class ImageChoices(Section):
         self.ground = ChoiceRow(
             "Ground", tip="What is behind transparent parts, and around images that are fitted whole"
         )
-        for widget in (self.side, self.channels, self.fit, self.ground):
+        self.augmentations = {key: Check(spec.title, spec.about) for key, spec in AUGMENTATIONS.items()}
+        for widget in (self.side, self.channels, self.fit, self.ground, *self.augmentations.values()):
             self.add(widget)
+        for key, check in self.augmentations.items():
+            check.setProperty("formula", key)
+            check.clicked.connect(lambda on, key=key: train.set_own(key, AUGMENTED[key] if on else 0))
         self.side.valueChanged.connect(lambda side: train.set_own("model.image_size", int(side) if side else None))
         self.channels.valueChanged.connect(lambda key: train.set_own("model.channels", int(key) if key else None))
         self.fit.valueChanged.connect(lambda fit: train.set_own("fit", fit))
@@ -52,11 +58,14 @@ class ImageChoices(Section):
         self.fit.set_value(choice.fit)
         mine = [] if choice.ground in GROUNDS else [(choice.ground, choice.ground)]
         self.ground.set_choices([*titles(GROUNDS), *mine, (OTHER, "A colour…")], choice.ground)
+        for key, check in self.augmentations.items():
+            check.setChecked(bool(train.settings.own.get(key, getattr(preset, key))))
+            check.setVisible(not (preset.codec_from or preset.teacher_from))
         for row in (self.side, self.channels):
             row.setVisible(not of_base_model)
         self.fit.setVisible(is_folder)
         self.ground.setVisible(is_folder and (survey is None or bool(survey.transparent) or choice.fit == "whole"))
-        self.setVisible(is_folder or not of_base_model)
+        self.setVisible(is_folder or not (preset.codec_from or preset.teacher_from))
 
     def _choose_ground(self, ground: str) -> None:
         if ground == OTHER:

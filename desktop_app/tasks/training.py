@@ -22,12 +22,23 @@ class PreviewHistory:
 
 
 def train(
-    config: TrainConfig, folder: Path, data_root: Path | None, resume: bool, control: RunControl, *, more: bool = False
+    config: TrainConfig,
+    folder: Path,
+    data_root: Path | None,
+    resume: bool,
+    control: RunControl,
+    *,
+    more: bool = False,
+    changed_data: bool = False,
 ) -> Iterator[object]:
-    """Train a model, or resume a run, with `more` after its end."""
+    """Train a model, or resume a run.
+
+    With `more` it goes on after its end; with `changed_data`, also on a folder of images that has changed since.
+    """
     from ml.training import trainer
 
-    for event in trainer.train(config, folder, data_root=data_root, resume=resume, more=more, control=control):
+    kind = {"resume": resume, "more": more, "changed_data": changed_data}
+    for event in trainer.train(config, folder, data_root=data_root, control=control, **kind):
         yield event
         if control.cancelled and isinstance(event, Progress):
             return  # before the first step there is nothing to save

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ml.specs import (
+    AUGMENTATIONS,
     CFG,
     DDIM,
     DDPM,
@@ -57,7 +58,7 @@ OWN: Mapping[str, Formula] = {
 FORMULAS: Mapping[str, Formula] = {  # by setting, with `setting: value` before `setting`
     **{f"{setting}: {name}": spec.formula for setting, table in CHOICES.items() for name, spec in table.items()
        if spec.formula},
-    **{setting: spec.formula for setting, spec in SETTINGS.items() if spec.formula},
+    **{setting: spec.formula for setting, spec in (*SETTINGS.items(), *AUGMENTATIONS.items()) if spec.formula},
     **OWN,
 }  # fmt: skip
 AXES = ("Rows", "Columns")  # whose value is a setting

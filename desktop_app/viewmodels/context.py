@@ -27,6 +27,7 @@ QUIET_S = 1.0  # without a new job: dragging a slider submits several a second
 Remedies = dict[str, tuple[tuple[str, str], ...]]
 REMEDIES: Remedies = {
     "data": (("choose-data", "Choose a folder…"), ("use-synthetic", "Use synthetic digits")),
+    "changed-data": (("resume-changed", "Resume with the images as they are now"),),
     "diverged": (("slower", "Restart with a lower learning rate"),),
 }
 EXPORT_REMEDIES: Remedies = {"write": (("export", "Export elsewhere…"),)}

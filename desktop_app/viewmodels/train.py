@@ -108,6 +108,7 @@ class Train(QObject):
         self._curve: list[tuple[float, float, float]] = []  # step, loss, smoothed
         self._held_out: list[float] = []
         self._started: tuple[TrainConfig, Path] | None = None  # the run that is shown
+        self._more = False  # whether it goes on after its end
         self._ended: Path | None = None  # the folder of the run that can be trained longer
         self.data = TrainingData(context, self.data_choice())
         context.found.connect(lambda found: self.set_found(found.unfinished, found.curves))
@@ -336,6 +337,11 @@ class Train(QObject):
         else:
             self._begin(config, folder, resume=True, more=True)
 
+    def resume_changed(self) -> None:
+        """Resume the run that stopped since its folder of images has changed, with the images as they are now."""
+        if self._started and not self.active:
+            self._begin(*self._started, resume=True, more=self._more, changed_data=True)
+
     def pause(self) -> None:
         """Save everything and pause at the next step."""
         if self._job and self.state == "running":
@@ -419,14 +425,17 @@ class Train(QObject):
         self.before_by_noise = _up_to(run.step, Table(run.run_dir / NOISE_FILE, NOISE_COLUMNS).read())
         self._held_out = _up_to(run.step, Table(run.run_dir / VALIDATION_FILE, VALIDATION_COLUMNS).read())[1].tolist()
 
-    def _begin(self, config: TrainConfig, folder: Path, *, resume: bool, more: bool = False) -> None:
+    def _begin(
+        self, config: TrainConfig, folder: Path, *, resume: bool, more: bool = False, changed_data: bool = False
+    ) -> None:
         self.data.stop()  # the run reads them itself
-        self._started = (config, folder)
+        self._started, self._more = (config, folder), more
         self.run, self.last, self.finished = None, None, None
         self.status, self._draw_when_saved = "Starting", False
         self._curve, self._held_out, self.previews, self.write_error = [], [], [], ""
         self.by_noise, self.history_of = None, folder.name
-        task = partial(training.train, config, folder, self._context.data_root, resume, more=more)
+        kind = {"resume": resume, "more": more, "changed_data": changed_data}
+        task = partial(training.train, config, folder, self._context.data_root, **kind)
         self._job = self._context.submit(task, self._on_event, background=True)
         self._set_state("starting")
 

@@ -28,6 +28,7 @@ class Remedies:
             "choose-data": lambda _: self._choose_data(),
             "use-synthetic": lambda _: self._use_synthetic(),
             "slower": lambda _: session.train.start_slower(),
+            "resume-changed": lambda _: session.train.resume_changed(),
             "write-elsewhere": lambda _: self._write_elsewhere(),
             "write-again": lambda _: session.train.resume(),
             "export": lambda _: export(),

@@ -6,10 +6,10 @@ import torch
 
 from ml.data.dataset import Dataset
 from ml.data.survey import listed
-from ml.errors import BadRequest
+from ml.errors import BadRequest, ChangedData
 from ml.registry.checkpoint import DataRecord
 
-GO_ON = "Add --changed-data to resume with the images as they are now, or put them back."
+GO_ON = "Resume with the images as they are now (--changed-data), or put them back."
 
 
 def record_of(dataset: Dataset) -> DataRecord | None:
@@ -24,8 +24,8 @@ def as_recorded(dataset: Dataset, recorded: DataRecord | None, num_classes: int,
     """The data set of a resumed run, with the labels that its classes had when the run began.
 
     A run of before has no record: its classes were in the order of their characters, and a folder with another number
-    of classes than the model's has changed. Raises BadRequest for a folder that has changed, unless `accept_changes`;
-    always for a new class, where the model has classes.
+    of classes than the model's has changed. Raises ChangedData for a folder that has changed, unless `accept_changes`;
+    BadRequest for a new class, where the model has classes.
     """
     if not dataset.digest:
         return dataset
@@ -42,7 +42,7 @@ def as_recorded(dataset: Dataset, recorded: DataRecord | None, num_classes: int,
     if new and num_classes:
         raise BadRequest(changed, f"A run keeps its classes: take {listed(new)} away, or start a new run.")
     if not accept_changes:
-        raise BadRequest(changed, GO_ON)
+        raise ChangedData(changed, GO_ON)
     return same_labels
 
 

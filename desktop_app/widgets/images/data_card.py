@@ -228,9 +228,8 @@ class _Notes(QScrollArea):
         self._fit()
 
     def _fit(self) -> None:
-        self.setFixedHeight(
-            min(self._column.heightForWidth(max(self.viewport().width(), 1)), NOTES_HEIGHT) if self.notes else 0
-        )
+        height = self._column.heightForWidth(max(self.viewport().width(), 1)) if self.notes else 0
+        self.setFixedHeight(max(0, min(height, NOTES_HEIGHT)))
 
 
 class _NoteRow(QWidget):

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from desktop_app.pages.image_choices import OTHER
+from desktop_app.pages.image_choices import AUGMENTED, OTHER
 from desktop_app.pages.train import TrainPage
 from desktop_app.settings import AppSettings, TrainSettings
 from desktop_app.tasks.data import ClassImages, NotHere, NotReadable
@@ -184,6 +184,12 @@ def test_how_images_are_read_is_chosen_beside_them(
     assert (config.model.image_size, config.model.channels, config.fit, config.ground) == (64, 1, "whole", "#ff8000")
     pick(images.side, "")
     assert "model.image_size" not in train.settings.own
+    images.augmentations["mirror"].click()
+    images.augmentations["augment_share"].click()
+    config = train.config()
+    assert config.mirror and config.augment_share == AUGMENTED["augment_share"] and not train.contradiction
+    images.augmentations["augment_share"].click()
+    assert "augment_share" not in train.settings.own and images.augmentations["mirror"].isChecked()
     pick(panel.setup.preset, "colour")
     assert images.side.combo.currentText() == "32 × 32 (preset)" and train.settings.own == {}
     pick(panel.setup.data, "synthetic")

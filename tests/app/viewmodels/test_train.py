@@ -12,6 +12,7 @@ from desktop_app.tasks.training import PreviewHistory
 from desktop_app.viewmodels.train import SLOWER, Train
 from desktop_app.worker.compute_thread import Job
 from ml.config import TrainConfig
+from ml.errors import ChangedData
 from ml.events import (
     BatchSplit,
     CheckpointSaved,
@@ -254,6 +255,22 @@ def test_a_run_is_gone_on_with_where_it_was(app: FakeApp, train: Train, tmp_path
     app.engine.give(job, began(train, step=7))
     assert train.before is not None and train.before[0].tolist() == list(range(1, 8))
     assert arguments(app.engine.job("load_preview_history")) == (tmp_path,)
+
+
+def test_a_run_whose_images_have_changed_goes_on_with_them_only_when_told_to(
+    app: FakeApp, train: Train, tmp_path: Path
+) -> None:
+    train.resume_run(UnfinishedRun("mine", tmp_path, train.config(), 7, 0.5))
+    job = app.engine.job("train")
+    assert isinstance(job.work, partial) and job.work.keywords == {"changed_data": False}
+    train.resume_changed()
+    assert app.engine.jobs_of("train") == [job]
+    app.engine.fail(job, ChangedData.kind, "It has changed: cat has 3 training images, not 2.", "Put them back.")
+    assert [key for key, _ in app.messages[-1].actions] == ["resume-changed"]
+    train.resume_changed()
+    again = app.engine.job("train")
+    assert arguments(again)[1:] == (tmp_path, None, True)
+    assert isinstance(again.work, partial) and again.work.keywords == {"changed_data": True}
 
 
 def test_a_run_that_cannot_write_waits_and_says_so_until_it_can(app: FakeApp, train: Train, tmp_path: Path) -> None:

@@ -2146,8 +2146,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "training.train, config, folder, self._context.data_root, resume, more=more)",
-        "training.train, config, folder, None, resume, more=more)",
+        "training.train, config, folder, self._context.data_root, **kind)",
+        "training.train, config, folder, None, **kind)",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(
@@ -2465,5 +2465,11 @@ MUTANTS = [
         "if path.is_dir():",
         "if False:",
         "tests/app/viewmodels/test_training_data.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/train.py",
+        "self._begin(*self._started, resume=True, changed_data=True)",
+        "self._begin(*self._started, resume=True)",
+        "tests/app/viewmodels/test_train.py",
     ),
 ]
