@@ -92,7 +92,10 @@ class TrainSetup(QWidget):
         self.preset.set_value(train.settings.preset)
         self.preset.setVisible(not train.settings.begin_with)
         self.begin_with.show_settings()
-        self.note.setText(f"{config.note}{_length(config)}{_speed(config, train.estimate)}")
+        if train.active and train.run:
+            self.note.setText(train.run.config.note)  # of an automatic preset, why it was chosen so
+        else:
+            self.note.setText(f"{config.note}{_length(config)}{_speed(config, train.estimate)}")
         self._show_data()
         self.minutes.set_value(config.minutes or 1)
         self.minutes.setVisible(config.minutes is not None)

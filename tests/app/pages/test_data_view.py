@@ -17,7 +17,8 @@ from desktop_app.tasks.data import ClassImages, NotHere, NotReadable
 from desktop_app.viewmodels.training_data import ALL
 from desktop_app.widgets.controls.rows import ChoiceRow
 from ml.data.survey import ClassCount, LeftOut, SizeCount, Some, Survey, strip
-from ml.events import Progress
+from ml.events import Progress, RunStarted
+from ml.registry import presets
 from ml.specs import DATASETS, IMAGE_FOLDER
 from tests.app.conftest import Opener
 from tests.patience import WAIT_MS
@@ -206,6 +207,10 @@ def test_the_page_follows_what_is_done(app: FakeApp, panel: TrainPage) -> None:
     panel.showing.button("data").click()
     assert panel.data.isVisible() and not app.engine.jobs_of("survey_data")
     assert not panel.data.again_link.isVisible() and not panel.data.other_link.isVisible()
+    assert train.folder is not None
+    chosen = presets.load("1-minute").with_changes(note="A small network, since there are 60 images.")
+    app.engine.give(app.engine.job("train"), RunStarted(chosen, train.folder, "CPU", 1000, 0, None))
+    assert panel.setup.note.text() == chosen.note
     train.change(data="synthetic")
     assert panel.data.panel.text.text() == "The images are shown here once the run has ended."
     app.engine.end(app.engine.job("train"))
