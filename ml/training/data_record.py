@@ -35,7 +35,7 @@ def as_recorded(dataset: Dataset, recorded: DataRecord | None, num_classes: int,
     now = record_of(same_labels)
     count = len(dataset.classes)
     if recorded is None and num_classes not in (0, count) and not accept_changes:
-        raise BadRequest(f"{dataset.name} has {count} classes, and the run began with {num_classes}.", GO_ON)
+        raise ChangedData(f"{dataset.name} has {count} classes, and the run began with {num_classes}.", GO_ON)
     if recorded is None or now is None or now == recorded:
         return same_labels
     changed = f"{dataset.name} has changed since the run began: {_changes(recorded, now)}."
