@@ -25,6 +25,7 @@ from desktop_app.viewmodels.notification import Message
 from desktop_app.widgets.controls.basics import Button
 from desktop_app.widgets.window.remaining_time import RemainingTime
 from desktop_app.window import page_stack
+from desktop_app.window.drag_and_drop import drop_effect, dropped_file
 from desktop_app.window.main_window import MainWindow
 from desktop_app.window.persistence import FIRST_SIZE
 from desktop_app.worker.compute_thread import failure
@@ -347,6 +348,11 @@ def dragged(path: Path) -> QMimeData:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
     return data
+
+
+def test_a_folder_over_the_window_is_told_that_it_can_be_trained_on(tmp_path: Path) -> None:
+    assert dropped_file(dragged(tmp_path)) == tmp_path
+    assert all("Train page" in drop_effect(tmp_path, drawing=drawing) for drawing in (True, False))
 
 
 def test_a_file_over_the_window_is_told_that_it_can_be_dropped(window: MainWindow, tmp_path: Path) -> None:
