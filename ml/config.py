@@ -344,6 +344,9 @@ class TrainConfig(Description):
     note: str = Field(default="", max_length=4096, description="one line on what this preset is for")
     model: ModelConfig = ModelConfig()
     defaults: SampleSettings = SampleSettings()
+    automatic: bool = Field(
+        default=False, description="network, batch, augmentation and length, where unset, follow from images and device"
+    )
     data: Name = Field(default="mnist", description="one of ml.data.datasets.names()")
     fit: FitName = Field(default="crop", description="how an image of a folder becomes a square")
     ground: Ground = Field(default="auto", description="behind transparent images of a folder and around whole ones")
@@ -411,7 +414,7 @@ class TrainConfig(Description):
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
         given = [name for name in ("steps", "epochs", "minutes") if getattr(self, name) is not None]
-        if len(given) != 1:
+        if len(given) != 1 and (given or not self.automatic):
             raise ValueError(f"give exactly one of steps, epochs or minutes (found: {', '.join(given) or 'none'})")
         return self
 

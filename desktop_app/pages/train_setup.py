@@ -268,7 +268,7 @@ def describe(config: TrainConfig) -> str:
 
 def _length(config: TrainConfig) -> str:
     """The length of a run that is not limited by time."""
-    if config.minutes is not None:
+    if config.minutes is not None or config.automatic:
         return ""
     much = count(config.steps, "step") if config.steps else f"{config.epochs:g} epoch{'s' * (config.epochs != 1)}"
     return f" Trains for {much}; you can stop it at any time and keep the model."

@@ -10,8 +10,9 @@ from ml.errors import NoiseloomError
 from ml.registry import presets
 from ml.training.overrides import BUDGETS, to_begin_with
 
+CHOSEN = ("model.widths", "model.patch", "batch_size", "time_mean", "augment_share", "mirror")  # by `automatic`
 APART = (  # not compared
-    "name", "note", "version", "data", "begin_with", "keep_classes", "classes",
+    "name", "note", "version", "automatic", "data", "begin_with", "keep_classes", "classes",
     "preview_every_s", "save_every_s", *BUDGETS,
 )  # fmt: skip
 BY_DATA = (
@@ -19,6 +20,7 @@ BY_DATA = (
     "model.channels",
     "model.num_classes",
     "model.attention",
+    "model.augment_inputs",
 )  # where a preset leaves them open
 Leaves = dict[str, Any]
 
@@ -53,7 +55,8 @@ def _unlike(preset: TrainConfig, config: TrainConfig) -> Leaves:
     theirs = dict(_leaves(config.model_dump(mode="json")))
     default = dict(_leaves(preset.model_dump(mode="json")))
     named = dict(_leaves(preset.model_dump(mode="json", exclude_unset=True)))
-    open_ones = {key for key in BY_DATA if key not in named}
+    by_data = (*BY_DATA, *CHOSEN) if preset.automatic else BY_DATA
+    open_ones = {key for key in by_data if key not in named}
     return {
         key: value for key, value in theirs.items()
         if key in default and value != default[key] and key not in open_ones and key not in APART

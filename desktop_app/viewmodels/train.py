@@ -197,6 +197,8 @@ class Train(QObject):
             return
         if self.active or self._context.closing or not self._context.device or self.estimate is not None:
             return
+        if config.automatic:  # its network depends on images that are not read yet
+            return
         self._context.submit(partial(training.measure_speed, config), partial(self._on_estimate, config))
 
     def _on_estimate(self, config: TrainConfig, event: object) -> None:

@@ -111,7 +111,9 @@ def train(
             control=control,
             track=(track,) if track else (),
         )
-        finished = _watch(cast("Generator[TrainEvent]", events), control, line, to or folder)
+        finished = _watch(
+            cast("Generator[TrainEvent]", events), control, line, to or folder, explain=settings.automatic
+        )
     if finished is None:
         print("Interrupted before the training began.", file=sys.stderr)
         return INTERRUPTED
@@ -122,13 +124,20 @@ def train(
     return 0
 
 
-def _watch(events: "Generator[TrainEvent]", control: RunControl, line: Line, folder: Path) -> RunFinished | None:
-    """Follow a training to its end; None where it was cancelled while its data were still being read."""
+def _watch(
+    events: "Generator[TrainEvent]", control: RunControl, line: Line, folder: Path, *, explain: bool
+) -> RunFinished | None:
+    """Follow a training to its end; None where it was cancelled while its data were still being read.
+
+    With `explain`, say why its settings were chosen.
+    """
     with closing(events):
         for event in events:
             line.show(event_in_words(event))
             for warning in event.warnings if isinstance(event, Progress) else ():
                 line.note(warning)
+            if isinstance(event, RunStarted) and explain:
+                line.note(event.config.note)
             if isinstance(event, SteppedBack | BatchSplit):
                 line.note(event_in_words(event))
             if isinstance(event, Resumed):

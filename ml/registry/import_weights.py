@@ -75,7 +75,7 @@ def kinds() -> list[Kind]:
     """The different networks of all models and presets."""
     from_cards = [Kind(card.name, card.header.model, card.header.defaults) for card in model_cards.cards()]
     configs = [presets.load(name) for name in presets.names()]
-    whole = [config for config in configs if not (config.codec_from or config.reader_from)]
+    whole = [config for config in configs if not (config.codec_from or config.reader_from or config.automatic)]
     from_presets = [Kind(config.name, config.model, config.defaults) for config in whole]
     different: dict[ModelConfig, Kind] = {}
     for kind in (*from_cards, *from_presets):

@@ -6,6 +6,8 @@ from ml.data.dataset import Dataset, Form
 from ml.models.memory import check_training
 from ml.specs import DeviceName
 from ml.system.device import choose_device
+from ml.training import automatic
+from ml.training.distributed_training import config_of_main
 
 
 def form_for(config: TrainConfig) -> Form:
@@ -15,15 +17,21 @@ def form_for(config: TrainConfig) -> Form:
     return Form(side, model.channels if "channels" in given else None, config.fit, config.ground)
 
 
-def fit_to_data(config: TrainConfig, dataset: Dataset, device: DeviceName = "auto") -> TrainConfig:
+def fit_to_data(
+    config: TrainConfig, dataset: Dataset, device: DeviceName = "auto", images: int | None = None
+) -> TrainConfig:
     """The configuration with the data's image size, channels and classes where it sets none.
 
     With a single class, the model is trained without labels. Attention keeps its levels of the network. With
-    augmentation, the network is told of it.
+    augmentation, the network is told of it. An automatic configuration is completed, in several processes by the first;
+    `images` is the number of images, where the data set stands for a larger one.
     Raises BadRequest, also for a model that exceeds the device's memory; NoDevice.
     """
     classes = len(dataset.classes)
     _, channels, side, _ = dataset.images.shape
+    if config.automatic:
+        facts, given = automatic.DataFacts(side, channels, images or len(dataset)), config
+        config = config_of_main(lambda: automatic.choose(given, facts, device))
     of_data = {"image_size": side, "channels": channels, "num_classes": classes if classes > 1 else 0}
     model = config.model.model_dump()
     model |= {name: value for name, value in of_data.items() if name not in config.model.model_fields_set}

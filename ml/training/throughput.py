@@ -35,7 +35,7 @@ def estimate(config: TrainConfig, device: DeviceName = "auto", images: int = MNI
     classes = tuple(map(str, range(max(model.num_classes, 1))))
     dataset = Dataset(config.data, pixels, torch.arange(IMAGES) % len(classes), classes)
     config, dataset = with_base_classes(config, dataset)
-    config, weights = with_base_models(fit_to_data(config, dataset, device))
+    config, weights = with_base_models(fit_to_data(config, dataset, device, images))
     with tempfile.TemporaryDirectory() as folder:
         few = config.with_changes(batch_size=min(FEW, config.batch_size))
         rate = _rate(Run(few, Path(folder), choose_device(device), dataset, weights), 1)

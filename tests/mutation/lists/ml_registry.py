@@ -68,7 +68,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/registry/import_weights.py",
-        "if not (config.codec_from or config.reader_from)]",
+        "if not (config.codec_from or config.reader_from or config.automatic)]",
         "]",
         "tests/ml/registry/test_model_cards.py::test_a_network_that_needs_another_model_is_known_only_with_it",
     ),

@@ -4,6 +4,60 @@ from tests.mutation.mutant import Mutant
 
 MUTANTS = [
     Mutant(
+        "ml/training/automatic.py",
+        "if found and rate * seconds < enough:",
+        "if rate * seconds > enough:",
+        "tests/ml/training/test_automatic.py::test_the_network_is_the_widest_that_sees_enough_in_twenty_minutes",
+    ),
+    Mutant(
+        "ml/training/automatic.py",
+        "seconds = 60 * (basis.minutes or MINUTES)",
+        "seconds = 60 * MINUTES",
+        "tests/ml/training/test_automatic.py::test_a_shorter_run_gets_a_narrower_network",
+    ),
+    Mutant(
+        "ml/training/automatic.py",
+        "min(ENOUGH[channels], REPEATS * images)",
+        "ENOUGH[channels]",
+        "tests/ml/training/test_automatic.py::test_few_images_are_not_seen_for_ever",
+    ),
+    Mutant(
+        "ml/training/automatic.py",
+        "mirror=often and colour,",
+        "mirror=often,",
+        "tests/ml/training/test_automatic.py::test_digits_are_neither_mirrored_nor_changed",
+    ),
+    Mutant(
+        "ml/training/automatic.py",
+        "augment_share=SHARE if often else 0.0,",
+        "augment_share=SHARE,",
+        "tests/ml/training/test_automatic.py::test_digits_are_neither_mirrored_nor_changed",
+    ),
+    Mutant(
+        "ml/training/automatic.py",
+        '"model": {**model, **values.get("model", {})}',
+        '"model": {**values.get("model", {}), **model}',
+        "tests/ml/training/test_automatic.py::test_what_is_set_stays",
+    ),
+    Mutant(
+        "ml/training/automatic.py",
+        "chosen.with_changes(automatic=False, note=reasons)",
+        "chosen.with_changes(note=reasons)",
+        "tests/ml/training/test_automatic.py::test_what_was_chosen_is_an_ordinary_configuration",
+    ),
+    Mutant(
+        "ml/training/automatic.py",
+        "key=lambda patch: abs(side / patch - GRID)",
+        "key=lambda patch: abs(patch - GRID)",
+        "tests/ml/training/test_automatic.py::test_the_patch_divides_the_image_into_about_sixteen",
+    ),
+    Mutant(
+        "ml/training/config_from_data.py",
+        "automatic.DataFacts(side, channels, images or len(dataset))",
+        "automatic.DataFacts(side, channels, len(dataset))",
+        "tests/ml/training/test_automatic.py::test_it_is_completed_with_the_data",
+    ),
+    Mutant(
         "ml/training/datasets.py",
         'datasets.loading(config.data, root, "test", form_for(config))',
         'datasets.loading(config.data, root, "train", form_for(config))',
