@@ -37,8 +37,10 @@ def train(
     """
     from ml.training import trainer
 
-    kind = {"resume": resume, "more": more, "changed_data": changed_data}
-    for event in trainer.train(config, folder, data_root=data_root, control=control, **kind):
+    training = trainer.train(
+        config, folder, data_root=data_root, resume=resume, more=more, changed_data=changed_data, control=control
+    )
+    for event in training:
         yield event
         if control.cancelled and isinstance(event, Progress):
             return  # before the first step there is nothing to save

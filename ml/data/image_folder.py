@@ -143,7 +143,7 @@ def _first_look(scan: FolderScan, shown: Sequence[ImageFile], form: Form) -> Gen
         thumbnail_strip=strip(np.stack([each[..., :channels] for each in pixels])) if pixels else "",
     )
     start = _progress(scan, 0, 0, len(scan.train) + len(scan.test))
-    yield FirstLook(start.what, start.done, start.total, found)
+    yield FirstLook(start.what, start.done, start.total, survey=found)
 
 
 def _all_looks(scan: FolderScan, files: Sequence[ImageFile], form: Form) -> Generator[Progress, None, list[_Look]]:

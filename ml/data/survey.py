@@ -88,7 +88,7 @@ class Survey(Description):
             return np.array(image.convert("L" if self.channels == 1 else "RGB")).reshape(shape)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirstLook(Progress):
     """Progress with what can be shown before every image is read: classes by their files, and thumbnails."""
 

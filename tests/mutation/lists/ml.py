@@ -118,7 +118,10 @@ MUTANTS = [
         "tests/ml/test_config.py::test_a_wrong_file_is_refused_by_the_first_thing_wrong",
     ),
     Mutant(
-        "ml/config.py", "if len(given) != 1 and (given or not self.automatic):", "if not given:", "tests/ml/test_config.py::test_a_run_has_one_budget"
+        "ml/config.py",
+        "if len(given) != 1 and (given or not self.automatic):",
+        "if not given:",
+        "tests/ml/test_config.py::test_a_run_has_one_budget",
     ),
     Mutant(
         "ml/config.py",
