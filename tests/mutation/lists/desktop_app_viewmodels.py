@@ -2468,7 +2468,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "self._begin(*self._started, resume=True, changed_data=True)",
+        "self._begin(*self._started, resume=True, more=self._more, changed_data=True)",
         "self._begin(*self._started, resume=True)",
         "tests/app/viewmodels/test_train.py",
     ),
