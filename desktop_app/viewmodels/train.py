@@ -436,8 +436,8 @@ class Train(QObject):
         self.status, self._draw_when_saved = "Starting", False
         self._curve, self._held_out, self.previews, self.write_error = [], [], [], ""
         self.by_noise, self.history_of = None, folder.name
-        kind = {"resume": resume, "more": more, "changed_data": changed_data}
-        task = partial(training.train, config, folder, self._context.data_root, **kind)
+        how = {"more": more, "changed_data": changed_data}
+        task = partial(training.train, config, folder, self._context.data_root, resume, **how)
         self._job = self._context.submit(task, self._on_event, background=True)
         self._set_state("starting")
 

@@ -94,6 +94,7 @@ def _of_images(
     from ml.training import judges
 
     pixels, labels = npz.read_arrays(path)
+    metrics.check_count(len(pixels))  # before data are read and a judge is trained
     config, channels, side = header.model, 1 if pixels.ndim == 3 else pixels.shape[3], pixels.shape[1]
     if pixels.shape[2] != side or (not data and (channels, side) != (config.channels, config.image_size)):
         raise BadRequest(

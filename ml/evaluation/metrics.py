@@ -143,12 +143,17 @@ def evaluate_images(
     images: Pixels, labels: Sequence[int], reference: Reference, source: str = "images"
 ) -> Iterator[Progress | Report]:
     """Score images (N, H, W[, 3]) of `labels` (-1: any), N at least 100; raises BadRequest for others."""
-    if len(images) < MIN_IMAGES:
-        raise BadRequest(f"{len(images)} images are too few to score.", f"Give at least {MIN_IMAGES}.")
+    check_count(len(images))
     classes = reference.test.classes
     if strange := [label for label in labels if not NO_LABEL <= label < len(classes)]:
         raise BadRequest(f"Label {strange[0]} is not one of {len(classes)} classes.", "Give labels of that data set.")
     yield from score(images, np.array(labels), reference, source)
+
+
+def check_count(images: int) -> None:
+    """Raises BadRequest for fewer images than can be scored."""
+    if images < MIN_IMAGES:
+        raise BadRequest(f"{images} images are too few to score.", f"Give at least {MIN_IMAGES}.")
 
 
 def real_images(

@@ -262,7 +262,7 @@ def test_a_run_whose_images_have_changed_goes_on_with_them_only_when_told_to(
 ) -> None:
     train.resume_run(UnfinishedRun("mine", tmp_path, train.config(), 7, 0.5))
     job = app.engine.job("train")
-    assert isinstance(job.work, partial) and job.work.keywords == {"changed_data": False}
+    assert isinstance(job.work, partial) and job.work.keywords == {"more": False, "changed_data": False}
     train.resume_changed()
     assert app.engine.jobs_of("train") == [job]
     app.engine.fail(job, ChangedData.kind, "It has changed: cat has 3 training images, not 2.", "Put them back.")
@@ -270,7 +270,7 @@ def test_a_run_whose_images_have_changed_goes_on_with_them_only_when_told_to(
     train.resume_changed()
     again = app.engine.job("train")
     assert arguments(again)[1:] == (tmp_path, None, True)
-    assert isinstance(again.work, partial) and again.work.keywords == {"changed_data": True}
+    assert isinstance(again.work, partial) and again.work.keywords == {"more": False, "changed_data": True}
 
 
 def test_a_run_that_cannot_write_waits_and_says_so_until_it_can(app: FakeApp, train: Train, tmp_path: Path) -> None:
@@ -524,7 +524,11 @@ def test_a_run_that_ended_is_trained_longer(app: FakeApp, train: Train) -> None:
     assert train.state == "done" and train.ended == folder
     train.train_longer(2.5)
     again = app.engine.job("train")
-    assert again is not job and isinstance(again.work, partial) and again.work.keywords == {"more": True}
+    assert (
+        again is not job
+        and isinstance(again.work, partial)
+        and again.work.keywords == {"more": True, "changed_data": False}
+    )
     config, where, _, resume = arguments(again)
     assert (config.minutes, where, resume) == (2.5, folder, True) and train.ended is None
 

@@ -127,7 +127,7 @@ def test_scores_of_ones_own_images(mnist_root: Path, tmp_path: Path, capsys: pyt
     np.savez(path, images=done.images, labels=np.array(done.request.labels))
     assert main(["evaluate", "--images", str(path), "--data-root", str(mnist_root)]) == 0
     said = capsys.readouterr().out
-    assert "class accuracy" in said and "of 100 images" in said and "copied digits" in said
+    assert "class accuracy" in said and "of 100 images" in said and "copied images" in said
 
 
 @pytest.mark.parametrize(

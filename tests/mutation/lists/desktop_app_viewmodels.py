@@ -2146,8 +2146,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "training.train, config, folder, self._context.data_root, **kind)",
-        "training.train, config, folder, None, **kind)",
+        "training.train, config, folder, self._context.data_root, resume, **how)",
+        "training.train, config, folder, None, resume, **how)",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(

@@ -245,8 +245,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/evaluation/metrics.py",
-        "if len(images) < MIN_IMAGES:",
-        "if len(images) <= MIN_IMAGES:",
+        "if images < MIN_IMAGES:",
+        "if images <= MIN_IMAGES:",
         "tests/ml/evaluation/test_metrics.py::test_real_images_have_the_requested_class_counts",
     ),
     Mutant(
