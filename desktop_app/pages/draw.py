@@ -71,6 +71,7 @@ class DrawPage(Page):
         self.export_button = Button("Export…", "export", tip="Save the results (Ctrl+E)")
         self.copy_button = CopyButton(self._picture, "Copy the results (Ctrl+Shift+C)")
         self.recognise = Button("", "question", tip="Classifies the drawing with the diffusion model itself")
+        self.recognise.setProperty("formula", "recognise")
         self.bars = Bars(DIGIT)
         self.verdict = Label("", "small")
         self.verdict.setWordWrap(True)

@@ -65,7 +65,7 @@ class TrainPage(Page):
         self.data = DataView(train, context)
         self.progress = QWidget()  # of a run
         self.stack = QStackedWidget()
-        self.showing = Segmented(VIEWS, name="Show", tips=VIEW_TIPS)
+        self.showing = Segmented(VIEWS, name="Data or training", tips=VIEW_TIPS)
         self.preview_section = Section("Previews")
         self.runs = Section("Runs")
         self._run_rows: dict[str, RunRow] = {}

@@ -62,8 +62,12 @@ FORMULAS: Mapping[str, Formula] = {  # by setting, with `setting: value` before 
     **OWN,
 }  # fmt: skip
 AXES = ("Rows", "Columns")  # whose value is a setting
+ON_GENERATE = (  # settings of a request that have a control
+    "sampler", "steps", "guidance", "clip_scale", "repeats", "eta", "spacing", "sigma_max", "guidance_from", "guidance_to",
+    "seed",
+)  # fmt: skip
 CONTROLS: Mapping[str, str] = {  # by accessible name
-    **{spec.title: setting for setting, spec in SETTINGS.items() if spec.formula},
+    **{SETTINGS[name].title: name for name in ON_GENERATE},
     "Start from": "start",
     "Noise schedule": "schedule",
     "Predicts": "model.prediction",
@@ -76,7 +80,5 @@ CONTROLS: Mapping[str, str] = {  # by accessible name
     "Noise mixing": "mixing",
     "Task": "task",
     "Noise σ": "vary_from",
-    "Which digit is this?": "recognise",
-    "Which class is this?": "recognise",
     "Steps T": "timesteps",
 }

@@ -152,7 +152,7 @@ class _Films(nn.Module):
             biases += [gain * (1 + scale_0), offset * (1 + scale_0) + shift_0]
         self.product = _RowLinear(torch.cat(weights), torch.cat(biases))
 
-    def forward(self, time: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, time: Tensor, condition: Tensor, _augmentation: None = None) -> Tensor:
         return self.product(self.condition(time, condition))[0]
 
 

@@ -54,6 +54,8 @@ class ClassNames:
         self._initials = {key[:1] for key in self._tables[-2] | self._tables[-1]}
         numbers = [(_number(name), label) for name, label in named]
         self.numbers = _unique((number, label) for number, label in numbers if number is not None)
+        if any(name == f"class {label}" for label, name in enumerate(classes)):  # of some, only the labels are known
+            self.numbers = {label: label for label in range(len(classes))} | self.numbers
         self.are_labels = len(classes) > 1 and self.numbers == {k: k for k in range(len(classes))}
         self.longest = max((len(name) for name, _ in named), default=0)
 

@@ -35,5 +35,5 @@ class Gaussians(nn.Module):
 def gaussians(**changes: Any) -> LoadedModel:
     """Such a model, ready to draw."""
     config = ModelConfig.model_validate({"image_size": SIDE, "prediction": "x0", "schedule": "flow"} | changes)
-    header: Any = SimpleNamespace(model=config)
+    header: Any = SimpleNamespace(model=config, class_names=())
     return LoadedModel("gaussians", header, Gaussians(), CPU, "")

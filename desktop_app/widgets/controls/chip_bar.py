@@ -32,7 +32,7 @@ class ChipBar(QWidget):
         super().__init__()
         self._chips: tuple[Chip, ...] = ()
         self.buttons: list[Button] = []
-        self.more = Button(kind="chip")
+        self.more = Button(kind="chip", name="More classes", tip="Choose one of the other classes")
         self.more.setParent(self)
         self._menu = QMenu(self)
         self.more.clicked.connect(self._open_menu)

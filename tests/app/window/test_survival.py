@@ -114,7 +114,7 @@ def test_on_a_full_disk_the_window_asks_where_a_run_shall_go_on(
         steps = Table(train.folder / LOSS_FILE, LOSS_COLUMNS).read()[0]
         assert list(steps) == list(range(1, len(steps) + 1))  # the curve came along
         train.draw()
-        assert window.session.generate.settings.model == str(train.folder)
+        until(qtbot, lambda: window.session.generate.settings.model == str(train.folder))
         until(qtbot, lambda: not window.session.generate.busy)
 
 

@@ -280,15 +280,15 @@ def test_images_of_ones_own_are_scored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def evaluated(pixels: Pixels, labels: tuple[int, ...], *_: object) -> Iterator[Report]:
-        assert pixels.shape[0] == 3 and labels == (3, 1, 4)
+        assert pixels.shape[0] == 102 and labels == (3, 1, 4) * 34
         yield REPORT
 
     about = refer(monkeypatch)
     monkeypatch.setattr("ml.evaluation.metrics.evaluate_images", evaluated)
-    np.savez(tmp_path / "x.npz", images=np.zeros((3, 28, 28), np.uint8), labels=np.array([3, 1, 4]))
+    np.savez(tmp_path / "x.npz", images=np.zeros((102, 28, 28), np.uint8), labels=np.array([3, 1, 4] * 34))
     assert main(["evaluate", "--images", str(tmp_path / "x.npz")]) == 0
     assert "copied images       7" in capsys.readouterr().out
-    np.savez(tmp_path / "y.npz", images=np.zeros((3, 16, 16, 3), np.uint8), labels=np.array([3, 1, 4]))
+    np.savez(tmp_path / "y.npz", images=np.zeros((102, 16, 16, 3), np.uint8), labels=np.array([3, 1, 4] * 34))
     assert main(["evaluate", "--images", str(tmp_path / "y.npz")]) == 2
     assert "images of shape (16, 16, 3); 'digits' draws 28 x 28 with 1 channel." in capsys.readouterr().err
     assert main(["evaluate", "--images", str(tmp_path / "y.npz"), "--data", "folder:pets"]) == 0

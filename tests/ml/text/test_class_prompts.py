@@ -162,6 +162,7 @@ def test_the_refusal_names_what_the_model_draws() -> None:
         ("3,5-4", FIVE, (2, 4, 3)),
         ("salt, pepper,cat,0", ("salt, pepper", "cat"), (0, 1, 0)),
         ("class 11,0", UNNAMED, (11, 0)),
+        ("0,1-3", ("across", "down", "class 2", "class 3"), (0, 1, 2, 3)),
     ],
 )
 def test_labels_are_names_before_numbers(text: str, names: Sequence[str], labels: tuple[int, ...]) -> None:
