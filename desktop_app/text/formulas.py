@@ -63,8 +63,8 @@ FORMULAS: Mapping[str, Formula] = {  # by setting, with `setting: value` before 
 }  # fmt: skip
 AXES = ("Rows", "Columns")  # whose value is a setting
 ON_GENERATE = (  # settings of a request that have a control
-    "sampler", "steps", "guidance", "clip_scale", "repeats", "eta", "spacing", "sigma_max", "guidance_from", "guidance_to",
-    "seed",
+    "sampler", "steps", "guidance", "clip_scale", "repeats", "eta", "spacing", "sigma_max",
+    "guidance_from", "guidance_to", "seed",
 )  # fmt: skip
 CONTROLS: Mapping[str, str] = {  # by accessible name
     **{SETTINGS[name].title: name for name in ON_GENERATE},

@@ -69,15 +69,17 @@ def test_a_file_without_its_data_is_one_of_digits_as_before(app: FakeApp) -> Non
 
 
 def test_a_judge_is_there_for_digits_alone(app: FakeApp) -> None:
-    judged = {card.name for card in app.context.drawing_models if app.context.can_judge(card.name)}
+    named = {"leaves", "numbers", "clouds", "pair"}
+    models = [card.name for card in app.context.drawing_models if card.bundled or card.name in named]
+    judged = {name for name in models if app.context.can_judge(name)}
     assert judged == {"digits", "latent", "shuffle-flow", "student", "text", "unconditional"}
     digits = app.context.card("digits")
     assert digits
     large = digits.header.with_changes(model=digits.header.model.with_changes(image_size=32))
     app.context.models += (digits.model_copy(update={"name": "large", "header": large}),)
     assert not app.context.can_judge("large") and app.context.subject("large") == DIGIT
-    drawn_on = {card.name for card in app.context.drawing_models if app.context.takes_drawings(card.name)}
-    assert drawn_on == judged - {"latent"} | {"leaves", "numbers", "clouds", "pair"}
+    drawn_on = {name for name in models if app.context.takes_drawings(name)}
+    assert drawn_on == judged - {"latent"} | named
 
 
 # ---- Generate
