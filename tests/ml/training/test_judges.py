@@ -90,7 +90,8 @@ def report(images: Pixels, labels: NDArray[np.int64], reference: Reference) -> R
     return last
 
 
-def test_a_judge_is_trained_once_kept_and_right(folder: Path) -> None:
+def test_a_judge_is_trained_once_kept_and_right(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOISELOOM_HOME", str(tmp_path))
     header = drawn_from(folder)
     assert judge_for(header, "cpu") is None
     reference, done = refer(header)
