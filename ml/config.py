@@ -402,7 +402,7 @@ class TrainConfig(Description):
 
     @property
     def augments(self) -> bool:
-        """Whether training images are changed in ways that the network is told of (Karras et al. 2022, app. F.2)."""
+        """Whether training images are changed, which the network gets as an input (Karras et al. 2022, app. F.2)."""
         return self.mirror or self.augment_share > 0
 
     @model_validator(mode="after")

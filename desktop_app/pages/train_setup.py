@@ -142,7 +142,7 @@ class TrainSetup(QWidget):
 
 
 class BeginWith(QWidget):
-    """The choice of a model whose weights the run begins with, and what becomes of its classes."""
+    """The choice of a model whose weights the run begins with, and whether its classes are kept."""
 
     def __init__(self, train: Train) -> None:
         super().__init__()

@@ -93,7 +93,7 @@ class FileOpener(QObject):
         self.opened.emit("train")
         if self._train.active:
             title = f"Chosen for the next run: {data_title(self._train.settings.data)}"
-            self._context.notify(Message("info", title, "The current run goes on with the data that it began with."))
+            self._context.notify(Message("info", title, "The current run keeps its own data."))
 
     def _on_lesson(self, event: object) -> None:
         if isinstance(event, Lesson):
