@@ -22,8 +22,8 @@ def fit_to_data(
 ) -> TrainConfig:
     """The configuration with the data's image size, channels and classes where it sets none.
 
-    With a single class, the model is trained without labels. Attention keeps its levels of the network. The network gets
-    augmentation as an input. An automatic configuration is completed, in several processes by the first; `images` is the
+    With a single class, the model is trained without labels. Attention keeps its levels of the network. Augmentation is
+    an input of the network. An automatic configuration is completed, in several processes by the first; `images` is the
     number of images, where the data set stands for a larger one.
     Raises BadRequest, also for a model that exceeds the device's memory; NoDevice.
     """
