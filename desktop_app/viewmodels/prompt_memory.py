@@ -4,7 +4,7 @@ from desktop_app.text.subject import Subject
 from ml.errors import BadRequest
 from ml.text import prompt_parser
 
-FIRST = 10  # classes in a prompt that nobody has written
+FIRST = 10  # classes in the prompt before a person writes one
 
 
 class PromptMemory:

@@ -12,7 +12,7 @@ from ml.errors import NoiseloomError
 from ml.system import paths
 from ml.system.files import atomic, make_folder, modified, read_short
 
-VERSION = "1"  # of what is found; another one finds everything anew
+VERSION = "1"  # of the descriptions; after a change of it every folder is read again
 MOST = 20  # surveys that are kept
 MAX_BYTES = 4_500_000  # of one: 60 thumbnails of 128 x 128 in colour take 4 MB
 

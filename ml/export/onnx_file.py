@@ -59,7 +59,7 @@ def write(model: "LoadedModel", path: Path) -> str:
     Returns a sentence on its inputs, which is also the file's documentation. Raises BadRequest, CannotWrite.
     """
     if path.suffix != SUFFIX:
-        raise BadRequest(f"{path.name} is no name for an ONNX file.", f"Give it the ending {SUFFIX}.")
+        raise BadRequest(f"{path.name} is not a name of an ONNX file.", f"Give it the ending {SUFFIX}.")
     script = path.with_suffix(".py")
     if script.exists() and not path.exists():
         raise BadRequest(f"{script.name} is in that folder already, where the Python file goes.", "Use another name.")

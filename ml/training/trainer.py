@@ -71,7 +71,7 @@ def train(
     """Train until the budget is used up or `control` cancels; everything is saved either way.
 
     A resumed run continues in the folder `move_to`, if given; its old folder stays unchanged. With `more`, its budget
-    begins anew where it had ended, and so does the schedule of its learning rate.
+    starts again where it had ended, and so does the schedule of its learning rate.
     It refuses a folder of images that has changed since it began, unless `changed_data` is set.
     What `config` leaves unset of the image's size, channels and classes follows from the data.
     While paused, every call yields `Paused`; the caller chooses how long to wait in between.

@@ -52,7 +52,7 @@ def test_a_model_is_exported_as_onnx(capsys: pytest.CaptureFixture[str]) -> None
         (["export", "digits", "--from-image", "x.png"], "What to export?"),
         (["export", "digits", "--diffusers", "x"], "isn't a UNet2DModel"),
         (["export", "judge", "--onnx", "x.onnx"], "is not a diffusion model"),
-        (["export", "digits", "--onnx", "x.txt"], "no name for an ONNX file"),
+        (["export", "digits", "--onnx", "x.txt"], "not a name of an ONNX file"),
         (["export", "digits", "--onnx", "nowhere/x.onnx"], "does not exist"),
     ],
 )

@@ -125,7 +125,7 @@ def test_bad_names_and_a_missing_package_are_said_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = load("shuffle-flow", "cpu")
-    with pytest.raises(BadRequest, match="no name for an ONNX file"):
+    with pytest.raises(BadRequest, match="not a name of an ONNX file"):
         onnx_file.write(model, tmp_path / "x.txt")
     (tmp_path / "data.py").write_text("precious")
     with pytest.raises(BadRequest, match=r"data\.py is in that folder"):

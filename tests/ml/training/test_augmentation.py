@@ -1,4 +1,4 @@
-"""Augmentation that the network is told of: it is learnt from, and not drawn."""
+"""Augmentation as an input of the network: the network learns from it, and draws none of it."""
 
 from pathlib import Path
 
