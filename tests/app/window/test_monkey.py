@@ -25,7 +25,7 @@ from tests.patience import WAIT_MS
 from tests.support.random_user import Monkey
 from tests.support.tiny_model import few_digits
 
-FEW, MANY = 6, 200
+FEW, MANY = 3, 200
 ACTIONS = 45
 LONGEST_MS = 250  # that the window does not answer, or where others compute, too, that its thread is at one thing
 REST_MS = (20, 100)  # between two actions
