@@ -22,7 +22,8 @@ RUNS = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen",
 NETWORK = ("socket.connect", "socket.getaddrinfo", "urllib.Request")
 REPO = Path(__file__).resolve().parents[2]
 READABLE = tuple(
-    os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, REPO, "/proc", "/sys", "/dev", "/usr")
+    os.path.realpath(path)
+    for path in (sys.prefix, sys.base_prefix, REPO, REPO / "resources", "/proc", "/sys", "/dev", "/usr")
 )
 
 _folder: list[str] = []  # that is watched at the moment

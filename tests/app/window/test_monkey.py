@@ -136,7 +136,7 @@ def test_a_monkey_breaks_nothing(
     play(seed, window_for(opened, settings, qtbot), files, outside, qtbot)
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 @pytest.mark.parametrize("seed", range(MANY))
 def test_the_window_always_answers_a_monkey(
     seed: int, opened: Opener, settings: AppSettings, files: list[Path], outside: random.Random, qtbot: QtBot

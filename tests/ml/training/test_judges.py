@@ -165,6 +165,7 @@ def test_a_judge_grows_with_the_images_and_has_no_more_features_than_can_be_comp
     few, many = (judges.config_for(reference.train, held_out) for held_out in (24, 96))
     assert (few.model.embedding, many.model.embedding) == (16, 64)
     assert judges.config_for(reference.train, 0).model.embedding == 16
+    assert judges.config_for(reference.train, 95).model.embedding == 32
     assert few.model.widths == (8, 16, 32) and few.steps is not None
     assert few.steps == round(judges.LEAST_IMAGES * (len(reference.train) / 300) ** (2 / 3) / judges.BATCH)
 
