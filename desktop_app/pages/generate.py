@@ -388,16 +388,20 @@ class GeneratePage(Page):
             self.prompt.set_reading(generate.understood.reading, error=generate.doubtful)
         else:
             self.prompt.set_reading(generate.misunderstood, error=True)
+        self.prompt.set_waiting(generate.waits)
         able = generate.understood is not None
         self.prompt.set_can_generate(able, generate.misunderstood, anyway=generate.doubtful)
 
     def _show_buttons(self) -> None:
         self.prompt.set_busy(self._generate.busy)
+        self.prompt.set_waiting(self._generate.waits)
         self.export_button.setEnabled(self._generate.can_export)
         if self._generate.busy:
             return
         self.timeline.end()
-        if self._generate.request and not self._generate.frames:
+        if self._generate.waits and not self._generate.request:
+            self.grid.set_empty_text("Press Generate. This takes longer than other images, so it waits for you.")
+        elif self._generate.request and not self._generate.frames:
             self.grid.set_empty_text("Nothing was generated. Press Generate to try again.")
 
 

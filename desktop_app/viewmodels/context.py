@@ -1,6 +1,7 @@
 """What every view-model works with: jobs, the models, notifications, history, file writing and the data folder."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 QUIET_S = 1.0  # without a new job: dragging a slider submits several a second
 Remedies = dict[str, tuple[tuple[str, str], ...]]
+Stop = Callable[[], object]
 REMEDIES: Remedies = {
     "data": (("choose-data", "Choose a folder…"), ("use-synthetic", "Use synthetic digits")),
     "changed-data": (("resume-changed", "Resume with the images as they are now"),),
@@ -40,6 +42,7 @@ class AppContext(QObject):
     found = Signal(object)  # Ready: what `refresh` found, before `ready`
     message = Signal(object)  # Message
     status_changed = Signal()
+    queue_changed = Signal()  # what runs or waits
     data_root_changed = Signal()
     closed = Signal()  # all work has ended
 
@@ -56,7 +59,7 @@ class AppContext(QObject):
         self.closing = False
         self.history = History(self)
         self.files = FileWriter(self, self)
-        self._jobs: set[Job] = set()  # that have not ended
+        self._jobs: dict[Job, Stop | None] = {}  # that have not ended, in the order of their submission
         self._judged: dict[str, bool] = {}  # by model: whether there is a judge of what it draws
         self._submitted_at = 0.0  # on the clock of time.monotonic
         engine.finished.connect(self.closed)
@@ -69,24 +72,52 @@ class AppContext(QObject):
         handler: Handler,
         *,
         background: bool = False,
+        asked: bool = True,
+        title: str = "",
+        stop: Stop | None = None,
         sketch: bool = False,
         remedies: Remedies | None = None,
     ) -> Job:
-        """Run a task; `handler` gets its events, at last `JobEnded`. `remedies` are offered if it fails."""
+        """Run a task; `handler` gets its events, at last `JobEnded`. `remedies` are offered if it fails.
+
+        What nobody asked for is done after all else. A job with a title is listed in `queue`; `stop` stops it, if
+        cancelling it is not enough.
+        """
         self._submitted_at = time.monotonic()
-        job = Job(task, background)
-        self._jobs.add(job)
+        job = Job(task, background, asked, title)
+        self._jobs[job] = stop
         usual = REMEDIES if background else EXPORT_REMEDIES
         offered = usual if remedies is None else remedies
         self.engine.submit(job, partial(self._on_event, job, handler, offered), sketch=sketch)
+        self._tell_queue(job)
         return job
 
     def _on_event(self, job: Job, handler: Handler, remedies: Remedies, event: object) -> None:
         if isinstance(event, JobEnded):
-            self._jobs.remove(job)
+            del self._jobs[job]
+            self._tell_queue(job)
         handler(event)
         if isinstance(event, Failed):
             self.report(event, remedies)
+
+    @property
+    def queue(self) -> list[Job]:
+        """The jobs with a title that run or wait, in the order of their turns, without those that were cancelled."""
+        listed = [job for job in self._jobs if job.title and not job.control.cancelled]
+        return sorted(listed, key=lambda job: (not job.asked, job.background))
+
+    def stop(self, job: Job) -> None:
+        """Stop a job of the queue."""
+        if stop := self._jobs.get(job):
+            stop()
+        else:
+            job.control.cancel()
+        self.engine.wake()
+        self._tell_queue(job)
+
+    def _tell_queue(self, job: Job) -> None:
+        if job.title:
+            self.queue_changed.emit()
 
     @property
     def at_rest(self) -> bool:

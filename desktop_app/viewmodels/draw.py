@@ -255,7 +255,7 @@ class Draw(QObject):
             self._job.control.cancel()
         self.status, self._coming = status, []
         self._submitted += 1
-        self._job = self._context.submit(task, partial(self._on_event, self._submitted))
+        self._job = self._context.submit(task, partial(self._on_event, self._submitted), title=status, stop=self.stop)
         self.busy_changed.emit()
 
     def _on_event(self, number: int, event: object) -> None:

@@ -117,7 +117,10 @@ class Explore(QObject):
         self.question, self.answer, self.figure, self.progress = question, None, None, None
         self._submitted += 1
         self._job = self._context.submit(
-            partial(explore.answer_question, question), partial(self._on_answer, self._submitted)
+            partial(explore.answer_question, question),
+            partial(self._on_answer, self._submitted),
+            title=QUESTIONS.get(question, "Answering a question"),
+            stop=self.stop,
         )
         self.busy_changed.emit()
 

@@ -83,9 +83,9 @@ class FileOpener(QObject):
         elif path.is_dir():
             self._open_folder(path)
         elif path.suffix.lower() == lesson_file.SUFFIX:
-            self._context.files.run(partial(lesson_file.reading, path), self._on_lesson)
+            self._context.files.run(partial(lesson_file.reading, path), self._on_lesson, f"Reading {path.name}")
         else:
-            self._context.files.run(partial(read_file, path, as_drawing), self._on_read)
+            self._context.files.run(partial(read_file, path, as_drawing), self._on_read, f"Reading {path.name}")
 
     def _open_folder(self, folder: Path) -> None:
         """Choose the images of a folder on the Train page."""
@@ -177,7 +177,8 @@ class FileOpener(QObject):
             self._explore.change(tab="questions")
             self._explore.ask(read.stamp.experiment)
             self.opened.emit("explore")
-        self._context.files.run(partial(verify_answer, read), partial(self._on_proof, restoring))
+        title = f"Comparing {read.path.name}"
+        self._context.files.run(partial(verify_answer, read), partial(self._on_proof, restoring), title)
 
     def _on_compared(self) -> None:
         """Verify a figure once its comparison has ended."""
@@ -185,7 +186,8 @@ class FileOpener(QObject):
         if restoring and restoring.page == "compare" and not self._compare.busy:
             self._restoring = None
             task = partial(verify_figure, restoring.read, tuple(self._compare.cells))
-            self._context.submit(task, partial(self._on_proof, restoring))
+            title = f"Comparing {restoring.read.path.name}"
+            self._context.submit(task, partial(self._on_proof, restoring), title=title)
 
     def _on_begun(self) -> None:
         """Cancel the verification if something else is drawn."""
@@ -207,7 +209,8 @@ class FileOpener(QObject):
             self._context.notify(Message("info", f"Restored {restoring.read.path.name}", what))
             return
         task = partial(verify_images, restoring.read, sampled.images)
-        self._context.submit(task, partial(self._on_proof, restoring))
+        title = f"Comparing {restoring.read.path.name}"
+        self._context.submit(task, partial(self._on_proof, restoring), title=title)
 
     def _on_proof(self, restoring: _Restoring, event: object) -> None:
         read, name = restoring.read, restoring.read.path.name

@@ -26,7 +26,7 @@ class Jobs(Protocol):
 
     closing: bool
 
-    def submit(self, task: Work, handler: Callable[[object], None]) -> Job: ...
+    def submit(self, task: Work, handler: Callable[[object], None], *, title: str) -> Job: ...
 
 
 class FileWriter(QObject):
@@ -61,7 +61,7 @@ class FileWriter(QObject):
     def write_by(self, path: Path, write: Callable[[Watch], object], then: Then) -> None:
         """Write a file by calling `write`; `then` is called once the file is complete."""
         if not self._submitter.closing:
-            self.run(partial(export, path, write), partial(self._on_written, then))
+            self.run(partial(export, path, write), partial(self._on_written, then), f"Writing {path.name}")
 
     def write_temporary(self, images: Pixels, request: SampleRequest, layout: Layout) -> Path:
         """Write a PNG to be dragged out of the window, in a folder that is deleted when the program ends."""
@@ -77,7 +77,7 @@ class FileWriter(QObject):
         write(path)
         return path
 
-    def run(self, task: Work, handler: Callable[[object], None]) -> None:
+    def run(self, task: Work, handler: Callable[[object], None], title: str) -> None:
         """Run a job on a file, which counts as busy until it has ended."""
 
         def on_event(event: object) -> None:
@@ -89,7 +89,7 @@ class FileWriter(QObject):
             handler(event)
             self.busy_changed.emit()
 
-        job = self._submitter.submit(task, on_event)
+        job = self._submitter.submit(task, on_event, title=title)
         self._jobs.append(job)
         self.busy_changed.emit()
 

@@ -38,7 +38,9 @@ LIVE_DELAY_MS = 200
 SKETCH_S = 0.3  # a sketch may take at most this long
 INTERPRET_DELAY_MS = 400
 WORDS_EXAMPLE = "a bold seven"
-LIVE_CALLS = 1500  # network calls of a request small enough to be drawn at every change
+LIVE_CALLS = 1500  # network calls, as large as those of digits, of a request that is drawn unasked: some seconds
+CALL = 1_550_000 * 28**2  # parameters times pixels of a call for digits
+GPU = 20  # times faster than a processor, and that is little
 GRADIENT, LARGE_GRADIENT = 3, 300  # network calls that one call with a CLIP's gradient is worth
 UNDO_STEPS, TOGETHER_S = 100, 0.6
 FULL_ROW = 10
@@ -107,20 +109,42 @@ class Generate(QObject):
             self._set(self._past.pop(), live=True)
 
     def put(self, settings: GenerateSettings) -> None:
-        """Replace all settings, without undo, and draw unless a CLIP model would be downloaded."""
+        """Replace all settings, without undo, and draw unless that is dear."""
         self._past.clear()
         self._set(settings, live=False)
-        if settings.route != "clip" or settings.clip == CLIP_MODEL:
-            self.draw()
+        self._draw_unless_dear()
 
     def _set(self, new: GenerateSettings, *, live: bool) -> None:
         self.settings = new
         self._understand()
         self.changed.emit()
         requested = self.requested()
-        if live and requested and self._calls(requested) <= LIVE_CALLS:
+        if live and requested and not self._is_dear(requested):
             self._soon.start()
             self._sketch(requested)
+
+    def _is_dear(self, request: SampleRequest) -> bool:
+        """Whether images take so long that they wait for a click: with CLIP, by a large model, or very many."""
+        card = self._context.card(request.model)
+        calls = float(self._calls(request))
+        if card:
+            calls *= card.parameters * card.header.model.codes[1] ** 2 / CALL
+        return request.route == "clip" or calls > LIVE_CALLS * (GPU if self._context.on_gpu else 1)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the settings are not drawn yet, since that is dear: it waits for a click."""
+        requested = self.requested()
+        return not self.busy and requested is not None and requested != self.request and self._is_dear(requested)
+
+    def _draw_unless_dear(self, *, live: bool = False, asked: bool = True) -> None:
+        """Draw the settings at once, or if that is dear, leave it to the person."""
+        requested = self.requested()
+        if requested is None or not self._is_dear(requested):
+            self.draw(live=live, asked=asked)
+            return
+        self.stop()
+        self.changed.emit()  # it waits now
 
     def _sketch(self, requested: SampleRequest) -> None:
         """Draw a draft while a control is dragged."""
@@ -147,8 +171,19 @@ class Generate(QObject):
         if self.settings.model == old:
             self.change(live=False, model=new)
 
-    def use_model(self, name: str, defaults: SampleSettings | None = None, *, live: bool = False) -> None:
-        """Draw with another model at its default settings; `defaults` for a model that is not in the list yet."""
+    def draw_with(self, name: str, defaults: SampleSettings | None = None) -> None:
+        """Draw with another model, though that takes long; with CLIP only at a further click."""
+        self.use_model(name, defaults)
+        if self.waits and self.settings.route != "clip":
+            self.draw()
+
+    def use_model(
+        self, name: str, defaults: SampleSettings | None = None, *, live: bool = False, asked: bool = True
+    ) -> None:
+        """Draw with another model at its default settings, unless that is dear.
+
+        `defaults` are those of a model that is not in the list yet.
+        """
         card = self._context.card(name)
         defaults = card.header.defaults if card else defaults
         route = self._route_of(card)
@@ -157,7 +192,7 @@ class Generate(QObject):
         example = WORDS_EXAMPLE if route != "class" and subject.is_digits else ""
         prompt = self._prompts.exchange(self.settings.prompt, self.subject, subject, example)
         self.change(live=False, model=name, route=route, prompt=prompt, **own)
-        self.draw(live=live)
+        self._draw_unless_dear(live=live, asked=asked)
 
     def _route_of(self, card: "ModelCard | None") -> Route:
         """The route on which a model takes prompts."""
@@ -349,10 +384,12 @@ class Generate(QObject):
         share = (len(self.frames) - 1) / self.trajectory.steps if self.frames else None
         return f"Drawing {self.shown_subject.counted(count)}", share
 
-    def draw(self, *, live: bool = False, request: SampleRequest | None = None, columns: int = 0) -> None:
+    def draw(
+        self, *, live: bool = False, request: SampleRequest | None = None, columns: int = 0, asked: bool = True
+    ) -> None:
         """Draw the request of the settings, or `request` in a grid of so many columns, in place of the running request.
 
-        `live` marks a drawing that was not started by a button.
+        `live` marks a drawing that was not started by a button; it is not `asked` for if nobody has done anything yet.
         """
         self._soon.stop()
         self._live_preview.pause() if live else self._live_preview.discard()
@@ -365,18 +402,19 @@ class Generate(QObject):
             self._before = self.trajectory
         self.trajectory = Trajectory(request, columns, live)
         task = partial(sampling.sample_and_judge, request)
-        self._job = self._context.submit(task, partial(self._on_event, self.trajectory))
+        title = f"Drawing {self.shown_subject.counted(len(request.labels))}"
+        self._job = self._context.submit(task, partial(self._on_event, self.trajectory), asked=asked, title=title)
         self.begun.emit()
         self.busy_changed.emit()
 
     def draw_first(self) -> None:
-        """Draw the first grid; at the default settings on the first start, or if the last model is gone."""
+        """Draw the first grid unless that is dear; by default on the first start, or if the last model is gone."""
         self.change(live=False, clip=CLIP_MODEL)  # a start downloads nothing
         if self.settings == GenerateSettings() or self._context.card(self.settings.model) is None:
-            self.use_model(DEFAULT_MODEL)
+            self.use_model(DEFAULT_MODEL, asked=False)
             self._past.clear()  # the person has changed nothing yet
         else:
-            self.draw()
+            self._draw_unless_dear(asked=False)
 
     def stop(self) -> None:
         """Stop drawing; the steps so far stay."""

@@ -341,7 +341,8 @@ class Interpolate(QObject):
         if request is not None and not self._context.closing:
             self._stop_job()
             self._live_preview.pause()
-            self._job = self._context.submit(partial(sampling.sample, request), partial(self._on_drawn, request))
+            task, handler = partial(sampling.sample, request), partial(self._on_drawn, request)
+            self._job = self._context.submit(task, handler, title="Drawing the image between")
             self._drawing = request
 
     def _stop_job(self) -> None:
@@ -376,10 +377,11 @@ class Interpolate(QObject):
             job.control.cancel()
         self._maps = []
         over = self.request(interpolation_weights.pad(MAP, MAP), self.corners) if settings.mode == "pad" else None
-        for request, handler in ((over, self._on_map), (self.walk(), self._on_loop)):
+        titled = ((over, self._on_map, "Drawing the map"), (self.walk(), self._on_loop, "Drawing the walk"))
+        for request, handler, title in titled:
             if request is not None and not self._context.closing:
                 task, answer = partial(sampling.sample, request), partial(handler, requested)
-                self._maps.append(self._context.submit(task, answer))
+                self._maps.append(self._context.submit(task, answer, title=title))
 
     def _on_map(self, requested: tuple[object, ...], event: object) -> None:
         if isinstance(event, Sampled) and requested == self._mapped:

@@ -33,7 +33,10 @@ class JobRunner(QObject):
 
     def _run(self, task: Work, *, background: bool = False) -> None:
         """Run a task; `_on_result` gets its events."""
-        self._job = job = self._context.submit(task, lambda event: self._on_event(job, event), background=background)
+        title = self.doing[0]
+        self._job = job = self._context.submit(
+            task, lambda event: self._on_event(job, event), background=background, title=title, stop=self.stop
+        )
 
     def _on_event(self, job: Job, event: object) -> None:
         if job is not self._job:

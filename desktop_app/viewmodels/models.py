@@ -117,7 +117,8 @@ class Models(QObject):
                 self._tried.add(key)
                 self._drawing = True
                 task = partial(models.preview, card, PREVIEWED)
-                self._context.submit(task, partial(self._on_preview, card.name, key), remedies={})
+                handler = partial(self._on_preview, card.name, key)
+                self._context.submit(task, handler, asked=False, title=f"Pictures of {card.name}", remedies={})
                 return
 
     def _on_preview(self, name: str, key: Preview, event: object) -> None:
@@ -196,7 +197,8 @@ class Models(QObject):
             return
         self._scored, self._trains_judge, self.progress = card, trains_judge, None
         self._submitted += 1
-        self._job = self._context.submit(task, partial(self._on_score, self._submitted, card), remedies=DATA_REMEDY)
+        handler, title = partial(self._on_score, self._submitted, card), self.doing[0]
+        self._job = self._context.submit(task, handler, title=title, stop=self.stop, remedies=DATA_REMEDY)
         self.busy_changed.emit()
 
     def stop(self) -> None:

@@ -93,7 +93,7 @@ class Session(QObject):
         for page in (compare, explore):
             page.open_in_generate.connect(generate.open)
         for page in (models, train):
-            page.draw_with.connect(generate.use_model)
+            page.draw_with.connect(generate.draw_with)
         explore.open_file.connect(self.opener.open)
         models.train_longer.connect(train.offer_longer)
         models.renamed.connect(self._replace_model)

@@ -199,7 +199,8 @@ class Train(QObject):
             return
         if config.automatic:  # its network depends on images that are not read yet
             return
-        self._context.submit(partial(training.measure_speed, config), partial(self._on_estimate, config))
+        task = partial(training.measure_speed, config)
+        self._context.submit(task, partial(self._on_estimate, config), asked=False, title="Measuring the speed")
 
     def _on_estimate(self, config: TrainConfig, event: object) -> None:
         if isinstance(event, Estimate):
@@ -438,7 +439,8 @@ class Train(QObject):
         self.by_noise, self.history_of = None, folder.name
         how = {"more": more, "changed_data": changed_data}
         task = partial(training.train, config, folder, self._context.data_root, resume, **how)
-        self._job = self._context.submit(task, self._on_event, background=True)
+        title = f"Training “{preset_title(folder.name)}”"
+        self._job = self._context.submit(task, self._on_event, background=True, title=title, stop=self.stop)
         self._set_state("starting")
 
     def _on_event(self, event: object) -> None:

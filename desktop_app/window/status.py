@@ -1,5 +1,7 @@
 """The content of the status bar: device, model, memory, and the running job."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QObject, QTimer
 
 from desktop_app.text.display_names import data_title, preset_title
@@ -7,7 +9,10 @@ from desktop_app.text.formatting import duration, megabytes
 from desktop_app.viewmodels.session import Session
 from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.window.navigation import StatusBar
+from desktop_app.widgets.window.queue_popup import QueuePopup
+from desktop_app.worker.compute_thread import Job
 
+RUNNING, TURNS, WAITING = "running", "takes turns", "waiting"
 MEMORY_MS = 2000  # from one measurement of the memory in use to the next
 
 
@@ -17,6 +22,8 @@ class Status(QObject):
     def __init__(self, session: Session, bar: StatusBar) -> None:
         super().__init__(bar)
         self._session, self._bar = session, bar
+        self.popup = QueuePopup(bar)
+        self._listed: list[Job] = []  # in the popup
         self._memory = QTimer(self, interval=MEMORY_MS)
         self._memory.timeout.connect(self.show_memory)
         self._memory.start()
@@ -27,6 +34,9 @@ class Status(QObject):
         for signal in (session.generate.stepped, session.train.stepped):
             signal.connect(lambda _step: self.show_job())
         session.context.ready.connect(self._on_ready)
+        session.context.queue_changed.connect(self.show_queue)
+        bar.queueRequested.connect(self.open_queue)
+        self.popup.cancelled.connect(lambda index: session.context.stop(self._listed[index]))
         session.generate.changed.connect(self.show_model)
         self.show_job()
 
@@ -45,6 +55,28 @@ class Status(QObject):
             bar.set_job(session.context.status, stoppable=False)
         else:
             bar.clear_job()
+
+    def show_queue(self) -> None:
+        """Show how many jobs wait, and in the popup which."""
+        self._listed = self._session.context.queue
+        waiting = 0 if self._session.context.closing else states_of(self._listed).count(WAITING)
+        self._bar.set_waiting(waiting)
+        if self.popup.isVisible():
+            self._fill_popup()
+
+    def open_queue(self) -> None:
+        """Open the list of the jobs that run or wait."""
+        self._listed = self._session.context.queue
+        if self._listed:
+            self._fill_popup()
+            self.popup.open_above(self._bar.queue)
+
+    def _fill_popup(self) -> None:
+        if not self._listed:
+            self.popup.hide()
+            return
+        titles = [job.title for job in self._listed]
+        self.popup.show_jobs(list(zip(titles, states_of(self._listed), strict=True)))
 
     def show_model(self) -> None:
         """Show the Generate page's model and how it was trained."""
@@ -65,6 +97,11 @@ class Status(QObject):
     def _on_ready(self) -> None:
         self._bar.set_device(self._session.context.device, help_wanted=not self._session.context.on_gpu)
         self.show_model()
+
+
+def states_of(jobs: Sequence[Job]) -> list[str]:
+    """What each job of the queue does: the first runs, and training beside it in turns."""
+    return [TURNS if job.background and index else RUNNING if not index else WAITING for index, job in enumerate(jobs)]
 
 
 def training_status(train: Train) -> tuple[str, float | None]:

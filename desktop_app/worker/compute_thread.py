@@ -2,8 +2,9 @@
 
 A foreground job (drawing, exporting) goes before a background one (training), which waits between two of its steps:
 with one thread, no two computations compete for the processor. Foreground jobs that take long, alone or one after
-another, take turns with training, so that a run always makes progress. Only sketches, which take milliseconds and
-would wait for a step of training, have a second thread.
+another, take turns with training, so that a run always makes progress. What nobody asked for, such as the pictures of
+a list, waits until no foreground job is left, and takes turns with training, which has the first. Only sketches, which
+take milliseconds and would wait for a step of training, have a second thread.
 """
 
 import itertools
@@ -39,6 +40,8 @@ class Job:
 
     work: Work
     background: bool = False
+    asked: bool = True  # a person started it, or waits for it
+    title: str = ""  # in the list of jobs; empty: it is not listed
     control: RunControl = field(default_factory=RunControl)
     number: int = field(default_factory=lambda: next(_numbers))
     events: Iterator[object] | None = None
@@ -64,6 +67,7 @@ class ComputeThread(QThread):
         self._changed = threading.Condition()
         self._foreground: deque[Job] = deque()
         self._background: deque[Job] = deque()
+        self._unasked: deque[Job] = deque()
         self._finishing = False
         self._holding = False  # the background job is paused
         self._last: Job | None = None  # had the last turn
@@ -72,7 +76,7 @@ class ComputeThread(QThread):
     def submit(self, job: Job) -> None:
         """Queue a job; from any thread."""
         with self._changed:
-            (self._background if job.background else self._foreground).append(job)
+            self._queue_of(job).append(job)
             if self._finishing:
                 job.control.cancel()
             self._changed.notify()
@@ -86,7 +90,7 @@ class ComputeThread(QThread):
         """Cancel every job, which saves its results, and end the thread."""
         with self._changed:
             self._finishing = True
-            for job in (*self._foreground, *self._background):
+            for job in (*self._foreground, *self._background, *self._unasked):
                 job.control.cancel()
             self._changed.notify()
 
@@ -103,8 +107,10 @@ class ComputeThread(QThread):
         with self._changed:
             while not self._foreground:
                 self._in_front_since = 0.0
+                if self._unasked and not (self._background and self._last is not self._background[0]):
+                    return self._unasked[0]
                 if self._background:
-                    if self._holding and self._background[0].control.paused:
+                    if self._holding and self._background[0].control.paused and not self._unasked:
                         self._changed.wait(PAUSE_POLL_S)
                     if not self._foreground:
                         return self._background[0]
@@ -116,6 +122,9 @@ class ComputeThread(QThread):
             self._in_front_since = self._in_front_since or now
             shares = self._background and not self._holding and now - self._in_front_since > ALONE_S
             return self._background[0] if shares and self._last is not self._background[0] else self._foreground[0]
+
+    def _queue_of(self, job: Job) -> deque[Job]:
+        return self._background if job.background else self._foreground if job.asked else self._unasked
 
     def _step(self, job: Job) -> None:
         try:
@@ -141,7 +150,7 @@ class ComputeThread(QThread):
 
     def _end(self, job: Job) -> None:
         with self._changed:
-            (self._background if job.background else self._foreground).remove(job)
+            self._queue_of(job).remove(job)
         if job.background:
             self._holding = False
         job.events = None  # frees its arrays in the thread that made them

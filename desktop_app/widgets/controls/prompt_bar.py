@@ -103,6 +103,7 @@ class PromptBar(QWidget):
         super().__init__()
         self._busy, self._able, self._action = False, True, "Generate"
         self._full_reading, self._subject, self._shown_route = "", DIGIT, "class"
+        self._waiting = self._wrong = False
         self.edit = QLineEdit(text)
         self.edit.setProperty("kind", "prompt")
         self.edit.setPlaceholderText(EXAMPLES["class"])
@@ -191,12 +192,21 @@ class PromptBar(QWidget):
 
     def set_reading(self, reading: str, *, error: bool = False) -> None:
         """Show how the prompt is interpreted, or with `error` what is wrong or doubtful in it."""
-        self._lead.setText("" if error or not reading else "Generates")
-        self._lead.setVisible(bool(self._lead.text()))
-        self._full_reading = reading
+        self._wrong, self._full_reading = error, reading
+        self._show_lead()
         restyle(self._reading, kind="problem" if error else "strong")
         self.edit.setAccessibleDescription(reading)
         self._fit_reading()
+
+    def set_waiting(self, waiting: bool) -> None:
+        """Say that nothing is drawn before the button is pressed."""
+        self._waiting = waiting
+        self._show_lead()
+
+    def _show_lead(self) -> None:
+        lead = "Press Generate for" if self._waiting else "Generates"
+        self._lead.setText("" if self._wrong or not self._full_reading else lead)
+        self._lead.setVisible(bool(self._lead.text()))
 
     def reading(self) -> str:
         return self._full_reading

@@ -91,6 +91,7 @@ class StatusBar(QFrame):
     """Device, model, and the running job with its progress, time left and Stop."""
 
     stopRequested = Signal()
+    queueRequested = Signal()
     deviceClicked = Signal()
 
     def __init__(self) -> None:
@@ -112,6 +113,7 @@ class StatusBar(QFrame):
         self._stop = Button("Stop", "stop-fill", kind="flat", name="Stop the running job",
                             tip="Stop the running job and keep its results (Ctrl+.)")  # fmt: skip
         self._stop.setIconSize(QSize(15, 11))
+        self.queue = Button(kind="link", tip="What runs and what waits; each can be cancelled")
         line = QHBoxLayout(self)
         line.setContentsMargins(14, 0, Space.M, 0)
         line.setSpacing(Space.S)
@@ -122,8 +124,10 @@ class StatusBar(QFrame):
         line.addSpacing(Space.S)
         line.addWidget(self._memory)
         line.addStretch(1)
-        for widget in (self._job, self._bar, self._stop):
+        for widget in (self._job, self._bar, self._stop, self.queue):
             line.addWidget(widget)
+        self.queue.clicked.connect(self.queueRequested)
+        self.set_waiting(0)
         self._why.clicked.connect(self.deviceClicked)
         self._stop.clicked.connect(self.stopRequested)
         self.clear_job()
@@ -155,6 +159,12 @@ class StatusBar(QFrame):
         for widget in (self._job, self._bar):
             widget.show()
         self._stop.setVisible(stoppable)
+
+    def set_waiting(self, count: int) -> None:
+        """Show how many jobs wait behind the running one."""
+        self.queue.setText(f"{count} waiting")
+        self.queue.setAccessibleName(self.queue.text())
+        self.queue.setVisible(count > 0)
 
     def clear_job(self) -> None:
         for widget in (self._job, self._bar, self._stop):

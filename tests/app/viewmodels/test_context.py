@@ -32,8 +32,26 @@ def test_every_event_reaches_its_own_handler_and_the_last_ends_the_job(app: Fake
     app.engine.give(first, 2)
     app.engine.end(second)
     assert (
-        received == {"a": [2], "b": [1, JobEnded()]} and app.engine.jobs == [first] and not app.context._jobs - {first}
+        received == {"a": [2], "b": [1, JobEnded()]}
+        and app.engine.jobs == [first]
+        and not app.context._jobs.keys() - {first}
     )
+
+
+def test_the_queue_lists_what_has_a_title_in_the_order_of_its_turns(app: FakeApp) -> None:
+    context, stopped, changes = app.context, list[str](), list[int]()
+    context.queue_changed.connect(lambda: changes.append(1))
+    nobodys = context.submit(idle, lambda _: None, asked=False, title="pictures")
+    training = context.submit(idle, lambda _: None, background=True, title="a run", stop=lambda: stopped.append("run"))
+    context.submit(idle, lambda _: None)  # without a title
+    asked = context.submit(idle, lambda _: None, title="a grid")
+    assert context.queue == [asked, training, nobodys] and len(changes) == 3
+    context.stop(training)  # in its own way
+    context.stop(nobodys)
+    assert stopped == ["run"] and not training.control.cancelled and nobodys.control.cancelled
+    assert context.queue == [asked, training] and len(changes) == 5
+    app.engine.end(asked)
+    assert context.queue == [training] and len(changes) == 6
 
 
 def test_a_script_plays_step_by_step_and_a_cancelled_job_only_ends(app: FakeApp) -> None:

@@ -242,10 +242,8 @@ def test_settings_that_are_put_as_a_whole_are_drawn_and_not_taken_back(app: Fake
     assert generate.settings == wanted
     generate.stop()
     app.engine.end(app.engine.job("sample_and_judge"))
-    generate.put(GenerateSettings(route="clip", model="unconditional", clip="ViT-B-32", prompt=""))
-    assert not app.engine.jobs_of("sample_and_judge")  # it would have to be fetched
     generate.put(GenerateSettings(route="clip", model="unconditional", prompt=""))
-    assert app.engine.jobs_of("sample_and_judge")
+    assert not app.engine.jobs_of("sample_and_judge") and generate.waits  # it takes long
 
 
 # ---- prompts and models
@@ -324,7 +322,7 @@ def test_a_prompt_that_says_nothing_on_another_way_gives_way(
     generate.change(prompt=before, live=False)
     generate.use_route(route)  # type: ignore[arg-type]
     assert (generate.settings.route, generate.settings.prompt) == (route, after)
-    assert arguments(app.engine.job("sample_and_judge"))[0].route == route
+    assert generate.settings.route == route and generate.waits is (route == "clip")
     generate.change(prompt="something bold", live=False)
     generate.use_route("class")
     assert (generate.settings.route, generate.settings.prompt) == ("class", "0-9")
@@ -351,11 +349,36 @@ def test_what_words_are_about_is_asked_once_and_said(app: FakeApp, generate: Gen
     assert generate.doubtful and not generate._interpret_soon.isActive()  # known already
 
 
+def test_what_is_dear_waits_for_a_click(app: FakeApp, make: Callable[..., FakeApp], generate: Generate) -> None:
+    drawn = lambda: app.engine.jobs_of("sample_and_judge")  # noqa: E731
+    generate.use_route("clip")
+    assert generate.waits and not drawn()
+    generate.change(clip_scale=2.0)  # a slider
+    assert generate.waits and not drawn() and not generate._soon.isActive()
+    generate.draw()
+    assert len(drawn()) == 1 and not generate.waits
+    generate.use_route("text")  # cheap again: it goes in its place
+    assert drawn()[0].control.cancelled and not drawn()[1].control.cancelled and not generate.waits
+    large = app.context.models[0].model_copy(update={"name": "large", "parameters": 10**9})
+    app.context.models = (*app.context.models, large)
+    generate.use_model("large")
+    assert generate.waits and drawn()[1].control.cancelled
+    generate.draw_with("large")  # a person pressed Generate beside it
+    assert not generate.waits and not drawn()[2].control.cancelled and drawn()[2].asked
+    generate.stop()
+    left = make(AppSettings(generate=GenerateSettings(route="clip", model="unconditional", prompt="a bold seven")))
+    left.session.generate.draw_first()
+    assert left.session.generate.waits and not left.engine.jobs_of("sample_and_judge")
+    generate._interpret_soon.stop()
+    left.session.generate._interpret_soon.stop()
+
+
 def test_the_first_grid_is_drawn_as_it_was_left_unless_its_model_is_gone(
     app: FakeApp, make: Callable[..., FakeApp]
 ) -> None:
     app.session.generate.draw_first()
     assert arguments(app.engine.job("sample_and_judge"))[0].model == "digits"
+    assert not app.engine.job("sample_and_judge").asked
     first = app.session.generate.settings
     app.session.generate.undo()
     assert app.session.generate.settings == first  # nothing was changed yet

@@ -115,6 +115,21 @@ def test_a_foreground_job_goes_between_two_steps_of_a_background_one(lane: Compu
     assert events == ["long", "long", "quick", "quick", "quick", JobEnded(), "long saved", JobEnded()]
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_what_nobody_asked_for_comes_after_all_that_somebody_did(
+    waiting: ComputeThread, qtbot: QtBot, training: bool
+) -> None:
+    waiting.submit(Job(lambda control: iter(["unasked"] * 2), asked=False))
+    if training:
+        waiting.submit(Job(lambda control: iter(["step"] * 3), background=True))
+    waiting.submit(Job(lambda control: iter(["grid"] * 2)))
+    waiting.start()
+    found = letters(waiting, qtbot, 3 if training else 2)
+    events = [letter.event for letter in found if not isinstance(letter.event, JobEnded)]
+    rest = ["step", "unasked", "step", "unasked", "step"] if training else ["unasked"] * 2
+    assert events == ["grid"] * 2 + rest
+
+
 def taking(clock: Callable[[float], None], name: str, count: int, each_s: float) -> Job:
     """A job of so many steps, each of which takes so long."""
 
