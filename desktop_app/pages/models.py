@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QFileDialog, QInputDialog, QMenu
 
 from desktop_app.pages.base import Page
 from desktop_app.pages.model_details import ModelDetails, title_of
+from desktop_app.pages.name_dialog import NameDialog
 from desktop_app.tasks.models import MatchingNetworks
 from desktop_app.text.display_names import data_title
 from desktop_app.text.formatting import count, duration, megabytes, millions
@@ -103,9 +104,10 @@ class ModelsPage(Page):
         card = self._models.card
         if card is None:
             return
-        name, done = QInputDialog.getText(self, "Rename", f"Rename “{card.name}”:", text=card.name)
-        if done:
-            self._models.rename(name)
+        self.naming = NameDialog(self, f"Rename “{card.name}”", card.name, self._models.check_name)
+        self.naming.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.naming.named.connect(self._models.rename)
+        self.naming.open()
 
     def _import(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Choose a model to import", "", FILES)

@@ -234,13 +234,12 @@ class Compare(JobRunner):
             self._choose(None, None)
             self.begun.emit()
 
-        def write_temporary(scale: int) -> Path:
-            write = partial(save, rows=rows, columns=columns, cells=cells, scale=scale)
-            return self._context.files.write_temporary_by("comparison", write)
+        def write(path: Path, scale: int) -> None:
+            save(path, rows, columns, cells, scale)
 
         same_size = [cell.images[0] for cell in cells if cell.images.shape == cells[0].images.shape]
         is_shown = lambda: self.cells is cells and self.settings.mode == "grid"  # noqa: E731
-        self._context.history.add(Result("compare", np.stack(same_size), is_shown, restore, write_temporary))
+        self._context.history.add(Result("compare", np.stack(same_size), is_shown, restore, write))
 
     def _on_result(self, event: object) -> None:
         if isinstance(event, Progress):

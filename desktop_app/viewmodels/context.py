@@ -57,7 +57,7 @@ class AppContext(QObject):
         self.data_root = data_root  # None: where downloads are kept
         self.status = ""  # work in progress that belongs to no page
         self.closing = False
-        self.history = History(self)
+        self.history = History(self, self)
         self.files = FileWriter(self, self)
         self._jobs: dict[Job, Stop | None] = {}  # that have not ended, in the order of their submission
         self._judged: dict[str, bool] = {}  # by model: whether there is a judge of what it draws

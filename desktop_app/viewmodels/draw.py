@@ -21,6 +21,7 @@ from desktop_app.worker.compute_thread import Job, JobEnded, Work
 from ml.config import DRAWING_SIDE, NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Progress, Sampled
+from ml.export import files
 from ml.export.formats import format_of
 from ml.export.metadata import Layout
 from ml.generation.requests import rebuilt, redrawn
@@ -300,12 +301,13 @@ class Draw(QObject):
             self.drawing_changed.emit()
             self.finished.emit()
 
-        def write_temporary(scale: int) -> Path:
-            layout = Layout(columns=self.columns, scale=scale)
-            return self._context.files.write_temporary(done.images, done.request, layout)
+        columns = self.columns
+
+        def write(path: Path, scale: int) -> None:
+            files.save(path, done.images, done.request, Layout(columns=columns, scale=scale))
 
         is_shown = lambda: self.sampled is done  # noqa: E731
-        self._context.history.add(Result("draw", done.images, is_shown, restore, write_temporary))
+        self._context.history.add(Result("draw", done.images, is_shown, restore, write))
 
     def export(self, path: Path, *, scale: int = 4, labelled: bool = False) -> None:
         """Write the result, or the animation of it, in the format that the suffix names."""

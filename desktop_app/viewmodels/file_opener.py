@@ -87,6 +87,23 @@ class FileOpener(QObject):
         else:
             self._context.files.run(partial(read_file, path, as_drawing), self._on_read, f"Reading {path.name}")
 
+    def reopen(self, path: Path) -> None:
+        """Show a result of an earlier session with its settings."""
+        if not self._context.closing:
+            self._context.files.run(partial(read_file, path, False), self._on_reopened, "Opening a result")
+
+    def _on_reopened(self, event: object) -> None:
+        if not isinstance(event, ReadFile):
+            return
+        request, columns = event.stamp.request, event.stamp.layout.columns
+        elsewhere = request.source or request.corners or (request.parent and request.parent.corners)
+        if elsewhere or event.stamp.comparison or event.stamp.race:
+            self._restore(event)
+        else:
+            self._generate.show_kept(request, columns, event.pixels)
+            self.opened.emit("generate")
+        self._restoring = None  # it is not compared with the file
+
     def _open_folder(self, folder: Path) -> None:
         """Choose the images of a folder on the Train page."""
         self._train.change(data=f"{IMAGE_FOLDER}{folder}")

@@ -63,13 +63,8 @@ class FileWriter(QObject):
         if not self._submitter.closing:
             self.run(partial(export, path, write), partial(self._on_written, then), f"Writing {path.name}")
 
-    def write_temporary(self, images: Pixels, request: SampleRequest, layout: Layout) -> Path:
+    def write_temporary(self, name: str, write: Callable[[Path], object]) -> Path:
         """Write a PNG to be dragged out of the window, in a folder that is deleted when the program ends."""
-        write = partial(files.save, images=images, request=request, layout=layout)
-        return self.write_temporary_by(str(request.seed), write)
-
-    def write_temporary_by(self, name: str, write: Callable[[Path], object]) -> Path:
-        """Write such a PNG by calling `write`."""
         if self._temporary is None:
             self._temporary = Path(tempfile.mkdtemp(prefix="noiseloom-"))
             atexit.register(shutil.rmtree, self._temporary, ignore_errors=True)

@@ -21,12 +21,13 @@ from desktop_app.viewmodels.trajectory import Trajectory, View
 from desktop_app.worker.compute_thread import Job, JobEnded
 from ml.config import DRAWING_SIDE, MAX_BRANCHES, NO_LABEL, SampleRequest, SampleSettings, for_route
 from ml.errors import BadRequest
-from ml.events import Failed, Frame, Progress, Sampled
+from ml.events import Failed, Frame, Pixels, Progress, Sampled
+from ml.export import files
 from ml.export.contact_sheet import readings
 from ml.export.formats import FORMATS
 from ml.export.metadata import Layout
 from ml.generation import branching
-from ml.imaging.pixels import Shown, film
+from ml.imaging.pixels import Shown, cut, film
 from ml.specs import CLIP_MODEL, ROUTES, Route
 from ml.text import prompt_parser
 from ml.text.prompt_parser import ParsedPrompt
@@ -39,7 +40,7 @@ SKETCH_S = 0.3  # a sketch may take at most this long
 INTERPRET_DELAY_MS = 400
 WORDS_EXAMPLE = "a bold seven"
 LIVE_CALLS = 1500  # network calls, as large as those of digits, of a request that is drawn unasked: some seconds
-CALL = 1_550_000 * 28**2  # parameters times pixels of a call for digits
+CALL = 1_580_100 * 28**2  # parameters times pixels of a call for digits
 GPU = 20  # times faster than a processor, and that is little
 GRADIENT, LARGE_GRADIENT = 3, 300  # network calls that one call with a CLIP's gradient is worth
 UNDO_STEPS, TOGETHER_S = 100, 0.6
@@ -443,15 +444,24 @@ class Generate(QObject):
     def _keep(self, trajectory: Trajectory, sampled: Sampled) -> None:
         """Add a finished drawing to the history."""
         trajectory.kept = True
-        columns, files = trajectory.columns, self._context.files
+        columns = trajectory.columns
 
-        def write_temporary(scale: int) -> Path:
-            return files.write_temporary(sampled.images, sampled.request, Layout(columns=columns, scale=scale))
+        def write(path: Path, scale: int) -> None:
+            files.save(path, sampled.images, sampled.request, Layout(columns=columns, scale=scale))
 
         is_shown = lambda: self.trajectory is trajectory  # noqa: E731
         self._context.history.add(
-            Result("generate", sampled.images, is_shown, partial(self.show_again, trajectory), write_temporary)
+            Result("generate", sampled.images, is_shown, partial(self.show_again, trajectory), write)
         )
+
+    def show_kept(self, request: SampleRequest, columns: int, picture: Pixels) -> None:
+        """Show a picture of an earlier session with its settings, and unless that is dear, draw its steps again."""
+        if not self._is_dear(request) and self._context.card(request.model):
+            self.restore(request, columns)
+            return
+        images = cut(picture, len(request.labels), columns)
+        last = Frame(0, 0, 0, 0.0, 1.0, 0.0, images, images)
+        self.show_again(Trajectory(request, columns, True, True, [last], Sampled(request, images, 0.0, 0)))
 
     def show_again(self, trajectory: Trajectory) -> None:
         """Show an earlier drawing, with its settings."""

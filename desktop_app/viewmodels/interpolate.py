@@ -17,6 +17,7 @@ from desktop_app.viewmodels.live_preview import LivePreview
 from desktop_app.worker.compute_thread import Job, Work
 from ml.config import DRAWING_SIDE, NO_LABEL, Corner, SampleRequest
 from ml.events import Pixels, Sampled
+from ml.export import files
 from ml.export.formats import format_of
 from ml.export.metadata import Layout
 from ml.generation import interpolation_weights
@@ -428,13 +429,13 @@ class Interpolate(QObject):
             self.mapped.emit()
             self._draw_maps()
 
-        def write_temporary(scale: int) -> Path:
+        def write(path: Path, scale: int) -> None:
             layout = Layout(columns=min(len(drawn.images), 2 * LEG), scale=scale, gap=0 if drawn is shown else 2)
-            return self._context.files.write_temporary(drawn.images, drawn.request, layout)
+            files.save(path, drawn.images, drawn.request, layout)
 
         whole = drawn is shown or settings.mode == "path"  # not a walk beside the image of the place
         is_shown = lambda: whole and self.settings == settings  # noqa: E731
-        self._context.history.add(Result("interpolate", drawn.images, is_shown, restore, write_temporary))
+        self._context.history.add(Result("interpolate", drawn.images, is_shown, restore, write))
 
     # ---- export
 

@@ -56,7 +56,7 @@ class Models(QObject):
         self._trains_judge = False  # or else scores
         self._submitted = 0  # scoring jobs so far
         self._training: Path | None = None  # folder of the active run
-        self._deleted: Trashed | None = None  # last
+        self._deleted: list[Trashed] = []  # in this session, the last one last
         context.ready.connect(self._on_ready)
 
     # ---- the list
@@ -258,7 +258,20 @@ class Models(QObject):
 
     def restore(self, trashed: Trashed) -> None:
         """Restore a model from the trash."""
+        self._deleted = [item for item in self._deleted if item.folder != trashed.folder]
         self._file(partial(models.restore_model, trashed), self._choose_new)
+
+    def undo(self) -> None:
+        """Restore the model that was deleted last, unless it was restored or deleted for good since."""
+        if self._deleted:
+            self.restore(self._deleted[-1])
+
+    def check_name(self, name: str) -> None:
+        """Raise BadRequest for a name that the chosen model cannot have."""
+        from ml.registry import local_models
+
+        if self.card:
+            local_models.check_rename(self.card, name)
 
     def ask_to_empty_trash(self) -> None:
         """Ask whether to empty the trash."""
@@ -270,12 +283,13 @@ class Models(QObject):
 
     def empty_trash(self) -> None:
         """Permanently delete the models in the trash."""
+        self._deleted.clear()
         self._file(partial(models.empty_trash, 0.0), lambda _event: None)
 
     def remedy(self, key: str) -> None:
         """Carry out the button of one of this page's messages."""
-        if key == "undo" and self._deleted:
-            self.restore(self._deleted)
+        if key == "undo":
+            self.undo()
         elif key == "empty":
             self.empty_trash()
         elif key == "data":
@@ -326,7 +340,7 @@ class Models(QObject):
 
     def _on_deleted(self, name: str, event: object) -> None:
         if isinstance(event, Deleted):
-            self._deleted = event.trashed
+            self._deleted.append(event.trashed)
             self.removed.emit(name)
             what = f"You can restore it for {trash.KEPT_DAYS} days."
             self._context.notify(Message("success", f"Moved “{name}” to the trash", what, (("models:undo", "Undo"),)))

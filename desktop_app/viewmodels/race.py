@@ -158,14 +158,13 @@ class Race(JobRunner):
             self.begun.emit()
             self.moved.emit(self.reached)
 
-        def write_temporary(scale: int) -> Path:
-            write = lambda path: save_race(path, np.asarray(draw(scale)), requests, scale)  # noqa: E731
-            return self._context.files.write_temporary_by("race", write)
+        def write(path: Path, scale: int) -> None:
+            save_race(path, np.asarray(draw(scale)), requests, scale)
 
         found = [done.images[0] for done in sampled if done]
         same_size = [image for image in found if image.shape == found[0].shape]
         is_shown = lambda: self.frames is frames and self._compare.settings.mode == "race"  # noqa: E731
-        self._context.history.add(Result("compare", np.stack(same_size), is_shown, restore, write_temporary))
+        self._context.history.add(Result("compare", np.stack(same_size), is_shown, restore, write))
 
     # ---- the race shown
 

@@ -80,7 +80,8 @@ class Session(QObject):
 
     def start(self) -> None:
         """Start the engine, which imports torch; the first grid is drawn once the models are known."""
-        self.context.ready.connect(self.generate.draw_first, Qt.ConnectionType.SingleShotConnection)
+        for begin in (self.generate.draw_first, self.context.history.read):
+            self.context.ready.connect(begin, Qt.ConnectionType.SingleShotConnection)
         self.context.engine.start()
         self.context.refresh()
 
@@ -95,6 +96,7 @@ class Session(QObject):
         for page in (models, train):
             page.draw_with.connect(generate.draw_with)
         explore.open_file.connect(self.opener.open)
+        self.context.history.reopened.connect(self.opener.reopen)
         models.train_longer.connect(train.offer_longer)
         models.renamed.connect(self._replace_model)
         models.renamed.connect(train.rename)

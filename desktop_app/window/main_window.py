@@ -50,6 +50,7 @@ class MainWindow(QMainWindow):
         self.session = session
         self._ended = False
         self._interrupted = settings.interrupted
+        self._undo_key = ""  # of the button in the last message that takes something back
         self.setWindowTitle("Noiseloom")
         self.setMinimumSize(*SMALLEST)
         self.rail = NavRail([(page.key, page.title, page.icon) for page in PAGES])
@@ -155,6 +156,7 @@ class MainWindow(QMainWindow):
         on(QKeySequence.StandardKey.Undo, self._undo)
         on("F1", partial(explain, self))
         on("Ctrl+,", self.show_settings)
+        on("Ctrl+H", self.history.open_dialog)
         on(QKeySequence.StandardKey.Quit, self.close)
         on("Escape", self.messages.dismiss)
 
@@ -180,9 +182,12 @@ class MainWindow(QMainWindow):
         self.generate.generate()
 
     def _undo(self) -> None:
-        """Undo the last stroke, or the last change of the settings of the page on top."""
+        """Undo what the message says, the last stroke or deletion, or the last change of the settings of the page."""
         page, session = self.rail.page(), self.session
-        own = {"generate": session.generate.undo, "draw": session.draw.undo}
+        if self._undo_key and not self.messages.isHidden():
+            self._on_remedy(self._undo_key)
+            return
+        own = {"generate": session.generate.undo, "draw": session.draw.undo, "models": session.models.undo}
         own.get(page, partial(session.undo.undo, page))()
 
     def _export(self) -> None:
@@ -217,6 +222,7 @@ class MainWindow(QMainWindow):
 
     def show_message(self, message: Message) -> None:
         """Show a message above the page, in place of the previous one."""
+        self._undo_key = next((key for key, text in message.actions if text == "Undo"), "")
         self.messages.show_message(
             message.tone, message.title, message.what_to_do, actions=message.actions, details=message.details
         )

@@ -35,6 +35,7 @@ class Remedies:
             "go-on": self._resume,
             "settings": lambda _: restore_settings(),
             "models": session.models.remedy,
+            "history": lambda _: session.context.history.undo_delete(),
             "show": lambda folder: QDesktopServices.openUrl(QUrl.fromLocalFile(folder)),
         }
 

@@ -43,6 +43,15 @@ def grid(images: Pixels, columns: int, gap: int = 2, scale: int = 1, background:
     return np.ascontiguousarray(whole.repeat(scale, axis=0).repeat(scale, axis=1))
 
 
+def cut(picture: Pixels, count: int, columns: int, gap: int = 2) -> Pixels:
+    """The images (count, H, W[, 3]) of a picture that `grid` made at scale 1."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    height, width = (picture.shape[0] + gap) // rows, (picture.shape[1] + gap) // columns
+    corners = (divmod(index, columns) for index in range(count))
+    return np.stack([picture[y * height :, x * width :][: height - gap, : width - gap] for y, x in corners])
+
+
 def walk(images: Pixels) -> list[Pixels]:
     """Images (N, H, W[, 3]) as a film of one after another."""
     return [images[k : k + 1] for k in range(len(images))]

@@ -44,17 +44,26 @@ def check_name(name: str) -> str:
     return name
 
 
-def rename(card: ModelCard, name: str) -> str:
-    """Rename one of the user's models, a run with its whole folder; returns the name.
+def check_rename(card: ModelCard, name: str) -> str:
+    """A name that one of the user's models can have, without surrounding blanks.
 
-    Raises BadRequest for a bundled model and for a name that cannot be used, CannotWrite.
+    Raises BadRequest for a bundled model and for a name that cannot be used.
     """
     _check_changeable(card)
     name = check_name(name)
-    if name == card.name:
-        return name
     if name.casefold() != card.name.casefold() and paths.is_taken(name):
         raise BadRequest(f"There is already a model called {name!r}.", "Choose another name.")
+    return name
+
+
+def rename(card: ModelCard, name: str) -> str:
+    """Rename one of the user's models, a run with its whole folder; returns the name.
+
+    Raises BadRequest as `check_rename` does, CannotWrite.
+    """
+    name = check_rename(card, name)
+    if name == card.name:
+        return name
     for thing in _things(card):
         move(thing, thing.with_name(name + ("" if thing.is_dir() else thing.suffix)))
     return name

@@ -64,6 +64,11 @@ def usual_downloads() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else user_data() / "downloads"
 
 
+def user_history() -> Path:
+    """The results of earlier sessions of the window."""
+    return user_data() / "history"
+
+
 def user_datasets() -> Path:
     """Downloaded data sets."""
     return user_data() / "datasets"

@@ -1,28 +1,19 @@
 """The history: a thumbnail of each recent result, which reopens it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
-from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtCore import QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFrame, QScrollArea
 
+from desktop_app.theme.controller import theme
+from desktop_app.theme.icons import paint_icon
 from desktop_app.widgets.images.image_grid import ImageGrid, Pixels
-from ml.imaging.pixels import grid
 
-SIDE, HEIGHT, MARGIN, GAP = 60, 54, 4, 6
+HEIGHT, MARGIN, GAP = 54, 4, 6
 BAR = 12  # height of the scroll bar
-CORNER = 2  # images across and down in a thumbnail
-
-
-def thumbnail(images: Pixels) -> Pixels:
-    """A thumbnail (SIDE, SIDE, 3) of images (N, H, W[, 3]): of the only one, or of the first four."""
-    from PIL import Image  # not at the start, when nothing is drawn yet
-
-    count = 1 if len(images) < CORNER**2 else CORNER**2
-    chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
-    whole = Image.fromarray(grid(images[chosen], 1 if count == 1 else CORNER, gap=2)).convert("RGB")
-    return np.array(whole.resize((SIDE, SIDE), Image.Resampling.BOX))
+STAR = 13  # side of the star of a starred result
 
 
 class HistoryStrip(ImageGrid):
@@ -39,14 +30,32 @@ class HistoryStrip(ImageGrid):
         self.setFixedHeight(HEIGHT)
         self.setToolTip("Click a result to reopen it with its settings, or drag it out as a file")
         self._pressed: QPoint | None = None
+        self._starred: Collection[int] = ()
         self.set_history([], None)
 
-    def set_history(self, thumbnails: Sequence[Pixels], shown: int | None) -> None:
-        """Show these thumbnails; `shown` is the index of the result on the page."""
+    def set_history(self, thumbnails: Sequence[Pixels], shown: int | None, starred: Collection[int] = ()) -> None:
+        """Show these thumbnails, of which some are `starred`; `shown` is the index of the result on the page."""
+        self._starred = starred
         self.setVisible(len(thumbnails) > 1)
         self.setFixedWidth(2 * MARGIN + len(thumbnails) * (HEIGHT - 2 * MARGIN + GAP))
         self.set_images(np.stack(thumbnails) if thumbnails else None, max(len(thumbnails), 1))
         self.set_selected(shown)
+
+    def current(self) -> int | None:
+        """The index of the thumbnail that the keyboard is at."""
+        return self._current if 0 <= self._current < len(self.images()) else None
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        for index in self._starred:
+            corner = self.cell_rect(index).topRight().toPoint()
+            place = QRect(corner.x() - STAR, corner.y() + 1, STAR, STAR)
+            if event.rect().intersects(place):
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(theme().colors.color("stage"))
+                painter.drawEllipse(place)
+                paint_icon(painter, "star-fill", place.adjusted(2, 2, -2, -2), "stage_warning")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         super().keyPressEvent(event)

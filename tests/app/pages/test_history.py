@@ -1,11 +1,14 @@
 """The history: results of every page, and the way back to each of them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
 from desktop_app.pages.compare import ComparePage
 from desktop_app.pages.interpolate import InterpolatePage
+from desktop_app.viewmodels.history import Result
 from desktop_app.window.main_window import MainWindow
 from ml.experiments.comparison_figure import axes_of
 from ml.export import files
@@ -19,6 +22,12 @@ def drawing() -> np.ndarray:
     stroke = np.zeros((28, 28), np.uint8)
     stroke[5:23, 13:16] = 255
     return stroke
+
+
+def written(result: Result, folder: Path, scale: int) -> Path:
+    """A result as a PNG."""
+    result.write(folder / "x.png", scale)
+    return folder / "x.png"
 
 
 def test_results_of_every_page_are_kept_and_led_back_to(window: MainWindow, qtbot: QtBot, drawing: np.ndarray) -> None:
@@ -58,7 +67,9 @@ def test_results_of_every_page_are_kept_and_led_back_to(window: MainWindow, qtbo
     assert window.rail.page() == "generate" and generate.trajectory is first and bar.strip.selected() == 0
 
 
-def test_what_is_pulled_out_is_a_file_that_comes_back(window: MainWindow, qtbot: QtBot, drawing: np.ndarray) -> None:
+def test_what_is_pulled_out_is_a_file_that_comes_back(
+    window: MainWindow, qtbot: QtBot, drawing: np.ndarray, tmp_path: Path
+) -> None:
     session = window.session
     session.draw.take(drawing)
     session.draw.change(task="vary", label=1)
@@ -68,15 +79,15 @@ def test_what_is_pulled_out_is_a_file_that_comes_back(window: MainWindow, qtbot:
     session.compare.compare()
     qtbot.waitUntil(lambda: not session.compare.busy, timeout=WAIT_MS)
     _, varied, figure = session.context.history.results
-    request, layout = files.read_request(varied.write_temporary(2))
+    request, layout = files.read_request(written(varied, tmp_path, 2))
     assert request.source and request.labels == (1,) * 9 and layout.scale == 2
-    comparison = read_stamp(figure.write_temporary(4)).comparison
+    comparison = read_stamp(written(figure, tmp_path, 4)).comparison
     assert comparison is not None
     rows, columns = axes_of(comparison)
     assert rows is not None and rows.values == (2, 3) and columns is None
 
 
-def test_races_and_what_rests_between_corners_are_kept_too(window: MainWindow, qtbot: QtBot) -> None:
+def test_races_and_what_rests_between_corners_are_kept_too(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     session, bar = window.session, window.history
     interpolate, race, compare = session.interpolate, session.compare.race, session.compare
     window.rail.set_page("interpolate")
@@ -120,11 +131,11 @@ def test_races_and_what_rests_between_corners_are_kept_too(window: MainWindow, q
     interpolate.change(place=(0.5, 0.5))
     assert bar.strip.selected() is None
     results = session.context.history.results
-    request, layout = files.read_request(results[1].write_temporary(2))
+    request, layout = files.read_request(written(results[1], tmp_path, 2))
     assert request.unhashed == interpolate.request((interpolation_weights.place(0.8, 0.1),), rested.corners)
     assert layout.scale == 2 and layout.columns == 1
     assert (
-        files.read_pixels(results[2].write_temporary(1)).shape[1]
-        > files.read_pixels(results[2].write_temporary(1)).shape[0]
+        files.read_pixels(written(results[2], tmp_path, 1)).shape[1]
+        > files.read_pixels(written(results[2], tmp_path, 1)).shape[0]
     )
-    assert len(read_stamp(results[4].write_temporary(4)).race) == 2
+    assert len(read_stamp(written(results[4], tmp_path, 4)).race) == 2

@@ -317,30 +317,36 @@ def test_without_mnist_one_is_asked_for_it(
 # ---- files
 
 
-def test_a_model_is_renamed_and_followed(
-    panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answering(monkeypatch, QInputDialog, "getText", "my first")
+def test_a_model_is_renamed_and_followed(panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot) -> None:
     panel.details.rename.click()
+    assert panel.naming.edit.text() == "tiny"
+    panel.naming.edit.setText("my first")
+    panel.naming.ok.click()
     until(qtbot, lambda: own(window) == {"my first"})
     assert library.settings.chosen == "my first" and panel.details.title.text() == "my first"
     assert window.session.generate.settings.model == "my first" and panel.tiles["my first"].isChecked()
-    answering(monkeypatch, QInputDialog, "getText", "../away")
     panel.details.rename.click()
-    until(qtbot, lambda: not window.messages.isHidden())
-    assert "as a model name" in window.messages.title() and own(window) == {"my first"}
+    for refused, why in (("../away", "as a model name"), ("digits", "reserved")):
+        panel.naming.edit.setText(refused)
+        panel.naming.ok.click()
+        assert why in panel.naming.problem.text() and panel.naming.isVisible()
+        assert panel.naming.edit.text() == refused and own(window) == {"my first"}  # what was typed stays
+    panel.naming.cancel.click()
 
 
 def test_a_deleted_model_comes_back_with_undo_and_from_the_trash(
     panel: ModelsPage, library: Models, window: MainWindow, qtbot: QtBot
 ) -> None:
-    for way in ("undo", "trash"):
+    for way in ("undo", "trash", "keys"):
         panel.details.delete.click()
         until(qtbot, lambda: own(window) == set())
         assert "Moved “tiny” to the trash" in window.messages.title() and panel.trash_button.isVisible()
         assert library.settings.chosen == "digits" and window.session.generate.settings.model == "digits"
         if way == "undo":
             press(window, "Undo")
+        elif way == "keys":
+            window.messages.dismiss()
+            qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
         else:
             panel.trash_button.click()
             panel.trash_menu.actions()[0].trigger()

@@ -171,6 +171,10 @@ class Collector(JobRunner):
         super().__init__(context)
         self.received: list[object] = []
 
+    @property
+    def doing(self) -> tuple[str, float | None]:
+        return "Collecting", None
+
     def run(self) -> Job:
         self._run(idle)
         assert self._job is not None

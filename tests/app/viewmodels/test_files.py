@@ -96,7 +96,7 @@ def test_digits_and_grids_are_written_by_what_they_are(app: FakeApp, files: File
 
 def test_what_is_lent_has_a_name_of_its_own(files: FileWriter) -> None:
     written: list[Path] = []
-    paths = [files.write_temporary_by("x", lambda path: (written.append(path), path.touch())) for _ in range(2)]
+    paths = [files.write_temporary("x", lambda path: (written.append(path), path.touch())) for _ in range(2)]
     assert paths == written and [path.name for path in paths] == ["noiseloom-x.png", "noiseloom-x-2.png"]
     assert paths[0].parent == paths[1].parent
 

@@ -1,12 +1,11 @@
 """The session: how pages reach each other, history and undo."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from desktop_app.settings import DEFAULT_MODEL
-from desktop_app.viewmodels.history import HISTORY, History, Result
+from desktop_app.viewmodels.history import IN_MEMORY, History, Result
 from desktop_app.viewmodels.undo import TOGETHER_S
 from ml.config import DRAWING_SIDE, SampleRequest
 from tests.app.viewmodels.conftest import Clock
@@ -115,16 +114,16 @@ def test_a_page_that_may_show_another_result_is_marked_in_the_history(app: FakeA
 
 
 def result(page: str, shown: bool = False, back: Callable[[], None] = lambda: None) -> Result:
-    return Result(page, images(1), lambda: shown, back, lambda _scale: Path())
+    return Result(page, images(1), lambda: shown, back, lambda _path, _scale: None)
 
 
 def test_the_history_keeps_the_latest_and_knows_which_is_shown(app: FakeApp) -> None:
-    history, told = History(app.session), []
+    history, told = History(app.context, app.session), []
     history.changed.connect(lambda: told.append("changed"))
     history.restored.connect(told.append)
-    for number in range(HISTORY + 2):
+    for number in range(IN_MEMORY + 2):
         history.add(result("draw" if number % 2 else "generate", shown=number in (5, 7, 8)))
-    assert len(history.results) == HISTORY and told == ["changed"] * (HISTORY + 2)
+    assert len(history.results) == IN_MEMORY and told == ["changed"] * (IN_MEMORY + 2)
     assert (
         history.shown_index("draw") == 7 - 2
         and history.shown_index("generate") == 8 - 2
@@ -132,7 +131,7 @@ def test_the_history_keeps_the_latest_and_knows_which_is_shown(app: FakeApp) -> 
     )
     told.clear()
     history.add(result("compare", back=lambda: told.append("back")))
-    history.restore(HISTORY - 1)
+    history.restore(IN_MEMORY - 1)
     assert told == ["changed", "back", "compare", "changed"]
 
 

@@ -15,6 +15,7 @@ from PySide6.QtGui import QDesktopServices, QDrag
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 from pytestqt.qtbot import QtBot
 
+from desktop_app.pages.name_dialog import NameDialog
 from desktop_app.settings import AppSettings, GenerateSettings, TrainSettings
 from desktop_app.viewmodels.notification import Message
 from desktop_app.window.main_window import MainWindow
@@ -72,6 +73,11 @@ def outside(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     def new_name(_parent: object, _title: str, suggested: str = "", *_: object) -> tuple[str, str]:
         return chosen(str(out / f"{rng.getrandbits(16):04x}-{Path(suggested).name}")), ""
 
+    def answer(dialog: NameDialog) -> None:
+        dialog.edit.setText(rng.choice(("", "mine", "a/b")))
+        dialog.accept()
+        dialog.reject()
+
     def refuse(_url: str) -> None:
         raise download._BrokenError("no network", final=True)
 
@@ -79,7 +85,7 @@ def outside(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (chosen(str(rng.choice(files))), ""))
     folders = (out, tmp_path / "data")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: chosen(str(rng.choice(folders))))
-    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: (rng.choice(("", "mine", "a/b")), rng.random() < 0.8))
+    monkeypatch.setattr(NameDialog, "open", answer)
     monkeypatch.setattr(QInputDialog, "getItem", lambda *_: (_[3][0], rng.random() < 0.8))
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda _url: True)
     monkeypatch.setattr(QDrag, "exec", lambda *_: None)  # which waits for a hand to let go

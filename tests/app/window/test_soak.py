@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.pages.registry import PAGE_KEYS
 from desktop_app.settings import AppSettings, CompareSettings, GenerateSettings, TrainSettings
-from desktop_app.viewmodels.history import HISTORY
+from desktop_app.viewmodels.history import IN_MEMORY
 from desktop_app.window.main_window import MainWindow
 from tests.app.conftest import Opener
 from tests.patience import WAIT_MS
@@ -102,7 +102,7 @@ def soak(worker: Worker, seconds: float) -> None:
     """Work for so long after a warm-up; compares the memory in the first and in the last quarter of it."""
     for _ in range(ROUNDS):
         worker.round()
-    for _ in range(HISTORY):
+    for _ in range(IN_MEMORY):
         worker.draw()
         worker.until(lambda: not worker.session.generate.busy)
     process, began = psutil.Process(), time.monotonic()

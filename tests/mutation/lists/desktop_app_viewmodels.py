@@ -947,8 +947,42 @@ MUTANTS = [
         'return "class"\n        steered',
         "tests/app/viewmodels/test_generate.py",
     ),
+    Mutant("desktop_app/viewmodels/history.py", "[:-IN_MEMORY]:", "[:0]:", "tests/app/viewmodels/test_session.py"),
     Mutant(
-        "desktop_app/viewmodels/history.py", "deque(maxlen=HISTORY)", "deque()", "tests/app/viewmodels/test_session.py"
+        "desktop_app/viewmodels/history.py",
+        "again and again.result is None and again.page == result.page and np",
+        "again and again.page == result.page or np",
+        "tests/app/viewmodels/test_session.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/history.py",
+        "self.kept = [*earlier, *now]",
+        "self.kept = earlier",
+        "tests/app/viewmodels/test_history.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/history.py",
+        "            if deleted:  # while it was written",
+        "            if False:",
+        "tests/app/viewmodels/test_history.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/history.py",
+        "            elif said != kept.entry():",
+        "            elif False:",
+        "tests/app/viewmodels/test_history.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/history.py",
+        "key=lambda kept: kept.key)",
+        "key=lambda kept: kept.about)",
+        "tests/app/viewmodels/test_history.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/history.py",
+        "(kept.starred or not starred)",
+        "True",
+        "tests/app/viewmodels/test_history.py",
     ),
     Mutant(
         "desktop_app/viewmodels/history.py",
@@ -958,16 +992,19 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/history.py",
-        "if result.page == page and result.is_shown()",
-        "if result.is_shown()",
+        "enumerate(self.kept) if kept.page == page]",
+        "enumerate(self.kept)]",
         "tests/app/viewmodels/test_session.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/history.py", "        result.restore()\n", "", "tests/app/viewmodels/test_session.py"
+        "desktop_app/viewmodels/history.py",
+        "        kept.result.restore()\n",
+        "",
+        "tests/app/viewmodels/test_session.py",
     ),
     Mutant(
         "desktop_app/viewmodels/history.py",
-        "        self.restored.emit(result.page)\n",
+        "        self.restored.emit(kept.page)\n",
         "",
         "tests/app/viewmodels/test_session.py",
     ),
@@ -1630,7 +1667,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "            self._deleted = event.trashed\n",
+        "            self._deleted.append(event.trashed)\n",
         "",
         "tests/app/viewmodels/test_models.py",
     ),
