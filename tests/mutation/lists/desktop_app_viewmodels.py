@@ -640,20 +640,38 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        'if settings.route != "clip" or settings.clip == CLIP_MODEL:',
-        'if settings.route == "clip" or settings.clip == CLIP_MODEL:',
+        "self._draw_unless_dear(asked=False)",
+        "self._draw_unless_dear()",
+        "tests/app/viewmodels/test_generate.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/context.py",
+        "key=lambda job: (not job.asked, job.background)",
+        "key=lambda job: job.background",
+        "tests/app/viewmodels/test_context.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/context.py",
+        "if job.title and not job.control.cancelled]",
+        "if not job.control.cancelled]",
+        "tests/app/viewmodels/test_context.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/generate.py",
+        'return request.route == "clip" or calls',
+        "return calls",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "if live and requested and self._calls(requested) <= LIVE_CALLS:",
+        "if live and requested and not self._is_dear(requested):",
         "if live and requested:",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "if live and requested and self._calls(requested) <= LIVE_CALLS:",
-        "if requested and self._calls(requested) <= LIVE_CALLS:",
+        "if live and requested and not self._is_dear(requested):",
+        "if requested and not self._is_dear(requested):",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -682,8 +700,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        ("        self.draw(live=live)\n\n    def _route_of"),
-        ("        self.draw()\n\n    def _route_of"),
+        "self._draw_unless_dear(live=live, asked=asked)",
+        "self._draw_unless_dear()",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -1064,8 +1082,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        ("            self._stop_job()\n            self._live_preview.pause()\n            self._job"),
-        "            self._job",
+        ("            self._stop_job()\n            self._live_preview.pause()\n            task, handler"),
+        "            task, handler",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
@@ -1709,8 +1727,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/models.py",
-        "card), remedies=DATA_REMEDY)",
-        "card))",
+        "stop=self.stop, remedies=DATA_REMEDY)",
+        "stop=self.stop)",
         "tests/app/viewmodels/test_models.py",
     ),
     Mutant(
@@ -1920,8 +1938,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/session.py",
-        "self.generate.draw_first, Qt.ConnectionType.SingleShotConnection)",
-        "self.generate.draw_first)",
+        "(begin, Qt.ConnectionType.SingleShotConnection)",
+        "(begin)",
         "tests/app/viewmodels/test_context.py",
     ),
     Mutant(
@@ -2177,8 +2195,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "self._context.submit(task, self._on_event, background=True)",
-        "self._context.submit(task, self._on_event)",
+        "self._on_event, background=True, title",
+        "self._on_event, title",
         "tests/app/viewmodels/test_train.py",
     ),
     Mutant(

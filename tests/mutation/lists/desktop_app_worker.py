@@ -96,8 +96,20 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/worker/compute_thread.py",
-        "(self._background if job.background else self._foreground).append(job)",
-        "self._foreground.append(job)",
+        "self._background if job.background else self._foreground if job.asked",
+        "self._foreground if job.asked",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "self._foreground if job.asked else self._unasked",
+        "self._foreground",
+        "tests/app/worker/test_compute_thread.py",
+    ),
+    Mutant(
+        "desktop_app/worker/compute_thread.py",
+        "if self._unasked and not (self._background and self._last is not self._background[0]):",
+        "if self._unasked:",
         "tests/app/worker/test_compute_thread.py",
     ),
     Mutant(

@@ -61,7 +61,12 @@ MUTANTS = [
         "tests/ml/imaging/test_pixels.py",
     ),
     Mutant("ml/imaging/pixels.py", "nan_to_num(nan=-1.0)", "nan_to_num(nan=0.0)", "tests/ml/imaging/test_pixels.py"),
-    Mutant("ml/imaging/pixels.py", "    columns = min(columns, count)\n", "", "tests/ml/imaging/test_pixels.py"),
+    Mutant(
+        "ml/imaging/pixels.py",
+        "    columns = min(columns, count)\n    rows = -(-count // columns)\n    canvas",
+        "    rows = -(-count // columns)\n    canvas",
+        "tests/ml/imaging/test_pixels.py",
+    ),
     Mutant(
         "ml/imaging/pixels.py",
         "steps[frame.step][frame.first : frame.first + len(part)] = part",
