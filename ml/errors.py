@@ -72,4 +72,5 @@ class FailedElsewhere(NoiseloomError):
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is due to too little memory; torch has no common class for it on all devices."""
     message = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in message or "can't allocate memory" in message
+    said = ("out of memory", "can't allocate memory", "status_alloc_failed")  # the last by cuBLAS and cuDNN
+    return isinstance(error, MemoryError) or any(text in message for text in said)

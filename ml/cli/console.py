@@ -14,7 +14,15 @@ from typing import Self
 
 from ml.control import RunControl
 from ml.distributed import torchrun
-from ml.errors import BadRequest, CannotWrite, Diverged, FailedElsewhere, LostProcess, NoiseloomError
+from ml.errors import (
+    BadRequest,
+    CannotWrite,
+    Diverged,
+    FailedElsewhere,
+    LostProcess,
+    NoiseloomError,
+    is_out_of_memory,
+)
 from ml.events import Progress, WriteFailed
 from ml.system.paths import COMMAND
 
@@ -153,6 +161,8 @@ def guarded(command: Callable[[], int], *, debug: bool) -> int:
         if isinstance(error, NoiseloomError):
             unforeseen = isinstance(error, Diverged | FailedElsewhere | LostProcess)
             return _say(str(error), FAILED if unforeseen else BAD_INPUT)
+        if is_out_of_memory(error):
+            return _say("There isn't enough memory for this. Use fewer images or a smaller batch.", FAILED)
         usage = getattr(error, "format_message", None)  # typer's usage errors share no public class
         if usage:
             said = usage().replace("Value error, ", "").rstrip(".")

@@ -12,7 +12,7 @@ from ml.export import mp4
 from ml.registry import model_cards
 from ml.registry.checkpoint import load_header
 from ml.system import paths
-from ml.system.device import choose_device
+from ml.system.device import choose_device, free, precisions
 from ml.system.files import check_writable
 from ml.system.versions import versions
 
@@ -38,7 +38,12 @@ def examine() -> list[Finding]:
         if device.torch_device.type != "cpu"
         else "All works; training is faster with a GPU and a torch built for it."
     )
-    findings = [Finding("device", True, device.reason, remedy)]
+    where = device.torch_device
+    findings = [
+        Finding("device", True, device.reason, remedy),
+        Finding("memory", True, f"{free(where) / 1e9:,.1f} GB free for models and images"),
+        Finding("precision", True, precisions(where)),
+    ]
     findings += [Finding(name, found != "missing", found) for name, found in versions().items()]
     findings += [_model(name) for name in MODELS]
     return [*findings, _mnist(), _films(), _screen(), _folder(paths.user_data())]

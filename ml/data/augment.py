@@ -31,7 +31,7 @@ def augmented(x: Tensor, rng: torch.Generator, *, mirror: bool, share: float) ->
         x = torch.where(change[:, 0].view(-1, 1, 1, 1) > 0, x.flip(-1), x)
     if share:
         chosen, amount = torch.rand(3, count, generator=rng, device=x.device) < share, change[:, 1:]
-        amount.copy_((torch.rand(count, 4, generator=rng, device=x.device) * 2 - 1) * chosen[[0, 0, 1, 2]].T)
+        amount.copy_((torch.rand(count, 4, generator=rng, device=x.device) * 2 - 1) * torch.cat([chosen[:1], chosen]).T)
         amount[:, :2] = (amount[:, :2] * SHIFT * side).round() / (SHIFT * side)
         moved = (amount != 0).any(dim=1).view(-1, 1, 1, 1)
         x = torch.where(moved, _moved(x, *amount.unbind(dim=1)), x)

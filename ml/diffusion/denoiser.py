@@ -36,6 +36,9 @@ class NetworkDenoiser:
 
     def __call__(self, x_t: Tensor, level: Level | Levels, labels: Tensor) -> Tensor:
         """x0_hat at one level, or at one for each image."""
-        time = torch.as_tensor(level.t * TIME_SCALE, dtype=torch.float32, device=x_t.device).view(-1)
+        if isinstance(level, Level):  # filled in by the device, which a copy from the processor would have to wait for
+            time = torch.full((1,), level.t * TIME_SCALE, dtype=torch.float32, device=x_t.device)
+        else:
+            time = (level.t * TIME_SCALE).view(-1)
         output = self.network(self.parameterization.scale_input(x_t, level.alpha, level.sigma), time, labels)
         return self.parameterization.to_x0(output, x_t, level.alpha, level.sigma)

@@ -113,6 +113,7 @@ class DiscreteSchedule:
         previous = np.concatenate([[1.0], self.alpha_bar[:-1]])
         self.posterior_variance: Array = beta * (1 - previous) / (1 - self.alpha_bar)  # Ho et al. 2020, eq. 7
         self.snr: Array = self.alpha_bar / (1 - self.alpha_bar)
+        self._roots: dict[torch.device, Tensor] = {}  # those of alpha_bar and of 1 - alpha_bar (2, T)
 
     def level(self, index: int) -> Level:
         """The noise level after `index + 1` steps of the forward process."""
@@ -125,10 +126,10 @@ class DiscreteSchedule:
     def draw(self, count: int, rng: torch.Generator, mean: float, std: float, uniform: float = 0.0) -> Levels:
         """Uniform over the T indices (`mean`, `std` and `uniform` do not apply)."""
         index = torch.randint(self.timesteps, (count,), generator=rng, device=rng.device)
-        roots = (np.sqrt(self.alpha_bar), np.sqrt(1 - self.alpha_bar))
-        alpha, sigma = (
-            torch.tensor(root, dtype=torch.float32).to(rng.device)[index].view(-1, 1, 1, 1) for root in roots
-        )
+        if rng.device not in self._roots:  # copied to a device once
+            roots = np.stack([np.sqrt(self.alpha_bar), np.sqrt(1 - self.alpha_bar)])
+            self._roots[rng.device] = torch.tensor(roots, dtype=torch.float32).to(rng.device)
+        alpha, sigma = self._roots[rng.device][:, index].view(2, -1, 1, 1, 1)
         return Levels((index / self.timesteps).float(), alpha, sigma)
 
     def grid(

@@ -51,8 +51,8 @@ def _first_images(plan: SamplingPlan, part: slice, noise: SeededNoise) -> Tensor
     if plan.corners is None:
         eps = noise()
     else:
-        weights = torch.tensor(request.weights[part], device=plan.model.device)
-        eps = mixed_noise(plan.corners, weights, request.mixing)
+        weights = torch.tensor(request.weights[part])
+        eps = mixed_noise(plan.corners, weights, request.mixing).to(plan.model.device)
     if plan.source is None:
         start = start_sigma(plan.grid, request) * eps
     else:

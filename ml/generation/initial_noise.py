@@ -16,23 +16,26 @@ from ml.models.interruptible import interruptible_denoiser
 
 
 def corner_noises(model: LoadedModel, request: SampleRequest) -> Tensor:
-    """The noise of every corner (corners, C, H, W): that of its seed, or the one that DDIM turns into its picture."""
+    """The noise of every corner (corners, C, H, W): that of its seed, or the one that DDIM turns into its picture.
+
+    On the CPU, where it is mixed: by its angles, each of which a GPU would have to be waited for.
+    """
     pictured = any(corner.picture for corner in request.corners)
     settings = request.model_dump_json(include=set(SampleSettings.model_fields)) if pictured else ""
 
     def noise_of(corner: Corner) -> Tensor:
         if corner.picture:
-            return _inverted(model, corner.picture, corner.label, settings)
-        return _of_seed(corner.seed, model.config.codes, model.device)
+            return _inverted(model, corner.picture, corner.label, settings).cpu()
+        return _of_seed(corner.seed, model.config.codes)
 
     return torch.cat([noise_of(corner) for corner in request.corners])
 
 
 @lru_cache(maxsize=64)
-def _of_seed(seed: int, codes: tuple[int, int], device: torch.device) -> Tensor:
+def _of_seed(seed: int, codes: tuple[int, int]) -> Tensor:
     """The noise of a seed; cached, since the interpolation pad requests the same corners again and again."""
     channels, side = codes
-    return SeededNoise([seed], (channels, side, side), device)()
+    return SeededNoise([seed], (channels, side, side), torch.device("cpu"))()
 
 
 @lru_cache(maxsize=32)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 
 from ml.cancellation import import_interruptibly
 from ml.config import SampleRequest
@@ -111,8 +112,8 @@ def _frame(plan: SamplingPlan, step: DenoiseStep, first: int) -> Frame:
     contrast = max(1.0, math.hypot(level.alpha, level.sigma))  # a path that only adds noise would be black and white
     x_t, x0_hat = model.pixels(step.x_t / contrast), model.pixels(step.x0_hat)
     similarity = plan.matcher.similarity(x0_hat).cpu().numpy() if plan.matcher else None
-    pictures = to_uint8(x_t), to_uint8(x0_hat)
     noisy = level.sigma > 0 and not isinstance(model.network, LatentModel)
-    eps = to_uint8(to_eps(step.x0_hat, step.x_t, level) / EPS_RANGE) if noisy else None
-    last = len(plan.grid) - 1
-    return Frame(first, step.step, last, level.t, level.alpha, level.sigma, *pictures, similarity, eps)
+    shown = [x_t, x0_hat, *([to_eps(step.x0_hat, step.x_t, level) / EPS_RANGE] if noisy else [])]
+    noisy_image, estimate, *eps = np.split(to_uint8(torch.cat(shown)), len(shown))  # copied from the device at once
+    pictures = noisy_image, estimate, similarity, eps[0] if eps else None
+    return Frame(first, step.step, len(plan.grid) - 1, level.t, level.alpha, level.sigma, *pictures)

@@ -33,7 +33,7 @@ class SamplingPlan:
     matcher: "Matcher | None"  # the CLIP that steers
     source: Tensor | None  # the image to begin from (1, C, H, W) in [-1, 1]
     mask: Tensor | None  # (1, 1, H, W), 1 where the source is completed
-    corners: Tensor | None  # starting noises to interpolate between (corners, C, H, W); a branch has none
+    corners: Tensor | None  # starting noises to interpolate between (corners, C, H, W), on the CPU; a branch has none
     parent: "SamplingPlan | None"  # of the request that this one branches off from
 
 

@@ -11,6 +11,7 @@ import torch
 from ml.config import ModelConfig, SampleRequest, TrainConfig
 from ml.errors import BadRequest
 from ml.models.weights import expected
+from ml.system.device import free
 
 FLOAT = 4  # bytes
 COPIES = 5  # of the weights in training: themselves, gradients, average, and two of the optimizer
@@ -39,15 +40,6 @@ def check_training(config: TrainConfig, device: torch.device) -> None:
     size = FLOAT * (COPIES * weights + part * _per_image(config.model, KEPT))
     remedy = "Choose a smaller batch_size, narrower widths or smaller images, or set accumulate to 4 or 8."
     _check(size, device, f"Training {weights / 1e6:,.1f} million weights with {part} images at a time", remedy)
-
-
-def free(device: torch.device) -> int:
-    """Free bytes on a device."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    import psutil
-
-    return psutil.virtual_memory().available
 
 
 def _per_image(config: ModelConfig, results: int) -> int:

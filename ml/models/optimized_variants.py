@@ -3,10 +3,14 @@
 On a CPU the network is traced (TorchScript), which leaves Python out. Weights of convolutions are packed in oneDNN's
 layout, and are in bfloat16 where the processor multiplies in it. For a single image a call of a convolution takes half
 as long as its arithmetic: oneDNN Graph compiles the calls, and one matrix product gives the scales and shifts of all
-blocks. On a GPU the network is in bfloat16.
+blocks.
+
+On a GPU the network is in bfloat16, and its calls are CUDA graphs: starting its some two hundred operations one by one
+takes several times as long as they do.
 """
 
 import copy
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,14 +22,16 @@ from torch import Tensor, nn
 
 from ml.models.blocks import Condition, ResidualBlock
 from ml.models.unet import UNet
-from ml.system.device import bf16_is_fast, bf16_is_native
+from ml.system.device import bf16_is_fast, bf16_is_native, random_numbers
 
-WARM_UP = 3  # calls after which TorchScript has compiled the graph
+WARM_UP = 3  # calls after which TorchScript has compiled the graph, and CUDA's libraries have allocated what they need
+MOST_GRAPHS = 16  # of one network, each with memory of its own
 FEW_CHANNELS = 16  # of a group; with fewer, normalisation in bfloat16 is several times as slow as in float32
 
 M = TypeVar("M", bound=nn.Module)
 Inputs = tuple[Tensor, Tensor, Tensor]  # x_t, time, condition
 Compiler = Callable[[nn.Module, Inputs], nn.Module]
+Replay = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def variants(device: torch.device, *, single: bool) -> Iterator[Compiler]:
@@ -35,8 +41,11 @@ def variants(device: torch.device, *, single: bool) -> Iterator[Compiler]:
             if single:
                 yield partial(compiled, dtype)
             yield partial(packed, dtype)
-    elif bf16_is_fast(device):
-        yield lambda network, _inputs: Half(network)
+    elif device.type == "cuda":
+        if bf16_is_fast(device):
+            yield lambda network, inputs: Graphed(Half(network), inputs)
+            yield lambda network, _inputs: Half(network)
+        yield Graphed
 
 
 def packed(dtype: torch.dtype, network: nn.Module, inputs: Inputs) -> nn.Module:
@@ -78,11 +87,71 @@ class Half(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network = network
+        self.network = copy.deepcopy(network)
+        for kind in (nn.Conv2d, nn.Linear):
+            for _, module in _of_type(self.network, kind):
+                module.to(torch.bfloat16)  # once: autocast converts weights without a gradient at every call
 
     def forward(self, x: Tensor, time: Tensor, condition: Tensor) -> Tensor:
         with torch.autocast(x.device.type, torch.bfloat16):
             return self.network(x, time, condition).float()
+
+
+class Graphed(nn.Module):
+    """A network whose calls are CUDA graphs, one for each shape of the inputs; the first is captured at once.
+
+    A later shape that cannot be captured is computed by the network itself. Raises RuntimeError where the first cannot.
+    """
+
+    def __init__(self, network: nn.Module, inputs: Inputs) -> None:
+        super().__init__()
+        self.network = network
+        self._graphs: dict[tuple[torch.Size, ...], Replay | None] = {_shapes(inputs): capture(network, inputs)}
+        self._lock = threading.Lock()  # several threads draw, and a graph has one place for its inputs
+
+    def forward(self, x: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        inputs = x, time, condition
+        with self._lock:
+            if (shapes := _shapes(inputs)) not in self._graphs:
+                self._add(shapes, inputs)
+            replay = self._graphs[shapes]
+            return replay(*inputs) if replay else self.network(*inputs)
+
+    def _add(self, shapes: tuple[torch.Size, ...], inputs: Inputs) -> None:
+        if len(self._graphs) == MOST_GRAPHS:
+            del self._graphs[next(iter(self._graphs))]  # the oldest
+        try:
+            self._graphs[shapes] = capture(self.network, inputs)
+        except RuntimeError:  # there is no memory for another one, for example
+            self._graphs[shapes] = None
+
+
+def _shapes(inputs: Inputs) -> tuple[torch.Size, ...]:
+    return tuple(tensor.shape for tensor in inputs)
+
+
+@torch.no_grad()
+def capture(network: nn.Module, inputs: Inputs) -> Replay:
+    """The network's call with such inputs as a CUDA graph: a function of others of that shape. Raises RuntimeError."""
+    held = [tensor.clone() for tensor in inputs]
+    graph, aside = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with random_numbers:
+        with torch.cuda.stream(aside):
+            for _ in range(WARM_UP):
+                network(*held)
+        # The other threads may use the GPU meanwhile.
+        with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
+            output = network(*held)
+    torch.cuda.current_stream().wait_stream(aside)
+
+    def replay(x: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        for place, given in zip(held, (x, time, condition), strict=True):
+            place.copy_(given)
+        graph.replay()
+        return output.clone()
+
+    return replay
 
 
 class _Convolution(nn.Module):

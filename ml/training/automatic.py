@@ -10,6 +10,7 @@ import torch
 from ml.cancellation import check_cancelled
 from ml.config import TrainConfig, validate
 from ml.distributed import collectives
+from ml.errors import is_out_of_memory
 from ml.models import build
 from ml.specs import DeviceName
 from ml.system.device import bf16_is_native, choose_device, tune
@@ -106,14 +107,19 @@ def _has_budget(config: TrainConfig) -> bool:
 
 
 def _widest(basis: TrainConfig, enough: int, speed: Speed) -> tuple[tuple[int, ...], float]:
-    """The widths of the largest network that learns from `enough` images in its time, and its speed.
+    """The widths of the largest network that memory holds and that learns from `enough` images in its time; its speed.
 
     The smallest one, where none does.
     """
     seconds = 60 * (basis.minutes or MINUTES)
     found: tuple[tuple[int, ...], float] | None = None
     for widths in (basis.model.widths,) if "widths" in basis.model.model_fields_set else WIDTHS:
-        rate = speed(_filled(basis, model={"widths": widths}, batch_size=BATCH))
+        try:
+            rate = speed(_filled(basis, model={"widths": widths}, batch_size=BATCH))
+        except (RuntimeError, MemoryError) as error:
+            if found and is_out_of_memory(error):
+                break
+            raise
         if found and rate * seconds < enough:
             break
         found = widths, rate

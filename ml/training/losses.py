@@ -58,7 +58,7 @@ def noised(
     eps = torch.randn(x0.shape, generator=rng, device=device)
     dropped = torch.rand(count, generator=rng, device=device) < config.label_dropout
     if null is None:
-        null = torch.tensor(config.model.num_classes, device=device)
+        null = torch.full((), config.model.num_classes, device=device)
         labels = labels if config.model.num_classes else torch.zeros_like(labels)
     labels = torch.where(dropped.view(-1, *(1,) * null.ndim), null, labels)
     x_t = q_sample(x0, eps, levels.alpha, levels.sigma)

@@ -20,8 +20,7 @@ OUTER = re.compile(r"(^|\.)(into|out)\.")  # the first and the last layer
 class ConvMuon:
     """Muon (Jordan et al. 2024), which takes matrices only, for convolutions seen as (out, rest) matrices.
 
-    On CUDA this is torch.optim.Muon, since tensor cores round too coarsely for `ml.training.muon`. The matrices share
-    the weights' memory, so a step on them is a step on the convolutions.
+    The matrices share the weights' memory, so a step on them is a step on the convolutions.
     """
 
     def __init__(self, weights: list[nn.Parameter], lr: float, weight_decay: float) -> None:
@@ -29,8 +28,7 @@ class ConvMuon:
         self._matrices = [nn.Parameter(self._matrix(w.detach())) for w in weights]
         if any(m.data_ptr() != w.data_ptr() for m, w in zip(self._matrices, weights, strict=True)):
             raise ValueError("convolution weights must be in channels_last memory format")
-        kind = torch.optim.Muon if weights and weights[0].is_cuda else Muon
-        self.inner = kind(self._matrices, lr=lr, weight_decay=weight_decay)
+        self.inner = Muon(self._matrices, lr=lr, weight_decay=weight_decay)
 
     def step(self) -> None:
         """One update from the gradients of the convolutions."""

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,7 +23,7 @@ from ml.models.weights import for_drawing, to_half
 from ml.registry.checkpoint import DataRecord, ModelHeader, StateHeader, save
 from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE, SNAPSHOTS
 from ml.specs import DRAWING
-from ml.system.device import Device, bf16_is_native, tune
+from ml.system.device import Device, bf16_is_native, random_numbers, tune
 from ml.system.files import atomic, make_folder
 from ml.tracking.loss_curve import LossCurve
 from ml.tracking.run_folder import RunFolder
@@ -82,6 +82,8 @@ class Run:
         self.bf16 = config.precision == "bf16" or (
             config.precision == "auto" and config.batch_size >= LEAST_BF16 and bf16_is_native(where)
         )
+        on_gpu = where.type == "cuda"
+        self._random_numbers: AbstractContextManager[object] = random_numbers if on_gpu else nullcontext()
         self.batches = ShuffledEpochs(config.seed, len(dataset), config.batch_size, where)
         self.microbatches = Microbatches(self.network, self.objective, self.rng, where, bf16=self.bf16)
         self.microbatches.parts = config.accumulate
@@ -187,7 +189,7 @@ class Run:
 
         Its loss stays on the device, which may still compute it, until `report` or `save`.
         """
-        with self._working():
+        with self._working(), self._random_numbers:
             lr_share = lr_factor(self.config, self.progress)
             undoable = not self.objective.learners  # a step of a critic cannot be undone
             with nullcontext() if undoable else cancellable(RunControl()):

@@ -11,33 +11,34 @@ from typing import Any, cast
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt
 os.environ.setdefault("TQDM_DISABLE", "1")  # before tqdm, whose bars would cover ours
 
-from desktop_app.widgets.plots.export import save_plots
-from ml.cli.console import Line, guarded
+from ml.cli.console import FAILED, Line, guarded
 from ml.config import validate
 from ml.errors import BadRequest
 from ml.system.files import atomic, make_folder
 from ml.training.overrides import parse_assignment
 from tests.benchmarks.common import Benchmark, Plan, installed
 
-BENCHMARKS = ("training", "sampling", "interaction")
+BENCHMARKS = ("training", "sampling", "interaction", "gpu")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, print, and write what is wanted; raises what goes wrong."""
+    """Measure, print, and write what is wanted; 1 where a check fails. Raises what goes wrong."""
     benchmark = cast(Benchmark, import_module(f"tests.benchmarks.{options.what}"))
     plan = planned(benchmark, options.quick, options.set, options.against)
     folder: Path | None = make_folder(options.out) if options.out else None
+    found, text = {"benchmark": options.what, "plan": plan.model_dump()}, ""
     with Line() as line:
-        found = {"benchmark": options.what, "plan": plan.model_dump()}
-        found |= benchmark.measure(plan, options.data_root, line)
-    text = json.dumps(found, indent=1)
+        for so_far in benchmark.measure(plan, options.data_root, line):
+            found |= so_far
+            text = json.dumps(found, indent=1)
+            if folder:
+                with atomic(folder / f"{options.what}.json") as path:
+                    path.write_text(text, encoding="utf-8")
     if folder:
-        with atomic(folder / f"{options.what}.json") as path:
-            path.write_text(text, encoding="utf-8")
         write_plots(folder / options.what, benchmark.figures(found))
     facts = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
     print(text if options.json else "\n\n".join([facts, *(table.markdown() for table in benchmark.tables(found))]))
-    return 0
+    return FAILED if found.get("failed") else 0
 
 
 def planned(benchmark: Benchmark, quick: bool, sets: list[str], against: str | None) -> Plan:
@@ -53,9 +54,10 @@ def planned(benchmark: Benchmark, quick: bool, sets: list[str], against: str | N
 
 def write_plots(path: Path, figures: list[Any]) -> None:
     """Each figure as an SVG, where there are some."""
-    from desktop_app.app import make_application
-
     if figures:
+        from desktop_app.app import make_application
+        from desktop_app.widgets.plots.export import save_plots
+
         make_application(["benchmark"])  # its fonts
         save_plots(path.with_suffix(".svg"), figures)
 

@@ -4,7 +4,7 @@ import datetime
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -51,7 +51,10 @@ class Benchmark(Protocol):
     PLAN: type[Plan]
     QUICK: dict[str, Any]  # the plan of --quick
 
-    def measure(self, plan: Any, data_root: Path | None, line: Line) -> dict[str, Any]: ...
+    def measure(self, plan: Any, data_root: Path | None, line: Line) -> Iterator[dict[str, Any]]:
+        """Yields what is found so far; the last is all of it. `failed` names the checks that fail, if there are any."""
+        ...
+
     def tables(self, found: dict[str, Any]) -> list[Table]: ...
     def figures(self, found: dict[str, Any]) -> list[Any]: ...
 

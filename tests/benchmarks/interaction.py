@@ -226,7 +226,7 @@ class Bench:
         self._scene.watch.has_new_image()
 
 
-def measure(plan: InteractionPlan, data_root: Path | None, line: Line) -> dict[str, Any]:
+def measure(plan: InteractionPlan, data_root: Path | None, line: Line) -> Iterator[dict[str, Any]]:
     """The start, every scene alone and while a run trains; heartbeats of those, of training, loading, exporting."""
     line.show("Starting the program beside a bare window")
     starts = startup.measure(plan.starts)
@@ -251,7 +251,7 @@ def measure(plan: InteractionPlan, data_root: Path | None, line: Line) -> dict[s
             line.show(f"Heartbeat: {what}")
             beats[what] = _beat(partial(work, window.session))
     _compare(moves)
-    return {"machine": machine(plan.device), "startup": starts, "moves": moves, "heartbeat": beats}
+    yield {"machine": machine(plan.device), "startup": starts, "moves": moves, "heartbeat": beats}
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 The peers draw with untrained weights, which takes as long as with trained ones; only our digits are judged.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,15 +63,12 @@ class Drawer:
     draw_more: Callable[[], Pixels] | None = None  # to be judged; of a peer nothing is
 
 
-def measure(plan: SamplingPlan, data_root: Path | None, line: Line) -> dict[str, Any]:
+def measure(plan: SamplingPlan, data_root: Path | None, line: Line) -> Iterator[dict[str, Any]]:
     """All of it, one after another."""
     device = choose_device(plan.device).torch_device
-    return {
-        "machine": machine(plan.device),
-        "digits": _hundred(plan, device, line),
-        "growth": _growth(plan, line),
-        "limit": _limit(plan, device, line),
-    }
+    yield {"machine": machine(plan.device), "digits": _hundred(plan, device, line)}
+    yield {"growth": _growth(plan, line)}
+    yield {"limit": _limit(plan, device, line)}
 
 
 def _labels(count: int) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from ml.config import SampleRequest
 from ml.errors import BadRequest
 from ml.generation.loaded_model import load
 from tests.benchmarks import __main__ as entry
-from tests.benchmarks import common, sampling, training
+from tests.benchmarks import common, gpu, sampling, training
 from tests.benchmarks.limits import work_of
 from tests.patience import WAIT_MS, WAIT_S
 from tests.support.tiny_model import few_digits
@@ -45,7 +45,9 @@ def check_tables(benchmark: Any, found: dict[str, Any]) -> None:
 @pytest.mark.filterwarnings("ignore")  # of diffusers
 def test_sampling_against_diffusers(tmp_path: Path) -> None:
     plan = sampling.SamplingPlan.model_validate(TINY_SAMPLING | {"against": ["diffusers"]})
-    found: dict[str, Any] = {"plan": plan.model_dump()} | sampling.measure(plan, None, Line())
+    found: dict[str, Any] = {"plan": plan.model_dump()}
+    for part in sampling.measure(plan, None, Line()):
+        found |= part
     assert found["machine"].keys() >= {"date", "device", "threads", "torch"}
     rows = {row["name"]: row for row in found["digits"]}
     ways = {"digits", "student, 1 step", "student, 2 steps", "student, 4 steps"}
@@ -79,7 +81,8 @@ def test_the_work_of_a_request_is_that_of_its_calls() -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_training_against_diffusers(tmp_path: Path) -> None:
     plan = training.TrainingPlan.model_validate(TINY_TRAINING | {"against": ["diffusers"]})
-    found: dict[str, Any] = {"plan": plan.model_dump()} | training.measure(plan, few_digits(tmp_path), Line())
+    (measured,) = training.measure(plan, few_digits(tmp_path), Line())
+    found: dict[str, Any] = {"plan": plan.model_dump()} | measured
     assert [row["name"] for row in found["recipes"]] == ["ours", "textbook", "diffusers"]
     for row in found["recipes"]:
         assert row["parameters"] > 100_000 and row["images_per_s"] > 0
@@ -161,5 +164,5 @@ def test_a_peer_that_is_absent_is_refused_only_where_it_was_asked_for(monkeypatc
 
 
 def test_quick_plans_are_plans() -> None:
-    for module in (sampling, training):
+    for module in (gpu, sampling, training):
         assert module.PLAN.model_validate(module.QUICK) != module.PLAN()

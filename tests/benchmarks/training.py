@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from desktop_app.widgets.plots.export import Curve, Figure
 from ml.cli.console import Line
 from ml.config import SampleRequest, TrainConfig
 from ml.control import RunControl
@@ -33,6 +32,9 @@ from ml.training.overrides import with_overrides
 from ml.training.run import Run
 from tests.benchmarks import peers
 from tests.benchmarks.common import Plan, Table, machine, synchronise
+
+if TYPE_CHECKING:
+    from desktop_app.widgets.plots.export import Figure
 
 MARKS = (0.9, 0.98)
 CLASSES = 10
@@ -189,7 +191,7 @@ class Entry:
         }
 
 
-def measure(plan: TrainingPlan, data_root: Path | None, line: Line) -> dict[str, Any]:
+def measure(plan: TrainingPlan, data_root: Path | None, line: Line) -> Iterator[dict[str, Any]]:
     """All recipes in turns, until the budget of each is used up."""
     line.show("Reading the data")
     dataset = datasets.load(plan.data, data_root)
@@ -202,7 +204,7 @@ def measure(plan: TrainingPlan, data_root: Path | None, line: Line) -> dict[str,
                 look = entry.looks[-1]
                 line.note(f"{entry.name}: {look['accuracy']:.1%} after {look['seconds']:.1f} s")
         found = [entry.found(entries[0]) for entry in entries]
-    return {"machine": machine(plan.device), "recipes": found}
+    yield {"machine": machine(plan.device), "recipes": found}
 
 
 @contextmanager
@@ -259,8 +261,10 @@ def _times(ratio: dict[str, Any] | None) -> str | None:
     return None if ratio is None else f"{'>= ' if ratio['at_least'] else ''}{ratio['times']:.1f}"
 
 
-def figures(found: dict[str, Any]) -> list[Figure]:
+def figures(found: dict[str, Any]) -> "list[Figure]":
     """Accuracy over the seconds of training."""
+    from desktop_app.widgets.plots.export import Curve, Figure  # which a machine without a screen may lack
+
     curves = [
         Curve(
             row["name"],

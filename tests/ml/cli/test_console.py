@@ -89,6 +89,9 @@ def raising(error: BaseException) -> Callable[[], int]:
     return command
 
 
+NO_ROOM = "There isn't enough memory for this. Use fewer images or a smaller batch.\n"
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
@@ -96,6 +99,8 @@ def raising(error: BaseException) -> Callable[[], int]:
         (CannotWrite("Full.", "Make room."), 2, "Full. Make room.\n"),
         (Diverged("It diverged.", "Go slower."), 1, "It diverged. Go slower.\n"),
         (KeyboardInterrupt(), 130, "Interrupted.\n"),
+        (RuntimeError("CUDA out of memory."), 1, NO_ROOM),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), 1, NO_ROOM),
         (ValueError("two\n  lines"), 1, "Unexpected failure: ValueError: two lines. Add --debug to see where.\n"),
     ],
 )

@@ -96,10 +96,12 @@ def test_little_is_not_asked_about_and_what_there_is_not_is_refused(monkeypatch:
         memory._check(2 * memory.SMALL + 1, CPU, "It", "Ask for less.")
 
 
-def test_what_others_use_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_others_use_is_not_free_and_what_torch_keeps_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda _device: (5, 9))  # free, and all there is
+    monkeypatch.setattr("torch.cuda.memory_reserved", lambda _device: 40)
+    monkeypatch.setattr("torch.cuda.memory_allocated", lambda _device: 30)
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=3, total=7))
-    assert memory.free(torch.device("cuda")) == 5 and memory.free(CPU) == 3
+    assert memory.free(torch.device("cuda")) == 15 and memory.free(CPU) == 3
 
 
 def test_more_pictures_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

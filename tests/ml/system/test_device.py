@@ -1,5 +1,7 @@
 """The processor that is chosen, with its reason, and the settings that work on it brings."""
 
+import warnings
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -9,18 +11,36 @@ from ml.errors import BadRequest, NoDevice
 from ml.specs import DeviceName
 from ml.system import device
 
+ROOM = 10 * device.LEAST_FREE
+
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """What the machine is said to have."""
-    has = SimpleNamespace(cuda=False, mps=False, cards=1, processes=0)
-    monkeypatch.setattr("torch.cuda.is_available", lambda: has.cuda)
+    has = SimpleNamespace(cuda=False, mps=False, cards=1, processes=0, bf16=False, warns="", fails="", free=ROOM)
+
+    def is_available() -> bool:
+        if has.warns:
+            warnings.warn(has.warns, stacklevel=1)
+            has.warns = ""  # once, as torch does
+        return has.cuda
+
+    def compute_once(_where: torch.device) -> int:
+        if has.fails:
+            raise RuntimeError(has.fails)
+        return has.free
+
+    monkeypatch.setattr("torch.cuda.is_available", is_available)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: has.bf16 or including_emulation)
+    monkeypatch.setattr(device, "compute_once", compute_once)
     monkeypatch.setattr("torch.cuda.device_count", lambda: has.cards)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "H200")
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: has.mps)
     monkeypatch.setattr("ml.distributed.torchrun.launched", lambda: has.processes > 0)
     monkeypatch.setattr("ml.distributed.torchrun.local_size", lambda: max(1, has.processes))
-    return has
+    device.cuda_problem.cache_clear()
+    yield has
+    device.cuda_problem.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -50,6 +70,55 @@ def test_a_device_that_is_missing_is_named(name: DeviceName, machine: SimpleName
         device.choose_device(name)
 
 
+TOO_OLD = (
+    "CUDA initialization: The NVIDIA driver on your system is too old (found version 11040). Please update your GPU "
+    "driver by downloading and installing a new version (Triggered internally at CUDAFunctions.cpp:109.)"
+)
+NO_KERNEL = "CUDA error: no kernel image is available for execution on the device\nCUDA kernel errors might be late."
+
+
+@pytest.mark.parametrize(
+    ("has", "reason"),
+    [
+        ({"cuda": False, "warns": TOO_OLD}, "The NVIDIA driver on your system is too old (found version 11040)"),
+        ({"fails": NO_KERNEL}, "H200 cannot be used: no kernel image is available for execution on the device"),
+        ({"free": 10**8}, "other programs use the memory of H200: 0.1 GB are free"),
+    ],
+)
+def test_a_gpu_that_cannot_be_used_is_left_for_the_cpu_with_the_reason(
+    has: dict[str, object], reason: str, machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 3)
+    vars(machine).update({"cuda": True} | has)
+    for _ in range(2):
+        assert device.choose_device("auto")[1:] == ("CPU", f"CPU, 3 threads: {reason}")
+    with pytest.raises(NoDevice) as refused:
+        device.choose_device("cuda")
+    assert refused.value.message == f"No CUDA device was found ({reason})."
+
+
+def test_a_gpu_with_matrix_units_for_it_trains_in_bfloat16(machine: SimpleNamespace) -> None:
+    machine.cuda = machine.bf16 = True
+    assert device.choose_device().reason == "H200, through CUDA, training in bfloat16"
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    half = "bfloat16 for training and sketches, float32 for the images that are kept"
+    assert device.precisions(gpu) == f"{half}; sketches are CUDA graphs"
+    machine.bf16 = False
+    assert device.precisions(gpu) == "float32; sketches are CUDA graphs"
+    assert device.precisions(cpu) == (half if device.bf16_is_native(cpu) else "float32")
+
+
+def test_tf32_stays_off_and_torch_has_nothing_to_say_about_it() -> None:
+    settings = torch.backends.cuda.matmul, torch.backends.cudnn.conv  # pyright: ignore[reportAttributeAccessIssue]
+    before = [setting.fp32_precision for setting in settings]
+    try:
+        device.tune(torch.device("cuda"))
+        assert [setting.fp32_precision for setting in settings] == ["ieee", "ieee"]
+    finally:
+        for setting, precision in zip(settings, before, strict=True):
+            setting.fp32_precision = precision
+
+
 def test_several_processes_take_a_card_each_and_no_apple_gpu(machine: SimpleNamespace) -> None:
     machine.cuda, machine.cards, machine.processes = True, 2, 2
     assert device.choose_device("auto").torch_device.type == "cuda"
@@ -57,6 +126,7 @@ def test_several_processes_take_a_card_each_and_no_apple_gpu(machine: SimpleName
     with pytest.raises(NoDevice, match="3 processes are more than this machine's 2 GPUs"):
         device.choose_device("auto")
     machine.cuda, machine.mps = False, True
+    device.cuda_problem.cache_clear()
     assert device.choose_device("auto").torch_device.type == "cpu"
     with pytest.raises(BadRequest, match="Several processes cannot share"):
         device.choose_device("mps")

@@ -53,6 +53,20 @@ def test_the_network_is_the_widest_that_sees_enough_in_twenty_minutes(
     assert f"U-Net of {widths[0]} and {widths[1]} channels" in config.note
 
 
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("a mistake")])
+def test_a_network_that_memory_does_not_hold_is_not_chosen(error: RuntimeError) -> None:
+    def fast(config: TrainConfig) -> float:
+        if config.model.widths[0] > 64:
+            raise error
+        return 5000.0
+
+    if isinstance(error, torch.OutOfMemoryError):
+        assert choose(presets.load("automatic"), EMOJI, "cpu", fast).model.widths == (64, 128)
+    else:
+        with pytest.raises(RuntimeError, match="a mistake"):
+            choose(presets.load("automatic"), EMOJI, "cpu", fast)
+
+
 def test_colour_images_seen_often_are_changed_and_mirrored() -> None:
     config = chosen(EMOJI, 120)
     model = config.model

@@ -4,6 +4,18 @@ from tests.mutation.mutant import Mutant
 
 MUTANTS = [
     Mutant(
+        "ml/data/device_dataset.py",
+        "2 * dataset.images.numel() <= free(device)",
+        "dataset.images.numel() <= free(device)",
+        "tests/ml/test_fake_gpu.py::test_images_that_leave_too_little_memory_stay_beside_the_device",
+    ),
+    Mutant(
+        "ml/data/device_dataset.py",
+        "chosen.to(self.pixels.device)].to(self.labels.device)",
+        "chosen.to(self.pixels.device)]",
+        "tests/ml/test_fake_gpu.py::test_images_that_leave_too_little_memory_stay_beside_the_device",
+    ),
+    Mutant(
         "ml/data/datasets.py",
         "idx_set.name == name and idx_set.is_downloaded(root, split)",
         "idx_set.is_downloaded(root, split)",
@@ -29,8 +41,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/data/augment.py",
-        "chosen[[0, 0, 1, 2]].T",
-        "chosen[[0, 1, 1, 2]].T",
+        "torch.cat([chosen[:1], chosen]).T",
+        "torch.cat([chosen[1:2], chosen]).T",
         "tests/ml/data/test_augment.py",
     ),
     Mutant(

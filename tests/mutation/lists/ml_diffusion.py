@@ -5,6 +5,12 @@ from tests.mutation.mutant import Mutant
 MUTANTS = [
     Mutant(
         "ml/diffusion/denoiser.py",
+        "dtype=torch.float32, device=x_t.device)",
+        "dtype=torch.float32)",
+        "tests/ml/test_fake_gpu.py::test_every_sampler_stays_on_the_device",
+    ),
+    Mutant(
+        "ml/diffusion/denoiser.py",
         "self.network(self.parameterization.scale_input(x_t, level.alpha, level.sigma), time, labels)",
         "self.network(x_t, time, labels)",
         "tests/ml/diffusion/test_denoiser.py::test_every_image_may_have_a_level_of_its_own",

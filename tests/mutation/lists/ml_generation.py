@@ -4,6 +4,12 @@ from tests.mutation.mutant import Mutant
 
 MUTANTS = [
     Mutant(
+        "ml/generation/denoising.py",
+        "weights, request.mixing).to(plan.model.device)",
+        "weights, request.mixing)",
+        "tests/ml/test_fake_gpu.py::test_a_request_begins_and_is_conditioned_on_the_device",
+    ),
+    Mutant(
         "ml/generation/branching.py",
         "if len(labels) == len(parent.labels) and not parent.corners:",
         "if labels:",
@@ -282,11 +288,11 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/pipeline.py",
-        "pictures = to_uint8(x_t), to_uint8(x0_hat)",
-        "pictures = to_uint8(x0_hat), to_uint8(x_t)",
+        "shown = [x_t, x0_hat,",
+        "shown = [x0_hat, x_t,",
         "tests/ml/generation/test_pipeline.py",
     ),
-    Mutant("ml/generation/pipeline.py", "/ EPS_RANGE) if noisy", ") if noisy", "tests/ml/generation/test_pipeline.py"),
+    Mutant("ml/generation/pipeline.py", "/ EPS_RANGE] if noisy", "] if noisy", "tests/ml/generation/test_pipeline.py"),
     Mutant(
         "ml/generation/pipeline.py", "noisy = level.sigma > 0 and", "noisy =", "tests/ml/generation/test_pipeline.py"
     ),

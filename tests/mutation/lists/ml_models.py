@@ -4,6 +4,30 @@ from tests.mutation.mutant import Mutant
 
 MUTANTS = [
     Mutant(
+        "ml/models/optimized_variants.py",
+        "if (shapes := _shapes(inputs)) not in self._graphs:",
+        "if not (shapes := next(iter(self._graphs))):",
+        "tests/ml/models/test_optimized_variants.py -k graph",
+    ),
+    Mutant(
+        "ml/models/optimized_variants.py",
+        "return replay(*inputs) if replay else self.network(*inputs)",
+        "return self.network(*inputs) if replay else replay(*inputs)",
+        "tests/ml/models/test_optimized_variants.py -k graph",
+    ),
+    Mutant(
+        "ml/models/optimized_variants.py",
+        "if len(self._graphs) == MOST_GRAPHS:",
+        "if len(self._graphs) == MOST_GRAPHS + 1:",
+        "tests/ml/models/test_optimized_variants.py -k oldest",
+    ),
+    Mutant(
+        "ml/models/optimized_variants.py",
+        "module.to(torch.bfloat16)  # once",
+        "module.to(torch.float32)  # once",
+        "tests/ml/models/test_optimized_variants.py -k half",
+    ),
+    Mutant(
         "ml/models/autoencoder.py",
         "return self.reconstruct(z / self.scale)",
         "return self.reconstruct(z * self.scale)",
@@ -173,18 +197,6 @@ MUTANTS = [
         "tests/ml/models/test_memory.py",
     ),
     Mutant("ml/models/memory.py", "if size > available:", "if size > 2 * available:", "tests/ml/models/test_memory.py"),
-    Mutant(
-        "ml/models/memory.py",
-        "torch.cuda.mem_get_info(device)[0]",
-        "torch.cuda.mem_get_info(device)[1]",
-        "tests/ml/models/test_memory.py",
-    ),
-    Mutant(
-        "ml/models/memory.py",
-        "psutil.virtual_memory().available",
-        "psutil.virtual_memory().total",
-        "tests/ml/models/test_memory.py",
-    ),
     Mutant(
         "ml/models/memory.py",
         "{weights / 1e6:,.1f} million",

@@ -45,6 +45,39 @@ MUTANTS = [
         "torch.set_flush_denormal(False)",
         "tests/ml/system/test_device.py",
     ),
+    Mutant(
+        "ml/system/device.py",
+        "torch.cuda.mem_get_info(device)[0]",
+        "torch.cuda.mem_get_info(device)[1]",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/system/device.py",
+        "psutil.virtual_memory().available",
+        "psutil.virtual_memory().total",
+        "tests/ml/models/test_memory.py",
+    ),
+    Mutant(
+        "ml/system/device.py",
+        "mem_get_info(device)[0] + kept",
+        "mem_get_info(device)[0]",
+        "tests/ml/models/test_memory.py -k free",
+    ),
+    Mutant(
+        "ml/system/device.py",
+        "@lru_cache(maxsize=1)\ndef cuda_problem",
+        "def cuda_problem",
+        "tests/ml/system/test_device.py -k reason",
+    ),
+    Mutant(
+        "ml/system/device.py", "free_bytes < LEAST_FREE", "free_bytes < 0", "tests/ml/system/test_device.py -k reason"
+    ),
+    Mutant(
+        "ml/system/device.py",
+        'cudnn.conv.fp32_precision = "ieee"',
+        'cudnn.conv.fp32_precision = "tf32"',
+        "tests/ml/system/test_device.py -k tf32",
+    ),
     Mutant("ml/system/device.py", "return bf16_is_fast(device) or (", "return (", "tests/ml/system/test_device.py"),
     Mutant(
         "ml/system/download.py",

@@ -5,6 +5,12 @@ from tests.mutation.mutant import Mutant
 MUTANTS = [
     Mutant(
         "ml/training/automatic.py",
+        "if found and is_out_of_memory(error):",
+        "if found:",
+        "tests/ml/training/test_automatic.py -k hold",
+    ),
+    Mutant(
+        "ml/training/automatic.py",
         "if found and rate * seconds < enough:",
         "if rate * seconds > enough:",
         "tests/ml/training/test_automatic.py::test_the_network_is_the_widest_that_sees_enough_in_twenty_minutes",
