@@ -394,6 +394,9 @@ class TrainConfig(Description):
     augment_share: float = Field(
         default=0.0, ge=0, le=1, description="probability of a shift, of a turn and of a scaling; none is drawn"
     )
+    images_per_class: int = Field(
+        default=0, ge=0, le=10_000, description="at least: where a class has fewer, copies as if drawn again are added"
+    )
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     file_precision: Literal["fp32", "fp16"] = Field(default="fp32", description="of the weights in the model's file")
     seed: int = Field(default=0, ge=0, lt=2**53)

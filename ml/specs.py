@@ -374,6 +374,7 @@ PIPELINE_INDEX = "model_index.json"  # in the folder of a diffusers pipeline
 
 # ---- data
 
+OWN_SET = "mine:"  # begins the name of a set of drawings that a person made in the program
 IMAGE_FOLDER = "folder:"  # begins the name of a data set that is a folder of images
 FITS: Mapping[FitName, Spec] = {
     "crop": Spec("Crop to the middle", "The largest square in the middle of each image"),

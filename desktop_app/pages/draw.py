@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QMenu
 
 from desktop_app.pages.base import Page
+from desktop_app.pages.own_set import OwnSetSection
 from desktop_app.text.subject import DIGIT
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.context import AppContext
@@ -75,6 +76,7 @@ class DrawPage(Page):
         self.bars = Bars(DIGIT)
         self.verdict = Label("", "small")
         self.verdict.setWordWrap(True)
+        self.own_set = OwnSetSection(draw)
         self._arrange()
         self._connect()
         self._show_settings()
@@ -98,6 +100,7 @@ class DrawPage(Page):
             knowing.add(widget)
         self.making, self.knowing = making, knowing
         self.side.addWidget(drawing)
+        self.side.addWidget(self.own_set)
         self.side.addWidget(sampling)
         self.side.addWidget(making)
         self.side.addWidget(knowing)
@@ -129,6 +132,7 @@ class DrawPage(Page):
         self.half.clicked.connect(draw.mark_half)
         self.make.clicked.connect(self._make_or_stop)
         self.recognise.clicked.connect(draw.recognise)
+        draw.own_set.train_on.connect(lambda *_: self.pageRequested.emit("train"))
         draw.changed.connect(self._show_settings)
         draw.drawing_changed.connect(self._show_drawing)
         draw.finished.connect(self._show_results)
@@ -140,6 +144,9 @@ class DrawPage(Page):
         self.results.cellClicked.connect(draw.take_result)
 
     # ---- actions
+
+    def look(self) -> None:
+        self._draw.own_set.read()
 
     def _dab(self, x: float, y: float) -> None:
         tool = self.tool.value()

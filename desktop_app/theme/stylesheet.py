@@ -100,7 +100,7 @@ QLineEdit[kind="prompt"]:focus { border-color: $accent; }
 QLineEdit[kind="bare"] { background: transparent; border: none; padding: 0; min-height: 20px; font-weight: 600; }
 QAbstractSpinBox { padding: 0; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { subcontrol-origin: border; width: 0; border: none; }
-QAbstractSpinBox QLineEdit { background: transparent; border: none; padding: 0; min-height: 0; }
+QAbstractSpinBox QLineEdit, QComboBox QLineEdit { background: transparent; border: none; padding: 0; min-height: 0; }
 
 QComboBox { background: $control; border: 1px solid $border; border-radius: 8px; padding: 0 0 0 10px;
   min-height: 28px; combobox-popup: 0; }

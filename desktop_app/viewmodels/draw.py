@@ -16,6 +16,7 @@ from desktop_app.tasks.draw import OpenedImage, Recognised
 from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
+from desktop_app.viewmodels.own_set import OwnSet
 from desktop_app.viewmodels.undo import TOGETHER_S
 from desktop_app.worker.compute_thread import Job, JobEnded, Work
 from ml.config import DRAWING_SIDE, NO_LABEL, SampleRequest
@@ -55,6 +56,8 @@ class Draw(QObject):
         super().__init__(context)
         self._context = context
         self.settings = settings
+        self.own_set = OwnSet(context, self)
+        self.own_set.added.connect(self.clear)
         self.drawing: Pixels = np.zeros((DRAWING_SIDE, DRAWING_SIDE), np.uint8)
         self.mask: Pixels = np.zeros((DRAWING_SIDE, DRAWING_SIDE), np.uint8)  # white: to be completed
         self.sampled: Sampled | None = None  # the last result ...

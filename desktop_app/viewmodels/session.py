@@ -1,6 +1,6 @@
 """The session builds the context and the pages' view-models, and connects pages to each other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,12 +19,15 @@ from desktop_app.viewmodels.interpolate import Interpolate
 from desktop_app.viewmodels.job_runner import JobRunner
 from desktop_app.viewmodels.lessons import Lessons
 from desktop_app.viewmodels.models import Models
+from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.race import Race
 from desktop_app.viewmodels.train import Train
 from desktop_app.viewmodels.undo import SettingsOwner, Undo
 from desktop_app.worker.engine import Engine, ThreadEngine
+from ml.config import SampleSettings
 
 ViewModelFactory = Callable[[AppContext, Any], SettingsOwner]  # from the settings of its page
+TEACH_MINUTES = 1.0
 P = TypeVar("P")
 
 
@@ -72,6 +75,7 @@ class Session(QObject):
             context.files,
             *(page for page in self.pages.values() if isinstance(page, JobRunner) and page is not self.compare),
         )  # in the order in which Stop stops them
+        self._taught = ("", "")  # the run that teaches a model drawings, and the prompt for them
         self._connect()
 
     def _page(self, kind: type[P]) -> P:
@@ -90,11 +94,13 @@ class Session(QObject):
         explore, train, models = self.explore, self.train, self.models
         generate.open_in_interpolate.connect(interpolate.use_digit)
         generate.open_in_draw.connect(draw.take_generated)
+        draw.own_set.train_on.connect(self._teach)
         draw.drawing_changed.connect(lambda: interpolate.offer_drawing(draw.drawing))
         for page in (compare, explore):
             page.open_in_generate.connect(generate.open)
-        for page in (models, train):
-            page.draw_with.connect(generate.draw_with)
+        models.draw_with.connect(generate.draw_with)
+        train.draw_with.connect(self._use_model)
+        train.state_changed.connect(self._draw_taught)
         explore.open_file.connect(self.opener.open)
         self.context.history.reopened.connect(self.opener.reopen)
         models.train_longer.connect(train.offer_longer)
@@ -110,6 +116,32 @@ class Session(QObject):
         for signal in (generate.begun, draw.finished, compare.begun, compare.changed, compare.race.begun):
             signal.connect(shown_changed)
         interpolate.changed.connect(shown_changed)
+
+    def _teach(self, data: str, classes: Sequence[str]) -> None:
+        """Train the digits model on more classes for TEACH_MINUTES."""
+        if self.train.active:
+            what = "Stop it first, or wait until it has finished."
+            self.context.notify(Message("warning", "A run is in progress already", what))
+            return
+        self.train.change(data=data, begin_with=DEFAULT_MODEL, keep_classes=True, minutes=TEACH_MINUTES, own={})
+        self.train.start()
+        self._taught = (self.train.name, ", ".join(classes)) if self.train.active else ("", "")
+
+    def _draw_taught(self) -> None:
+        """Once the model has learnt them, draw the new classes on the Generate page."""
+        name, prompt = self._taught
+        if name and self.train.name == name and self.train.state == "done":
+            self.train.draw()
+            see = (("page:generate", "See them"),)
+            self.context.notify(Message("success", f"“{name}” has learnt {prompt}", "", see))
+
+    def _use_model(self, name: str, defaults: SampleSettings) -> None:
+        """Draw with the model of a run, by its default settings."""
+        self.generate.draw_with(name, defaults)
+        if name == self._taught[0]:
+            self.generate.change(live=False, prompt=self._taught[1])
+            self.generate.draw()
+            self._taught = ("", "")
 
     def _replace_model(self, old: str, new: str) -> None:
         """Use another model wherever one was chosen that was renamed or removed."""

@@ -36,6 +36,8 @@ class Remedies:
             "settings": lambda _: restore_settings(),
             "models": session.models.remedy,
             "history": lambda _: session.context.history.undo_delete(),
+            "page": show_page,
+            "own-set": session.draw.own_set.remedy,
             "show": lambda folder: QDesktopServices.openUrl(QUrl.fromLocalFile(folder)),
         }
 

@@ -9,7 +9,7 @@ import typer
 from ml.cli.console import Line, interrupted, interruptible, progress_in_words
 from ml.cli.options import FIT_HELP, GROUND_HELP, AsJson, DataRoot
 from ml.data.survey import Survey, listed
-from ml.specs import FITS, IMAGE_FOLDER, FitName
+from ml.specs import FITS, IMAGE_FOLDER, OWN_SET, FitName
 
 
 def data(
@@ -27,7 +27,7 @@ def data(
     from ml.data import datasets
     from ml.data.dataset import Form
 
-    known = name in datasets.LOADERS or name.startswith(IMAGE_FOLDER)
+    known = name in datasets.LOADERS or name.startswith((IMAGE_FOLDER, OWN_SET))
     is_path = os.path.exists(name) or os.path.dirname(name) != ""
     given = f"{IMAGE_FOLDER}{name}" if is_path and not known else name
     form = Form(size, channels, fit, ground)

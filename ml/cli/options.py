@@ -8,7 +8,7 @@ import typer
 
 from ml.config import NO_LABEL
 from ml.errors import BadRequest
-from ml.specs import DATASETS, FITS, GROUNDS, IMAGE_FOLDER, DeviceName, K, Spec
+from ml.specs import DATASETS, FITS, GROUNDS, IMAGE_FOLDER, OWN_SET, DeviceName, K, Spec
 from ml.text.prompt_parser import parse_labels
 
 Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder that holds the data set.")]
 
 
-DATA_HELP = f"{', '.join(DATASETS)}, or {IMAGE_FOLDER}DIR for images of your own."
+DATA_HELP = f"{', '.join(DATASETS)}, {IMAGE_FOLDER}DIR for images of your own, or {OWN_SET}NAME for your drawings."
 
 
 def _listed(choices: Mapping[K, Spec]) -> str:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 INPUTS = 5  # numbers that describe a change: mirrored, shift right, shift down, turn, scaling
+BENDS, BENT = 4, 0.04  # of a copy that is drawn again: points along a side, and their standard deviation in half sides
 SHIFT, TURN, SCALING = 1 / 8, math.radians(15), 0.25  # at most: of the side, clockwise, and as a power of two
 
 
@@ -47,6 +48,23 @@ def _moved(x: Tensor, right: Tensor, down: Tensor, turn: Tensor, scaling: Tensor
     with torch.autocast(x.device.type, enabled=False):  # places in bfloat16 would be pixels off
         where = F.affine_grid(torch.stack(rows, dim=1).view(-1, 2, 3), list(x.shape), align_corners=False)
         return F.grid_sample(x, where, "bicubic", "reflection", align_corners=False).clamp(-1, 1)
+
+
+def redrawn(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Copies of images (B, C, H, W) in [-1, 1] as if the same hand had drawn them again.
+
+    Each is turned by up to 10 degrees, scaled by up to 12 % and sheared by up to 0.15, shifted by up to 5 % of its
+    side, and bent by a smooth random field (Simard et al. 2003). Beyond its edge an image goes on as its edge.
+    """
+    count, side = len(x), x.shape[-1]
+    angle, size_x, size_y, shear, dx, dy = (torch.rand(6, count, generator=rng) * 2 - 1).unbind()
+    angle, size_x, size_y, shear = angle * math.radians(10), 1 + 0.12 * size_x, 1 + 0.12 * size_y, shear * 0.15
+    cos, sin = angle.cos(), angle.sin()
+    rows = [cos * size_x, (shear - sin) * size_y, dx * 0.1, sin * size_x, cos * size_y, dy * 0.1]  # the side is 2 long
+    where = F.affine_grid(torch.stack(rows, dim=1).view(count, 2, 3), list(x.shape), align_corners=False)
+    bends = torch.randn(count, 2, BENDS, BENDS, generator=rng) * BENT
+    smooth = F.interpolate(bends, size=(side, side), mode="bicubic", align_corners=True)
+    return F.grid_sample(x, where + smooth.permute(0, 2, 3, 1), "bicubic", "border", align_corners=False).clamp(-1, 1)
 
 
 def distort(x: Tensor, rng: torch.Generator) -> Tensor:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
-from ml.data import cifar10, image_folder, synthetic
+from ml.data import cifar10, image_folder, own_sets, synthetic
 from ml.data.dataset import AS_IT_IS, Dataset, Form, Loading, Split, shaped
 from ml.data.mnist import IDX_SETS
 from ml.data.survey import ClassCount, SizeCount, Some, Survey, spread, strip
 from ml.errors import BadRequest
 from ml.events import Pixels, Progress
-from ml.specs import DATASETS, IMAGE_FOLDER
+from ml.specs import DATASETS, IMAGE_FOLDER, OWN_SET
 
 LOADERS: dict[str, Callable[[Path | None, Split, Form], Loading]] = {
     **{idx_set.name: idx_set.load for idx_set in IDX_SETS},
@@ -24,7 +24,7 @@ LOADERS: dict[str, Callable[[Path | None, Split, Form], Loading]] = {
 
 def names() -> tuple[str, ...]:
     """The names that `load` takes."""
-    return (*LOADERS, f"{IMAGE_FOLDER}DIR")
+    return (*LOADERS, f"{IMAGE_FOLDER}DIR", f"{OWN_SET}NAME")
 
 
 def loading(name: str, root: Path | None = None, split: Split = "train", form: Form = AS_IT_IS) -> Loading:
@@ -33,6 +33,7 @@ def loading(name: str, root: Path | None = None, split: Split = "train", form: F
     Without `root`, looks in the folder that NOISELOOM_DATA names, then in the person's own, and then downloads.
     Raises BadRequest for an unknown name and for more than memory should hold, DataUnavailable, BadFile.
     """
+    name = own_sets.resolved(name)
     if name.startswith(IMAGE_FOLDER):
         return (yield from image_folder.load(name.removeprefix(IMAGE_FOLDER), split, form))
     if name not in LOADERS:
@@ -55,6 +56,7 @@ def survey(name: str, root: Path | None = None, form: Form = AS_IT_IS) -> Genera
 
     Raises what `loading` does.
     """
+    name = own_sets.resolved(name)
     if name.startswith(IMAGE_FOLDER):
         return (yield from image_folder.survey(name.removeprefix(IMAGE_FOLDER), form))
     train = yield from loading(name, root, "train")
@@ -90,6 +92,7 @@ def examples(
 
     Raises what `loading` does.
     """
+    name = own_sets.resolved(name)
     if name.startswith(IMAGE_FOLDER):
         return (yield from image_folder.examples(name.removeprefix(IMAGE_FOLDER), form, label, most))
     dataset = yield from loading(name, root, "train")

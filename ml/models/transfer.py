@@ -13,12 +13,18 @@ CLASS_TABLE, AUGMENTATION = "condition.label.weight", "condition.augmentation.we
 
 
 def transferred(
-    weights: Mapping[str, Tensor], model: ModelConfig, to: ModelConfig, rows: Sequence[int], source: str
+    weights: Mapping[str, Tensor],
+    model: ModelConfig,
+    to: ModelConfig,
+    rows: Sequence[int | None],
+    source: str,
+    seed: int = 0,
 ) -> dict[str, Tensor]:
     """The weights of `model` as those of `to`, whose class k begins with row `rows[k]` of the table of classes.
 
-    The last row, of the null label, is one of `rows` too. A grey network becomes one in colour that sees the mean of
-    the colours and gives every colour the same; the reverse holds as well. Augmentation has no effect at first.
+    None is a new class, whose row is random (see `_class_table`). The last row, of the null label, is one of `rows`
+    too. A grey network becomes one in colour that sees the mean of the colours and gives every colour the same; the
+    reverse holds as well. Augmentation has no effect at first.
     Raises BadRequest naming what differs.
     """
     found: dict[str, Tensor] = {}
@@ -27,7 +33,7 @@ def transferred(
         if name.endswith(AUGMENTATION):
             tensor = torch.zeros(target.shape)
         if tensor is not None and name.endswith(CLASS_TABLE) and not to.context:
-            tensor = tensor[list(rows)]
+            tensor = _class_table(tensor, rows, seed)
         if tensor is not None and tensor.shape != target.shape and model.channels != to.channels:
             tensor = _in_other_channels(tensor, target.shape, model.channels, to.channels)
         if tensor is None or tensor.shape != target.shape:
@@ -38,6 +44,17 @@ def transferred(
             )
         found[name] = tensor
     return found
+
+
+def _class_table(table: Tensor, rows: Sequence[int | None], seed: int) -> Tensor:
+    """These rows of a table of classes; a new class has the null label's row and as much noise as classes begin with.
+
+    Two new classes that began alike would be learnt as one, mixed, until their rows have come apart.
+    """
+    new = torch.tensor([row is None for row in rows])
+    chosen = table[[len(table) - 1 if row is None else row for row in rows]]
+    noise = torch.randn(chosen.shape, generator=torch.Generator().manual_seed(seed))
+    return torch.where(new[:, None], chosen + noise.to(chosen.dtype), chosen)
 
 
 def _in_other_channels(tensor: Tensor, shape: Sequence[int], channels: int, to: int) -> Tensor:

@@ -38,6 +38,11 @@ def user_models() -> Path:
     return user_data() / "models"
 
 
+def user_drawings() -> Path:
+    """The user's own sets of drawings, one folder each."""
+    return user_data() / "drawings"
+
+
 def user_judges() -> Path:
     """The judges of data sets, as .safetensors files."""
     return user_data() / "judges"

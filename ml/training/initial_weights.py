@@ -65,20 +65,19 @@ def with_base_classes(config: TrainConfig, dataset: Dataset) -> tuple[TrainConfi
 def load_initial_weights(config: TrainConfig) -> dict[str, Tensor] | None:
     """The weights that a run begins with, of its `begin_with` or its teacher; None for random ones.
 
-    A class that is new begins with the row of the null label, which is the last one: at first it is drawn like an
-    image of no class. Raises BadRequest for weights of another shape, BadFile.
+    A class that is new begins with a random row, by the seed of the run. Raises BadRequest for weights of another
+    shape, BadFile.
     """
     source = config.begin_with or config.teacher_from
     if not source:
         return None
     base, weights = load_model(model_cards.find(source))
     rows = range(config.model.num_classes + 1) if config.teacher_from else _rows(base, config)
-    return transferred(weights, base.model, config.model, rows, source)
+    return transferred(weights, base.model, config.model, rows, source, config.seed)
 
 
-def _rows(base: ModelHeader, config: TrainConfig) -> list[int]:
-    """The row of the old table for each class of the new one, and for the null label."""
-    old, null = base.class_names, base.model.num_classes
-    names = config.classes[: config.model.num_classes]
-    rows = [old.index(name) if name in old else null for name in names]
-    return [*rows, *[null] * (config.model.num_classes + 1 - len(rows))]
+def _rows(base: ModelHeader, config: TrainConfig) -> list[int | None]:
+    """The row of the old table for each class of the new one, None for a new class; and that of the null label."""
+    old, names = base.class_names, config.classes[: config.model.num_classes]
+    unnamed = [None] * (config.model.num_classes - len(names))
+    return [*(old.index(name) if name in old else None for name in names), *unnamed, base.model.num_classes]

@@ -15,8 +15,10 @@ from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE
 from ml.specs import DIGITS
 
 BUDGETS = ("steps", "epochs", "minutes")
-BEGIN_LR = 0.25  # of the learning rate from random weights, where a run begins with a model
+BEGIN_LR = 0.5  # of the learning rate from random weights, where a run begins with a model
+BEGIN_BATCH = 32  # images at most, since such a run is short
 BEGIN_MINUTES = 5.0
+BEGIN_IMAGES = 500  # of each class, with copies, where a model of grey images goes on learning
 LIKE_BEFORE = (  # settings that a run takes over from the one that trained the model it begins with
     "batch_size", "optimizer", "lr", "lr_schedule", "warmup", "weight_decay", "grad_clip", "ema_gamma",
     "label_dropout", "loss", "weighting", "time_mean", "time_std", "time_uniform", "precision", "file_precision",
@@ -104,12 +106,14 @@ def to_begin_with(model: str) -> TrainConfig:
     lr = BEGIN_LR * trained.get("lr", TrainConfig.model_fields["lr"].default)
     values = trained | {
         "lr": lr,
+        "batch_size": min(BEGIN_BATCH, trained.get("batch_size", BEGIN_BATCH)),
         "model": header.model.model_dump(exclude={"channels", "num_classes", "attention"}),
         "defaults": header.defaults.model_dump(),
         "name": f"from-{path.parent.name if path.name == MODEL_FILE else path.stem}",
         "note": f"Goes on from the weights of {model}.",
         "data": header.data or TrainConfig.model_fields["data"].default,
         "begin_with": model,
+        "images_per_class": BEGIN_IMAGES if header.model.channels == 1 else 0,
         "minutes": BEGIN_MINUTES,
     }
     return validate(TrainConfig, values)

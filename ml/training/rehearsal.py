@@ -26,7 +26,7 @@ DRAWN = 50  # images of each class
 def with_rehearsal(
     config: TrainConfig, dataset: Dataset, device: DeviceName, control: RunControl
 ) -> Generator[Progress, None, Dataset]:
-    """The data with images of the classes that are kept; all classes are then about equally frequent.
+    """The data with images of the classes that are kept, which are half of all at most.
 
     The data alone, where no class is kept or `control` cancels. The model draws with its default settings, from the
     seed of the run. Raises BadRequest, BadFile.
@@ -59,12 +59,16 @@ def with_rehearsal(
 
 
 def balanced(dataset: Dataset, old: Dataset) -> Dataset:
-    """Both sets, with repeated images so that each class has about as many. Raises BadRequest for too many."""
+    """Both sets, with repeated images: each class of a set has about as many, and the new ones at least half of all.
+
+    Raises BadRequest for too many.
+    """
     counts = torch.bincount(dataset.labels, minlength=len(dataset.classes))
     most = max(DRAWN, int(counts.max()))
-    times = (most / counts.clamp(min=1)).round().long().clamp(min=1)
-    chosen = torch.arange(len(dataset)).repeat_interleave(times[dataset.labels])
     again = torch.arange(len(old)).repeat(max(1, round(most / DRAWN)))
+    half = max(1, round(len(again) / (most * int((counts > 0).sum()))))
+    times = (most / counts.clamp(min=1)).round().long().clamp(min=1) * half
+    chosen = torch.arange(len(dataset)).repeat_interleave(times[dataset.labels])
     _, channels, side, _ = dataset.images.shape
     check_memory(len(chosen) + len(again), side, channels)
     images = torch.cat([dataset.images[chosen], old.images[again]])

@@ -42,6 +42,7 @@ from ml.tracking import preview_history
 from ml.tracking.loggers import LoggerList
 from ml.training.base_models import with_base_models
 from ml.training.config_from_data import fit_to_data
+from ml.training.copies import with_copies
 from ml.training.data_record import as_recorded, record_of, with_classes
 from ml.training.datasets import held_out_set, training_set
 from ml.training.distributed_training import check, config_of_main, of_main
@@ -97,6 +98,7 @@ def train(
         dataset = as_recorded(dataset, state.data, config.model.num_classes, changed_data)
     config, dataset = with_base_classes(config, dataset)
     record = record_of(dataset)
+    dataset = yield from with_copies(dataset, config.images_per_class, config.seed)
     dataset = yield from with_rehearsal(config, dataset, device, control)
     if _stop_requested(control):
         return

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
+    QLineEdit,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -158,6 +159,42 @@ class ChoiceRow(SettingRow):
 
     def _chosen(self, _index: int) -> None:
         self.valueChanged.emit(self.value())
+
+
+class EditableRow(SettingRow):
+    """Label and a field with a list of suggestions; `valueChanged` carries the text, typed or chosen."""
+
+    valueChanged = Signal(str)
+
+    def __init__(self, label: str, *, tip: str = "", most: int) -> None:
+        super().__init__(label, tip)
+        self.combo = Combo(label)
+        self.combo.setEditable(True)
+        self.combo.setInsertPolicy(Combo.InsertPolicy.NoInsert)
+        self.field.setMaxLength(most)
+        self.field.setAccessibleName(label)
+        self.label.setBuddy(self.combo)
+        self._line.addWidget(self.combo, 1)
+        self._choices: tuple[str, ...] = ()
+        self.combo.currentTextChanged.connect(self.valueChanged)
+
+    @property
+    def field(self) -> QLineEdit:
+        """Where the text is typed."""
+        field = self.combo.lineEdit()
+        assert field is not None
+        return field
+
+    def set_choices(self, choices: Sequence[str], value: str) -> None:
+        """Replace the suggestions, and show a text, without emitting `valueChanged`."""
+        with QSignalBlocker(self.combo):
+            if tuple(choices) != self._choices:
+                self._choices = tuple(choices)
+                self.combo.clear()
+                self.combo.addItems(self._choices)
+                self.combo.setCurrentIndex(-1)
+            if self.combo.currentText() != value:
+                self.combo.setEditText(value)
 
 
 class Segmented(Hideable, QFrame):

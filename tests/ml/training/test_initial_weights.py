@@ -1,5 +1,6 @@
 """A run begins with a model: its settings, its classes and its weights."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from ml.training import rehearsal
 from ml.training.base_models import with_base_models
 from ml.training.config_from_data import fit_to_data
 from ml.training.initial_weights import fit_to_base, with_base_classes
-from ml.training.overrides import BEGIN_LR, starting_point
+from ml.training.overrides import BEGIN_IMAGES, BEGIN_LR, starting_point
 from ml.training.rehearsal import with_rehearsal
 from ml.training.trainer import train
 from tests.support.tiny_model import TINY, few_synthetic, tiny_config
@@ -90,15 +91,28 @@ def test_kept_classes_come_first_and_draw_as_before(tiny_run: Path, noise: torch
     assert config.classes == (*"0123456789", "heart", "leaf") and config.model.num_classes == 12
     before = loaded_model.load(str(tiny_run))
     assert torch.equal(predicted(model, noise, [*range(10), 12]), predicted(before, noise, [*range(11)]))
-    new = predicted(model, noise, [10, 11])  # drawn like no class at first
-    assert torch.equal(new, predicted(before, noise, [10, 10]))
+    assert_new(model, 10, 11, null=12)
+
+
+def assert_new(model: loaded_model.LoadedModel, *labels: int, null: int) -> None:
+    """Classes that begin apart from each other, as far as classes do from one without a name."""
+    table = model.network.state_dict()["condition.label.weight"]
+    rows = [*(table[label] for label in labels), table[null]]
+    for first, second in itertools.combinations(rows, 2):
+        assert 0.5 < float((first - second).norm()) / table.shape[1] ** 0.5 < 3
+
+
+def test_new_classes_begin_by_the_seed_of_the_run(tiny_run: Path, noise: torch.Tensor) -> None:
+    drawn = [predicted(begun(tiny_run, images(1, "a", "b"), seed=seed)[1], noise, [0, 1]) for seed in (3, 3, 4)]
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+    assert not torch.equal(drawn[0][0], drawn[0][1])
 
 
 def test_replaced_classes_keep_the_row_of_their_name(tiny_run: Path, noise: torch.Tensor) -> None:
     config, model = begun(tiny_run, images(1, "7", "heart"))
     assert config.classes == ("7", "heart") and config.model.num_classes == 2
     before = loaded_model.load(str(tiny_run))
-    assert torch.equal(predicted(model, noise, [0, 1, 2]), predicted(before, noise, [7, 10, 10]))
+    assert torch.equal(predicted(model, noise, [0, 2]), predicted(before, noise, [7, 10]))
 
 
 def test_one_class_leaves_the_null_label(tiny_run: Path, tiny_unconditional: Path, noise: torch.Tensor) -> None:
@@ -106,8 +120,9 @@ def test_one_class_leaves_the_null_label(tiny_run: Path, tiny_unconditional: Pat
     assert config.model.num_classes == 0
     assert torch.equal(predicted(model, noise, [0]), predicted(loaded_model.load(str(tiny_run)), noise, [10]))
     _, grown = begun(tiny_unconditional, images(1, "a", "b"), keep_classes=True)
-    before = predicted(loaded_model.load(str(tiny_unconditional)), noise, [0, 0, 0])
-    assert torch.equal(predicted(grown, noise, [0, 1, 2]), before)
+    before = predicted(loaded_model.load(str(tiny_unconditional)), noise, [0])
+    assert torch.equal(predicted(grown, noise, [2]), before)
+    assert_new(grown, 0, 1, null=2)
 
 
 def test_a_grey_model_in_colour_begins_as_the_grey_one(tiny_run: Path, noise: torch.Tensor) -> None:
@@ -176,6 +191,7 @@ def test_what_is_unset_comes_from_the_run_that_trained_the_model(tiny_run: Path)
     assert config.lr == BEGIN_LR * trained.lr and config.steps is None
     digits = starting_point(None, None, None, "digits")
     assert (digits.optimizer, digits.time_mean, digits.data) == ("muon", 0.4, "mnist")
+    assert digits.images_per_class == BEGIN_IMAGES and not starting_point(None, None, None, "colour").images_per_class
     with pytest.raises(BadRequest, match="nothing to train"):
         starting_point(None, None, None)
 
@@ -213,13 +229,13 @@ def rehearsed(base: Path, dataset: Dataset, **changes: object) -> Dataset:
             return finished.value
 
 
-def test_kept_classes_are_rehearsed_as_often_as_the_new_ones(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_classes_are_rehearsed_in_half_of_the_images(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearsal, "DRAWN", 4)
     labels = torch.tensor([0] * 3 + [1] + [2] * 12)
     new = Dataset("few", torch.full((16, 3, 28, 28), 7, dtype=torch.uint8), labels, ("heart", "7", "4"))
     mixed = rehearsed(tiny_run, new, seed=5)
     assert mixed.classes == (*"0123456789", "heart") and mixed.images.shape == (len(mixed), 3, 28, 28)
-    assert torch.bincount(mixed.labels).tolist() == [12] * 11
+    assert torch.bincount(mixed.labels).tolist() == [36 if k in (4, 7, 10) else 12 for k in range(11)]
     own = (mixed.images == 7).flatten(1).all(dim=1)
     assert set(mixed.labels[own].tolist()) == {4, 7, 10}
     assert torch.equal(mixed.images, rehearsed(tiny_run, new, seed=5).images)  # so that a resumed run is the same

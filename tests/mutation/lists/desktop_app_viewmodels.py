@@ -2527,4 +2527,46 @@ MUTANTS = [
         "self._begin(*self._started, resume=True)",
         "tests/app/viewmodels/test_train.py",
     ),
+    Mutant(
+        "desktop_app/viewmodels/own_set.py",
+        "self.class_name in known.header.class_names and not self.drawings",
+        "self.class_name in known.header.class_names",
+        "tests/app/viewmodels/test_own_set.py::test_a_digit_that_the_model_has_is_replaced_or_gets_a_companion",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/own_set.py",
+        "            self._asked = None\n",
+        "",
+        "tests/app/viewmodels/test_own_set.py::test_a_digit_that_the_model_has_is_replaced_or_gets_a_companion",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/own_set.py",
+        "            self._removed = None\n",
+        "",
+        "tests/app/viewmodels/test_own_set.py::test_a_removed_drawing_is_restored",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/own_set.py",
+        "isinstance(event, OwnSetRead) and event.name == self.name",
+        "isinstance(event, OwnSetRead)",
+        "tests/app/viewmodels/test_own_set.py::test_what_another_set_says_is_not_heard",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/draw.py",
+        "        self.own_set.added.connect(self.clear)\n",
+        "",
+        "tests/app/viewmodels/test_own_set.py::test_a_drawing_is_kept_and_the_canvas_is_empty_for_the_next",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/session.py",
+        'if name and self.train.name == name and self.train.state == "done":',
+        "if name and self.train.name == name:",
+        "tests/app/viewmodels/test_own_set.py::test_the_digits_model_learns_the_set_and_draws_it",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/session.py",
+        "            self.generate.change(live=False, prompt=self._taught[1])\n",
+        "",
+        "tests/app/viewmodels/test_own_set.py::test_the_digits_model_learns_the_set_and_draws_it",
+    ),
 ]

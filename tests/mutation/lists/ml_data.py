@@ -411,4 +411,40 @@ MUTANTS = [
         (".min(2, keepdims=True)\n    return"),
         "tests/ml/data/test_synthetic_digits.py",
     ),
+    Mutant(
+        "ml/data/augment.py",
+        '"bicubic", "border", align_corners=False)',
+        '"bicubic", "zeros", align_corners=False)',
+        "tests/ml/training/test_copies.py::test_beyond_the_edge_is_the_ground_and_nothing_else",
+    ),
+    Mutant(
+        "ml/data/own_sets.py",
+        'unicodedata.normalize("NFC", " ".join(name.split()))',
+        "name",
+        "tests/ml/data/test_own_sets.py",
+    ),
+    Mutant(
+        "ml/data/own_sets.py",
+        "if known.casefold() == class_name.casefold())",
+        "if False)",
+        "tests/ml/data/test_own_sets.py::test_the_same_name_in_other_letters_is_the_same_class",
+    ),
+    Mutant(
+        "ml/data/own_sets.py",
+        "    if not any(path.parent.iterdir()):\n",
+        "    if True:\n",
+        "tests/ml/data/test_own_sets.py::test_a_removed_drawing_comes_back_to_its_place",
+    ),
+    Mutant(
+        "ml/data/own_sets.py",
+        "        move(file, _free_file(target))",
+        "        move(file, target / file.name)",
+        "tests/ml/data/test_own_sets.py::test_a_class_is_renamed_or_joins_the_one_of_that_name",
+    ),
+    Mutant(
+        "ml/data/own_sets.py",
+        "or _RESERVED.fullmatch(name)",
+        "or _RESERVED.match(name)",
+        "tests/ml/data/test_own_sets.py::test_names_of_any_script_are_taken",
+    ),
 ]

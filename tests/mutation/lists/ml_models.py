@@ -338,8 +338,14 @@ MUTANTS = [
     ),
     Mutant(
         "ml/models/transfer.py",
-        "            tensor = tensor[list(rows)]",
-        "            tensor = tensor[: len(rows)]",
+        "    chosen = table[[len(table) - 1 if row is None else row for row in rows]]",
+        "    chosen = table[: len(rows)]",
         "tests/ml/training/test_initial_weights.py::test_replaced_classes_keep_the_row_of_their_name",
+    ),
+    Mutant(
+        "ml/models/transfer.py",
+        "torch.where(new[:, None], chosen + noise.to(chosen.dtype), chosen)",
+        "chosen",
+        "tests/ml/training/test_initial_weights.py::test_kept_classes_come_first_and_draw_as_before",
     ),
 ]

@@ -948,8 +948,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/initial_weights.py",
-        "    rows = [old.index(name) if name in old else null for name in names]",
-        "    rows = [k if name in old else null for k, name in enumerate(names)]",
+        "*(old.index(name) if name in old else None for name in names)",
+        "*(k if name in old else None for k, name in enumerate(names))",
         "tests/ml/training/test_initial_weights.py::test_replaced_classes_keep_the_row_of_their_name",
     ),
     Mutant(
@@ -960,8 +960,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/initial_weights.py",
-        "return [*rows, *[null] * (config.model.num_classes + 1 - len(rows))]",
-        "return [*rows, *[0] * (config.model.num_classes + 1 - len(rows))]",
+        "*unnamed, base.model.num_classes]",
+        "*unnamed, 0]",
         "tests/ml/training/test_initial_weights.py::test_one_class_leaves_the_null_label",
     ),
     Mutant(
@@ -1010,18 +1010,48 @@ MUTANTS = [
         "ml/training/rehearsal.py",
         "    chosen = torch.arange(len(dataset)).repeat_interleave(times[dataset.labels])",
         "    chosen = torch.arange(len(dataset))",
-        "tests/ml/training/test_initial_weights.py::test_kept_classes_are_rehearsed_as_often_as_the_new_ones",
+        "tests/ml/training/test_initial_weights.py::test_kept_classes_are_rehearsed_in_half_of_the_images",
     ),
     Mutant(
         "ml/training/rehearsal.py",
         "if not present[k]]",
         "]",
-        "tests/ml/training/test_initial_weights.py::test_kept_classes_are_rehearsed_as_often_as_the_new_ones",
+        "tests/ml/training/test_initial_weights.py::test_kept_classes_are_rehearsed_in_half_of_the_images",
     ),
     Mutant(
         "ml/training/rehearsal.py",
         "seed=config.seed\n    )",
         "seed=0\n    )",
-        "tests/ml/training/test_initial_weights.py::test_kept_classes_are_rehearsed_as_often_as_the_new_ones",
+        "tests/ml/training/test_initial_weights.py::test_kept_classes_are_rehearsed_in_half_of_the_images",
+    ),
+    Mutant(
+        "ml/training/copies.py",
+        "times = (-(-least // counts) - 1).clamp(min=0)",
+        "times = (least // counts - 1).clamp(min=0)",
+        "tests/ml/training/test_copies.py::test_each_class_has_as_many_as_asked_for_or_more",
+    ),
+    Mutant(
+        "ml/training/copies.py",
+        "manual_seed(seed)",
+        "manual_seed(0)",
+        "tests/ml/training/test_copies.py::test_the_seed_alone_decides",
+    ),
+    Mutant(
+        "ml/training/copies.py",
+        "        copies = redrawn(dataset.images[part].float() / 127.5 - 1, rng)",
+        "        copies = dataset.images[part].float() / 127.5 - 1",
+        "tests/ml/training/test_copies.py::test_copies_are_changed_a_little_and_differ",
+    ),
+    Mutant(
+        "ml/training/overrides.py",
+        "BEGIN_IMAGES if header.model.channels == 1 else 0",
+        "BEGIN_IMAGES",
+        "tests/ml/training/test_initial_weights.py::test_what_is_unset_comes_from_the_run_that_trained_the_model",
+    ),
+    Mutant(
+        "ml/training/initial_weights.py",
+        "rows, source, config.seed)",
+        "rows, source)",
+        "tests/ml/training/test_initial_weights.py::test_new_classes_begin_by_the_seed_of_the_run",
     ),
 ]
