@@ -121,7 +121,7 @@ class OwnSet(QObject):
 
     def _do(self, task: Work, done: Callable[[], object] = lambda: None) -> None:
         if not self._context.closing:
-            self._context.files.run(task, partial(self._on_event, done))
+            self._context.files.run(task, partial(self._on_event, done), "Your set of drawings")
 
     def _on_event(self, done: Callable[[], object], event: object) -> None:
         if isinstance(event, Changed):

@@ -104,6 +104,6 @@ def test_the_hand_draws_every_sign_each_time_differently(made_up: FakeApp) -> No
     hand = Hand(made_up.session.draw, 0)
     for sign in SIGNS:
         first, second = hand.draw(sign), hand.draw(sign)
-        assert 300 < int((first > 0).sum() + (second > 0).sum()) < 800
+        assert 200 < int((first > 0).sum() + (second > 0).sum()) < 800
         apart = np.abs(first.astype(int) - second).mean()
         assert 4 < apart < 80, sign
