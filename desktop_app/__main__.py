@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ml.distributed.torchrun import launched
 
+WITHOUT_SCREEN = ("offscreen", "minimal")  # platforms of Qt on which nobody sees the window
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Open the window and run until it is closed; returns the exit code."""
@@ -28,14 +30,19 @@ def main(arguments: list[str] | None = None) -> int:
         from desktop_app.diagnostics.startup_report import startup_report
 
         return startup_report(options.json)
+    from PySide6.QtCore import Qt
+
     from desktop_app.app import make_application, open_window, run
-    from desktop_app.settings import AppSettings, load_settings
+    from desktop_app.settings import AppSettings, load_settings, settings_file
 
     app = make_application(sys.argv[:1])
+    first_start = not settings_file().exists()
     settings = AppSettings(theme="dark") if options.tour else load_settings()
     if options.theme:
         settings = settings.with_changes(theme=options.theme)
     window = open_window(settings, options.file)
+    if first_start and not options.file and not options.tour and app.platformName() not in WITHOUT_SCREEN:
+        window.session.context.ready.connect(window.start_first_tour, Qt.ConnectionType.SingleShotConnection)
     if options.tour is None:
         return run(app, window)
     from desktop_app.diagnostics.headless_demo import Tour

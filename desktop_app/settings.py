@@ -163,6 +163,15 @@ class ModelsSettings(PageSettings):
     count: Literal[100, 300, 1000] = Field(default=1000, description="how many images a model is scored on")
 
 
+class LessonProgress(Description):
+    """How far a person is in a lesson."""
+
+    step: int = Field(default=0, ge=0)
+    steps: int = Field(default=1, ge=1, description="of the lesson")
+    replies: dict[int, str] = Field(default_factory=dict, description="by step, where the answer was shown")
+    finished: bool = Field(default=False, description="once all answers were shown, also after a new start")
+
+
 class AppSettings(Description):
     """All settings."""
 
@@ -174,6 +183,7 @@ class AppSettings(Description):
     draw: DrawSettings = DrawSettings()
     compare: CompareSettings = CompareSettings()
     models: ModelsSettings = ModelsSettings()
+    lesson_progress: dict[str, LessonProgress] = Field(default_factory=dict, description="by a lesson's key")
     page: PageName = "generate"
     theme: Literal["system", "light", "dark"] = "system"
     reduced_motion: bool = False

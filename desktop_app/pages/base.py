@@ -12,6 +12,7 @@ from desktop_app.widgets.controls.basics import row
 from desktop_app.widgets.controls.hideable import Hideable
 from desktop_app.widgets.controls.rows import Section, Segmented, SettingRow
 from desktop_app.widgets.images.timeline import Timeline
+from ml.events import Pixels
 
 SIDE_MARGIN = 16
 Kind = TypeVar("Kind", bound=QWidget)
@@ -68,6 +69,9 @@ class Page(QWidget):
 
     def copy_shown(self) -> None:
         """Copy what the page shows, if anything."""
+
+    def shown_picture(self) -> Pixels | None:
+        """What the page shows as a picture, (H, W) or (H, W, 3); None without anything."""
 
     def controls(self) -> dict[str, list[str]]:
         """The names of the visible controls by the title of their group; "" for those in none."""

@@ -23,6 +23,7 @@ from desktop_app.widgets.images.image_grid import Caption
 from desktop_app.widgets.images.labelled_grid import LabelledGrid
 from desktop_app.widgets.images.qimage import to_qimage
 from desktop_app.widgets.images.timeline import Timeline
+from ml.events import Pixels
 from ml.experiments.cells import Cell, heads, summary, title
 from ml.experiments.comparison_figure import save_race
 from ml.imaging.figure import SCALE, tiles
@@ -161,6 +162,9 @@ class ComparePage(Page):
                 draw, lanes, scale = self._figure(), self._race.requests, self.export_scale
                 save = lambda _: save_race(path, np.asarray(draw(scale)), lanes, scale)  # noqa: E731
                 self._context.files.write_by(path, save, self._context.notify_saved)
+
+    def shown_picture(self) -> Pixels | None:
+        return np.asarray(self._figure()(SCALE)) if self.copy_button.isEnabled() else None
 
     def copy(self) -> None:
         """Copy the figure."""

@@ -70,7 +70,7 @@ class DrawPage(Page):
         self.half = Button("Mark the lower half", tip="Mark the lower half to complete it")
         self.make = Button("Vary", kind="primary", tip="Generates nine results, each from different noise")
         self.export_button = Button("Export…", "export", tip="Save the results (Ctrl+E)")
-        self.copy_button = CopyButton(self._picture, "Copy the results (Ctrl+Shift+C)")
+        self.copy_button = CopyButton(self.shown_picture, "Copy the results (Ctrl+Shift+C)")
         self.recognise = Button("", "question", tip="Classifies the drawing with the diffusion model itself")
         self.recognise.setProperty("formula", "recognise")
         self.bars = Bars(DIGIT)
@@ -188,7 +188,7 @@ class DrawPage(Page):
     def copy_shown(self) -> None:
         self.copy_button.copy()
 
-    def _picture(self) -> Pixels | None:
+    def shown_picture(self) -> Pixels | None:
         images = self._draw.images
         return None if images is None else grid(images, self._draw.columns, scale=COPY_SCALE)
 

@@ -68,7 +68,7 @@ class ExplorePage(Page):
             kind="tool", name="Export the answer", tip="Save the answer as a labelled figure (Ctrl+E)"
         )
         self.save_answer.set_icon("export")
-        self.copy_button = CopyButton(self._picture, "Copy what is shown as an image (Ctrl+Shift+C)", small=True)
+        self.copy_button = CopyButton(self.shown_picture, "Copy what is shown as an image (Ctrl+Shift+C)", small=True)
         self.views = QStackedWidget()
         self._make_settings()
         self._arrange()
@@ -76,6 +76,7 @@ class ExplorePage(Page):
         self.export.setEnabled(False)
         self._show_settings()
         self._show_question()
+        self._show_progress()
 
     def _make_settings(self) -> None:
         explore = self._explore
@@ -107,20 +108,24 @@ class ExplorePage(Page):
             self.question_section.add(button)
 
         self.lesson_section = Section("Lessons")
-        self.lesson_buttons = [self._lesson_button(path) for path in lesson_file.bundled()]
-        for button in self.lesson_buttons:
+        self.lessons = {path: lesson_file.read(path) for path in lesson_file.bundled()}
+        self.lesson_buttons = [Button(lesson.title, kind="question") for lesson in self.lessons.values()]
+        for path, button in zip(self.lessons, self.lesson_buttons, strict=True):
+            button.clicked.connect(partial(self._explore.open_file.emit, path))
             self.lesson_section.add(button)
 
-    def _lesson_button(self, path: Path) -> Button:
-        title = lesson_file.read(path).title
-        button = Button(
-            title,
-            "graduation-cap",
-            kind="question",
-            tip="Open this lesson: a prepared page with a question; your settings come back after it",
-        )
-        button.clicked.connect(lambda: self._explore.open_file.emit(path))
-        return button
+    def _show_progress(self) -> None:
+        """Mark the lessons that are finished, and say how far a person is in the others."""
+        for lesson, button in zip(self.lessons.values(), self.lesson_buttons, strict=True):
+            progress = self._context.lesson_progress.get(lesson.key)
+            finished = progress is not None and progress.finished
+            begun = f"{len(progress.replies)} of {len(lesson.steps)} steps done" if progress else "not begun"
+            button.set_icon("check-circle-fill" if finished else "graduation-cap")
+            button.setAccessibleName(f"{lesson.title}: {'finished' if finished else begun}")
+            button.setToolTip(
+                f"{'Finished. ' if finished else ''}Open this lesson of {len(lesson.steps)} steps"
+                f"{'' if finished or not progress else f', {begun}'}. Your settings come back after it."
+            )
 
     def _arrange(self) -> None:
         self.add_header(
@@ -145,6 +150,7 @@ class ExplorePage(Page):
         self.export.saved.connect(self._context.notify_saved)
         self.export.failed.connect(self._context.notify_failed)
         self.save_answer.clicked.connect(self.export_answer)
+        self._context.lesson_progress_changed.connect(self._show_progress)
         explore.changed.connect(self._show_settings)
         explore.noised.connect(self._show_noise)
         explore.answered.connect(self._show_question)
@@ -180,7 +186,7 @@ class ExplorePage(Page):
         if self.copy_button.isEnabled():
             self.copy_button.copy()
 
-    def _picture(self) -> Pixels | None:
+    def shown_picture(self) -> Pixels | None:
         """The images of the tab, for the clipboard."""
         tab = self._explore.settings.tab
         if tab == "questions":

@@ -159,14 +159,18 @@ class GeneratePage(Page):
 
     def copy(self) -> None:
         """Copy the grid as shown."""
-        images = self.grid.images()
-        if len(images):
-            QGuiApplication.clipboard().setImage(to_qimage(grid(images, self._generate.columns, scale=COPY_SCALE)))
+        picture = self.shown_picture()
+        if picture is not None:
+            QGuiApplication.clipboard().setImage(to_qimage(picture))
             self._show_copied(True)
             self._copied.start()
 
     def copy_shown(self) -> None:
         self.copy()
+
+    def shown_picture(self) -> Pixels | None:
+        images = self.grid.images()
+        return grid(images, self._generate.columns, scale=COPY_SCALE) if len(images) else None
 
     def _show_copied(self, copied: bool) -> None:
         self.copy_button.setText("Copied" if copied else "Copy")

@@ -109,7 +109,7 @@ class InterpolatePage(Page):
         self.stop_section.add(self.stop)
         self.new = Button("New noise everywhere", "dice-five", tip="New noise for every image")
         self.export_button = Button("Export…", "export", tip="Save the walk, or the image at this position (Ctrl+E)")
-        self.copy_button = CopyButton(self._picture, "Copy the enlarged image (Ctrl+Shift+C)")
+        self.copy_button = CopyButton(self.shown_picture, "Copy the enlarged image (Ctrl+Shift+C)")
 
     def _picture_menu(self, corner: int | None) -> QMenu:
         """The menu of images for a corner, or with None for the chosen waypoint."""
@@ -249,7 +249,7 @@ class InterpolatePage(Page):
     def copy_shown(self) -> None:
         self.copy_button.copy()
 
-    def _picture(self) -> Pixels | None:
+    def shown_picture(self) -> Pixels | None:
         images = self.image.images()
         return grid(images, 1, scale=COPY_SCALE) if len(images) else None
 

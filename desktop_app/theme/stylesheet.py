@@ -28,6 +28,7 @@ QLabel[kind="muted"] { color: $muted; }
 QLabel[kind="small"] { color: $muted; font-size: 12px; }
 QLabel[kind="strong"] { font-size: 12px; font-weight: 600; }
 QLabel[kind="problem"] { color: $error; font-size: 12px; }
+QFrame[kind="tour"] { background: $card; border: 1px solid $accent; border-radius: 12px; }
 QFrame[kind="help"] { background: $card; border: 1px solid $accent; border-radius: 12px; }
 QLabel[kind="formula"] { background: $page; border: 1px solid $border; border-radius: 8px; padding: 8px 12px; }
 QLabel[kind="number"] { font-size: 18px; font-weight: 700; }
@@ -53,6 +54,8 @@ QPushButton[kind="chip"] { font-weight: 400; font-size: 12px; padding: 0; min-he
   border-radius: 11px; }
 QPushButton[kind="question"] { text-align: left; font-weight: 500; padding: 0 12px; }
 QPushButton[kind="question"]:checked { border-color: $accent; }
+QPushButton[kind="question"][outcome="right"] { border-color: $ok; color: $text; }
+QPushButton[kind="question"][outcome="wrong"] { border-color: $error; color: $text; }
 QPushButton[kind="tile"] { background: $card; border-radius: 12px; padding: 0; min-height: 138px; }
 QPushButton[kind="tile"]:hover { border-color: $border_strong; }
 QPushButton[kind="tile"]:focus { border-color: $accent; }

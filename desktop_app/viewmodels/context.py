@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from desktop_app.settings import LessonProgress
 from desktop_app.tasks import startup
 from desktop_app.tasks.startup import Ready
 from desktop_app.text.subject import Subject, subject_of
@@ -44,6 +45,7 @@ class AppContext(QObject):
     status_changed = Signal()
     queue_changed = Signal()  # what runs or waits
     data_root_changed = Signal()
+    lesson_progress_changed = Signal()
     closed = Signal()  # all work has ended
 
     def __init__(self, engine: Engine, data_root: Path | None = None, parent: QObject | None = None) -> None:
@@ -55,6 +57,7 @@ class AppContext(QObject):
         self.past_models: tuple[str, ...] = ()  # RUN@STEP: earlier checkpoints of runs
         self.external_runs: list[Path] = []  # folders of runs outside of the person's folder
         self.data_root = data_root  # None: where downloads are kept
+        self.lesson_progress: dict[str, LessonProgress] = {}  # by a lesson's key, the latest last
         self.status = ""  # work in progress that belongs to no page
         self.closing = False
         self.history = History(self, self)

@@ -44,6 +44,7 @@ class Session(QObject):
         """`viewmodels` has the view-model of every page by the page's key: `pages.registry.VIEWMODELS`."""
         super().__init__(parent)
         self.context = context = AppContext(engine or ThreadEngine(self), settings.data_root, self)
+        context.lesson_progress |= settings.lesson_progress
         interrupted = Path(settings.interrupted)
         if interrupted.is_absolute():
             context.external_runs.append(interrupted)

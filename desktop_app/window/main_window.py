@@ -9,8 +9,10 @@ from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMenu, QVBoxLayout, QWidget
 
 from desktop_app import lesson_file
+from desktop_app.lesson_file import Lesson
 from desktop_app.pages.base import Page
 from desktop_app.pages.generate import GeneratePage
+from desktop_app.pages.glossary_dialog import GlossaryDialog
 from desktop_app.pages.history_bar import HistoryBar
 from desktop_app.pages.lesson_dialog import LessonDialog
 from desktop_app.pages.registry import PAGES
@@ -23,16 +25,21 @@ from desktop_app.viewmodels.session import Session
 from desktop_app.widgets.window.drop_hint import DropHint
 from desktop_app.widgets.window.help_card import explain
 from desktop_app.widgets.window.lesson_card import LessonCard
+from desktop_app.widgets.window.lesson_sheet import write_sheet
 from desktop_app.widgets.window.message_bar import MessageBar
 from desktop_app.widgets.window.navigation import NavRail, StatusBar
 from desktop_app.widgets.window.tab_order import order_tabs
+from desktop_app.widgets.window.tour import Stop, Tour
 from desktop_app.window.drag_and_drop import PLOTS, DropTarget
 from desktop_app.window.page_stack import PageStack
 from desktop_app.window.persistence import Persistence
 from desktop_app.window.remedies import Remedies
 from desktop_app.window.status import Status
+from ml.errors import BadRequest, CannotWrite
+from ml.events import Pixels
 from ml.export.formats import FORMATS
 from ml.system import paths
+from ml.system.files import free_name
 
 SMALLEST = (1024, 700)
 NO_GPU_HELP = (
@@ -49,6 +56,10 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.session = session
         self._ended = False
+        self._glossary: GlossaryDialog | None = None
+        self.tour: Tour | None = None
+        self._shown_lesson: Lesson | None = None
+        self._lesson_pictures: dict[int, dict[bool, Pixels]] = {}  # by step, before and after its answer
         self._interrupted = settings.interrupted
         self._undo_key = ""  # of the button in the last message that takes something back
         self.setWindowTitle("Noiseloom")
@@ -89,6 +100,7 @@ class MainWindow(QMainWindow):
             self.rail.button(page.key).setToolTip(f"{page.tip} (Ctrl+{number})")
         lesson_tip = "Open a lesson, or save this page as one"
         self._lesson_button = self.rail.add_action("lesson", "Lesson", "graduation-cap", lesson_tip)
+        self._help_button = self.rail.add_action("help", "Help", "question", "The glossary, and a tour of the window")
         self.rail.add_action("settings", "Settings", "gear", "Appearance, folders and reset (Ctrl+,)")
         message_room = QVBoxLayout()
         message_room.setContentsMargins(Space.L, Space.S, Space.L, 0)
@@ -103,7 +115,7 @@ class MainWindow(QMainWindow):
         column.addLayout(message_room)
         column.addWidget(self.pages, 1)
         column.addWidget(self.history)
-        whole = QWidget()
+        self._whole = whole = QWidget()
         outer = QVBoxLayout(whole)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
@@ -126,8 +138,14 @@ class MainWindow(QMainWindow):
         self.pages.pageRequested.connect(self.rail.set_page)
         self.pages.scaleChosen.connect(self.pages.set_export_scale)
         self._drop_target.dropped.connect(self.open_file)
-        self.lesson_card.left.connect(session.lessons.exit)
+        card = self.lesson_card
+        card.left.connect(session.lessons.exit)
+        card.replied.connect(self._reply)
+        card.stepRequested.connect(self._go_to_step)
+        card.nextRequested.connect(self._open_next_lesson)
+        card.sheetRequested.connect(self.save_sheet)
         session.lessons.changed.connect(self._show_lesson)
+        session.lessons.answered.connect(self._show_step)
         self.messages.actionTriggered.connect(self._on_remedy)
         self.messages.dismissed.connect(self._show_message_room)
         session.context.message.connect(self.show_message)
@@ -154,7 +172,7 @@ class MainWindow(QMainWindow):
             on(f"Ctrl+{number}", partial(self.rail.set_page, page.key))
         on("Ctrl+.", self.stop)
         on(QKeySequence.StandardKey.Undo, self._undo)
-        on("F1", partial(explain, self))
+        on("F1", self._explain)
         on("Ctrl+,", self.show_settings)
         on("Ctrl+H", self.history.open_dialog)
         on(QKeySequence.StandardKey.Quit, self.close)
@@ -262,29 +280,164 @@ class MainWindow(QMainWindow):
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Starter lessons", partial(self.rail.set_page, "explore"))
-        menu.addAction("Open a lesson…", self._open)
-        menu.addSeparator()
-        menu.addAction("Save this page as a lesson…", self.save_lesson)
-        menu.popup(self._lesson_button.mapToGlobal(self._lesson_button.rect().topRight()))
+        if key == "help":
+            button = self._help_button
+            menu.addAction("Take the tour", self.start_tour)
+            menu.addAction("Glossary", self.show_glossary)
+            menu.addAction("Explain a control (F1)", self._explain)
+        else:
+            button = self._lesson_button
+            menu.addAction("Starter lessons", partial(self.rail.set_page, "explore"))
+            menu.addAction("Open a lesson…", self._open)
+            menu.addSeparator()
+            menu.addAction("Save this page as a lesson…", self.save_lesson)
+            if lesson := self.session.lessons.lesson:
+                menu.addAction("Edit this lesson…", partial(self.save_lesson, lesson))
+                menu.addAction("Save a sheet to print…", self.save_sheet)
+        menu.popup(button.mapToGlobal(button.rect().topRight()))
 
-    def save_lesson(self) -> LessonDialog:
-        """Ask for a question, and save the page on top with it as a lesson."""
-        key = self.rail.page()
-        dialog = LessonDialog(self, self.session.lessons, key, self.page(key))
+    def save_lesson(self, edited: Lesson | None = None) -> LessonDialog:
+        """Ask for questions, and save the page on top with them as a lesson; `edited` is a lesson to begin with."""
+        key = edited.page if edited else self.rail.page()
+        dialog = LessonDialog(self, self.session.lessons, key, self.page(key), edited)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
         return dialog
 
     def _show_lesson(self) -> None:
         """Show the page of a lesson without the controls that it hides; without a lesson, show all controls."""
-        lesson = self.session.lessons.lesson
-        if lesson:
-            self.rail.set_page(lesson.page)
+        lessons = self.session.lessons
+        if lessons.lesson:
+            self.rail.set_page(lessons.page)
+        if lessons.lesson is not self._shown_lesson:
+            self._shown_lesson, self._lesson_pictures = lessons.lesson, {}
         for key, page in self.pages.made.items():
-            page.hide_controls(lesson.hidden if lesson and lesson.page == key else ())
-        self.lesson_card.show_lesson(lesson)
+            page.hide_controls(lessons.lesson.hidden if lessons.lesson and lessons.page == key else ())
+        self._show_step()
+
+    def _show_step(self) -> None:
+        """Show the current step of the lesson, with its answer if there was a reply."""
+        lessons = self.session.lessons
+        closing, finished = "", lessons.finished
+        if finished:
+            right, checked = lessons.score
+            closing = f"Lesson finished · {right} of {checked} right" if checked else "Lesson finished"
+        self.lesson_card.show_step(
+            lessons.lesson,
+            lessons.step,
+            lessons.replies.get(lessons.step),
+            closing=closing,
+            more=finished and lessons.next_lesson is not None,
+        )
         self._show_message_room()
+
+    def _reply(self, reply: str) -> None:
+        self._keep_picture()  # before the answer changes the page
+        try:
+            self.session.lessons.answer(reply)
+        except BadRequest as error:
+            self.lesson_card.show_problem(error.message)
+        save_settings(self.remember())  # the progress
+
+    def _go_to_step(self, step: int) -> None:
+        self._keep_picture()
+        self.session.lessons.go(step)
+
+    def _open_next_lesson(self) -> None:
+        following = self.session.lessons.next_lesson
+        if following:
+            self.open_file(following)
+
+    def _keep_picture(self) -> None:
+        """Keep what the page of the lesson shows, for the sheet."""
+        lessons = self.session.lessons
+        picture = self.pages.page(lessons.page).shown_picture() if lessons.lesson else None
+        if picture is not None:
+            self._lesson_pictures.setdefault(lessons.step, {})[lessons.step in lessons.replies] = picture
+
+    def save_sheet(self) -> None:
+        """Ask for a file, and write the open lesson as a PDF to print."""
+        lessons, page = self.session.lessons, self.pages.current()
+        if lessons.lesson is None:
+            return
+        self._keep_picture()
+        suggested = free_name((page.export_folder or Path.home()) / f"{lesson_file.file_name(lessons.lesson)}.pdf")
+        name, _ = QFileDialog.getSaveFileName(self, "Save a sheet to print", str(suggested), "PDF (*.pdf)")
+        if not name:
+            return
+        path = Path(name)
+        target = path if path.suffix.lower() == ".pdf" else free_name(path.with_name(path.name + ".pdf"))
+        try:
+            write_sheet(target, lessons.lesson, lessons.replies, self._lesson_pictures)
+        except CannotWrite as error:
+            self.session.context.notify_failed(error)
+        else:
+            self.session.context.notify_saved(target)
+
+    # ---- help
+
+    def _explain(self) -> None:
+        card = explain(self)
+        if card:
+            card.termChosen.connect(self.show_glossary)
+
+    def show_glossary(self, term: str = "") -> GlossaryDialog:
+        """Open the glossary, at the entry of a term."""
+        if self._glossary is None:
+            self._glossary = GlossaryDialog(self)
+        self._glossary.show()
+        self._glossary.raise_()
+        self._glossary.activateWindow()
+        if term:
+            self._glossary.open_entry(term)
+        return self._glossary
+
+    def start_tour(self) -> None:
+        """Show the parts of the window one by one, on the Generate page."""
+        if self.tour:
+            return
+        self.rail.set_page("generate")
+        page = self.generate
+        stops = (
+            Stop(
+                "Say what to draw",
+                "Type a digit, several, or a word such as seven. The chips below it fill in the prompt for you.",
+                page.prompt.edit,
+            ),
+            Stop(
+                "Generate",
+                "Starts from pure noise and removes it step by step. The seed beside it determines the noise: "
+                "the same seed gives the same images.",
+                page.prompt.button,
+            ),
+            Stop(
+                "Go back in time",
+                "Drag the timeline to any step from noise to image, or press Space to play it. Its switch shows "
+                "the noisy image, the network's guess, or both.",
+                page.timeline,
+            ),
+            Stop(
+                "Train a model of your own",
+                "The Train page teaches a model from digits or from a folder of your images, and shows how it learns.",
+                self.rail.button("train"),
+            ),
+            Stop(
+                "Keep what you made",
+                "Export saves the grid, or an animation of its denoising. Open the file again to get the same images "
+                "back. Lesson and Help on the left have more.",
+                page.export_button,
+            ),
+        )
+        self.tour = Tour(self._whole, stops)
+        self.tour.ended.connect(self._end_tour)
+
+    def _end_tour(self) -> None:
+        self.tour = None
+
+    def start_first_tour(self) -> None:
+        """Show the tour of a first start, and remember that it was shown."""
+        self.start_tour()
+        save_settings(self.remember())
 
     # ---- settings and end
 

@@ -36,6 +36,7 @@ class Persistence:
         """The settings as they are now."""
         return self._settings.with_changes(
             **self._session.lessons.own_settings(),
+            lesson_progress=self._session.context.lesson_progress,
             page=self._rail.page(),
             theme=theme().mode,
             reduced_motion=theme().reduced_motion,

@@ -22,6 +22,11 @@ def resources() -> Path:
     return Path(__file__).resolve().parents[2] / "resources"
 
 
+def documents() -> Path:
+    """The folder of the documents that the program shows, beside `resources()`."""
+    return resources().parent / "docs"
+
+
 def user_data() -> Path:
     """The user's folder; it need not exist yet."""
     home = os.environ.get(HOME_VARIABLE)

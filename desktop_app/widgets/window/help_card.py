@@ -1,11 +1,15 @@
-"""F1 help: the description of a control, its formula and the paper, in a card beside the control."""
+"""F1 help: the description of a control, its formula and the paper, in a card beside the control.
+
+Terms of the glossary are links in it.
+"""
 
 from collections.abc import Iterator
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
-from PySide6.QtGui import QCloseEvent, QCursor, QKeyEvent, QShowEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QCursor, QKeyEvent, QMouseEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QFrame, QLabel, QVBoxLayout, QWidget
 
+from desktop_app.text import glossary
 from desktop_app.text.formulas import AXES, CONTROLS, FORMULAS
 from desktop_app.theme.tokens import Space, formula_font
 from desktop_app.widgets.controls.basics import Button, Label
@@ -14,32 +18,45 @@ from ml.specs import Formula
 
 WIDTH, FORMULA_SIZE = 360, 17
 GOES_WITH = (QEvent.Type.MouseButtonPress, QEvent.Type.Wheel, QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
+TO_LINKS = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
+IN_LINKS = (*TO_LINKS, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class HelpCard(QFrame):
-    """A card over the window that the next click or key closes; Escape and F1 only close it."""
+    """A card over the window that the next click or key closes; Escape and F1 only close it.
+
+    Tab goes through its links to the glossary, and Enter follows one. Emits `termChosen(key)`.
+    """
+
+    termChosen = Signal(str)
 
     def __init__(self, control: QWidget) -> None:
         super().__init__(control.window())
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setProperty("kind", "help")
         formula = formula_behind(control)
-        self.title = Label(control.accessibleName(), "title")
-        self.sentence = Label(control.toolTip(), "")
+        name, sentence, paper = control.accessibleName(), control.toolTip(), formula.paper if formula else ""
+        self._focused_before: QWidget | None = None
+        self.title, self.sentence = Label(glossary.linked(name), "title"), Label(glossary.linked(sentence))
         self.formula = Label(formula.text if formula else "")
-        self.paper = Label(formula.paper if formula else "", "small")
+        self.paper = Label(glossary.linked(paper), "small")
         self.formula.setFont(formula_font(FORMULA_SIZE))
         self.formula.setProperty("kind", "formula")
         column = QVBoxLayout(self)
         column.setContentsMargins(Space.L, Space.M, Space.L, Space.M)
         column.setSpacing(Space.S)
+        for label in self._texts():
+            label.setTextFormat(Qt.TextFormat.RichText)
+            by_mouse_and_keys = Qt.TextInteractionFlag.LinksAccessibleByMouse
+            label.setTextInteractionFlags(by_mouse_and_keys | Qt.TextInteractionFlag.LinksAccessibleByKeyboard)
+            label.linkActivated.connect(self._follow)
         for label in (self.title, self.sentence, self.formula, self.paper):
             label.setWordWrap(label is not self.formula)
             label.setVisible(bool(label.text()))
             column.addWidget(label)
         self._fit()
-        self.setAccessibleName(f"Help: {self.title.text()}")
-        self.setAccessibleDescription("\n".join(label.text() for label in (self.sentence, self.formula, self.paper)))
+        self.setAccessibleName(f"Help: {name}")
+        self.setAccessibleDescription("\n".join((sentence, self.formula.text(), paper)))
 
     def _fit(self) -> None:
         """Set the width to that of the formula, and the height to that of the text at this width."""
@@ -52,13 +69,37 @@ class HelpCard(QFrame):
         self.adjustSize()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() not in GOES_WITH:
+        if event.type() not in GOES_WITH or self._is_for_links(event):
             return False
+        if isinstance(event, QKeyEvent) and event.key() in TO_LINKS and self._with_links():
+            if event.type() == QEvent.Type.KeyPress:
+                self._focused_before = self.window().focusWidget()
+                first = self._with_links()[0]
+                first.setFocus(Qt.FocusReason.TabFocusReason)
+                first.focusNextPrevChild(True)  # to its first link
+            return True
         self.close()
         only_closes = isinstance(event, QKeyEvent) and event.key() in (Qt.Key.Key_F1, Qt.Key.Key_Escape)
         if only_closes:
             event.accept()
         return only_closes
+
+    def _is_for_links(self, event: QEvent) -> bool:
+        """Whether an event goes to the links of the card: a click on it, or a key while one of them has the focus."""
+        if isinstance(event, QMouseEvent):
+            return self.rect().contains(self.mapFromGlobal(event.globalPosition().toPoint()))
+        focused = any(label.hasFocus() for label in self._with_links())
+        return isinstance(event, QKeyEvent) and focused and event.key() in IN_LINKS
+
+    def _texts(self) -> tuple[Label, Label, Label]:
+        return self.title, self.sentence, self.paper
+
+    def _with_links(self) -> list[Label]:
+        return [label for label in self._texts() if "<a " in label.text()]
+
+    def _follow(self, link: str) -> None:
+        self.close()
+        self.termChosen.emit(link.removeprefix(glossary.SCHEME))
 
     def showEvent(self, event: QShowEvent) -> None:
         if app := QApplication.instance():
@@ -67,6 +108,8 @@ class HelpCard(QFrame):
     def closeEvent(self, event: QCloseEvent) -> None:
         if app := QApplication.instance():
             app.removeEventFilter(self)
+        if self._focused_before:
+            self._focused_before.setFocus()
 
 
 def explain(window: QWidget) -> HelpCard | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -16,6 +17,7 @@ from desktop_app.settings import AppSettings, load_settings
 from desktop_app.widgets.controls.hideable import Hideable
 from desktop_app.widgets.controls.rows import Section
 from desktop_app.window.main_window import MainWindow
+from ml.errors import BadRequest
 from tests.app.conftest import Opener, leave
 from tests.patience import WAIT_MS
 
@@ -70,8 +72,14 @@ def test_a_lesson_sets_the_page_up_and_leaving_it_brings_everything_back(
     qtbot.waitUntil(lambda: not generate.busy, timeout=WAIT_MS)
 
 
-@pytest.mark.parametrize("path", lessons.bundled(), ids=lambda path: path.stem)
-def test_the_lessons_that_ship_open(window: MainWindow, qtbot: QtBot, path: Path) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=() if path.stem in ("1-steps", "2-guidance") else pytest.mark.slow)
+        for path in lessons.bundled()
+    ],
+)
+def test_the_lessons_that_ship_are_taught_from_start_to_end(window: MainWindow, qtbot: QtBot, path: Path) -> None:
     lesson = open_lesson(window, qtbot, path)
     assert window.rail.page() == lesson.page and lesson.answer
     assert window.session.lessons._pages[lesson.page].settings == lesson.settings
@@ -82,16 +90,32 @@ def test_the_lessons_that_ship_open(window: MainWindow, qtbot: QtBot, path: Path
     qtbot.waitUntil(lambda: not generate.busy, timeout=WAIT_MS)
     if lesson.page == "generate":
         assert generate.sampled is not None and generate.sampled.request.model == generate.settings.model != "tiny"
+    state, card = window.session.lessons, window.lesson_card
+    for number, step in enumerate(lesson.steps):
+        if step.choices:
+            card.choices[step.right or 0].click()
+        else:
+            card.entry.setText(f"{step.between[0]:g}" if step.between else "I see it.")
+        card.check.click()
+        assert number in state.replies and card.verdict.text() != "Not quite."
+        qtbot.waitUntil(lambda: window.session.context.at_rest, timeout=WAIT_MS)
+        assert window.rail.page() == lesson.page_of(number) and window.messages.isHidden()
+        if card.next.isVisible():
+            card.next.click()
+    assert state.finished and card.progress.text().startswith("Lesson finished")
 
 
 def test_the_explore_page_lists_the_lessons(window: MainWindow, qtbot: QtBot) -> None:
     window.rail.set_page("explore")
     panel = window.page("explore")
     assert isinstance(panel, ExplorePage)
-    assert len(panel.lesson_buttons) == len(lessons.bundled()) >= 4
+    assert len(panel.lesson_buttons) == len(lessons.bundled()) >= 12
     with qtbot.waitSignal(window.session.lessons.changed, timeout=WAIT_MS):
-        panel.lesson_buttons[1].click()
+        panel.lesson_buttons[6].click()
     assert window.rail.page() == "compare" and window.session.compare.settings.rows == "guidance"
+    window.lesson_card.entry.setText("It is clearer.")
+    window.lesson_card.check.click()
+    assert panel.lesson_buttons[6].accessibleName() == "What does guidance do?: 1 of 3 steps done"
 
 
 def test_what_a_lesson_hides_stays_hidden_when_the_page_would_show_it(
@@ -204,3 +228,85 @@ def test_old_names_of_controls_stand_for_names_that_are_on_a_page(window: MainWi
     parts = [part for key in PAGE_KEYS for part in window.page(key).findChildren(Hideable)]
     names = {part.title if isinstance(part, Section) else part.accessibleName() for part in parts}
     assert set(lessons.RENAMED.values()) <= names and not set(lessons.RENAMED) & names
+
+
+def test_a_lesson_of_steps_is_answered_on_its_card_and_printed(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate, card = window.session.generate, window.lesson_card
+    steps = [
+        {"question": "How many?", "answer": "Two.", "between": [2, 2]},
+        {"question": "Why so?", "answer": "Because <b>.", "written": True},
+    ]
+    choices = {"choices": ["A blur", "A digit"], "right": 1, "reveals": {"steps": 3}, "later_steps": steps}
+    open_lesson(window, qtbot, lesson_file(tmp_path, **choices))
+    qtbot.waitUntil(lambda: generate.sampled is not None and not generate.busy, timeout=WAIT_MS)
+    assert card.progress.text() == "Step 1 of 3" and not card.reveal.isVisible() and not card.back.isEnabled()
+    card.check.click()
+    assert card.problem.isVisible() and generate.settings.steps == 2
+    card.choices[0].click()
+    card.check.click()
+    assert card.verdict.text() == "Not quite." and card.answer.isVisible() and generate.settings.steps == 3
+    assert [button.accessibleName() for button in card.choices] == ["A blur: not right", "A digit: right"]
+    card.next.click()
+    assert not card.answer.isVisible() and card.entry.isVisible()
+    qtbot.keyClicks(card.entry, "2")
+    qtbot.keyClick(card.entry, Qt.Key.Key_Return)
+    assert card.verdict.text() == "Right." and window.lesson_card.accessibleDescription().endswith("Right. Two.")
+    card.next.click()
+    assert not card.next.isVisible()
+    card.entry.setText("I think so & more")
+    card.check.click()
+    assert card.progress.text() == "Lesson finished · 1 of 2 right" and not card.verdict.isVisible()
+    assert load_settings().lesson_progress[window.session.lessons.lesson.key].finished  # type: ignore[union-attr]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "sheet"), ""))
+    card.sheet.click()
+    assert window.messages.title() == "Saved sheet.pdf"
+    assert (tmp_path / "sheet.pdf").read_bytes().startswith(b"%PDF")
+    assert set(window._lesson_pictures) == {0, 1, 2}
+    card.back.click()
+    assert card.entry.text() == "2" and card.entry.isReadOnly()
+    card.leave.click()
+    qtbot.waitUntil(lambda: not generate.busy, timeout=WAIT_MS)
+
+
+def test_steps_are_written_moved_and_edited_again(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    window.rail.set_page("draw")
+    draw = window.session.draw
+    draw.change(pen=2.0)
+    dialog = window.save_lesson()
+    dialog.title.setText("Pens")
+    dialog.question.setPlainText("Which?")
+    dialog.reply.combo.setCurrentIndex(dialog.reply.combo.findData("choose"))
+    dialog.reply.combo.activated.emit(dialog.reply.combo.currentIndex())
+    dialog.right.setPlainText("one")
+    with pytest.raises(BadRequest):
+        dialog.lesson()
+    dialog.right.setPlainText("thin\n*thick")
+    dialog.add.click()
+    dialog.question.setPlainText("How thick?")
+    dialog.reply.combo.setCurrentIndex(dialog.reply.combo.findData("number"))
+    dialog.reply.combo.activated.emit(dialog.reply.combo.currentIndex())
+    dialog.right.setPlainText("1,5 3")
+    dialog.as_now.setChecked(True)
+    draw.change(pen=2.5)
+    dialog.add.click()
+    dialog.question.setPlainText("Why?")
+    dialog.earlier.click()
+    lesson = dialog.lesson()
+    dialog.reject()
+    assert [step.question for step in lesson.steps] == ["Which?", "Why?", "How thick?"]
+    assert (lesson.choices, lesson.right) == (("thin", "thick"), 1) and lesson.steps[2].between == (1.5, 3)
+    assert getattr(lesson.settings_of(2), "pen", 0) == 2.5 and not lesson.later_steps[0].changes
+    window.session.lessons.begin(lesson)
+    edit = window.save_lesson(lesson)
+    assert edit.title.text() == "Pens" and edit.right.toPlainText() == "thin\n*thick"
+    assert edit.lesson() == lesson
+    edit.next.click()
+    edit.remove.click()
+    assert [step.question for step in edit.lesson().steps] == ["Which?", "How thick?"]
+    edit.earlier.click()
+    swapped = edit.lesson()
+    assert [step.question for step in swapped.steps] == ["How thick?", "Which?"] and swapped.page == "draw"
+    edit.reject()
+    window.session.lessons.exit()

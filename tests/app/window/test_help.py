@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QComboBox, QLine
 from pytestqt.qtbot import QtBot
 
 from desktop_app.pages.registry import PAGE_KEYS
+from desktop_app.text import glossary
 from desktop_app.text.formulas import AXES, CONTROLS, FORMULAS
 from desktop_app.widgets.controls.rows import ChoiceRow, Segmented
 from desktop_app.widgets.images.image_grid import ImageGrid
@@ -72,7 +73,7 @@ def test_f1_explains_what_has_the_focus(window: MainWindow, qtbot: QtBot) -> Non
     row.box.setFocus()
     card = press_f1(window, qtbot)
     assert card is not None and card.isVisible()
-    assert card.title.text() == "Guidance w" and card.sentence.text() == row.toolTip()
+    assert card.accessibleName() == "Help: Guidance w" and row.toolTip() in card.accessibleDescription()
     assert "w (ε̂(xₜ, c) − ε̂(xₜ, ∅))" in card.formula.text() and "Salimans 2022" in card.paper.text()
     assert window.rect().contains(card.geometry())
     qtbot.keyClick(row.box, Qt.Key.Key_Escape)
@@ -88,16 +89,73 @@ def test_f1_explains_what_is_under_the_pointer_first(window: MainWindow, qtbot: 
     sampling.guidance.box.setFocus()
     QCursor.setPos(sampling.steps.label.mapToGlobal(QPoint(4, 4)))
     card = press_f1(window, qtbot)
-    assert card is not None and card.title.text() == "Steps"
+    assert card is not None and card.accessibleName() == "Help: Steps"
     card.close()
     QCursor.setPos(window.generate.copy_button.mapToGlobal(QPoint(4, 4)))  # which has no formula
     card = press_f1(window, qtbot)
-    assert card is not None and card.title.text() == "Guidance w"
+    assert card is not None and card.accessibleName() == "Help: Guidance w"
     card.close()
     window.setFocus()
     card = press_f1(window, qtbot)
-    assert card is not None and card.title.text() == "Copy" and not card.formula.isVisible()
+    assert card is not None and card.accessibleName() == "Help: Copy" and not card.formula.isVisible()
     card.close()
+
+
+def test_the_help_of_every_control_with_a_formula_leads_to_the_glossary(window: MainWindow) -> None:
+    explained = [control for control in controls(window) if control.toolTip() and formula_of(control)]
+    dumb = []
+    for control in explained:
+        formula = formula_of(control)
+        text = f"{control.accessibleName()}. {control.toolTip()}. {formula.paper if formula else ''}"
+        dumb += [] if glossary.terms(text) else [text]
+    assert len(explained) > 20
+    assert dumb == []
+
+
+def test_a_term_of_the_help_opens_its_entry(window: MainWindow, qtbot: QtBot) -> None:
+    box = window.generate.sampling.guidance.box
+    box.setFocus()
+    card = press_f1(window, qtbot)
+    assert card is not None
+    qtbot.keyClick(box, Qt.Key.Key_Tab)
+    assert card.isVisible() and card.title.hasFocus()
+    qtbot.keyClick(card.title, Qt.Key.Key_Return)
+    assert not card.isVisible() and window._glossary is not None and window._glossary.isVisible()
+    assert box.hasFocus() or window._glossary.isActiveWindow()
+    window._glossary.search.setText("ddim")
+    dialog = window._glossary
+    dialog.close_button.click()
+    card = press_f1(window, qtbot)
+    assert card is not None
+    card.sentence.linkActivated.emit("glossary:guidance")
+    assert window._glossary is dialog and dialog.isVisible() and not dialog.search.text()
+    dialog.close()
+
+
+def test_the_tour_begins_on_request_and_points_at_the_page(window: MainWindow, qtbot: QtBot) -> None:
+    assert window.tour is None  # not by itself without a screen
+    window.rail.set_page("models")
+    window.start_tour()
+    tour = window.tour
+    assert tour is not None and window.rail.page() == "generate"
+    window.start_tour()
+    assert window.tour is tour
+    names = []
+    for _ in range(5):
+        part = tour.stop.part
+        assert part.isVisible() and tour.hole().size().width() > part.width()
+        assert not tour.card.geometry().intersects(tour.hole())
+        names.append(part.accessibleName())
+        if len(names) < 5:
+            tour.next.click()
+    assert names == ["Prompt", "Generate", "Timeline from noise to image", "Train", "Export…"]
+    qtbot.keyClick(tour.next, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
+    assert window.rail.page() == "generate"
+    qtbot.keyClick(tour.next, Qt.Key.Key_Escape)
+    assert window.tour is None
+    window.start_tour()
+    assert window.tour is not None and window.tour.stop.title == "Say what to draw"
+    window.tour.skip.click()
 
 
 def test_the_formula_follows_what_is_chosen(window: MainWindow) -> None:

@@ -71,9 +71,45 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/lesson_file.py",
-        '"page", "hidden", lesson.page}',
-        '"page", lesson.page}',
+        "exclude=page_settings().keys() - {lesson.page}",
+        "exclude=set()",
         "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        "if number < index or revealed:",
+        "if number < index:",
+        "tests/app/viewmodels/test_lesson_steps.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        "<= number <=",
+        "< number <=",
+        "tests/app/viewmodels/test_lesson_steps.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        '.strip().replace(",", ".")',
+        ".strip()",
+        "tests/app/viewmodels/test_lesson_steps.py",
+    ),
+    Mutant(
+        "desktop_app/lesson_file.py",
+        "(*by_page.values(), *self._all_settings())",
+        "by_page.values()",
+        "tests/app/viewmodels/test_lesson_steps.py",
+    ),
+    Mutant(
+        "desktop_app/text/glossary.py",
+        "        if entry not in seen:",
+        "        if True:",
+        "tests/app/text/test_glossary.py",
+    ),
+    Mutant(
+        "desktop_app/text/glossary.py",
+        "if not AMBIGUOUS.fullmatch(name)}",
+        "}",
+        "tests/app/text/test_glossary.py",
     ),
     Mutant(
         "desktop_app/lesson_file.py",

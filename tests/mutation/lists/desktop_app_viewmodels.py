@@ -1322,8 +1322,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/lessons.py",
-        ("        self._restore_own()\n        self.lesson, self._own"),
-        "        self.lesson, self._own",
+        ("        self._restore_own()\n        progress ="),
+        "        progress =",
         "tests/app/viewmodels/test_lessons.py",
     ),
     Mutant(
@@ -1340,21 +1340,20 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/lessons.py",
-        "            self._put(lesson.page, own)",
+        "            self._put(page, settings)",
         "            pass",
         "tests/app/viewmodels/test_lessons.py",
     ),
     Mutant(
         "desktop_app/viewmodels/lessons.py",
-        "self.lesson = self._own = None",
-        "self.lesson = None",
-        "tests/app/viewmodels/test_lessons.py",
-        harmless="without a lesson nobody looks at what it was begun over",
+        "self._own = self._own, None, {}",
+        "_ = self._own, None, {}",
+        "tests/app/viewmodels/test_lesson_steps.py",
     ),
     Mutant(
         "desktop_app/viewmodels/lessons.py",
-        "return found | ({self.lesson.page: self._own} if",
-        "return found | ({} if",
+        "return found | self._own",
+        "return found",
         "tests/app/viewmodels/test_lessons.py",
     ),
     Mutant(
@@ -1377,9 +1376,39 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/lessons.py",
-        "        self._put(lesson.page, lesson.settings)\n",
-        "",
+        "            self._put(page, lesson.settings_of(step, revealed=step in self.replies))",
+        "            pass",
         "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/lessons.py",
+        "question is None or self.step in self.replies:",
+        "question is None:",
+        "tests/app/viewmodels/test_lesson_steps.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/lessons.py",
+        "left_off = not progress.finished and",
+        "left_off =",
+        "tests/app/viewmodels/test_lesson_steps.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/lessons.py",
+        "keep=following and unchanged and",
+        "keep=False and",
+        "tests/app/viewmodels/test_lesson_steps.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/lessons.py",
+        "while len(kept) > MOST_REMEMBERED:",
+        "while len(kept) > MOST_REMEMBERED + 1:",
+        "tests/app/viewmodels/test_lesson_steps.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/lessons.py",
+        "finished=self.finished or before.finished",
+        "finished=self.finished",
+        "tests/app/viewmodels/test_lesson_steps.py",
     ),
     Mutant(
         "desktop_app/viewmodels/live_preview.py",

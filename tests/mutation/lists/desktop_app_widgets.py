@@ -485,4 +485,28 @@ MUTANTS = [
         "found.append((number * cell**2,",
         "tests/app/widgets/test_widgets.py",
     ),
+    Mutant(
+        "desktop_app/widgets/window/tour.py",
+        "            if not self.card.geometry().intersects(hole):",
+        "            if True:",
+        "tests/app/widgets/test_tour.py",
+    ),
+    Mutant(
+        "desktop_app/widgets/window/tour.py",
+        "        if number == len(self._stops):",
+        "        if number > len(self._stops):",
+        "tests/app/widgets/test_tour.py",
+    ),
+    Mutant(
+        "desktop_app/widgets/window/lesson_sheet.py",
+        "    if reply is not None and question.answer:",
+        "    if question.answer:",
+        "tests/app/widgets/test_lesson_sheet.py",
+    ),
+    Mutant(
+        "desktop_app/widgets/window/lesson_sheet.py",
+        "if choice == reply else",
+        "if choice != reply else",
+        "tests/app/widgets/test_lesson_sheet.py",
+    ),
 ]
