@@ -1,7 +1,8 @@
 """Set Noiseloom up and start it: `python3 launch.py`. Test it: `python3 launch.py test [--all] [-- PYTEST ARGUMENTS]`.
 
 Needs Python 3.11 or newer and nothing else. Creates `.venv` beside this file, installs the tested versions into it
-(only when something changed), and checks the system libraries that Qt needs. Without a display the app runs
+(only when something changed), and checks the system libraries that Qt needs. PyTorch's build is the one for the GPU
+that is found, and the small one for CPUs without a GPU; `--torch` chooses another. Without a display the app runs
 offscreen and writes its pictures to ./noiseloom-output/. Exit code: that of the app or of the tests.
 """
 
@@ -10,10 +11,15 @@ import ctypes
 import hashlib
 import importlib.util
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 if sys.version_info < (3, 11):  # noqa: UP036  (an older Python gets a sentence: so no newer syntax in this file)
     found = sys.version.split()[0]
@@ -22,9 +28,13 @@ if sys.version_info < (3, 11):  # noqa: UP036  (an older Python gets a sentence:
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "noiseloom-installed"
+LOG = VENV / "noiseloom-setup.log"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PICTURES = ("digits.png", "denoising.gif", "screenshot.png")
 INSTALLING = "installing"
+TORCH = ("auto", "cpu", "cuda", "rocm", "default")
+TORCH_INDEX = os.environ.get("NOISELOOM_TORCH_INDEX", "https://download.pytorch.org/whl")
+INDEX_S = 3  # until PyTorch's index counts as out of reach
 WORKER_BYTES = 2_500_000_000  # memory of a process that runs tests
 
 # Shared library -> its package for apt, dnf and pacman. Without the first set Qt cannot even be imported.
@@ -150,20 +160,66 @@ def system_libraries(testing: bool) -> bool:
 # The virtual environment
 
 
+class Installed(NamedTuple):
+    """What the stamp says: the fingerprint of the installation, its extras, and which PyTorch was asked for."""
+
+    fingerprint: str
+    extras: set[str]
+    torch: str
+
+
+class Interpreter(NamedTuple):
+    """The environment's Python."""
+
+    version: str
+    pip: tuple[int, ...]
+    has_torch: bool
+
+
 def fingerprint(root: Path, python: str) -> str:
     """Hash of what an installation depends on: the two files with versions, the interpreter, and the folder."""
     files = [(root / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
     return hashlib.sha256(b"\0".join([*files, python.encode(), str(root).encode()])).hexdigest()
 
 
-def venv_python() -> str | None:
-    """Version of the environment's interpreter, or None where it, or its pip, does not run or is too old."""
-    script = "import pip, sys; assert sys.version_info >= (3, 11); print(sys.version)"
+def interpreter_file() -> str:
+    """The file behind the environment's Python, its size and age; "" where it is gone. Starts no process."""
+    try:
+        settings = (VENV / "pyvenv.cfg").read_text(encoding="utf-8")
+        home = re.search(r"^home *= *(.+)$", settings, re.MULTILINE)
+        file = Path(home[1], "python.exe") if os.name == "nt" and home else PYTHON.resolve(strict=True)
+        status = file.stat()
+    except OSError:
+        return ""
+    return f"{file} {status.st_size} {status.st_mtime_ns}" if PYTHON.exists() else ""
+
+
+def read_stamp() -> Installed | None:
+    """The stamp of the last installation, None without one. A stamp of two lines is from when PyTorch had no choice."""
+    if not STAMP.is_file():
+        return None
+    head, extras, torch = [*STAMP.read_text(encoding="utf-8").split("\n"), "", "", ""][:3]
+    return Installed(head, set(extras.split()), torch or "default")
+
+
+def write_stamp(head: str, extras: set[str], torch: str) -> None:
+    STAMP.write_text("\n".join([head, " ".join(sorted(extras)), torch]), encoding="utf-8")
+
+
+def venv_python() -> Interpreter | None:
+    """The environment's interpreter, or None where it, or its pip, does not run or is too old."""
+    script = (
+        "import importlib.util as u, pip, platform, sys; assert sys.version_info >= (3, 11); "
+        "print(platform.python_version(), pip.__version__, bool(u.find_spec('torch')))"
+    )
     try:
         answer = subprocess.run([PYTHON, "-c", script], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
+    if answer.returncode:
+        return None
+    version, pip, torch = answer.stdout.split()
+    return Interpreter(version, tuple(map(int, re.findall(r"\d+", pip))), torch == "True")
 
 
 def have_ensurepip() -> None:
@@ -179,42 +235,197 @@ def have_ensurepip() -> None:
         sys.exit(f"noiseloom: this Python cannot create environments (no ensurepip). Install: {command}")
 
 
-def make_venv() -> str:
-    """A fresh, empty environment; returns its Python version."""
+def make_venv() -> None:
+    """A fresh, empty environment."""
     have_ensurepip()
-    say(f"creating {VENV}")
-    code = run(sys.executable, "-m", "venv", "--clear", VENV)
-    version = venv_python()
-    if code or version is None:
+    if run(sys.executable, "-m", "venv", "--clear", VENV) or venv_python() is None:
         sys.exit(f"noiseloom: cannot create a working environment in {VENV}: is the disk full, or mounted noexec?")
-    return version
 
 
-def installed_extras(stamp: str, now: str) -> set[str] | None:
-    """Extras that a stamp lists; None for other versions or an empty stamp."""
-    head, _, extras = stamp.partition("\n")
-    return set(extras.split()) if head == now else None
+# PyTorch's build
 
 
-def ensure_installed(extras: set[str]) -> None:
-    """Bring `.venv` to the tested versions. The stamp is written last, so an interrupted installation starts over."""
-    stamp = STAMP.read_text() if STAMP.is_file() else ""
-    version = venv_python()
-    if version is None or stamp == INSTALLING:
-        stamp, version = "", make_venv()
-    now = fingerprint(ROOT, version)
-    already = installed_extras(stamp, now)
-    if already is not None and extras <= already:
+def pinned(package: str) -> str:
+    """The tested version of a package, "" where it has none."""
+    found = re.search(rf"^{package}==(\S+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def index_pages(*packages: str) -> list[str] | None:
+    """What PyTorch's index lists of these packages, None where it does not answer in time."""
+    from urllib.request import urlopen
+
+    pages: list[str] = []
+
+    def fetch() -> None:
+        try:
+            found = [urlopen(f"{TORCH_INDEX}/{package}/", timeout=INDEX_S).read() for package in packages]
+        except (OSError, ValueError):
+            return
+        pages.extend(page.decode("utf-8", "replace") for page in found)
+
+    thread = threading.Thread(target=fetch, daemon=True)  # a name's address can take longer than urlopen's limit
+    thread.start()
+    thread.join(INDEX_S)
+    return pages if len(pages) == len(packages) else None
+
+
+def builds(page: str, package: str, python: str) -> set[str]:
+    """The builds of the tested version that a page of the index has for this machine: cpu, cu128, rocm6.4."""
+    tag = "cp" + "".join(python.split(".")[:2])
+    version, machine = re.escape(pinned(package)), re.escape(platform.machine().lower())
+    return set(re.findall(rf"{package}-{version}(?:\+|%2B)([\w.]+?)-{tag}-{tag}-[^\s\"'<>#]*{machine}\.whl", page))
+
+
+def choose_build(torch: str, python: str) -> str | None:
+    """The build of PyTorch to install: "" for the default one of PyPI, None for that as a makeshift."""
+    from ml.system import gpu_driver
+
+    cuda = gpu_driver.cuda_version() if torch in ("auto", "cuda") else None
+    if torch == "auto":
+        torch = gpu_driver.pytorch_build() or "cpu"
+    linux = sys.platform.startswith("linux")
+    if not pinned("torch") or torch == "default" or (torch == "cpu" and not linux):  # which is the default elsewhere
+        return ""
+    pages = index_pages("torch", "torchvision")
+    if pages is None:
+        say(f"{TORCH_INDEX} did not answer within {INDEX_S} seconds: PyTorch's default build is installed instead")
+        return None
+    found = builds(pages[0], "torch", python) & builds(pages[1], "torchvision", python)
+    return best_build(found, torch, cuda)
+
+
+def best_build(found: set[str], torch: str, cuda: int | None) -> str | None:
+    """The newest build of that kind that the driver runs; says so and returns None where there is none."""
+
+    def numbers(build: str) -> list[int]:
+        return [int(number) for number in re.findall(r"\d+", build)]
+
+    name = {"cpu": r"cpu", "cuda": r"cu\d+", "rocm": r"rocm[\d.]+"}[torch]
+    fitting = [build for build in found if re.fullmatch(name, build)]
+    if torch == "cuda" and cuda:
+        fitting = [build for build in fitting if numbers(build)[0] <= cuda]
+    if not fitting:
+        what = f"PyTorch {pinned('torch')} for {torch} on this machine"
+        say(f"{TORCH_INDEX} does not have {what}: PyTorch's default build is installed instead")
+        return None
+    return max(fitting, key=numbers)
+
+
+# Installing
+
+
+def pip_install(pip: tuple[int, ...], *arguments: str | Path) -> None:
+    """Install, with pip's words in the log, and how far it is in a line of the terminal. Exits where that fails."""
+    bar = "raw" if pip >= (24, 1) else "off"
+    command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", bar, *arguments]
+    interrupted = False
+    with (
+        LOG.open("a", encoding="utf-8") as log,
+        subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as process,
+    ):
+        assert process.stdout
+        doing = ""
+        while True:
+            try:
+                line = process.stdout.readline()
+                if not line:
+                    break
+                if done := re.match(r"Progress (\d+) of (\d+)", line):
+                    show(f"{doing}, {int(done[1]) / max(int(done[2]), 1):.0%}")
+                    continue
+                log.write(line)
+                log.flush()
+                doing = progress_of(line) or doing
+                show(doing)
+            except KeyboardInterrupt:  # which pip has heard, too
+                interrupted = True
+    show("")
+    if interrupted:
+        say("interrupted; the same command starts again")
+        sys.exit(130)
+    if process.returncode:
+        lines = LOG.read_text(encoding="utf-8").splitlines()
+        errors = [line for line in lines if line.lstrip().lower().startswith("error")]
+        print(*(errors or lines)[-5:], sep="\n", file=sys.stderr)
+        say(f"the installation failed; {LOG} has all of it. Fix that, then run the same command again.")
+        sys.exit(process.returncode)
+
+
+def progress_of(line: str) -> str:
+    """What a line of pip's says that it is doing, in a few words; "" for a line about nothing new."""
+    words = line.split()
+    if words[:1] == ["Collecting"]:
+        return "looking up " + re.split(r"[<>=!~;\[ ]", words[1])[0]
+    if words[:1] == ["Downloading"] or words[:2] == ["Using", "cached"]:
+        wheel = re.search(r"([^/\s]+?)-(\d[^-\s]*)-\S+\.whl\S*(?: \((.+)\))?", line)
+        return f"downloading {wheel[1]}" + (f" ({wheel[3]})" if wheel[3] else "") if wheel else ""
+    if words[:3] == ["Installing", "collected", "packages:"]:
+        return f"unpacking {len(words) - 3} packages"
+    return ""
+
+
+def show(text: str) -> None:
+    """In a terminal, the line that says how far the present step is; "" removes it."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        print("\r\x1b[K" + (f"      {text}"[:width] if text else ""), end="", file=sys.stderr, flush=True)
+
+
+def ensure_installed(extras: set[str], torch: str | None = None) -> None:
+    """Bring `.venv` to the tested versions; `torch` is the build that is asked for, None for the one that is there.
+
+    The stamp is written last, so an interrupted installation starts over. Another build of PyTorch gets a fresh
+    environment: in the old one gigabytes of libraries would stay that nothing uses any more.
+    """
+    stamp, file = read_stamp(), interpreter_file()
+    here = fingerprint(ROOT, file)
+    if file and stamp and stamp.fingerprint == here and extras <= stamp.extras and torch in (None, stamp.torch):
         return
-    wanted = sorted(extras | set(stamp.partition("\n")[2].split()))
-    say("installing the tested versions into .venv (once; PyTorch is a large download)")
-    STAMP.write_text(INSTALLING)
-    target = f"{ROOT}[{','.join(wanted)}]" if wanted else str(ROOT)
-    code = run(PYTHON, "-m", "pip", "install", "-e", target, "-c", ROOT / "constraints.txt")
-    if code:
-        say("the installation failed; the lines above say why. Fix that, then run the same command again.")
-        sys.exit(code)
-    STAMP.write_text("\n".join([now, " ".join(wanted)]))
+    python = venv_python()
+    fresh = python is None or bool(stamp and (stamp.fingerprint == INSTALLING or torch not in (None, stamp.torch)))
+    if torch is None:
+        by_hand = python is not None and python.has_torch and not fresh
+        torch = stamp.torch if stamp else "default" if by_hand else "auto"
+    extras = extras | (stamp.extras if stamp else set())
+    build = choose_build(torch, platform.python_version() if fresh or python is None else python.version)
+    if build is None:
+        torch, build = "auto", ""  # so that the same words try again
+
+    steps: list[tuple[str, Callable[[], None]]] = []
+    target = f"{ROOT}[{','.join(sorted(extras))}]" if extras else str(ROOT)
+    everything = ["-e", target, "-c", ROOT / "constraints.txt"]
+    if build.startswith("rocm"):
+        everything += ["--extra-index-url", TORCH_INDEX]  # PyPI does not have its compiler
+
+    def pip(*arguments: str | Path) -> None:
+        pip_install(found.pip if (found := venv_python()) else (), *arguments)
+
+    if fresh:
+        steps.append((f"creating {VENV}", make_venv))
+    if build:
+        pair = [f"{name}=={pinned(name)}+{build}" for name in ("torch", "torchvision")]
+        title = f"installing PyTorch {pinned('torch')}, the build for {build}"
+        steps.append((title, lambda: pip("--no-deps", "--index-url", TORCH_INDEX, *pair)))
+    size = "" if build else " (PyTorch is a large download)"
+    steps.append((f"installing the tested versions into .venv{size}", lambda: pip(*everything)))
+    say(f"setting up, once, in {len(steps)} steps")
+    VENV.mkdir(exist_ok=True)
+    LOG.unlink(missing_ok=True)
+    write_stamp(INSTALLING, extras, torch)
+    for number, (title, work) in enumerate(steps, 1):
+        say(f"[{number}/{len(steps)}] {title}")
+        work()
+        write_stamp(INSTALLING, extras, torch)
+    write_stamp(fingerprint(ROOT, interpreter_file()), extras, torch)
 
 
 # Starting
@@ -269,12 +480,13 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Set Noiseloom up and start it, or test it.")
     parser.add_argument("what", nargs="?", choices=("app", "test"), default="app")
     parser.add_argument("--all", action="store_true", help="test: also the tests marked slow or bench")
+    parser.add_argument("--torch", choices=TORCH, help="which build of PyTorch to install (auto: for the GPU found)")
     options, rest = parser.parse_args(arguments[:cut]), arguments[cut + 1 :]
     testing = options.what == "test"
     if options.all and not testing:
         parser.error("--all goes with test")
     window = system_libraries(testing) if sys.platform.startswith("linux") else True
-    ensure_installed({"test", "package"} if testing else set())
+    ensure_installed({"test", "package"} if testing else set(), options.torch)
     if testing:
         which = ["-m", ""] if options.all else []
         return run(PYTHON, "-m", "pytest", *sharing(options.all, rest), *which, *rest, cwd=ROOT)

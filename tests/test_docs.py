@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer.main
 
+import launch
 from ml.cli.app import app
 from tests.support.warm_fork import Lives, warm
 
@@ -115,7 +116,7 @@ def test_commands_are_valid(document: Path) -> None:
                 check_engine(engine, where)
         elif "launch.py" in rest:
             cut = rest.index("--") if "--" in rest else len(rest)
-            assert set(rest[:cut]) <= {"launch.py", "test", "--all"}, where
+            assert set(rest[:cut]) <= {"launch.py", "test", "--all", "--torch", *launch.TORCH}, where
             check_pytest(rest[cut + 1 :], where)
         elif program == "pytest" or after(words, "-m", "pytest") is not None:
             check_pytest(after(words, "pytest") or [], where)

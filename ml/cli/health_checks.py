@@ -12,7 +12,7 @@ from ml.export import mp4
 from ml.registry import model_cards
 from ml.registry.checkpoint import load_header
 from ml.system import paths
-from ml.system.device import choose_device, free, precisions
+from ml.system.device import choose_device, free, gpu_remedy, precisions
 from ml.system.files import check_writable
 from ml.system.versions import versions
 
@@ -36,7 +36,7 @@ def examine() -> list[Finding]:
     remedy = (
         ""
         if device.torch_device.type != "cpu"
-        else "All works; training is faster with a GPU and a torch built for it."
+        else gpu_remedy() or "All works; training is faster with a GPU and a torch built for it."
     )
     where = device.torch_device
     findings = [

@@ -10,6 +10,7 @@ import torch
 from ml.distributed import torchrun
 from ml.errors import BadRequest, NoDevice
 from ml.specs import DeviceName
+from ml.system import gpu_driver, paths
 
 LEAST_FREE = 2**29  # bytes of a GPU's memory: with less a small model does not draw
 
@@ -49,8 +50,20 @@ def choose_device(name: DeviceName = "auto") -> Device:
         )
     threads = torch.get_num_threads()
     count = f"{threads} thread" + ("s" if threads != 1 else "")
-    reason = f"CPU, {count}" + (f": {problem}" if name == "auto" else "")
+    reason = f"CPU, {count}"
+    if name == "auto":
+        remedy = gpu_remedy() if problem == NO_CUDA else ""
+        reason += f": {remedy[0].lower()}{remedy[1:]}" if remedy else f": {problem}"
     return Device(torch.device("cpu"), "CPU", reason)
+
+
+def gpu_remedy() -> str:
+    """What to do where PyTorch finds no GPU and its driver does; "" where the driver finds none either."""
+    build = gpu_driver.pytorch_build()
+    if not build:
+        return ""
+    command = "install the program's CUDA edition" if paths.PACKAGED else f"run python3 launch.py --torch {build}"
+    return f"To use the GPU, {command}"
 
 
 NO_CUDA = "no CUDA device found"

@@ -17,7 +17,9 @@ ROOM = 10 * device.LEAST_FREE
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """What the machine is said to have."""
-    has = SimpleNamespace(cuda=False, mps=False, cards=1, processes=0, bf16=False, warns="", fails="", free=ROOM)
+    has = SimpleNamespace(
+        cuda=False, mps=False, cards=1, processes=0, bf16=False, warns="", fails="", free=ROOM, driver=""
+    )
 
     def is_available() -> bool:
         if has.warns:
@@ -33,6 +35,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     monkeypatch.setattr("torch.cuda.is_available", is_available)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: has.bf16 or including_emulation)
     monkeypatch.setattr(device, "compute_once", compute_once)
+    monkeypatch.setattr("ml.system.gpu_driver.pytorch_build", lambda: has.driver)
     monkeypatch.setattr("torch.cuda.device_count", lambda: has.cards)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "H200")
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: has.mps)
@@ -62,6 +65,19 @@ def test_the_fastest_device_is_chosen_unless_one_is_named(
     machine.cuda, machine.mps = cuda, mps
     found = device.choose_device(name)
     assert (found.torch_device.type, found.reason) == (chosen, reason)
+
+
+def test_a_gpu_that_this_pytorch_cannot_use_comes_with_the_command_that_changes_it(
+    machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 3)
+    for machine.driver in ("cuda", "rocm"):
+        command = f"To use the GPU, run python3 launch.py --torch {machine.driver}"
+        assert device.gpu_remedy() == command
+        assert device.choose_device().reason == f"CPU, 3 threads: t{command[1:]}"
+    assert device.choose_device("cpu").reason == "CPU, 3 threads"
+    monkeypatch.setattr("ml.system.paths.PACKAGED", True)
+    assert "launch.py" not in device.gpu_remedy()
 
 
 @pytest.mark.parametrize("name", ["cuda", "mps"])
