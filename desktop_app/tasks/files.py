@@ -18,6 +18,7 @@ from ml.export.metadata import Stamp, Unstamped, Watch
 from ml.export.plot_metadata import PlotMetadata
 from ml.imaging.safe_open import OTHER_FILE
 
+JPEG = (".jpg", ".jpeg")  # which other image programs write
 POLL_S = 0.05  # between two reports of progress
 
 
@@ -77,7 +78,7 @@ def read_file(path: Path, as_drawing: bool, control: RunControl) -> Iterator[obj
         if metadata := plot_metadata.read(path):
             yield ReadPlot(path, metadata, plot_metadata.prove(path, metadata))
             return
-        if path.suffix.lower() not in FORMATS:
+        if path.suffix.lower() not in (*FORMATS, *JPEG):
             raise Unstamped(f"{path.name} wasn't written by Noiseloom.", OTHER_FILE)
         yield ReadFile(path, files.read_stamp(path), files.read_pixels(path))
     except Unstamped:

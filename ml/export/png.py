@@ -8,6 +8,7 @@ import numpy as np
 from ml.events import Pixels
 from ml.export.base import Export
 from ml.export.metadata import IMAGE_DESCRIPTION
+from ml.export.other_programs import PARAMETERS, parameters, refuse_foreign
 from ml.imaging.png import KEY, write_png
 from ml.imaging.safe_open import MAX_FILM_PIXELS, opened
 
@@ -15,21 +16,25 @@ PILLOW_FORMATS = ("PNG", "GIF", "WEBP")
 
 
 def write(path: Path, export: Export) -> None:
-    """A grid or a labelled sheet; the stamp is a text chunk."""
+    """A grid or a labelled sheet; the stamp is a text chunk, and so is what other programs show."""
     picture = export.shown()
-    write_png(path, picture, export.stamp(picture))
+    shown = {PARAMETERS: parameters(export.request, export.layout, export.images.shape[1])}
+    write_png(path, picture, export.stamp(picture), shown)
 
 
 def read_metadata(path: Path) -> str:
-    """The stamp in an image, after its pixels proved to be whole."""
-    with opened(path, PILLOW_FORMATS) as image:
+    """The stamp in an image, after its pixels proved to be whole; Unstamped names another program that made it."""
+    with opened(path, (*PILLOW_FORMATS, "JPEG")) as image:
         texts: dict[str | None, Callable[[], object]] = {
             "PNG": lambda: image.info.get(KEY, ""),
             "GIF": lambda: image.info.get("comment", b""),
             "WEBP": lambda: image.getexif().get(IMAGE_DESCRIPTION, ""),
+            "JPEG": lambda: "",
         }
         text = texts[image.format]()
         image.load()
+        if not text:
+            refuse_foreign(path, image)
     return text.decode("ascii", "replace") if isinstance(text, bytes) else str(text)
 
 

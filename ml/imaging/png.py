@@ -1,5 +1,6 @@
 """PNGs through Pillow, which is imported with the first one: a window is shown sooner without it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -9,19 +10,22 @@ if TYPE_CHECKING:
     from PIL.PngImagePlugin import PngInfo
 
 
-def write_png(file: Path | IO[bytes], pixels: Pixels, stamp: str = "", **options: Any) -> None:
-    """Write a picture (H, W) or (H, W, 3), with its stamp, where it has one. Raises OSError."""
+def write_png(
+    file: Path | IO[bytes], pixels: Pixels, stamp: str = "", texts: Mapping[str, str] | None = None, **options: Any
+) -> None:
+    """Write a picture (H, W) or (H, W, 3), with its stamp and other texts, where it has them. Raises OSError."""
     from PIL import Image
 
-    Image.fromarray(pixels).save(file, "PNG", pnginfo=text_chunk(stamp) if stamp else None, **options)
+    Image.fromarray(pixels).save(file, "PNG", pnginfo=text_chunk(stamp, texts) if stamp else None, **options)
 
 
-def text_chunk(stamp: str) -> "PngInfo":
-    """The stamp as PNG and APNG carry it."""
+def text_chunk(stamp: str, texts: Mapping[str, str] | None = None) -> "PngInfo":
+    """The stamp as PNG and APNG carry it, and other texts by their keywords."""
     from PIL.PngImagePlugin import PngInfo
 
     chunks = PngInfo()
-    chunks.add_text(KEY, stamp)
+    for key, text in {KEY: stamp, **(texts or {})}.items():
+        chunks.add_text(key, text)
     return chunks
 
 

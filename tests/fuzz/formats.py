@@ -28,7 +28,7 @@ from ml.errors import BadFile
 from ml.experiments import comparison_figure
 from ml.experiments.axes import Axis
 from ml.experiments.cells import Cell
-from ml.export import files, npz, plot_metadata
+from ml.export import files, npz, other_programs, plot_metadata
 from ml.imaging import embedded_png
 from ml.imaging.png import text_chunk
 from ml.models import openai_clip
@@ -161,6 +161,25 @@ def _open_export(path: Path) -> None:
     if stamp.comparison:
         comparison_figure.axes_of(stamp.comparison)
         comparison_figure.requests_of(stamp)
+
+
+@cache
+def _foreign() -> list[bytes]:
+    """Pictures of other image programs: their text chunks, and the EXIF of a JPEG and a WebP."""
+    image, found = Image.new("RGB", (12, 12)), []
+    for key in ("parameters", "workflow", "invokeai_metadata"):
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", pnginfo=text_chunk("", {key: '{"steps": 3}'}))
+        found.append(buffer.getvalue())
+    exif = Image.Exif()
+    exif.get_ifd(other_programs.EXIF)[other_programs.USER_COMMENT] = b"UNICODE\0" + "a cat\nSteps: 3".encode(
+        "utf-16-be"
+    )
+    for kind in ("JPEG", "WEBP"):
+        buffer = io.BytesIO()
+        image.save(buffer, kind, exif=exif)
+        found.append(buffer.getvalue())
+    return found
 
 
 @cache
@@ -390,6 +409,7 @@ FORMATS = (
     Format("mp4", _old("digits.mp4"), "x.mp4", _open_export),
     Format("npz", _old("digits.npz"), "x.npz", _open_arrays),
     Format("npz arrays", _arrays, "x.npz", _open_arrays, _in_an_npz),
+    Format("picture of another program", _foreign, "x.png", files.read_stamp),
     Format("figure", _figure, "x.png", _open_export, png_repaired),
     Format("figure description", _figure_text, "x.png", _open_export, _in_a_figure),
     Format("plot svg", _whole_plots(_plot_svg), "x.svg", _open_plot),

@@ -115,8 +115,8 @@ MUTANTS = [
     Mutant("ml/export/png.py", "image.seek(count - 1)", "image.seek(0)", "tests/ml/export/test_files.py"),
     Mutant(
         "ml/export/png.py",
-        ("        image.load()\n    return text.decode"),
-        "    return text.decode",
+        ("        image.load()\n        if not text"),
+        "        if not text",
         "tests/ml/export/test_files.py",
     ),
     Mutant(
@@ -395,5 +395,23 @@ MUTANTS = [
         "proto.doc_string = inputs",
         "pass",
         "tests/ml/export/test_onnx_file.py::test_onnx_runtime_computes_what_the_model_computes",
+    ),
+    Mutant(
+        "ml/export/other_programs.py", "request.seed_of(0)", "request.seed", "tests/ml/export/test_other_programs.py"
+    ),
+    Mutant(
+        "ml/export/other_programs.py",
+        "Path(request.model).stem",
+        "request.model",
+        "tests/ml/export/test_other_programs.py",
+    ),
+    Mutant(
+        "ml/export/other_programs.py", 'text.replace(b"\\0", b"")', "text", "tests/ml/export/test_other_programs.py"
+    ),
+    Mutant(
+        "ml/export/png.py",
+        "if not text:\n            refuse",
+        "if False:\n            refuse",
+        "tests/ml/export/test_other_programs.py -k another_program",
     ),
 ]
