@@ -14,9 +14,11 @@ from tests.patience import WAIT_S
 REPO = Path(__file__).resolve().parent.parent
 
 # The folders from top to bottom: a folder may import itself and those below. Folders in one line import neither the
-# other. "cli" has `__main__` beside it, and "" is what lies beside the folders.
+# other. "cli" has `__main__` beside it, "api" is what scripts import of `ml`, and "" is what lies beside the folders.
 ENGINE = (
+    ("__init__",),
     ("cli",),
+    ("api",),
     ("experiments",),
     ("training",),
     ("evaluation",),
@@ -44,10 +46,16 @@ WINDOW = (
     ("",),  # the settings and the lesson file
     ("theme", "text", "worker"),
 )
-TOP = {"ml.__main__": "cli", "desktop_app.__main__": "__main__", "desktop_app.app": "app"}
+TOP = {
+    "ml": "__init__",
+    "ml.api": "api",
+    "ml.__main__": "cli",
+    "desktop_app.__main__": "__main__",
+    "desktop_app.app": "app",
+}
 
 # Modules that a window or a command loads before torch; every file of these packages, and the __init__ of each.
-LEAVES = ("ml.specs", "ml.config", "ml.control", "ml.errors", "ml.events", "ml.registry.run_layout",
+LEAVES = ("ml.api", "ml.specs", "ml.config", "ml.control", "ml.errors", "ml.events", "ml.registry.run_layout",
           "ml.registry.model_cards", "ml.system.paths", "ml.system.files", "ml.system.versions",
           "ml.text.prompt_parser")  # fmt: skip
 LEAF_PACKAGES = ("export", "imaging", "tracking")

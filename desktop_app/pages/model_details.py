@@ -3,7 +3,8 @@
 import re
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.text.display_names import data_title
@@ -49,6 +50,12 @@ class ModelDetails(QWidget):
         self.training, self.sampling, self.scores = Section("Training"), Section("Sampling defaults"), Section("Scores")
         self.classes, self.names = Section("Classes"), _wrapped("")
         self.classes.add(self.names)
+        self.python, self.lines = Section("From Python"), Label("", "small")
+        self.lines.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.lines.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.copy_lines = Button("Copy", "copy", tip="Copy these lines for a Python that has Noiseloom")
+        self.python.add(self.lines)
+        self.python.body_layout.addLayout(row(1, self.copy_lines))
         self.count = Segmented(COUNTS, str(library.settings.count), name="Images to score", tips=COUNT_TIPS)
         self.evaluate = Button(
             "Score", "gauge", tip="Generate images with this model and let the judge compare them with real ones"
@@ -65,6 +72,7 @@ class ModelDetails(QWidget):
         self.delete = Button("Delete", tip="Move this model of yours to the trash; you can restore it")
         self._arrange()
         self.count.valueChanged.connect(lambda value: library.change(count=int(value)))
+        self.copy_lines.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.lines.text()))
         self.evaluate.clicked.connect(library.evaluate)
         self.evaluate.clicked.connect(lambda: QTimer.singleShot(0, self, self._scroll_to_progress))
         self.train_judge.clicked.connect(library.train_judge)
@@ -90,7 +98,7 @@ class ModelDetails(QWidget):
         column.setSpacing(Space.L)
         column.addWidget(self.preview)
         column.addLayout(words)
-        for section in (self.scores, self.classes, self.training, self.sampling):
+        for section in (self.scores, self.classes, self.training, self.sampling, self.python):
             column.addWidget(section)
 
     def show_card(self, card: "ModelCard | None") -> None:
@@ -102,7 +110,7 @@ class ModelDetails(QWidget):
         if shows == self._shows:
             return
         self._card, self._shows, self._judge = card, shows, judge
-        for widget in (self.preview, self.classes, self.training, self.sampling, self.scores):
+        for widget in (self.preview, self.classes, self.training, self.sampling, self.python, self.scores):
             widget.setVisible(card is not None)
         for button in (self.draw, self.rename, self.export, self.delete):
             button.setEnabled(card is not None)
@@ -113,6 +121,8 @@ class ModelDetails(QWidget):
         self.longer.setVisible(False)
         if card is None:
             return
+        from ml.registry.model_cards import python_lines  # with pydantic's models, after the window is shown
+
         draws, images = library.draws(card), library.preview(card)
         self.preview.setVisible(draws)
         self.preview.set_empty_text("Generating…")
@@ -126,6 +136,8 @@ class ModelDetails(QWidget):
         self._fill(self.training.body_layout, training_of(card))
         self._fill(self.sampling.body_layout, sampling_of(card))
         self.sampling.setVisible(draws)
+        self.lines.setText(python_lines(card))
+        self.python.setVisible(draws)
         self.count.set_value(str(library.settings.count))
         self._show_scores(card)
         self._show_busy()

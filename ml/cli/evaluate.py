@@ -4,14 +4,14 @@ import sys
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ml.api import scoring
 from ml.cli.console import INTERRUPTED, Line, interruptible, progress_in_words
 from ml.cli.options import DATA_HELP, AsJson, DataRoot, Device, Model
-from ml.config import ModelConfig, SampleRequest, validate
-from ml.control import RunControl
+from ml.config import ModelConfig, validate
 from ml.distributed import torchrun
 from ml.errors import BadRequest
 from ml.events import Progress
@@ -45,12 +45,13 @@ def evaluate(
     from ml.registry.checkpoint import load_header
 
     header = load_header(model_cards.find(model))
-    changes = {"steps": steps, "guidance": guidance, "seed": seed}
+    given = {"steps": steps, "guidance": guidance, "seed": seed}
+    changes = {name: value for name, value in given.items() if value is not None}
     with interruptible() as control, Line() as line:
         if images is not None:
             events = _of_images(images, header, data or "", data_root, device)
         else:
-            events = _of_model(model, header, data or "", data_root, count, changes, device, control)
+            events = scoring(model, header, data or "", data_root, count, changes, device, control)
         with closing(events):
             for event in events:
                 if isinstance(event, Report):
@@ -61,29 +62,6 @@ def evaluate(
                 line.show(progress_in_words(event))
     print("Interrupted.", file=sys.stderr)
     return INTERRUPTED
-
-
-def _of_model(
-    model: str,
-    header: "ModelHeader",
-    data: str,
-    root: Path | None,
-    count: int,
-    given: dict[str, Any],
-    device: DeviceName,
-    control: RunControl,
-) -> Generator["Progress | Report"]:
-    """Score `count` images of a model, evenly over the classes that it shares with the data."""
-    from ml.evaluation import metrics
-    from ml.training import judges
-
-    changes = {name: value for name, value in given.items() if value is not None}
-    settings = header.defaults.model_dump() | changes | {"model": model}
-    validate(SampleRequest, settings)  # before data are read and a judge is trained
-    reference = yield from judges.reference_for(header, data, root, device)
-    labels = metrics.labels_to_score(header, reference.test.classes, count)
-    request = validate(SampleRequest, settings | {"labels": labels})
-    yield from metrics.evaluate_model(request, reference, device, control)
 
 
 def _of_images(

@@ -1,5 +1,6 @@
 """Bundled models, the user's models and training runs by name, and their cards."""
 
+import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,17 @@ class ModelCard(Description):
     title: str = ""
     about: str = ""
     scores: dict[str, Any] = Field(default_factory=dict)
+
+
+def python_lines(card: ModelCard) -> str:
+    """Five lines of Python that draw with a diffusion model."""
+    return (
+        "from ml import load, sample, save\n"
+        f"model = load({json.dumps(card.name)})\n"
+        "drawn = sample(model, count=3, seed=7)\n"
+        "print(drawn.images.shape, drawn.seconds)\n"
+        'save("drawn.png", drawn)'
+    )
 
 
 def bundled_folder() -> Path:

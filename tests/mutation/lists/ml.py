@@ -171,4 +171,7 @@ MUTANTS = [
         "torch.set_num_threads(1)",
         "tests/ml/test_threads.py",
     ),
+    Mutant("ml/api.py", "once * count", "once", "tests/ml/test_api.py -k drawn"),
+    Mutant("ml/api.py", "own | settings | asked", "settings | own | asked", "tests/ml/test_api.py -k drawn"),
+    Mutant("ml/api.py", "settings.items())", "{}.items())", "tests/ml/test_api.py -k training"),
 ]

@@ -115,7 +115,7 @@ MUTANTS = [
         "tests/ml/cli/test_cli.py::test_scores_stand_beside_their_names",
     ),
     Mutant(
-        "ml/cli/evaluate.py",
+        "ml/api.py",
         "labels = metrics.labels_to_score(header, reference.test.classes, count)",
         "labels = metrics.labels_to_score(header, reference.test.classes, 100)",
         "tests/ml/cli/test_cli.py::test_scores_stand_beside_their_names",
