@@ -5,6 +5,7 @@ import gc
 import sys
 from pathlib import Path
 
+from ml import __version__
 from ml.distributed.torchrun import launched
 
 WITHOUT_SCREEN = ("offscreen", "minimal")  # platforms of Qt on which nobody sees the window
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="noiseloom ml COMMAND is the command line; noiseloom ml --help lists it.",
     )
     parser.add_argument("file", type=Path, nargs="?", help="a lesson or exported file to open")
+    parser.add_argument("--version", action="version", version=f"Noiseloom {__version__}")
     parser.add_argument("--theme", choices=("system", "light", "dark"), help="color theme; kept for the next start")
     parser.add_argument("--tour", type=Path, metavar="DIR", help="generate a grid, save images of it in DIR, and quit")
     parser.add_argument("--self-test", action="store_true", help="check every part once, without a window, and quit")

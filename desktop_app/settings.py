@@ -191,6 +191,8 @@ class AppSettings(Description):
     downloads: Path | None = Field(default=None, description="None: the usual folder")
     export_folder: Path | None = None
     export_scale: Literal[1, 2, 4, 8] = 4
+    update_notice: bool = Field(default=False, description="ask once a week whether there is a newer version")
+    updates_asked_at: float = Field(default=0.0, ge=0, description="when that was asked last, in seconds since 1970")
     interrupted: str = Field(
         default="",
         description="the run that was active when the window was closed; its folder if it is elsewhere",

@@ -9,26 +9,36 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QVBoxLayout, QWidget
 from desktop_app.theme.controller import theme
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.updates import Updates
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.export_menu import SCALES
 from desktop_app.widgets.controls.rows import Section, Segmented
+from ml import __version__
 from ml.system import paths
 
 WIDTH, LABEL_WIDTH = 580, 140
 THEMES = (("system", "System"), ("light", "Light"), ("dark", "Dark"))
 THEME_TIPS = ("Follow the system", "Dark text on a light background", "Light text on a dark background")
 MOTIONS = (("play", "On"), ("still", "Off"))
+NOTICES = (("off", "Off"), ("weekly", "Weekly"))
+NOTICE_TIPS = (
+    "Noiseloom opens no connection for this",
+    "Ask one address once a week whether there is a newer version; nothing is sent but the request",
+)
 MOTION_TIPS = ("Animations start when they are ready", "Animations start when you press Play")
 
 
 class SettingsDialog(QDialog):
-    """Signals: `scaleChosen(scale)`, `exportFolderChosen(Path or None)`, `resetRequested()`."""
+    """Signals: `scaleChosen(scale)`, `exportFolderChosen(Path or None)`, `resetRequested()`, `whatsNewRequested()`."""
 
     scaleChosen = Signal(int)
     exportFolderChosen = Signal(object)
     resetRequested = Signal()
+    whatsNewRequested = Signal()
 
-    def __init__(self, parent: QWidget, context: AppContext, export_folder: Path | None, scale: int) -> None:
+    def __init__(
+        self, parent: QWidget, context: AppContext, updates: Updates, export_folder: Path | None, scale: int
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.setFixedWidth(WIDTH)
@@ -46,6 +56,9 @@ class SettingsDialog(QDialog):
                                    paths.use_downloads)  # fmt: skip
         self.exports = FolderRow("Exports", "The folder in which save dialogs open", "The last folder used",
                                  export_folder, self.exportFolderChosen.emit)  # fmt: skip
+        notice = "weekly" if updates.weekly else "off"
+        self.notice = Segmented(NOTICES, notice, name="Update notice", tips=NOTICE_TIPS)
+        self.whats_new = Button("What’s new", tip="What each version of Noiseloom brings")
         self.reset = Button("Reset all settings", tip="Restore the default settings of all pages; can be undone")
         self.close_button = Button("Close", kind="primary", tip="Close; all changes are already applied")
         self._arrange()
@@ -53,6 +66,8 @@ class SettingsDialog(QDialog):
         self.theme.valueChanged.connect(look.set_mode)
         self.motion.valueChanged.connect(lambda key: look.set_reduced_motion(key == "still"))
         self.scale.valueChanged.connect(lambda key: self.scaleChosen.emit(int(key)))
+        self.notice.valueChanged.connect(lambda key: updates.set_weekly(key == "weekly"))
+        self.whats_new.clicked.connect(self.whatsNewRequested)
         self.reset.clicked.connect(self._reset)
         self.close_button.clicked.connect(self.accept)
 
@@ -61,13 +76,14 @@ class SettingsDialog(QDialog):
         column.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.L)
         column.setSpacing(Space.L)
         column.addWidget(Label("Settings", "heading"))
-        look, folders = Section("Appearance"), Section("Folders")
+        look, folders, versions = Section("Appearance"), Section("Folders"), Section(f"Noiseloom {__version__}")
         for name, widget in (("Theme", self.theme), ("Autoplay animations", self.motion), ("Export scale", self.scale)):
             look.body_layout.addLayout(row(_named(name, widget), widget, 1))
         for folder in (self.data, self.downloads, self.exports):
             folders.add(folder)
-        column.addWidget(look)
-        column.addWidget(folders)
+        versions.body_layout.addLayout(row(_named("Update notice", self.notice), self.notice, 1, self.whats_new))
+        for section in (look, folders, versions):
+            column.addWidget(section)
         column.addSpacing(Space.S)
         column.addLayout(row(self.reset, 1, self.close_button))
 

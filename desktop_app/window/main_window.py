@@ -17,11 +17,13 @@ from desktop_app.pages.history_bar import HistoryBar
 from desktop_app.pages.lesson_dialog import LessonDialog
 from desktop_app.pages.registry import PAGES
 from desktop_app.pages.settings_dialog import SettingsDialog
+from desktop_app.pages.whats_new import WhatsNew
 from desktop_app.settings import AppSettings, save_settings
 from desktop_app.text.display_names import preset_title
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.session import Session
+from desktop_app.viewmodels.updates import Updates
 from desktop_app.widgets.window.drop_hint import DropHint
 from desktop_app.widgets.window.help_card import explain
 from desktop_app.widgets.window.lesson_card import LessonCard
@@ -35,6 +37,7 @@ from desktop_app.window.page_stack import PageStack
 from desktop_app.window.persistence import Persistence
 from desktop_app.window.remedies import Remedies
 from desktop_app.window.status import Status
+from ml import __version__
 from ml.errors import BadRequest, CannotWrite
 from ml.events import Pixels
 from ml.export.formats import FORMATS
@@ -43,9 +46,9 @@ from ml.system.files import free_name
 
 SMALLEST = (1024, 700)
 NO_GPU_HELP = (
-    "PyTorch found no graphics card that it can use. If you have an NVIDIA card, install its driver and start "
-    f"{'Noiseloom again' if paths.PACKAGED else 'again with python3 launch.py'}. Everything works on the CPU too, "
-    f"only slower. {paths.COMMAND} doctor lists what was checked."
+    "PyTorch found no graphics card that it can use. If you have an NVIDIA card, install its driver and "
+    f"{'start Noiseloom again' if paths.PACKAGED else 'run python3 launch.py --torch cuda'}. "
+    f"Everything works on the CPU too, only slower. {paths.COMMAND} doctor lists what was checked."
 )
 
 
@@ -72,7 +75,8 @@ class MainWindow(QMainWindow):
         self.generate = self._first_page()
         self.history = HistoryBar(session.context, lambda: self.pages.export_scale)
         self._arrange()
-        self._persistence = Persistence(self, session, self.rail, self.pages, settings)
+        self.updates = Updates(self, settings)
+        self._persistence = Persistence(self, session, self.rail, self.pages, self.updates, settings)
         self._remedies = Remedies(
             self,
             session,
@@ -154,6 +158,8 @@ class MainWindow(QMainWindow):
         session.context.closed.connect(self._on_closed)
         for leads_to in (session.opener.opened, session.context.history.restored):
             leads_to.connect(self.rail.set_page)
+        session.context.ready.connect(self.updates.look, Qt.ConnectionType.SingleShotConnection)
+        self.updates.found.connect(self._on_update)
         self.status.stopRequested.connect(self.stop)
         self.status.deviceClicked.connect(lambda: self.show_message(Message("info", "Running on the CPU", NO_GPU_HELP)))
         for signal in (session.train.begun, session.train.moved):  # so that a crash does not lose the run's name
@@ -443,13 +449,27 @@ class MainWindow(QMainWindow):
 
     def show_settings(self) -> SettingsDialog:
         """Open the Settings dialog."""
-        dialog = SettingsDialog(self, self.session.context, self.pages.export_folder, self.pages.export_scale)
+        dialog = SettingsDialog(
+            self, self.session.context, self.updates, self.pages.export_folder, self.pages.export_scale
+        )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.scaleChosen.connect(self.pages.set_export_scale)
         dialog.exportFolderChosen.connect(self.pages.set_export_folder)
         dialog.resetRequested.connect(self._reset_settings)
+        dialog.whatsNewRequested.connect(self.show_whats_new)
         dialog.open()
         return dialog
+
+    def show_whats_new(self) -> WhatsNew:
+        """Show what each version brings."""
+        dialog = WhatsNew(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+        return dialog
+
+    def _on_update(self, version: str) -> None:
+        what = f"This is {__version__}. Get the new one where you got this one; your models, runs and files stay."
+        self.show_message(Message("info", f"Noiseloom {version} is available", what))
 
     def _reset_settings(self) -> None:
         self._persistence.reset()

@@ -9,6 +9,7 @@ from desktop_app.settings import AppSettings
 from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.session import Session
 from desktop_app.viewmodels.train import Train
+from desktop_app.viewmodels.updates import Updates
 from desktop_app.widgets.window.navigation import NavRail
 from desktop_app.window.page_stack import PageStack
 from ml.system import paths
@@ -20,9 +21,16 @@ class Persistence:
     """Collects and applies `AppSettings`."""
 
     def __init__(
-        self, window: QWidget, session: Session, rail: NavRail, pages: PageStack, settings: AppSettings
+        self,
+        window: QWidget,
+        session: Session,
+        rail: NavRail,
+        pages: PageStack,
+        updates: Updates,
+        settings: AppSettings,
     ) -> None:
         self._window, self._session, self._rail, self._pages = window, session, rail, pages
+        self._updates = updates
         self._settings = self._before_reset = settings
 
     def restore_window(self) -> None:
@@ -44,6 +52,8 @@ class Persistence:
             downloads=paths.chosen_downloads(),
             export_folder=self._pages.export_folder,
             export_scale=self._pages.export_scale,
+            update_notice=self._updates.weekly,
+            updates_asked_at=self._updates.asked_at,
             geometry=base64.b64encode(self._window.saveGeometry().data()).decode(),
             interrupted=unfinished_run(self._session.train),
         )
@@ -56,6 +66,7 @@ class Persistence:
         self._session.context.use_data_root(settings.data_root)
         self._pages.set_export_folder(settings.export_folder)
         self._pages.set_export_scale(settings.export_scale)
+        self._updates.set_weekly(settings.update_notice)
         self._session.lessons.take_all(settings)
 
     def reset(self) -> None:

@@ -8,6 +8,7 @@ from io import TextIOWrapper
 
 import typer
 
+from ml import __version__
 from ml.cli import benchmark, compare, data, doctor, evaluate, export, interpolate, models, redraw, sample, train
 from ml.cli.console import by_all_processes, guarded
 from ml.distributed import torchrun
@@ -15,7 +16,7 @@ from ml.system import paths
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help="Noiseloom without a screen.",
-    epilog="--debug, anywhere, shows where an error comes from.",
+    epilog="--debug, anywhere, shows where an error comes from. --version names the version.",
 )  # fmt: skip
 COMMANDS = (
     train.train,
@@ -43,6 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a narrow terminal encoding must not end a command
+    if arguments == ["--version"]:
+        print(f"Noiseloom {__version__}")
+        return 0
     rest = [argument for argument in arguments if argument != "--debug"] or ["--help"]
     command = lambda: app(rest, prog_name=paths.COMMAND, standalone_mode=False) or 0  # noqa: E731
     shared = torchrun.launched()

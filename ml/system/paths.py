@@ -27,6 +27,11 @@ def documents() -> Path:
     return resources().parent / "docs"
 
 
+def changelog() -> Path:
+    """The file that says what each version brings."""
+    return resources().parent / "CHANGELOG.md"
+
+
 def user_data() -> Path:
     """The user's folder; it need not exist yet."""
     home = os.environ.get(HOME_VARIABLE)

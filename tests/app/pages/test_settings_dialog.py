@@ -8,9 +8,11 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.pages.settings_dialog import SettingsDialog
+from desktop_app.pages.whats_new import WhatsNew
 from desktop_app.settings import ExploreSettings, load_settings
 from desktop_app.theme.controller import theme
 from desktop_app.window.main_window import MainWindow
+from ml import __version__
 from ml.models import openai_clip
 from ml.system import paths
 from tests.app.conftest import Opener, leave
@@ -79,3 +81,29 @@ def test_a_reset_of_all_settings_can_be_undone(window: MainWindow, qtbot: QtBot,
     undo.click()
     assert window.remember() == before
     qtbot.waitUntil(lambda: not session.generate.busy, timeout=WAIT_MS)
+
+
+def test_the_update_notice_is_off_until_chosen_and_remembered(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    monkeypatch.setattr("ml.system.updates.newer_version", lambda: "9.0")
+    dialog = window.show_settings()
+    assert dialog.notice.value() == "off" and not window.remember().update_notice
+    with qtbot.waitSignal(window.updates.ended, timeout=WAIT_MS):
+        dialog.notice.button("weekly").click()
+    assert window.messages.title() == "Noiseloom 9.0 is available"
+    remembered = window.remember()
+    assert remembered.update_notice and remembered.updates_asked_at > 0
+    dialog.notice.button("off").click()
+    assert not window.remember().update_notice
+    dialog.close_button.click()
+
+
+def test_the_changelog_is_shown(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    dialog = window.show_settings()
+    dialog.whats_new.click()
+    shown = next(each for each in QApplication.topLevelWidgets() if isinstance(each, WhatsNew))
+    assert __version__ in shown.text.toPlainText() and shown.isVisible()
+    shown.accept()
+    monkeypatch.setattr(paths, "changelog", lambda: Path("/nowhere/CHANGELOG.md"))
+    assert "missing" in window.show_whats_new().text.toPlainText()

@@ -2598,4 +2598,16 @@ MUTANTS = [
         "",
         "tests/app/viewmodels/test_own_set.py::test_the_digits_model_learns_the_set_and_draws_it",
     ),
+    Mutant(
+        "desktop_app/viewmodels/updates.py",
+        "0 <= now - self.asked_at < WEEK_S",
+        "now - self.asked_at < WEEK_S",
+        "tests/app/viewmodels/test_updates.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/updates.py",
+        "self.asked_at, self._asking = now, True",
+        "self._asking = True",
+        "tests/app/viewmodels/test_updates.py",
+    ),
 ]

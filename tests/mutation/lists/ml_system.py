@@ -397,4 +397,32 @@ MUTANTS = [
         "if name not in os.environ]",
         "tests/ml/system/test_versions.py",
     ),
+    Mutant(
+        "ml/system/gpu_driver.py", "or not count.value:", "or False:", "tests/ml/system/test_gpu_driver.py -k neither"
+    ),
+    Mutant(
+        "ml/system/gpu_driver.py",
+        "version.value // 10, 100)",
+        "version.value // 10, 10)",
+        "tests/ml/system/test_gpu_driver.py -k named",
+    ),
+    Mutant("ml/system/gpu_driver.py", "Type:\\s+GPU", "Type:", "tests/ml/system/test_gpu_driver.py -k rocm"),
+    Mutant(
+        "ml/system/device.py",
+        "if paths.PACKAGED else f",
+        "if not paths.PACKAGED else f",
+        "tests/ml/system/test_device.py",
+    ),
+    Mutant(
+        "ml/system/updates.py",
+        "> _numbers(__version__)",
+        ">= _numbers(__version__)",
+        "tests/ml/system/test_updates.py",
+    ),
+    Mutant(
+        "ml/system/updates.py",
+        "build_opener(_NoRedirect)",
+        "build_opener()",
+        "tests/ml/system/test_updates.py -k address",
+    ),
 ]
