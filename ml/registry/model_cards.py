@@ -43,8 +43,8 @@ def python_lines(card: ModelCard) -> str:
     return (
         "from ml import load, sample, save\n"
         f"model = load({json.dumps(card.name)})\n"
-        "drawn = sample(model, count=3, seed=7)\n"
-        "print(drawn.images.shape, drawn.seconds)\n"
+        "drawn = sample(model, seed=7)\n"
+        "print(drawn.images.shape)\n"
         'save("drawn.png", drawn)'
     )
 

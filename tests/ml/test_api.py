@@ -19,7 +19,7 @@ from ml.events import Frame, RunFinished, TrainStep
 from ml.export.files import read_request
 from ml.registry import model_cards
 from tests.patience import WAIT_S
-from tests.support.tiny_model import few_synthetic, tiny_config
+from tests.support.tiny_model import few_digits, few_synthetic, tiny_config
 
 REPO = Path(__file__).resolve().parents[2]
 DOCUMENT, NOTEBOOK = REPO / "docs" / "python.md", REPO / "docs" / "noiseloom.ipynb"
@@ -98,13 +98,14 @@ def test_the_lines_on_a_card_draw_with_its_model(
     assert len(lines.splitlines()) == 5
     monkeypatch.chdir(tmp_path)
     exec(lines, {})
-    assert "(30, 28, 28)" in capsys.readouterr().out
+    assert "(10, 28, 28)" in capsys.readouterr().out
     assert (tmp_path / "drawn.png").is_file()
 
 
 def run_together(parts: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Run pieces of Python one after another in a folder; what they define."""
     few_synthetic(monkeypatch)
+    monkeypatch.setenv("NOISELOOM_DATA", str(few_digits(folder / "data", 300, 200)))
     monkeypatch.chdir(folder)
     monkeypatch.setenv("NOISELOOM_HOME", str(folder / "home"))
     names: dict[str, Any] = {"__name__": "__main__"}
