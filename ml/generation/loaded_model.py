@@ -67,7 +67,7 @@ def optimized_model(model: LoadedModel) -> LoadedModel:
 @lru_cache(maxsize=4)
 def _load(name: str, path: Path, modified: int, device: DeviceName) -> LoadedModel:
     where = choose_device(device).torch_device
-    tune(where)
+    tune()
     header, weights, digest = _read(path)
     if header.model.network not in DRAWING:
         raise BadRequest(

@@ -64,7 +64,7 @@ def _sample(
                 return
             yield progress
     elif optimized:
-        tune(model.device)  # this thread, too
+        tune()  # this thread, too
         model = optimized_model(model)
     yield from sample_with(model, request, control, frames)
 

@@ -50,7 +50,7 @@ def _workers() -> ThreadPoolExecutor:
         torch.get_num_threads()  # the first call of a thread copies the global number of threads, so it comes first
         torch.set_num_threads(1)
         torch.set_grad_enabled(False)
-        tune(torch.device("cpu"))
+        tune()
         all_there.wait()
 
     before = torch.get_num_threads()

@@ -78,7 +78,7 @@ def patch_for(side: int) -> int:
 def images_per_second(config: TrainConfig, device: DeviceName = "auto") -> float:
     """Training images in a second in all processes, measured in STEPS steps on noise. Raises BadRequest, NoDevice."""
     where = choose_device(device).torch_device
-    tune(where)
+    tune()
     channels, side = config.model.codes
     network = build(config.model).to(where).to(memory_format=torch.channels_last)
     learner = Learner(network, config)

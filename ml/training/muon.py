@@ -2,7 +2,7 @@
 
 torch.optim.Muon computes fifteen products per matrix in bfloat16. Here the iteration works on the small Gram matrices,
 with those of one size batched. That takes a fifth of the time on CPUs, where starting a small product is slow, as it is
-on GPUs. TF32 would round it too coarsely (see `ml.system.device.tune`).
+on GPUs. TF32 would round it too coarsely (see `ml.system.device.without_tf32`).
 """
 
 from collections.abc import Iterable

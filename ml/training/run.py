@@ -60,7 +60,7 @@ class Run:
         self.config, self.device = config, device
         self.run_folder = RunFolder(folder)
         where = device.torch_device
-        tune(where)
+        tune()
         if config.model.num_classes < len(dataset.classes) and (config.model.num_classes or not self.is_diffusion):
             none = ", or to 0 for none" if self.is_diffusion else ""
             raise BadRequest(

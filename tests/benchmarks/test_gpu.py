@@ -18,6 +18,7 @@ from ml.config import TrainConfig
 from ml.training.trainer import train
 from tests.benchmarks import __main__ as entry
 from tests.benchmarks import gpu
+from tests.benchmarks.common import installed
 from tests.patience import WAIT_S
 from tests.support.tiny_model import TINY as TINY_MODEL
 from tests.support.tiny_model import few_digits, tiny_config
@@ -133,10 +134,14 @@ def test_the_colour_model_is_trained_and_judged_beside_the_bundled_one(
 @pytest.mark.slow
 def test_the_command_line_takes_a_device_and_minutes_and_keeps_what_is_found(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ml", "benchmark", "gpu", "--device", "cpu", "--minutes", "9", "--out", tmp_path]
-    command += ['--set=parts=["images","slider"]', '--set=models=["student"]', "--set=full=student", "--set=moves=2"]
+    command += ["--data-root", few_digits(tmp_path / "data"), '--set=parts=["images","training","drawing"]']
+    command += ['--set=models=["student"]', "--set=full=student", "--set=large=1-minute", "--set=train_s=0.1"]
+    command += ["--set=batches=[2]", "--set=draws=[2]", "--set=peer_steps=1", "--set=rounds=1"]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=5 * WAIT_S, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "gpu.json").read_text())
-    assert [one["state"] for one in found["findings"]] == ["holds", "measured"] and found["failed"] == []
+    assert [one["state"] for one in found["findings"]] == ["holds", "measured", "measured"] and found["failed"] == []
+    for peer in installed(None):
+        assert all(any(name.startswith(peer) for name in one["figures"]) for one in found["findings"][1:]), peer
     assert (found["plan"]["device"], found["plan"]["minutes"]) == ("cpu", 9)
-    assert "| From a slider to the pixels of one digit | measured |" in done.stdout
+    assert "| Drawing speed | measured |" in done.stdout

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -124,15 +125,18 @@ def test_a_gpu_with_matrix_units_for_it_trains_in_bfloat16(machine: SimpleNamesp
     assert device.precisions(cpu) == (half if device.bf16_is_native(cpu) else "float32")
 
 
-def test_tf32_stays_off_and_torch_has_nothing_to_say_about_it() -> None:
-    settings = torch.backends.cuda.matmul, torch.backends.cudnn.conv  # pyright: ignore[reportAttributeAccessIssue]
-    before = [setting.fp32_precision for setting in settings]
+def test_tf32_is_turned_off_on_a_gpu(machine: SimpleNamespace) -> None:
+    settings: list[Any] = [torch.backends.cuda.matmul, torch.backends.cudnn]
+    before = [setting.allow_tf32 for setting in settings]
+    machine.cuda = True
     try:
-        device.tune(torch.device("cuda"))
-        assert [setting.fp32_precision for setting in settings] == ["ieee", "ieee"]
+        torch.backends.cudnn.allow_tf32 = True
+        device.without_tf32.cache_clear()
+        device.choose_device()
+        assert [setting.allow_tf32 for setting in settings] == [False, False]
     finally:
-        for setting, precision in zip(settings, before, strict=True):
-            setting.fp32_precision = precision
+        for setting, allowed in zip(settings, before, strict=True):
+            setting.allow_tf32 = allowed
 
 
 def test_several_processes_take_a_card_each_and_no_apple_gpu(machine: SimpleNamespace) -> None:
@@ -151,7 +155,7 @@ def test_several_processes_take_a_card_each_and_no_apple_gpu(machine: SimpleName
 def test_numbers_too_small_to_matter_are_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
     monkeypatch.setattr("torch.set_flush_denormal", asked.append)
-    device.tune(torch.device("cpu"))
+    device.tune()
     assert asked == [True]
 
 

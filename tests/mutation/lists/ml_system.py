@@ -74,8 +74,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/system/device.py",
-        'cudnn.conv.fp32_precision = "ieee"',
-        'cudnn.conv.fp32_precision = "tf32"',
+        "        torch.backends.cudnn.allow_tf32 = False\n",
+        "",
         "tests/ml/system/test_device.py -k tf32",
     ),
     Mutant("ml/system/device.py", "return bf16_is_fast(device) or (", "return (", "tests/ml/system/test_device.py"),
