@@ -29,7 +29,7 @@ INSTEAD = {
     "clip": "Compares images with words",
     "autoencoder": "Encodes images into latents",
 }
-DRAWING_SOON = "Generating…"
+DRAWING_SOON, NONE_YET = "Generating…", "No pictures yet: press Generate"
 
 
 class ModelsPage(Page):
@@ -186,7 +186,8 @@ class ModelsPage(Page):
         whose = f"{'bundled' if card.bundled else 'yours'} · {megabytes(card.size)}"
         tile = ModelTile(title_of(card), whose, lines)
         tile.toggled.connect(lambda on, name=card.name: self._choose(name) if on else None)
-        tile.show_preview(self._models.preview(card), INSTEAD.get(header.model.network, DRAWING_SOON))
+        soon = NONE_YET if self._models.is_dear(card) else DRAWING_SOON
+        tile.show_preview(self._models.preview(card), INSTEAD.get(header.model.network, soon))
         self._group.addButton(tile)
         return tile
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from desktop_app import model_preview
 from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.errors import DataUnavailable
@@ -60,18 +61,34 @@ class Copied:
     path: Path
 
 
-def preview(card: "ModelCard", count: int, control: RunControl) -> Iterator[object]:
-    """Draw a few images with a model at its default settings; nothing if its file is gone."""
+def preview(card: "ModelCard", count: int, draw: bool, control: RunControl) -> Iterator[object]:
+    """The pictures of a model that are kept, or if `draw`, new ones; nothing if its file is gone."""
     if not card.path.is_file():
         return
+    images = model_preview.find(card)
+    if images is not None:
+        yield Previewed(images)
+        return
+    for event in draw_preview(card, count, control) if draw else ():
+        if isinstance(event, Sampled):
+            model_preview.keep(card, event.images)
+            yield Previewed(event.images)
+
+
+def keep_preview(card: "ModelCard", images: Pixels, _control: RunControl) -> Iterator[object]:
+    """Keep images as the pictures of a model."""
+    model_preview.keep(card, images)
+    yield Previewed(images)
+
+
+def draw_preview(card: "ModelCard", count: int, control: RunControl) -> Iterator[object]:
+    """Draw a few images with a model at its default settings, with its steps, between which it can be cancelled."""
     from ml.evaluation.metrics import balanced_labels
     from ml.generation import pipeline
 
     labels = balanced_labels(card.header.model, count)
     request = SampleRequest(**card.header.defaults.model_dump(), model=str(card.path), labels=labels)
-    for event in pipeline.sample(request, control=control):  # with its steps, so that it can be cancelled between two
-        if isinstance(event, Sampled):
-            yield Previewed(event.images)
+    yield from pipeline.sample(request, control=control)
 
 
 def evaluate(card: "ModelCard", count: int, data_root: Path | None, control: RunControl) -> Iterator[object]:

@@ -14,6 +14,7 @@ from desktop_app.tasks import sampling
 from desktop_app.tasks.sampling import GuidanceProbeResult, JudgeResult, Nearest, StepProbabilities, Understanding
 from desktop_app.text.subject import DIGIT, Subject, subject_of
 from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.cost import is_dear
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.live_preview import LivePreview
 from desktop_app.viewmodels.prompt_memory import PromptMemory, labels_in
@@ -39,9 +40,6 @@ LIVE_DELAY_MS = 200
 SKETCH_S = 0.3  # a sketch may take at most this long
 INTERPRET_DELAY_MS = 400
 WORDS_EXAMPLE = "a bold seven"
-LIVE_CALLS = 1500  # network calls, as large as those of digits, of a request that is drawn unasked: some seconds
-CALL = 1_580_100 * 28**2  # parameters times pixels of a call for digits
-GPU = 20  # times faster than a processor, and that is little
 GRADIENT, LARGE_GRADIENT = 3, 300  # network calls that one call with a CLIP's gradient is worth
 UNDO_STEPS, TOGETHER_S = 100, 0.6
 FULL_ROW = 10
@@ -127,10 +125,7 @@ class Generate(QObject):
     def _is_dear(self, request: SampleRequest) -> bool:
         """Whether images take so long that they wait for a click: with CLIP, by a large model, or very many."""
         card = self._context.card(request.model)
-        calls = float(self._calls(request))
-        if card:
-            calls *= card.parameters * card.header.model.codes[1] ** 2 / CALL
-        return request.route == "clip" or calls > LIVE_CALLS * (GPU if self._context.on_gpu else 1)
+        return request.route == "clip" or is_dear(self._calls(request), card, on_gpu=self._context.on_gpu)
 
     @property
     def waits(self) -> bool:

@@ -12,9 +12,10 @@ from desktop_app.tasks import models
 from desktop_app.tasks.models import Copied, Deleted, MatchingNetworks, Named, Previewed, Scored
 from desktop_app.text.formatting import count
 from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.cost import is_dear
 from desktop_app.viewmodels.notification import Message
 from desktop_app.worker.compute_thread import Job, JobEnded, Work
-from ml.events import Failed, Pixels, Progress
+from ml.events import Failed, Pixels, Progress, Sampled
 from ml.registry.run_layout import MODEL_FILE
 from ml.specs import DRAWING
 from ml.system import trash
@@ -116,10 +117,22 @@ class Models(QObject):
             if key not in self._tried:
                 self._tried.add(key)
                 self._drawing = True
-                task = partial(models.preview, card, PREVIEWED)
+                task = partial(models.preview, card, PREVIEWED, not self.is_dear(card))
                 handler = partial(self._on_preview, card.name, key)
                 self._context.submit(task, handler, asked=False, title=f"Pictures of {card.name}", remedies={})
                 return
+
+    def is_dear(self, card: "ModelCard") -> bool:
+        """Whether the pictures of a model take so long that they wait until a person draws with it."""
+        return is_dear(PREVIEWED * card.header.defaults.steps, card, on_gpu=self._context.on_gpu)
+
+    def take_drawn(self, sampled: Sampled | None) -> None:
+        """Keep a few images that a person drew with a model that has no pictures yet."""
+        card = self._context.card(sampled.request.model) if sampled else None
+        key = (card.path, card.header.steps) if card else None
+        if sampled and card and key in self._tried and self.preview(card) is None and len(sampled.images) >= PREVIEWED:
+            task = partial(models.keep_preview, card, sampled.images[:PREVIEWED])
+            self._context.submit(task, partial(self._on_preview, card.name, key), asked=False, remedies={})
 
     def _on_preview(self, name: str, key: Preview, event: object) -> None:
         if isinstance(event, Previewed):

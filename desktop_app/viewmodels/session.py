@@ -105,6 +105,7 @@ class Session(QObject):
         explore.open_file.connect(self.opener.open)
         self.context.history.reopened.connect(self.opener.reopen)
         models.train_longer.connect(train.offer_longer)
+        generate.finished.connect(lambda: models.take_drawn(generate.sampled))
         models.renamed.connect(self._replace_model)
         models.renamed.connect(train.rename)
         models.removed.connect(partial(self._replace_model, new=DEFAULT_MODEL))

@@ -12,9 +12,9 @@ from desktop_app.widgets.controls.basics import paint_stage, square_in
 from desktop_app.widgets.images.qimage import to_qimage
 
 Pixels = NDArray[np.uint8]
-HANDLE, MARGIN = 10, 14
+HANDLE, MARGIN = 12, 14
 KEY_STEP = 0.05
-VEIL = 120  # how dark the images under the handle are, of 255
+RIM = 190  # how dark the rims of the handle are, of 255, so that it is seen on white
 
 
 class InterpolationPad(QWidget):
@@ -45,7 +45,7 @@ class InterpolationPad(QWidget):
 
     def _update_handle(self) -> None:
         """Repaint the surroundings of the handle."""
-        at, room = self.point(), HANDLE + 3
+        at, room = self.point(), HANDLE + 4
         self.update(QRectF(at.x() - room, at.y() - room, 2 * room, 2 * room).toAlignedRect())
 
     def set_picture(self, picture: Pixels | None) -> None:
@@ -74,15 +74,24 @@ class InterpolationPad(QWidget):
         paint_stage(painter, self.rect(), "stage_accent" if self.hasFocus() else "stage_border")
         if self._picture is not None:
             painter.drawImage(area, self._picture)
-            painter.fillRect(area, QColor(0, 0, 0, VEIL))
         else:
             painter.setPen(colors.color("stage_text"))
             painter.setFont(ui_font(Type.SMALL))
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "Generating the images in between…")
         if self._picture is not None:
-            painter.setPen(QPen(colors.color("stage_accent"), 3))
-            painter.setBrush(colors.color("handle"))
-            painter.drawEllipse(self.point(), HANDLE, HANDLE)
+            self._paint_handle(painter)
+
+    def _paint_handle(self, painter: QPainter) -> None:
+        """A ring, through which the map is seen, with a dot in its middle."""
+        rim, at = QColor(0, 0, 0, RIM), self.point()
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for color, width in ((rim, 5.0), (theme().colors.color("stage_accent"), 3.0)):
+            painter.setPen(QPen(color, width))
+            painter.drawEllipse(at, HANDLE, HANDLE)
+        for color, radius in ((rim, 3.0), (theme().colors.color("handle"), 2.0)):
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(color)
+            painter.drawEllipse(at, radius, radius)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:

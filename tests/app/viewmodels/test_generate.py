@@ -7,7 +7,8 @@ import pytest
 
 from desktop_app.settings import AppSettings, GenerateSettings
 from desktop_app.tasks.sampling import GuidanceProbeResult, JudgeResult, Nearest, StepProbabilities, Understanding
-from desktop_app.viewmodels.generate import LIVE_CALLS, MAX_IMAGES, SKETCH_S, TOGETHER_S, Generate
+from desktop_app.viewmodels.cost import LIVE_CALLS
+from desktop_app.viewmodels.generate import MAX_IMAGES, SKETCH_S, TOGETHER_S, Generate
 from desktop_app.viewmodels.live_preview import MANY, STUDENT
 from ml.config import NO_LABEL
 from ml.events import Failed, Progress

@@ -7,13 +7,14 @@ import pytest
 from desktop_app.tasks.models import Copied, Deleted, MatchingNetworks, Named, Previewed, Scored
 from desktop_app.viewmodels.models import PREVIEWED, Models
 from desktop_app.worker.compute_thread import Job
+from ml.config import SampleRequest
 from ml.events import Failed, Progress
 from ml.registry.model_cards import ModelCard
 from ml.system import trash
 from ml.system.trash import Trashed
 from tests.support.fake_app import FakeApp
 from tests.support.fake_engine import arguments
-from tests.support.fake_events import images
+from tests.support.fake_events import images, sampled
 
 
 @pytest.fixture
@@ -74,8 +75,8 @@ def test_previews_are_drawn_one_at_a_time_and_once(app: FakeApp, library: Models
     drawn: list[str] = []
     while jobs := app.engine.jobs_of("preview"):
         (job,) = jobs
-        card, count = arguments(job)
-        assert count == PREVIEWED
+        card, count, draw = arguments(job)
+        assert count == PREVIEWED and draw and not job.asked
         drawn.append(card.name)
         app.engine.end(
             job, Previewed(images(PREVIEWED, len(drawn))), *([Failed("file", "", "", "")] * (card.name == "text"))
@@ -89,6 +90,18 @@ def test_previews_are_drawn_one_at_a_time_and_once(app: FakeApp, library: Models
     app.context.models = (mine.model_copy(update={"header": mine.header.model_copy(update={"steps": 999})}),)
     app.context.ready.emit()  # it has learnt more
     assert arguments(app.engine.job("preview"))[0].header.steps == 999
+    app.engine.end(app.engine.job("preview"))
+    large = mine.model_copy(update={"name": "large", "path": Path("large"), "parameters": 10**9})
+    app.context.models = (large,)
+    app.context.ready.emit()
+    assert not arguments(app.engine.job("preview"))[2]  # it takes long: what is kept is shown, and no more
+    app.engine.end(app.engine.job("preview"))
+    library.take_drawn(sampled(SampleRequest(model="large", labels=(1,) * 30)))
+    card, few = arguments(app.engine.job("keep_preview"))
+    assert card == large and len(few) == PREVIEWED  # of what a person drew with it
+    app.engine.end(app.engine.job("keep_preview"), Previewed(few))
+    assert library.preview(large) is few
+    app.context.models = (mine,)
     assert library.preview(app.context.models[0]) is None
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from desktop_app import model_preview
 from desktop_app.settings import AppSettings, GenerateSettings, load_settings, save_settings, settings_file
 from desktop_app.tasks import draw, models, sampling, startup, training
 from desktop_app.tasks.data import ClassImages, DataChoice, NotHere, NotReadable, class_images, survey_data
@@ -24,6 +25,7 @@ from desktop_app.tasks.startup import Ready
 from desktop_app.tasks.training import PreviewHistory
 from desktop_app.text import display_names, formatting
 from desktop_app.viewmodels import nearest_preset
+from desktop_app.viewmodels.models import PREVIEWED
 from ml.config import NO_LABEL, SampleRequest
 from ml.control import RunControl
 from ml.data import datasets
@@ -36,9 +38,12 @@ from ml.events import Frame, Pixels, Preview, Progress, Sampled
 from ml.export import files
 from ml.export.metadata import Layout, Unstamped
 from ml.generation import pipeline
+from ml.imaging.png import write_png
 from ml.registry import local_models, model_cards, presets
+from ml.registry.checkpoint import file_hash
 from ml.registry.model_cards import ModelCard
 from ml.registry.run_layout import MODEL_FILE
+from ml.specs import DRAWING
 from ml.system import paths, trash
 from ml.training import judges
 from tests.patience import WAIT_S
@@ -237,10 +242,32 @@ def test_a_file_is_proved_by_the_images_at_hand_and_others_are_drawn(monkeypatch
 
 
 def test_a_model_is_previewed_by_its_own_settings_unless_it_has_gone(mine: ModelCard) -> None:
-    (found,) = models.preview(mine, 4, RunControl())
+    assert list(models.preview(mine, 4, False, RunControl())) == []  # too dear
+    (found,) = models.preview(mine, 4, True, RunControl())
     assert isinstance(found, Previewed) and Judge.bundled().judge(found.images).labels.tolist() == [0, 1, 2, 3]
+    (kept,) = models.preview(mine, 4, False, RunControl())  # not drawn again
+    assert isinstance(kept, Previewed) and np.array_equal(kept.images, found.images)
+    mine.path.write_bytes(mine.path.read_bytes() + b" ")  # another model in its place
+    assert list(models.preview(mine, 4, False, RunControl())) == []
     mine.path.unlink()
-    assert list(models.preview(mine, 4, RunControl())) == []
+    assert list(models.preview(mine, 4, True, RunControl())) == []
+
+
+def test_bundled_models_ship_pictures_of_their_own() -> None:
+    for card in model_cards.cards():
+        if card.bundled and card.header.model.network in DRAWING:
+            images, model_hash = model_preview.read(model_preview.path_of(card))
+            assert len(images) == PREVIEWED and images.shape[1] == card.header.model.image_size
+            again = "python -m desktop_app.diagnostics.model_previews draws it again"
+            assert model_hash == file_hash(card.path), f"{card.name} has another picture: {again}"
+
+
+@pytest.mark.parametrize("shape", [(28, 30), (200, 200), (28, 28 * 30)])
+def test_a_picture_of_no_model_is_none(tmp_path: Path, shape: tuple[int, int]) -> None:
+    with (tmp_path / "x.png").open("wb") as file:
+        write_png(file, np.zeros(shape, np.uint8))
+    with pytest.raises(OSError, match="no pictures"):
+        model_preview.read(tmp_path / "x.png")
 
 
 def test_a_model_is_renamed_copied_thrown_away_and_taken_back(mine: ModelCard, tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/tasks/models.py",
+        "            model_preview.keep(card, event.images)\n",
+        "",
+        "tests/app/viewmodels/test_tasks.py",
+    ),
+    Mutant(
+        "desktop_app/tasks/models.py",
         'for split in ("train", "test"))',
         'for split in ("train",))',
         "tests/app/viewmodels/test_tasks.py",
@@ -82,12 +88,12 @@ MUTANTS = [
         (
             "    labels = balanced_labels(card.header.model, count)\n"
             "    request = SampleRequest(**card.header.defaults.model_dump(), model=str(card.path), labels=labels)\n"
-            "    for event in pipeline"
+            "    yield from pipeline"
         ),
         (
             "    labels = balanced_labels(card.header.model, count)\n"
             "    request = SampleRequest(model=card.name, labels=labels[:1])\n"
-            "    for event in pipeline"
+            "    yield from pipeline"
         ),
         "tests/app/viewmodels/test_tasks.py",
     ),

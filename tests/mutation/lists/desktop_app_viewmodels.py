@@ -658,8 +658,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        'return request.route == "clip" or calls',
-        "return calls",
+        'return request.route == "clip" or is_dear',
+        "return is_dear",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
