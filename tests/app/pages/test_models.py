@@ -346,7 +346,7 @@ def test_a_deleted_model_comes_back_with_undo_and_from_the_trash(
             press(window, "Undo")
         elif way == "keys":
             window.messages.dismiss()
-            qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+            window._undo()
         else:
             panel.trash_button.click()
             panel.trash_menu.actions()[0].trigger()

@@ -90,6 +90,7 @@ def test_previews_are_drawn_one_at_a_time_and_once(app: FakeApp, library: Models
     app.context.models = (mine.model_copy(update={"header": mine.header.model_copy(update={"steps": 999})}),)
     app.context.ready.emit()  # it has learnt more
     assert arguments(app.engine.job("preview"))[0].header.steps == 999
+    assert library.preview(app.context.models[0]) is None
     app.engine.end(app.engine.job("preview"))
     large = mine.model_copy(update={"name": "large", "path": Path("large"), "parameters": 10**9})
     app.context.models = (large,)
@@ -101,8 +102,6 @@ def test_previews_are_drawn_one_at_a_time_and_once(app: FakeApp, library: Models
     assert card == large and len(few) == PREVIEWED  # of what a person drew with it
     app.engine.end(app.engine.job("keep_preview"), Previewed(few))
     assert library.preview(large) is few
-    app.context.models = (mine,)
-    assert library.preview(app.context.models[0]) is None
 
 
 # ---- scores
