@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Generate images with diffusion models, train such models, and watch both.",
         epilog="noiseloom ml COMMAND is the command line; noiseloom ml --help lists it.",
     )
-    parser.add_argument("file", type=Path, nargs="?", help="a lesson or exported file to open")
+    parser.add_argument("file", type=Path, nargs="?", help="a lesson, project or exported file to open")
     parser.add_argument("--version", action="version", version=f"Noiseloom {__version__}")
     parser.add_argument("--theme", choices=("system", "light", "dark"), help="color theme; kept for the next start")
     parser.add_argument("--tour", type=Path, metavar="DIR", help="generate a grid, save images of it in DIR, and quit")

@@ -1,5 +1,6 @@
 """The history on disk: for each result a picture with its request in it, KEY.png, and what is said of it, KEY.json."""
 
+import hashlib
 import re
 import secrets
 import time
@@ -45,6 +46,11 @@ class Entry(Description):
 def new_key() -> str:
     """A key that no other result has; later ones are greater."""
     return f"{time.time_ns():020}-{secrets.token_hex(4)}"
+
+
+def key_of(made: float, content: bytes) -> str:
+    """The key of a result that was made elsewhere: the same for the same picture."""
+    return f"{int(made * 1e9):020}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def picture(key: str) -> Path:

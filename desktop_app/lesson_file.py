@@ -280,6 +280,11 @@ def _problem(settings: PageSettings | None) -> str:
     return ""
 
 
+def is_portable(settings: PageSettings) -> bool:
+    """Whether a page's settings name nothing that only this computer has."""
+    return not _problem(settings) and not any(_places(settings.model_dump(mode="json")))
+
+
 class _Version(BaseModel):
     """The part of a lesson file that all versions share."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop_app import lesson_file
+from desktop_app import lesson_file, project_file
 from desktop_app.lesson_file import Lesson
 from desktop_app.tasks.draw import OpenedImage
 from desktop_app.tasks.explore import verify_answer
@@ -44,6 +44,7 @@ class FileOpener(QObject):
     """Opens one file at a time, on the page that it belongs to."""
 
     opened = Signal(str)  # the page that shows the file
+    project = Signal(object)  # Path of a project
 
     def __init__(
         self,
@@ -82,6 +83,8 @@ class FileOpener(QObject):
             self.opened.emit("models")
         elif path.is_dir():
             self._open_folder(path)
+        elif path.suffix.lower() == project_file.SUFFIX:
+            self.project.emit(path)
         elif path.suffix.lower() == lesson_file.SUFFIX:
             self._context.files.run(partial(lesson_file.reading, path), self._on_lesson, f"Reading {path.name}")
         else:

@@ -1,7 +1,7 @@
 """The results of every page, of this session and earlier ones, to be shown again."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -124,9 +124,9 @@ class History(QObject):
         self._write_result(kept)
         self.changed.emit()
 
-    def take(self, kept: Sequence[KeptResult]) -> None:
-        """Add results that were just written to disk."""
-        self.kept += kept
+    def take(self, results: Iterable[tuple[str, Entry, Pixels]]) -> None:
+        """Add results that were just written to disk, as (key, what is said, thumbnail)."""
+        self.kept = sorted([*self.kept, *map(_from_disk, results)], key=lambda kept: kept.key)
         self._drop_surplus()
         self.changed.emit()
 
@@ -208,10 +208,7 @@ class History(QObject):
 
     def _on_read(self, event: object) -> None:
         if isinstance(event, HistoryRead):
-            earlier = [
-                KeptResult(entry.page, thumbnail, key, entry.made, entry.about, entry.name, entry.starred, on_disk=True)
-                for key, entry, thumbnail in event.results
-            ]
+            earlier = list(map(_from_disk, event.results))
             self._keeps, now = True, self.kept
             self.kept = [*earlier, *now]
             for kept in now:
@@ -250,3 +247,8 @@ class History(QObject):
         """Beside other work: a result is safe at once."""
         if not self._jobs.closing:
             self._jobs.submit(task, handler, sketch=True, remedies={})
+
+
+def _from_disk(result: tuple[str, Entry, Pixels]) -> KeptResult:
+    key, entry, thumbnail = result
+    return KeptResult(entry.page, thumbnail, key, entry.made, entry.about, entry.name, entry.starred, on_disk=True)

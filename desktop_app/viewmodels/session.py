@@ -20,6 +20,7 @@ from desktop_app.viewmodels.job_runner import JobRunner
 from desktop_app.viewmodels.lessons import Lessons
 from desktop_app.viewmodels.models import Models
 from desktop_app.viewmodels.notification import Message
+from desktop_app.viewmodels.projects import Projects
 from desktop_app.viewmodels.race import Race
 from desktop_app.viewmodels.train import Train
 from desktop_app.viewmodels.undo import SettingsOwner, Undo
@@ -66,6 +67,7 @@ class Session(QObject):
             models=self.models,
             lessons=self.lessons,
         )
+        self.projects = Projects(context, self.lessons)
         self.activities: tuple[Generate | Draw | Compare | Race | Explore | Models | FileWriter | JobRunner, ...] = (
             self.generate,
             self.draw,
@@ -103,6 +105,7 @@ class Session(QObject):
         train.draw_with.connect(self._use_model)
         train.state_changed.connect(self._draw_taught)
         explore.open_file.connect(self.opener.open)
+        self.opener.project.connect(self.projects.open)
         self.context.history.reopened.connect(self.opener.reopen)
         models.train_longer.connect(train.offer_longer)
         generate.finished.connect(lambda: models.take_drawn(generate.sampled))

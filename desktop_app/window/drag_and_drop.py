@@ -7,7 +7,7 @@ from PySide6.QtCore import QEvent, QMimeData, QObject, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from desktop_app import lesson_file
+from desktop_app import lesson_file, project_file
 from desktop_app.viewmodels.file_opener import is_pipeline
 from desktop_app.widgets.window.drop_hint import DropHint
 
@@ -72,6 +72,8 @@ def drop_effect(path: Path, *, drawing: bool) -> str:
         return "Shows the images in it on the Train page, to train a model on"
     if path.suffix.lower() == lesson_file.SUFFIX:
         return "Opens the lesson"
+    if path.suffix.lower() == project_file.SUFFIX:
+        return "Adds the project's results and models to yours"
     if path.suffix.lower() in PLOTS:
         return "Restores the settings of the plot, and its curves if they are still there"
     if drawing:

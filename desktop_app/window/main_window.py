@@ -8,13 +8,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMenu, QVBoxLayout, QWidget
 
-from desktop_app import lesson_file
+from desktop_app import lesson_file, project_file
 from desktop_app.lesson_file import Lesson
 from desktop_app.pages.base import Page
 from desktop_app.pages.generate import GeneratePage
 from desktop_app.pages.glossary_dialog import GlossaryDialog
 from desktop_app.pages.history_bar import HistoryBar
 from desktop_app.pages.lesson_dialog import LessonDialog
+from desktop_app.pages.project_dialog import ProjectDialog
 from desktop_app.pages.registry import PAGES
 from desktop_app.pages.settings_dialog import SettingsDialog
 from desktop_app.pages.whats_new import WhatsNew
@@ -105,6 +106,8 @@ class MainWindow(QMainWindow):
         lesson_tip = "Open a lesson, or save this page as one"
         self._lesson_button = self.rail.add_action("lesson", "Lesson", "graduation-cap", lesson_tip)
         self._help_button = self.rail.add_action("help", "Help", "question", "The glossary, and a tour of the window")
+        file_tip = "Open a file, save a project, or search the history"
+        self._file_button = self.rail.add_action("file", "File", "folder-open", file_tip)
         self.rail.add_action("settings", "Settings", "gear", "Appearance, folders and reset (Ctrl+,)")
         message_room = QVBoxLayout()
         message_room.setContentsMargins(Space.L, Space.S, Space.L, 0)
@@ -180,6 +183,7 @@ class MainWindow(QMainWindow):
         on(QKeySequence.StandardKey.Undo, self._undo)
         on("F1", self._explain)
         on("Ctrl+,", self.show_settings)
+        on(QKeySequence.StandardKey.Save, self.save_project)
         on("Ctrl+H", self.history.open_dialog)
         on(QKeySequence.StandardKey.Quit, self.close)
         on("Escape", self.messages.dismiss)
@@ -223,7 +227,7 @@ class MainWindow(QMainWindow):
         self.pages.current().copy_shown()
 
     def _open(self) -> None:
-        kinds = " ".join(f"*{ending}" for ending in (*FORMATS, *PLOTS, lesson_file.SUFFIX))
+        kinds = " ".join(f"*{ending}" for ending in (*FORMATS, *PLOTS, lesson_file.SUFFIX, project_file.SUFFIX))
         name, _ = QFileDialog.getOpenFileName(
             self, "Open a file", str(self.pages.export_folder or ""), f"Noiseloom files ({kinds});;All files (*)"
         )
@@ -231,7 +235,7 @@ class MainWindow(QMainWindow):
             self.open_file(Path(name))
 
     def open_file(self, path: Path) -> None:
-        """Open a lesson or an exported file; on the Draw page, any image as a drawing."""
+        """Open a lesson, a project or an exported file; on the Draw page, any image as a drawing."""
         self.session.opener.open(path, as_drawing=self.rail.page() == "draw")
 
     def stop(self) -> None:
@@ -291,6 +295,12 @@ class MainWindow(QMainWindow):
             menu.addAction("Take the tour", self.start_tour)
             menu.addAction("Glossary", self.show_glossary)
             menu.addAction("Explain a control (F1)", self._explain)
+        elif key == "file":
+            button = self._file_button
+            menu.addAction("Open…\tCtrl+O", self._open)
+            menu.addAction("Save a project…\tCtrl+S", self.save_project)
+            menu.addSeparator()
+            menu.addAction("History…\tCtrl+H", self.history.open_dialog)
         else:
             button = self._lesson_button
             menu.addAction("Starter lessons", partial(self.rail.set_page, "explore"))
@@ -301,6 +311,13 @@ class MainWindow(QMainWindow):
                 menu.addAction("Edit this lesson…", partial(self.save_lesson, lesson))
                 menu.addAction("Save a sheet to print…", self.save_sheet)
         menu.popup(button.mapToGlobal(button.rect().topRight()))
+
+    def save_project(self) -> ProjectDialog:
+        """Ask for results, models and settings, and save them as a project."""
+        dialog = ProjectDialog(self, self.session.projects, self.pages.export_folder)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+        return dialog
 
     def save_lesson(self, edited: Lesson | None = None) -> LessonDialog:
         """Ask for questions, and save the page on top with them as a lesson; `edited` is a lesson to begin with."""

@@ -35,6 +35,7 @@ class Remedies:
             "go-on": self._resume,
             "settings": lambda _: restore_settings(),
             "models": session.models.remedy,
+            "project": session.projects.remedy,
             "history": lambda _: session.context.history.undo_delete(),
             "page": show_page,
             "own-set": session.draw.own_set.remedy,

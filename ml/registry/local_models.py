@@ -155,7 +155,11 @@ def _things(card: ModelCard) -> list[Path]:
 def _name_from(path: Path) -> str:
     """A valid model name, close to that of the file or of its run."""
     named_after_folder = path.name in (MODEL_FILE, PIPELINE_INDEX)
-    stem = path.parent.name if named_after_folder else path.name if path.is_dir() else path.stem
+    return name_like(path.parent.name if named_after_folder else path.name if path.is_dir() else path.stem)
+
+
+def name_like(stem: str) -> str:
+    """A valid model name, close to a text."""
     name = re.sub(r"\.\.+|[^\w .()+-]", "-", stem).strip(" .()+-")[: LONGEST - 5].strip(" .")
     return name if _NAME.fullmatch(name) and name.casefold() != _STEM else "imported"
 

@@ -7,6 +7,7 @@ import json
 import shutil
 import struct
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,8 +20,10 @@ import numpy as np
 import torch
 from PIL import Image, features
 
-from desktop_app import lesson_file, settings
+from desktop_app import history_file, lesson_file, model_preview, project_file, settings
+from desktop_app.tasks.projects import open_project
 from ml.config import SampleRequest
+from ml.control import RunControl
 from ml.data import cifar10, datasets, survey_cache
 from ml.data.image_reader import Unreadable, read, read_grey
 from ml.data.survey import ClassCount, LeftOut, Survey, strip
@@ -213,8 +216,6 @@ def _arrays() -> list[bytes]:
 
 
 def _in_an_npz(array: bytes) -> bytes:
-    import zipfile
-
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("images", "labels", STAMP):
@@ -375,6 +376,63 @@ def _whole_plots(*wraps: Callable[[bytes], bytes]) -> Callable[[], list[bytes]]:
     return cache(lambda: [wrap(told) for wrap in wraps for told in _told()])
 
 
+def _entry() -> list[bytes]:
+    small = np.zeros((history_file.SIDE, history_file.SIDE, 3), np.uint8)
+    entry = history_file.Entry(page="generate", made=1.0, about="7", thumbnail=embedded_png.to_text(small))
+    return [entry.model_dump_json().encode()]
+
+
+def _open_entry(path: Path) -> None:
+    """What is damaged is left out; the others are shown."""
+    path.with_suffix(".png").write_bytes((CORPUS / "digits.png").read_bytes())
+    history_file.read_all()
+
+
+@cache
+def _projects() -> list[bytes]:
+    results = [{"file": "results/0.png", "page": "generate", "made": 1.0}]
+    models = [{"file": "models/0.safetensors", "card": "models/0.json", "name": "mine"}]
+    project = project_file.Project.model_validate({"title": "a", "results": results, "models": models})
+    found = (
+        ("results/0.png", "digits.png"),
+        ("models/0.safetensors", "model.safetensors"),
+        ("models/0.json", "model.json"),
+    )
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "x"
+        project_file.write(path, project, [(name, CORPUS / file) for name, file in found], lambda _done, _total: None)
+        return [path.read_bytes()]
+
+
+def _project_text() -> list[bytes]:
+    with zipfile.ZipFile(io.BytesIO(_projects()[0])) as archive:
+        return [archive.read(project_file.CONTENT)]
+
+
+def _in_a_project(text: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(project_file.CONTENT, text)
+        archive.writestr("results/0.png", (CORPUS / "digits.png").read_bytes())
+    return buffer.getvalue()
+
+
+def _open_project(path: Path) -> None:
+    for _ in open_project(path, RunControl()):
+        pass
+
+
+def _picture_row() -> list[bytes]:
+    with TemporaryDirectory() as folder:
+        model_preview.write(Path(folder) / "x.png", np.zeros((3, 28, 28), np.uint8), "0" * 64)
+        return [(Path(folder) / "x.png").read_bytes()]
+
+
+def _open_picture_row(path: Path) -> None:
+    with suppress(OSError):
+        model_preview.read(path)
+
+
 def _open_card(path: Path) -> object:
     model = path.with_suffix(".safetensors")
     shutil.copyfile(CORPUS / "model.safetensors", model)
@@ -384,6 +442,7 @@ def _open_card(path: Path) -> object:
 PIPELINE = (
     PIPELINE_INDEX, diffusers_folder.CONFIG, diffusers_folder.SCHEDULER, diffusers_folder.WEIGHTS,
 )  # fmt: skip
+PROJECT = f"x{project_file.SUFFIX}"
 LESSON = f"x{lesson_file.SUFFIX}"
 PREVIEW = "run/previews/00000004.png"
 TABLES = ("run/loss.csv", "run/noise.csv", "run/validation.csv")
@@ -429,6 +488,10 @@ FORMATS = (
     Format("cifar archive", lambda: [gzip.compress(tar, mtime=0) for tar in _tars()], cifar10.ARCHIVE, _open_cifar),
     Format("cifar archive, inside", _tars, cifar10.ARCHIVE, _open_cifar, gzip.compress),
     Format("image folder", _photographs, "class/x.png", _open_folder),
+    Format("history", _entry, f"history/{0:020}-00000000.json", _open_entry, moves=True),
+    Format("project", _projects, PROJECT, _open_project),
+    Format("project description", _project_text, PROJECT, _open_project, _in_a_project),
+    Format("pictures of a model", _picture_row, "x.png", _open_picture_row, png_repaired),
     Format("survey", _surveys, "cache/surveys/x.json", _open_survey),
 )  # fmt: skip
 NAMES = {form.name: form for form in FORMATS}

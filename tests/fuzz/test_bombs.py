@@ -18,7 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
-from desktop_app import lesson_file
+from desktop_app import lesson_file, project_file
 from ml.config import SampleRequest, parse
 from ml.data import cifar10, datasets
 from ml.errors import BadFile, NoiseloomError
@@ -78,6 +78,19 @@ def npz(shape: tuple[int, ...], content: int) -> bytes:
     return buffer.getvalue()
 
 
+def project(files: dict[str, int], text: bytes = b"", directory: int = 0) -> bytes:
+    """A project of files of so many zeros, packed, and maybe a list of many more."""
+    results = ",".join(f'{{"file":"{name}","page":"generate","made":1}}' for name in files)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(project_file.CONTENT, text or f'{{"results":[{results}]}}'.encode())
+        for name, size in files.items():
+            archive.writestr(name, bytes(size))
+        for number in range(directory):
+            archive.writestr(f"{number}", b"")
+    return buffer.getvalue()
+
+
 def zeros(size: int, first: bytes = b"") -> bytes:
     return gzip.compress(first + bytes(size), mtime=0)
 
@@ -128,6 +141,10 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a configuration of a hundred thousand wrong values": (
         "configuration", lambda: b'{"model":{"widths":[' + b'"a",' * 350_000 + b'"a"]}}'
     ),
+    "a project that unpacks to 400 MB": ("project", lambda: project({"results/0.png": 4 * 10**8})),
+    "a project of ten thousand files": ("project", lambda: project({}, directory=10_000)),
+    "a project described in 100 MB": ("project", lambda: project({}, bytes(10**8))),
+    "a history of one huge entry": ("history", lambda: b'{"about":"' + b"y" * 10**7 + b'"}'),
     "settings of ten MB": ("settings", lambda: b'{"x":"' + b"y" * 10**7 + b'"}'),
     "a card of ten MB": ("model card", lambda: b'{"title":"' + b"y" * 10**7 + b'"}'),
 }  # fmt: skip

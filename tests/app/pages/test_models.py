@@ -81,7 +81,7 @@ def library(panel: ModelsPage) -> Models:
     return panel._models
 
 
-def black(_card: ModelCard, count: int, _control: RunControl) -> Iterator[object]:
+def black(_card: ModelCard, count: int, _draw: bool, _control: RunControl) -> Iterator[object]:
     yield Previewed(np.zeros((count, 28, 28), np.uint8))
 
 
