@@ -63,7 +63,11 @@ def test_a_project_brings_results_and_models_and_offers_its_settings(elsewhere: 
     assert [(kept.title.split(" · ")[0], kept.starred) for kept in history.kept] == [("sevens", False), ("2026", True)]
     assert [path.stem for path in paths.user_models().glob("*.safetensors")] == ["tiny"]
     message = elsewhere.messages[-1]
-    assert message.title == "Opened “A lecture”" and "2 new results and 1 model" in message.what_to_do
+    assert (
+        message.title == "Opened “A lecture”"
+        and "is here as" not in message.what_to_do
+        and "2 new results and 1 model" in message.what_to_do
+    )
     before = session.generate.settings, session.train.settings
     assert session.generate.settings.prompt == "0-9"
     session.projects.remedy("settings")

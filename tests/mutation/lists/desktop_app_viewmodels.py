@@ -973,6 +973,24 @@ MUTANTS = [
         "tests/app/viewmodels/test_session.py",
     ),
     Mutant(
+        "desktop_app/viewmodels/projects.py",
+        "for old, new in event.models if old != new]",
+        "for old, new in event.models]",
+        "tests/app/viewmodels/test_projects.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/projects.py",
+        "isinstance(own, PageSettings) and is_portable(own)",
+        "isinstance(own, PageSettings)",
+        "tests/app/viewmodels/test_projects.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/projects.py",
+        "self._lessons.take_all(self._before)",
+        "self._lessons.exit()",
+        "tests/app/viewmodels/test_projects.py",
+    ),
+    Mutant(
         "desktop_app/viewmodels/history.py",
         "self.kept = [*earlier, *now]",
         "self.kept = earlier",
@@ -992,8 +1010,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/history.py",
-        "key=lambda kept: kept.key)",
-        "key=lambda kept: kept.about)",
+        "*back], key=lambda kept: kept.key)",
+        "*back], key=lambda kept: kept.about)",
         "tests/app/viewmodels/test_history.py",
     ),
     Mutant(
