@@ -17,7 +17,7 @@ from desktop_app.settings import AppSettings, GenerateSettings
 from desktop_app.tasks.sampling import JudgeResult
 from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.generate import Generate
-from desktop_app.viewmodels.history import HISTORY
+from desktop_app.viewmodels.history import IN_MEMORY
 from desktop_app.widgets.controls.export_menu import DIGITS, ENTRIES
 from desktop_app.widgets.images.decision_meter import decided_at
 from desktop_app.widgets.images.qimage import to_qimage
@@ -367,13 +367,13 @@ def test_buttons_go_step_by_step_and_a_click_makes_the_digit_as_large_as_there_i
 
 def test_the_whole_history_is_within_reach(window: MainWindow, qtbot: QtBot) -> None:
     history = window.session.context.history
-    for _ in range(HISTORY):
+    for _ in range(IN_MEMORY):
         history.add(history.results[0])
     view, strip = window.history.view, window.history.strip
     window.resize(1024, 700)
     bar = view.horizontalScrollBar()
     qtbot.waitUntil(lambda: view.isVisible() and bar.maximum() > 0 and bar.value() == bar.maximum(), timeout=WAIT_MS)
-    assert len(strip.images()) == HISTORY and strip.width() > view.width()
+    assert len(strip.images()) == len(history.results) > IN_MEMORY and strip.width() > view.width()
     strip.setFocus()
     qtbot.keyClick(strip, Qt.Key.Key_Home)
     assert bar.value() == 0
