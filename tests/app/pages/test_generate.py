@@ -373,7 +373,7 @@ def test_the_whole_history_is_within_reach(window: MainWindow, qtbot: QtBot) -> 
     window.resize(1024, 700)
     bar = view.horizontalScrollBar()
     qtbot.waitUntil(lambda: view.isVisible() and bar.maximum() > 0 and bar.value() == bar.maximum(), timeout=WAIT_MS)
-    assert len(strip.images()) == len(history.results) > IN_MEMORY and strip.width() > view.width()
+    assert len(strip.images()) == len(history.kept) > IN_MEMORY and strip.width() > view.width()
     strip.setFocus()
     qtbot.keyClick(strip, Qt.Key.Key_Home)
     assert bar.value() == 0
