@@ -1054,4 +1054,10 @@ MUTANTS = [
         "rows, source)",
         "tests/ml/training/test_initial_weights.py::test_new_classes_begin_by_the_seed_of_the_run",
     ),
+    Mutant(
+        "ml/training/rehearsal.py",
+        ".clamp(min=1) * half",
+        ".clamp(min=1)",
+        "tests/ml/training/test_initial_weights.py::test_kept_classes_are_rehearsed_in_half_of_the_images",
+    ),
 ]
