@@ -20,6 +20,7 @@ class OwnSetSection(Section):
         super().__init__("My set")
         self._draw, self._set = draw, draw.own_set
         self.name = EditableRow("Name", tip="What you have drawn: a new name, or one that is in the set", most=60)
+        self.name.field.setPlaceholderText("heart, λ, …")
         self.choice = ChoiceRow("Set", tip="The set that drawings are added to")
         self.add_button = Button("Add to my set", "plus", tip="Keep the drawing in your set, and clear the canvas")
         self.status = Label("", "small")
