@@ -18,6 +18,7 @@ BUDGETS = ("steps", "epochs", "minutes")
 BEGIN_LR = 0.5  # of the learning rate from random weights, where a run begins with a model
 BEGIN_BATCH = 32  # images at most, since such a run is short
 BEGIN_MINUTES = 5.0
+BEGIN_GUIDANCE = 2.0  # at least, of a model that is guided: after a short run its new classes are weak without
 BEGIN_IMAGES = 500  # of each class, with copies, where a model of grey images goes on learning
 LIKE_BEFORE = (  # settings that a run takes over from the one that trained the model it begins with
     "batch_size", "optimizer", "lr", "lr_schedule", "warmup", "weight_decay", "grad_clip", "ema_gamma",
@@ -103,12 +104,14 @@ def to_begin_with(model: str) -> TrainConfig:
     else:
         known = header.name in presets.names()
         trained = presets.load(header.name).model_dump(include=set(LIKE_BEFORE)) if known else {}
+    guidance = header.defaults.guidance
+    defaults = header.defaults.with_changes(guidance=max(guidance, BEGIN_GUIDANCE) if guidance > 1 else guidance)
     lr = BEGIN_LR * trained.get("lr", TrainConfig.model_fields["lr"].default)
     values = trained | {
         "lr": lr,
         "batch_size": min(BEGIN_BATCH, trained.get("batch_size", BEGIN_BATCH)),
         "model": header.model.model_dump(exclude={"channels", "num_classes", "attention"}),
-        "defaults": header.defaults.model_dump(),
+        "defaults": defaults.model_dump(),
         "name": f"from-{path.parent.name if path.name == MODEL_FILE else path.stem}",
         "note": f"Goes on from the weights of {model}.",
         "data": header.data or TrainConfig.model_fields["data"].default,

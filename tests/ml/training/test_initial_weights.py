@@ -19,6 +19,7 @@ from ml.events import Sampled
 from ml.generation import loaded_model, pipeline
 from ml.models import build
 from ml.models.transfer import transferred
+from ml.registry import model_cards
 from ml.registry.checkpoint import load_header, load_model, save
 from ml.registry.presets import recorded_config
 from ml.registry.run_layout import MODEL_FILE, STATE_FILE
@@ -26,7 +27,7 @@ from ml.training import rehearsal
 from ml.training.base_models import with_base_models
 from ml.training.config_from_data import fit_to_data
 from ml.training.initial_weights import fit_to_base, with_base_classes
-from ml.training.overrides import BEGIN_IMAGES, BEGIN_LR, starting_point
+from ml.training.overrides import BEGIN_GUIDANCE, BEGIN_IMAGES, BEGIN_LR, starting_point
 from ml.training.rehearsal import with_rehearsal
 from ml.training.trainer import train
 from tests.support.tiny_model import TINY, few_synthetic, tiny_config
@@ -191,6 +192,7 @@ def test_what_is_unset_comes_from_the_run_that_trained_the_model(tiny_run: Path)
     assert config.lr == BEGIN_LR * trained.lr and config.steps is None
     digits = starting_point(None, None, None, "digits")
     assert (digits.optimizer, digits.time_mean, digits.data) == ("muon", 0.4, "mnist")
+    assert digits.defaults == load_header(model_cards.find("digits")).defaults.with_changes(guidance=BEGIN_GUIDANCE)
     assert digits.images_per_class == BEGIN_IMAGES and not starting_point(None, None, None, "colour").images_per_class
     with pytest.raises(BadRequest, match="nothing to train"):
         starting_point(None, None, None)

@@ -1060,4 +1060,10 @@ MUTANTS = [
         ".clamp(min=1)",
         "tests/ml/training/test_initial_weights.py::test_kept_classes_are_rehearsed_in_half_of_the_images",
     ),
+    Mutant(
+        "ml/training/overrides.py",
+        "max(guidance, BEGIN_GUIDANCE) if guidance > 1",
+        "guidance if guidance > 1",
+        "tests/ml/training/test_initial_weights.py::test_what_is_unset_comes_from_the_run_that_trained_the_model",
+    ),
 ]
