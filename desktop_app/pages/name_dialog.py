@@ -17,7 +17,9 @@ class NameDialog(QDialog):
 
     named = Signal(str)
 
-    def __init__(self, parent: QWidget, title: str, name: str, check: Callable[[str], object]) -> None:
+    def __init__(
+        self, parent: QWidget, title: str, name: str, check: Callable[[str], object], verb: str = "Rename"
+    ) -> None:
         super().__init__(parent)
         self._check = check
         self.setWindowTitle(title)
@@ -28,7 +30,7 @@ class NameDialog(QDialog):
         self.problem = Label("", "problem")
         self.problem.setWordWrap(True)
         self.problem.hide()
-        self.ok = Button("Rename", kind="primary")
+        self.ok = Button(verb, kind="primary")
         self.ok.setDefault(True)
         self.cancel = Button("Cancel")
         column = QVBoxLayout(self)

@@ -1,13 +1,16 @@
 """The person's own set on the Draw page: add the drawing to it, look at what is in it, and teach a model with it."""
 
-import numpy as np
-from PySide6.QtCore import QSignalBlocker
-from PySide6.QtWidgets import QInputDialog, QLineEdit
+from collections.abc import Callable
 
+import numpy as np
+from PySide6.QtCore import Qt
+
+from desktop_app.pages.name_dialog import NameDialog
 from desktop_app.viewmodels.draw import Draw
 from desktop_app.widgets.controls.basics import Button, Label, row
 from desktop_app.widgets.controls.rows import ChoiceRow, EditableRow, Section
 from desktop_app.widgets.images.image_grid import ImageGrid
+from ml.data import own_sets
 
 COLUMNS, THUMBNAIL, MARGIN, GAP = 6, 36, 6, 4
 NEW = "/new"  # no set has that name
@@ -85,15 +88,17 @@ class OwnSetSection(Section):
 
     def _rename(self) -> None:
         old = self._set.class_name
-        new, accepted = QInputDialog.getText(self, "Rename", f"New name of “{old}”", QLineEdit.EchoMode.Normal, old)
-        if accepted and new.strip() != old:
-            self._set.rename(new)
+        self._ask(f"Rename “{old}”", old, self._set.rename, "Rename")
 
     def _choose_set(self, name: str) -> None:
         if name == NEW:
-            name, accepted = QInputDialog.getText(self, "New set", "Name of the new set")
-            if not accepted:
-                with QSignalBlocker(self.choice):
-                    self.choice.set_value(self._set.name)
-                return
-        self._set.choose(name)
+            self.choice.set_value(self._set.name)
+            self._ask("New set of drawings", "", self._set.choose, "Create")
+        else:
+            self._set.choose(name)
+
+    def _ask(self, title: str, name: str, done: Callable[[str], object], verb: str) -> None:
+        self.naming = NameDialog(self, title, name, own_sets.checked, verb)
+        self.naming.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.naming.named.connect(done)
+        self.naming.open()

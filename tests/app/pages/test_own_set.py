@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QInputDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.pages.draw import DrawPage
@@ -79,18 +78,28 @@ def test_the_chosen_drawing_is_removed(made_up: FakeApp, page: DrawPage, part: O
     assert [drawing.path for drawing in own.drawings] == [kept[0], kept[2]] and not part.remove.isEnabled()
 
 
-def test_names_are_asked_for(
-    made_up: FakeApp, page: DrawPage, part: OwnSetSection, own: OwnSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_are_asked_for(made_up: FakeApp, page: DrawPage, part: OwnSetSection, own: OwnSet) -> None:
     draw(made_up, page, "heart")
-    answers = iter([("leaf", True), ("other", False), ("signs", True)])
-    monkeypatch.setattr(QInputDialog, "getText", lambda *_: next(answers))
     part.rename.click()
+    assert part.naming.edit.text() == "heart"
+    part.naming.edit.setText("a/b")
+    part.naming.ok.click()
+    assert "can't contain '/'" in part.naming.problem.text() and own.class_name == "heart"
+    part.naming.edit.setText("leaf")
+    part.naming.ok.click()
     perform(made_up)
     assert own.class_name == "leaf" and part.name.field.text() == "leaf"
-    for expected in ("drawings", "signs"):
-        part.choice.valueChanged.emit(NEW)
-        assert own.name == part.choice.value() == expected
+    part.choice.valueChanged.emit(NEW)
+    part.naming.cancel.click()
+    assert own.name == part.choice.value() == "drawings"
+    part.choice.valueChanged.emit(NEW)
+    part.naming.edit.setText("signs")
+    part.naming.ok.click()
+    perform(made_up)
+    assert own.name == part.choice.value() == "signs"
+    part.choice.valueChanged.emit("drawings")
+    perform(made_up)
+    assert own.name == "drawings" and "leaf" in own.classes
 
 
 def test_training_leads_to_its_page(made_up: FakeApp, page: DrawPage, part: OwnSetSection, qtbot: QtBot) -> None:
