@@ -402,6 +402,7 @@ class TrainConfig(Description):
     seed: int = Field(default=0, ge=0, lt=2**53)
     preview_every_s: float = Field(default=5.0, gt=0, le=1e7)
     save_every_s: float = Field(default=60.0, gt=0, le=1e7)
+    score: bool = Field(default=False, description="images are drawn and scored at every doubling of steps")
 
     @property
     def augments(self) -> bool:

@@ -66,6 +66,17 @@ class Validated:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointScored:
+    """The scores of a run's averaged weights at a step, which are kept as a snapshot."""
+
+    step: int
+    accuracy: float | None  # share of images that the judge takes for the class that was asked for
+    frechet_ratio: float | None  # Frechet distance to held-out images, as a multiple of that of training images
+    judge_accuracy: float | None = None  # share of held-out images that the judge gets right
+    reason: str = ""  # why a figure is None
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """Images from the same fixed noise, by the run's averaged weights, and their way out of it."""
 
@@ -177,6 +188,7 @@ TrainEvent = (
     | RunStarted
     | TrainStep
     | Validated
+    | CheckpointScored
     | Preview
     | CheckpointSaved
     | Paused

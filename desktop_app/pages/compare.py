@@ -24,7 +24,7 @@ from desktop_app.widgets.images.labelled_grid import LabelledGrid
 from desktop_app.widgets.images.qimage import to_qimage
 from desktop_app.widgets.images.timeline import Timeline
 from ml.events import Pixels
-from ml.experiments.cells import Cell, heads, summary, title
+from ml.experiments.cells import Cell, heads, judge_note, summary, title
 from ml.experiments.comparison_figure import save_race
 from ml.imaging.figure import SCALE, tiles
 from ml.system.files import free_name
@@ -125,6 +125,8 @@ class ComparePage(Page):
             signal.connect(self._show_cells)
         compare.chosen_changed.connect(self._show_chosen)
         race.begun.connect(self._show_busy)
+        for signal in (race.begun, race.finished):
+            signal.connect(self._show_judge)
         for activity in (compare, race):
             activity.busy_changed.connect(self._show_busy)
         self._context.ready.connect(self._show_settings)
@@ -202,7 +204,7 @@ class ComparePage(Page):
     def _show_settings(self) -> None:
         compare, settings, grid = self._compare, self._compare.settings, self._grid
         self.mode.set_value(settings.mode)
-        self.subtitle.set_text(SUBTITLES[settings.mode])
+        self._show_judge()
         self.views.setCurrentIndex(0 if grid else 1)
         for widget in (self.cell, self.axes):
             widget.setVisible(grid)
@@ -229,6 +231,11 @@ class ComparePage(Page):
         self.lanes.show_names()
         self._show_busy()
 
+    def _show_judge(self, *_: object) -> None:
+        """Say what the page does, and how far the judge can be trusted."""
+        judge = judge_note(self._compare.cells if self._grid else self._race.cells)
+        self.subtitle.set_text(" · ".join(filter(None, [judge, SUBTITLES[self._compare.settings.mode]])))
+
     def _show_subject(self, subject: Subject) -> None:
         """Name the classes in the prompt as the models do."""
         name = "Digits" if subject.is_digits else "Classes"
@@ -251,6 +258,7 @@ class ComparePage(Page):
 
     def _show_cells(self) -> None:
         compare = self._compare
+        self._show_judge()
         if compare.rows is None and compare.columns is None:
             self.table.grid.set_images(None)
             self.table.set_heads((), ())

@@ -116,7 +116,8 @@ class DigitView(QWidget):
             self.strip.set_images(BLANK, STRIP_COUNT)
             self.strip.setEnabled(False)
             self.title.setText(f"No {subject.noun} chosen")
-            self.text.setText(f"Click {subject.a} to enlarge it and see its denoising steps.")
+            how = f"Click {subject.a} to enlarge it and see its denoising steps."
+            self.text.setText("\n".join((how, *self._judge())))
             self._show_decision(None, 0)
             self.more.setEnabled(False)
             self._show_nearest(None)
@@ -168,10 +169,14 @@ class DigitView(QWidget):
         if verdict is None:
             return ("Not judged yet" if self._generate.is_judged else NO_JUDGE,)
         name = self._generate.shown_subject.name(int(verdict.labels[index]))
-        words = f"Judge reads {name} ({verdict.confidence[index]:.0%} sure)"
-        if verdict.accuracy is None:
-            return (words,)
-        return (words, f"It reads {percent(verdict.accuracy)} of real test images right")
+        return (f"Judge reads {name} ({verdict.confidence[index]:.0%} sure)", *self._judge())
+
+    def _judge(self) -> tuple[str, ...]:
+        """How far the judge can be trusted, where it has read the images."""
+        verdict = self._generate.verdict
+        if verdict is None or verdict.accuracy is None:
+            return ()
+        return (f"The judge reads {percent(verdict.accuracy)} of real test images right",)
 
     def _strip_clicked(self, index: int) -> None:
         steps = self._generate.trajectory.strip_steps(STRIP_COUNT)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QScrollArea, QStackedWidget, 
 
 from desktop_app import lesson_file
 from desktop_app.pages.base import Page
+from desktop_app.text.scores import percent
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.explore import QUESTIONS, Explore
@@ -256,7 +257,9 @@ class ExplorePage(Page):
             self.questions.show_busy(QUESTIONS[explore.question], f"{progress.what.strip() if progress else ''}{share}")
         elif explore.answer:
             rows = [(r.label, r.images, r.verdict, r.request is not None) for r in explore.answer.rows]
-            self.questions.show_answer(explore.answer.question, rows)
+            of_judge = explore.answer.judge_accuracy
+            judge = "" if of_judge is None else f"The judge reads {percent(of_judge)} of real test images right"
+            self.questions.show_answer(explore.answer.question, rows, judge)
         else:
             self.questions.show_nothing()
 
@@ -439,9 +442,9 @@ class AnswerView(QWidget):
         self._show(question, status or "Preparing…", busy=True)
         self.empty.setText("Generating 100 digits for each row…")
 
-    def show_answer(self, question: str, rows: Sequence[tuple[str, Pixels, str, bool]]) -> None:
-        """Rows of (label, images, verdict, whether it can be tried out)."""
-        self._show(question, "", busy=False)
+    def show_answer(self, question: str, rows: Sequence[tuple[str, Pixels, str, bool]], judge: str = "") -> None:
+        """Rows of (label, images, verdict, whether it can be tried out), and how far the judge can be trusted."""
+        self._show(question, judge, busy=False)
         self._clear()
         for index, (label, images, verdict, can_try) in enumerate(rows):
             self._column.addWidget(self._row(index, label, images, verdict, can_try))

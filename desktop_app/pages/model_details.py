@@ -69,7 +69,7 @@ class ModelDetails(QWidget):
         self.draw = Button("Generate", "image", kind="primary", tip="Use this model on the Generate page")
         self.longer = Button("Train longer…", "fast-forward", tip="Add training time to the run of this model")
         self.rename = Button("Rename", tip="Rename this model of yours")
-        self.export = Button("Export…", tip="Save a copy of the model and its card")
+        self.export = Button("Export…", tip="Save a copy of the model, or write it for other programs")
         self.delete = Button("Delete", tip="Move this model of yours to the trash; you can restore it")
         self._arrange()
         self.count.valueChanged.connect(lambda value: library.change(count=int(value)))

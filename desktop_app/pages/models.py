@@ -1,5 +1,6 @@
 """The Models page: all models with previews, the card of the chosen one, and actions on it."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,11 @@ from desktop_app.text.formatting import count, duration, megabytes, millions
 from desktop_app.text.scores import headline
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.context import AppContext
-from desktop_app.viewmodels.models import Models
+from desktop_app.viewmodels.models import EXPORTS, Models
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.images.model_tile import ModelTile, TilePlate
 from ml.specs import PIPELINE_INDEX
+from ml.system.files import free_name
 
 if TYPE_CHECKING:
     from ml.registry.model_cards import ModelCard
@@ -75,7 +77,11 @@ class ModelsPage(Page):
         details.draw.clicked.connect(self._draw)
         details.longer.clicked.connect(self._train_longer)
         details.rename.clicked.connect(self._rename)
-        details.export.clicked.connect(self._export)
+        self.export_menu = QMenu(self)
+        self.export_menu.setAccessibleName("Export the model")
+        self.export_menu.setToolTipsVisible(True)
+        self.export_menu.aboutToShow.connect(self._fill_export_menu)
+        details.export.setMenu(self.export_menu)
         details.delete.clicked.connect(library.delete)
         self._context.ready.connect(self._show_list)
         library.changed.connect(self._on_changed)
@@ -121,17 +127,26 @@ class ModelsPage(Page):
         if done:
             self._models.import_file(fits.path, kind)
 
-    def _export(self) -> None:
+    def _fill_export_menu(self) -> None:
+        """Offer every form that a model can be written in; one that this model can't be written in says why."""
+        self.export_menu.clear()
+        for key, spec in EXPORTS.items():
+            action = self.export_menu.addAction(f"{spec.title}…", partial(self.export, key))
+            why_not = self._models.why_not_exported(key)
+            action.setEnabled(not why_not)
+            action.setToolTip(why_not or spec.about)
+
+    def export(self, key: str) -> None:
+        """Ask where to write the chosen model, and write it."""
         card = self._models.card
         if card is None:
             return
-        folder = self.export_folder or Path.home()
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Export the model", str(folder / f"{card.name}.safetensors"), "Models (*.safetensors)"
-        )
+        spec = EXPORTS[key]
+        suggested = free_name((self.export_folder or Path.home()) / f"{card.name}{spec.suffix}")
+        name, _ = QFileDialog.getSaveFileName(self, f"Export as {spec.title}", str(suggested), spec.filter)
         if name:
             self.export_folder = Path(name).parent
-            self._models.export(Path(name))
+            self._models.export(Path(name), key)
 
     def _ask_data(self) -> None:
         from ml.registry.judges import data_of

@@ -23,14 +23,16 @@ from desktop_app.widgets.images.preview_strip import PreviewStrip
 from desktop_app.widgets.images.preview_timeline import PreviewTimeline
 from desktop_app.widgets.plots.loss_by_noise_map import LossByNoiseMap
 from desktop_app.widgets.plots.loss_plot import LossPlot
+from desktop_app.widgets.plots.score_plot import ScorePlot
 from ml.events import Preview, TrainStep, Validated
 from ml.specs import NETWORKS, PREDICTIONS
 from ml.tracking.metrics_table import curve
 
-LOOKS = (("noise", "Loss by noise level"), ("past", "Preview history"))
+LOOKS = (("noise", "Loss by noise level"), ("past", "Preview history"), ("scores", "Scores"))
 LOOK_TIPS = (
     "The loss at every noise level, over the run",
     "The denoising of one image at every preview; click an image of a preview to choose it",
+    "The scores of 200 images at every doubling of steps, and the checkpoint to keep",
 )
 VIEWS = (("data", "Data"), ("run", "Training"))
 VIEW_TIPS = ("The images of the next run", "The curves and previews of runs")
@@ -60,6 +62,7 @@ class TrainPage(Page):
         self.noise_map = LossByNoiseMap()
         self.previews = PreviewStrip()
         self.preview_history = PreviewTimeline()
+        self.scores = ScorePlot()
         self.looking = Segmented(LOOKS, name="Lower panel", tips=LOOK_TIPS)
         self.below = QStackedWidget()
         self.data = DataView(train, context)
@@ -95,7 +98,7 @@ class TrainPage(Page):
         column.setSpacing(Space.M)
         column.addLayout(row(*self.stats.values(), spacing=Space.S))
         column.addWidget(self.plot, 1)
-        for widget in (self.noise_map, self.preview_history):
+        for widget in (self.noise_map, self.preview_history, self.scores):
             self.below.addWidget(widget)
         self.below.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         column.addLayout(row(self.looking, 1))
@@ -118,7 +121,8 @@ class TrainPage(Page):
         self.draw_button.clicked.connect(self._draw)
         self.plot.export.metadata = lambda: train.plot_metadata(self.plot.shown())
         self.noise_map.export.metadata = lambda: train.plot_metadata([train.history_of], by_noise=True)
-        for button in (self.plot.export, self.noise_map.export):
+        self.scores.export.metadata = lambda: train.plot_metadata([train.history_of])
+        for button in (self.plot.export, self.noise_map.export, self.scores.export):
             button.saved.connect(self._context.notify_saved)
             button.failed.connect(self._context.notify_failed)
         train.state_changed.connect(self._show_state)
@@ -126,6 +130,8 @@ class TrainPage(Page):
         train.changed.connect(self._show_state)
         train.changed.connect(self._show_earlier)
         train.validated.connect(self._add_validated)
+        train.scored.connect(self._show_scores)
+        self.scores.keep.connect(train.keep_checkpoint)
         train.begun.connect(self._begin)
         train.stepped.connect(self._add_step)
         train.previewed.connect(self._add_preview)
@@ -202,6 +208,7 @@ class TrainPage(Page):
         self.save_button.setEnabled(train.state == "running")
         self.stop_button.setEnabled(train.active and train.state != "stopping")
         self.draw_button.setEnabled(train.can_draw)
+        self._show_scores()
         self.unfinished.setVisible(bool(train.unfinished) and not train.active)
         self.runs.setVisible(bool(self._run_rows))
         self.showing.setVisible(bool(self._run_rows) or bool(train.name))
@@ -236,6 +243,8 @@ class TrainPage(Page):
                 return f"{train.status or 'Starting'}…"
             case "pausing" | "stopping":
                 return "Saving…"
+            case "running" if train.status:
+                return f"{train.status}…"
             case "paused" if train.write_error:
                 return "Waiting for a folder to write to."
             case "paused":
@@ -336,7 +345,12 @@ class TrainPage(Page):
 
     def _look_at(self, what: str) -> None:
         self.looking.set_value(what)
-        self.below.setCurrentWidget(self.noise_map if what == "noise" else self.preview_history)
+        widgets = {"noise": self.noise_map, "past": self.preview_history, "scores": self.scores}
+        self.below.setCurrentWidget(widgets[what])
+
+    def _show_scores(self) -> None:
+        train, best = self._train, self._train.best_scored
+        self.scores.set_points(train.scores, best.step if best else 0, train.model_step, can_keep=train.can_keep)
 
     def _look_at_digit(self, index: int) -> None:
         """Show the denoising of one image in the preview history."""

@@ -13,9 +13,10 @@ from desktop_app.text.formatting import count, duration
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.train import Train
-from desktop_app.widgets.controls.basics import Label
+from desktop_app.widgets.controls.basics import Check, Label
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, SliderRow
 from ml.config import TrainConfig
+from ml.data.archive import SUFFIXES
 from ml.events import Estimate
 from ml.specs import (
     DATASETS,
@@ -35,7 +36,7 @@ from ml.training.overrides import get_setting
 
 DRAWN_BY = titles({name: NETWORKS[name] for name in DRAWING if not NETWORKS[name].imported})
 MEASURE_DELAY_MS = 700  # after the last change, so that a moving slider starts no measurement
-DOWNLOAD, FOLDER, CHOOSE = "download", "folder", "choose"
+DOWNLOAD, FOLDER, CHOOSE, ARCHIVE = "download", "folder", "choose", "archive"
 NOTHING = "-"  # no model has that name
 
 
@@ -64,7 +65,12 @@ class TrainSetup(QWidget):
         )
         self.facts.setProperty("formula", "recipe")
         main = Section("Setup")
-        for widget in (self.begin_with, self.preset, self.note, self.data, self.source, self.minutes):
+        self.score = Check(
+            "Score checkpoints",
+            "Draws 200 images at every doubling of steps and scores them with a judge of the data. "
+            "It takes no time of the run's minutes, and the run itself stays the same",
+        )
+        for widget in (self.begin_with, self.preset, self.note, self.data, self.source, self.minutes, self.score):
             main.add(widget)
         self.images = ImageChoices(train)
         self.recipe = Recipe(train)
@@ -81,6 +87,7 @@ class TrainSetup(QWidget):
         self.data.valueChanged.connect(self._choose_data)
         self.minutes.valueChanged.connect(lambda minutes: train.change(minutes=minutes))
         self.source.valueChanged.connect(self._choose_source)
+        self.score.clicked.connect(lambda on: train.set_own("score", int(on)))
         train.changed.connect(self.show_settings)
         train.state_changed.connect(self.show_settings)
         train.data.changed.connect(self._show_data)
@@ -99,11 +106,12 @@ class TrainSetup(QWidget):
         self._show_data()
         self.minutes.set_value(config.minutes or 1)
         self.minutes.setVisible(config.minutes is not None)
+        self.score.setChecked(config.score)
         self.facts.setText(describe(config))
         self.images.show_settings()
         self.recipe.show_settings()
-        choices = (self.begin_with, self.preset, self.data, self.source, self.minutes, self.images.body, self.recipe)
-        for widget in choices:
+        choices = (self.begin_with, self.preset, self.data, self.source, self.minutes, self.score)
+        for widget in (*choices, self.images.body, self.recipe):
             widget.setEnabled(not train.active)
         self._measure_soon.start()
 
@@ -118,7 +126,8 @@ class TrainSetup(QWidget):
     def _show_data(self) -> None:
         name, where = self._train.settings.data, self._context.data_root
         mine = [(name, data_title(name))] if name not in DATASETS else []
-        self.data.set_choices([*titles(DATASETS), *mine, (CHOOSE, "A folder of images…")], name)
+        others = [(CHOOSE, "A folder of images…"), (ARCHIVE, "An archive of images…")]
+        self.data.set_choices([*titles(DATASETS), *mine, *others], name)
         self.data.combo.setToolTip(name.removeprefix(IMAGE_FOLDER) if mine else "")
         given = [(FOLDER, f"Folder “{where.name or where}”")] if where else []
         size = DATASETS[name].size if name in DATASETS else ""
@@ -129,9 +138,10 @@ class TrainSetup(QWidget):
         self.source.setVisible(bool(size))
 
     def _choose_data(self, name: str) -> None:
-        if name != CHOOSE:
+        ask = {CHOOSE: ask_for_images, ARCHIVE: ask_for_archive}.get(name)
+        if ask is None:
             self._train.change(data=name)
-        elif not ask_for_images(self, self._train):
+        elif not ask(self, self._train):
             self._show_data()  # restores the previous choice
 
     def _choose_source(self, source: str) -> None:
@@ -252,6 +262,15 @@ def ask_for_images(parent: QWidget, train: Train) -> bool:
     if folder:
         train.change(data=f"{IMAGE_FOLDER}{folder}")
     return bool(folder)
+
+
+def ask_for_archive(parent: QWidget, train: Train) -> bool:
+    """Ask for an archive of images to train on; False if canceled."""
+    kinds = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+    path, _ = QFileDialog.getOpenFileName(parent, "Choose an archive of images", "", f"Archives ({kinds})")
+    if path:
+        train.change(data=f"{IMAGE_FOLDER}{path}")
+    return bool(path)
 
 
 def describe(config: TrainConfig) -> str:

@@ -56,9 +56,10 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A model was copied to a file."""
+    """A model was written to a file or a folder."""
 
     path: Path
+    what_to_do: str = ""  # to use it
 
 
 def preview(card: "ModelCard", count: int, draw: bool, control: RunControl) -> Iterator[object]:
@@ -153,6 +154,27 @@ def export_model(card: "ModelCard", path: Path, _control: RunControl) -> Iterato
     from ml.registry import local_models
 
     yield Copied(local_models.export_model(card, path))
+
+
+def export_onnx(card: "ModelCard", path: Path, _control: RunControl) -> Iterator[object]:
+    """Write a model as ONNX, with a Python file that draws with it."""
+    yield Progress(f"Writing {path.name}", 0, 0)
+    from ml.export import onnx_file
+    from ml.generation.loaded_model import load
+
+    inputs = onnx_file.write(load(str(card.path), "cpu"), path)
+    script = path.with_suffix(".py").name
+    yield Copied(path, f"{script} beside it draws with it and needs numpy and onnxruntime. Inputs: {inputs}")
+
+
+def export_diffusers(card: "ModelCard", folder: Path, _control: RunControl) -> Iterator[object]:
+    """Write a model as a folder that diffusers opens."""
+    yield Progress(f"Writing {folder.name}", 0, 0)
+    from ml.registry import diffusers_folder
+    from ml.registry.checkpoint import load_model
+
+    diffusers_folder.write(folder, *load_model(card.path))
+    yield Copied(folder, f"Open it with DDPMPipeline.from_pretrained({folder.name!r}).")
 
 
 def rename_model(card: "ModelCard", name: str, _control: RunControl) -> Iterator[object]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.config import TrainConfig
 from ml.control import RunControl
-from ml.events import Preview, Progress
+from ml.events import CheckpointScored, Preview, Progress, RunStarted
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,16 @@ class PreviewHistory:
     folder: Path
     previews: tuple[Preview, ...]
     by_noise: NDArray[np.float64]
+    scores: tuple[CheckpointScored, ...] = ()
+    model_step: int = 0  # of the weights that its model has
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The weights of a run at a step are its model now."""
+
+    folder: Path
+    step: int
 
 
 def train(
@@ -40,23 +50,42 @@ def train(
     training = trainer.train(
         config, folder, data_root=data_root, resume=resume, more=more, changed_data=changed_data, control=control
     )
+    started = False
     for event in training:
         yield event
-        if control.cancelled and isinstance(event, Progress):
+        started = started or isinstance(event, RunStarted)
+        if control.cancelled and not started:
             return  # before the first step there is nothing to save
 
 
 def load_preview_history(folder: Path, _control: RunControl) -> Iterator[object]:
     """Read the saved previews and losses by noise of a run."""
+    from ml.registry import model_cards
     from ml.registry.presets import read_config
-    from ml.registry.run_layout import CONFIG_FILE
-    from ml.tracking import preview_history
+    from ml.registry.run_layout import CONFIG_FILE, MODEL_FILE
+    from ml.tracking import preview_history, score_curve
     from ml.tracking.metrics_table import NOISE_COLUMNS, NOISE_FILE, Table
     from ml.training.previews import preview_labels
 
     model = read_config(folder / CONFIG_FILE).model
     previews = tuple(preview_history.load_previews(folder, preview_labels(model), model.image_size))
-    yield PreviewHistory(folder, previews, Table(folder / NOISE_FILE, NOISE_COLUMNS).read())
+    by_noise = Table(folder / NOISE_FILE, NOISE_COLUMNS).read()
+    saved = model_cards.card(folder / MODEL_FILE)
+    scores = tuple(score_curve.load_scores(folder))
+    yield PreviewHistory(folder, previews, by_noise, scores, saved.header.steps if saved else 0)
+
+
+def keep_snapshot(folder: Path, step: int, _control: RunControl) -> Iterator[object]:
+    """Take the weights of a run at a step as its model."""
+    from ml.errors import BadFile
+    from ml.registry import local_models, model_cards
+    from ml.registry.run_layout import MODEL_FILE
+
+    card = model_cards.card(folder / MODEL_FILE)
+    if card is None:
+        raise BadFile(f"The model in {folder} cannot be read.", "Train it again, or choose another run.")
+    local_models.keep_snapshot(card, step)
+    yield Kept(folder, step)
 
 
 def measure_speed(config: TrainConfig, _control: RunControl) -> Iterator[object]:

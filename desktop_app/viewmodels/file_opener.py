@@ -24,6 +24,7 @@ from desktop_app.viewmodels.models import Models
 from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.train import Train
 from ml.config import SampleRequest
+from ml.data.archive import is_archive
 from ml.errors import BadFile
 from ml.events import Sampled
 from ml.experiments.comparison_figure import prove_race
@@ -81,7 +82,7 @@ class FileOpener(QObject):
         if is_pipeline(path):
             self._models.import_file(path)
             self.opened.emit("models")
-        elif path.is_dir():
+        elif path.is_dir() or is_archive(path):
             self._open_folder(path)
         elif path.suffix.lower() == project_file.SUFFIX:
             self.project.emit(path)
@@ -108,7 +109,7 @@ class FileOpener(QObject):
         self._restoring = None  # it is not compared with the file
 
     def _open_folder(self, folder: Path) -> None:
-        """Choose the images of a folder on the Train page."""
+        """Choose the images of a folder or an archive on the Train page."""
         self._train.change(data=f"{IMAGE_FOLDER}{folder}")
         self.opened.emit("train")
         if self._train.active:

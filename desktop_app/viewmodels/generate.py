@@ -659,7 +659,8 @@ class Generate(QObject):
         if kind == "sheet":
             layout = layout.with_changes(classes=names)
         if kind == "sheet" and self.verdict:
-            layout = layout.with_changes(readings=readings(self.verdict.labels, self.verdict.confidence, names))
+            read = readings(self.verdict.labels, self.verdict.confidence, names)
+            layout = layout.with_changes(readings=read, judge_accuracy=self.verdict.accuracy)
         pictures = film(self.frames, len(self.sampled.images), film_of)
         write = self._context.files.write
         write(path, self.sampled.images, self.sampled.request, layout, pictures, then=self.exported.emit)

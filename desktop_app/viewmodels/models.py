@@ -1,6 +1,7 @@
 """The Models page without its widgets: the list of models, their previews, scores and files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,43 @@ if TYPE_CHECKING:
     from ml.registry.model_cards import ModelCard
 
 PREVIEWED = 10  # images
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSpec:
+    """A form in which a model is written: how it is called, what it is in a sentence, and what writes it."""
+
+    title: str
+    about: str
+    suffix: str
+    filter: str  # of the file dialog
+    task: Callable[..., Iterator[object]]
+
+
+COPY, ONNX, DIFFUSERS = "copy", "onnx", "diffusers"
+EXPORTS = {
+    COPY: ExportSpec(
+        "Noiseloom model",
+        "A copy of the model's file with its card, which another Noiseloom imports.",
+        ".safetensors",
+        "Models (*.safetensors)",
+        models.export_model,
+    ),
+    ONNX: ExportSpec(
+        "ONNX",
+        "The network as a graph for ONNX Runtime and other programs, with a short Python file that draws with it.",
+        ".onnx",
+        "ONNX (*.onnx)",
+        models.export_onnx,
+    ),
+    DIFFUSERS: ExportSpec(
+        "diffusers folder",
+        "A new folder that Hugging Face's diffusers opens as a pipeline; for models that came from there.",
+        "-diffusers",
+        "A new folder (*)",
+        models.export_diffusers,
+    ),
+}
 DATA_REMEDY = {"data": (("models:data", "Choose a folder…"),)}
 Preview = tuple[Path, int]  # of a model at a training step
 
@@ -259,10 +297,20 @@ class Models(QObject):
         """Import a model from a file; `kind` names the network if several fit."""
         self._file(partial(models.import_model, path, kind), self._on_imported)
 
-    def export(self, path: Path) -> None:
-        """Copy the chosen model to a file."""
+    def export(self, path: Path, kind: str = COPY) -> None:
+        """Write the chosen model to a file, or to a folder of diffusers."""
         if self.card:
-            self._file(partial(models.export_model, self.card, path), self._on_exported)
+            self._file(partial(EXPORTS[kind].task, self.card, path), self._on_exported)
+
+    def why_not_exported(self, kind: str) -> str:
+        """Why the chosen model can't be written as that; empty where it can."""
+        if self.card is None:
+            return "No model is chosen."
+        if kind == ONNX and not self.draws(self.card):
+            return "Only a diffusion model can be written as ONNX, and this one generates no images."
+        if kind == DIFFUSERS and self.card.header.model.unet2d is None:
+            return "This network isn't a UNet2DModel, so diffusers can't open it. Export it as ONNX."
+        return ""
 
     def delete(self) -> None:
         """Move the chosen model to the trash."""
@@ -349,7 +397,8 @@ class Models(QObject):
     def _on_exported(self, event: object) -> None:
         if isinstance(event, Copied):
             actions = ((f"show:{event.path.parent}", "Show folder"),)
-            self._context.notify(Message("success", f"Saved {event.path.name} with its card", "", actions))
+            what = "" if event.what_to_do else " with its card"
+            self._context.notify(Message("success", f"Saved {event.path.name}{what}", event.what_to_do, actions))
 
     def _on_deleted(self, name: str, event: object) -> None:
         if isinstance(event, Deleted):

@@ -20,7 +20,7 @@ from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Sampled
 from ml.experiments.axes import format_value
-from ml.experiments.cells import Cell, format_scores, format_seconds, shared_settings
+from ml.experiments.cells import Cell, format_scores, format_seconds, judge_note, shared_settings
 from ml.experiments.comparison_figure import save_race
 from ml.imaging.figure import Head, Panel, across, figure
 from ml.text import prompt_parser
@@ -235,7 +235,8 @@ class Race(JobRunner):
         words = [" · ".join(part for part in self.standing(lane, position) if part) for lane in lanes]
         heads = [Head(", ".join(self.name(lane)), text) for lane, text in zip(lanes, words, strict=True)]
         panels = [Panel(images, across(len(images))) if images is not None else None for images in shown]
-        title, common = "A race from one noise", shared_settings(self.requests)
+        title = "A race from one noise"
+        common = " · ".join(filter(None, [shared_settings(self.requests), judge_note(self.cells)]))
         return lambda scale: figure(title, [Head("")], heads, [panels], common, scale)
 
 

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from desktop_app.settings import TrainSettings
 from desktop_app.tasks import training
 from desktop_app.tasks.data import DataChoice
-from desktop_app.tasks.training import PreviewHistory
+from desktop_app.tasks.training import Kept, PreviewHistory
 from desktop_app.text.display_names import preset_title
 from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.context import AppContext
@@ -28,6 +28,7 @@ from ml.errors import BadRequest, NoiseloomError
 from ml.events import (
     BatchSplit,
     CheckpointSaved,
+    CheckpointScored,
     Estimate,
     Failed,
     Paused,
@@ -50,6 +51,7 @@ from ml.system.files import free_name, read_short
 from ml.tracking.loss_trend import find_trend
 from ml.tracking.metrics_table import NOISE_COLUMNS, NOISE_FILE, VALIDATION_COLUMNS, VALIDATION_FILE, Table, curve
 from ml.tracking.preview_history import MOST
+from ml.tracking.score_curve import best
 from ml.training.overrides import check_can_begin, get_setting, to_begin_with
 from ml.training.overrides import with_overrides as with_settings
 
@@ -73,6 +75,7 @@ class Train(QObject):
     begun = Signal(str)  # the name of a run that was started or resumed
     stepped = Signal(object)  # TrainStep
     validated = Signal(object)  # Validated
+    scored = Signal()  # the scores of the run that is shown, or which of its checkpoints is the model
     previewed = Signal(object)  # Preview
     moved = Signal()  # the run writes to another folder
     history_loaded = Signal()  # the saved previews and losses by noise of a run
@@ -102,6 +105,9 @@ class Train(QObject):
         self.previews: list[Preview] = []  # of the run that is shown
         self.by_noise: NDArray[np.float64] | None = None  # of an earlier run, once it is loaded
         self.history_of = ""  # the run whose previews and losses by noise are shown
+        self.scores: list[CheckpointScored] = []  # of that run
+        self.scores_folder: Path | None = None
+        self.model_step = 0  # of the checkpoint that is the model of that run
         self._estimates: dict[str, Estimate] = {}  # by configuration
         self._job: Job | None = None
         self._draw_when_saved = False
@@ -214,7 +220,7 @@ class Train(QObject):
 
     @staticmethod
     def _key(config: TrainConfig) -> str:
-        return config.with_changes(minutes=None, epochs=None, steps=1).model_dump_json()
+        return config.with_changes(minutes=None, epochs=None, steps=1, score=False).model_dump_json()
 
     def load_history(self, folder: Path) -> None:
         """Load the saved previews of a run, unless another one is active."""
@@ -229,7 +235,12 @@ class Train(QObject):
             known = event.folder.name == self.history_of and not event.by_noise.size
             self.by_noise = None if self.active or known else event.by_noise
             self.history_of = event.folder.name
+            latest = [point for point in self.scores if self.active]
+            steps = {point.step for point in event.scores}
+            self.scores = [*event.scores, *(point for point in latest if point.step not in steps)]
+            self.scores_folder, self.model_step = event.folder, event.model_step
             self.history_loaded.emit()
+            self.scored.emit()
 
     def set_found(self, unfinished: "tuple[UnfinishedRun, ...]", curves: tuple[Path, ...]) -> None:
         """Take over the unfinished runs, and the folders of runs that have a curve."""
@@ -243,6 +254,8 @@ class Train(QObject):
             self._started = config.with_changes(name=new), folder.with_name(new)
         if self._ended and self._ended.name == old:
             self._ended = self._ended.with_name(new)
+        if self.scores_folder and self.scores_folder.name == old:
+            self.scores_folder = self.scores_folder.with_name(new)
         if self.settings.begin_with == old:
             self.change(begin_with=new, minutes=self.settings.minutes)
         self.renamed.emit(old, new)
@@ -255,9 +268,38 @@ class Train(QObject):
         if self.name == name and not self.active:
             self._started, self.run, self.last, self.finished, self.previews = None, None, None, None, []
             self.by_noise, self.history_of = None, ""
+            self.scores, self.scores_folder = [], None
             self.history_loaded.emit()
+            self.scored.emit()
             self._set_state("idle")
         self.removed.emit(name)
+
+    # ---- scores
+
+    @property
+    def best_scored(self) -> CheckpointScored | None:
+        """The best checkpoint of the run that is shown; None without a score."""
+        return best(self.scores)
+
+    @property
+    def can_keep(self) -> bool:
+        """Whether a checkpoint of the run that is shown can become its model now."""
+        return self.scores_folder is not None and not (self.active and self.scores_folder == self.folder)
+
+    def keep_checkpoint(self, step: int) -> None:
+        """Take the weights of the run that is shown at a step as its model."""
+        if self.can_keep and self.scores_folder:
+            self._context.submit(partial(training.keep_snapshot, self.scores_folder, step), self._on_kept)
+
+    def _on_kept(self, event: object) -> None:
+        if isinstance(event, Kept):
+            if event.folder == self.scores_folder:
+                self.model_step = event.step
+                self.scored.emit()
+            name = preset_title(event.folder.name)
+            what = "The weights of before are kept as a checkpoint, too. Training longer goes on from the last step."
+            self._context.notify(Message("success", f"“{name}” now draws as after step {event.step:,}", what))
+            self._context.refresh()
 
     # ---- actions
 
@@ -437,6 +479,7 @@ class Train(QObject):
         self.status, self._draw_when_saved = "Starting", False
         self._curve, self._held_out, self.previews, self.write_error = [], [], [], ""
         self.by_noise, self.history_of = None, folder.name
+        self.scores, self.scores_folder, self.model_step = [], folder, 0
         how = {"more": more, "changed_data": changed_data}
         task = partial(training.train, config, folder, self._context.data_root, resume, **how)
         title = f"Training “{preset_title(folder.name)}”"
@@ -458,12 +501,17 @@ class Train(QObject):
                 if self.state == "starting":
                     self._set_state("running")
             case TrainStep():
-                self.last = event
+                self.last, self.status = event, ""
                 self._curve.append((event.step, event.loss, event.smooth_loss))
                 self.stepped.emit(event)
             case Validated():
                 self._held_out.append(event.loss)
                 self.validated.emit(event)
+            case CheckpointScored():
+                self.status = ""
+                self.scores = [*(point for point in self.scores if point.step != event.step), event]
+                self.scored.emit()
+                self.state_changed.emit()
             case Preview():
                 self._add_preview(event)
             case CheckpointSaved():
@@ -482,7 +530,8 @@ class Train(QObject):
                 what = f"From now on each batch is computed in {event.parts} parts; the result is the same."
                 self._context.notify(Message("info", "A batch didn't fit into memory", what))
             case RunFinished():
-                self.finished = event
+                self.finished, self.model_step = event, event.step
+                self.scored.emit()
             case Failed():
                 self._set_state("failed")
             case JobEnded():
@@ -505,7 +554,7 @@ class Train(QObject):
 
     def _on_resumed(self, event: Resumed) -> None:
         if self._started and event.run_dir != self.folder:
-            self._started = (self._started[0], event.run_dir)
+            self._started, self.scores_folder = (self._started[0], event.run_dir), event.run_dir
             self._context.external_runs.append(event.run_dir)
             self.moved.emit()
         if self.state == "paused":

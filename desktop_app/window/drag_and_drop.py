@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 from desktop_app import lesson_file, project_file
 from desktop_app.viewmodels.file_opener import is_pipeline
 from desktop_app.widgets.window.drop_hint import DropHint
+from ml.data.archive import is_archive
 
 PLOTS = (".pdf", ".csv")  # exported plots, beside the image formats
 
@@ -68,7 +69,7 @@ def drop_effect(path: Path, *, drawing: bool) -> str:
     """What happens when a file or a folder is dropped, in a few words."""
     if is_pipeline(path):
         return "Imports the model in it"
-    if path.is_dir():
+    if path.is_dir() or is_archive(path):
         return "Shows the images in it on the Train page, to train a model on"
     if path.suffix.lower() == lesson_file.SUFFIX:
         return "Opens the lesson"

@@ -12,7 +12,7 @@ from ml.config import NO_LABEL, SampleRequest, validate
 from ml.errors import BadRequest
 from ml.experiments import comparison_figure
 from ml.experiments.axes import parse
-from ml.experiments.cells import Cell, summary, title
+from ml.experiments.cells import Cell, judge_note, summary, title
 from ml.export.formats import format_of
 from ml.specs import SamplerName
 from ml.system.files import check_writable
@@ -39,6 +39,8 @@ def experiment(
                 print(f"{event.question}  {out}")
                 for row in event.rows:
                     print(f"  {row.label:<24}{row.verdict}")
+                if event.judge_accuracy is not None:
+                    print(f"  judge: {event.judge_accuracy:.1%} of real images right")
                 return 0
             line.show(f"{event.what} {event.done}/{event.total}")
     return interrupted()
@@ -94,6 +96,8 @@ def compare(
     for cell in cells:
         names = [axis.names[k] for axis, k in ((down, cell.row), (along, cell.column)) if axis]
         print(f"  {', '.join(names):<32}{summary([cell])}")
+    if judge := judge_note(cells):
+        print(f"  {judge}")
     return 0
 
 

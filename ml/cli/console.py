@@ -23,7 +23,7 @@ from ml.errors import (
     NoiseloomError,
     is_out_of_memory,
 )
-from ml.events import Progress, WriteFailed
+from ml.events import CheckpointScored, Progress, WriteFailed
 from ml.system.paths import COMMAND
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -68,6 +68,14 @@ class Line:
 def progress_in_words(event: Progress) -> str:
     """`Reading mnist 100/60000`."""
     return f"{event.what} {event.done}/{event.total}" if event.total else event.what
+
+
+def scores_in_words(event: CheckpointScored) -> str:
+    """`step 400  class accuracy 91.0%, distance 2.1 times that of real images (judge: 97.2% of real images right)`."""
+    figures = [] if event.accuracy is None else [f"class accuracy {event.accuracy:.1%}"]
+    figures += [] if event.frechet_ratio is None else [f"distance {event.frechet_ratio:.2f} times that of real images"]
+    judge = "" if event.judge_accuracy is None else f" (judge: {event.judge_accuracy:.1%} of real images right)"
+    return f"step {event.step}  {', '.join(figures) or 'no score'}{judge}  {event.reason}".rstrip()
 
 
 def resuming(folder: Path) -> str:

@@ -99,7 +99,7 @@ def sample(
         exports.save_digits(path, done.images, done.request)
     else:
         if kind == "sheet":
-            layout = layout.with_changes(readings=_readings(done.images, header), classes=header.class_names)
+            layout = layout.with_changes(**_judged(done.images, header), classes=header.class_names)
         save_images(path, done.images, done.request, layout, film(frames, len(done.images)))
     calls = f"{done.network_calls} network calls each"
     print(f"{out}: {len(done.images)} images in {done.seconds:.1f} s, {calls}, seed {request.seed}")
@@ -136,12 +136,13 @@ def _what_to_draw(
     return once, len(once) if 1 < len(once) <= MAX_COLUMNS else 10
 
 
-def _readings(images: Pixels, header: "ModelHeader") -> tuple[str, ...]:
-    """What the judge reads in the images, where there is one."""
+def _judged(images: Pixels, header: "ModelHeader") -> dict[str, object]:
+    """What the judge reads in the images, and how often it is right, where there is one."""
     from ml.evaluation.judge import judge_for
 
     judge = judge_for(header)
     if judge is None:
-        return ()
+        return {}
     verdict = judge.judge(images)
-    return readings(verdict.labels, verdict.confidence, judge.classes)
+    read = readings(verdict.labels, verdict.confidence, judge.classes)
+    return {"readings": read, "judge_accuracy": judge.accuracy}

@@ -8,7 +8,15 @@ from typing import Annotated, cast
 
 import typer
 
-from ml.cli.console import INTERRUPTED, Line, interruptible, progress_in_words, resuming, where_else
+from ml.cli.console import (
+    INTERRUPTED,
+    Line,
+    interruptible,
+    progress_in_words,
+    resuming,
+    scores_in_words,
+    where_else,
+)
 from ml.cli.options import DATA_HELP, FIT_HELP, GROUND_HELP, DataRoot, Device
 from ml.config import TrainConfig
 from ml.control import RunControl
@@ -17,6 +25,7 @@ from ml.errors import BadRequest
 from ml.events import (
     BatchSplit,
     CheckpointSaved,
+    CheckpointScored,
     Preview,
     Progress,
     Resumed,
@@ -60,6 +69,9 @@ def train(
     changed_data: Annotated[
         bool, typer.Option("--changed-data", help="Resume although the folder of images has changed.")
     ] = False,
+    score: Annotated[
+        bool, typer.Option("--score", help="Score 200 images at every doubling of steps; `models keep` takes the best.")
+    ] = False,
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="key=value for any other setting; repeatable.")
     ] = None,
@@ -75,7 +87,7 @@ def train(
     named = {"steps": steps, "epochs": epochs, "minutes": minutes, "batch_size": batch_size, "seed": seed, "data": data}
     named |= {"fit": fit, "ground": ground}
     changes = [parse_assignment(text) for text in sets or []]
-    named |= {"begin_with": begin_with, "keep_classes": keep_classes or None}
+    named |= {"begin_with": begin_with, "keep_classes": keep_classes or None, "score": score or None}
     changes += [(name, value) for name, value in named.items() if value is not None]
     if resume and run_dir is None:
         raise BadRequest("--resume does not say which run.", "Add --run-dir with the folder of the run.")
@@ -138,7 +150,7 @@ def _watch(
                 line.note(warning)
             if isinstance(event, RunStarted) and explain:
                 line.note(event.config.note)
-            if isinstance(event, SteppedBack | BatchSplit):
+            if isinstance(event, SteppedBack | BatchSplit | CheckpointScored):
                 line.note(event_in_words(event))
             if isinstance(event, Resumed):
                 folder = event.run_dir
@@ -166,6 +178,8 @@ def event_in_words(event: TrainEvent) -> str:
             return f"step {event.step}{of}  loss {event.smooth_loss:.4f}  {event.images_per_s:.0f} images/s  {left}"
         case Preview() | CheckpointSaved():
             return f"step {event.step}  {'preview' if isinstance(event, Preview) else 'saved'}"
+        case CheckpointScored():
+            return scores_in_words(event)
         case SteppedBack():
             return f"{event.message} Back to step {event.step}, with a learning rate of {event.lr:g} at most."
         case BatchSplit():

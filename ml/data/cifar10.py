@@ -1,17 +1,16 @@
 """CIFAR-10 (Krizhevsky 2009) in its binary version: bytes alone, where the other has pickles that could execute."""
 
 import gzip
-import io
 import os
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
 
 import torch
 from torch import Tensor
 
+from ml.data.archive import Header, Limited
 from ml.data.dataset import Dataset, Form, Loading, Split, damaged, shaped, unreadable, usual_roots
 from ml.errors import DataUnavailable
 from ml.events import Progress
@@ -30,7 +29,6 @@ FILES: dict[Split, tuple[str, ...]] = {
 SIDE = 32
 RECORD = 1 + 3 * SIDE * SIDE  # the class, then the red, green and blue pixels
 MAX_FILE = 10_000 * RECORD
-MAX_WORDS = 2**16
 MAX_UNPACKED = 2**28  # the real archive unpacks to 184 MB
 
 
@@ -85,7 +83,7 @@ def _from_archive(path: Path, files: Sequence[str]) -> Iterator[tuple[str, bytes
     try:
         with (
             gzip.open(path) as unpacked,
-            tarfile.open(fileobj=_Limited(unpacked), mode="r|", tarinfo=_Header) as archive,
+            tarfile.open(fileobj=Limited(unpacked, MAX_UNPACKED), mode="r|", tarinfo=Header) as archive,
         ):
             for member in archive:
                 if member.isreg() and member.name in wanted and member.size <= MAX_FILE:
@@ -99,32 +97,6 @@ def _from_archive(path: Path, files: Sequence[str]) -> Iterator[tuple[str, bytes
     except OSError as error:
         raise unreadable(path, error) from error
     raise damaged(path, f"{' and '.join(wanted)} expected in it, of at most {MAX_FILE} bytes, not found")
-
-
-class _Header(tarfile.TarInfo):
-    """An entry of the archive; long names and comments, which are read into memory whole, stay short."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        entry = super().frombuf(buf, encoding, errors)
-        if entry.size > MAX_WORDS and entry.type not in tarfile.REGULAR_TYPES:
-            raise tarfile.ReadError(f"an entry with {entry.size} bytes beside its content")
-        return entry
-
-
-class _Limited(io.RawIOBase):
-    """An unpacked file of which only so much is read, however much it announces."""
-
-    def __init__(self, file: gzip.GzipFile) -> None:
-        super().__init__()
-        self._file, self._left = file, MAX_UNPACKED
-
-    def read(self, size: int = -1, /) -> bytes:
-        content = self._file.read(size)
-        self._left -= len(content)
-        if self._left < 0:
-            raise tarfile.ReadError(f"it unpacks to more than {MAX_UNPACKED} bytes")
-        return content
 
 
 def _parse(content: bytes, path: Path) -> tuple[Tensor, Tensor]:

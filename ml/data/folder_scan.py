@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ml.data import archive
+from ml.data.image_reader import Source
 from ml.data.survey import MAX_NAMES, LeftOut, are, counted, listed
 from ml.errors import BadRequest, DataUnavailable
 from ml.events import Progress
@@ -25,6 +27,7 @@ UNREAD = {  # images that are counted by their type
 TRAIN_NAMES = {"train", "training"}
 TEST_NAMES = {"test", "testing", "val", "valid", "validation"}
 HIDDEN, OTHERS = "hidden files and folders", "files of other kinds"  # which are no images that are missed
+OTHER_ARCHIVES = (".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 HELD_OUT = 10  # one image of so many is for testing
 
 
@@ -32,7 +35,7 @@ HELD_OUT = 10  # one image of so many is for testing
 class ImageFile:
     """One file that may be an image."""
 
-    path: Path
+    source: Source
     relative: str  # to the folder, with slashes on every system
     size: int  # bytes
     modified: int  # ns
@@ -76,10 +79,15 @@ class FolderScan:
 class FoundFiles:
     """All files of a folder before they are arranged."""
 
-    folder: Path
+    folder: Path  # or the archive
     images: tuple[ImageFile, ...]
     left_out: Reasons
     warnings: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The name of the folder, or that of the archive without its suffix."""
+        return archive.stem(self.folder) if archive.is_archive(self.folder) else self.folder.name
 
 
 def natural(name: str) -> list[str | int]:
@@ -93,9 +101,9 @@ def printable(name: str) -> str:
 
 
 def find_files(name: str) -> Generator[Progress, None, FoundFiles]:
-    """All image files below the folder `name`. Links lead to folders inside it alone, and in no circle.
+    """All image files below the folder `name`, or in an archive. Links lead to folders inside alone, and in no circle.
 
-    Raises BadRequest, DataUnavailable.
+    Raises BadRequest, DataUnavailable; BadFile and CannotWrite for an archive.
     """
     if not name.strip():
         raise BadRequest(
@@ -103,8 +111,10 @@ def find_files(name: str) -> Generator[Progress, None, FoundFiles]:
         )
     folder = Path(name).expanduser().absolute()
     if not os.path.isdir(folder):
-        if os.path.isfile(folder) and re.search(r"\.(zip|tar|tgz|gz|bz2|xz|7z|rar)$", folder.name.lower()):
-            raise DataUnavailable(f"{folder} is an archive.", "Unpack it, and choose the folder.")
+        if os.path.isfile(folder) and archive.is_archive(folder):
+            return (yield from _in_archive(folder))
+        if os.path.isfile(folder) and folder.name.lower().endswith(OTHER_ARCHIVES):
+            raise DataUnavailable(f"{folder} is an archive of another kind.", "Unpack it, and choose the folder.")
         raise DataUnavailable(f"There is no folder {folder}.", "Choose a folder of images.")
     walk = _Walk(folder)
     yield from walk.below(folder, "", linked=False)
@@ -113,6 +123,33 @@ def find_files(name: str) -> Generator[Progress, None, FoundFiles]:
         f"{are(len(walk.outside))} left out. Copy those images into the folder to use them."
     ] * bool(walk.outside)
     return FoundFiles(folder, tuple(walk.images), walk.left_out, tuple(warnings))
+
+
+def _in_archive(path: Path) -> Generator[Progress, None, FoundFiles]:
+    """All image files in an archive."""
+    index = yield from archive.index_of(path, lambda name: _why_unread(name) == "")
+    left_out, images, modified = Reasons(), list[ImageFile](), path.stat().st_mtime_ns
+    for reason, name in index.left_out:
+        left_out.add(reason, name)
+    for name in index.others:
+        left_out.add(_why_unread(name), name)
+    for member in sorted(index.members, key=lambda member: [natural(part) for part in member.name.split("/")]):
+        images.append(ImageFile(member.read, member.name, member.size, modified))
+    return FoundFiles(path, tuple(images), left_out, ())
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _why_unread(relative: str) -> str:
+    """Why a file is no image that is read, by its name alone; "" for one that may be."""
+    suffix = os.path.splitext(relative)[1].lower()
+    if any(map(_is_hidden, relative.split("/"))):
+        return HIDDEN
+    if suffix in UNREAD:
+        return f"{UNREAD[suffix]} files"
+    return "" if suffix in SUFFIXES else OTHERS
 
 
 class _Walk:
@@ -136,7 +173,7 @@ class _Walk:
         folders: list[tuple[Path, str, bool]] = []
         for entry in entries:
             name = f"{relative}/{entry.name}" if relative else entry.name
-            if entry.name.startswith(".") or entry.name == "__MACOSX":
+            if _is_hidden(entry.name):
                 self.left_out.add(HIDDEN, name)
             elif entry.is_symlink():
                 folders += self._link(Path(entry.path), name, linked)
@@ -171,14 +208,11 @@ class _Walk:
         return []
 
     def _file(self, entry: "os.DirEntry[str] | Path", path: Path, name: str) -> None:
-        suffix = os.path.splitext(name)[1].lower()
         try:
             if not entry.is_file():
                 self.left_out.add("no regular files", name)
-            elif suffix in UNREAD:
-                self.left_out.add(f"{UNREAD[suffix]} files", name)
-            elif suffix not in SUFFIXES:
-                self.left_out.add(OTHERS, name)
+            elif reason := _why_unread(name):
+                self.left_out.add(reason, name)
             else:
                 status = entry.stat()
                 self.images.append(ImageFile(path, name, status.st_size, status.st_mtime_ns))
@@ -212,11 +246,11 @@ def arrange(found: FoundFiles, is_readable: Callable[[ImageFile], bool]) -> Fold
         for name in below.keys() - {*splits}:
             for file in below[name]:
                 left_out.add(f"images beside {listed(splits)}", file.relative)
-        train = _classes(_merged(below, base, train_folders), found.folder.name, left_out, warnings)
+        train = _classes(_merged(below, base, train_folders), found.title, left_out, warnings)
         held_out = _of_known(_merged(below, base, test_folders), train, left_out)
         warnings.append(f"Images in {listed(test_folders)} are held out.")
     else:
-        classes = _classes(below, found.folder.name, left_out, warnings)
+        classes = _classes(below, found.title, left_out, warnings)
         train, held_out = _split(classes)
     return _labelled(found, train, held_out, left_out, warnings, is_readable)
 

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from ml.data import image_reader, survey_cache
+from ml.data.archive import is_archive
 from ml.data.dataset import Dataset, Form, Loading, Split, check_memory
 from ml.data.folder_scan import HIDDEN, OTHERS, FolderScan, ImageFile, Reasons, arrange, find_files
 from ml.data.image_reader import ReadImage, Unreadable, content_hash
@@ -95,16 +97,18 @@ def _warnings(scan: FolderScan, unreadable: int) -> tuple[str, ...]:
 
 
 def survey(name: str, form: Form) -> Generator[Progress, None, Survey]:
-    """Describe the folder `name`; a folder that has not changed is described from what was found the last time.
+    """Describe the folder or archive `name`; one that has not changed is described from what was found the last time.
 
     Raises BadRequest, DataUnavailable.
     """
-    found = yield from find_files(name)
-    key = survey_cache.key_of(found, form)
+    path = Path(name).expanduser().absolute()
+    is_packed = is_archive(path) and os.path.isfile(path)  # it is not read through to be known again
+    found = None if is_packed else (yield from find_files(name))
+    key = survey_cache.key_of(found, form) if found else survey_cache.key_of_archive(path, form)
     known = survey_cache.find(key)
     if known is not None:
         return known
-    scan = arrange(found, _is_readable)
+    scan = arrange(found or (yield from find_files(name)), _is_readable)
     survey = yield from _described(scan, _chosen(scan, form))
     survey_cache.keep(key, survey)
     return survey
@@ -244,7 +248,7 @@ def _chosen(scan: FolderScan, form: Form) -> Form:
 
 def _own_side(files: Sequence[ImageFile]) -> int:
     """The side that these images have in common, in steps of 4 so that any patch fits it."""
-    sizes = {image_reader.size_of(file.path) for file in files} - {None}
+    sizes = {image_reader.size_of(file.source) for file in files} - {None}
     width, height = (sizes.pop() if len(sizes) == 1 else None) or (0, 0)
     return width - width % 4 if width == height and SIDES[0] <= width <= SIDES[1] else SIDE
 
@@ -272,14 +276,14 @@ def _look_at(file: ImageFile, form: Form) -> _Look:
     try:
         assert form.side
         mode = "L" if form.channels == 1 else "RGB"
-        return _Look(file, image_reader.read(file.path, form.side, mode, form.fit, form.ground), "", "")
+        return _Look(file, image_reader.read(file.source, form.side, mode, form.fit, form.ground), "", "")
     except Unreadable as error:
         return _Look(file, None, str(error), "")
 
 
 def _look_and_hash(file: ImageFile, form: Form) -> _Look:
     look = _look_at(file, form)
-    return replace(look, digest=content_hash(file.path)) if look.image else look
+    return replace(look, digest=content_hash(file.source)) if look.image else look
 
 
 def _reading(scan: FolderScan, files: Sequence[ImageFile], form: Form) -> Iterator[Progress | list[_Look]]:

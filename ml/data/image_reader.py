@@ -1,6 +1,7 @@
 """One image file as a small square: opened safely, reduced while decoding, cut to 8 bits, put on a ground, fitted."""
 
 import hashlib
+import io
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,8 @@ FAINT = 32  # of 255: the mean contrast below which a drawing is lost on its gro
 DEPTHS = (4095, 65535)  # the largest value of 12 bits and of 16
 BITS, WHITE_IS_ZERO, LEAST, MOST, LEAST_FLOAT, MOST_FLOAT = 258, 262, 280, 281, 340, 341  # tags of TIFF
 
+Source = Path | Callable[[], bytes]  # of an image: a file, or what reads it out of an archive
+
 _one_large_at_a_time = threading.Lock()
 
 
@@ -42,14 +45,14 @@ class ReadImage:
     edge: float  # mean brightness along the edge
 
 
-def read(path: Path, side: int, mode: str, fit: FitName = "crop", ground: str = "auto") -> ReadImage:
+def read(source: Source, side: int, mode: str, fit: FitName = "crop", ground: str = "auto") -> ReadImage:
     """An image in mode "L" or "RGB"; the ground "auto" is white, or black where white would hide it.
 
     16 bits and floating point are scaled by the range that the file states, else by the one that it has.
     Raises Unreadable.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(_opened(source), formats=FORMATS) as image:
             width, height = image.size
             image.draft(None, (2 * side, 2 * side))  # a JPEG is decoded at a fraction of its size, and so quickly
             pixels = image.width * image.height
@@ -73,18 +76,24 @@ def read(path: Path, side: int, mode: str, fit: FitName = "crop", ground: str = 
         raise Unreadable("images that cannot be read (damaged, or not what their names say)") from error
 
 
-def size_of(path: Path) -> tuple[int, int] | None:
+def _opened(source: Source) -> Path | io.BytesIO:
+    return source if isinstance(source, Path) else io.BytesIO(source())
+
+
+def size_of(source: Source) -> tuple[int, int] | None:
     """Width and height of an image whose pixels are not read; None for one that cannot be opened."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(_opened(source), formats=FORMATS) as image:
             return image.size
     except Exception:  # see `read`
         return None
 
 
-def content_hash(path: Path) -> str:
+def content_hash(source: Source) -> str:
     """A hash of a file's bytes; raises OSError."""
-    with open(path, "rb") as file:
+    if not isinstance(source, Path):
+        return hashlib.sha256(source()).hexdigest()
+    with open(source, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

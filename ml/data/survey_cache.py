@@ -27,6 +27,13 @@ def key_of(found: FoundFiles, form: Form) -> str:
     return key.hexdigest()
 
 
+def key_of_archive(path: Path, form: Form) -> str:
+    """A hash of an archive's path, size and time, and the form; raises OSError."""
+    status = path.stat()
+    key = repr((VERSION, str(path), status.st_size, status.st_mtime_ns, form))
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def find(key: str) -> Survey | None:
     """The survey that was kept under that key; None for none, or for a file that cannot be read."""
     path = _folder() / f"{key}.json"

@@ -1,6 +1,6 @@
 """The cells of a comparison, in words and as a figure. Nothing here imports torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ class Cell:
     seconds: float
     right: float | None = None  # share of the images that are classified as their labels
     confidence: float | None = None  # mean probability of the class that the judge finds
+    judge_accuracy: float | None = None  # share of real test images that the judge gets right
 
 
 def summary(cells: Sequence[Cell]) -> str:
@@ -49,6 +50,12 @@ def format_scores(cells: Sequence[Cell]) -> str:
     if right:
         return f"{sum(right) / len(right):.0%} right"
     return f"{sum(sure) / len(sure):.0%} sure" if sure else ""
+
+
+def judge_note(cells: Iterable[Cell | None]) -> str:
+    """How far the judges of cells can be trusted: `judge: 99.2% of real images right`; empty without a judge."""
+    known = sorted({f"{cell.judge_accuracy:.1%}" for cell in cells if cell and cell.judge_accuracy is not None})
+    return f"judge: {' or '.join(known)} of real images right" if known else ""
 
 
 def heads(axis: Axis | None, cells: Sequence[Cell], along: str) -> list[Head]:
@@ -81,8 +88,8 @@ def draw_figure(rows: Axis | None, columns: Axis | None, cells: Sequence[Cell], 
     for cell in cells:
         images = cell.images[:MAX_SHOWN]
         panels[cell.row][cell.column] = Panel(images, across(len(images)), summary([cell]))
-    common = shared_settings([cell.request for cell in cells])
-    return figure(_figure_title(rows, columns), down, along, panels, common, scale)
+    common = [shared_settings([cell.request for cell in cells]), judge_note(cells)]
+    return figure(_figure_title(rows, columns), down, along, panels, " · ".join(filter(None, common)), scale)
 
 
 def shared_settings(requests: Sequence[SampleRequest]) -> str:

@@ -117,4 +117,5 @@ def judge_cell(row: int, column: int, sampled: Sampled, device: DeviceName = "au
     predicted = judge.judge(images)
     labelled = NO_LABEL not in request.labels
     right = float((predicted.labels == request.labels).mean()) if labelled else None
-    return Cell(row, column, request, images, sampled.seconds, right, float(predicted.confidence.mean()))
+    sure = float(predicted.confidence.mean())
+    return Cell(row, column, request, images, sampled.seconds, right, sure, judge.accuracy)

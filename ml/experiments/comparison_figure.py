@@ -79,7 +79,16 @@ def prove(stamp: Stamp, found: Pixels, draw: Callable[[SampleRequest], Pixels]) 
     noted, requests = _comparison(stamp), requests_of(stamp)
     rows, columns = axes_of(noted)
     cells = [
-        Cell(note.row, note.column, request, draw(request), note.seconds, note.right, note.confidence)
+        Cell(
+            note.row,
+            note.column,
+            request,
+            draw(request),
+            note.seconds,
+            note.right,
+            note.confidence,
+            note.judge_accuracy,
+        )
         for note, request in zip(noted.cells, requests, strict=True)
     ]
     made = np.asarray(draw_figure(rows, columns, cells, stamp.layout.scale))
@@ -106,4 +115,4 @@ def _note(cell: Cell, first: SampleRequest) -> CellNote:
     base, own = (request.model_dump(mode="json") for request in (first, cell.request))
     changes = {name: value for name, value in own.items() if value != base[name]}
     return CellNote(row=cell.row, column=cell.column, changes=changes, seconds=cell.seconds, right=cell.right,
-                    confidence=cell.confidence)  # fmt: skip
+                    confidence=cell.confidence, judge_accuracy=cell.judge_accuracy)  # fmt: skip

@@ -60,6 +60,7 @@ class Answer:
     seed: int
     question: str
     rows: tuple[Row, ...]
+    judge_accuracy: float | None = None  # share of real test images; not in the figure, which stays as it was
 
 
 DDIM, DDPM = {"sampler": "ddim"}, {"sampler": "ddpm"}
@@ -120,7 +121,7 @@ def answer(
         if not isinstance(last, Sampled):
             return
         rows.append(Row(label, last.images[:SHOWN], _verdict(last, Judge.bundled(device)), last.request))
-    yield Answer(name, seed, experiment.question, tuple(rows))
+    yield Answer(name, seed, experiment.question, tuple(rows), Judge.bundled(device).accuracy)
 
 
 def _verdict(sampled: Sampled, judge: Judge) -> str:

@@ -97,6 +97,8 @@ def planned(images: Pixels, request: SampleRequest, layout: Layout) -> _Plan:
     plan = _Plan(max(width, 2 * MARGIN + 2 * CELL), side=side * layout.scale)
     plan.line(title(request, layout.classes), TITLE, INK)
     plan.line(settings(request), WORDS, MUTED)
+    if layout.readings and layout.judge_accuracy is not None:
+        plan.line(f"The judge reads {layout.judge_accuracy:.1%} of real test images right", WORDS, MUTED)
     plan.height += GAP
     columns, cell = min(layout.columns, count), max(plan.side, CELL) + GAP
     top, tall = plan.height, plan.side + 2 * LINE + GAP

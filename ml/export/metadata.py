@@ -39,6 +39,9 @@ class Layout(Description):
     readings: tuple[str, ...] = Field(
         default=(), max_length=MAX_IMAGES, description="what the judge read in each image, where labels show it"
     )
+    judge_accuracy: float | None = Field(
+        default=None, ge=0, le=1, description="share of real test images that the judge reads right"
+    )
     classes: tuple[ClassName, ...] = Field(
         default=(), max_length=1000, description="the names of labels 0, 1, ... in captions; numbers without them"
     )
@@ -53,6 +56,7 @@ class CellNote(Description):
     seconds: float = Field(ge=0)
     right: float | None = Field(default=None, ge=0, le=1)
     confidence: float | None = Field(default=None, ge=0, le=1)
+    judge_accuracy: float | None = Field(default=None, ge=0, le=1, description="share of real test images")
 
 
 class AxisNote(Description):

@@ -121,6 +121,30 @@ def delete(card: ModelCard) -> Trashed:
     return trash.move_to_trash(card.name, _things(card))
 
 
+def keep_snapshot(card: ModelCard, step: int) -> None:
+    """Take the weights of a run at a step as its model, with their scores. The model of before becomes a snapshot.
+
+    The run itself, which can be trained longer, stays as it is. Raises BadRequest, BadFile, CannotWrite.
+    """
+    _check_changeable(card)
+    taken = {int(path.stem): path for path in model_cards.snapshots(str(card.path.parent))} if is_run(card) else {}
+    if step not in taken:
+        known = f"Use one of: {', '.join(map(str, taken))}." if taken else "Choose a run that has checkpoints."
+        raise BadRequest(f"{card.name!r} has no checkpoint of step {step}.", known)
+    if step == card.header.steps:
+        return
+    load_model(taken[step])  # raises unless the file is whole
+    before = taken[step].with_name(f"{card.header.steps:08d}.safetensors")
+    for source, target in ((card.path, before), (card.path.with_suffix(".json"), before.with_suffix(".json"))):
+        if source.is_file() and not target.exists():
+            with atomic(target) as temporary:
+                shutil.copyfile(source, temporary)
+    found = model_cards.card(taken[step])
+    _write_card(card.path, _scores_of(card).with_changes(scores=found.scores if found else {}))
+    with atomic(card.path) as temporary:
+        shutil.copyfile(taken[step], temporary)
+
+
 def keep_scores(card: ModelCard, scores: dict[str, Any]) -> None:
     """Add scores to the card of one of the user's models. Raises CannotWrite."""
     now = model_cards.card(card.path) or card

@@ -12,7 +12,17 @@ import numpy as np
 
 from ml.config import TrainConfig
 from ml.errors import BadRequest
-from ml.events import Pixels, Preview, Resumed, SteppedBack, TrainEvent, TrainStep, Validated, WriteFailed
+from ml.events import (
+    CheckpointScored,
+    Pixels,
+    Preview,
+    Resumed,
+    SteppedBack,
+    TrainEvent,
+    TrainStep,
+    Validated,
+    WriteFailed,
+)
 from ml.specs import TrackerName
 
 FOLDER = "tensorboard"
@@ -91,6 +101,9 @@ def _log_event(logger: Logger, event: TrainEvent) -> None:
         logger.log_scalars(event.step, {name: value for name, value in asdict(event).items() if name in CURVES})
     if isinstance(event, Validated):
         logger.log_scalars(event.step, {"held_out_loss": event.loss})
+    if isinstance(event, CheckpointScored):
+        figures = {"score_accuracy": event.accuracy, "score_frechet_ratio": event.frechet_ratio}
+        logger.log_scalars(event.step, {name: value for name, value in figures.items() if value is not None})
     if isinstance(event, Preview):
         logger.log_image(event.step, np.concatenate(list(event.images), axis=1))
 

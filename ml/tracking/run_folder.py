@@ -56,6 +56,7 @@ class RunFolder:
         for path in model_cards.snapshots(str(self.path)):
             if int(path.stem) > step:
                 path.unlink(missing_ok=True)
+                path.with_suffix(".json").unlink(missing_ok=True)
         for folder in (self.path, self.path / SNAPSHOTS, self.path / preview_history.FOLDER):
             sweep(folder)
 

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -16,6 +17,7 @@ from ml.events import Progress
 from ml.training.config_from_data import form_for
 from ml.training.previews import HELD_OUT_SEED
 
+T = TypeVar("T")
 HELD_OUT = 256  # images on which the averaged weights are validated
 
 
@@ -26,14 +28,7 @@ def training_set(
 
     Raises BadFile, BadRequest, DataUnavailable.
     """
-    with closing(datasets.loading(config.data, root, "train", form_for(config))) as loading:
-        while not control.cancelled:
-            try:
-                progress = next(loading)
-            except StopIteration as finished:
-                return finished.value
-            yield progress
-    return None
+    return (yield from until_cancelled(datasets.loading(config.data, root, "train", form_for(config)), control))
 
 
 def held_out_set(
@@ -43,14 +38,22 @@ def held_out_set(
     if config.teacher_from:
         return None  # the loss of a student compares it with its teacher, not with images
     try:
-        with closing(datasets.loading(config.data, root, "test", form_for(config))) as loading:
-            while not control.cancelled:
-                try:
-                    yield next(loading)
-                except StopIteration as finished:
-                    return _sample(finished.value, config)
+        loading = datasets.loading(config.data, root, "test", form_for(config))
+        dataset = yield from until_cancelled(loading, control)
     except (BadFile, BadRequest, DataUnavailable):
-        pass
+        return None
+    return _sample(dataset, config) if dataset else None
+
+
+def until_cancelled(work: Generator[Progress, None, T], control: RunControl) -> Generator[Progress, None, T | None]:
+    """What `work` returns; None if `control` cancels before that."""
+    with closing(work):
+        while not control.cancelled:
+            try:
+                progress = next(work)
+            except StopIteration as finished:
+                return finished.value
+            yield progress
     return None
 
 

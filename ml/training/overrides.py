@@ -149,7 +149,8 @@ def check_can_begin(config: TrainConfig, base: ModelHeader) -> None:
 def check_same_settings(config: TrainConfig, run_dir: Path) -> None:
     """Raises BadRequest where a setting other than the budget differs from that of the run in the folder; BadFile."""
     started_with = recorded_config(run_dir).model_dump()
-    other = [name for name, value in config.model_dump().items() if name not in BUDGETS and started_with[name] != value]
+    free = (*BUDGETS, "score")  # which does not change the run
+    other = [name for name, value in config.model_dump().items() if name not in free and started_with[name] != value]
     if other:
         raise BadRequest(
             f"The run in {run_dir} was started with {other[0]} = {started_with[other[0]]!r}; that cannot be changed.",

@@ -16,6 +16,7 @@ from ml.control import RunControl
 from ml.data.dataset import Dataset
 from ml.distributed import collectives
 from ml.errors import BadRequest, Diverged
+from ml.evaluation.metrics import Reference
 from ml.events import Preview, TrainStep, Validated
 from ml.models import build
 from ml.models.interruptible import interruptible
@@ -56,6 +57,7 @@ class Run:
         built_on: Mapping[str, dict[str, Tensor]] = MappingProxyType({}),
         held_out: Dataset | None = None,
         data: DataRecord | None = None,
+        reference: Reference | None = None,
     ) -> None:
         self.config, self.device = config, device
         self.run_folder = RunFolder(folder)
@@ -93,6 +95,7 @@ class Run:
         self.count = len(dataset)
         self.classes = dataset.classes
         self.data = data
+        self.reference = reference  # what its images are scored against; None where they are not
         self.step = 0
         self.elapsed_s = 0.0  # at work: without pauses and saving
         self.saved_step = 0
@@ -280,8 +283,14 @@ class Run:
 
     def snapshot(self) -> None:
         """Write the model as it is now, beside those of other steps, for comparison. Raises CannotWrite."""
-        weights = to_half(for_drawing(self.ema.network.state_dict()))
-        save(make_folder(self.folder / SNAPSHOTS) / f"{self.step:08d}.safetensors", weights, self.header())
+        is_model = self.reference is not None and self.progress >= 1  # which may be taken back
+        path = make_folder(self.folder / SNAPSHOTS) / f"{self.step:08d}.safetensors"
+        save(path, self._weights(half=not is_model or self.config.file_precision == "fp16"), self.header())
+
+    def _weights(self, *, half: bool) -> dict[str, Tensor]:
+        """The averaged weights of the network that draws."""
+        weights = for_drawing(self.ema.network.state_dict())
+        return to_half(weights) if half else weights
 
     @property
     def snapshot_due(self) -> bool:
@@ -295,10 +304,7 @@ class Run:
         Raises CannotWrite, and Diverged for weights that are not finite; the old files then stay unchanged.
         """
         self._save_state()
-        weights = for_drawing(self.ema.network.state_dict())
-        if self.config.file_precision == "fp16":
-            weights = to_half(weights)
-        save(self.folder / MODEL_FILE, weights, self.header())
+        save(self.folder / MODEL_FILE, self._weights(half=self.config.file_precision == "fp16"), self.header())
 
     def begin(self) -> None:
         """Write a state to resume from before the first step, so that there always is one. Raises CannotWrite."""

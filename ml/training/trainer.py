@@ -21,6 +21,7 @@ from ml.control import RunControl
 from ml.distributed import collectives
 from ml.distributed.collectives import Outcome
 from ml.errors import BadFile, BadRequest, CannotWrite, Diverged, FailedElsewhere, LostProcess
+from ml.evaluation.metrics import scores_of
 from ml.events import (
     BatchSplit,
     CheckpointSaved,
@@ -40,15 +41,18 @@ from ml.system.device import choose_device
 from ml.system.files import write_error
 from ml.tracking import preview_history
 from ml.tracking.loggers import LoggerList
+from ml.tracking.score_curve import SEED, is_scored, keep_scores, score_of
+from ml.training import scoring
 from ml.training.base_models import with_base_models
 from ml.training.config_from_data import fit_to_data
 from ml.training.copies import with_copies
 from ml.training.data_record import as_recorded, record_of, with_classes
-from ml.training.datasets import held_out_set, training_set
+from ml.training.datasets import held_out_set, training_set, until_cancelled
 from ml.training.distributed_training import check, config_of_main, of_main
 from ml.training.initial_weights import fit_to_base, with_base_classes
 from ml.training.rehearsal import with_rehearsal
 from ml.training.run import Run
+from ml.training.scoring import reference_for_run
 
 REPORT_EVERY_S = 0.1
 PREVIEW_PATIENCE = 10  # times the duration of a preview, before the next one
@@ -93,6 +97,7 @@ def train(
         dataset = yield from training_set(config, data_root, control)
     if _stop_requested(control) or dataset is None:
         return
+    own_images = dataset
     if resume:
         state = of_main(StateHeader, lambda: load_state_header(run_dir / STATE_FILE))
         dataset = as_recorded(dataset, state.data, config.model.num_classes, changed_data)
@@ -108,7 +113,12 @@ def train(
     if _stop_requested(control):
         return
     held_out = with_classes(held_out, dataset.classes) if held_out else None
-    run = Run(config, run_dir, choose_device(device), dataset, weights, held_out, record)
+    reference = None
+    if config.score:
+        reference = yield from until_cancelled(reference_for_run(config, own_images, data_root, device), control)
+        if _stop_requested(control):
+            return
+    run = Run(config, run_dir, choose_device(device), dataset, weights, held_out, record, reference)
     if collectives.is_main() and not move_to:
         run.run_folder.lock()
     try:
@@ -158,13 +168,14 @@ def _refuse_another(run_dir: Path) -> None:
 
 
 def _recorded(run_dir: Path, requested: TrainConfig) -> TrainConfig:
-    """The configuration that the run was started with, with the requested budget."""
+    """The configuration that the run was started with, with the requested budget, and scored if requested."""
     if not all(os.path.isfile(run_dir / name) for name in (CONFIG_FILE, STATE_FILE)):
         raise BadFile(
             f"{run_dir} holds no run to resume.", "Start one there without --resume, or choose another folder."
         )
     recorded = read_config(run_dir / CONFIG_FILE)
-    return recorded.with_changes(steps=requested.steps, epochs=requested.epochs, minutes=requested.minutes)
+    budget = {"steps": requested.steps, "epochs": requested.epochs, "minutes": requested.minutes}
+    return recorded.with_changes(**budget, score=requested.score)
 
 
 def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
@@ -190,7 +201,10 @@ def _loop(run: Run, control: RunControl) -> Generator[TrainEvent]:
             raise type(error)(error.message, advice) from error
         raise
     if collectives.is_main() and run.is_diffusion and not control.cancelled:
-        yield from _preview(run, control)
+        with suppress(Cancelled):
+            yield from _preview(run, control)
+            if run.reference is not None and not is_scored(run.folder, run.step):
+                yield from _score(run, control)
     yield CheckpointSaved(run.step, run.folder)
     yield RunFinished(run.step, run.elapsed_s, run.folder / MODEL_FILE, run.progress >= 1)
 
@@ -224,7 +238,7 @@ def _steps_to_the_end(run: Run, control: RunControl) -> Generator[TrainEvent]:
         if run.parts != parts:
             yield BatchSplit(run.step, run.parts)
         if run.snapshot_due:
-            yield from _writing(run, control, run.snapshot)
+            yield from _score(run, control)
         if run.elapsed_s - last_report >= REPORT_EVERY_S or run.progress >= 1:
             last_report = run.elapsed_s
             yield run.report()
@@ -261,6 +275,19 @@ def _preview(run: Run, control: RunControl) -> Generator[TrainEvent]:
     preview = run.preview()
     yield preview
     yield from _writing(run, control, lambda: preview_history.save_preview(run.folder, preview))
+
+
+def _score(run: Run, control: RunControl) -> Generator[TrainEvent]:
+    """Keep the averaged weights of this step, and score them if the run is scored. It takes no time of the run's."""
+    yield from _writing(run, control, run.snapshot)
+    if run.reference is None:
+        return
+    network, where = run.ema.network, run.device.torch_device
+    report = yield from scoring.score(network, run.header(), run.reference, where, control)
+    if report is not None:
+        scores, reason = scores_of(report, SEED), " ".join(report.reasons.values())
+        yield from _writing(run, control, lambda: keep_scores(run.folder, run.step, scores, reason))
+        yield score_of(run.step, scores, reason)
 
 
 def _writing(run: Run, control: RunControl, write: Callable[[], None]) -> Generator[TrainEvent]:

@@ -312,6 +312,36 @@ def _open_folder(path: Path) -> None:
 
 
 @cache
+def _zips() -> list[bytes]:
+    found = []
+    for packing in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", packing) as packed:
+            for name in ("a/x.png", "b/x.png", "b/read me.txt"):
+                packed.writestr(name, _photographs()[0])
+        found.append(buffer.getvalue())
+    return found
+
+
+@cache
+def _tars_of_images() -> list[bytes]:
+    found = []
+    for kind in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=kind) as packed:
+            for name in ("a/x.png", f"b/{'long' * 40}.png"):
+                entry = tarfile.TarInfo(name)
+                entry.size = len(_photographs()[0])
+                packed.addfile(entry, io.BytesIO(_photographs()[0]))
+        found.append(buffer.getvalue())
+    return found
+
+
+def _open_archive(path: Path) -> None:
+    datasets.load(f"folder:{path}", None)
+
+
+@cache
 def _surveys() -> list[bytes]:
     thumbnails = np.zeros((2, 16, 16, 1), np.uint8)
     found = Survey(
@@ -487,6 +517,9 @@ FORMATS = (
     Format("cifar", _batches, cifar10.FILES["test"][0], _open_cifar),
     Format("cifar archive", lambda: [gzip.compress(tar, mtime=0) for tar in _tars()], cifar10.ARCHIVE, _open_cifar),
     Format("cifar archive, inside", _tars, cifar10.ARCHIVE, _open_cifar, gzip.compress),
+    Format("zip of images", _zips, "x.zip", _open_archive),
+    Format("tar of images", _tars_of_images, "x.tar", _open_archive),
+    Format("tar.gz of images, inside", _tars_of_images, "x.tar.gz", _open_archive, gzip.compress),
     Format("image folder", _photographs, "class/x.png", _open_folder),
     Format("history", _entry, f"history/{0:020}-00000000.json", _open_entry, moves=True),
     Format("project", _projects, PROJECT, _open_project),

@@ -14,6 +14,20 @@ from desktop_app.theme.tokens import Type, ui_font
 SIDES = ("left", "bottom")
 
 
+class PlainAxis(pg.AxisItem):
+    """Tick labels such as 1,500 and 0.25; steps are whole numbers."""
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        if self.logMode:
+            return self.logTickStrings(values, scale, spacing)
+        if self.orientation == "bottom":
+            return [f"{value:,.0f}" if value == round(value) else "" for value in values]
+        return [f"{value:,.0f}" if abs(value) >= 10 else f"{value:.4g}" for value in values]
+
+    def logTickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        return [f"{10**value:.2g}" for value in values]
+
+
 class QuietPlot(pg.PlotWidget):
     """A pyqtgraph plot with horizontal grid lines, without frame, background, menu, buttons or mouse interaction."""
 

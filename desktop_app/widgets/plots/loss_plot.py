@@ -17,7 +17,7 @@ from desktop_app.theme.controller import theme
 from desktop_app.theme.tokens import Space
 from desktop_app.widgets.controls.basics import Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import Segmented
-from desktop_app.widgets.plots.base import SIDES, QuietPlot
+from desktop_app.widgets.plots.base import SIDES, PlainAxis, QuietPlot
 from desktop_app.widgets.plots.export import DRAWN_POINTS, Curve, Figure, extremes
 from desktop_app.widgets.plots.plot_button import PlotButton
 
@@ -61,20 +61,6 @@ class _Run:
     visible: bool = True
 
 
-class _Axis(pg.AxisItem):
-    """Tick labels such as 1,500 and 0.25; steps are whole numbers."""
-
-    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        if self.logMode:
-            return self.logTickStrings(values, scale, spacing)
-        if self.orientation == "bottom":
-            return [f"{value:,.0f}" if value == round(value) else "" for value in values]
-        return [f"{value:,.0f}" if abs(value) >= 10 else f"{value:.4g}" for value in values]
-
-    def logTickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        return [f"{10**value:.2g}" for value in values]
-
-
 class LossPlot(Card):
     """A card with the loss of one or several named runs.
 
@@ -95,7 +81,7 @@ class LossPlot(Card):
         self._readout = Label("", "small")
         self._empty = Label("The loss appears here during training", "muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        axes = {side: _Axis(side) for side in SIDES}
+        axes = {side: PlainAxis(side) for side in SIDES}
         self._plot = QuietPlot("Loss curve", left_width=48, text_offset=8, axes=axes)
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._prepare_plot()

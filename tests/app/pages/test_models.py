@@ -397,7 +397,11 @@ def test_a_model_is_exported_and_imported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     answering(monkeypatch, QFileDialog, "getSaveFileName", tmp_path / "copy.safetensors")
-    panel.details.export.click()
+    panel._fill_export_menu()
+    whole, onnx, diffusers = panel.export_menu.actions()
+    assert whole.isEnabled() and onnx.isEnabled() and "ONNX Runtime" in onnx.toolTip()
+    assert not diffusers.isEnabled() and "isn't a UNet2DModel" in diffusers.toolTip()
+    whole.trigger()
     until(qtbot, lambda: (tmp_path / "copy.json").is_file() and not window.messages.isHidden())
     assert "Saved copy.safetensors" in window.messages.title()
     answering(monkeypatch, QFileDialog, "getOpenFileName", tmp_path / "copy.safetensors")

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.pages.registry import VIEWMODELS
 from desktop_app.pages.train import NOTHING, TrainPage
-from desktop_app.pages.train_setup import CHOOSE, DOWNLOAD, FOLDER, describe
+from desktop_app.pages.train_setup import ARCHIVE, CHOOSE, DOWNLOAD, FOLDER, describe
 from desktop_app.settings import AppSettings
 from desktop_app.text.formatting import duration
 from desktop_app.viewmodels.session import Session
@@ -22,7 +22,7 @@ from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.rows import ChoiceRow
 from desktop_app.widgets.plots.loss_by_noise_map import reduced
 from ml.data import datasets
-from ml.events import Preview, RunStarted, TrainStep, Validated
+from ml.events import CheckpointScored, Preview, RunStarted, TrainStep, Validated
 from ml.registry import presets
 from ml.registry.checkpoint import load_state_header
 from ml.registry.run_layout import STATE_FILE
@@ -251,7 +251,7 @@ def test_where_mnist_is_can_be_chosen_and_taken_back(
 def test_every_data_set_is_offered_in_words_and_those_that_are_downloaded_say_how_much(panel: TrainPage) -> None:
     setup, train = panel.setup, train_of(panel)
     offered = {setup.data.combo.itemData(k): setup.data.combo.itemText(k) for k in range(setup.data.combo.count())}
-    assert offered == dict(titles(DATASETS)) | {CHOOSE: "A folder of images…"}
+    assert offered == dict(titles(DATASETS)) | {CHOOSE: "A folder of images…", ARCHIVE: "An archive of images…"}
     assert {*DATASETS, "folder:DIR"} == set(datasets.names())
     for name in DATASETS:
         pick(setup.data, name)
@@ -464,3 +464,41 @@ def test_of_very_many_previews_every_other_one_goes(panel: TrainPage) -> None:
     assert kept[0] == 1 and kept[-1] == 3 * MOST - 1 and kept == sorted(kept)
     assert panel.previews.count() == len(kept) and panel.previews.step() == kept[-1]
     assert panel.preview_history.shown() is panel._train.previews[-1]
+
+
+def test_scores_have_a_plot_whose_points_can_be_chosen_and_kept(panel: TrainPage, qtbot: QtBot) -> None:
+    plot, train = panel.scores, train_of(panel)
+    panel._view("run")
+    panel._look_at("scores")
+    assert plot.button.isHidden() and not plot.export.isEnabled()
+    points = [CheckpointScored(100, 0.5, 9.0, 0.99), CheckpointScored(1600, 0.9, 2.0, 0.99)]
+    train.scores, train.model_step, train.scores_folder = (
+        [*points, CheckpointScored(3200, 0.8, None, 0.99, "Too few.")],
+        3200,
+        Path("run"),
+    )
+    train.scored.emit()
+    assert "after 1,600 steps · 90% right class · distance 2.0 ×" in plot.readout.text()
+    assert plot.button.text() == "Keep the best" and plot.button.isEnabled()
+    assert plot._about.full_text() == "the judge reads 99% of real images right · Too few."
+    kept: list[int] = []
+    plot.keep.connect(kept.append)
+    view = plot.plots["Right class, %"]
+    place = view.mapFromScene(view.getViewBox().mapViewToScene(QPointF(0, 50)))
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert plot.button.text() == "Keep this one" and "after 100 steps" in plot.readout.text()
+    plot.button.click()
+    assert kept == [100]
+    plot.choose(3200)
+    assert plot.button.text() == "Is the model" and not plot.button.isEnabled()
+    accuracy, distance = plot.figures()
+    assert accuracy.curves[0].y.tolist() == [50, 90, 80] and np.isnan(distance.curves[0].y[2])
+
+
+def test_scores_are_asked_for_with_a_switch(panel: TrainPage) -> None:
+    check, train = panel.setup.score, train_of(panel)
+    assert not check.isChecked() and not train.config().score
+    check.click()
+    assert train.config().score and check.isChecked()
+    check.click()
+    assert "score" not in train.settings.own

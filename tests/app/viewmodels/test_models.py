@@ -270,7 +270,11 @@ def test_a_file_is_taken_in_or_asked_about(
     library.change(chosen="mine")
     library.export(tmp_path / "copy.safetensors")
     app.engine.end(app.engine.job("export_model"), Copied(tmp_path / "copy.safetensors"))
-    assert said[-1][1].startswith("Saved copy.safetensors")
+    assert said[-1][1] == "Saved copy.safetensors with its card"
+    for kind, task in (("onnx", "export_onnx"), ("diffusers", "export_diffusers")):
+        library.export(tmp_path / "theirs", kind)
+        app.engine.end(app.engine.job(task), Copied(tmp_path / "theirs", "Open it."))
+        assert said.pop()[1] == "Saved theirs" and app.messages[-1].what_to_do == "Open it."
     library.import_file(tmp_path / "bad.pt")
     app.engine.end(app.engine.job("import_model"), Failed("write", "It is torn.", "", ""))
     assert len(said) == 3 and app.messages[-1].title == "It is torn." and app.messages[-1].actions == ()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from desktop_app.settings import AppSettings, TrainSettings
-from desktop_app.tasks.training import PreviewHistory
+from desktop_app.tasks.training import Kept, PreviewHistory
 from desktop_app.viewmodels.train import SLOWER, Train
 from desktop_app.worker.compute_thread import Job
 from ml.config import TrainConfig
@@ -16,6 +16,7 @@ from ml.errors import ChangedData
 from ml.events import (
     BatchSplit,
     CheckpointSaved,
+    CheckpointScored,
     Estimate,
     Failed,
     Paused,
@@ -543,3 +544,37 @@ def test_a_run_that_is_chosen_elsewhere_is_offered_until_it_is_gone(app: FakeApp
     assert not train.active and app.messages[-1].tone == "error"
     train.forget("new")
     assert train.ended is None
+
+
+def test_scores_come_during_a_run_and_its_best_checkpoint_is_kept_after_it(app: FakeApp, train: Train) -> None:
+    train.set_own("score", 1)
+    assert train.config().score
+    train.start()
+    job = app.engine.job("train")
+    app.engine.give(job, began(train), Progress("Scoring step 100", 20, 200))
+    assert train.status == "Scoring step 100 10%"
+    points = [CheckpointScored(100, 0.5, 9.0, 0.99), CheckpointScored(200, 0.9, 2.0, 0.99)]
+    app.engine.give(job, *points)
+    assert train.scores == points and train.status == "" and train.best_scored == points[1] and not train.can_keep
+    train.keep_checkpoint(200)
+    assert app.engine.jobs == [job]  # it is being trained
+    assert train.folder is not None
+    app.engine.give(job, RunFinished(300, 1.0, train.folder / "model.safetensors", True))
+    app.engine.end(job)
+    assert train.can_keep and train.model_step == 300
+    train.keep_checkpoint(200)
+    keeping = app.engine.job("keep_snapshot")
+    assert arguments(keeping) == (train.folder, 200)
+    app.engine.give(keeping, Kept(train.folder, 200))
+    assert train.model_step == 200 and "now draws as after step 200" in app.messages[-1].title
+
+
+def test_the_scores_of_an_earlier_run_are_shown_and_kept_from(app: FakeApp, train: Train, tmp_path: Path) -> None:
+    points = (CheckpointScored(100, 0.5, 9.0), CheckpointScored(200, 0.9, None))
+    train.load_history(tmp_path / "run")
+    app.engine.give(
+        app.engine.job("load_preview_history"), PreviewHistory(tmp_path / "run", (), np.zeros((11, 0)), points, 200)
+    )
+    assert train.scores == [*points] and train.model_step == 200 and train.can_keep
+    train.start()  # another run
+    assert train.scores == [] and not train.can_keep

@@ -111,7 +111,7 @@ def test_other_files_are_counted_by_reason(tmp_path: Path) -> None:
     with pytest.raises(DataUnavailable, match=r"holds no images.*It holds 1 HEIC files"):
         scan(put(tmp_path / "none", "x.heic"))
     with pytest.raises(DataUnavailable, match=r"is an archive.*Unpack"):
-        scan(put(tmp_path, "x.tar.gz") / "x.tar.gz")
+        scan(put(tmp_path, "x.7z") / "x.7z")
 
 
 @needs_links

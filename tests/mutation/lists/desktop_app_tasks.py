@@ -147,7 +147,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/tasks/training.py",
-        ("        if control.cancelled and isinstance(event, Progress):\n            return"),
+        ("        if control.cancelled and not started:\n            return"),
         ("        if False:\n            return"),
         "tests/app/viewmodels/test_tasks.py",
     ),

@@ -2099,7 +2099,7 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/train.py",
-        "config.with_changes(minutes=None, epochs=None, steps=1).model_dump_json()",
+        "config.with_changes(minutes=None, epochs=None, steps=1, score=False).model_dump_json()",
         "config.model_dump_json()",
         "tests/app/viewmodels/test_train.py",
     ),
@@ -2564,8 +2564,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/file_opener.py",
-        "if path.is_dir():",
-        "if False:",
+        "elif path.is_dir() or is_archive(path):",
+        "elif False:",
         "tests/app/viewmodels/test_training_data.py",
     ),
     Mutant(

@@ -314,7 +314,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/cli/sample.py",
-        "readings=_readings(done.images, header), classes",
+        "**_judged(done.images, header), classes",
         "classes",
         "tests/ml/cli/test_cli.py::test_a_sheet_says_what_the_judge_read_where_it_can",
     ),

@@ -90,12 +90,12 @@ MUTANTS = [
     ),
     Mutant("ml/data/cifar10.py", "and member.size <= MAX_FILE:", "and True:", "tests/ml/data/test_datasets.py"),
     Mutant(
-        "ml/data/cifar10.py",
+        "ml/data/archive.py",
         "if entry.size > MAX_WORDS and entry.type not in tarfile.REGULAR_TYPES:",
         "if False:",
         "tests/fuzz/test_bombs.py::test_a_bomb_does_not_go_off",
     ),
-    Mutant("ml/data/cifar10.py", "self._left -= len(content)", "self._left -= 1", "tests/ml/data/test_datasets.py"),
+    Mutant("ml/data/archive.py", "self._left -= len(content)", "self._left -= 1", "tests/ml/data/test_datasets.py"),
     Mutant(
         "ml/data/cifar10.py",
         "reshape(-1, 3, SIDE, SIDE), labels",
@@ -181,8 +181,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/data/folder_scan.py",
-        'if entry.name.startswith(".") or',
-        "if",
+        'return name.startswith(".") or name',
+        "return name",
         "tests/ml/data/test_image_folder.py",
     ),
     Mutant(
@@ -193,8 +193,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/data/folder_scan.py",
-        "suffix = os.path.splitext(name)[1].lower()",
-        "suffix = os.path.splitext(name)[1]",
+        "suffix = os.path.splitext(relative)[1].lower()",
+        "suffix = os.path.splitext(relative)[1]",
         "tests/ml/data/test_image_folder.py",
     ),
     Mutant(
@@ -446,5 +446,71 @@ MUTANTS = [
         "or _RESERVED.fullmatch(name)",
         "or _RESERVED.match(name)",
         "tests/ml/data/test_own_sets.py::test_names_of_any_script_are_taken",
+    ),
+    Mutant(
+        "ml/data/archive.py",
+        'plain.startswith(("/", "../")) or plain in',
+        "plain in",
+        "tests/ml/data/test_archive.py::test_no_name_leads_out_of_an_archive",
+    ),
+    Mutant(
+        "ml/data/archive.py",
+        'name.replace("\\\\", "/")',
+        "name",
+        "tests/ml/data/test_archive.py::test_no_name_leads_out_of_an_archive",
+    ),
+    Mutant(
+        "ml/data/archive.py",
+        "link=not entry.isreg() or entry.issparse()",
+        "link=False",
+        "tests/ml/data/test_archive.py::test_links_and_devices_in_an_archive_are_left_out",
+    ),
+    Mutant(
+        "ml/data/archive.py",
+        "link=is_link, encrypted",
+        "link=False, encrypted",
+        "tests/ml/data/test_archive.py::test_links_and_devices_in_an_archive_are_left_out",
+    ),
+    Mutant(
+        "ml/data/archive.py",
+        "encrypted=bool(entry.flag_bits & 1)",
+        "encrypted=False",
+        "tests/ml/data/test_archive.py::test_an_encrypted_file_is_left_out",
+    ),
+    Mutant(
+        "ml/data/archive.py",
+        "LARGE: size > MAX_FILE}",
+        "LARGE: False}",
+        "tests/ml/data/test_archive.py::test_a_bomb_does_not_go_off",
+    ),
+    Mutant(
+        "ml/data/archive.py",
+        "        if self._count > MAX_FILES:",
+        "        if False:",
+        "tests/ml/data/test_archive.py::test_a_bomb_does_not_go_off",
+    ),
+    Mutant(
+        "ml/data/archive.py",
+        "key = path, status.st_size, status.st_mtime_ns",
+        "key = path, 0, 0",
+        "tests/ml/data/test_archive.py::test_an_archive_that_is_replaced_is_read_again",
+    ),
+    Mutant(
+        "ml/data/archive.py",
+        "                self._file.seek(place)\n",
+        "",
+        "tests/ml/data/test_archive.py::test_an_archive_is_what_its_folder_is",
+    ),
+    Mutant(
+        "ml/data/folder_scan.py",
+        'key=lambda member: [natural(part) for part in member.name.split("/")]',
+        "key=lambda member: member.size",
+        "tests/ml/data/test_archive.py::test_an_archive_is_what_its_folder_is",
+    ),
+    Mutant(
+        "ml/data/survey_cache.py",
+        "str(path), status.st_size, status.st_mtime_ns, form",
+        "str(path), form",
+        "tests/ml/data/test_archive.py::test_an_archive_is_described_at_once_the_second_time",
     ),
 ]

@@ -161,8 +161,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/experiments/comparison_figure.py",
-        "note.seconds, note.right, note.confidence",
-        "note.seconds, note.confidence, note.right",
+        "            note.right,\n            note.confidence,\n",
+        "            note.confidence,\n            note.right,\n",
         "tests/ml/imaging/test_figure.py",
     ),
     Mutant(

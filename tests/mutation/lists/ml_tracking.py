@@ -419,4 +419,28 @@ MUTANTS = [
         "reverse=True)]",
         "tests/ml/tracking/test_run_folder.py::test_resumable_runs_are_the_users_and_those_that_moved",
     ),
+    Mutant(
+        "ml/tracking/run_folder.py",
+        '                path.with_suffix(".json").unlink(missing_ok=True)\n',
+        "",
+        "tests/ml/training/test_scoring.py::test_a_run_can_be_scored_from_its_resuming_on",
+    ),
+    Mutant(
+        "ml/tracking/score_curve.py",
+        "        return min(by_distance, key=lambda point: (point.frechet_ratio or 0.0, -point.step))\n",
+        "        return max(by_distance, key=lambda point: (point.frechet_ratio or 0.0, -point.step))\n",
+        "tests/ml/tracking/test_score_curve.py::test_the_best_has_the_least_distance_or_else_the_highest_accuracy",
+    ),
+    Mutant(
+        "ml/tracking/score_curve.py",
+        "    return max(by_accuracy, key=lambda point: (point.accuracy or 0.0, point.step), default=None)\n",
+        "    return max(by_accuracy, key=lambda point: point.accuracy or 0.0, default=None)\n",
+        "tests/ml/tracking/test_score_curve.py::test_the_best_has_the_least_distance_or_else_the_highest_accuracy",
+    ),
+    Mutant(
+        "ml/tracking/score_curve.py",
+        "    figures = found if isinstance(found, dict) else {}\n",
+        "    figures = found\n",
+        "tests/ml/tracking/test_score_curve.py::test_a_card_may_hold_anything",
+    ),
 ]

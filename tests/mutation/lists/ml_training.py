@@ -98,8 +98,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/datasets.py",
-        ("        while not control.cancelled:\n            try:\n                progress = next(loading)"),
-        ("        while True:\n            try:\n                progress = next(loading)"),
+        ("        while not control.cancelled:\n            try:\n                progress = next(work)"),
+        ("        while True:\n            try:\n                progress = next(work)"),
         "tests/ml/training/test_trainer.py::test_cancelled_while_its_data_are_read_a_run_leaves_nothing",
     ),
     Mutant(
@@ -140,8 +140,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run.py",
-        "to_half(for_drawing(self.ema.network.state_dict()))",
-        "to_half(self.ema.network.state_dict())",
+        "weights = for_drawing(self.ema.network.state_dict())",
+        "weights = self.ema.network.state_dict()",
         "tests/ml/training/test_augmentation.py::test_a_models_file_is_that_of_a_network_without_augmentation",
     ),
     Mutant(
@@ -441,7 +441,7 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/overrides.py",
-        "if name not in BUDGETS and started_with[name] != value",
+        "if name not in free and started_with[name] != value",
         "if started_with[name] != value",
         "tests/ml/training/test_overrides.py::test_a_run_resumes_with_its_own_settings_and_another_budget",
     ),
@@ -585,21 +585,39 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/run.py",
-        ("        weights = for_drawing(self.ema.network.state_dict())\n        if self.config.file_precision"),
-        ("        weights = for_drawing(self.network.state_dict())\n        if self.config.file_precision"),
+        "        weights = for_drawing(self.ema.network.state_dict())\n",
+        "        weights = for_drawing(self.network.state_dict())\n",
         "tests/ml/training/test_run.py::test_the_model_file_has_the_average_and_the_checkpoint_both",
     ),
     Mutant(
         "ml/training/run.py",
-        "weights = to_half(for_drawing(self.ema.network.state_dict()))",
-        "weights = to_half(for_drawing(self.network.state_dict()))",
+        "        return to_half(weights) if half else weights\n",
+        "        return weights\n",
         "tests/ml/training/test_run.py::test_snapshots_are_of_the_average_in_half_precision",
     ),
     Mutant(
         "ml/training/run.py",
-        "weights = to_half(for_drawing(self.ema.network.state_dict()))",
-        "weights = for_drawing(self.ema.network.state_dict())",
-        "tests/ml/training/test_run.py::test_snapshots_are_of_the_average_in_half_precision",
+        "        is_model = self.reference is not None and self.progress >= 1",
+        "        is_model = self.reference is None and self.progress >= 1",
+        "tests/ml/training/test_scoring.py::test_the_best_checkpoint_becomes_the_model_and_the_last_can_be_taken_back",
+    ),
+    Mutant(
+        "ml/training/trainer.py",
+        "            if run.reference is not None and not is_scored(run.folder, run.step):\n",
+        "            if run.reference is not None and is_scored(run.folder, run.step):\n",
+        "tests/ml/training/test_scoring.py::test_a_scored_run_is_the_same_run_and_every_doubling_and_the_end_have_scores",
+    ),
+    Mutant(
+        "ml/training/trainer.py",
+        "    return recorded.with_changes(**budget, score=requested.score)\n",
+        "    return recorded.with_changes(**budget)\n",
+        "tests/ml/training/test_scoring.py::test_a_run_can_be_scored_from_its_resuming_on",
+    ),
+    Mutant(
+        "ml/training/scoring.py",
+        "        if control.cancelled:\n            return None\n        if isinstance(event, Report):",
+        "        if isinstance(event, Report):",
+        "tests/ml/training/test_scoring.py::test_a_run_that_is_stopped_while_it_is_scored_ends_there",
     ),
     Mutant(
         "ml/training/run.py",
@@ -796,14 +814,14 @@ MUTANTS = [
     ),
     Mutant(
         "ml/training/trainer.py",
-        "recorded.with_changes(steps=requested.steps, epochs=requested.epochs, minutes=requested.minutes)",
-        "recorded.with_changes(steps=requested.steps, minutes=requested.minutes)",
+        '"epochs": requested.epochs, ',
+        "",
         "tests/ml/training/test_trainer.py::test_a_resumed_run_has_the_new_budget_and_its_own_settings",
     ),
     Mutant(
         "ml/training/trainer.py",
-        "    return recorded.with_changes(steps=requested.steps",
-        "    return requested.with_changes(steps=requested.steps",
+        "    return recorded.with_changes(**budget",
+        "    return requested.with_changes(**budget",
         "tests/ml/training/test_trainer.py::test_a_resumed_run_has_the_new_budget_and_its_own_settings",
     ),
     Mutant(
