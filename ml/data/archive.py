@@ -41,6 +41,8 @@ DAMAGED = (
     RuntimeError, ValueError, OverflowError,
 )  # fmt: skip
 
+Source = Path | Callable[[], bytes]  # of an image: a file, or what reads it out of an archive
+
 LINKS, OUTSIDE, ENCRYPTED = "links in an archive", "names that lead out of the archive", "encrypted files"
 LARGE = f"files of more than {MAX_FILE // 2**20} MB"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ml.data import archive
-from ml.data.image_reader import Source
+from ml.data.archive import Source
 from ml.data.survey import MAX_NAMES, LeftOut, are, counted, listed
 from ml.errors import BadRequest, DataUnavailable
 from ml.events import Progress

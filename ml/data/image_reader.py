@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, features
 
+from ml.data.archive import Source
 from ml.errors import BadFile
 from ml.events import Pixels
 from ml.specs import FitName
@@ -23,8 +24,6 @@ LARGE = 4_000_000  # pixels: only one such image is decoded at a time
 FAINT = 32  # of 255: the mean contrast below which a drawing is lost on its ground
 DEPTHS = (4095, 65535)  # the largest value of 12 bits and of 16
 BITS, WHITE_IS_ZERO, LEAST, MOST, LEAST_FLOAT, MOST_FLOAT = 258, 262, 280, 281, 340, 341  # tags of TIFF
-
-Source = Path | Callable[[], bytes]  # of an image: a file, or what reads it out of an archive
 
 _one_large_at_a_time = threading.Lock()
 
