@@ -481,11 +481,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("what", nargs="?", choices=("app", "test"), default="app")
     parser.add_argument("--all", action="store_true", help="test: also the tests marked slow or bench")
     parser.add_argument("--torch", choices=TORCH, help="which build of PyTorch to install (auto: for the GPU found)")
+    parser.add_argument("--libraries", action="store_true", help="only find or install Qt's system libraries")
     options, rest = parser.parse_args(arguments[:cut]), arguments[cut + 1 :]
     testing = options.what == "test"
     if options.all and not testing:
         parser.error("--all goes with test")
-    window = system_libraries(testing) if sys.platform.startswith("linux") else True
+    window = system_libraries(testing or options.libraries) if sys.platform.startswith("linux") else True
+    if options.libraries:
+        return 0
     ensure_installed({"test", "package"} if testing else set(), options.torch)
     if testing:
         which = ["-m", ""] if options.all else []

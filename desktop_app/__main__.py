@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     if launched():
         print("The window runs in one process. Start it without torchrun.", file=sys.stderr)
         return 2
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     if options.self_test:
         from desktop_app.diagnostics.self_test import self_test
 
@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     return run(app, window) or tour.code
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The options of the program."""
     parser = argparse.ArgumentParser(
         prog="noiseloom",
         description="Generate images with diffusion models, train such models, and watch both.",

@@ -36,7 +36,8 @@ ENGINE = (
     ("",),
 )
 WINDOW = (
-    ("__main__", "packaging"),
+    ("packaging",),
+    ("__main__",),
     ("diagnostics",),
     ("app",),
     ("window",),

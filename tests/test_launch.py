@@ -323,6 +323,15 @@ def test_the_default_tests_are_shared_and_what_is_named_or_measures_time_is_not(
     assert commands == [[str(launch.PYTHON), "-m", "pytest", *given]]
 
 
+@linux_only
+def test_libraries_alone_install_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(launch, "system_libraries", lambda testing: asked.append(testing) or True)
+    monkeypatch.setattr(launch, "ensure_installed", lambda extras, torch: pytest.fail("an installation"))
+    assert launch.main(["--libraries"]) == 0
+    assert asked == [True]  # with Xvfb, for the tests
+
+
 def test_every_dependency_is_pinned() -> None:
     import tomllib
 

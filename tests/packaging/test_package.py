@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from desktop_app.packaging import sbom
+from desktop_app.packaging import linux, sbom
 from desktop_app.packaging.build import parts
 from ml.export.files import read_request
 from tests.patience import WAIT_S
@@ -100,6 +100,21 @@ def test_its_window_opens_on_a_display_and_leaves_a_picture(program: Path, tmp_p
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=RUN_S)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "screenshot.png").stat().st_size > 20_000
+
+
+@pytest.mark.skipif("+cpu" not in metadata.version("torch"), reason="the CUDA edition takes half an hour to compress")
+def test_it_becomes_a_debian_package_and_one_file(program: Path, tmp_path: Path) -> None:
+    package, single = linux.debian_package(program.parent, tmp_path), linux.one_file(program.parent, tmp_path)
+    assert max(package.stat().st_size, single.stat().st_size) <= 200e6
+    if shutil.which("lintian"):
+        command = ["lintian", "--allow-root", "--fail-on", "error", package]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S)
+        assert done.returncode == 0, done.stdout
+    subprocess.run(["dpkg-deb", "--extract", package, tmp_path / "root"], check=True, timeout=RUN_S)
+    for command in (tmp_path / "root/usr/bin/noiseloom", single):
+        environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+        done = subprocess.run([command, "--self-test"], env=environment, capture_output=True, text=True, timeout=RUN_S)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.bench
