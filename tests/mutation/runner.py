@@ -29,7 +29,17 @@ from tests.mutation.mutant import Mutant
 from tests.patience import WAIT_S
 
 REPO = Path(__file__).resolve().parents[2]
-COPIED = ("ml", "desktop_app", "tests", "pyproject.toml", "launch.py", "build.spec", "constraints.txt", "README.md")
+COPIED = (
+    "ml",
+    "desktop_app",
+    "docs",
+    "tests",
+    "pyproject.toml",
+    "launch.py",
+    "build.spec",
+    "constraints.txt",
+    "README.md",
+)
 WARM = (
     "numpy",
     "pytest",

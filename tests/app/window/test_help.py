@@ -1,18 +1,24 @@
 """F1: every formula stands behind a control that exists, and is shown for what is pointed at or has the focus."""
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from desktop_app import __main__, app
 from desktop_app.pages.registry import PAGE_KEYS
+from desktop_app.settings import AppSettings, settings_file
 from desktop_app.text import glossary
 from desktop_app.text.formulas import AXES, CONTROLS, FORMULAS
 from desktop_app.widgets.controls.rows import ChoiceRow, Segmented
 from desktop_app.widgets.images.image_grid import ImageGrid
 from desktop_app.widgets.window.help_card import HelpCard, formula_of
 from desktop_app.window.main_window import MainWindow
+from tests.app.conftest import Opener
+from tests.patience import WAIT_MS
 
 USED = (QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, ImageGrid)
 
@@ -156,6 +162,30 @@ def test_the_tour_begins_on_request_and_points_at_the_page(window: MainWindow, q
     window.start_tour()
     assert window.tour is not None and window.tour.stop.title == "Say what to draw"
     window.tour.skip.click()
+
+
+def test_a_first_start_on_a_screen_begins_with_the_tour_and_no_later_one(
+    home: Path, qtbot: QtBot, settings: AppSettings, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[MainWindow] = []
+    monkeypatch.setattr(app, "open_window", lambda *_: made.append(opened(settings)) or made[-1])
+    monkeypatch.setattr(app, "run", lambda *_: 0)
+    monkeypatch.setattr("sys.argv", ["noiseloom"])
+    begun: list[None] = []
+    monkeypatch.setattr(MainWindow, "start_tour", lambda _window: begun.append(None))
+    assert not settings_file().exists()
+    monkeypatch.setattr(__main__, "WITHOUT_SCREEN", ())
+    __main__.main([])
+    qtbot.waitUntil(lambda: bool(begun), timeout=WAIT_MS)
+    assert settings_file().exists()  # at once, so that a crash does not bring it again
+    for arguments, without_screen, there in (([], (), True), ([], ("offscreen",), False), (["a.png"], (), False)):
+        if not there:
+            settings_file().unlink(missing_ok=True)
+        monkeypatch.setattr(__main__, "WITHOUT_SCREEN", without_screen)
+        monkeypatch.setattr(app, "open_window", lambda *_: made[0])
+        __main__.main(arguments)
+    made[0].session.context.ready.emit()
+    assert len(begun) == 1
 
 
 def test_the_formula_follows_what_is_chosen(window: MainWindow) -> None:
