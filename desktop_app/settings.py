@@ -145,6 +145,7 @@ class CompareSettings(PageSettings):
     values: dict[Name, Name] = Field(
         default_factory=dict, max_length=100, description="by setting, where a person gave some"
     )
+    wide: bool = Field(default=False, description="guidance acts at all noise levels, not in the model's own interval")
     lanes: tuple[LaneSettings, ...] = Field(
         default=(LaneSettings(), LaneSettings(sampler="ddpm", steps=50),
                  LaneSettings(model="student", sampler="student", steps=2, guidance=1.0)),

@@ -6,7 +6,7 @@ one readable sentence.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -237,6 +237,11 @@ class SampleSettings(Description):
         return self.guidance if self.guidance < 1 or self.guidance_from <= ratio <= self.guidance_to else 1.0
 
 
+NO_INTERVAL: Mapping[str, Any] = {  # guidance acts at all noise levels
+    name: SampleSettings.model_fields[name].default for name in ("guidance_from", "guidance_to")
+}
+
+
 def for_route(defaults: SampleSettings, route: Route) -> SampleSettings:
     """A model's default settings with those that the route needs."""
     return defaults.with_changes(**ROUTES[route].settings)
@@ -400,6 +405,9 @@ class TrainConfig(Description):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     file_precision: Literal["fp32", "fp16"] = Field(default="fp32", description="of the weights in the model's file")
     seed: int = Field(default=0, ge=0, lt=2**53)
+    readable_after: int | None = Field(
+        default=None, ge=1, description="images seen until nine in ten digits can be read, as measured; None: unknown"
+    )
     preview_every_s: float = Field(default=5.0, gt=0, le=1e7)
     save_every_s: float = Field(default=60.0, gt=0, le=1e7)
     score: bool = Field(default=False, description="images are drawn and scored at every doubling of steps")

@@ -171,6 +171,7 @@ class Sampled:
     images: Pixels
     seconds: float
     network_calls: int  # per image; a guided pair counts once
+    evaluations: int = 0  # of the network, per image; a guided pair counts twice; 0: not counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,11 @@ def titles(table: Mapping[K, Spec]) -> tuple[tuple[K, str], ...]:
     return tuple((name, spec.title) for name, spec in table.items())
 
 
+def lines(table: Mapping[K, Spec]) -> dict[str, str]:
+    """What each does, in one sentence by its name: the line under its title in a list."""
+    return {name: spec.about for name, spec in table.items()}
+
+
 DDIM = "Song, Meng, Ermon 2021: DDIM"
 DDPM = "Ho, Jain, Abbeel 2020: DDPM"
 EDM = "Karras et al. 2022: EDM"
@@ -189,16 +194,20 @@ SAMPLERS: Mapping[SamplerName, SamplerSpec] = {
     ),
 }
 SPACINGS: Mapping[Spacing, Spec] = {
-    "karras": Spec("Karras", formula=Formula("σᵢ = (a + i/(n−1) · (b − a))⁷,   a⁷ = σ₁,   b⁷ = σₙ", EDM)),
-    "uniform": Spec("Even"),
-    "trailing": Spec("Even, from the end"),
-    "leading": Spec("Even, from the start"),
-    "linspace": Spec("Even, to the clean image"),
+    "karras": Spec(
+        "Karras",
+        "Small steps where the image is nearly clean",
+        formula=Formula("σᵢ = (a + i/(n−1) · (b − a))⁷,   a⁷ = σ₁,   b⁷ = σₙ", EDM),
+    ),
+    "uniform": Spec("Even", "The same distance in t between all steps"),
+    "trailing": Spec("Even, from the end", "Even steps that begin at the noisiest level, as in few-step models"),
+    "leading": Spec("Even, from the start", "Even steps that begin a little below the noisiest level, as in DDIM"),
+    "linspace": Spec("Even, to the clean image", "Even steps that end exactly at the least noise"),
 }
 CLIPPINGS: Mapping[Clipping, Spec] = {
-    "none": Spec("not clipped"),
-    "static": Spec("clipped"),
-    "dynamic": Spec("thresholded"),
+    "none": Spec("not clipped", "Estimates may leave the range of images"),
+    "static": Spec("clipped", "Estimates are cut to the range of images"),
+    "dynamic": Spec("thresholded", "Estimates are scaled down to the range of images, as in Imagen"),
 }
 MIXINGS: Mapping[Mixing, Spec] = {
     "slerp": Spec(
@@ -231,31 +240,51 @@ _SCALE = Formula("w  if  from ≤ σ/α ≤ to  or  w < 1,   else 1", INTERVAL)
 SETTINGS: Mapping[str, SettingSpec] = {
     "steps": SettingSpec(
         "Steps",
+        "How many steps lead from noise to image",
         formula=Formula("T ≥ t₁ > t₂ > … > tₙ > 0\none look of the network at each tᵢ", DDIM),
     ),
     "guidance": SettingSpec(
         "Guidance w",
+        "How strongly the class is followed",
         formula=Formula("ε̂ = ε̂(xₜ, ∅) + w (ε̂(xₜ, c) − ε̂(xₜ, ∅))", CFG),
         value="w = {}",
     ),
-    "sampler": SettingSpec("Sampler", formula=Formula("xₜ → x̂₀(xₜ, t, c) → xₛ,   s < t", DDPM), choices=SAMPLERS),
-    "model": SettingSpec("Model"),
-    "label": SettingSpec("Digit", value="digit {}"),
-    "seed": SettingSpec("Seed", formula=Formula("ε ~ N(0, 1),   image k from the seed + k", DDPM), value="seed {}"),
+    "sampler": SettingSpec(
+        "Sampler", "The rule for each step", formula=Formula("xₜ → x̂₀(xₜ, t, c) → xₛ,   s < t", DDPM), choices=SAMPLERS
+    ),
+    "model": SettingSpec("Model", "The network that removes the noise"),
+    "label": SettingSpec("Digit", "What is drawn", value="digit {}"),
+    "seed": SettingSpec(
+        "Seed",
+        "Which noise the images start from",
+        formula=Formula("ε ~ N(0, 1),   image k from the seed + k", DDPM),
+        value="seed {}",
+    ),
     "eta": SettingSpec(
-        "Noise η", in_figures="Noise eta", formula=Formula("s = η √((1−ᾱₛ)/(1−ᾱₜ)) √(1 − ᾱₜ/ᾱₛ)", DDIM), value="eta {}"
+        "Noise η",
+        "How much fresh noise DDIM adds at every step",
+        in_figures="Noise eta",
+        formula=Formula("s = η √((1−ᾱₛ)/(1−ᾱₜ)) √(1 − ᾱₜ/ᾱₛ)", DDIM),
+        value="eta {}",
     ),
     "clipping": SettingSpec(
         "Clipping",
+        "Whether estimates stay in the range of images",
         formula=Formula(
             "clipped: x̂₀ ← clip(x̂₀, −1, 1)\nthresholded: x̂₀ ← clip(x̂₀, −q, q)/q,\n99.5 % of |x̂₀| are below q ≥ 1",
             "Saharia et al. 2022: Imagen",
         ),
         choices=CLIPPINGS,
     ),
-    "spacing": SettingSpec("Spacing", formula=Formula("tᵢ = T · (1 − i/n)", DDIM), choices=SPACINGS),
+    "spacing": SettingSpec(
+        "Spacing",
+        "How the steps are spread from noise to image",
+        formula=Formula("tᵢ = T · (1 − i/n)", DDIM),
+        choices=SPACINGS,
+    ),
     "guidance_rescale": SettingSpec(
         "Rescaled guidance",
+        "How much of the contrast that guidance adds is taken back",
         formula=Formula("x̂₀ ← x̂₀ (1 − φ + φ r)\nr = std(x̂₀(xₜ, c)) / std(x̂₀)", FLAWS),
         value="rescaled {}",
     ),
@@ -263,6 +292,7 @@ SETTINGS: Mapping[str, SettingSpec] = {
     "guidance_to": SettingSpec("Guide to σ", in_figures="Guide to sigma", formula=_SCALE, value="w to {}"),
     "sigma_max": SettingSpec(
         "Maximum σ",
+        "The noise level at which the steps begin",
         in_figures="First sigma",
         formula=Formula("x = σ₁ ε,   σ/α from σ₁ down to 0", EDM),
         value="sigma {}",
@@ -287,70 +317,116 @@ SETTINGS: Mapping[str, SettingSpec] = {
 # ---- models and training
 
 PREDICTIONS: Mapping[Prediction, PredictionSpec] = {
-    "eps": PredictionSpec("noise ε", formula=Formula("L = ‖ε − ε̂(xₜ, t, c)‖²", DDPM), zero_snr=False),
-    "x0": PredictionSpec("clean image x₀", formula=Formula("L = ‖x₀ − x̂₀(xₜ, t, c)‖²", DDPM)),
+    "eps": PredictionSpec(
+        "noise ε",
+        "The noise in the image, as in DDPM; unreliable in pure noise",
+        formula=Formula("L = ‖ε − ε̂(xₜ, t, c)‖²", DDPM),
+        zero_snr=False,
+    ),
+    "x0": PredictionSpec(
+        "clean image x₀", "The image without its noise", formula=Formula("L = ‖x₀ − x̂₀(xₜ, t, c)‖²", DDPM)
+    ),
     "v": PredictionSpec(
         "velocity v",
+        "A mixture of noise and image that is reliable at every noise level",
         formula=Formula("v = α ε − σ x₀,   L = ‖v − v̂‖²", "Salimans, Ho 2022: distillation"),
         discrete=True,
     ),
     "flow": PredictionSpec(
         "flow u",
+        "The direction from image to noise on a straight path",
         formula=Formula(
             "xₜ = (1 − t) x₀ + t ε,   u = ε − x₀,   L = ‖u − û‖²", "Lipman et al. 2023; Liu et al. 2023: flow matching"
         ),
     ),
     "edm": PredictionSpec(
-        "EDM mixture of image and noise", formula=Formula("x̂₀ = a x + b F(c x, ln σ/4),   a, b, c from σ", EDM)
+        "EDM mixture of image and noise",
+        "What is left to predict when the input already says a part of the image",
+        formula=Formula("x̂₀ = a x + b F(c x, ln σ/4),   a, b, c from σ", EDM),
     ),
 }
 SCHEDULES: Mapping[ScheduleName, ScheduleSpec] = {
-    "linear": ScheduleSpec("linear", formula=Formula("βₜ from 10⁻⁴ to 0.02,   ᾱₜ = ∏ (1 − βₛ)", DDPM), discrete=True),
+    "linear": ScheduleSpec(
+        "linear",
+        "The noise of DDPM: the image is gone after half of the steps",
+        formula=Formula("βₜ from 10⁻⁴ to 0.02,   ᾱₜ = ∏ (1 − βₛ)", DDPM),
+        discrete=True,
+    ),
     "cosine": ScheduleSpec(
         "cosine",
+        "Keeps more of the image for longer",
         formula=Formula("ᾱₜ = f(t)/f(0)\nf(t) = cos²((t/T + 0.008)/1.008 · π/2)", IMPROVED),
         discrete=True,
     ),
     "sigmoid": ScheduleSpec(
         "sigmoid",
+        "Little change at both ends, most in the middle",
         formula=Formula("ᾱₜ = (f(t) − f(T))/(f(0) − f(T))\nf(t) = 1/(1 + e^(6t/T − 3))", "Jabri, Fleet, Chen 2022"),
         discrete=True,
     ),
-    "flow": ScheduleSpec("straight-line", formula=Formula("xₜ = (1 − t) x₀ + t ε", "Liu et al. 2023: rectified flow")),
-    "edm": ScheduleSpec("EDM", formula=Formula("x = x₀ + σ ε,   ln σ drawn from a normal distribution", EDM)),
+    "flow": ScheduleSpec(
+        "straight-line",
+        "Image and noise are mixed in even proportion, as in flow matching",
+        formula=Formula("xₜ = (1 − t) x₀ + t ε", "Liu et al. 2023: rectified flow"),
+    ),
+    "edm": ScheduleSpec(
+        "EDM",
+        "Noise is added, and the image is not scaled down",
+        formula=Formula("x = x₀ + σ ε,   ln σ drawn from a normal distribution", EDM),
+    ),
 }
 DISCRETE: tuple[ScheduleName, ...] = tuple(name for name, spec in SCHEDULES.items() if spec.discrete)
 WEIGHTINGS: Mapping[Weighting, Spec] = {
-    "none": Spec("uniform"),
+    "none": Spec("uniform", "All noise levels count the same"),
     "min-snr": Spec(
-        "min-SNR", formula=Formula("w(t) = min(SNR(t), 5)/SNR(t),   SNR = α²/σ²", "Hang et al. 2023: min-SNR")
+        "min-SNR",
+        "Levels with little noise count less, so that none outweighs the others",
+        formula=Formula("w(t) = min(SNR(t), 5)/SNR(t),   SNR = α²/σ²", "Hang et al. 2023: min-SNR"),
     ),
 }
 LOSSES: Mapping[LossName, Spec] = {
-    "mse": Spec("squared error", formula=Formula("L = mean (y − ŷ)²", DDPM)),
-    "huber": Spec("Huber", formula=Formula("L = d²/2  if  |d| < 1,   else  |d| − 1/2\nd = y − ŷ", "Huber 1964")),
+    "mse": Spec("squared error", "The mean squared error, as in DDPM", formula=Formula("L = mean (y − ŷ)²", DDPM)),
+    "huber": Spec(
+        "Huber",
+        "Less sensitive to large errors",
+        formula=Formula("L = d²/2  if  |d| < 1,   else  |d| − 1/2\nd = y − ŷ", "Huber 1964"),
+    ),
 }
 OPTIMIZERS: Mapping[OptimizerName, Spec] = {
-    "adamw": Spec("AdamW", formula=Formula("θ ← θ − lr (m̂/(√v̂ + ϵ) + λ θ)", "Loshchilov, Hutter 2019: AdamW")),
-    "adam": Spec("Adam", formula=Formula("θ ← θ − lr m̂/(√v̂ + ϵ)", "Kingma, Ba 2015: Adam")),
-    "muon": Spec("Muon", formula=Formula("θ ← θ − lr · orthogonalised(momentum)", "Jordan et al. 2024: Muon")),
+    "adamw": Spec(
+        "AdamW",
+        "Adam with decoupled weight decay: the usual choice",
+        formula=Formula("θ ← θ − lr (m̂/(√v̂ + ϵ) + λ θ)", "Loshchilov, Hutter 2019: AdamW"),
+    ),
+    "adam": Spec(
+        "Adam",
+        "A step size for each weight, from its recent gradients",
+        formula=Formula("θ ← θ − lr m̂/(√v̂ + ϵ)", "Kingma, Ba 2015: Adam"),
+    ),
+    "muon": Spec(
+        "Muon",
+        "Orthogonal steps of the weight matrices: learns faster",
+        formula=Formula("θ ← θ − lr · orthogonalised(momentum)", "Jordan et al. 2024: Muon"),
+    ),
 }
 LR_SCHEDULES: Mapping[LrScheduleName, Spec] = {
     "onecycle": Spec(
         "up and down once",
+        "Rises to the peak, then falls to nearly 0",
         formula=Formula("up to the highest rate and\ndown to nearly 0, as cosines", "Smith, Topin 2018"),
     ),
     "cosine": Spec(
         "falling as a cosine",
+        "Slowly at first, quickly in the middle",
         formula=Formula("lr(k) = lr · (1 + cos(π k/K))/2", "Loshchilov, Hutter 2017: SGDR"),
     ),
-    "linear": Spec("falling evenly", formula=Formula("lr(k) = lr · (1 − k/K)", "")),
-    "constant": Spec("kept", formula=Formula("lr(k) = lr", DDPM)),
+    "linear": Spec("falling evenly", "The same amount at every step", formula=Formula("lr(k) = lr · (1 − k/K)", "")),
+    "constant": Spec("kept", "The same rate to the end, as in DDPM", formula=Formula("lr(k) = lr", DDPM)),
 }
 NETWORKS: Mapping[NetworkName, NetworkSpec] = {
-    "unet": NetworkSpec("U-Net", draws=True),
-    "textbook": NetworkSpec("Textbook U-Net", draws=True),
-    "shuffle": NetworkSpec("ShuffleNet U-Net", draws=True),
+    "unet": NetworkSpec("U-Net", "Residual blocks on patches of pixels: the quickest to learn", draws=True),
+    "textbook": NetworkSpec("Textbook U-Net", "Every part as in the books; slower", draws=True),
+    "shuffle": NetworkSpec("ShuffleNet U-Net", "Very light: few weights and little arithmetic", draws=True),
     "judge": NetworkSpec("Classifier"),
     "clip": NetworkSpec("CLIP"),
     "autoencoder": NetworkSpec("Autoencoder"),
@@ -392,11 +468,16 @@ FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shi
 KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DATASETS: Mapping[str, DatasetSpec] = {
-    "mnist": DatasetSpec("MNIST", classes=TEN_DIGITS, size="11 MB", digits=True),
-    "fashion-mnist": DatasetSpec("Fashion-MNIST", classes=FASHION, size="31 MB"),
-    "kmnist": DatasetSpec("Kuzushiji-MNIST", classes=KUZUSHIJI, size="21 MB"),
-    "cifar10": DatasetSpec("CIFAR-10", classes=CIFAR10, size="170 MB"),
-    "synthetic": DatasetSpec("Synthetic digits", classes=TEN_DIGITS, digits=True),
+    "mnist": DatasetSpec("MNIST", "60,000 handwritten digits, grey", classes=TEN_DIGITS, size="11 MB", digits=True),
+    "fashion-mnist": DatasetSpec("Fashion-MNIST", "60,000 pieces of clothing, grey", classes=FASHION, size="31 MB"),
+    "kmnist": DatasetSpec("Kuzushiji-MNIST", "60,000 old Japanese letters, grey", classes=KUZUSHIJI, size="21 MB"),
+    "cifar10": DatasetSpec("CIFAR-10", "50,000 small photos of ten kinds, in colour", classes=CIFAR10, size="170 MB"),
+    "synthetic": DatasetSpec(
+        "Synthetic digits",
+        "Digits drawn by the program, without a download",
+        classes=TEN_DIGITS,
+        digits=True,
+    ),
 }
 DIGITS = (*(name for name, spec in DATASETS.items() if spec.digits), "")  # "": unknown
 CIFAR10_FOLDER = f"{IMAGE_FOLDER}cifar10-images"  # a part of CIFAR-10, which earlier bundled models were trained on

@@ -7,8 +7,7 @@ from desktop_app.viewmodels.compare import VALUES, Compare, Side
 from desktop_app.widgets.controls.basics import Label
 from desktop_app.widgets.controls.check_list import CheckList
 from desktop_app.widgets.controls.rows import Choice, ChoiceRow
-from ml.experiments.axes import format_value
-from ml.specs import SETTINGS, titles
+from ml.specs import SETTINGS, lines, titles
 
 TITLE = {"rows": "Rows", "columns": "Columns"}
 
@@ -23,7 +22,8 @@ class AxisEditor(QWidget):
         super().__init__()
         self._compare = compare
         self._side: Side = side
-        self.field = ChoiceRow(TITLE[side], tip=f"The setting that varies along the {side}")
+        own = {key: line for key, line in lines(SETTINGS).items() if key in VALUES}
+        self.field = ChoiceRow(TITLE[side], tip=f"The setting that varies along the {side}", lines=own)
         self.edit = QLineEdit()
         self.edit.setAccessibleName(f"{TITLE[side]}, values")
         self.edit.setMaxLength(MAX_TYPED)
@@ -68,7 +68,7 @@ class AxisEditor(QWidget):
         if field == "label":
             return self._compare.subject.choices[1:] if self._compare.picks_classes else []
         if field == "model":
-            return [(name, format_value("model", name)) for name in self._compare.comparable_models]
+            return self._compare.model_choices(self._compare.comparable_models)
         return list(titles(SETTINGS[field].choices)) if field else []
 
     def _take(self, text: str) -> None:

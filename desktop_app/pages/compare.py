@@ -16,7 +16,7 @@ from desktop_app.pages.race_view import LaneEditor, RaceView
 from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.compare import Compare
 from desktop_app.viewmodels.context import AppContext
-from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
+from desktop_app.widgets.controls.basics import Button, Check, ElidedLabel, Label, row
 from desktop_app.widgets.controls.prompt_bar import SeedBox
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.images.image_grid import Caption
@@ -24,7 +24,14 @@ from desktop_app.widgets.images.labelled_grid import LabelledGrid
 from desktop_app.widgets.images.qimage import to_qimage
 from desktop_app.widgets.images.timeline import Timeline
 from ml.events import Pixels
-from ml.experiments.cells import Cell, heads, judge_note, summary, title
+from ml.experiments.cells import (
+    Cell,
+    format_scores,
+    format_seconds,
+    format_sharpness,
+    judge_note,
+    title,
+)
 from ml.experiments.comparison_figure import save_race
 from ml.imaging.figure import SCALE, tiles
 from ml.system.files import free_name
@@ -35,9 +42,15 @@ MODE_TIPS = (
     "Run two to four setups side by side, step by step",
 )
 SUBTITLES = {
-    "grid": "All cells start from the same noise, so every difference comes from the settings.",
-    "race": "All lanes start from the same noise, and the timeline shows all lanes at the same progress.",
+    "grid": "All cells start from the same noise, so every difference comes from the settings. "
+    "Times are on this machine, just now.",
+    "race": "All lanes start from the same noise. Times are on this machine, just now.",
 }
+EMPTY = "Press Compare to generate every cell from the same noise"
+SCORES = (
+    "Right: how many images the judge reads as requested. Sharpness: the differences of neighbouring pixels relative "
+    "to the contrast; blur lowers it, noise raises it"
+)
 COPIED_MS = 1500
 ROOMY = (1500, 900)  # page size from which the chosen cells are shown below the grid
 POOR = 0.5  # share of correct images below which a cell shows a warning
@@ -52,8 +65,8 @@ class ComparePage(Page):
         self.mode = Segmented(MODES, name="Mode", tips=MODE_TIPS)
         self.subtitle = ElidedLabel("", "muted")
         self.table = LabelledGrid("Cells of the comparison")
-        self.table.grid.setToolTip("Click a cell to enlarge it, then another one to overlay both")
-        self.table.grid.set_empty_text("Press Compare to generate every cell from the same noise")
+        self.table.grid.setToolTip(f"Click a cell to enlarge it, then another one to overlay both. {SCORES}")
+        self.table.grid.set_empty_text(EMPTY)
         self.lanes = RaceView(compare.race)
         self.views = QStackedWidget()
         self.cell = CellView(compare)
@@ -73,6 +86,11 @@ class ComparePage(Page):
         self.digits = QLineEdit()
         self.problem = Label("", "problem")
         self.problem.setWordWrap(True)
+        self.guidance = Label("", "small")
+        self.guidance.setWordWrap(True)
+        self.wide = Check(
+            "Guide at every step", "Guidance acts at all noise levels, not only in the model's own interval"
+        )
         self.each = SliderRow("Per class", 1, 20, 4, tip="Number of images in each cell")
         self.seed = SeedBox(self._compare.settings.seed)
         self.go = Button("Compare", kind="primary", tip="Generate every cell from the same noise")
@@ -87,7 +105,7 @@ class ComparePage(Page):
         self.under = QVBoxLayout()
         self.body.addLayout(self.under)
         self.axes, common = Section("Axes"), Section("Shared settings")
-        for widget in (self.rows, self.columns):
+        for widget in (self.rows, self.columns, self.guidance, self.wide):
             self.axes.add(widget)
         self.digits_label = Label("", "muted")
         self.digits_label.setFixedWidth(self.model.label.width())
@@ -112,6 +130,7 @@ class ComparePage(Page):
         self.mode.valueChanged.connect(lambda mode: compare.change(mode=mode))
         self.model.valueChanged.connect(lambda name: compare.change(model=name))
         self.digits.textEdited.connect(lambda text: compare.change(digits=text))
+        self.wide.toggled.connect(lambda wide: compare.change(wide=wide))
         self.each.valueChanged.connect(lambda value: compare.change(each=round(value)))
         self.seed.seedChanged.connect(lambda seed: compare.change(seed=seed))
         self.go.clicked.connect(self._go)
@@ -216,12 +235,17 @@ class ComparePage(Page):
         self._show_subject(compare.subject)
         self.each.setVisible("label" in on_axis)
         self.seed.setVisible("seed" not in on_axis)
-        self.model.set_choices([(name, name) for name in compare.models or [settings.model]], settings.model)
+        self.model.set_lines(self._context.model_lines())
+        self.model.set_choices(self._context.model_choices(compare.models or [settings.model]), settings.model)
         if self.digits.text() != settings.digits:
             self.digits.setText(settings.digits)
             self.digits.setCursorPosition(0)
         self.each.set_value(settings.each)
         self.seed.set_seed(settings.seed)
+        self.guidance.setText(compare.guidance_note)
+        self.guidance.setVisible(bool(compare.guidance_note))
+        self.wide.setVisible("guidance" in on_axis)
+        self.wide.setChecked(settings.wide)
         trouble = compare.trouble("digits")
         self.problem.setText(trouble)
         self.problem.setVisible(bool(trouble))
@@ -247,6 +271,7 @@ class ComparePage(Page):
     def _show_busy(self) -> None:
         compare, grid = self._compare, self._grid
         busy = (compare if grid else self._race).busy
+        self.table.grid.set_empty_text("Generating the first cell…" if compare.busy else EMPTY)
         self.go.setText("Stop" if busy else "Compare" if grid else "Start race")
         self.go.setAccessibleName(self.go.text())
         self.go.set_kind("warm" if busy else "primary")
@@ -268,7 +293,7 @@ class ComparePage(Page):
         found = [by_place.get(index) for index in range(down * along)]
         self.table.grid.set_images(tiles([cell and cell.images for cell in found]), along)
         self.table.grid.set_captions([caption(cell) for cell in found], keep_room=True)
-        self.table.set_heads(heads(compare.rows, compare.cells, "row"), heads(compare.columns, compare.cells, "column"))
+        self.table.set_heads(compare.heads(compare.rows, "row"), compare.heads(compare.columns, "column"))
         self.table.grid.setAccessibleName(f"{title(compare.rows, compare.columns)}: {down * along} cells")
 
     def _show_chosen(self) -> None:
@@ -279,7 +304,9 @@ class ComparePage(Page):
 
 
 def caption(cell: Cell | None) -> Caption:
-    """The result of a cell; a warning where most images are wrong."""
+    """How many images of a cell are right, and how sharp they are; a warning where most are wrong."""
     if cell is None:
         return Caption("")
-    return Caption(summary([cell]).replace(" s", "\u00a0s"), warn=cell.right is not None and cell.right < POOR)
+    parts = (format_scores([cell]), format_sharpness([cell]), format_seconds(cell.seconds))
+    words = " · ".join(part.replace(" ", "\u00a0") for part in parts if part)
+    return Caption(words, warn=cell.right is not None and cell.right < POOR)

@@ -11,13 +11,14 @@ from desktop_app.pages.own_set import OwnSetSection
 from desktop_app.text.subject import DIGIT
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.context import AppContext
-from desktop_app.viewmodels.draw import Draw
+from desktop_app.viewmodels.draw import Draw, Part
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.export_menu import ENTRIES, PICTURE
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
 from desktop_app.widgets.images.canvas import Bars, Canvas
 from desktop_app.widgets.images.copy_button import CopyButton
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
+from desktop_app.widgets.images.waiting import Waiting
 from ml.events import Pixels
 from ml.imaging.pixels import grid
 from ml.system.files import free_name
@@ -77,6 +78,11 @@ class DrawPage(Page):
         self.verdict = Label("", "small")
         self.verdict.setWordWrap(True)
         self.own_set = OwnSetSection(draw)
+        self.waiting: dict[Part, Waiting] = {
+            "drawing": Waiting(self.canvas),
+            "results": self.results.waiting,
+            "recognition": Waiting(self.bars, surface="card", ink="muted"),
+        }
         self._arrange()
         self._connect()
         self._show_settings()
@@ -200,7 +206,8 @@ class DrawPage(Page):
         self.task.set_value(settings.task)
         self.subtitle.set_text(SUBTITLES[settings.task])
         names, subject = self._draw.models, self._draw.subject
-        self.model.set_choices([(name, name) for name in names or [settings.model]], settings.model)
+        self.model.set_lines(self._context.model_lines())
+        self.model.set_choices(self._context.model_choices(names or [settings.model]), settings.model)
         self.label.set_choices(subject.choices)
         self.label.set_value(str(settings.label))
         self.canvas.set_hint(f"Draw {subject.a} here" if subject.is_digits else "Draw here")
@@ -249,6 +256,8 @@ class DrawPage(Page):
 
     def _show_busy(self) -> None:
         draw = self._draw
+        for part, waiting in self.waiting.items():
+            waiting.set_words(f"{draw.status}…" if draw.waits_on == part else "")
         self.make.setText("Stop" if draw.busy else VERBS[draw.settings.task])
         self.make.setAccessibleName(self.make.text())
         self.make.set_kind("warm" if draw.busy else "primary")

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QScrollArea, QStackedWidget, 
 
 from desktop_app import lesson_file
 from desktop_app.pages.base import Page
+from desktop_app.text.formatting import count
 from desktop_app.text.scores import percent
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.context import AppContext
@@ -25,11 +26,12 @@ from desktop_app.widgets.plots.schedule_plots import SchedulePlots
 from ml.events import Pixels
 from ml.imaging.figure import Head
 from ml.imaging.pixels import grid
-from ml.specs import DISCRETE, SCHEDULES
+from ml.specs import DISCRETE, SCHEDULES, lines
 from ml.system.files import free_name
 
 if TYPE_CHECKING:
     from ml.evaluation.forward_process import ForwardProcess
+    from ml.experiments.questions import Row
 
 TABS = (("forward", "Forward process"), ("schedules", "Schedules"), ("questions", "Questions"))
 TAB_TIPS = (
@@ -88,7 +90,7 @@ class ExplorePage(Page):
         self.another = Button("Another example", "dice-five", tip="Show another example, with new noise")
         self.picture = Button("Open an image…", "image", tip="Add noise to an image of yours")
         self.schedule = ChoiceRow("Noise schedule", [(key, SCHEDULES[key].title) for key in DISCRETE],
-                                  tip="How the share of noise grows with t")  # fmt: skip
+                                  tip="How the share of noise grows with t", lines=lines(SCHEDULES))  # fmt: skip
         self.timesteps = SliderRow(
             "Steps T", 10, 4000, 1000, step=10, logarithmic=True, tip="Number of steps of the forward process"
         )
@@ -154,6 +156,7 @@ class ExplorePage(Page):
         self._context.lesson_progress_changed.connect(self._show_progress)
         explore.changed.connect(self._show_settings)
         explore.noised.connect(self._show_noise)
+        explore.noising_changed.connect(self._show_waiting)
         explore.answered.connect(self._show_question)
         explore.busy_changed.connect(self._show_question)
 
@@ -239,6 +242,11 @@ class ExplorePage(Page):
         self.export.setEnabled(True)
         self._show_taking()
 
+    def _show_waiting(self) -> None:
+        """Say over images of an earlier setting that the new ones are coming."""
+        for images in (self.forward.large, self.forward.strip, self.schedules.table.grid):
+            images.waiting.set_words("Adding noise…" if self._explore.noising else "")
+
     def _show_taking(self) -> None:
         """Enable what can be exported and copied."""
         answered = self._explore.answer is not None
@@ -255,11 +263,16 @@ class ExplorePage(Page):
             progress = explore.progress
             share = f" · {progress.done} of {progress.total}" if progress and progress.total else ""
             self.questions.show_busy(QUESTIONS[explore.question], f"{progress.what.strip() if progress else ''}{share}")
+            self.questions.show_rows(explore.rows)
         elif explore.answer:
-            rows = [(r.label, r.images, r.verdict, r.request is not None) for r in explore.answer.rows]
             of_judge = explore.answer.judge_accuracy
             judge = "" if of_judge is None else f"The judge reads {percent(of_judge)} of real test images right"
-            self.questions.show_answer(explore.answer.question, rows, judge)
+            self.questions.show_done(explore.answer.question, judge, explore.conclusion)
+            self.questions.show_rows(explore.rows)
+        elif explore.rows:
+            stopped = f"Stopped after {count(len(explore.rows), 'row')}"
+            self.questions.show_done(QUESTIONS[explore.asked], stopped, "")
+            self.questions.show_rows(explore.rows)
         else:
             self.questions.show_nothing()
 
@@ -413,6 +426,10 @@ class AnswerView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.title, self.status = Label("", "title"), Label("", "muted")
+        self.conclusion = Label("", "")
+        self.conclusion.setWordWrap(True)
+        self.conclusion.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._shown: list[Row] = []
         self.stop = Button("Stop", "stop-fill", tip="Stop the experiment")
         self.empty = Label("Choose a question on the right.", "muted")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -420,6 +437,7 @@ class AnswerView(QWidget):
         self._column = QVBoxLayout(self._rows)
         self._column.setContentsMargins(0, 0, Space.S, 0)
         self._column.setSpacing(Space.S)
+        self._column.addStretch(1)
         scroll = QScrollArea()
         scroll.setAccessibleName("The answer")
         scroll.setWidget(self._rows)
@@ -434,39 +452,49 @@ class AnswerView(QWidget):
         column.addLayout(row(self.title, self.status, 1, self.stop))
         column.addWidget(self.empty, 1)
         column.addWidget(scroll, 1)
+        column.addWidget(self.conclusion)
 
     def show_nothing(self) -> None:
-        self._show("", "", busy=False)
+        self._show("", "", "", busy=False)
+        self.empty.setText("Choose a question on the right.")
+        self.show_rows(())
 
     def show_busy(self, question: str, status: str) -> None:
-        self._show(question, status or "Preparing…", busy=True)
+        self._show(question, status or "Preparing…", "", busy=True)
         self.empty.setText("Generating 100 digits for each row…")
 
-    def show_answer(self, question: str, rows: Sequence[tuple[str, Pixels, str, bool]], judge: str = "") -> None:
-        """Rows of (label, images, verdict, whether it can be tried out), and how far the judge can be trusted."""
-        self._show(question, judge, busy=False)
-        self._clear()
-        for index, (label, images, verdict, can_try) in enumerate(rows):
-            self._column.addWidget(self._row(index, label, images, verdict, can_try))
-        self._column.addStretch(1)
-        self.empty.hide()
-        self._scroll.show()
+    def show_done(self, question: str, status: str, conclusion: str) -> None:
+        """Show what the rows answer, in words, and how far the judge can be trusted; or that they are not all."""
+        self._show(question, status, conclusion, busy=False)
 
-    def _show(self, question: str, status: str, *, busy: bool) -> None:
+    def show_rows(self, rows: "Sequence[Row]") -> None:
+        """Show the rows that are done."""
+        if len(rows) < len(self._shown) or any(a is not b for a, b in zip(self._shown, rows, strict=False)):
+            self._clear()
+        for index in range(len(self._shown), len(rows)):
+            self._column.insertWidget(index, self._row(index, rows[index]))
+            self._shown.append(rows[index])
+        self.empty.setVisible(not rows)
+        self._scroll.setVisible(bool(rows))
+
+    def _show(self, question: str, status: str, conclusion: str, *, busy: bool) -> None:
         self.title.setText(question)
         self.status.setText(status)
+        self.conclusion.setText(conclusion)
+        self.conclusion.setVisible(bool(conclusion))
         self.stop.setVisible(busy)
-        self.empty.setText("Choose a question on the right.")
-        self.empty.show()
-        self._scroll.hide()
 
     def _clear(self) -> None:
+        self._shown = []
         while (item := self._column.takeAt(0)) is not None:
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
+        self._column.addStretch(1)
 
-    def _row(self, index: int, label: str, images: Pixels, verdict: str, can_try: bool) -> QWidget:
+    def _row(self, index: int, row_done: "Row") -> QWidget:
+        label, images, can_try = row_done.label, row_done.images, row_done.request is not None
+        verdict = verdict_of(row_done)
         card = Card()
         card.setFixedHeight(ROW_HEIGHT)
         name, outcome = Label(label, "title"), Label(verdict, "muted")
@@ -486,6 +514,13 @@ class AnswerView(QWidget):
             line.addWidget(button)
         card.setLayout(line)
         return card
+
+
+def verdict_of(row: "Row") -> str:
+    """The scores of a row, as counted: `97 of 100 right, variety 0.43`."""
+    if row.right is None or row.variety is None:
+        return row.verdict
+    return f"{round(row.right * row.judged)} of {row.judged} right, variety {row.variety:.2f}"
 
 
 def short(number: float) -> str:

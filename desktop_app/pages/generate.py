@@ -306,6 +306,7 @@ class GeneratePage(Page):
     def _add_step(self, step: int) -> None:
         frames, first = self._generate.frames, self._fresh
         if first:
+            self._show_waiting()
             self._fresh = False
             shown = self._generate.trajectory
             self.timeline.begin(shown.steps)
@@ -313,6 +314,7 @@ class GeneratePage(Page):
         following = self.timeline.step >= self.timeline.reached  # the slider is at the newest step
         for new in range(self.timeline.reached + 1, step + 1):
             self.timeline.add_step(new, frames[new].sigma / max(frames[0].sigma, 1e-9))
+        self.timeline.set_guided(self._generate.trajectory.guided_steps)
         quiet = self._generate.trajectory.live or theme().reduced_motion
         if quiet and following:
             self.timeline.set_step(step)
@@ -396,7 +398,14 @@ class GeneratePage(Page):
         able = generate.understood is not None
         self.prompt.set_can_generate(able, generate.misunderstood, anyway=generate.doubtful)
 
+    def _show_waiting(self) -> None:
+        """Until the first step is there, say over the earlier images what is drawn; a draft is no earlier image."""
+        generate = self._generate
+        waits = generate.busy and not generate.frames and not generate.trajectory.live
+        self.grid.waiting.set_words(f"{generate.doing[0]}…" if waits else "")
+
     def _show_buttons(self) -> None:
+        self._show_waiting()
         self.prompt.set_busy(self._generate.busy)
         self.prompt.set_waiting(self._generate.waits)
         self.export_button.setEnabled(self._generate.can_export)

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QColorDialog
 from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.basics import Check
 from desktop_app.widgets.controls.rows import ChoiceRow, Section
-from ml.specs import AUGMENTATIONS, FITS, GROUNDS, IMAGE_FOLDER, titles
+from ml.specs import AUGMENTATIONS, FITS, GROUNDS, IMAGE_FOLDER, lines, titles
 
 SIDES = (16, 24, 28, 32, 48, 64, 96, 128)
 COLOURS = {1: "Grey", 3: "Colour"}
@@ -22,7 +22,7 @@ class ImageChoices(Section):
         self._train = train
         self.side = ChoiceRow("Size", tip="Width and height of the images that the model learns and draws")
         self.channels = ChoiceRow("Colours", tip="Whether the model learns and draws in colour")
-        self.fit = ChoiceRow("Fit", titles(FITS), tip="How an image that is not square becomes one")
+        self.fit = ChoiceRow("Fit", titles(FITS), tip="How an image that is not square becomes one", lines=lines(FITS))
         self.ground = ChoiceRow(
             "Ground", tip="What is behind transparent parts, and around images that are fitted whole"
         )

@@ -14,7 +14,7 @@ from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import icon
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.context import AppContext
-from desktop_app.viewmodels.interpolate import MAP, Interpolate
+from desktop_app.viewmodels.interpolate import DOING, MAP, Interpolate
 from desktop_app.widgets.controls.basics import Button, Card, ElidedLabel, Label, row
 from desktop_app.widgets.controls.export_menu import Entry, entries
 from desktop_app.widgets.controls.rows import LABEL_WIDTH, NARROW_LABEL, ChoiceRow, Section, Segmented, SliderRow
@@ -22,6 +22,7 @@ from desktop_app.widgets.controls.waypoint_editor import WaypointEditor
 from desktop_app.widgets.images.copy_button import CopyButton
 from desktop_app.widgets.images.image_grid import Caption, ImageGrid
 from desktop_app.widgets.images.interpolation_pad import InterpolationPad
+from desktop_app.widgets.images.waiting import Waiting
 from ml.events import Pixels
 from ml.imaging.pixels import grid
 from ml.specs import MIXINGS, titles
@@ -63,6 +64,7 @@ class InterpolatePage(Page):
         self.strip.setToolTip("Click an image of the walk to enlarge it")
         self.strip.set_empty_text("The walk appears here")
         self.strip.setFixedHeight(STRIP_HEIGHT)
+        self.pad_waiting = Waiting(self.pad)
         self.subtitle = ElidedLabel("", "muted")
         self.play = Button("Play the walk", "play-fill", tip="Play the walk as an animation that repeats (Space)")
         self.play.setCheckable(True)
@@ -210,6 +212,7 @@ class InterpolatePage(Page):
         interpolate.changed.connect(self._show_settings)
         interpolate.drawn.connect(self._show_image)
         interpolate.mapped.connect(self._show_map)
+        interpolate.busy_changed.connect(self._show_waiting)
         interpolate.exported.connect(self._context.notify_saved)
         self._context.ready.connect(self._show_settings)
 
@@ -328,7 +331,8 @@ class InterpolatePage(Page):
         self._image.setVisible(settings.mode != "path")
         self.mixing.set_value(settings.mixing)
         names = interpolate.models
-        self.model.set_choices([(name, name) for name in names or [settings.model]], settings.model)
+        self.model.set_lines(self._context.model_lines())
+        self.model.set_choices(self._context.model_choices(names or [settings.model]), settings.model)
         for choice, picture, corner in zip(self.labels, self.pictures, interpolate.corners, strict=True):
             choice.set_choices(interpolate.subject.choices)
             choice.set_value(str(corner.label))
@@ -377,6 +381,14 @@ class InterpolatePage(Page):
             if parts
             else "One noise, conditioned on all classes equally."
         )
+
+    def _show_waiting(self) -> None:
+        """Say at each place what is being drawn for it."""
+        awaited, path = self._interpolate.awaited, self._interpolate.settings.mode == "path"
+        self.image.waiting.set_words("Drawing…" if ("walk" if path else "image") in awaited else "")
+        self.pad_waiting.set_words(f"{DOING['pad']}…" if "pad" in awaited else "")
+        for walk in (self.strip, self.stops):
+            walk.waiting.set_words(f"{DOING['walk']}…" if "walk" in awaited else "")
 
     def _show_stops(self) -> None:
         """Show the waypoints, and the settings of the chosen one."""

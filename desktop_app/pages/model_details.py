@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
-from desktop_app.text.display_names import data_title
+from desktop_app.text.display_names import data_title, model_title
 from desktop_app.text.formatting import count, duration, megabytes, millions
 from desktop_app.text.scores import groups, measured_on, percent
 from desktop_app.theme.tokens import Space
@@ -115,7 +115,7 @@ class ModelDetails(QWidget):
             widget.setVisible(card is not None)
         for button in (self.draw, self.rename, self.export, self.delete):
             button.setEnabled(card is not None)
-        self.title.setText(title_of(card) if card else "")
+        self.title.setText(model_title(card) if card else "")
         self.title.setVisible(card is not None)
         self.about.setText(_QUOTED.sub("“\\1”", card.about) if card else "Choose a model to see its card.")
         self.about.setVisible(bool(self.about.text()))
@@ -226,16 +226,11 @@ class Fact(QWidget):
         line.addWidget(shown)
 
 
-def title_of(card: "ModelCard") -> str:
-    """The title of a bundled model; the name of a user's own model."""
-    return card.title if card.bundled and card.title else card.name
-
-
 def training_of(card: "ModelCard") -> list[tuple[str, str]]:
     """Facts about a model and its training."""
     header, config = card.header, card.header.model
     facts = [
-        ("Name", card.name),
+        ("Name in commands", card.name),
         ("Network", NETWORKS[config.network].title),
         ("Predicts", f"the {PREDICTIONS[config.prediction].title}" if Models.draws(card) else ""),
         ("Noise schedule", SCHEDULES[config.schedule].title if Models.draws(card) else ""),
@@ -259,7 +254,9 @@ def judge_in_words(judge: "ModelCard") -> str:
     if not isinstance(accuracy, int | float):
         return "No images are held out that would tell how good the judge is."
     if classes_of(judge.header):
-        return f"Judge: {percent(accuracy)} of {count(int(count_of or 0), 'real test image')} right."
+        error = judge.scores.get("calibration_error")
+        known = f" Its confidence is off by {percent(error)} on average." if isinstance(error, int | float) else ""
+        return f"Judge: {percent(accuracy)} of {count(int(count_of or 0), 'real test image')} right.{known}"
     return f"Judge: tells {percent(accuracy)} of distorted copies of single images apart; the images have no classes."
 
 

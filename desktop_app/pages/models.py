@@ -8,10 +8,10 @@ from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QInputDialog, QMenu
 
 from desktop_app.pages.base import Page
-from desktop_app.pages.model_details import ModelDetails, title_of
+from desktop_app.pages.model_details import ModelDetails
 from desktop_app.pages.name_dialog import NameDialog
 from desktop_app.tasks.models import MatchingNetworks
-from desktop_app.text.display_names import data_title
+from desktop_app.text.display_names import data_title, model_line, model_title
 from desktop_app.text.formatting import count, duration, megabytes, millions
 from desktop_app.text.scores import headline
 from desktop_app.theme.tokens import Space
@@ -199,7 +199,7 @@ class ModelsPage(Page):
         facts = [part for part in (*learnt, f"{millions(card.parameters)} parameters") if part]
         lines = " · ".join(facts), headline(card.scores) or self._unscored(card)
         whose = f"{'bundled' if card.bundled else 'yours'} · {megabytes(card.size)}"
-        tile = ModelTile(title_of(card), whose, lines)
+        tile = ModelTile(model_title(card), whose, lines)
         tile.toggled.connect(lambda on, name=card.name: self._choose(name) if on else None)
         soon = NONE_YET if self._models.is_dear(card) else DRAWING_SOON
         tile.show_preview(self._models.preview(card), INSTEAD.get(header.model.network, soon))
@@ -210,7 +210,7 @@ class ModelsPage(Page):
         """What a tile says in place of scores."""
         if self._models.can_score(card):
             return "Not scored yet"
-        return f"{card.about.split('. ')[0].split(' (')[0].rstrip('.')}." if card.about else ""
+        return model_line(card)
 
     def _show_preview(self, name: str) -> None:
         card, tile = self._context.card(name), self.tiles.get(name)

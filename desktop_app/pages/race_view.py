@@ -11,9 +11,13 @@ from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, Sli
 from desktop_app.widgets.images.image_grid import ImageGrid
 from desktop_app.widgets.images.timeline import Timeline
 from ml.events import Pixels
-from ml.specs import SAMPLERS, titles
+from ml.specs import SAMPLERS, lines, titles
 
 LETTERS = "ABCD"
+COST = (
+    "Evaluations of the network for each image: a guided call evaluates it twice, with the class and without it. "
+    "The time is on this machine, just now"
+)
 
 
 class RaceView(QWidget):
@@ -99,6 +103,7 @@ class LaneCard(Card):
         self.state, self.verdict = ElidedLabel("", "small"), ElidedLabel("", "small")
         self.grid = ImageGrid(f"Lane {letter}", margin=10, gap=3)
         self.grid.setToolTip("The images of this lane at the current step")
+        self.setToolTip(COST)
         self.grid.set_empty_text("Press Start race")
         self._letter = Label(letter, "section")
         column = QVBoxLayout(self)
@@ -143,7 +148,10 @@ class LaneEditor(Section):
         self.remove_button.set_icon("trash")
         self.model = ChoiceRow("Model", tip="The network of this lane")
         self.sampler = ChoiceRow(
-            "Sampler", titles(SAMPLERS), tip="The rule for each step from noise to image in this lane"
+            "Sampler",
+            titles(SAMPLERS),
+            tip="The rule for each step from noise to image in this lane",
+            lines=lines(SAMPLERS),
         )
         self.steps = SliderRow("Steps", 1, 1000, 10, slider_max=100, tip="Number of denoising steps")
         self.guidance = SliderRow("Guidance w", 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
@@ -176,7 +184,8 @@ class LaneEditor(Section):
         self.add_button.setEnabled(len(lanes) < MOST)
         self.remove_button.setEnabled(len(lanes) > LEAST)
         names = self._compare.models or [lane.model]
-        self.model.set_choices([(name, name) for name in names], lane.model)
+        self.model.set_lines(self._compare.model_lines)
+        self.model.set_choices(self._compare.model_choices(names), lane.model)
         self.sampler.set_value(lane.sampler)
         self.steps.set_value(lane.steps)
         self.guidance.set_value(lane.guidance)

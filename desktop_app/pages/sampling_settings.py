@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from desktop_app.settings import MAX_COLUMNS
+from desktop_app.text.formatting import count
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.generate import Generate
-from desktop_app.widgets.controls.basics import Button
+from desktop_app.viewmodels.guidance import interval
+from desktop_app.widgets.controls.basics import Button, Label
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, SliderRow
-from ml.config import SampleSettings
-from ml.specs import CLIPS, SAMPLERS, SETTINGS, SPACINGS, titles
+from ml.config import NO_INTERVAL, SampleSettings
+from ml.specs import CLIPS, SAMPLERS, SETTINGS, SPACINGS, lines, titles
 
 OWN_FILE = "file"
 STEERED_BY = (*((key, f"{clip.title} (download)" if clip.size else clip.title) for key, clip in CLIPS.items()),
@@ -19,6 +22,7 @@ STEERED_BY = (*((key, f"{clip.title} (download)" if clip.size else clip.title) f
 ROWS = (1, 2, 3, 5, 10)
 MANY = 1000.0  # a guidance interval up to this sigma has no upper end
 STARTS = (("pure", "Pure noise"), ("first", "Maximum σ"))
+START_LINES = {"pure": "One extra step, from noise without any image", "first": "The first step is at the maximum σ"}
 PURE_NOISE = 1000.0  # sigma/alpha at which no image is visible
 NO_END = SampleSettings().guidance_to
 
@@ -41,7 +45,10 @@ class SamplingSettings(QWidget):
             SETTINGS["model"].title, tip="The network that removes the noise: a bundled model or one of yours"
         )
         self.sampler = ChoiceRow(
-            SETTINGS["sampler"].title, titles(SAMPLERS), tip="The rule for each step from noise to image"
+            SETTINGS["sampler"].title,
+            titles(SAMPLERS),
+            tip="The rule for each step from noise to image",
+            lines=lines(SAMPLERS),
         )
         self.steps = SliderRow(
             SETTINGS["steps"].title,
@@ -55,6 +62,9 @@ class SamplingSettings(QWidget):
             SETTINGS["guidance"].title, 0, 15, 1.5, step=0.05, decimals=2, slider_max=5,
             tip="Strength of the class: 1 is off, higher values give clearer, less varied images",
         )  # fmt: skip
+        self.acts = Label("", "small")
+        self.acts.setWordWrap(True)
+        self.act_always = Button("Guide at every step", kind="link", tip="Guidance acts at all noise levels")
         self.clip_scale = SliderRow(
             SETTINGS["clip_scale"].title,
             0,
@@ -83,10 +93,16 @@ class SamplingSettings(QWidget):
         )
         self.grid = ChoiceRow("Grid", tip="Columns × rows; each row repeats the prompt with new noise")
         self.spacing = ChoiceRow(
-            SETTINGS["spacing"].title, titles(SPACINGS), tip="How the steps are spread from noise to image"
+            SETTINGS["spacing"].title,
+            titles(SPACINGS),
+            tip="How the steps are spread from noise to image",
+            lines=lines(SPACINGS),
         )
         self.start = ChoiceRow(
-            "Start from", STARTS, tip="Pure noise takes one extra step, and then continues at the maximum σ"
+            "Start from",
+            STARTS,
+            tip="Pure noise takes one extra step, and then continues at the maximum σ",
+            lines=START_LINES,
         )
         self.sigma_max = SliderRow(
             SETTINGS["sigma_max"].title,
@@ -117,11 +133,18 @@ class SamplingSettings(QWidget):
         room.setRetainSizeWhenHidden(True)
         self.reset.setSizePolicy(room)
         main.set_corner(self.reset)
+        self.acting = QWidget()
+        acting = QVBoxLayout(self.acting)
+        acting.setContentsMargins(0, 0, 0, 0)
+        acting.setSpacing(0)
+        acting.addWidget(self.acts)
+        acting.addWidget(self.act_always, 0, Qt.AlignmentFlag.AlignLeft)
         for widget in (
             self.model,
             self.sampler,
             self.steps,
             self.guidance,
+            self.acting,
             self.clip,
             self.clip_scale,
             self.repeats,
@@ -143,6 +166,7 @@ class SamplingSettings(QWidget):
         self.sampler.valueChanged.connect(lambda name: generate.change(sampler=name))
         self.steps.valueChanged.connect(lambda value: generate.change(steps=round(value)))
         self.guidance.valueChanged.connect(lambda value: generate.change(guidance=value))
+        self.act_always.clicked.connect(lambda: generate.change(**NO_INTERVAL))
         self.clip_scale.valueChanged.connect(lambda value: generate.change(clip_scale=value))
         self.clip.valueChanged.connect(self._use_clip)
         self.repeats.valueChanged.connect(lambda value: generate.change(repeats=round(value)))
@@ -160,16 +184,17 @@ class SamplingSettings(QWidget):
     def show_settings(self) -> None:
         """Show the current settings."""
         settings = self._generate.settings
-        models = [(card.name, card.name) for card in self._context.drawing_models]
-        if settings.model not in dict(models):
-            models.append((settings.model, settings.model))
-        self.model.set_choices(models, settings.model)
+        names = [card.name for card in self._context.drawing_models]
+        names += [settings.model] if settings.model not in names else []
+        self.model.set_lines(self._context.model_lines())
+        self.model.set_choices(self._context.model_choices(names), settings.model)
         self.sampler.set_value(settings.sampler)
         self.steps.set_value(settings.steps)
         self.guidance.set_value(settings.guidance)
         self.guidance.setEnabled(self._generate.classes > 0)
         by_words = settings.route == "clip"
         self.guidance.setVisible(not by_words)
+        self._show_acting()
         for row in (self.guide_from, self.guide_to):
             row.setVisible(not by_words)
         self.clip.setVisible(by_words)
@@ -190,6 +215,14 @@ class SamplingSettings(QWidget):
         self.guide_to.set_value(min(settings.guidance_to, MANY))
         self.reset.setVisible(not self._generate.at_defaults)
         self._show_grid()
+
+    def _show_acting(self) -> None:
+        """In how many of the steps guidance acts, unless it acts in all."""
+        settings, acting = self._generate.settings, self._generate.acting_steps
+        limited = acting is not None and acting < settings.steps
+        self.acting.setVisible(limited)
+        if limited:
+            self.acts.setText(f"Acts in {acting} of {count(settings.steps, 'step')}: {interval(settings)}")
 
     def _use_clip(self, name: str) -> None:
         if name == OWN_FILE:

@@ -11,7 +11,7 @@ from desktop_app.pages.base import Page
 from desktop_app.pages.data_view import DataView
 from desktop_app.pages.train_longer import TrainLonger
 from desktop_app.pages.train_setup import TrainSetup, ask_for_data, ask_for_images
-from desktop_app.text.display_names import data_title, preset_title
+from desktop_app.text.display_names import data_title, run_title
 from desktop_app.text.formatting import count, duration, millions
 from desktop_app.theme.controller import theme
 from desktop_app.theme.tokens import FIELD_HEIGHT, Space
@@ -21,10 +21,11 @@ from desktop_app.widgets.controls.basics import Button, ElidedLabel, Label, row
 from desktop_app.widgets.controls.rows import Section, Segmented, StatCard
 from desktop_app.widgets.images.preview_strip import PreviewStrip
 from desktop_app.widgets.images.preview_timeline import PreviewTimeline
+from desktop_app.widgets.images.waiting import Waiting
 from desktop_app.widgets.plots.loss_by_noise_map import LossByNoiseMap
 from desktop_app.widgets.plots.loss_plot import LossPlot
 from desktop_app.widgets.plots.score_plot import ScorePlot
-from ml.events import Preview, TrainStep, Validated
+from ml.events import Preview, RunFinished, TrainStep, Validated
 from ml.specs import NETWORKS, PREDICTIONS
 from ml.tracking.metrics_table import curve
 
@@ -59,6 +60,7 @@ class TrainPage(Page):
             "left": StatCard("Time left", tip="Estimated from the speed so far"),
         }
         self.plot = LossPlot()
+        self.starting = Waiting(self.plot, surface="card", ink="muted")
         self.noise_map = LossByNoiseMap()
         self.previews = PreviewStrip()
         self.preview_history = PreviewTimeline()
@@ -196,6 +198,7 @@ class TrainPage(Page):
         train = self._train
         self.title.set_text(self._headline())
         self.subtitle.set_text(self._subline())
+        self.starting.set_words(self._subline() if train.state == "starting" else "")
         self.start_button.setVisible(not train.active)
         self.start_button.setEnabled(not train.contradiction)
         self.start_button.setToolTip(train.contradiction or "Train a new model")
@@ -229,7 +232,7 @@ class TrainPage(Page):
             card.set_value(NOTHING)
 
     def _headline(self) -> str:
-        return preset_title(self._train.name) if self._train.name else "Train your own model"
+        return run_title(self._train.name) if self._train.name else "Train your own model"
 
     def _subline(self) -> str:
         train = self._train
@@ -252,9 +255,16 @@ class TrainPage(Page):
             case "failed":
                 return "The run failed. Change the setup, or start again."
             case "done" if end:
-                how = "Finished" if end.completed else "Stopped, model kept"
-                return f"{how}: {count(end.step, 'step')} in {duration(end.seconds)}."
+                return f"{'Finished' if end.completed else 'Stopped, model kept'}: {self._what_it_reached(end)}"
         return self._what_it_is()
+
+    def _what_it_reached(self, end: RunFinished) -> str:
+        """What a run saw, and what it still needs."""
+        train, missing = self._train, self._train.missing_minutes
+        done = f"{count(end.step, 'step')} in {duration(end.seconds)}, {count(train.images_seen, 'image')} seen"
+        if missing:
+            return f"{done}. Too early: about {duration(60 * missing)} more."
+        return f"{done}; {train.trend()}." if train.trend() else f"{done}."
 
     def _what_it_is(self) -> str:
         run = self._train.run
@@ -364,7 +374,7 @@ class TrainPage(Page):
                 widget.hide()
                 widget.deleteLater()
         for run in self._train.unfinished[:3]:
-            text = f"{preset_title(run.name)} · {100 * run.progress:.0f} % done"
+            text = f"{run_title(run.name)} · {100 * run.progress:.0f} % done"
             button = Button(text, "arrow-clockwise", tip=f"Resume at step {run.step:,}")
             button.clicked.connect(lambda _checked=False, run=run: self._train.resume_run(run))
             self.unfinished.add(button)
@@ -381,7 +391,7 @@ class RunRow(QWidget):
     def __init__(self, name: str, plot: LossPlot, folder: Path | None = None) -> None:
         super().__init__()
         self._name, self._plot, self._folder = name, plot, folder
-        self.button = Button(preset_title(name), kind="flat", tip="Show or hide the curve of this run")
+        self.button = Button(run_title(name), kind="flat", tip="Show or hide the curve of this run")
         self.button.setCheckable(True)
         self.button.setChecked(folder is None)
         self._dot = _Dot(plot, name)
@@ -395,7 +405,7 @@ class RunRow(QWidget):
         """Use a new name; the run's folder is renamed with it."""
         self._name = self._dot.run = name
         self._folder = self._folder and self._folder.with_name(name)
-        self.button.setText(preset_title(name))
+        self.button.setText(run_title(name))
         self.button.setAccessibleName(self.button.text())
 
     def set_loss(self, loss: float) -> None:

@@ -1,6 +1,10 @@
 """Training longer: the length of what is added to a run that has ended, and the button that adds it."""
 
-from desktop_app.text.display_names import preset_title
+from math import ceil
+from pathlib import Path
+
+from desktop_app.text.display_names import run_title
+from desktop_app.text.formatting import duration
 from desktop_app.viewmodels.train import Train
 from desktop_app.widgets.controls.basics import Button, Label
 from desktop_app.widgets.controls.rows import Section, SliderRow
@@ -12,6 +16,7 @@ class TrainLonger(Section):
     def __init__(self, train: Train) -> None:
         super().__init__("Train longer")
         self._train = train
+        self._shown: Path | None = None
         self.what = Label("", "small")
         self.what.setWordWrap(True)
         self.minutes = SliderRow(
@@ -32,5 +37,12 @@ class TrainLonger(Section):
         """Show the run that can be trained longer, if there is one."""
         folder = self._train.ended
         self.setVisible(folder is not None)
-        if folder is not None:
-            self.what.setText(f"Adds this time to “{preset_title(folder.name)}”.")
+        if folder is None:
+            self._shown = None
+            return
+        missing = self._train.missing_minutes if folder == self._train.folder else None
+        needs = f"Its digits can be read after about {duration(60 * missing)} more. " if missing else ""
+        self.what.setText(f"{needs}Adds this time to “{run_title(folder.name)}”.")
+        if missing and folder != self._shown:
+            self.minutes.set_value(ceil(10 * missing) / 10)
+        self._shown = folder

@@ -1,15 +1,16 @@
 """The setup of a training run: preset, data, duration, and the settings of the preset."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from desktop_app.pages.image_choices import ImageChoices
-from desktop_app.pages.model_details import title_of
-from desktop_app.text.display_names import data_title, preset_title
-from desktop_app.text.formatting import count, duration
+from desktop_app.text.display_names import data_title, model_line, model_title, preset_title
+from desktop_app.text.formatting import count, duration, two_digits
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.train import Train
@@ -18,6 +19,7 @@ from desktop_app.widgets.controls.rows import ChoiceRow, Section, SliderRow
 from ml.config import TrainConfig
 from ml.data.archive import SUFFIXES
 from ml.events import Estimate
+from ml.registry.presets import load
 from ml.specs import (
     DATASETS,
     DISCRETE,
@@ -30,6 +32,9 @@ from ml.specs import (
     PREDICTIONS,
     SCHEDULES,
     WEIGHTINGS,
+    Spec,
+    dataset_spec,
+    lines,
     titles,
 )
 from ml.training.overrides import get_setting
@@ -49,9 +54,11 @@ class TrainSetup(QWidget):
         self._measure_soon = QTimer(self, singleShot=True, interval=MEASURE_DELAY_MS)
         self._measure_soon.timeout.connect(self._measure)
         presets = [(name, preset_title(name)) for name in train.preset_names()]
-        self.preset = ChoiceRow("Preset", presets, tip="A network with tuned training settings")
+        notes = {name: load(name).note for name, _ in presets}
+        self.preset = ChoiceRow("Preset", presets, tip="A network with tuned training settings", lines=notes)
         self.begin_with = BeginWith(train)
-        self.data = ChoiceRow("Data", tip="The images to learn from")
+        own = {CHOOSE: "Images of yours, in a folder or with one subfolder per class"}
+        self.data = ChoiceRow("Data", tip="The images to learn from", lines=lines(DATASETS) | own)
         self.minutes = SliderRow(
             "Minutes", 0.2, 600, 1, decimals=1, logarithmic=True, slider_max=120, tip="Training time in minutes"
         )
@@ -175,7 +182,8 @@ class BeginWith(QWidget):
         """Show the current settings."""
         train, name = self._train, self._train.settings.begin_with
         gone = [(name, name)] if name and train.base is None else []
-        choices = [(NOTHING, "Random weights"), *gone, *((card.name, title_of(card)) for card in train.bases)]
+        choices = [(NOTHING, "Random weights"), *gone, *((card.name, model_title(card)) for card in train.bases)]
+        self.model.set_lines({card.name: model_line(card) for card in train.bases})
         self.model.set_choices(choices, name or NOTHING)
         self.classes.set_value("keep" if train.settings.keep_classes else "replace")
         self.classes.setVisible(train.base is not None and train.base.header.model.num_classes > 0)
@@ -187,24 +195,27 @@ class Recipe(QWidget):
     def __init__(self, train: Train) -> None:
         super().__init__()
         self._train = train
-        choices = {
-            "model.network": ("Network", DRAWN_BY, "The architecture of the denoising network"),
+        choices: dict[str, tuple[str, Mapping[Any, Spec], str]] = {
+            "model.network": ("Network", NETWORKS, "The architecture of the denoising network"),
             "model.prediction": (
                 "Predicts",
-                titles(PREDICTIONS),
+                PREDICTIONS,
                 "What the network predicts; each can be converted into the others",
             ),
-            "model.schedule": ("Noise schedule", titles(SCHEDULES), "How the share of noise grows with t"),
+            "model.schedule": ("Noise schedule", SCHEDULES, "How the share of noise grows with t"),
             "weighting": (
                 "Loss weighting",
-                titles(WEIGHTINGS),
+                WEIGHTINGS,
                 "How much each noise level counts: all equally, or by min-SNR",
             ),
-            "loss": ("Loss", titles(LOSSES), "Squared error, or Huber loss, which is less sensitive to large errors"),
-            "optimizer": ("Optimizer", titles(OPTIMIZERS), "How the gradient updates the weights"),
-            "lr_schedule": ("LR schedule", titles(LR_SCHEDULES), "How the learning rate changes during the run"),
+            "loss": ("Loss", LOSSES, "Squared error, or Huber loss, which is less sensitive to large errors"),
+            "optimizer": ("Optimizer", OPTIMIZERS, "How the gradient updates the weights"),
+            "lr_schedule": ("LR schedule", LR_SCHEDULES, "How the learning rate changes during the run"),
         }
-        self.choices = {key: ChoiceRow(label, options, tip=tip) for key, (label, options, tip) in choices.items()}
+        self.choices = {
+            key: ChoiceRow(label, DRAWN_BY if table is NETWORKS else titles(table), tip=tip, lines=lines(table))
+            for key, (label, table, tip) in choices.items()
+        }
         self.lr = SliderRow(
             "Learning rate", 1e-5, 1e-1, 1e-3, decimals=5, logarithmic=True, tip="The peak learning rate"
         )
@@ -299,5 +310,7 @@ def _speed(config: TrainConfig, estimate: Estimate | None) -> str:
         return ""
     if config.minutes is None:
         return f" About {duration(estimate.seconds)} on this device."
-    seen = round(60 * config.minutes * estimate.images_per_s, -3)
-    return f" About {seen:,.0f} images in that time on this device." if seen else ""
+    seen = two_digits(60 * config.minutes * estimate.images_per_s)
+    data = dataset_spec(config.data)
+    early = config.readable_after is not None and seen < config.readable_after and data is not None and data.digits
+    return f" About {seen:,} images in that time on this device{', which is too early' if early else ''}."

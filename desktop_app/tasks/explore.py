@@ -15,7 +15,7 @@ from ml.export.metadata import Watch
 if TYPE_CHECKING:
     from desktop_app.settings import ExploreSettings
     from ml.evaluation.forward_process import ForwardProcess
-    from ml.experiments.questions import Answer
+    from ml.experiments.questions import Answer, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,18 @@ class NoisedImage:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer to a question, and its figure (H, W, 3)."""
+    """The answer to a question, its figure (H, W, 3), and what it shows, in words."""
 
     answer: "Answer"
     figure: Pixels
+    conclusion: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RowDone:
+    """A row of the answer that is coming."""
+
+    row: "Row"
 
 
 def add_noise(settings: "ExploreSettings", data_root: Path | None, _control: RunControl) -> Iterator[object]:
@@ -44,12 +52,15 @@ def add_noise(settings: "ExploreSettings", data_root: Path | None, _control: Run
 
 
 def answer_question(name: str, control: RunControl) -> Iterator[object]:
-    """Answer a classic question."""
+    """Answer a classic question, row by row."""
     from ml.experiments import questions
+    from ml.experiments.conclusions import conclusion
 
     for event in questions.answer(name, control=control):
-        found = isinstance(event, questions.Answer)
-        yield Answered(event, np.asarray(questions.figure(event))) if found else event
+        if isinstance(event, questions.Answer):
+            yield Answered(event, np.asarray(questions.figure(event)), conclusion(event))
+        else:
+            yield RowDone(event) if isinstance(event, questions.Row) else event
 
 
 def write_answer(path: Path, answer: "Answer", scale: int, _watch: Watch) -> None:

@@ -18,6 +18,11 @@ def count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
+def two_digits(number: float) -> int:
+    """A number rounded to two digits: 670, 2,300."""
+    return int(float(f"{number:.2g}"))
+
+
 def millions(number: int) -> str:
     """0.47 M, 295 k."""
     return f"{number / 1e6:.1f} M" if number >= 950_000 else f"{number / 1e3:.0f} k"

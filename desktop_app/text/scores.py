@@ -24,7 +24,7 @@ def times(ratio: float) -> str:
 
 WORDS: dict[str, tuple[str, Format, str]] = {
     "accuracy": ("Right class", percent, "How often the judge reads the requested class"),
-    "confidence": ("Judge confidence", percent, "Mean confidence of the judge in its readings"),
+    "confidence": ("Raw confidence", percent, "Mean confidence of the judge in its readings, before calibration"),
     "frechet_ratio": (
         "Distance to real",
         times,
@@ -40,6 +40,12 @@ WORDS: dict[str, tuple[str, Format, str]] = {
     ),
     "judge_test_accuracy": ("Judge", percent, "How many real test images the judge reads right"),
     "test_accuracy": ("Read right", percent, "How many of MNIST's test digits it reads right"),
+    "calibration_error": (
+        "Confidence off by",
+        percent,
+        "Calibration error: how far the confidence is from how often it is right, on test images that it was not "
+        "calibrated on",
+    ),
     "judge_accuracy": ("Still read right", percent, "How many digits the judge reads right after packing"),
     "judge_accuracy_of_originals": ("Before packing", percent, "How many of the same digits it reads right before"),
     "mean_squared_error": ("Squared error", "{:.4f}".format, "Of the unpacked pixels, between -1 and 1"),

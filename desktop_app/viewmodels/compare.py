@@ -1,5 +1,6 @@
 """The Compare page without its widgets: two axes, and the cells between them."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,18 +12,20 @@ from PySide6.QtCore import Signal
 from desktop_app.settings import CompareSettings
 from desktop_app.tasks import compare
 from desktop_app.text.subject import Subject
+from desktop_app.viewmodels import guidance
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.job_runner import JobRunner
 from desktop_app.viewmodels.prompt_memory import PromptMemory, first_classes
 from desktop_app.viewmodels.race import Race, labels_of
-from ml.config import NO_LABEL, SampleRequest
+from ml.config import NO_INTERVAL, NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Progress
-from ml.experiments.axes import MAX_VALUES, Axis, parse
-from ml.experiments.cells import Cell, draw_figure
+from ml.experiments.axes import MAX_VALUES, Axis, Value, parse
+from ml.experiments.cells import Cell, draw_figure, heads
 from ml.experiments.comparison_figure import axes_of, save
 from ml.export.metadata import Stamp
+from ml.imaging.figure import Head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,6 +158,15 @@ class Compare(JobRunner):
     def models(self) -> list[str]:
         return [card.name for card in self._context.drawing_models]
 
+    def model_choices(self, names: Sequence[str]) -> list[tuple[str, str]]:
+        """Models as a list shows them: (name, title)."""
+        return self._context.model_choices(names)
+
+    @property
+    def model_lines(self) -> dict[str, str]:
+        """What each model is, in one sentence by its name."""
+        return self._context.model_lines()
+
     @property
     def comparable_models(self) -> list[str]:
         """The models, and the earlier checkpoints of runs: RUN@STEP."""
@@ -176,6 +188,24 @@ class Compare(JobRunner):
     def digits(self) -> tuple[int, ...]:
         """The labels that are compared; raises BadRequest."""
         return labels_of(self.settings.digits, self._subjects_of(self.settings))
+
+    @property
+    def guidance_note(self) -> str:
+        """In how many steps guidance acts, where it is on an axis; empty if it acts in all, or that is unknown."""
+        card = self._context.card(self.settings.model)
+        if "guidance" not in self.fields or card is None or not self._context.device or "model" in self.fields:
+            return ""
+        defaults = card.header.defaults.with_changes(guidance=2.0, **NO_INTERVAL if self.settings.wide else {})
+        steps: tuple[Value, ...] = (defaults.steps,)
+        try:
+            steps = parse("steps", self.values("steps")).values if "steps" in self.fields else steps
+        except BadRequest:
+            return ""
+        found = [(guidance.acting_steps(card, defaults.with_changes(steps=n)), n) for n in steps]
+        if all(acting in (None, n) for acting, n in found):
+            return ""
+        each = [f"{acting} of {n}" for acting, n in found if acting is not None]
+        return f"Guidance acts in {', '.join(each)} steps: {guidance.interval(defaults)}."
 
     def trouble(self, what: Literal["rows", "columns", "digits"]) -> str:
         """Why values are invalid; empty if they are valid."""
@@ -209,7 +239,8 @@ class Compare(JobRunner):
         self.stop()
         self.rows, self.columns = self.axis("rows"), self.axis("columns")
         self.cells, self.progress, self._compared = [], None, self.settings
-        base = SampleRequest(model=self.settings.model, labels=self.labels(), seed=self.settings.seed)
+        own = {"model": self.settings.model, "labels": self.labels(), "seed": self.settings.seed}
+        base = SampleRequest.model_validate({**own, **(NO_INTERVAL if self.settings.wide else {})})
         self._run(partial(compare.run_comparison, base, self.rows, self.columns))
         self._choose(None, None)
         self.begun.emit()
@@ -267,7 +298,18 @@ class Compare(JobRunner):
     def name(self, cell: Cell) -> str:
         """The name of a cell, as in `4 steps, w = 3`."""
         axes = ((self.rows, cell.row), (self.columns, cell.column))
-        return ", ".join(axis.names[k] for axis, k in axes if axis)
+        return ", ".join(self.value_names(axis)[k] for axis, k in axes if axis)
+
+    def value_names(self, axis: Axis) -> Sequence[str]:
+        """The names of the values of an axis in the window, where models have their titles."""
+        return [self._context.model_title(str(value)) for value in axis.values] if axis.field == "model" else axis.names
+
+    def heads(self, axis: Axis | None, along: Literal["row", "column"]) -> list[Head]:
+        """The heads along an axis of the comparison that is shown."""
+        found = heads(axis, self.cells, along)
+        if axis is None:
+            return found
+        return [Head(name, head.note) for name, head in zip(self.value_names(axis), found, strict=True)]
 
     def choose(self, index: int) -> None:
         """Show a cell beside the one chosen before it; none if it was chosen already."""
@@ -301,6 +343,7 @@ class Compare(JobRunner):
         axes = [axis for axis in (rows, columns) if axis]
         request = stamp.request
         own: dict[str, object] = {"mode": "grid", "model": request.model, "seed": request.seed}
+        own["wide"] = request == request.with_changes(**NO_INTERVAL)
         own |= {"rows": rows.field if rows else "", "columns": columns.field if columns else ""}
         own["values"] = self.settings.values | {axis.field: ", ".join(map(str, axis.values)) for axis in axes}
         if any(axis.field == "label" for axis in axes):

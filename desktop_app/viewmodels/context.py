@@ -1,7 +1,8 @@
 """What every view-model works with: jobs, the models, notifications, history, file writing and the data folder."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +12,16 @@ from PySide6.QtCore import QObject, Signal
 from desktop_app.settings import LessonProgress
 from desktop_app.tasks import startup
 from desktop_app.tasks.startup import Ready
+from desktop_app.text.display_names import model_line, model_title, run_title
 from desktop_app.text.subject import Subject, subject_of
 from desktop_app.viewmodels.file_writer import FileWriter
 from desktop_app.viewmodels.history import History
-from desktop_app.viewmodels.notification import Message
+from desktop_app.viewmodels.notification import Message, Messages
 from desktop_app.worker.compute_thread import Job, JobEnded, Work, failure
 from desktop_app.worker.engine import Engine, Handler
 from ml.config import DRAWING_SIDE
 from ml.events import Failed, Progress
+from ml.experiments.axes import Value, format_value
 from ml.registry import judges
 from ml.specs import DRAWING
 
@@ -60,10 +63,13 @@ class AppContext(QObject):
         self.lesson_progress: dict[str, LessonProgress] = {}  # by a lesson's key, the latest last
         self.status = ""  # work in progress that belongs to no page
         self.closing = False
+        self.page = ""  # the page in front
+        self.messages = Messages(self)
         self.history = History(self, self)
         self.files = FileWriter(self, self)
         self._jobs: dict[Job, Stop | None] = {}  # that have not ended, in the order of their submission
         self._judged: dict[str, bool] = {}  # by model: whether there is a judge of what it draws
+        self._of_job: str | None = None  # the page from which the job was started whose event is handled
         self._submitted_at = 0.0  # on the clock of time.monotonic
         engine.finished.connect(self.closed)
 
@@ -91,17 +97,32 @@ class AppContext(QObject):
         self._jobs[job] = stop
         usual = REMEDIES if background else EXPORT_REMEDIES
         offered = usual if remedies is None else remedies
-        self.engine.submit(job, partial(self._on_event, job, handler, offered), sketch=sketch)
+        self.engine.submit(job, partial(self._on_event, job, self._page, handler, offered), sketch=sketch)
         self._tell_queue(job)
         return job
 
-    def _on_event(self, job: Job, handler: Handler, remedies: Remedies, event: object) -> None:
+    def _on_event(self, job: Job, page: str, handler: Handler, remedies: Remedies, event: object) -> None:
         if isinstance(event, JobEnded):
             del self._jobs[job]
             self._tell_queue(job)
-        handler(event)
-        if isinstance(event, Failed):
-            self.report(event, remedies)
+        before, self._of_job = self._of_job, page
+        try:
+            handler(event)
+            if isinstance(event, Failed):
+                self.report(event, remedies)
+        finally:
+            self._of_job = before
+
+    def use_page(self, page: str) -> None:
+        """A page has come to the front; the event that brought it there speaks for this page."""
+        self.page = page
+        if self._of_job is not None:
+            self._of_job = page
+
+    @property
+    def _page(self) -> str:
+        """The page from which the job was started whose event is handled; otherwise the page in front."""
+        return self.page if self._of_job is None else self._of_job
 
     @property
     def queue(self) -> list[Job]:
@@ -142,7 +163,9 @@ class AppContext(QObject):
     # ---- notifications
 
     def notify(self, message: Message) -> None:
-        """Show a message in the one place for messages."""
+        """Show a message over its page: by default that from which its job was started, or else the one in front."""
+        message = replace(message, page=message.page or self._page)
+        self.messages.add(message)
         self.message.emit(message)
 
     def notify_saved(self, path: Path) -> None:
@@ -178,6 +201,26 @@ class AppContext(QObject):
     def card(self, name: str) -> "ModelCard | None":
         """The card of a model by its name; None until the models are known."""
         return next((card for card in self.models if card.name == name), None)
+
+    def model_choices(self, names: Sequence[str]) -> list[tuple[str, str]]:
+        """Models as a list shows them: (name, title)."""
+        return [(name, self.model_title(name)) for name in names]
+
+    def model_lines(self) -> dict[str, str]:
+        """What each model is, in one sentence by its name."""
+        return {card.name: model_line(card) for card in self.models}
+
+    def model_title(self, name: str) -> str:
+        """The display name of a model: a name, a path, or RUN@STEP."""
+        run, at, step = name.rpartition("@")
+        if at and step.isdecimal():
+            return f"{self.model_title(run)}, step {int(step):,}"
+        card = self.card(name)
+        return model_title(card) if card else run_title(format_value("model", name))
+
+    def value_title(self, field: str, value: Value) -> str:
+        """The display name of a setting's value."""
+        return self.model_title(str(value)) if field == "model" else format_value(field, value)
 
     def subject(self, name: str) -> Subject:
         """What a model draws, in words."""

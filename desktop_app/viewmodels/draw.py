@@ -5,7 +5,7 @@ from collections import deque
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -32,6 +32,9 @@ from ml.imaging.pixels import film
 COUNT = 9
 MAX_REBUILT = 99  # classes, as many as a request has corners beside the reconstruction
 UNDO_STEPS = 50
+
+
+Part = Literal["drawing", "results", "recognition"]  # of the page
 
 
 class Past(NamedTuple):
@@ -65,6 +68,7 @@ class Draw(QObject):
         self.captions: tuple[str, ...] = ()
         self.probabilities: np.ndarray | None = None
         self.status = ""
+        self.waits_on: Part | None = None  # what the job in progress computes
         self._frames: list[Frame] = []  # of the result ...
         self._coming: list[Frame] = []  # ... and of the job in progress
         self._past: deque[Past] = deque(maxlen=UNDO_STEPS)
@@ -206,11 +210,12 @@ class Draw(QObject):
 
     def load(self, path: Path) -> None:
         """Use an image file as the drawing."""
-        self._submit(partial(draw.open_image, path), "Opening the image")
+        self._submit(partial(draw.open_image, path), "Opening the image", "drawing")
 
     def example(self, digit: int, number: int) -> None:
         """Use a digit of MNIST as the drawing, or a synthetic one where MNIST is not at hand."""
-        self._submit(partial(draw.load_example, digit, number, self._context.data_root), "Loading a digit")
+        task = partial(draw.load_example, digit, number, self._context.data_root)
+        self._submit(task, "Loading a digit", "drawing")
 
     # ---- jobs
 
@@ -235,29 +240,30 @@ class Draw(QObject):
         """Vary, complete or rebuild the drawing."""
         request = self.request()
         if request is not None:
-            self._submit(partial(sampling.sample, request, frames=True), "Drawing")
+            self._submit(partial(sampling.sample, request, frames=True), "Drawing", "results")
 
     def recognise(self) -> None:
         """Classify the drawing with the diffusion model."""
         if not self.empty and self.can_recognise:
-            self._submit(partial(draw.recognise, centred(self.drawing), self.settings.model), "Comparing every class")
+            task = partial(draw.recognise, centred(self.drawing), self.settings.model)
+            self._submit(task, "Comparing every class", "recognition")
 
     @property
     def doing(self) -> tuple[str, float | None]:
-        """What runs, without a share that is done."""
-        return self.status, None
+        """What runs, and the share of a drawing's steps that is done."""
+        return self.status, self._coming[-1].step / self._coming[-1].steps if self._coming else None
 
     def stop(self) -> None:
         if self._job:
             self._job.control.cancel()
             self._end()
 
-    def _submit(self, task: Work, status: str) -> None:
+    def _submit(self, task: Work, status: str, part: Part) -> None:
         if self._context.closing:
             return
         if self._job:
             self._job.control.cancel()
-        self.status, self._coming = status, []
+        self.status, self.waits_on, self._coming = status, part, []
         self._submitted += 1
         self._job = self._context.submit(task, partial(self._on_event, self._submitted), title=status, stop=self.stop)
         self.busy_changed.emit()
@@ -270,6 +276,7 @@ class Draw(QObject):
             self.busy_changed.emit()
         elif isinstance(event, Frame):
             self._coming.append(event)
+            self.busy_changed.emit()  # `doing` has changed
         elif isinstance(event, Sampled):
             self._show(event)
         elif isinstance(event, Recognised):
@@ -329,7 +336,7 @@ class Draw(QObject):
         return 4 if self.captions else 3
 
     def _end(self) -> None:
-        self._job, self.status = None, ""
+        self._job, self.status, self.waits_on = None, "", None
         self.busy_changed.emit()
 
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_app.settings import ExploreSettings
 from desktop_app.tasks import explore
-from desktop_app.tasks.explore import Answered, NoisedImage
+from desktop_app.tasks.explore import Answered, NoisedImage, RowDone
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.worker.compute_thread import Job, JobEnded
 from ml.errors import BadFile
@@ -18,13 +18,13 @@ from ml.export.plot_metadata import OTHER_FILE
 
 if TYPE_CHECKING:
     from ml.evaluation.forward_process import ForwardProcess
-    from ml.experiments.questions import Answer
+    from ml.experiments.questions import Answer, Row
 
 QUESTIONS = {  # by the name of the experiment
     "schedule": "Linear or cosine?",
     "steps": "How many steps does DDIM need?",
     "eta": "What does eta do?",
-    "guidance": "Guidance 1, 3 or 7.5?",
+    "guidance-wide": "Guidance 1, 3 or 7.5?",
     "chain": "What if T = 20?",
     "clipping": "What does clipping repair?",
     "samplers": "Which sampler, in ten steps?",
@@ -40,6 +40,7 @@ class Explore(QObject):
     noised = Signal()  # the noised images have changed
     answered = Signal()
     busy_changed = Signal()
+    noising_changed = Signal()
     open_in_generate = Signal(object)  # SampleRequest
     open_file = Signal(object)  # Path of a lesson
 
@@ -52,10 +53,14 @@ class Explore(QObject):
         self.question = ""  # the name of the last experiment
         self.answer: Answer | None = None
         self.figure: Pixels | None = None  # of the answer
+        self.rows: list[Row] = []  # of the last experiment, as far as they are done
+        self.asked = ""  # the last experiment, even if it was stopped
+        self.conclusion = ""  # what the answer shows, in words
         self.progress: Progress | None = None
         self._job: Job | None = None
         self._submitted = 0  # questions so far
         self._shown: ExploreSettings | None = None
+        self.noising = False  # whether noise is being added
 
     def change(self, **changes: object) -> None:
         """Change the image or the noise."""
@@ -92,10 +97,17 @@ class Explore(QObject):
         self._shown = new
         task = partial(explore.add_noise, self.settings, self._context.data_root)
         self._context.submit(task, partial(self._on_noised, new))
+        self._set_noising(True)
+
+    def _set_noising(self, noising: bool) -> None:
+        self.noising = noising
+        self.noising_changed.emit()
 
     def _on_noised(self, settings: ExploreSettings, event: object) -> None:
         if settings != self._shown:
             return  # of earlier settings
+        if isinstance(event, JobEnded):
+            self._set_noising(False)
         if isinstance(event, NoisedImage):
             self.noisings, self.what = event.noisings, event.what
             self.noised.emit()
@@ -115,6 +127,7 @@ class Explore(QObject):
             return
         self.stop()
         self.question, self.answer, self.figure, self.progress = question, None, None, None
+        self.asked, self.rows, self.conclusion = question, [], ""
         self._submitted += 1
         self._job = self._context.submit(
             partial(explore.answer_question, question),
@@ -144,8 +157,12 @@ class Explore(QObject):
         if isinstance(event, Progress):
             self.progress = event
             self.busy_changed.emit()
+        elif isinstance(event, RowDone):
+            self.rows.append(event.row)
+            self.busy_changed.emit()
         elif isinstance(event, Answered):
-            self.answer, self.figure = event.answer, event.figure
+            self.answer, self.figure, self.conclusion = event.answer, event.figure, event.conclusion
+            self.rows = list(event.answer.rows)
             self.answered.emit()
         elif isinstance(event, JobEnded):
             self._job = None
@@ -159,6 +176,6 @@ class Explore(QObject):
 
     def open_row(self, row: int) -> None:
         """Open a row of the answer on the Generate page."""
-        request = self.answer.rows[row].request if self.answer else None
+        request = self.rows[row].request if row < len(self.rows) else None
         if request is not None:
             self.open_in_generate.emit(request)

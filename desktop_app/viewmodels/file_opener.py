@@ -80,8 +80,8 @@ class FileOpener(QObject):
         if self._context.closing:
             return
         if is_pipeline(path):
-            self._models.import_file(path)
             self.opened.emit("models")
+            self._models.import_file(path)
         elif path.is_dir() or is_archive(path):
             self._open_folder(path)
         elif path.suffix.lower() == project_file.SUFFIX:

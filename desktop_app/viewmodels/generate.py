@@ -13,6 +13,7 @@ from desktop_app.settings import DEFAULT_MODEL, MAX_COLUMNS, MAX_ROWS, GenerateS
 from desktop_app.tasks import sampling
 from desktop_app.tasks.sampling import GuidanceProbeResult, JudgeResult, Nearest, StepProbabilities, Understanding
 from desktop_app.text.subject import DIGIT, Subject, subject_of
+from desktop_app.viewmodels import guidance
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.cost import is_dear
 from desktop_app.viewmodels.history import Result
@@ -288,6 +289,15 @@ class Generate(QObject):
     def classes(self) -> int:
         """How many classes the model knows; 0 where it takes none."""
         return len(self.subject.classes)
+
+    @property
+    def acting_steps(self) -> int | None:
+        """In how many of the steps guidance acts; None where nothing is guided, and until the models are known."""
+        card = self._context.card(self.settings.model)
+        guided = card and self._context.device and (self.classes or card.header.model.reader)
+        if card is None or not guided or self.settings.route == "clip" or self.settings.guidance == 1:
+            return None
+        return guidance.acting_steps(card, self.settings)
 
     def refresh(self) -> None:
         """Interpret the prompt again, after models have become known."""

@@ -1,6 +1,7 @@
 """The Interpolate page without its widgets: four corners, a path or all classes, and what lies between them."""
 
 import random
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.live_preview import LivePreview
-from desktop_app.worker.compute_thread import Job, Work
+from desktop_app.worker.compute_thread import Job, JobEnded, Work
 from ml.config import DRAWING_SIDE, NO_LABEL, Corner, SampleRequest
 from ml.events import Pixels, Sampled
 from ml.export import files
@@ -32,8 +33,14 @@ FRAME_MS = 100  # of what is exported
 REST_MS = 160  # after the last change, before the model itself draws
 KEEP_MS = 1200  # without a change, before an image joins the history
 MAX_MIXED = 100  # classes, as many as a request has corners
-CLOCKWISE = (0, 1, 3, 2)  # the corners, from the upper left
 Points = Literal["corners", "stops"]
+Part = Literal["image", "pad", "walk"]  # of the page
+DOING: Mapping[Part, str] = {
+    "image": "Drawing the image",
+    "pad": "Drawing the images in between",
+    "walk": "Drawing the walk",
+}
+CLOCKWISE = (0, 1, 3, 2)  # the corners, from the upper left
 
 
 class Interpolate(QObject):
@@ -42,6 +49,7 @@ class Interpolate(QObject):
     changed = Signal()  # corners, place, mixture
     drawn = Signal()  # the image of the place
     mapped = Signal()  # the images of the whole pad, and of the walk
+    busy_changed = Signal()
     sampled = Signal(object)  # Sampled: an image, or a walk
     exported = Signal(object)  # Path
 
@@ -61,6 +69,7 @@ class Interpolate(QObject):
         self._live_preview.drawn.connect(self._on_sketched)
         self._then_export: tuple[Path, int] | None = None  # the image of the place, once the model has drawn it
         self._maps: list[Job] = []
+        self.awaited: set[Part] = set()  # what is being drawn
         self._mapped: tuple[Any, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._draw_well)
@@ -343,15 +352,19 @@ class Interpolate(QObject):
             self._stop_job()
             self._live_preview.pause()
             task, handler = partial(sampling.sample, request), partial(self._on_drawn, request)
-            self._job = self._context.submit(task, handler, title="Drawing the image between")
+            self._job = self._context.submit(task, handler, title=DOING["image"])
             self._drawing = request
+            self._wait("image")
 
     def _stop_job(self) -> None:
         if self._job:
             self._job.control.cancel()
         self._job = self._drawing = None
+        self._wait(no_more="image")
 
     def _on_drawn(self, request: SampleRequest, event: object) -> None:
+        if isinstance(event, Sampled | JobEnded) and request is self._drawing:
+            self._wait(no_more="image")
         if isinstance(event, Sampled) and request is self._drawing:
             self._job = self._drawing = None
             self._live_preview.discard()
@@ -378,23 +391,66 @@ class Interpolate(QObject):
             job.control.cancel()
         self._maps = []
         over = self.request(interpolation_weights.pad(MAP, MAP), self.corners) if settings.mode == "pad" else None
-        titled = ((over, self._on_map, "Drawing the map"), (self.walk(), self._on_loop, "Drawing the walk"))
-        for request, handler, title in titled:
+        self.awaited -= {"pad", "walk"}
+        parts: tuple[tuple[Part, SampleRequest | None, Callable[..., None]], ...]
+        parts = (("pad", over, self._on_map), ("walk", self.walk(), self._on_loop))
+        for part, request, handler in parts:
             if request is not None and not self._context.closing:
-                task, answer = partial(sampling.sample, request), partial(handler, requested)
-                self._maps.append(self._context.submit(task, answer, title=title))
+                task, answer = partial(sampling.sample, request), partial(self._on_map_event, part, handler, requested)
+                self._maps.append(self._context.submit(task, answer, title=DOING[part]))
+                self._wait(part)
 
-    def _on_map(self, requested: tuple[object, ...], event: object) -> None:
-        if isinstance(event, Sampled) and requested == self._mapped:
-            self.map = event.images
-            self.mapped.emit()
+    def _on_map_event(
+        self, part: Part, handler: Callable[..., None], requested: tuple[object, ...], event: object
+    ) -> None:
+        """Handle an event of what is drawn beside the image, unless something else is wanted by now."""
+        if requested != self._mapped:
+            return
+        if isinstance(event, Sampled | JobEnded):
+            self._wait(no_more=part)
+        if isinstance(event, Sampled):
+            handler(event)
 
-    def _on_loop(self, requested: tuple[object, ...], event: object) -> None:
-        if isinstance(event, Sampled) and requested == self._mapped:
-            self.loop = event
-            self._settled.start()
-            self.mapped.emit()
-            self.sampled.emit(event)
+    # ---- waiting
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being drawn."""
+        return bool(self.awaited)
+
+    @property
+    def doing(self) -> tuple[str, float | None]:
+        """What is drawn, without a share that is done."""
+        return next((words for part, words in DOING.items() if part in self.awaited), ""), None
+
+    def stop(self) -> None:
+        """Stop drawing; what is missing is drawn after the next change."""
+        self._rest.stop()
+        self._live_preview.stop()
+        self._stop_job()
+        for job in self._maps:
+            job.control.cancel()
+        self._maps, self._mapped = [], ()
+        self.awaited.clear()
+        self.busy_changed.emit()
+
+    def _wait(self, part: Part | None = None, *, no_more: Part | None = None) -> None:
+        """Begin or end the wait for a part of the page."""
+        before = set(self.awaited)
+        self.awaited |= {part} if part else set()
+        self.awaited -= {no_more} if no_more else set()
+        if self.awaited != before:
+            self.busy_changed.emit()
+
+    def _on_map(self, drawn: Sampled) -> None:
+        self.map = drawn.images
+        self.mapped.emit()
+
+    def _on_loop(self, drawn: Sampled) -> None:
+        self.loop = drawn
+        self._settled.start()
+        self.mapped.emit()
+        self.sampled.emit(drawn)
 
     # ---- history
 

@@ -19,8 +19,7 @@ from desktop_app.viewmodels.undo import SettingsOwner
 from ml.config import NO_LABEL, SampleRequest
 from ml.errors import BadRequest
 from ml.events import Frame, Pixels, Sampled
-from ml.experiments.axes import format_value
-from ml.experiments.cells import Cell, format_scores, format_seconds, judge_note, shared_settings
+from ml.experiments.cells import Cell, format_scores, format_seconds, format_sharpness, judge_note, shared_settings
 from ml.experiments.comparison_figure import save_race
 from ml.imaging.figure import Head, Panel, across, figure
 from ml.text import prompt_parser
@@ -208,8 +207,10 @@ class Race(JobRunner):
         """The name of a lane: its sampler, then its other settings."""
         request = self._compare.settings.lanes[lane]
         return (
-            format_value("sampler", request.sampler),
-            ", ".join(format_value(field, getattr(request, field)) for field in ("steps", "model", "guidance")),
+            self._context.value_title("sampler", request.sampler),
+            ", ".join(
+                self._context.value_title(field, getattr(request, field)) for field in ("steps", "model", "guidance")
+            ),
         )
 
     @property
@@ -225,8 +226,11 @@ class Race(JobRunner):
         if done is None or position < self.length:
             return f"step {self.step(lane, position)} of {request.steps}", ""
         first = " · fastest" if self.fastest == lane else ""
-        read = f" · {format_scores([cell])}" if cell and format_scores([cell]) else ""
-        return f"{format_seconds(done.seconds)}{first}", f"{count(done.network_calls, 'network call')}{read}"
+        cost = count(done.evaluations or done.network_calls, "evaluation")
+        if done.evaluations > done.network_calls:
+            cost += f" in {count(done.network_calls, 'call')}"
+        read = [part for part in (format_sharpness([cell]), format_scores([cell])) if part] if cell else []
+        return f"{cost} · {format_seconds(done.seconds)}{first}", " · ".join(read)
 
     def figure(self, position: int, *, clean: bool) -> "Callable[[int], Image]":
         """A function that draws the lanes at a position as an image at a scale, in any thread."""

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Qt
 
-from desktop_app.settings import DEFAULT_MODEL, AppSettings
+from desktop_app.settings import DEFAULT_MODEL, AppSettings, PageSettings
 from desktop_app.viewmodels.compare import Compare
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.draw import Draw
@@ -68,9 +68,12 @@ class Session(QObject):
             lessons=self.lessons,
         )
         self.projects = Projects(context, self.lessons)
-        self.activities: tuple[Generate | Draw | Compare | Race | Explore | Models | FileWriter | JobRunner, ...] = (
+        self.activities: tuple[
+            Generate | Draw | Interpolate | Compare | Race | Explore | Models | FileWriter | JobRunner, ...
+        ] = (
             self.generate,
             self.draw,
+            self.interpolate,
             self.compare,
             self.compare.race,
             self.explore,
@@ -84,6 +87,15 @@ class Session(QObject):
     def _page(self, kind: type[P]) -> P:
         """The view-model of a kind."""
         return next(page for page in self.pages.values() if isinstance(page, kind))
+
+    def models_of(self, page: str) -> list[str]:
+        """The names of the models that a page draws with, shows or trains."""
+        if page == "train":
+            return [self.train.name] if self.train.name else []
+        if page == "models":
+            return [self.models.settings.chosen]
+        settings = self.pages[page].settings if page in self.pages else None
+        return sorted(settings.model_names) if isinstance(settings, PageSettings) else []
 
     def start(self) -> None:
         """Start the engine, which imports torch; the first grid is drawn once the models are known."""

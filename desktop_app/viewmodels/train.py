@@ -16,7 +16,7 @@ from desktop_app.settings import TrainSettings
 from desktop_app.tasks import training
 from desktop_app.tasks.data import DataChoice
 from desktop_app.tasks.training import Kept, PreviewHistory
-from desktop_app.text.display_names import preset_title
+from desktop_app.text.display_names import preset_title, run_title
 from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.nearest_preset import BY_DATA, settings_of
@@ -596,6 +596,25 @@ class Train(QObject):
         whole = self.last.elapsed_s + self.last.remaining_s
         return min(self.last.elapsed_s / whole, 1.0) if whole > 0 else None
 
+    @property
+    def images_seen(self) -> int:
+        """How many images the run that is shown has seen, with repetitions."""
+        step = self.finished.step if self.finished else self.last.step if self.last else 0
+        return step * self.run.config.batch_size if self.run else 0
+
+    @property
+    def missing_minutes(self) -> float | None:
+        """About how many more minutes of training the digits need until they can be read; 0 if they have had them.
+
+        None where that is unknown: of other images, of most presets, and before the first step.
+        """
+        if self.run is None or self.last is None:
+            return None
+        needed, data = self.run.config.readable_after, dataset_spec(self.run.config.data)
+        if needed is None or data is None or not data.digits or not self.last.images_per_s:
+            return None
+        return max(0, needed - self.images_seen) / self.last.images_per_s / 60
+
     def trend(self) -> str:
         """The trend of the losses, in words."""
         if not self._curve:
@@ -619,8 +638,8 @@ def _config_of(folder: Path) -> TrainConfig | None:
 
 def _restored(name: str, unsupported: Sequence[str], here: Sequence[str], gone: Sequence[str]) -> str:
     """What was restored from a plot, in words."""
-    parts = [f"The next run is set up like {preset_title(name)}."]
+    parts = [f"The next run is set up like {run_title(name)}."]
     parts += [f"Not available here: {', '.join(unsupported)}."] if unsupported else []
-    parts += [f"Shown: the curves of {', '.join(map(preset_title, here))}."] if here else []
-    parts += [f"Without a curve, since the run was deleted: {', '.join(map(preset_title, gone))}."] if gone else []
+    parts += [f"Shown: the curves of {', '.join(map(run_title, here))}."] if here else []
+    parts += [f"Without a curve, since the run was deleted: {', '.join(map(run_title, gone))}."] if gone else []
     return " ".join(parts)

@@ -1,5 +1,6 @@
 """A request's results so far: every step, the images, and measurements of them."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -70,6 +71,18 @@ class Trajectory:
         """One digit from noise to image, at each of `strip_steps`."""
         shown = [self.shown(step, view) for step in self.strip_steps(count)]
         return np.stack([images[index] for images in shown if images is not None]) if shown else None
+
+    @property
+    def guided_steps(self) -> list[int]:
+        """The computed steps in which guidance acts."""
+        return [frame.step for frame in self.frames if self._is_guided(frame)]
+
+    def _is_guided(self, frame: Frame) -> bool:
+        request = self.request if self.guided else None
+        while request and request.parent and frame.step < request.branch_at:
+            request = request.parent
+        ratio = frame.sigma / frame.alpha if frame.alpha else math.inf
+        return request is not None and frame.step < frame.steps and request.w_at(ratio) != 1
 
     @property
     def guided(self) -> bool:

@@ -20,7 +20,7 @@ from desktop_app.pages.registry import PAGES
 from desktop_app.pages.settings_dialog import SettingsDialog
 from desktop_app.pages.whats_new import WhatsNew
 from desktop_app.settings import AppSettings, save_settings
-from desktop_app.text.display_names import preset_title
+from desktop_app.text.display_names import run_title
 from desktop_app.theme.tokens import Space
 from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.session import Session
@@ -34,6 +34,7 @@ from desktop_app.widgets.window.navigation import NavRail, StatusBar
 from desktop_app.widgets.window.tab_order import order_tabs
 from desktop_app.widgets.window.tour import Stop, Tour
 from desktop_app.window.drag_and_drop import PLOTS, DropTarget
+from desktop_app.window.messages import MessageView
 from desktop_app.window.page_stack import PageStack
 from desktop_app.window.persistence import Persistence
 from desktop_app.window.remedies import Remedies
@@ -65,11 +66,9 @@ class MainWindow(QMainWindow):
         self._shown_lesson: Lesson | None = None
         self._lesson_pictures: dict[int, dict[bool, Pixels]] = {}  # by step, before and after its answer
         self._interrupted = settings.interrupted
-        self._undo_key = ""  # of the button in the last message that takes something back
         self.setWindowTitle("Noiseloom")
         self.setMinimumSize(*SMALLEST)
         self.rail = NavRail([(page.key, page.title, page.icon) for page in PAGES])
-        self.messages = MessageBar()
         self.lesson_card = LessonCard()
         self.status = StatusBar()
         self.pages = PageStack(session, settings.export_folder, settings.export_scale)
@@ -86,6 +85,7 @@ class MainWindow(QMainWindow):
             restore_settings=self._persistence.undo_reset,
         )
         self.status_view = Status(session, self.status)
+        session.context.use_page(self.rail.page())
         self._connect()
         self._shortcuts()
         self._persistence.restore_window()
@@ -109,17 +109,14 @@ class MainWindow(QMainWindow):
         file_tip = "Open a file, save a project, or search the history"
         self._file_button = self.rail.add_action("file", "File", "folder-open", file_tip)
         self.rail.add_action("settings", "Settings", "gear", "Appearance, folders and reset (Ctrl+,)")
-        message_room = QVBoxLayout()
-        message_room.setContentsMargins(Space.L, Space.S, Space.L, 0)
-        message_room.setSpacing(Space.S)
-        message_room.addWidget(self.messages)
-        message_room.addWidget(self.lesson_card)
+        lesson_room = QVBoxLayout()
+        lesson_room.addWidget(self.lesson_card)
         main = QWidget()
         main.setProperty("kind", "page")
         column = QVBoxLayout(main)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(message_room)
+        column.addLayout(lesson_room)
         column.addWidget(self.pages, 1)
         column.addWidget(self.history)
         self._whole = whole = QWidget()
@@ -135,8 +132,10 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
         self.drop_hint = DropHint(whole)
         self._drop_target = DropTarget(self, self.drop_hint, lambda: self.rail.page() == "draw")
-        self._message_room = message_room
-        self._show_message_room()
+        self._lesson_room = lesson_room
+        self._show_lesson_room()
+        self.messages = MessageBar(main)
+        self.message_view = MessageView(self.session.context.messages, self.messages, self.status, self.rail.page)
 
     def _connect(self) -> None:
         session = self.session
@@ -154,8 +153,7 @@ class MainWindow(QMainWindow):
         session.lessons.changed.connect(self._show_lesson)
         session.lessons.answered.connect(self._show_step)
         self.messages.actionTriggered.connect(self._on_remedy)
-        self.messages.dismissed.connect(self._show_message_room)
-        session.context.message.connect(self.show_message)
+        self.message_view.pageRequested.connect(self.rail.set_page)
         session.context.ready.connect(self._on_ready)
         session.context.ready.connect(self.pages.start_prefetch, Qt.ConnectionType.SingleShotConnection)
         session.context.closed.connect(self._on_closed)
@@ -197,6 +195,9 @@ class MainWindow(QMainWindow):
     def show_page(self, key: str) -> None:
         """Bring a page to the front."""
         self.pages.show_page(key)
+        self.session.context.use_page(key)
+        self.message_view.show_messages()
+        self.status_view.show_model()
         self.history.set_page(key)
         self._look()
 
@@ -212,9 +213,11 @@ class MainWindow(QMainWindow):
     def _undo(self) -> None:
         """Undo what the message says, the last stroke or deletion, or the last change of the settings of the page."""
         page, session = self.rail.page(), self.session
-        if self._undo_key and not self.messages.isHidden():
-            self._on_remedy(self._undo_key)
-            return
+        shown = session.context.messages.shown(page)
+        for key, text in shown.actions if shown else ():
+            if text == "Undo":
+                self._on_remedy(key)
+                return
         own = {"generate": session.generate.undo, "draw": session.draw.undo, "models": session.models.undo}
         own.get(page, partial(session.undo.undo, page))()
 
@@ -249,16 +252,8 @@ class MainWindow(QMainWindow):
     # ---- messages
 
     def show_message(self, message: Message) -> None:
-        """Show a message above the page, in place of the previous one."""
-        self._undo_key = next((key for key, text in message.actions if text == "Undo"), "")
-        self.messages.show_message(
-            message.tone, message.title, message.what_to_do, actions=message.actions, details=message.details
-        )
-        self._show_message_room()
-
-    def _show_message_room(self) -> None:
-        shown = not (self.messages.isHidden() and self.lesson_card.isHidden())
-        self._message_room.setContentsMargins(Space.L, Space.M if shown else 0, Space.L, 0)
+        """Show a message over all pages."""
+        self.session.context.messages.add(message)
 
     def _on_remedy(self, key: str) -> None:
         self.messages.dismiss()  # first: the remedy may show a message of its own
@@ -276,7 +271,7 @@ class MainWindow(QMainWindow):
         for run in self.session.train.unfinished:
             if name in (run.name, str(run.folder)):
                 title = (
-                    f"Training “{preset_title(run.name)}” was interrupted at step {run.step:,} "
+                    f"Training “{run_title(run.name)}” was interrupted at step {run.step:,} "
                     f"({100 * run.progress:.0f} % done)."
                 )
                 what = "The model is saved. Resume the run now, or later on the Train page."
@@ -352,7 +347,10 @@ class MainWindow(QMainWindow):
             closing=closing,
             more=finished and lessons.next_lesson is not None,
         )
-        self._show_message_room()
+        self._show_lesson_room()
+
+    def _show_lesson_room(self) -> None:
+        self._lesson_room.setContentsMargins(Space.L, 0 if self.lesson_card.isHidden() else Space.M, Space.L, 0)
 
     def _reply(self, reply: str) -> None:
         self._keep_picture()  # before the answer changes the page

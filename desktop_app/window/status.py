@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, QTimer
 
-from desktop_app.text.display_names import data_title, preset_title
+from desktop_app.text.display_names import data_title, run_title
 from desktop_app.text.formatting import duration, megabytes
 from desktop_app.viewmodels.session import Session
 from desktop_app.viewmodels.train import Train
@@ -37,7 +37,9 @@ class Status(QObject):
         session.context.queue_changed.connect(self.show_queue)
         bar.queueRequested.connect(self.open_queue)
         self.popup.cancelled.connect(lambda index: session.context.stop(self._listed[index]))
-        session.generate.changed.connect(self.show_model)
+        for page in session.pages.values():
+            page.changed.connect(self.show_model)
+        session.train.state_changed.connect(self.show_model)
         self.show_job()
 
     def show_job(self) -> None:
@@ -79,14 +81,13 @@ class Status(QObject):
         self.popup.show_jobs(list(zip(titles, states_of(self._listed), strict=True)))
 
     def show_model(self) -> None:
-        """Show the Generate page's model and how it was trained."""
-        card = self._session.context.card(self._session.generate.settings.model)
-        if card is None:
-            self._bar.set_model("")
-            return
-        header = card.header
-        trained = f"trained for {duration(header.seconds)} on {data_title(header.data)}" if header.seconds else ""
-        self._bar.set_model(" · ".join(part for part in (card.name, trained) if part))
+        """Show the models of the page in front; of a single one, how it was trained."""
+        context, names = self._session.context, self._session.models_of(self._session.context.page)
+        card = context.card(names[0]) if len(names) == 1 else None
+        words = [", ".join(map(context.model_title, names))]
+        if card and card.header.seconds:
+            words.append(f"trained for {duration(card.header.seconds)} on {data_title(card.header.data)}")
+        self._bar.set_model(" · ".join(filter(None, words)))
 
     def show_memory(self) -> None:
         """Show how much memory the process uses."""
@@ -108,7 +109,7 @@ def training_status(train: Train) -> tuple[str, float | None]:
     """The training run in a few words, and its progress from 0 to 1, None while it starts."""
     if train.state == "starting":
         return f"Training: {train.status or 'starting'}", None
-    name = f"Training “{preset_title(train.name)}”"
+    name = f"Training “{run_title(train.name)}”"
     if train.state in ("paused", "pausing"):
         return f"{name} · paused", train.progress
     if train.state == "stopping":

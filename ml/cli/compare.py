@@ -10,6 +10,7 @@ from ml.cli.console import Line, interrupted, interruptible
 from ml.cli.options import Device
 from ml.config import NO_LABEL, SampleRequest, validate
 from ml.errors import BadRequest
+from ml.events import Progress
 from ml.experiments import comparison_figure
 from ml.experiments.axes import parse
 from ml.experiments.cells import Cell, judge_note, summary, title
@@ -30,6 +31,7 @@ def experiment(
 ) -> int:
     """Answer a classic question about diffusion with a figure."""
     _check(out)
+    from ml.experiments.conclusions import conclusion
     from ml.experiments.questions import Answer, answer, save
 
     with interruptible() as control, Line() as line:
@@ -41,8 +43,10 @@ def experiment(
                     print(f"  {row.label:<24}{row.verdict}")
                 if event.judge_accuracy is not None:
                     print(f"  judge: {event.judge_accuracy:.1%} of real images right")
+                print(conclusion(event))
                 return 0
-            line.show(f"{event.what} {event.done}/{event.total}")
+            if isinstance(event, Progress):
+                line.show(f"{event.what} {event.done}/{event.total}")
     return interrupted()
 
 

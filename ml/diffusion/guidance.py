@@ -1,6 +1,6 @@
 """Guidance and clipping: functions from denoisers to denoisers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -40,6 +40,16 @@ def classifier_free(model: NetworkDenoiser, labels: Tensor, null: Tensor | int, 
         return rescaled(guided, cond, settings.guidance_rescale) if settings.guidance_rescale else guided
 
     return denoise
+
+
+def is_pair(settings: SampleSettings, level: Level) -> bool:
+    """Whether classifier-free guidance asks for both branches at a level: the guided estimate of a class is a pair."""
+    return settings.w_at(level.ratio) not in (0, 1)
+
+
+def acting_steps(settings: SampleSettings, grid: Sequence[Level]) -> int:
+    """In how many steps over `grid` guidance acts: those whose level is in its interval."""
+    return sum(settings.w_at(level.ratio) != 1 for level in grid[:-1])
 
 
 def clip_guided(denoise: Denoiser, log_probability: Callable[[Tensor], Tensor], scale: float) -> Denoiser:

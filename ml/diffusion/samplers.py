@@ -17,7 +17,7 @@ from torch import Tensor
 from ml import specs
 from ml.config import SampleSettings
 from ml.diffusion.denoiser import Denoiser, to_eps
-from ml.diffusion.guidance import CLIPPINGS, clipped
+from ml.diffusion.guidance import CLIPPINGS, clipped, is_pair
 from ml.diffusion.noise import Noise
 from ml.diffusion.schedules import Level
 from ml.specs import SamplerName, Variance
@@ -215,9 +215,22 @@ def run_sampler(
     return SAMPLERS[settings.sampler](CLIPPINGS[settings.clipping](denoise), x, grid, noise, **used)
 
 
-def network_calls(settings: SampleSettings, grid: list[Level]) -> int:
-    """Network calls per image over `grid`; a guided pair counts as one."""
+def called_at(settings: SampleSettings, grid: list[Level]) -> list[Level]:
+    """The level of each network call per image over `grid`."""
     spec = specs.SAMPLERS[settings.sampler]
     repeats = settings.repeats if "repeats" in spec.uses else 0
-    again = sum(times_again(now, then, repeats) for now, then in pairwise(grid))
-    return spec.calls_per_step * (len(grid) - 2) + 1 + again
+    levels: list[Level] = []
+    for now, then in pairwise(grid):
+        levels += [now] * (1 + times_again(now, then, repeats))
+        levels += [then] * (spec.calls_per_step - 1) if then.sigma > 0 else []
+    return levels
+
+
+def network_calls(settings: SampleSettings, grid: list[Level]) -> int:
+    """Network calls per image over `grid`; a guided pair counts as one."""
+    return len(called_at(settings, grid))
+
+
+def network_evaluations(settings: SampleSettings, grid: list[Level]) -> int:
+    """Network evaluations per image with a class over `grid`: a guided pair, with the class and without it, is two."""
+    return sum(1 + is_pair(settings, level) for level in called_at(settings, grid))

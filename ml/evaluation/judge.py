@@ -32,7 +32,7 @@ class Predictions(NamedTuple):
     """The judge's labels of N images."""
 
     labels: NDArray[np.int64]  # (N,)
-    confidence: NDArray[np.float32]  # (N,), the probability of that label, which is no measure of quality
+    confidence: NDArray[np.float32]  # (N,), the calibrated probability of that label, which is no measure of quality
     probabilities: NDArray[np.float32]  # (N, classes)
 
 
@@ -46,7 +46,12 @@ class Judge:
     """A trained `Classifier` on a device, with its classes and the share of real test images that it gets right."""
 
     def __init__(
-        self, network: Classifier, header: ModelHeader, device: torch.device, accuracy: float | None = None
+        self,
+        network: Classifier,
+        header: ModelHeader,
+        device: torch.device,
+        accuracy: float | None = None,
+        temperature: float = 1.0,
     ) -> None:
         self.network = network.to(device).to(memory_format=torch.channels_last).eval()
         self.side, self.channels, self.dimensions = (
@@ -55,7 +60,7 @@ class Judge:
             header.model.embedding,
         )
         self.classes = judges.classes_of(header)  # none on images without classes
-        self.device, self.accuracy = device, accuracy
+        self.device, self.accuracy, self.temperature = device, accuracy, temperature
 
     @staticmethod
     def bundled(device: DeviceName = "auto") -> "Judge":
@@ -90,9 +95,10 @@ class Judge:
             )
 
     @torch.no_grad()
-    def judge_features(self, features: Tensor) -> Predictions:
-        """Classify images by their `features`."""
-        probabilities = logits_from_features(self.network, features.to(self.device)).softmax(dim=1).cpu()
+    def judge_features(self, features: Tensor, *, calibrated: bool = True) -> Predictions:
+        """Classify images by their `features`, at the judge's temperature or, for scores of before, at 1."""
+        logits = logits_from_features(self.network, features.to(self.device))
+        probabilities = (logits / (self.temperature if calibrated else 1.0)).softmax(dim=1).cpu()
         confidence, labels = probabilities.max(dim=1)
         return Predictions(labels.numpy(), confidence.numpy(), probabilities.numpy())
 
@@ -110,14 +116,14 @@ def load(card: ModelCard, device: DeviceName = "auto") -> Judge:
     """The judge of a card, loaded once per device; raises BadFile, NoDevice."""
     accuracy = card.scores.get("test_accuracy")
     known = float(accuracy) if isinstance(accuracy, int | float) else None
-    return _load(card.path, modified(card.path), known, device)
+    return _load(card.path, modified(card.path), known, card.temperature, device)
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, _modified: float, accuracy: float | None, device: DeviceName) -> Judge:
+def _load(path: Path, _modified: float, accuracy: float | None, temperature: float, device: DeviceName) -> Judge:
     header, weights = load_model(path)
     if header.model.network != "judge":
         raise BadFile(f"{path} is not a judge.", "Delete it, or install Noiseloom again.")
     network = Classifier(header.model)
     load_weights(network, weights, str(path))
-    return Judge(network, header, choose_device(device).torch_device, accuracy)
+    return Judge(network, header, choose_device(device).torch_device, accuracy, temperature)

@@ -28,14 +28,34 @@ class Cell:
     right: float | None = None  # share of the images that are classified as their labels
     confidence: float | None = None  # mean probability of the class that the judge finds
     judge_accuracy: float | None = None  # share of real test images that the judge gets right
+    evaluations: int | None = None  # of the network, per image; None in figures of before, which are drawn as then
+    sharpness: float | None = None  # see `ml.imaging.pixels.sharpness`
 
 
 def summary(cells: Sequence[Cell]) -> str:
-    """The mean time and scores of cells: `0.42 s · 97% right`."""
+    """The mean cost and scores of cells: `20 evaluations · 0.42 s · sharpness 0.41 · 39 of 40 right`."""
     if not cells:
         return ""
-    parts = (format_seconds(sum(cell.seconds for cell in cells) / len(cells)), format_scores(cells))
+    parts = (
+        format_evaluations(cells),
+        format_seconds(sum(cell.seconds for cell in cells) / len(cells)),
+        format_sharpness(cells),
+        format_scores(cells),
+    )
     return " · ".join(part for part in parts if part)
+
+
+def format_evaluations(cells: Sequence[Cell]) -> str:
+    """The mean number of network evaluations per image: `20 evaluations`; empty where they were not counted."""
+    counted = [cell.evaluations for cell in cells if cell.evaluations]
+    mean = sum(counted) / len(counted) if counted else 0
+    return f"{mean:g} evaluation{'s' * (mean != 1)}" if counted else ""
+
+
+def format_sharpness(cells: Sequence[Cell]) -> str:
+    """The mean sharpness: `sharpness 0.41`; empty where it was not measured."""
+    measured = [cell.sharpness for cell in cells if cell.sharpness is not None]
+    return f"sharpness {sum(measured) / len(measured):.2f}" if measured else ""
 
 
 def format_seconds(seconds: float) -> str:
@@ -44,9 +64,15 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_scores(cells: Sequence[Cell]) -> str:
-    """The mean scores of cells: `97% right`, or `99% sure` without labels; empty where the judge cannot read them."""
+    """The scores of cells: `39 of 40 right`, or `99% sure` without labels; empty where the judge cannot read them.
+
+    Cells of figures of before have `97% right`, a mean.
+    """
     right = [cell.right for cell in cells if cell.right is not None]
     sure = [cell.confidence for cell in cells if cell.confidence is not None]
+    if right and all(cell.evaluations for cell in cells):
+        read = [(cell.right, len(cell.images)) for cell in cells if cell.right is not None]
+        return f"{round(sum(share * n for share, n in read)):,} of {sum(n for _, n in read):,} right"
     if right:
         return f"{sum(right) / len(right):.0%} right"
     return f"{sum(sure) / len(sure):.0%} sure" if sure else ""

@@ -15,6 +15,7 @@ from ml.export.metadata import MAX_CELLS
 from ml.generation import pipeline
 from ml.generation.plan import check
 from ml.generation.requests import with_model_defaults
+from ml.imaging.pixels import sharpness
 from ml.registry.checkpoint import load_header
 from ml.registry.model_cards import find
 from ml.specs import DRAWING, SAMPLERS, SETTINGS, DeviceName
@@ -112,10 +113,11 @@ def judge_cell(row: int, column: int, sampled: Sampled, device: DeviceName = "au
     """The cell of a sampled request, with scores where the judge can read its images."""
     request, images = sampled.request, sampled.images
     judge = judge_for(load_header(find(request.model)), device)
+    measured = {"evaluations": sampled.evaluations or None, "sharpness": sharpness(images)}
     if judge is None:
-        return Cell(row, column, request, images, sampled.seconds)
+        return Cell(row, column, request, images, sampled.seconds, **measured)
     predicted = judge.judge(images)
     labelled = NO_LABEL not in request.labels
     right = float((predicted.labels == request.labels).mean()) if labelled else None
     sure = float(predicted.confidence.mean())
-    return Cell(row, column, request, images, sampled.seconds, right, sure, judge.accuracy)
+    return Cell(row, column, request, images, sampled.seconds, right, sure, judge.accuracy, **measured)

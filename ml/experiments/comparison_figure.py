@@ -88,6 +88,8 @@ def prove(stamp: Stamp, found: Pixels, draw: Callable[[SampleRequest], Pixels]) 
             note.right,
             note.confidence,
             note.judge_accuracy,
+            note.evaluations,
+            note.sharpness,
         )
         for note, request in zip(noted.cells, requests, strict=True)
     ]
@@ -115,4 +117,5 @@ def _note(cell: Cell, first: SampleRequest) -> CellNote:
     base, own = (request.model_dump(mode="json") for request in (first, cell.request))
     changes = {name: value for name, value in own.items() if value != base[name]}
     return CellNote(row=cell.row, column=cell.column, changes=changes, seconds=cell.seconds, right=cell.right,
-                    confidence=cell.confidence, judge_accuracy=cell.judge_accuracy)  # fmt: skip
+                    confidence=cell.confidence, judge_accuracy=cell.judge_accuracy, evaluations=cell.evaluations,
+                    sharpness=cell.sharpness)  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ml.config import NO_LABEL, SampleRequest
+from ml.config import NO_INTERVAL, NO_LABEL, SampleRequest
 from ml.control import RunControl
 from ml.data import synthetic_digits
 from ml.diffusion.noise import SeededNoise
@@ -50,6 +50,14 @@ class Row:
     images: Pixels
     verdict: str = ""
     request: SampleRequest | None = None  # of these images and the other judged ones
+    right: float | None = None  # share of the judged images that show their digit
+    variety: float | None = None  # how much the pixels of one digit vary, relative to its contrast
+    half: int | None = None  # the step at which half of an image is noise
+
+    @property
+    def judged(self) -> int:
+        """How many images the scores are of."""
+        return len(self.request.labels) if self.request else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "What does eta do?", {f"eta {eta}": DDIM | {"steps": 20, "eta": eta} for eta in (0, 0.25, 0.5, 0.75, 1)}
     ),
     "guidance": Experiment("Guidance 1, 3 or 7.5?", {f"w = {w}": {"guidance": w} for w in (1, 1.5, 3, 7.5)}),
+    "guidance-wide": Experiment(  # at all noise levels; the one before acts in the model's own interval
+        "Guidance 1, 3 or 7.5?", {f"w = {w}": {"guidance": w, **NO_INTERVAL} for w in (1, 1.5, 3, 7.5)}
+    ),
     "chain": Experiment(
         "What if T = 20?", {f"T = {n}": DDPM | {"steps": n, "spacing": "uniform"} for n in (10, 20, 50, 200)}
     ),
@@ -102,8 +113,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
 
 def answer(
     name: str, seed: int = 2026, device: DeviceName = "auto", control: RunControl | None = None
-) -> Iterator[Progress | Answer]:
-    """Answer one of EXPERIMENTS: `Progress`, then the `Answer` unless cancelled.
+) -> Iterator[Progress | Row | Answer]:
+    """Answer one of EXPERIMENTS: `Progress` and `Row` in turn, then the `Answer` unless cancelled.
 
     Raises BadRequest, BadFile, NoDevice.
     """
@@ -111,7 +122,9 @@ def answer(
         raise BadRequest(f"There is no experiment {name!r}.", f"Use one of: {', '.join(EXPERIMENTS)}.")
     experiment = EXPERIMENTS[name]
     if name == "schedule":
-        yield Answer(name, seed, experiment.question, tuple(_noised(seed)))
+        noised = tuple(_noised(seed))
+        yield from noised
+        yield Answer(name, seed, experiment.question, noised)
         return
     rows: list[Row] = []
     for done, (label, changes) in enumerate(experiment.rows.items()):
@@ -120,19 +133,25 @@ def answer(
         *_, last = [None, *pipeline.sample(request, device=device, control=control, frames=False)]
         if not isinstance(last, Sampled):
             return
-        rows.append(Row(label, last.images[:SHOWN], _verdict(last, Judge.bundled(device)), last.request))
+        rows.append(_row(label, last, Judge.bundled(device)))
+        yield rows[-1]
     yield Answer(name, seed, experiment.question, tuple(rows), Judge.bundled(device).accuracy)
 
 
-def _verdict(sampled: Sampled, judge: Judge) -> str:
+def _row(label: str, sampled: Sampled, judge: Judge) -> Row:
+    right, variety = _scores(sampled, judge)
+    verdict = f"{right:.0%} right, variety {variety:.2f}"
+    return Row(label, sampled.images[:SHOWN], verdict, sampled.request, right, variety)
+
+
+def _scores(sampled: Sampled, judge: Judge) -> tuple[float, float]:
     """The share of images that show their digit, and how much the pixels of one digit vary relative to its contrast."""
     request, images = sampled.request, sampled.images / 255
     by_class = request.route == "class"
     digits = np.array(request.labels if by_class else (captions.WORDS.index(request.prompt),) * len(request.labels))
-    right = (judge.judge(sampled.images).labels == digits).mean()
+    right = float((judge.judge(sampled.images).labels == digits).mean())
     same = [images[digits == digit] for digit in np.unique(digits)]
-    variety = np.mean([each.std(axis=0).mean() / max(each.std(), 1e-6) for each in same])
-    return f"{right:.0%} right, variety {variety:.2f}"
+    return right, float(np.mean([each.std(axis=0).mean() / max(each.std(), 1e-6) for each in same]))
 
 
 def _request(route: Route, changes: Mapping[str, Any], seed: int) -> SampleRequest:
@@ -150,7 +169,8 @@ def _noised(seed: int) -> Iterator[Row]:
         assert isinstance(schedule, DiscreteSchedule)
         noisy = [q_sample(x0, eps, level.alpha, level.sigma) for level in schedule.levels(list(TIMES))[:-1]]
         half = int(np.searchsorted(-schedule.alpha_bar, -0.5))
-        yield Row(f"{name}, 1,000 steps", np.concatenate([to_uint8(x_t) for x_t in noisy]), f"half noise at {half}")
+        images = np.concatenate([to_uint8(x_t) for x_t in noisy])
+        yield Row(f"{name}, 1,000 steps", images, f"half noise at {half}", half=half)
 
 
 def figure(answered: Answer, scale: int = figures.SCALE) -> Image.Image:

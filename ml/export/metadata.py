@@ -57,6 +57,8 @@ class CellNote(Description):
     right: float | None = Field(default=None, ge=0, le=1)
     confidence: float | None = Field(default=None, ge=0, le=1)
     judge_accuracy: float | None = Field(default=None, ge=0, le=1, description="share of real test images")
+    evaluations: int | None = Field(default=None, ge=0)
+    sharpness: float | None = Field(default=None, ge=0)
 
 
 class AxisNote(Description):

@@ -11,7 +11,7 @@ from ml.cancellation import import_interruptibly
 from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.diffusion.denoiser import to_eps
-from ml.diffusion.samplers import DenoiseStep, network_calls
+from ml.diffusion.samplers import DenoiseStep, network_calls, network_evaluations
 from ml.errors import BadRequest
 from ml.events import Frame, Sampled, SampleEvent
 from ml.generation.conditioning import is_steered
@@ -104,7 +104,10 @@ def sample_with(
             images.append(to_uint8(model.pixels(last.x_t)))
     seconds = time.perf_counter() - started
     done = request.with_changes(model_hash=model.hash)
-    yield Sampled(done, np.concatenate(images), seconds, network_calls(request, plan.grid))
+    calls = network_calls(request, plan.grid)
+    classed = bool((plan.condition != plan.null).any())
+    evaluations = network_evaluations(request, plan.grid) if classed else calls
+    yield Sampled(done, np.concatenate(images), seconds, calls, evaluations)
 
 
 def _frame(plan: SamplingPlan, step: DenoiseStep, first: int) -> Frame:

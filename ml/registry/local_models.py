@@ -189,7 +189,7 @@ def name_like(stem: str) -> str:
 
 
 def _scores_of(card: ModelCard) -> Scores:
-    return Scores(title=card.title, about=card.about, scores=card.scores)
+    return Scores(title=card.title, about=card.about, scores=card.scores, temperature=card.temperature)
 
 
 def _write_card(model: Path, scores: Scores) -> None:

@@ -22,6 +22,7 @@ class Scores(Description):
     title: str = Field(default="", max_length=200)
     about: str = Field(default="", max_length=10_000)
     scores: dict[str, Any] = Field(default_factory=dict, max_length=200)
+    temperature: float = Field(default=1.0, ge=0.01, le=100, description="of a judge: calibrates its confidence")
 
 
 class ModelCard(Description):
@@ -36,6 +37,7 @@ class ModelCard(Description):
     title: str = ""
     about: str = ""
     scores: dict[str, Any] = Field(default_factory=dict)
+    temperature: float = 1.0
 
 
 def python_lines(card: ModelCard) -> str:

@@ -16,6 +16,7 @@ from ml.data.dataset import Dataset, Form
 from ml.distributed import collectives
 from ml.errors import BadRequest, Diverged
 from ml.evaluation import judge as evaluation
+from ml.evaluation.calibration import calibration_error, fit_temperature
 from ml.evaluation.judge import Judge
 from ml.evaluation.metrics import PER_FEATURE, Reference, real_images
 from ml.events import Progress
@@ -35,6 +36,7 @@ LEAST_IMAGES, OF_SET = 20_000, 300  # a set of 300 images is trained on for 20,0
 GROWTH = 2 / 3  # the exponent of that
 BATCH = 64
 CHECKED = 500  # images classified at a time
+LEAST_CALIBRATED = 200  # held-out images from which a temperature is fitted
 COPIES_SEED = 3
 
 
@@ -123,14 +125,19 @@ def _train(train: Dataset, test: Dataset, form: Form, path: Path, device: Device
     if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
         raise Diverged("The judge's weights became NaN or infinite.", "Look whether the images are sound.")
     held_out = test if has_classes else replace(learnt, images=_copies(learnt.images))
-    scores = {"test_accuracy": round(_accuracy(network, held_out, run.device.torch_device), 4)} if len(held_out) else {}
+    scores, temperature = _check(network, held_out, run.device.torch_device)
     if collectives.is_main():
         header = run.header().with_changes(classes=learnt.classes if has_classes else ())
-        _save(make_folder(path.parent) / path.name, network, header, scores | {"test_images": len(held_out)})
+        card = Scores(
+            title="Judge",
+            about=f"Classifies images of {header.data}.",
+            scores=scores | {"test_images": len(held_out)},
+            temperature=temperature,
+        )
+        _save(make_folder(path.parent) / path.name, network, header, card)
 
 
-def _save(path: Path, network: nn.Module, header: ModelHeader, scores: dict[str, float]) -> None:
-    card = Scores(title="Judge", about=f"Classifies images of {header.data}.", scores=scores)
+def _save(path: Path, network: nn.Module, header: ModelHeader, card: Scores) -> None:
     with atomic(path.with_suffix(".json")) as temporary:  # first: a judge without its accuracy is never found
         temporary.write_text(card.model_dump_json(indent=1), encoding="utf-8")
     save(path, network.state_dict(), header)
@@ -153,11 +160,23 @@ def _distorted(images: Tensor, rng: torch.Generator) -> Tensor:
     return ((distort(images.float() / 127.5 - 1, rng) + 1) * 127.5).round().clamp(0, 255).byte()
 
 
+def _check(network: nn.Module, held_out: Dataset, device: torch.device) -> tuple[dict[str, float], float]:
+    """The accuracy on held-out images, and the temperature that calibrates the confidence.
+
+    It is fitted on every other image, and the calibration error is that of the rest. Of few images it is 1.
+    """
+    if not len(held_out):
+        return {}, 1.0
+    logits, labels = _logits(network, held_out, device), held_out.labels
+    scores = {"test_accuracy": round(float((logits.argmax(dim=1) == labels).double().mean()), 4)}
+    if len(held_out) < LEAST_CALIBRATED:
+        return scores, 1.0
+    temperature = round(fit_temperature(logits[::2], labels[::2]), 4)
+    error = calibration_error((logits[1::2] / temperature).softmax(dim=1), labels[1::2])
+    return scores | {"calibration_error": round(error, 4)}, temperature
+
+
 @torch.no_grad()
-def _accuracy(network: nn.Module, dataset: Dataset, device: torch.device) -> float:
-    """The share of images that are classified right."""
-    right = 0
-    for images, labels in zip(dataset.images.split(CHECKED), dataset.labels.split(CHECKED), strict=True):
-        read = network(images.to(device).float() / 127.5 - 1).argmax(dim=1).cpu()
-        right += int((read == labels).sum())
-    return right / len(dataset)
+def _logits(network: nn.Module, dataset: Dataset, device: torch.device) -> Tensor:
+    """What the network says of every image, (N, classes)."""
+    return torch.cat([network(part.to(device).float() / 127.5 - 1).cpu() for part in dataset.images.split(CHECKED)])

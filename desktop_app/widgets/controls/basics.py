@@ -1,5 +1,7 @@
 """Small shared parts: cards, labels, buttons, a combo box and a slider, styled by the theme."""
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import (
@@ -19,7 +21,10 @@ from PySide6.QtWidgets import (
 from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import icon, paint_icon
 from desktop_app.theme.tokens import Radius
+from desktop_app.widgets.controls.choice_list import LINE_ROLE, ChoiceDelegate
 from desktop_app.widgets.controls.hideable import Hideable
+
+ROOM = 12  # of a list's padding
 
 
 def restyle(widget: QWidget, **properties: object) -> None:
@@ -129,7 +134,7 @@ class Mark(QWidget):
 
 
 class Combo(QComboBox):
-    """A combo box with the theme's caret; the mouse wheel does not change it."""
+    """A combo box with the theme's caret, whose list is as wide as its entries; the mouse wheel does not change it."""
 
     def __init__(self, name: str = "") -> None:
         super().__init__()
@@ -137,6 +142,20 @@ class Combo(QComboBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(4)
+        self.setItemDelegate(ChoiceDelegate(self))
+
+    def showPopup(self) -> None:
+        """Open the list, as wide as its widest entry."""
+        view = self.view()
+        view.setMinimumWidth(max(self.width(), view.sizeHintForColumn(0) + 2 * view.frameWidth() + ROOM))
+        super().showPopup()
+
+    def set_lines(self, lines: Mapping[str, str]) -> None:
+        """Set the lines under the entries, by the entries' data."""
+        for row in range(self.count()):
+            line = lines.get(str(self.itemData(row)), "")
+            self.setItemData(row, line, LINE_ROLE)
+            self.setItemData(row, line, Qt.ItemDataRole.AccessibleDescriptionRole)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -1,6 +1,6 @@
 """Rows of a settings column: slider, choice, switch between few options, collapsible group, number card."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import exp, log
 
 from PySide6.QtCore import QLocale, QSignalBlocker, QSize, Qt, Signal
@@ -131,9 +131,18 @@ class ChoiceRow(SettingRow):
 
     valueChanged = Signal(str)
 
-    def __init__(self, label: str, choices: Sequence[Choice] = (), value: str = "", *, tip: str = "") -> None:
+    def __init__(
+        self,
+        label: str,
+        choices: Sequence[Choice] = (),
+        value: str = "",
+        *,
+        tip: str = "",
+        lines: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(label, tip)
         self.combo = Combo(label)
+        self._lines = lines or {}
         self.label.setBuddy(self.combo)
         self._line.addWidget(self.combo, 1)
         self._choices: tuple[Choice, ...] = ()
@@ -148,7 +157,14 @@ class ChoiceRow(SettingRow):
             self.combo.clear()
             for key, text in choices:
                 self.combo.addItem(text, key)
+            self.combo.set_lines(self._lines)
         self.set_value(chosen)
+
+    def set_lines(self, lines: Mapping[str, str]) -> None:
+        """Set what stands under each choice in the list, by its key."""
+        if lines != self._lines:
+            self._lines = lines
+            self.combo.set_lines(lines)
 
     def value(self) -> str:
         return self.combo.currentData() or ""

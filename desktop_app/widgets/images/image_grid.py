@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from desktop_app.theme.controller import theme
 from desktop_app.theme.tokens import Type, ui_font
 from desktop_app.widgets.controls.basics import paint_stage
+from desktop_app.widgets.images.waiting import Waiting
 
 Pixels = NDArray[np.uint8]
 SNAP = 0.9  # a whole scale factor is taken where it costs at most a tenth of the size
@@ -87,6 +88,7 @@ class ImageGrid(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(80, 40)
+        self.waiting = Waiting(self, lambda: not len(self._images))
         theme().changed.connect(self.update)
         self._describe()
 

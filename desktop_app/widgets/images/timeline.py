@@ -1,5 +1,7 @@
 """The timeline from noise to image: a slider over the computed steps, playback, and the noise level."""
 
+from collections.abc import Collection
+
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
@@ -23,6 +25,7 @@ VIEW_TIPS = (
     "All three views of one image, side by side",
     "Guidance on one image: the predicted noise with the class, without it, and the difference",
 )
+NOISE_TIP = "The noise left in the image after each step"
 
 
 class Timeline(Card):
@@ -105,6 +108,7 @@ class Timeline(Card):
         self.slider.setPageStep(max(1, steps // 10))
         self.curve.set_noise({})
         self.curve.set_branch(None)
+        self.curve.set_guided(())
         self.setEnabled(False)
         self._describe()
 
@@ -120,6 +124,10 @@ class Timeline(Card):
     def set_branch(self, step: int | None) -> None:
         """Mark the step at which the trajectory branched off; None for no branch."""
         self.curve.set_branch(step)
+
+    def set_guided(self, steps: Collection[int]) -> None:
+        """Mark the steps in which guidance acts."""
+        self.curve.set_guided(steps)
 
     def end(self) -> None:
         """End the film at the last computed step."""
@@ -243,8 +251,9 @@ class NoiseCurve(QWidget):
         self._slider = slider
         self._noise: dict[int, float] = {}
         self._branch: int | None = None
+        self._guided: Collection[int] = ()
         self.setAccessibleName("Noise level over the steps")
-        self.setToolTip("The noise left in the image after each step")
+        self.setToolTip(NOISE_TIP)
         self.setFixedHeight(44)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme().changed.connect(self.update)
@@ -258,6 +267,15 @@ class NoiseCurve(QWidget):
         """Mark the step at which a branch begins; None for no branch."""
         self._branch = step
         self.update()
+
+    def set_guided(self, steps: Collection[int]) -> None:
+        """Mark the steps in which guidance acts."""
+        self._guided = steps
+        self.setToolTip(f"{NOISE_TIP}; the shaded steps are guided" if steps else NOISE_TIP)
+        self.update()
+
+    def guided(self) -> Collection[int]:
+        return self._guided
 
     def sizeHint(self) -> QSize:
         return QSize(200, 44)
@@ -277,6 +295,7 @@ class NoiseCurve(QWidget):
         painter.drawLine(QPointF(left, base + 0.5), QPointF(right, base + 0.5))
         if not self._noise:
             return
+        self._paint_guided(painter, base)
         points = [self.point(step) for step in sorted(self._noise)]
         line = QPainterPath(points[0])
         for point in points[1:]:
@@ -303,6 +322,18 @@ class NoiseCurve(QWidget):
             painter.setPen(QPen(colors.color("card"), 1.5))
             dot = self.point(self._slider.value())
             painter.drawEllipse(QRectF(dot.x() - 4, dot.y() - 4, 8, 8))
+
+    def _paint_guided(self, painter: QPainter, base: float) -> None:
+        """Shade the steps in which guidance acts: each up to the next."""
+        shade = theme().colors.color("warm")
+        shade.setAlpha(48)
+        for step in self._guided:
+            left, right = self._slider.x_of(step), self._slider.x_of(step + 1)
+            painter.fillRect(QRectF(left, 0, right - left, base), shade)
+        if self._guided:
+            painter.setPen(theme().colors.color("muted"))
+            painter.setFont(ui_font(Type.CAPTION))
+            painter.drawText(QPointF(self._slider.x_of(min(self._guided)) + 4, 11), "guided")
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self._noise:

@@ -1,18 +1,20 @@
-"""The message bar: what happened, what to do, and a button for the remedy."""
+"""The message bar, laid over the foot of a page: what happened, what to do, and a button for the remedy."""
 
 from collections.abc import Sequence
 from typing import Literal
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QFontDatabase, QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.theme.icons import icon
-from desktop_app.theme.tokens import Space
+from desktop_app.theme.tokens import SETTINGS_WIDTH, Space
 from desktop_app.widgets.controls.basics import Button, Card, Label, Mark, restyle
 
 Tone = Literal["error", "warning", "info", "success"]
 Action = tuple[str, str]  # key, text
+SUCCESS_MS = 8000  # for which the message of a success is shown
+MAX_WIDTH = 860
 ICONS = {
     "error": ("warning-circle-fill", "error"),
     "warning": ("warning-fill", "warning"),
@@ -22,16 +24,23 @@ ICONS = {
 
 
 class MessageBar(Card):
-    """A bar above the page, hidden until `show_message`; it never blocks the window.
+    """A bar that is hidden until `show_message`; it never blocks the window, and moves nothing in it.
 
-    Signals: `actionTriggered(key)` for a remedy's button, `dismissed()`.
+    It lies over the foot of the widget `over`, beside the column of settings. A success goes by itself, unless the
+    pointer or the focus is on it. Signals: `actionTriggered(key)` for a remedy's button, `dismissed()`.
     """
 
     actionTriggered = Signal(str)
     dismissed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, over: QWidget | None = None) -> None:
         super().__init__("message")
+        self._over = over
+        if over:
+            self.setParent(over)
+            over.installEventFilter(self)
+        self._success = QTimer(self, singleShot=True, interval=SUCCESS_MS)
+        self._success.timeout.connect(self._end_success)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._report = ""
         self._mark = Mark()
@@ -95,14 +104,46 @@ class MessageBar(Card):
         self.setAccessibleName(f"{tone}: {title}")
         self.setAccessibleDescription(what_to_do)
         restyle(self, tone=tone)
+        self._success.start() if tone == "success" else self._success.stop()
         self.show()
+        self._place()
+        self.raise_()
         QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
 
     def dismiss(self) -> None:
         """Hide the message."""
+        self._success.stop()
         if not self.isHidden():
             self.hide()
             self.dismissed.emit()
+
+    def _end_success(self) -> None:
+        focused = QApplication.focusWidget()
+        if self.underMouse() or (focused and self.isAncestorOf(focused)):
+            self._success.start()
+        else:
+            self.dismiss()
+
+    def _place(self) -> None:
+        """Take the room that the words need, at the foot of the widget below."""
+        layout = self.layout()
+        if self._over is None or layout is None:
+            return
+        layout.activate()
+        width = min(self._over.width() - SETTINGS_WIDTH - 2 * Space.L, MAX_WIDTH)
+        height = layout.totalHeightForWidth(width)
+        self.setGeometry(Space.L, self._over.height() - height - Space.S, width, height)
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:  # the details were shown or hidden
+            self._place()
+        return done
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and not self.isHidden():
+            self._place()
+        return False
 
     def title(self) -> str:
         return self._title.text()

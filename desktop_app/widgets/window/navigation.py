@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
 
 from desktop_app.theme.controller import theme
-from desktop_app.theme.icons import paint_icon
+from desktop_app.theme.icons import icon, paint_icon
 from desktop_app.theme.tokens import RAIL_WIDTH, STATUS_HEIGHT, Space, Type, ui_font
 from desktop_app.widgets.controls.basics import Button, ElidedLabel, Mark
 from desktop_app.widgets.window.remaining_time import RemainingTime
@@ -15,6 +15,7 @@ from desktop_app.widgets.window.remaining_time import RemainingTime
 Page = tuple[str, str, str]  # key, word, icon
 SLOTS = 1000  # resolution of the progress bar
 BAR_WIDTH, JOB_WIDTH = 96, 260  # of the progress bar; least width of the text beside it
+NOTICE_WIDTH = 180
 
 
 class RailButton(Button):
@@ -88,11 +89,12 @@ class NavRail(QFrame):
 
 
 class StatusBar(QFrame):
-    """Device, model, and the running job with its progress, time left and Stop."""
+    """Device, model, the running job with its progress, time left and Stop, and the messages of the past."""
 
     stopRequested = Signal()
     queueRequested = Signal()
     deviceClicked = Signal()
+    messagesClicked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,6 +116,9 @@ class StatusBar(QFrame):
                             tip="Stop the running job and keep its results (Ctrl+.)")  # fmt: skip
         self._stop.setIconSize(QSize(15, 11))
         self.queue = Button(kind="link", tip="What runs and what waits; each can be cancelled")
+        self._messages = Button(kind="flat", name="Messages", tip="The messages so far")
+        self._messages.setIconSize(QSize(15, 13))
+        self.set_notice("")
         line = QHBoxLayout(self)
         line.setContentsMargins(14, 0, Space.M, 0)
         line.setSpacing(Space.S)
@@ -124,12 +129,13 @@ class StatusBar(QFrame):
         line.addSpacing(Space.S)
         line.addWidget(self._memory)
         line.addStretch(1)
-        for widget in (self._job, self._bar, self._stop, self.queue):
+        for widget in (self._job, self._bar, self._stop, self.queue, self._messages):
             line.addWidget(widget)
         self.queue.clicked.connect(self.queueRequested)
         self.set_waiting(0)
         self._why.clicked.connect(self.deviceClicked)
         self._stop.clicked.connect(self.stopRequested)
+        self._messages.clicked.connect(self.messagesClicked)
         self.clear_job()
 
     def set_device(self, text: str, *, ready: bool = True, help_wanted: bool = False) -> None:
@@ -169,6 +175,17 @@ class StatusBar(QFrame):
     def clear_job(self) -> None:
         for widget in (self._job, self._bar, self._stop):
             widget.hide()
+
+    def set_notice(self, words: str, role: str = "muted") -> None:
+        """Show the title of a message of another page; "" for none."""
+        shown = self._messages.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, NOTICE_WIDTH)
+        self._messages.setText(shown)
+        self._messages.setIcon(icon("bell-fill" if words else "bell", role))
+        self._messages.setAccessibleName(f"Messages: {words}" if words else "Messages")
+
+    @property
+    def messages_button(self) -> Button:
+        return self._messages
 
     def device_text(self) -> str:
         return self._device.full_text()

@@ -79,7 +79,7 @@ def test_cells_fill_in_as_they_are_ready_and_are_what_is_drawn_alone(panel: Comp
     assert cell and compare.name(cell) == "2 steps, w = 3" and cell.request.labels == (3, 8)
     *_, alone = pipeline.sample(cell.request)
     assert isinstance(alone, Sampled) and np.array_equal(alone.images, cell.images)
-    assert "% right" in panel.table.grid._captions[3].text
+    assert "of\u00a02\u00a0right · sharpness" in panel.table.grid._captions[3].text
     assert "1 step: mean" in panel.table.accessibleDescription()
 
 
@@ -202,7 +202,7 @@ def test_a_cell_that_went_wrong_is_marked() -> None:
         Cell(0, 0, request, np.zeros((1, 28, 28), np.uint8), 0.25, right) for right in (1.0, 0.0, None)
     )
     assert [caption(cell).warn for cell in (good, bad, unread, None)] == [False, True, False, False]
-    assert caption(bad).text.split(" ")[0] == "0.25\u00a0s" and caption(bad).text.endswith("0% right")
+    assert caption(bad).text == "0%\u00a0right · 0.25\u00a0s"
 
 
 def test_the_figure_is_exported_and_copied(
@@ -237,10 +237,10 @@ def test_lanes_race_in_lockstep_and_can_be_scrubbed(panel: ComparePage, qtbot: Q
         view.timeline.slider.setValue(position)
         for lane, step in enumerate(steps):
             assert np.array_equal(view.lanes[lane].grid.images(), race.frames[lane][step].x_t)
-    assert view.lanes[0].verdict.full_text().startswith("4 network calls · ") and race.fastest is not None
+    assert view.lanes[0].state.full_text().startswith("4 evaluations · ") and race.fastest is not None
     assert view.lanes[race.fastest].state.full_text().endswith("fastest")
     for lane, cell in zip(view.lanes, race.cells, strict=False):
-        assert cell and lane.verdict.full_text().endswith(f"{cell.right:.0%} right")
+        assert cell and lane.verdict.full_text().endswith(f"{2 * (cell.right or 0):.0f} of 2 right")
     view.timeline.view.button("clean").click()
     view.timeline.slider.setValue(1)
     assert np.array_equal(view.lanes[0].grid.images(), race.frames[0][1].x0_hat)
@@ -302,7 +302,7 @@ def test_lanes_are_added_changed_and_taken_away(panel: ComparePage, qtbot: QtBot
     editor.model.valueChanged.emit("digits")
     assert compare.settings.lanes[3].sampler == "dpm++" and compare.settings.lanes[3].guidance == 1.5
     assert panel.lanes.lanes[3].name.full_text() == "DPM-Solver++ 2M"
-    assert panel.lanes.lanes[3].more.full_text() == "10 steps, digits, w = 1.5"
+    assert panel.lanes.lanes[3].more.full_text() == "10 steps, Digits, w = 1.5"
     editor.remove_button.click()
     editor.which.button("0").click()
     editor.remove_button.click()

@@ -318,9 +318,9 @@ def test_a_run_is_renamed_and_thrown_away_where_its_curve_is(panel: TrainPage, s
     library.change(chosen=name)
     with qtbot.waitSignal(panel._context.ready, timeout=WAIT_MS):
         library.rename("mine")
-    assert train.name == "mine" and train.folder and train.folder.exists() and panel.title.full_text() == "Mine"
+    assert train.name == "mine" and train.folder and train.folder.exists() and panel.title.full_text() == "mine"
     assert panel.plot.runs() == ["mine"] and panel.plot.color_of("mine") == color
-    assert list(panel._run_rows) == ["mine"] and panel._run_rows["mine"].button.text() == "Mine"
+    assert list(panel._run_rows) == ["mine"] and panel._run_rows["mine"].button.text() == "mine"
     until(qtbot, lambda: library.card is not None and library.card.name == "mine")
     with qtbot.waitSignal(panel._context.ready, timeout=WAIT_MS):
         library.delete()

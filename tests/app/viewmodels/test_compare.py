@@ -1,5 +1,6 @@
 """Compare's and the race's state: cells and lanes as they come, what is chosen, what is kept, and what is asked for."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -242,12 +243,13 @@ def test_the_fastest_is_known_once_all_have_finished_and_the_race_is_kept(app: F
     for lane, seconds in ((0, 3.0), (2, 2.0)):
         app.engine.give(job, *(lap(lane, frame) for frame in frames(requests[lane])))
         app.engine.give(job, lap(lane, sampled(requests[lane], seconds=seconds)))
-    assert race.fastest is None and race.standing(0, 4)[0] == "3.00 s"
-    app.engine.give(job, *(lap(1, frame) for frame in frames(requests[1])), lap(1, sampled(requests[1], seconds=1.0)))
-    assert race.fastest == 1 and race.standing(1, 4)[0] == "1.00 s · fastest"
+    assert race.fastest is None and race.standing(0, 4)[0] == "4 evaluations · 3.00 s"
+    guided = replace(sampled(requests[1], seconds=1.0), evaluations=4)  # two calls, each of them a pair
+    app.engine.give(job, *(lap(1, frame) for frame in frames(requests[1])), lap(1, guided))
+    assert race.fastest == 1 and race.standing(1, 4)[0] == "4 evaluations in 2 calls · 1.00 s · fastest"
     assert race.standing(1, 2) == ("step 1 of 2", "")
-    app.engine.end(job, Cell(0, 1, requests[1], images(2), 1.0, 0.5))
-    assert finished == [0, 2, 1, 1] and race.standing(1, 4)[1] == "2 network calls · 50% right"
+    app.engine.end(job, Cell(0, 1, requests[1], images(2), 1.0, 0.5, evaluations=4, sharpness=0.3))
+    assert finished == [0, 2, 1, 1] and race.standing(1, 4)[1] == "sharpness 0.30 · 1 of 2 right"
     (kept,) = app.context.history.results
     assert kept.page == "compare" and len(kept.images) == 3 and kept.is_shown()
 
@@ -309,7 +311,7 @@ def test_lanes_come_and_go_between_two_and_four(race: Race, compare: Compare) ->
     for _ in range(4):
         race.remove_lane(0)
     assert [lane.steps for lane in compare.settings.lanes] == [1, 7]
-    assert race.name(1) == ("DPM-Solver++ 2M", "7 steps, digits, w = 1.5")
+    assert race.name(1) == ("DPM-Solver++ 2M", "7 steps, Digits, w = 1.5")
 
 
 def test_a_race_of_a_figure_is_raced_again(app: FakeApp, race: Race, compare: Compare) -> None:

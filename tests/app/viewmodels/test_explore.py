@@ -109,7 +109,9 @@ def test_a_row_of_the_answer_is_tried_out(app: FakeApp, explore: Explore) -> Non
 
 
 def test_the_page_asks_every_question_there_is() -> None:
-    assert {name: found.question for name, found in questions.EXPERIMENTS.items()} == {
+    known = {name: found.question for name, found in questions.EXPERIMENTS.items()}
+    assert known.pop("guidance") == known["guidance-wide"]  # of figures of before, in which guidance hardly acts
+    assert known == {
         **QUESTIONS,
         "words": "Which digits does CLIP guidance get right?",
     }  # fmt: skip

@@ -480,7 +480,7 @@ def test_a_plot_tells_of_its_runs_and_brings_them_back(app: FakeApp, train: Trai
     words = train.restore({"mine": standard, "gone": gone}, by_noise=True)
     assert (train.settings.preset, train.settings.data, train.settings.own) == ("standard", "synthetic", {"lr": 0.0123})
     assert seen == [[folders[0]], "map"] and arguments(app.engine.job("load_preview_history")) == (folders[0],)
-    assert words.startswith("The next run is set up like Mine.") and "deleted: Gone" in words
+    assert words.startswith("The next run is set up like mine.") and "deleted: gone" in words
     app.engine.end(app.engine.job("load_preview_history"))
     train.restore({"mine": standard.with_changes(lr=0.5)}, by_noise=False)
     assert seen[2:] == [[]] and not app.engine.jobs_of("load_preview_history")  # another run of that name
