@@ -434,10 +434,14 @@ class AnswerView(QWidget):
         self.empty = Label("Choose a question on the right.", "muted")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._rows = QWidget()
-        self._column = QVBoxLayout(self._rows)
-        self._column.setContentsMargins(0, 0, Space.S, 0)
+        self._column = QVBoxLayout()
         self._column.setSpacing(Space.S)
-        self._column.addStretch(1)
+        inside = QVBoxLayout(self._rows)
+        inside.setContentsMargins(0, 0, Space.S, 0)
+        inside.setSpacing(Space.M)
+        inside.addLayout(self._column)
+        inside.addWidget(self.conclusion)
+        inside.addStretch(1)
         scroll = QScrollArea()
         scroll.setAccessibleName("The answer")
         scroll.setWidget(self._rows)
@@ -452,7 +456,6 @@ class AnswerView(QWidget):
         column.addLayout(row(self.title, self.status, 1, self.stop))
         column.addWidget(self.empty, 1)
         column.addWidget(scroll, 1)
-        column.addWidget(self.conclusion)
 
     def show_nothing(self) -> None:
         self._show("", "", "", busy=False)
@@ -472,7 +475,7 @@ class AnswerView(QWidget):
         if len(rows) < len(self._shown) or any(a is not b for a, b in zip(self._shown, rows, strict=False)):
             self._clear()
         for index in range(len(self._shown), len(rows)):
-            self._column.insertWidget(index, self._row(index, rows[index]))
+            self._column.addWidget(self._row(index, rows[index]))
             self._shown.append(rows[index])
         self.empty.setVisible(not rows)
         self._scroll.setVisible(bool(rows))
@@ -490,7 +493,6 @@ class AnswerView(QWidget):
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
-        self._column.addStretch(1)
 
     def _row(self, index: int, row_done: "Row") -> QWidget:
         label, images, can_try = row_done.label, row_done.images, row_done.request is not None

@@ -259,7 +259,7 @@ class InterpolatePage(Page):
     def _choose_stop(self, index: int) -> None:
         self._stop = index
         self.play.setChecked(False)
-        self._show_settings()
+        self._show_stops()
         self._show_image()
 
     def _add_stop(self) -> None:

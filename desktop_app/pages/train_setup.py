@@ -54,7 +54,7 @@ class TrainSetup(QWidget):
         self._measure_soon = QTimer(self, singleShot=True, interval=MEASURE_DELAY_MS)
         self._measure_soon.timeout.connect(self._measure)
         presets = [(name, preset_title(name)) for name in train.preset_names()]
-        notes = {name: load(name).note for name, _ in presets}
+        notes = {name: load(name).note.split(". ")[0] for name, _ in presets}
         self.preset = ChoiceRow("Preset", presets, tip="A network with tuned training settings", lines=notes)
         self.begin_with = BeginWith(train)
         own = {CHOOSE: "Images of yours, in a folder or with one subfolder per class"}

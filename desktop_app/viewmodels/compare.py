@@ -343,7 +343,10 @@ class Compare(JobRunner):
         axes = [axis for axis in (rows, columns) if axis]
         request = stamp.request
         own: dict[str, object] = {"mode": "grid", "model": request.model, "seed": request.seed}
-        own["wide"] = request == request.with_changes(**NO_INTERVAL)
+        card = self._context.card(request.model)
+        own["wide"] = (
+            card is not None and guidance.has_interval(card.header.defaults) and not guidance.has_interval(request)
+        )
         own |= {"rows": rows.field if rows else "", "columns": columns.field if columns else ""}
         own["values"] = self.settings.values | {axis.field: ", ".join(map(str, axis.values)) for axis in axes}
         if any(axis.field == "label" for axis in axes):

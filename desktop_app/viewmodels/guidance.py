@@ -26,6 +26,6 @@ def interval(settings: SampleSettings) -> str:
     return f"σ/α from {settings.guidance_from:g}{to}"
 
 
-def is_limited(settings: SampleSettings) -> bool:
-    """Whether guidance has an interval; a w below 1 acts at all levels."""
-    return settings.guidance >= 1 and settings != settings.with_changes(**NO_INTERVAL)
+def has_interval(settings: SampleSettings) -> bool:
+    """Whether there are noise levels outside the interval of guidance."""
+    return settings != settings.with_changes(**NO_INTERVAL)

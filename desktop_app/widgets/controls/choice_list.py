@@ -9,7 +9,7 @@ from desktop_app.theme.tokens import Space, Type, ui_font
 
 LINE_ROLE = Qt.ItemDataRole.UserRole + 1
 ONE, TWO = 26, 44  # height of an entry without a line, and with one
-MARGIN, WIDEST = 10, 460
+MARGIN, WIDEST = 10, 540
 
 Index = QModelIndex | QPersistentModelIndex
 

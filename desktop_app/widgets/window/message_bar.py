@@ -5,7 +5,7 @@ from typing import Literal
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QFontDatabase, QGuiApplication
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QBoxLayout, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop_app.theme.icons import icon
 from desktop_app.theme.tokens import SETTINGS_WIDTH, Space
@@ -75,8 +75,11 @@ class MessageBar(Card):
         line = QHBoxLayout()
         line.setSpacing(Space.S)
         line.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
-        line.addLayout(words, 1)
-        line.addLayout(self._actions)
+        self._middle = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._middle.setSpacing(Space.S)
+        self._middle.addLayout(words, 1)
+        self._middle.addLayout(self._actions)
+        line.addLayout(self._middle, 1)
         line.addWidget(self._details_button)
         line.addWidget(self._close)
         column = QVBoxLayout(self)
@@ -157,14 +160,18 @@ class MessageBar(Card):
         return [widget for item in items if item and isinstance(widget := item.widget(), Button)]
 
     def _set_actions(self, actions: Sequence[Action]) -> None:
-        for old in self.action_buttons():
-            self._actions.removeWidget(old)
-            old.hide()
-            old.deleteLater()
+        while (item := self._actions.takeAt(0)) is not None:
+            if old := item.widget():
+                old.hide()
+                old.deleteLater()
         for key, text in actions:
             button = Button(text)
             button.clicked.connect(lambda _checked=False, key=key: self.actionTriggered.emit(key))
-            self._actions.addWidget(button)
+            self._actions.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        several = len(actions) > 1  # they stand below the words, which are narrow beside them
+        direction = QBoxLayout.Direction.TopToBottom if several else QBoxLayout.Direction.LeftToRight
+        self._middle.setDirection(direction)
+        self._actions.addStretch(1) if several else None
 
     def _show_details(self, shown: bool) -> None:
         self._details.setVisible(shown)

@@ -381,7 +381,12 @@ def test_a_whole_run_says_what_it_reached(panel: TrainPage, qtbot: QtBot, steps:
     panel.start_button.click()
     until(qtbot, lambda: train.state == "done")
     assert train.finished is not None and train.finished.step == steps
-    assert panel.subtitle.full_text() == f"Finished: {said} in {duration(train.finished.seconds)}."
+    seen = f"{said} in {duration(train.finished.seconds)}, {8 * steps} images seen"
+    missing = train.missing_minutes
+    assert (
+        missing and panel.subtitle.full_text() == f"Finished: {seen}. Too early: about {duration(60 * missing)} more."
+    )
+    assert "can be read after about" in panel.longer.what.text() and panel.longer.minutes.value() >= missing
     assert panel.stats["step"].value() == str(steps) and panel.stats["norm"].value() != NOTHING
     assert panel.stats["left"].value() == NOTHING
     assert panel.draw_button.isEnabled() and panel.start_button.isVisible() and not panel.pause_button.isVisible()

@@ -403,8 +403,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/widgets/window/message_bar.py",
-        ("        for old in self.action_buttons():\n            self._actions.removeWidget(old)"),
-        ("        for old in ():\n            self._actions.removeWidget(old)"),
+        "while (item := self._actions.takeAt(0)) is not None:",
+        "while (item := None) is not None:",
         "tests/app/widgets/test_widgets.py::test_a_message_offers_remedies_and_its_report",
     ),
     Mutant(
