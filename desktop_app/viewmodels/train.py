@@ -482,7 +482,7 @@ class Train(QObject):
         self.scores, self.scores_folder, self.model_step = [], folder, 0
         how = {"more": more, "changed_data": changed_data}
         task = partial(training.train, config, folder, self._context.data_root, resume, **how)
-        title = f"Training “{preset_title(folder.name)}”"
+        title = f"Training “{run_title(folder.name)}”"
         self._job = self._context.submit(task, self._on_event, background=True, title=title, stop=self.stop)
         self._set_state("starting")
 

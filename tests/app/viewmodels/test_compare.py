@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from desktop_app import lesson_file
+from desktop_app.settings import CompareSettings
 from desktop_app.viewmodels.compare import VALUES, Compare
 from desktop_app.viewmodels.race import MAX_EACH, Race
 from ml.config import NO_LABEL, SampleRequest
@@ -324,3 +326,20 @@ def test_a_race_of_a_figure_is_raced_again(app: FakeApp, race: Race, compare: Co
     race.stop()
     race.start()
     assert not race.busy
+
+
+def test_guidance_acts_everywhere_where_that_is_wanted(app: FakeApp, compare: Compare) -> None:
+    compare.change(rows="steps", columns="guidance", values={"steps": "1, 4, 10", "guidance": "1, 3"})
+    assert compare.guidance_note == "Guidance acts in 0 of 1, 0 of 4, 3 of 10 steps: σ/α from 1 to 8."
+    compare.compare()
+    base = arguments(app.engine.job("run_comparison"))[0]
+    assert "guidance_to" not in base.model_fields_set  # each model's own interval
+    compare.change(wide=True)
+    assert compare.guidance_note == ""
+    compare.compare()
+    base = arguments(app.engine.job("run_comparison"))[0]
+    assert (base.guidance_from, base.guidance_to) == (0, 1e4) and "guidance_to" in base.model_fields_set
+    compare.change(columns="seed", wide=False)
+    assert compare.guidance_note == ""
+    lesson = lesson_file.read(next(path for path in lesson_file.bundled() if "guidance" in path.name))
+    assert isinstance(lesson.settings, CompareSettings) and lesson.settings.wide

@@ -331,3 +331,20 @@ def test_a_drawing_at_the_edge_is_centred_by_its_weight() -> None:
     total = found.sum(dtype=np.int64)
     rows, columns = np.mgrid[0:DRAWING_SIDE, 0:DRAWING_SIDE]
     assert abs((rows * found).sum() / total - 13.5) <= 0.5 and abs((columns * found).sum() / total - 13.5) <= 0.5
+
+
+def test_the_page_waits_where_the_result_will_be(app: FakeApp) -> None:
+    draw = app.session.draw
+    draw.take(np.full((28, 28), 200, np.uint8))
+    draw.make()
+    assert draw.waits_on == "results" and draw.doing == ("Drawing", None)
+    job = app.engine.job("sample")
+    request = arguments(job)[0]
+    app.engine.give(job, frames(request)[1])
+    assert draw.doing == ("Drawing", 1 / request.steps)
+    draw.recognise()
+    assert draw.waits_on == "recognition"
+    draw.example(3, 1)
+    assert draw.waits_on == "drawing"
+    draw.stop()
+    assert draw.waits_on is None

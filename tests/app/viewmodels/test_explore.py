@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from desktop_app.tasks.explore import Answered, NoisedImage
+from desktop_app.tasks.explore import Answered, NoisedImage, RowDone
 from desktop_app.viewmodels.explore import QUESTIONS, Explore
 from ml.config import SampleRequest
 from ml.errors import BadFile
@@ -115,3 +115,20 @@ def test_the_page_asks_every_question_there_is() -> None:
         **QUESTIONS,
         "words": "Which digits does CLIP guidance get right?",
     }  # fmt: skip
+
+
+def test_rows_come_as_they_are_done_and_the_answer_ends_with_a_sentence(app: FakeApp, explore: Explore) -> None:
+    explore.ask("steps")
+    job = app.engine.job("answer_question")
+    first, second = (Row(f"{n} steps", images(1), "", SampleRequest(labels=(n,))) for n in (1, 2))
+    app.engine.give(job, RowDone(first))
+    assert explore.rows == [first] and explore.busy
+    explore.open_row(0)
+    assert arguments(app.engine.job("sample_and_judge"))[0].labels == (1,) * 30
+    explore.open_row(1)  # which isn't there yet
+    app.engine.end(job, Answered(Answer("steps", 1, "?", (first, second)), FIGURE, "Two are enough."))
+    assert explore.rows == [first, second] and explore.conclusion == "Two are enough."
+    explore.ask("eta")
+    app.engine.give(app.engine.job("answer_question"), RowDone(second))
+    explore.stop()
+    assert explore.rows == [second] and explore.asked == "eta" and explore.conclusion == ""

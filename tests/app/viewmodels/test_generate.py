@@ -10,7 +10,8 @@ from desktop_app.tasks.sampling import GuidanceProbeResult, JudgeResult, Nearest
 from desktop_app.viewmodels.cost import LIVE_CALLS
 from desktop_app.viewmodels.generate import MAX_IMAGES, SKETCH_S, TOGETHER_S, Generate
 from desktop_app.viewmodels.live_preview import MANY, STUDENT
-from ml.config import NO_LABEL
+from desktop_app.viewmodels.trajectory import Trajectory
+from ml.config import NO_INTERVAL, NO_LABEL, SampleRequest
 from ml.events import Failed, Progress
 from ml.specs import CLIP_MODEL
 from tests.app.viewmodels.conftest import Clock
@@ -598,3 +599,21 @@ def test_after_a_drawing_the_forms_of_its_sketches_are_made(app: FakeApp, genera
     assert [(each.model, len(each.labels)) for each in asked] == [("digits", MANY), (STUDENT, MANY)]
     generate.stop()
     assert all(job.control.cancelled for job in app.engine.jobs_of("sample"))
+
+
+def test_it_is_known_in_how_many_steps_guidance_acts(app: FakeApp) -> None:
+    generate = app.session.generate
+    generate.use_model("digits")
+    generate.change(live=False, steps=4)
+    assert generate.acting_steps == 0  # the model's own interval lies between its steps
+    generate.change(live=False, steps=10)
+    assert generate.acting_steps == 3
+    generate.change(live=False, **NO_INTERVAL)
+    assert generate.acting_steps == 10
+    generate.change(live=False, guidance=1.0)
+    assert generate.acting_steps is None
+    request = SampleRequest(labels=(3,), steps=4, guidance=2.0, guidance_from=0.5, guidance_to=2)
+    trajectory = Trajectory(request, 1, live=False, frames=list(frames(request)))  # sigma/alpha: no end, 3, 1, 1/3, 0
+    assert trajectory.guided_steps == [2]
+    branch = request.with_changes(parent=request.model_dump(), branch_at=3, **NO_INTERVAL)
+    assert Trajectory(branch, 1, live=False, frames=list(frames(request))).guided_steps == [2, 3]

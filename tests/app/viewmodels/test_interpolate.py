@@ -377,3 +377,19 @@ def test_a_walk_is_written_as_the_ending_says(
     assert state.loop and pixels is state.loop.images and bool(len(film)) is pictures
     assert (layout.kind, layout.columns, layout.scale) == (kind, columns, 2)
     assert layout.first_ms == layout.frame_ms == layout.last_ms == 100  # even, so that it can go round
+
+
+def test_the_page_says_what_it_waits_for(app: FakeApp) -> None:
+    interpolate, engine = app.session.interpolate, app.engine
+    interpolate.look()
+    assert interpolate.awaited == {"image", "pad", "walk"} and interpolate.busy
+    assert interpolate.doing == ("Drawing the image", None) and interpolate in app.session.activities
+    image, pad, walk = engine.jobs_of("sample")
+    engine.end(image, sampled(arguments(image)[0]))
+    assert interpolate.awaited == {"pad", "walk"}
+    engine.fail(pad, "memory", "There isn't enough memory.")
+    assert interpolate.awaited == {"walk"} and interpolate.doing[0] == "Drawing the walk"
+    interpolate.stop()
+    assert not interpolate.busy and walk.control.cancelled
+    interpolate.change(mode="path")
+    assert interpolate.awaited == {"walk"}

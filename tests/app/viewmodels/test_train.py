@@ -578,3 +578,16 @@ def test_the_scores_of_an_earlier_run_are_shown_and_kept_from(app: FakeApp, trai
     assert train.scores == [*points] and train.model_step == 200 and train.can_keep
     train.start()  # another run
     assert train.scores == [] and not train.can_keep
+
+
+def test_the_end_of_a_run_says_what_is_missing(app: FakeApp, train: Train) -> None:
+    assert train.missing_minutes is None and train.images_seen == 0
+    train.run = RunStarted(presets.load("1-minute"), Path("run"), "CPU", 1, 0, None)
+    train.last = TrainStep(40, None, 1.0, 1.0, 0.1, 1.0, 11.0, 60.0, 0.0)
+    train.finished = RunFinished(42, 60.0, Path("model"), True)
+    assert train.images_seen == 672 and train.missing_minutes == pytest.approx((6500 - 672) / 11 / 60)
+    train.finished = RunFinished(500, 60.0, Path("model"), True)
+    assert train.missing_minutes == 0
+    for config in (presets.load("standard"), presets.load("1-minute").with_changes(data="fashion-mnist")):
+        train.run = RunStarted(config, Path("run"), "CPU", 1, 0, None)
+        assert train.missing_minutes is None  # nobody has measured it

@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from desktop_app.text.subject import DIGIT, Subject
 from desktop_app.theme.controller import theme
+from desktop_app.widgets.controls.choice_list import LINE_ROLE, ONE, TWO
 from desktop_app.widgets.controls.prompt_bar import MAX_SEED, PromptBar
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow, StatCard
 from desktop_app.widgets.images.canvas import BAR_HEIGHT, MAX_BARS, Bars
@@ -38,6 +40,21 @@ from desktop_app.widgets.window import remaining_time
 from desktop_app.widgets.window.message_bar import MessageBar
 from desktop_app.widgets.window.navigation import NavRail, StatusBar
 from ml.events import Preview
+from ml.specs import (
+    CLIPPINGS,
+    DATASETS,
+    LOSSES,
+    LR_SCHEDULES,
+    OPTIMIZERS,
+    PREDICTIONS,
+    SAMPLERS,
+    SCHEDULES,
+    SPACINGS,
+    WEIGHTINGS,
+    Spec,
+    lines,
+    titles,
+)
 from tests.patience import WAIT_MS
 
 Key = Qt.Key
@@ -908,3 +925,45 @@ def test_a_wall_shows_all_images_that_there_are(qtbot: Any) -> None:
     assert len(wall.images()) < 23 and told  # no room
     wall.show_wall(None)
     assert not len(wall.images()) and wall.shown == []
+
+
+def test_a_list_says_what_each_entry_means(qtbot: Any) -> None:
+    row = ChoiceRow("Sampler", titles(SAMPLERS), lines=lines(SAMPLERS))
+    show(qtbot, row, 300, 40)
+    combo = row.combo
+    combo.showPopup()
+    assert combo.view().width() > combo.width()  # as wide as its words
+    heights = [combo.view().sizeHintForRow(k) for k in range(combo.count())]
+    assert set(heights) == {TWO}
+    assert combo.itemData(1, LINE_ROLE) == SAMPLERS["ddim"].about != ""
+    assert combo.itemData(1, Qt.ItemDataRole.AccessibleDescriptionRole) == SAMPLERS["ddim"].about
+    combo.hidePopup()
+    row.set_choices([("ddim", "DDIM"), ("other", "Other")])
+    assert combo.itemData(0, LINE_ROLE) and not combo.itemData(1, LINE_ROLE)
+    assert combo.view().sizeHintForRow(1) == ONE
+
+
+@pytest.mark.parametrize(
+    "table",
+    [SAMPLERS, SPACINGS, CLIPPINGS, PREDICTIONS, SCHEDULES, WEIGHTINGS, LOSSES, OPTIMIZERS, LR_SCHEDULES, DATASETS],
+)
+def test_every_choice_has_a_line(table: Mapping[Any, Spec]) -> None:
+    assert all(spec.about for spec in table.values())
+
+
+def test_what_is_computed_is_said_over_what_is_old(qtbot: Any) -> None:
+    grid = ImageGrid()
+    show(qtbot, grid, 300, 200)
+    grid.set_images(np.zeros((4, 8, 8), np.uint8))
+    waiting = grid.waiting
+    waiting.set_words("Drawing…")
+    assert waiting.isHidden()  # what is quick isn't announced
+    qtbot.waitUntil(waiting.isVisible, timeout=WAIT_MS)
+    assert waiting.rect() == grid.rect() and waiting.accessibleName() == "Drawing…"
+    grid.resize(400, 250)
+    qtbot.waitUntil(lambda: waiting.rect() == grid.rect(), timeout=WAIT_MS)
+    assert grid.grab().toImage() != (waiting.set_words(""), grid.grab().toImage())[1]
+    assert waiting.isHidden()
+    waiting.set_words("Drawing…")
+    waiting.set_words("")
+    assert not waiting._soon.isActive()

@@ -1,7 +1,7 @@
 """Messages lie over their page: they move nothing, successes go, errors stay, and all are in a list."""
 
 import pytest
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QPoint, QRect
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
@@ -38,10 +38,10 @@ def test_a_message_lies_over_the_page_and_moves_nothing(open_window: MainWindow,
     window.show_message(
         Message("error", "Lost.", "A long text of what is to be done now. " * 9, (("export", "Again"),))
     )
-    assert bar.isVisible() and bar.geometry().bottom() < window.pages.parentWidget().height()
-    assert (
-        bar.geometry().right() < window.generate.side.parentWidget().mapTo(window.pages.parentWidget(), bar.pos()).x()
-    )
+    over = bar.parentWidget()
+    side = window.generate.foot.parentWidget()
+    assert bar.isVisible() and over is not None and side is not None and bar.geometry().bottom() < over.height()
+    assert bar.geometry().right() < side.mapTo(over, QPoint(0, 0)).x()  # not over the settings
     high, wide = bar.height(), window.width()
     window.resize(window.minimumWidth(), window.height())
     qtbot.waitUntil(lambda: bar.height() > high, timeout=WAIT_MS)  # narrower, and so higher
@@ -123,7 +123,9 @@ def test_a_failure_belongs_to_the_page_from_which_its_job_was_started(app: FakeA
     app.engine.end(job, Failed("bug", "It broke.", "", ""))
     context.notify(SAVED)
     assert [message.page for message in app.messages] == ["draw", "train"]
-    opening = context.submit(lambda _control: iter(()), lambda event: event == 1 and context.use_page("models"))
+    opening = context.submit(
+        lambda _control: iter(()), lambda event: context.use_page("models") if event == 1 else None
+    )
     app.engine.give(opening, 1)  # an event that brings a page to the front speaks for it
     context.use_page("draw")
     app.engine.end(opening, Failed("bug", "It broke.", "", ""))

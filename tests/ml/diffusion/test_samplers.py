@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ml.config import SampleRequest, SampleSettings
 from ml.diffusion.denoiser import Denoiser
+from ml.diffusion.guidance import acting_steps
 from ml.diffusion.noise import SeededNoise
 from ml.diffusion.samplers import (
     DenoiseStep,
@@ -21,6 +22,7 @@ from ml.diffusion.samplers import (
     dpm_solver_2m,
     heun,
     network_calls,
+    network_evaluations,
     noise_again,
     run_sampler,
 )
@@ -485,3 +487,17 @@ def test_few_steps_with_strong_guidance_do_not_overshoot(steps: int, least: floa
     assert isinstance(done, Sampled)
     judge = Judge.bundled("cpu")
     assert (judge.judge_features(judge.features(done.images)).labels == np.array(labels)).mean() >= least
+
+
+def test_a_guided_pair_is_two_evaluations() -> None:
+    grid = make_schedule("flow").grid(7, "karras", 40.0, 0.02)
+    guided = SampleSettings(sampler="ddim", steps=7, guidance=3.0, guidance_from=1, guidance_to=8)
+    pairs = sum(1 <= level.ratio <= 8 for level in grid)
+    assert 0 < pairs < 6 and acting_steps(guided, grid) == pairs
+    assert network_evaluations(guided, grid) == 7 + pairs and network_calls(guided, grid) == 7
+    assert network_evaluations(guided.with_changes(guidance=1.0), grid) == 7
+    assert network_evaluations(guided.with_changes(guidance=0.0), grid) == 7  # without the class: one branch
+    everywhere = guided.with_changes(guidance_from=0, guidance_to=1e4, sampler="heun")
+    assert network_evaluations(everywhere, grid) == 2 * network_calls(everywhere, grid) == 26
+    assert acting_steps(everywhere, grid) == 7
+    assert acting_steps(everywhere.with_changes(guidance=1.0), grid) == 0

@@ -1,6 +1,7 @@
 """Comparisons on one noise: what is drawn in each cell, what is refused, and the figure."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from ml.experiments.comparison_figure import axes_of, prove, requests_of, save
 from ml.export import files
 from ml.generation import pipeline
 from ml.imaging.figure import Head, Panel, across, figure, tiles
+from ml.imaging.pixels import sharpness
 from ml.imaging.png import text_chunk
 from ml.registry.checkpoint import load_header
 from ml.registry.model_cards import find
@@ -377,3 +379,21 @@ def test_a_figure_that_lies_is_refused(
     Image.fromarray(pixels).save(tmp_path / "bad.png", pnginfo=text_chunk(json.dumps(told)))
     assert main(["verify", str(tmp_path / "bad.png")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_scores_say_of_how_many() -> None:
+    pictures = np.zeros((4, 28, 28), np.uint8)
+    first, second = (
+        Cell(0, k, SampleRequest(), pictures, 0.25, right, 0.9, 20 * (k + 1), 0.4) for k, right in enumerate((1.0, 0.5))
+    )
+    assert summary([first]) == "20 evaluations · 0.25 s · sharpness 0.40 · 4 of 4 right"
+    assert summary([first, second]) == "30 evaluations · 0.25 s · sharpness 0.40 · 6 of 8 right"
+    assert format_scores([replace(first, evaluations=None)]) == "100% right"  # as figures of before say it
+
+
+def test_blur_lowers_the_sharpness() -> None:
+    sharp = np.kron(np.random.default_rng(1).integers(0, 2, (3, 7, 7)), np.ones((4, 4))).astype(np.uint8) * 255
+    blurred = ((sharp.astype(int) + np.roll(sharp, 1, 1) + np.roll(sharp, 2, 1)) // 3).astype(np.uint8)
+    assert 0 < sharpness(blurred) < 0.8 * sharpness(sharp)
+    assert sharpness(np.random.default_rng(2).integers(0, 255, (9, 28, 28)).astype(np.uint8)) > 3.5
+    assert sharpness(np.zeros((2, 8, 8, 3), np.uint8)) == 0

@@ -84,6 +84,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[SampleRequest]:
         ("steps", "steps", [1, 2, 4, 7, 10, 20, 50]),
         ("eta", "eta", [0, 0.25, 0.5, 0.75, 1]),
         ("guidance", "guidance", [1, 1.5, 3, 7.5]),
+        ("guidance-wide", "guidance", [1, 1.5, 3, 7.5]),
         ("chain", "steps", [10, 20, 50, 200]),
         ("clipping", "clipping", ["none", "static", "none"]),
         ("samplers", "sampler", ["dpm++", "heun", "ddim", "ddpm", "ddpm-clip"]),
@@ -94,14 +95,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[SampleRequest]:
 def test_rows_have_the_settings_of_their_names_and_the_same_noise(
     name: str, field: str, values: list[object], asked: list[SampleRequest]
 ) -> None:
-    *progress, found = answer(name, 77, "cpu")
+    *coming, found = answer(name, 77, "cpu")
+    progress, rows = coming[::2], coming[1::2]
     assert isinstance(found, Answer) and (found.name, found.seed) == (name, 77)
     assert [getattr(request, field) for request in asked] == values
     assert {request.seed for request in asked} == {77}
     assert [len(row.images) for row in found.rows] == [10] * len(values) == [10] * len(progress)
     assert [row.label for row in found.rows] == list(EXPERIMENTS[name].rows)
+    assert all(row is done for row, done in zip(rows, found.rows, strict=True))  # each came as it was done
     labels = tuple(NO_LABEL if name == "words" else k % 10 for k in range(50))
     assert {request.labels for request in asked} == {labels} and [row.request for row in found.rows] == asked
+    assert {request.guidance_to for request in asked} == {1e4} or name not in ("guidance-wide", "clipping")
     if name in ("steps", "eta"):
         assert {request.sampler for request in asked} == {"ddim"}
 
@@ -117,9 +121,9 @@ def test_scores_are_accuracy_and_variety_within_a_class() -> None:
     judge: Any = SimpleNamespace(judge=lambda _images: SimpleNamespace(labels=np.array([3, 3, 3, 5])))
     drawn = Sampled(SampleRequest(labels=(3, 3, 5, 5)), images, 1.0, 10)
     # The first two differ as much as their pixels do, the others not at all.
-    assert questions._verdict(drawn, judge) == "75% right, variety 0.50"
+    assert questions._row("a row", drawn, judge).verdict == "75% right, variety 0.50"
     by_word = SampleRequest(route="clip", prompt="five", labels=(NO_LABEL,) * 4)
-    assert questions._verdict(Sampled(by_word, images, 1.0, 10), judge).startswith("25% right")
+    assert questions._scores(Sampled(by_word, images, 1.0, 10), judge)[0] == 0.25
 
 
 def test_the_rows_of_noise_are_of_one_digit_at_the_times_that_are_named() -> None:
@@ -166,5 +170,7 @@ def test_the_figure_shows_every_row(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_another_name_is_refused_with_those_there_are() -> None:
-    with pytest.raises(BadRequest, match="schedule, steps, eta, guidance, chain, clipping, samplers, student, words"):
+    with pytest.raises(
+        BadRequest, match="schedule, steps, eta, guidance, guidance-wide, chain, clipping, samplers, student, words"
+    ):
         answered("meaning")

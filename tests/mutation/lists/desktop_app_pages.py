@@ -47,8 +47,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/pages/train.py",
-        'how = "Finished" if end.completed else "Stopped, model kept"',
-        'how = "Stopped and kept" if end.completed else "Finished"',
+        "'Finished' if end.completed else 'Stopped, model kept'",
+        "'Stopped and kept' if end.completed else 'Finished'",
         "tests/app/pages/test_train.py::test_a_whole_run_says_what_it_reached",
     ),
     Mutant(
@@ -89,8 +89,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/pages/train_setup.py",
-        "seen = round(60 * config.minutes * estimate.images_per_s, -3)",
-        "seen = round(config.minutes * estimate.images_per_s, -3)",
+        "seen = two_digits(60 * config.minutes * estimate.images_per_s)",
+        "seen = two_digits(config.minutes * estimate.images_per_s)",
         "tests/app/pages/test_train.py::test_the_speed_of_this_device_is_measured",
     ),
     Mutant(

@@ -41,8 +41,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/compare.py",
-        "labels=self.labels(), seed=self.settings.seed)",
-        "labels=self.labels())",
+        '"labels": self.labels(), "seed": self.settings.seed}',
+        '"labels": self.labels()}',
         "tests/app/viewmodels/test_compare.py",
     ),
     Mutant(
@@ -154,13 +154,13 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        ("        if self._job:\n            self._job.control.cancel()\n        self.status, self._coming"),
-        "        self.status, self._coming",
+        ("        if self._job:\n            self._job.control.cancel()\n        self.status, self.waits_on"),
+        "        self.status, self.waits_on",
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        "self.status, self._coming = status, []",
+        "self.status, self.waits_on, self._coming = status, part, []",
         "self.status = status",
         "tests/app/viewmodels/test_draw.py",
     ),
@@ -410,8 +410,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/explore.py",
-        "self.answer.rows[row].request if",
-        "self.answer.rows[0].request if",
+        "self.rows[row].request if",
+        "self.rows[0].request if",
         "tests/app/viewmodels/test_explore.py",
     ),
     Mutant(
@@ -1052,15 +1052,45 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        ("        if isinstance(event, Sampled) and requested == self._mapped:\n            self.map"),
-        ("        if isinstance(event, Sampled):\n            self.map"),
+        "        if requested != self._mapped:\n            return\n",
+        "",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        ("        if isinstance(event, Sampled) and requested == self._mapped:\n            self.loop"),
-        ("        if isinstance(event, Sampled):\n            self.loop"),
-        "tests/app/viewmodels/test_interpolate.py",
+        "        if isinstance(event, Sampled | JobEnded):\n            self._wait(no_more=part)",
+        "        if isinstance(event, Sampled):\n            self._wait(no_more=part)",
+        "tests/app/viewmodels/test_interpolate.py::test_the_page_says_what_it_waits_for",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/guidance.py",
+        "return settings != settings.with_changes(**NO_INTERVAL)",
+        "return False",
+        "tests/app/viewmodels/test_compare.py::test_guidance_acts_everywhere_where_that_is_wanted",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/compare.py",
+        "(NO_INTERVAL if self.settings.wide else {})})",
+        "{}})",
+        "tests/app/viewmodels/test_compare.py::test_guidance_acts_everywhere_where_that_is_wanted",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/notification.py",
+        '(other.tone == "error" and other.title != message.title)',
+        "other.title != message.title",
+        "tests/app/window/test_messages.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/context.py",
+        "        if self._of_job is not None:\n            self._of_job = page\n",
+        "",
+        "tests/app/window/test_messages.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/train.py",
+        "return max(0, needed - self.images_seen) / self.last.images_per_s / 60",
+        "return needed / self.last.images_per_s / 60",
+        "tests/app/viewmodels/test_train.py::test_the_end_of_a_run_says_what_is_missing",
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
@@ -1112,8 +1142,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/interpolate.py",
-        ("        for job in self._maps:\n            job.control.cancel()\n"),
-        "",
+        ("        for job in self._maps:\n            job.control.cancel()\n        self._maps = []\n"),
+        "        self._maps = []\n",
         "tests/app/viewmodels/test_interpolate.py",
     ),
     Mutant(

@@ -365,8 +365,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/diffusion/samplers.py",
-        "spec.calls_per_step * (len(grid) - 2) + 1",
-        "spec.calls_per_step * (len(grid) - 1) + 1",
+        "[then] * (spec.calls_per_step - 1) if then.sigma > 0 else []",
+        "[then] * (spec.calls_per_step - 1)",
         "tests/ml/diffusion/test_samplers.py::test_network_calls_are_counted_as_they_happen",
     ),
     Mutant(
@@ -524,5 +524,17 @@ MUTANTS = [
         "+ then.alpha * (clamped - x0)",
         "",
         "tests/ml/registry/test_diffusers_folder.py::test_images_are_those_of_diffusers",
+    ),
+    Mutant(
+        "ml/diffusion/samplers.py",
+        "return sum(1 + is_pair(settings, level) for level in called_at(settings, grid))",
+        "return 2 * network_calls(settings, grid)",
+        "tests/ml/diffusion/test_samplers.py::test_a_guided_pair_is_two_evaluations",
+    ),
+    Mutant(
+        "ml/diffusion/guidance.py",
+        "return sum(settings.w_at(level.ratio) != 1 for level in grid[:-1])",
+        "return sum(settings.w_at(level.ratio) != 1 for level in grid)",
+        "tests/ml/diffusion/test_samplers.py::test_a_guided_pair_is_two_evaluations",
     ),
 ]

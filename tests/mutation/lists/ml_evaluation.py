@@ -291,4 +291,16 @@ MUTANTS = [
         '{"images": report.network_calls, "network_calls": report.images}',
         "tests/ml/registry/test_model_cards.py",
     ),
+    Mutant(
+        "ml/evaluation/calibration.py",
+        "return 1 / beta",
+        "return beta",
+        "tests/ml/evaluation/test_calibration.py",
+    ),
+    Mutant(
+        "ml/evaluation/judge.py",
+        "self.temperature if calibrated else 1.0",
+        "1.0",
+        "tests/ml/evaluation/test_calibration.py",
+    ),
 ]

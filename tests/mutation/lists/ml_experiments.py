@@ -161,8 +161,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/experiments/comparison_figure.py",
-        "            note.right,\n            note.confidence,\n",
-        "            note.confidence,\n            note.right,\n",
+        "            note.right,\n            note.confidence,",
+        "            note.confidence,\n            note.right,",
         "tests/ml/imaging/test_figure.py",
     ),
     Mutant(
@@ -209,8 +209,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/experiments/questions.py",
-        "rows.append(Row(label, last.images[:SHOWN],",
-        "rows.append(Row(label, last.images,",
+        "Row(label, sampled.images[:SHOWN],",
+        "Row(label, sampled.images,",
         "tests/ml/experiments/test_questions.py::test_rows_have_the_settings_of_their_names_and_the_same_noise",
     ),
     Mutant(
@@ -227,8 +227,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/experiments/questions.py",
-        "variety = np.mean([each.std(axis=0).mean() /",
-        "variety = np.mean([each.std() /",
+        "np.mean([each.std(axis=0).mean() /",
+        "np.mean([each.std() /",
         "tests/ml/experiments/test_questions.py::test_scores_are_accuracy_and_variety_within_a_class",
     ),
     Mutant(
@@ -296,5 +296,17 @@ MUTANTS = [
         'if field == "label" and names and names != TEN_DIGITS[: len(names)]:',
         'if field == "label":',
         "tests/ml/experiments/test_comparison.py::test_labels_are_written_by_the_names_of_their_classes",
+    ),
+    Mutant(
+        "ml/experiments/conclusions.py",
+        "first = next(row for row in rows if _right(row) > _right(best) - _chance(rows))",
+        "first = best",
+        "tests/ml/experiments/test_conclusions.py",
+    ),
+    Mutant(
+        "ml/experiments/cells.py",
+        "sum(share * n for share, n in read)",
+        "sum(n for share, n in read)",
+        "tests/ml/experiments/test_comparison.py::test_scores_say_of_how_many",
     ),
 ]

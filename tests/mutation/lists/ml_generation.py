@@ -276,8 +276,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/generation/pipeline.py",
-        "network_calls(request, plan.grid))",
-        "network_calls(request, plan.grid) + 1)",
+        "calls = network_calls(request, plan.grid)",
+        "calls = network_calls(request, plan.grid) + 1",
         "tests/ml/generation/test_pipeline.py",
     ),
     Mutant(
