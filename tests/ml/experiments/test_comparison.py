@@ -192,8 +192,8 @@ def test_cells_are_judged_where_the_judge_can_read_them() -> None:
     assert good.right == 1.0 and good.confidence and good.confidence > 0.8
     assert plain.right is None and plain.confidence
     assert colour.right is None and colour.confidence is None
-    assert summary([good]).endswith(" s · 100% right") and summary([plain]).endswith("% sure")
-    assert " · " not in summary([colour]) and summary([]) == ""
+    assert summary([good]).endswith(" of 2 right") and summary([plain]).endswith("% sure")
+    assert " right" not in summary([colour]) and " sure" not in summary([colour]) and summary([]) == ""
 
 
 def test_a_comparison_can_be_stopped() -> None:
@@ -294,7 +294,7 @@ def test_the_command_writes_a_figure_and_prints_scores(tmp_path: Path, capsys: p
     ask = ["compare", "--rows", "steps=1,2", "--columns", "label=0-2", "--out", str(out), "--device", "cpu"]
     assert main(ask) == 0
     said_of_it = capsys.readouterr().out
-    assert "Steps by digit: 6 cells" in said_of_it and "1 step, digit 0" in said_of_it and "% right" in said_of_it
+    assert "Steps by digit: 6 cells" in said_of_it and "1 step, digit 0" in said_of_it and " of 1 right" in said_of_it
     with Image.open(out) as picture:
         assert picture.width > 3 * 56 and picture.height > 2 * 56
 
@@ -384,7 +384,8 @@ def test_a_figure_that_lies_is_refused(
 def test_scores_say_of_how_many() -> None:
     pictures = np.zeros((4, 28, 28), np.uint8)
     first, second = (
-        Cell(0, k, SampleRequest(), pictures, 0.25, right, 0.9, 20 * (k + 1), 0.4) for k, right in enumerate((1.0, 0.5))
+        Cell(0, k, SampleRequest(), pictures, 0.25, right, 0.9, evaluations=20 * (k + 1), sharpness=0.4)
+        for k, right in enumerate((1.0, 0.5))
     )
     assert summary([first]) == "20 evaluations · 0.25 s · sharpness 0.40 · 4 of 4 right"
     assert summary([first, second]) == "30 evaluations · 0.25 s · sharpness 0.40 · 6 of 8 right"
