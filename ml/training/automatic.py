@@ -143,12 +143,13 @@ def _reasons(config: TrainConfig, facts: DataFacts, rate: float, seen: int, devi
     kind = "colour" if facts.channels == 3 else "grey"
     network = (
         f"For {kind} images of {facts.side} pixels, a U-Net of {widths} channels that begins at {grid} × {grid}: "
-        f"this device ({device}) trains it with about {rate:,.0f} images a second."
+        f"this device ({device}) trains it with about {_about(rate):,} images a second."
     )
     repeats = seen / facts.images
     time = f"In {config.minutes:g} minute{'s' * (config.minutes != 1)}" if config.minutes else "In this run"
     length = (
-        f"{time} it sees about {seen:,} images, each of the {facts.images:,} about {max(1, round(repeats)):,} times, "
+        f"{time} it sees about {_about(seen):,} images, each of the {facts.images:,} about "
+        f"{_about(max(1, repeats)):,} times, "
         f"in batches of {config.batch_size}."
     )
     changes = [
@@ -161,3 +162,8 @@ def _reasons(config: TrainConfig, facts: DataFacts, rate: float, seen: int, devi
         else "It does not need changed copies of the images."
     )
     return f"{network} {length} {augmentation}"
+
+
+def _about(number: float) -> int:
+    """A number as it is known: with two digits that count."""
+    return round(float(f"{number:.2g}"))

@@ -119,3 +119,16 @@ def test_a_large_photograph_is_read_and_one_beyond_memory_is_named(tmp_path: Pat
         read(tmp_path / "scan.png", 32, "RGB")
     with pytest.raises(BadFile, match=r"scan\.png can't be opened.*50 million"):
         read_grey(tmp_path / "scan.png", 28)
+
+
+@pytest.mark.parametrize("most", [4095, 65535])
+def test_colours_of_twelve_bits_in_sixteen_are_as_bright_as_those_of_all(tmp_path: Path, most: int) -> None:
+    values = np.zeros((16, 16, 3), ">u2")
+    values[:, 8:] = (most, most // 2, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    head = struct.pack(">IIBBBBB", 16, 16, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    content = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    pixels = read(tmp_path / "x.png", 16, "RGB").pixels
+    assert pixels[8, 15].tolist() == [255, pytest.approx(127, abs=9), 0] and pixels[8, 0].tolist() == [0, 0, 0]
