@@ -185,6 +185,7 @@ class BeginWith(QWidget):
         choices = [(NOTHING, "Random weights"), *gone, *((card.name, model_title(card)) for card in train.bases)]
         self.model.set_lines({card.name: model_line(card) for card in train.bases})
         self.model.set_choices(choices, name or NOTHING)
+        self.model.disable({card.name: train.why_not_begin(card) for card in train.bases})
         self.classes.set_value("keep" if train.settings.keep_classes else "replace")
         self.classes.setVisible(train.base is not None and train.base.header.model.num_classes > 0)
 

@@ -23,7 +23,7 @@ from desktop_app.viewmodels.nearest_preset import BY_DATA, settings_of
 from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.training_data import TrainingData
 from desktop_app.worker.compute_thread import Job, JobEnded
-from ml.config import TrainConfig
+from ml.config import TrainConfig, validate
 from ml.errors import BadRequest, NoiseloomError
 from ml.events import (
     BatchSplit,
@@ -146,6 +146,16 @@ class Train(QObject):
     def bases(self) -> "list[ModelCard]":
         """The models that a run may begin with: the person's own first. `contradiction` says why one does not fit."""
         return sorted(self._context.drawing_models, key=lambda card: card.bundled)
+
+    def why_not_begin(self, card: "ModelCard") -> str:
+        """Why a run on the chosen data can't begin with a model; empty where it can."""
+        own = {key: self.settings.own[key] for key in ("mirror", "augment_share") if key in self.settings.own}
+        values = {"data": self.settings.data, "begin_with": card.name, "minutes": 1, **own}
+        try:
+            check_can_begin(validate(TrainConfig, values), card.header)
+        except BadRequest as error:
+            return str(error)
+        return ""
 
     def config(self) -> TrainConfig:
         """The configuration that Start trains."""

@@ -129,7 +129,7 @@ def _upright(image: Image.Image, least: int) -> Image.Image:
     """An image in 8 bits, as it was held, and if it is large at a fraction of its size: no side below `least`."""
     if image.mode[0] in "IF":
         return _coarse(_eight_bits(ImageOps.exif_transpose(image), _stated_range(image)), least)
-    if any(";16B" in str(tile[3]) for tile in image.tile):
+    if any(";16B" in str(tile[3]) for tile in getattr(image, "tile", ())):  # of a file
         image = _of_twelve_bits(image)
     return ImageOps.exif_transpose(_coarse(image, least))
 
@@ -185,9 +185,9 @@ def _own_range(values: np.ndarray, is_float: bool) -> tuple[float, float]:
 
 def _of_twelve_bits(image: Image.Image) -> Image.Image:
     """A colour image of 16 bits, scaled to 8 where it uses 12 of them; Pillow has kept the upper 8 of the 16."""
-    colours, alpha = image.split()[:3], image.split()[3:]
-    if image.mode not in ("RGB", "RGBA") or max(most for _, most in (band.getextrema() for band in colours)) > 15:
+    if image.mode not in ("RGB", "RGBA") or np.asarray(image)[..., :3].max() > 15:
         return image
+    colours, alpha = image.split()[:3], image.split()[3:]
     bright = [band.point([min(17 * value, 255) for value in range(256)]) for band in colours]
     return Image.merge(image.mode, [*bright, *alpha])
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QSlider,
     QStyle,
     QStyleOptionButton,
+    QStyleOptionComboBox,
     QWidget,
 )
 
@@ -133,8 +134,14 @@ class Mark(QWidget):
             paint_icon(QPainter(self), self._name, self.rect(), self._role)
 
 
+TEXT_PAD = 4  # pixels between the text of a combo box and the edge of its room
+
+
 class Combo(QComboBox):
-    """A combo box with the theme's caret, whose list is as wide as its entries; the mouse wheel does not change it."""
+    """A combo box with the theme's caret, whose list is as wide as its entries, and whose long choice ends in dots.
+
+    The mouse wheel does not change it.
+    """
 
     def __init__(self, name: str = "") -> None:
         super().__init__()
@@ -156,6 +163,14 @@ class Combo(QComboBox):
             line = lines.get(str(self.itemData(row)), "")
             self.setItemData(row, line, LINE_ROLE)
             self.setItemData(row, line, Qt.ItemDataRole.AccessibleDescriptionRole)
+
+    def initStyleOption(self, option: QStyleOptionComboBox) -> None:
+        """Shorten the text where there is not enough room for it."""
+        super().initStyleOption(option)
+        edit = QStyle.SubControl.SC_ComboBoxEditField
+        room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, edit, self).width() - TEXT_PAD
+        text = self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, max(room, 0))
+        option.currentText = text  # type: ignore[attr-defined]
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

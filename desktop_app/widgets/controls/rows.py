@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import exp, log
 
 from PySide6.QtCore import QLocale, QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QStandardItemModel, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QButtonGroup,
@@ -165,6 +165,16 @@ class ChoiceRow(SettingRow):
         if lines != self._lines:
             self._lines = lines
             self.combo.set_lines(lines)
+
+    def disable(self, reasons: Mapping[str, str]) -> None:
+        """Let nobody choose the keys that have a reason, which is their tooltip."""
+        items = self.combo.model()
+        for index, (key, _) in enumerate(self._choices):
+            reason = reasons.get(key, "")
+            item = items.item(index) if isinstance(items, QStandardItemModel) else None
+            if item is not None:
+                item.setEnabled(not reason)
+                item.setToolTip(reason)
 
     def value(self) -> str:
         return self.combo.currentData() or ""

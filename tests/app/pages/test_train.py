@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QMouseEvent, QStandardItemModel
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -103,6 +103,12 @@ def test_a_model_to_begin_with_takes_the_place_of_the_preset(panel: TrainPage, q
     setup, train = panel.setup, train_of(panel)
     until(qtbot, lambda: train.bases)
     assert setup.begin_with.classes.isHidden() and not setup.preset.isHidden()
+    items = setup.begin_with.model.combo.model()
+    assert isinstance(items, QStandardItemModel)
+    able = {setup.begin_with.model.combo.itemData(k): items.item(k).isEnabled() for k in range(items.rowCount())}
+    assert not able["student"] and able["digits"] and able["colour"]
+    student = items.item(list(able).index("student"))
+    assert "few-step student" in student.toolTip()
     pick(setup.begin_with.model, "digits")
     assert setup.preset.isHidden() and not setup.begin_with.classes.isHidden()
     assert setup.note.text().startswith("Goes on from the weights of digits.") and setup.minutes.value() == 5

@@ -2658,4 +2658,10 @@ MUTANTS = [
         "self._asking = True",
         "tests/app/viewmodels/test_updates.py",
     ),
+    Mutant(
+        "desktop_app/viewmodels/train.py",
+        "return self.scores_folder is not None and not (self.active and self.scores_folder == self.folder)",
+        "return self.scores_folder is not None",
+        "tests/app/viewmodels/test_train.py::test_scores_come_during_a_run_and_its_best_checkpoint_is_kept_after_it",
+    ),
 ]

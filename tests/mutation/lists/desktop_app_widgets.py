@@ -509,4 +509,10 @@ MUTANTS = [
         "if choice != reply else",
         "tests/app/widgets/test_lesson_sheet.py",
     ),
+    Mutant(
+        "desktop_app/widgets/controls/rows.py",
+        "item.setEnabled(not reason)",
+        "item.setEnabled(True)",
+        "tests/app/pages/test_train.py::test_a_model_to_begin_with_takes_the_place_of_the_preset",
+    ),
 ]

@@ -513,4 +513,16 @@ MUTANTS = [
         "str(path), form",
         "tests/ml/data/test_archive.py::test_an_archive_is_described_at_once_the_second_time",
     ),
+    Mutant(
+        "ml/data/image_reader.py",
+        "np.asarray(image)[..., :3].max() > 15:",
+        "np.asarray(image)[..., :3].max() > 0:",
+        "tests/ml/data/test_image_reader.py::test_colours_of_twelve_bits_in_sixteen_are_as_bright_as_those_of_all",
+    ),
+    Mutant(
+        "ml/data/image_reader.py",
+        "min(17 * value, 255)",
+        "min(2 * value, 255)",
+        "tests/ml/data/test_image_reader.py::test_colours_of_twelve_bits_in_sixteen_are_as_bright_as_those_of_all",
+    ),
 ]
