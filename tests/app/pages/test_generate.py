@@ -593,6 +593,7 @@ def by_words(panel: GeneratePage, generate: Generate, qtbot: QtBot) -> Iterator[
     generate.change(rows=1, prompt="0-9", live=False)
     panel.prompt.route.valueChanged.emit("clip")
     generate.change(rows=1, live=False)
+    generate.draw()  # CLIP guidance is dear, and waits for a click
     drawn(generate, qtbot)
     yield generate
     generate.change(prompt="0-9", live=False)

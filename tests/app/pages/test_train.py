@@ -258,7 +258,7 @@ def test_every_data_set_is_offered_in_words_and_those_that_are_downloaded_say_ho
     setup, train = panel.setup, train_of(panel)
     offered = {setup.data.combo.itemData(k): setup.data.combo.itemText(k) for k in range(setup.data.combo.count())}
     assert offered == dict(titles(DATASETS)) | {CHOOSE: "A folder of images…", ARCHIVE: "An archive of images…"}
-    assert {*DATASETS, "folder:DIR"} == set(datasets.names())
+    assert {*DATASETS, "folder:DIR", "mine:NAME"} == set(datasets.names())
     for name in DATASETS:
         pick(setup.data, name)
         assert train.settings.data == name and setup.source.isHidden() == (name == "synthetic")
