@@ -309,6 +309,7 @@ class GeneratePage(Page):
             self._show_waiting()
             self._fresh = False
             shown = self._generate.trajectory
+            self.grid.set_groups(shown.groups)
             self.timeline.begin(shown.steps)
             self.timeline.set_branch(shown.request.branch_at if shown.request and shown.request.parent else None)
         following = self.timeline.step >= self.timeline.reached  # the slider is at the newest step

@@ -44,6 +44,7 @@ WORDS_EXAMPLE = "a bold seven"
 GRADIENT, LARGE_GRADIENT = 3, 300  # network calls that one call with a CLIP's gradient is worth
 UNDO_STEPS, TOGETHER_S = 100, 0.6
 FULL_ROW = 10
+MAX_LINE = 20  # digits of a number that stays in one line
 MAX_IMAGES = MAX_ROWS * MAX_COLUMNS  # one part of a request, so that a frame has them all
 
 
@@ -366,6 +367,11 @@ class Generate(QObject):
         labels = self.understood.labels if self.understood else ()
         return labels * FULL_ROW if len(labels) == 1 else labels
 
+    def across(self) -> int:
+        """The columns of the grid: one line for one number, of a phone for example."""
+        row, groups = self.row(), prompt_parser.number_groups(self.settings.prompt)
+        return len(row) if sum(groups) == len(row) <= MAX_LINE else min(len(row), MAX_COLUMNS)
+
     def labels(self) -> tuple[int, ...]:
         """The labels of the whole grid, row by row; a long prompt fills several rows."""
         row = self.row()
@@ -399,7 +405,7 @@ class Generate(QObject):
         """
         self._soon.stop()
         self._live_preview.pause() if live else self._live_preview.discard()
-        columns = columns or min(len(self.row()), MAX_COLUMNS)
+        columns = columns or self.across()
         request = request or self.requested()
         if request is None or self._context.closing:
             return

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from desktop_app.tasks.sampling import GuidanceProbeResult, JudgeResult, Nearest
 from ml.config import SampleRequest
 from ml.events import Frame, Pixels, Sampled
+from ml.text import prompt_parser
 
 View = Literal["noisy", "clean", "noise", "all", "xray"]
 THREE = ("noisy xₜ", "clean x₀", "noise ε")  # shown of one digit in the view "all"
@@ -31,6 +32,12 @@ class Trajectory:
     nearest: dict[int, Nearest | None] = field(default_factory=dict)  # by image; None: being computed
     no_training_images: bool = False  # so that none is the nearest
     probes: dict[int, GuidanceProbeResult | None] = field(default_factory=dict)  # by image; None: being computed
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """The lengths of the groups of images in each line, as the digits of a number are written; () for none."""
+        groups = prompt_parser.number_groups(self.request.prompt) if self.request else ()
+        return groups if len(groups) > 1 and sum(groups) == self.columns else ()
 
     @property
     def steps(self) -> int:

@@ -31,6 +31,7 @@ _FILLER = """
 
 _EXCEPT = re.compile(r"\b(?:but not|except(?: for)?|excluding|without|but|not|no)\b")
 _WORD = re.compile(r"[^\W\d_]+")
+_NUMBER = re.compile(r"[+(]*\d[\d\s()/.-]*")
 _SYMBOL = re.compile(r"(?<=\d)\.(?=\d)|-(?=\s*\d)|[+*=%$€£^\xd7÷√∞]")
 
 
@@ -93,6 +94,11 @@ def _laid_out(labels: tuple[int, ...], things: str, reading: str, left_over: tup
     if len(labels) > MAX_LABELS:
         raise BadRequest(f"The prompt has more than {MAX_LABELS} {things}.", "Ask for fewer at a time.")
     return ParsedPrompt(labels, min(len(labels), MAX_COLUMNS), reading, left_over)
+
+
+def number_groups(text: str) -> tuple[int, ...]:
+    """The lengths of the groups of digits in a prompt that is one number, such as that of a phone; () for others."""
+    return tuple(map(len, re.findall(r"\d+", text))) if _NUMBER.fullmatch(text.strip()) else ()
 
 
 def parse_text_prompt(text: str) -> ParsedPrompt:

@@ -1,7 +1,9 @@
 """A grid of small images on a dark stage, sharp at every size and display scale."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from math import ceil, floor
 
 import numpy as np
@@ -29,6 +31,7 @@ Pixels = NDArray[np.uint8]
 SNAP = 0.9  # a whole scale factor is taken where it costs at most a tenth of the size
 CAPTION_ROOM, TINY_CAPTION_ROOM = 20, 13  # height of a caption's line, and under images smaller than TINY
 TINY, TINY_FONT = 44, 9
+APART = 18  # pixels between two groups of columns
 MOST_ROW_GAP = 8  # wide gaps make room for column captions, which rows do not need
 
 
@@ -53,10 +56,16 @@ class Layout:
     pitch_x: int
     pitch_y: int
     tiny: bool  # small images leave less room for captions
+    groups: tuple[int, ...]  # columns with which a further group begins ...
+    apart: int  # ... so far from the one before
+
+    def x(self, column: int) -> int:
+        """The left edge of a column."""
+        return self.left + column * self.pitch_x + self.apart * sum(first <= column for first in self.groups)
 
     def corner(self, index: int) -> tuple[int, int]:
         """Upper left corner of an image."""
-        return self.left + index % self.columns * self.pitch_x, self.top + index // self.columns * self.pitch_y
+        return self.x(index % self.columns), self.top + index // self.columns * self.pitch_y
 
 
 class ImageGrid(QWidget):
@@ -78,6 +87,7 @@ class ImageGrid(QWidget):
         self._name, self._framed, self._margin, self._gap = name, framed, margin, gap
         self._images: Pixels = np.zeros((0, 1, 1), np.uint8)
         self._fixed_columns: int | None = None
+        self._groups: tuple[int, ...] = ()
         self._captions: list[Caption] = []
         self._caption_room = False
         self._empty_text = "Nothing here yet"
@@ -106,6 +116,13 @@ class ImageGrid(QWidget):
         self._images, self._fixed_columns, self._atlas = new, columns, None
         self._describe()
         self.update()
+
+    def set_groups(self, lengths: Sequence[int]) -> None:
+        """Set the columns apart in groups of these lengths, where that is how many columns there are."""
+        groups = tuple(lengths)
+        if groups != self._groups:
+            self._groups, self._atlas = groups, None
+            self.update()
 
     def images(self) -> Pixels:
         return self._images
@@ -171,17 +188,19 @@ class ImageGrid(QWidget):
         below = round(self._caption_height(tiny) * ratio)
         row_gap = min(gap, round(MOST_ROW_GAP * ratio)) + (round(4 * ratio) if below and not tiny else 0)
         rows = ceil(len(self._images) / columns)
+        groups = tuple(accumulate(self._groups))[:-1] if sum(self._groups) == columns else ()
+        apart = round(APART * ratio)
         height, width = self._images.shape[1:3]
-        room_w = (full_w - 2 * margin - (columns - 1) * gap) / columns
+        room_w = (full_w - 2 * margin - (columns - 1) * gap - len(groups) * apart) / columns
         room_h = (full_h - 2 * margin - rows * below - (rows - 1) * row_gap) / rows
         scale = max(min(room_w / width, room_h / height), 1 / max(width, height))
         if floor(scale) >= SNAP * scale:
             scale = floor(scale)
         cell_w, cell_h = max(1, floor(width * scale)), max(1, floor(height * scale))
         pitch_x, pitch_y = cell_w + gap, cell_h + below + row_gap
-        left = margin if self._leading else (full_w - columns * pitch_x + gap) // 2
+        left = margin if self._leading else (full_w - columns * pitch_x - len(groups) * apart + gap) // 2
         top = (full_h - rows * pitch_y + row_gap) // 2
-        return Layout(columns, rows, left, top, cell_w, cell_h, pitch_x, pitch_y, tiny)
+        return Layout(columns, rows, left, top, cell_w, cell_h, pitch_x, pitch_y, tiny, groups, apart)
 
     def cell_rect(self, index: int) -> QRectF:
         """An image's rectangle in widget coordinates."""
@@ -199,9 +218,10 @@ class ImageGrid(QWidget):
         if not layout:
             return -1
         ratio = self.devicePixelRatioF()
-        x, y = position.x() * ratio - layout.left, position.y() * ratio - layout.top
-        column, row = floor(x / layout.pitch_x), floor(y / layout.pitch_y)
-        inside = 0 <= column < layout.columns and 0 <= row < layout.rows and x - column * layout.pitch_x < layout.width
+        x, y = position.x() * ratio, position.y() * ratio - layout.top
+        found = [k for k in range(layout.columns) if 0 <= x - layout.x(k) < layout.width]
+        column, row = found[0] if found else -1, floor(y / layout.pitch_y)
+        inside = column >= 0 and 0 <= row < layout.rows
         index = row * layout.columns + column
         caption = self._caption_height(layout.tiny) * ratio
         inside = inside and y - row * layout.pitch_y < layout.height + caption

@@ -266,6 +266,26 @@ def test_a_prompt_makes_a_row_and_rows_make_the_grid(
     assert generate.row() == row and len(generate.labels()) == labels
 
 
+@pytest.mark.parametrize(
+    ("prompt", "columns", "groups"),
+    [
+        ("0176 1234567", 11, (4, 7)),
+        ("01761234567", 11, ()),
+        ("+49 (176) 12-34-56-7", 12, (2, 3, 2, 2, 2, 1)),
+        ("2026", 4, ()),
+        ("0-9", 10, ()),
+        ("0-9 0", 10, ()),
+        ("1" * 21, 10, ()),
+    ],
+)
+def test_a_number_stays_in_one_line_and_in_its_groups(
+    generate: Generate, prompt: str, columns: int, groups: tuple[int, ...]
+) -> None:
+    generate.change(prompt=prompt, live=False)
+    generate.draw()
+    assert (generate.columns, generate.trajectory.groups) == (columns, groups)
+
+
 def test_more_digits_than_a_grid_holds_are_refused(generate: Generate) -> None:
     generate.change(prompt="1" * MAX_IMAGES, live=False)
     assert not generate.misunderstood and len(generate.labels()) == MAX_IMAGES
