@@ -19,7 +19,7 @@ from desktop_app.viewmodels.context import AppContext
 from desktop_app.widgets.controls.basics import Button, Check, ElidedLabel, Label, row
 from desktop_app.widgets.controls.prompt_bar import SeedBox
 from desktop_app.widgets.controls.rows import ChoiceRow, Section, Segmented, SliderRow
-from desktop_app.widgets.images.image_grid import Caption
+from desktop_app.widgets.images.image_grid import CAPTION_ROOM, Caption
 from desktop_app.widgets.images.labelled_grid import LabelledGrid
 from desktop_app.widgets.images.qimage import to_qimage
 from desktop_app.widgets.images.timeline import Timeline
@@ -53,6 +53,7 @@ SCORES = (
 )
 COPIED_MS = 1500
 ROOMY = (1500, 900)  # page size from which the chosen cells are shown below the grid
+CELL_GAP = 12  # pixels around a cell, about
 POOR = 0.5  # share of correct images below which a cell shows a warning
 
 
@@ -219,6 +220,8 @@ class ComparePage(Page):
         if roomy != (self.under.count() > 0):
             self.cell.place_pictures(self.under if roomy else None)
             self._show_chosen()
+        if self._compare.cells:
+            QTimer.singleShot(0, self, self._show_cells)  # once the table has its new size
 
     def _show_settings(self) -> None:
         compare, settings, grid = self._compare, self._compare.settings, self._grid
@@ -291,10 +294,16 @@ class ComparePage(Page):
         down, along = compare.shape
         by_place = {compare.index(cell): cell for cell in compare.cells}
         found = [by_place.get(index) for index in range(down * along)]
-        self.table.grid.set_images(tiles([cell and cell.images for cell in found]), along)
+        self.table.grid.set_images(tiles([cell and cell.images for cell in found], self._cell_room()), along)
         self.table.grid.set_captions([caption(cell) for cell in found], keep_room=True)
         self.table.set_heads(compare.heads(compare.rows, "row"), compare.heads(compare.columns, "column"))
         self.table.grid.setAccessibleName(f"{title(compare.rows, compare.columns)}: {down * along} cells")
+
+    def _cell_room(self) -> tuple[float, float]:
+        """The width and height that there is for the images of one cell, above its caption."""
+        down, along = self._compare.shape
+        room = self.table.grid.size()
+        return max(room.width() / along - CELL_GAP, 1), max(room.height() / down - CELL_GAP - CAPTION_ROOM, 1)
 
     def _show_chosen(self) -> None:
         compare = self._compare

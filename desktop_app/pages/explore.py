@@ -389,7 +389,7 @@ class ScheduleView(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(Space.M)
-        outer.addWidget(self.plots, 4)
+        outer.addWidget(self.plots, 1)
         card = Card()
         column = QVBoxLayout(card)
         column.setContentsMargins(14, Space.M, 14, Space.M)
@@ -404,7 +404,7 @@ class ScheduleView(QWidget):
         legend.addWidget(note, 10)
         column.addLayout(legend)
         column.addWidget(self.table, 1)
-        outer.addWidget(card, 5)
+        outer.addWidget(card, 2)
 
     def show_all(self, noisings: "Sequence[ForwardProcess]") -> None:
         """The forward process of every schedule."""

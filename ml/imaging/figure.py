@@ -135,9 +135,19 @@ def _block(panel: Panel, scale: int) -> "Image.Image":
     return block
 
 
-def tiles(blocks: Sequence[Pixels | None]) -> Pixels:
-    """Images (N, H, W[, 3]) each as one picture, all of one size, (len(blocks), H', W'[, 3]); None is black."""
-    pictures = [grid(images, across(len(images)), gap=1) for images in blocks if images is not None]
+def across_in(count: int, width: float, height: float) -> int:
+    """How many of `count` images in a line make a whole block that shows them largest in so much room."""
+    whole = [k for k in range(1, count + 1) if count % k == 0]
+    return max(whole, key=lambda k: min(width / k, height / (count // k)))
+
+
+def tiles(blocks: Sequence[Pixels | None], room: tuple[float, float] | None = None) -> Pixels:
+    """Images (N, H, W[, 3]) each as one picture, all of one size, (len(blocks), H', W'[, 3]); None is black.
+
+    `room` is the width and height that there is for one of them.
+    """
+    line = (lambda count: across_in(count, *room)) if room else across
+    pictures = [grid(images, line(len(images)), gap=1) for images in blocks if images is not None]
     if not pictures:
         return np.zeros((len(blocks), 28, 28), np.uint8)
     height, width = max(p.shape[0] for p in pictures), max(p.shape[1] for p in pictures)

@@ -56,8 +56,8 @@ class NavRail(QFrame):
         self.setFixedWidth(RAIL_WIDTH)
         self.setAccessibleName("Pages")
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(5, Space.M, 5, Space.M)
-        self._column.setSpacing(Space.XS)
+        self._column.setContentsMargins(5, Space.S, 5, Space.S)
+        self._column.setSpacing(2)  # so that all buttons fit the smallest window
         self._group = QButtonGroup(self)
         self._pages: dict[str, RailButton] = {}
         for key, word, icon_name in pages:

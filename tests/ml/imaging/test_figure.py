@@ -104,6 +104,13 @@ def test_grey_and_colour_share_tiles() -> None:
     assert (whole[1] == (10, 20, 30)).all()
 
 
+def test_images_of_a_tile_lie_as_the_room_has_it() -> None:
+    four = np.full((4, 8, 8), 9, np.uint8)
+    for room, shape in (((400, 100), (8, 35)), ((100, 400), (35, 8)), ((100, 100), (17, 17))):
+        assert tiles([four, None], room).shape == (2, *shape)
+    assert tiles([four]).shape == (1, 17, 17)
+
+
 # ---- as files
 
 
