@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from filelock import FileLock
 from PySide6.QtCore import QMessageLogContext, QObject, Qt, QTimer, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
@@ -15,12 +16,15 @@ from desktop_app.pages.registry import VIEWMODELS
 from desktop_app.settings import AppSettings
 from desktop_app.theme.controller import theme
 from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.session import Session
 from desktop_app.window.main_window import MainWindow
 from desktop_app.worker.compute_thread import failure
 from ml.system import paths
+from ml.system.folder_lock import lock_first
 
 SIGNAL_POLL_MS = 250
+LOCK_FILE = ".window.lock"  # in the user's folder, held by the first window
 
 
 class ErrorHooks(QObject):
@@ -75,10 +79,22 @@ def open_window(settings: AppSettings, file: Path | None = None) -> MainWindow:
     return window
 
 
+def notice_other_window(context: AppContext) -> FileLock | None:
+    """Tell of another window of the program that is open; without one, hold the lock by which the next one tells."""
+    lock = lock_first(paths.user_data() / LOCK_FILE)
+    if lock is None:
+        title = "Noiseloom is open in another window, too"
+        what = "Both show the same models and runs. Each has its own history until it is closed; "
+        what += "the settings that stay are those of the window that is closed last."
+        context.notify(Message("info", title, what))
+    return lock
+
+
 def run(app: QApplication, window: MainWindow) -> int:
     """Run until the window is closed; Ctrl-C in a terminal closes it too."""
     hooks = ErrorHooks()
     hooks.install(window.session.context)
+    lock = notice_other_window(window.session.context)
     for number in (signal.SIGINT, signal.SIGTERM):
         # Deferred: a signal handler may run in the middle of painting.
         signal.signal(number, lambda *_: QTimer.singleShot(0, window, window.close))
@@ -87,4 +103,7 @@ def run(app: QApplication, window: MainWindow) -> int:
     ticks.start(SIGNAL_POLL_MS)
     app.setQuitOnLastWindowClosed(False)
     window.session.context.closed.connect(app.quit, Qt.ConnectionType.QueuedConnection)
-    return app.exec()
+    code = app.exec()
+    if lock:
+        lock.release()
+    return code

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ml.errors import BadRequest
+from ml.errors import BadRequest, CannotWrite
 from ml.system.files import make_folder, write_error
 
 LOCK_FILE = ".lock"
@@ -29,6 +29,22 @@ def lock_folder(folder: Path) -> FileLock:
         pass  # a disk without locks, as some network shares are: as safe as it was without
     except OSError as error:
         raise write_error(f"write in {folder}", error) from error
+    return lock
+
+
+def lock_first(file: Path) -> FileLock | None:
+    """Lock a file until `release` or the end of the process; None where another process has locked it.
+
+    Where nothing can be locked, the caller counts as the first.
+    """
+    lock = FileLock(file, 0, thread_local=False, fallback_to_soft=False)
+    try:
+        make_folder(file.parent)
+        lock.acquire()
+    except Timeout:
+        return None
+    except (OSError, NotImplementedError, CannotWrite):
+        pass
     return lock
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from desktop_app import history_file
+from desktop_app.app import notice_other_window
 from desktop_app.viewmodels.history import History
 from ml.config import SampleRequest
 from ml.export import files
@@ -146,6 +147,17 @@ def test_no_more_is_kept_than_so_many_and_so_much(
     monkeypatch.setattr(history_file, "MAX_BYTES", history_file.picture(history.kept[-1].key).stat().st_size + 1)
     draw(keeping, "6")
     assert len(history.kept) == len(again(make)[1].kept) == 2
+
+
+def test_the_second_window_says_that_there_is_another(make: Making) -> None:
+    first, second = make(), make()
+    lock = notice_other_window(first.context)
+    assert lock and not first.messages
+    assert notice_other_window(second.context) is None and "another window" in second.messages[-1].title
+    lock.release()
+    later = notice_other_window(make().context)
+    assert later
+    later.release()
 
 
 def test_a_picture_is_cut_as_it_was_put_together(tmp_path: Path) -> None:
