@@ -155,6 +155,9 @@ QCheckBox { spacing: 8px; background: transparent; }
 QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $border_strong; border-radius: 4px;
   background: $control; }
 QCheckBox::indicator:hover, QCheckBox::indicator:focus { border-color: $accent; }
+QListView::indicator { width: 14px; height: 14px; border: 1px solid $border_strong; border-radius: 4px;
+  background: $control; }
+QListView::indicator:checked { background: $accent; border-color: $accent; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
 """)
 

@@ -19,6 +19,7 @@ class QueuePopup(QFrame):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setProperty("kind", "message")
+        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)  # beyond the round corners
         self.setAccessibleName("Running and waiting")
         self.setFixedWidth(WIDTH)
         self._rows: list[QWidget] = []
