@@ -37,9 +37,10 @@ def find(card: "ModelCard") -> Pixels | None:
 
 
 def keep(card: "ModelCard", images: Pixels) -> None:
-    """Keep the pictures of a model, where they can be written."""
-    with suppress(OSError, CannotWrite):
-        write(path_of(card), images, "")
+    """Keep the pictures of a model, where they can be written; those of bundled models are not the program's to write."""
+    if not card.bundled:
+        with suppress(OSError, CannotWrite):
+            write(path_of(card), images, "")
 
 
 def write(path: Path, images: Pixels, model_hash: str) -> None:
