@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -252,6 +253,24 @@ def test_an_index_is_read_or_said_to_be_silent_or_without_the_version(
 
     monkeypatch.setattr(launch, "TORCH_INDEX", "http://127.0.0.1:9/whl")  # nobody listens there
     assert launch.choose_build("auto", HERE) is None
+
+
+@linux_only
+@pytest.mark.usefixtures("pins")
+def test_a_name_that_takes_long_to_look_up_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, go = threading.Event(), threading.Event()
+
+    def look_up(*_: object, **__: object) -> None:
+        go.wait(WAIT_S / 30)
+        answered.set()
+        raise OSError("no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(launch, "INDEX_S", 0.01)
+    assert launch.index_pages("torch") is None
+    assert not answered.is_set()
+    go.set()
+    assert answered.wait(WAIT_S)
 
 
 @pytest.mark.usefixtures("pins")

@@ -55,7 +55,7 @@ if [ ! -x "$place/noiseloom" ]; then
   echo "noiseloom: unpacking into $place, once" >&2
   tail -n +@LINE@ "$0" | tar -xJ -C "$new"
   mv -T "$new" "$place" 2>/dev/null || [ -x "$place/noiseloom" ]
-  trap - EXIT
+  rm -rf "$new"
 fi
 exec "$place/noiseloom" "$@"
 """

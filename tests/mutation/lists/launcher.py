@@ -14,7 +14,7 @@ MUTANTS = [
         '(torch == "cpu" and linux)',
         "tests/test_launch.py -k no_index_is_asked",
     ),
-    Mutant("launch.py", "thread.join(INDEX_S)", "thread.join()", "tests/test_launch.py -k an_index_is_read"),
+    Mutant("launch.py", "thread.join(INDEX_S)", "thread.join()", "tests/test_launch.py -k long_to_look_up"),
     Mutant("launch.py", "-{tag}-{tag}-", "-cp3\\d+-cp3\\d+-", "tests/test_launch.py -k an_index_is_read"),
     Mutant("launch.py", 'torch or "default")', 'torch or "auto")', "tests/test_launch.py -k a_stamp_is_read"),
 ]
