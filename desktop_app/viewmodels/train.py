@@ -16,7 +16,7 @@ from desktop_app.settings import TrainSettings
 from desktop_app.tasks import training
 from desktop_app.tasks.data import DataChoice
 from desktop_app.tasks.training import Kept, PreviewHistory
-from desktop_app.text.display_names import preset_title, run_title
+from desktop_app.text.display_names import run_title
 from desktop_app.text.subject import Subject
 from desktop_app.viewmodels.context import AppContext
 from desktop_app.viewmodels.nearest_preset import BY_DATA, settings_of
@@ -306,7 +306,7 @@ class Train(QObject):
             if event.folder == self.scores_folder:
                 self.model_step = event.step
                 self.scored.emit()
-            name = preset_title(event.folder.name)
+            name = run_title(event.folder.name)
             what = "The weights of before are kept as a checkpoint, too. Training longer goes on from the last step."
             self._context.notify(Message("success", f"“{name}” now draws as after step {event.step:,}", what))
             self._context.refresh()

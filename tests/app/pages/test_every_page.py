@@ -32,6 +32,7 @@ from desktop_app.widgets.images.before_after import BeforeAfter
 from desktop_app.widgets.images.canvas import Bars, Canvas
 from desktop_app.widgets.images.image_grid import ImageGrid
 from desktop_app.widgets.images.interpolation_pad import InterpolationPad
+from desktop_app.widgets.images.waiting import Waiting
 from desktop_app.widgets.window.message_bar import MessageBar
 from desktop_app.window.main_window import MainWindow
 from ml.training import trainer
@@ -154,8 +155,8 @@ def misplaced(window: MainWindow) -> list[str]:
     for parent in {w.parentWidget() or window for w in seen(window)}:
         children = [w for w in seen(window) if w.parentWidget() is parent and not w.isWindow()]
         for one, other in itertools.combinations(children, 2):
-            over = isinstance(one, MessageBar) or isinstance(other, MessageBar)  # on purpose, to move nothing
-            if not over and one.geometry().intersects(other.geometry()):
+            laid_over = {MessageBar, Waiting} & {type(one), type(other)}  # on purpose
+            if one.geometry().intersects(other.geometry()) and not laid_over:
                 found.append(f"{called(one)} lies over {called(other)}")
     return found
 
