@@ -37,7 +37,7 @@ def find(card: "ModelCard") -> Pixels | None:
 
 
 def keep(card: "ModelCard", images: Pixels) -> None:
-    """Keep the pictures of a model, where they can be written; those of bundled models are not the program's to write."""
+    """Keep the pictures of a model of one's own, where they can be written."""
     if not card.bundled:
         with suppress(OSError, CannotWrite):
             write(path_of(card), images, "")
