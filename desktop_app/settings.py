@@ -47,7 +47,7 @@ PageName = Annotated[str, AfterValidator(_known)]
 class GenerateSettings(SampleSettings, PageSettings):
     """The Generate page: a sampler's settings, the prompt and the layout."""
 
-    prompt: str = Field(default="0-9", max_length=500)
+    prompt: str = Field(default="0-9", max_length=10_000)  # a request holds fewer; what is typed is not cut
     seed: int = Field(default=2026, ge=0, lt=2**53)
     rows: int = Field(default=3, ge=1, le=MAX_ROWS)
     model: Name = DEFAULT_MODEL

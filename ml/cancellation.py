@@ -17,8 +17,8 @@ POLL_S = 0.02  # between two checks for cancellation
 T = TypeVar("T")
 
 
-class Cancelled(Exception):
-    """The work was cancelled between two events."""
+class Cancelled(BaseException):
+    """The work was cancelled between two events: no failure, so that `except Exception` does not take it for one."""
 
 
 _here = threading.local()

@@ -91,6 +91,8 @@ class SamplingSettings(QWidget):
             decimals=2,
             tip="Noise that DDIM adds at every step: 0 is none, 1 is as much as DDPM",
         )
+        self.eta_note = Label("", "small")
+        self.eta_note.setWordWrap(True)
         self.grid = ChoiceRow("Grid", tip="Columns × rows; each row repeats the prompt with new noise")
         self.spacing = ChoiceRow(
             SETTINGS["spacing"].title,
@@ -149,6 +151,7 @@ class SamplingSettings(QWidget):
             self.clip_scale,
             self.repeats,
             self.eta,
+            self.eta_note,
             self.grid,
         ):
             main.add(widget)
@@ -206,7 +209,10 @@ class SamplingSettings(QWidget):
         self.clip_scale.set_value(settings.clip_scale)
         self.repeats.set_value(settings.repeats)
         self.eta.set_value(settings.eta)
-        self.eta.setEnabled("eta" in SAMPLERS[settings.sampler].uses)
+        used = "eta" in SAMPLERS[settings.sampler].uses
+        self.eta.setEnabled(used)
+        self.eta_note.setText(f"{SAMPLERS[settings.sampler].title} ignores {SETTINGS['eta'].title}.")
+        self.eta_note.setVisible(settings.eta > 0 and not used)
         self.spacing.set_value(settings.spacing)
         self.start.set_value("pure" if settings.sigma_lead > settings.sigma_max else "first")
         self.start.setEnabled(settings.spacing == "karras")

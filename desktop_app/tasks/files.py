@@ -67,7 +67,7 @@ def export(path: Path, write: Callable[[Watch], object], control: RunControl) ->
         yield Exported(path)
 
 
-class _Cancelled(Exception):
+class _Cancelled(BaseException):
     """The export was cancelled."""
 
 

@@ -61,6 +61,7 @@ class Explore(QObject):
         self._submitted = 0  # questions so far
         self._shown: ExploreSettings | None = None
         self.noising = False  # whether noise is being added
+        self._good: ExploreSettings | None = None  # of the noised images that are shown
 
     def change(self, **changes: object) -> None:
         """Change the image or the noise."""
@@ -109,10 +110,11 @@ class Explore(QObject):
         if isinstance(event, JobEnded):
             self._set_noising(False)
         if isinstance(event, NoisedImage):
-            self.noisings, self.what = event.noisings, event.what
+            self.noisings, self.what, self._good = event.noisings, event.what, settings
             self.noised.emit()
         elif isinstance(event, Failed) and settings.picture:
-            self.change(picture=None)  # a digit again; the message says why
+            before = self._good.picture if self._good else None
+            self.change(picture=before if before != settings.picture else None)  # the message says why
 
     # ---- questions
 

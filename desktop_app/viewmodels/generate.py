@@ -307,23 +307,24 @@ class Generate(QObject):
 
     def _understand(self) -> None:
         self.misunderstood, self.understood = "", None
-        if self.settings.route != "class":
-            self.understood = self._described()
-            return
-        subject = self.subject
-        if not subject.classes:
-            self.understood = ParsedPrompt(
-                (NO_LABEL,) * FULL_ROW, FULL_ROW, f"any {subject.noun}s: this model takes no prompt"
-            )
-            return
         try:
-            understood = prompt_parser.parse_prompt(self.settings.prompt, subject.classes)
-            if len(understood.labels) > MAX_IMAGES:
-                number = subject.counted(len(understood.labels))
-                raise BadRequest(f"{number} are too many.", f"The grid holds {MAX_IMAGES}.")
-            self.understood = understood
+            prompt_parser.check_length(self.settings.prompt)
+            self.understood = self._interpreted()
         except BadRequest as error:
             self.misunderstood = str(error)
+
+    def _interpreted(self) -> ParsedPrompt:
+        """Raises BadRequest."""
+        if self.settings.route != "class":
+            return self._described()
+        subject = self.subject
+        if not subject.classes:
+            return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, f"any {subject.noun}s: this model takes no prompt")
+        understood = prompt_parser.parse_prompt(self.settings.prompt, subject.classes)
+        if len(understood.labels) > MAX_IMAGES:
+            number = subject.counted(len(understood.labels))
+            raise BadRequest(f"{number} are too many.", f"The grid holds {MAX_IMAGES}.")
+        return understood
 
     def _described(self) -> ParsedPrompt:
         """Interpret a prompt in words; CLIP checks after the last key whether one for digits is about them."""
@@ -336,6 +337,8 @@ class Generate(QObject):
             NO_LABEL,
         ):
             return understood  # plain digits
+        if self.settings.route == "clip":
+            prompt_parser.check_words(prompt)
         if prompt not in self._about_digits:
             self._interpret_soon.start()
         known = self._about_digits.get(prompt, True)

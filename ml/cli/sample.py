@@ -17,10 +17,11 @@ from ml.export import files as exports
 from ml.export.base import Content
 from ml.export.contact_sheet import readings
 from ml.export.formats import FORMATS, format_of
+from ml.generation.requests import check_used
 from ml.imaging.pixels import film
 from ml.specs import ROUTES, Route, SamplerName
 from ml.system.files import check_writable, make_folder
-from ml.text.prompt_parser import parse_labels, parse_prompt, parse_text_prompt
+from ml.text.prompt_parser import check_words, parse_labels, parse_prompt, parse_text_prompt
 
 if TYPE_CHECKING:
     from ml.registry.checkpoint import ModelHeader
@@ -90,6 +91,8 @@ def sample(
     settings = for_route(header.defaults, route).model_dump() | {
         name: value for name, value in given.items() if value is not None
     }
+    if eta is not None:
+        check_used("eta", settings["sampler"])
     request = validate(SampleRequest, settings | {"model": model, "labels": once * count})
     kind = file_format.kind(labelled=sheet)
     count, side = (1, 1) if folder else (len(request.labels), header.model.image_size)
@@ -116,9 +119,12 @@ def _described(prompt: str | None, route: Route) -> tuple[int, ...]:
 
     if not prompt or not prompt.strip():
         raise BadRequest("What to draw?", "Give --prompt 'a bold seven' to this route.")
+    labels = parse_text_prompt(prompt).labels if route == "text" else (NO_LABEL,)
+    if route == "clip":
+        check_words(prompt)
     if not clip.is_about_digits(prompt):
         print(f"“{prompt}” isn't a digit, and this model only knows digits.", file=sys.stderr)
-    return parse_text_prompt(prompt).labels if route == "text" else (NO_LABEL,)
+    return labels
 
 
 def _what_to_draw(

@@ -14,11 +14,11 @@ from ml.experiments.cells import Cell
 from ml.export.metadata import MAX_CELLS
 from ml.generation import pipeline
 from ml.generation.plan import check
-from ml.generation.requests import with_model_defaults
+from ml.generation.requests import check_used, with_model_defaults
 from ml.imaging.pixels import sharpness
 from ml.registry.checkpoint import load_header
 from ml.registry.model_cards import find
-from ml.specs import DRAWING, SAMPLERS, SETTINGS, DeviceName
+from ml.specs import DRAWING, SAMPLERS, DeviceName
 
 
 def requests(base: SampleRequest, rows: Axis | None, columns: Axis | None) -> list[list[SampleRequest]]:
@@ -52,11 +52,8 @@ def _suited(base: SampleRequest, fields: Sequence[str]) -> SampleRequest:
         samplers = [name for name, spec in SAMPLERS.items() if field in spec.uses]
         if samplers and "sampler" not in base.model_fields_set:
             base = base.with_changes(sampler=samplers[0])
-        elif samplers and base.sampler not in samplers:
-            raise BadRequest(
-                f"{SETTINGS[field].title} changes nothing with the sampler {base.sampler}.",
-                f"Choose {' or '.join(samplers)}.",
-            )
+        else:
+            check_used(field, base.sampler)
     return base
 
 

@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ml.errors import BadFile
 from ml.events import Pixels
 from ml.export.base import Export
 from ml.export.metadata import IMAGE_DESCRIPTION
 from ml.export.other_programs import PARAMETERS, parameters, refuse_foreign
 from ml.imaging.png import KEY, write_png
-from ml.imaging.safe_open import MAX_FILM_PIXELS, opened
+from ml.imaging.safe_open import MAX_FILM_PIXELS, OTHER_FILE, opened
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PILLOW_FORMATS = ("PNG", "GIF", "WEBP")
 
@@ -45,5 +50,11 @@ def read_pixels(path: Path) -> Pixels:
         if count * image.width * image.height > MAX_FILM_PIXELS:
             raise MemoryError(f"{count} pictures")
         image.seek(count - 1)
+        if image.has_transparency_data and image.format != "GIF" and _is_transparent(image):
+            raise BadFile(f"{path.name} was made transparent, which no image of ours is.", OTHER_FILE)
         mode = "RGB" if image.mode in ("RGB", "RGBA", "P") else "L"
         return np.array(image if image.mode == mode else image.convert(mode))
+
+
+def _is_transparent(image: "Image.Image") -> bool:
+    return bool((np.array(image.convert("RGBA"))[..., 3] < 255).any())

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from ml.config import NO_LABEL, Corner, SampleRequest, SampleSettings, for_route
+from ml.errors import BadRequest
 from ml.events import Pixels
 from ml.imaging.embedded_png import to_text
+from ml.specs import SAMPLERS, SETTINGS, SamplerName
 
 # DDIM inversion of a picture and sampling it back take the same steps.
 DDIM_INVERSION: Mapping[str, Any] = {"sampler": "ddim", "eta": 0.0, "steps": 20}
@@ -45,3 +47,11 @@ def with_model_defaults(request: SampleRequest) -> SampleRequest:
 
     own = for_route(load_header(find(request.model)).defaults, request.route)
     return request.with_changes(**own.model_dump() | request.model_dump(exclude_unset=True))
+
+
+def check_used(field: str, sampler: SamplerName) -> None:
+    """Raises BadRequest where a setting that only some samplers use changes nothing with this one."""
+    users = [name for name, spec in SAMPLERS.items() if field in spec.uses]
+    if users and sampler not in users:
+        title = SETTINGS[field].title
+        raise BadRequest(f"{title} changes nothing with the sampler {sampler}.", f"Choose {' or '.join(users)}.")

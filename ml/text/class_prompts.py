@@ -65,13 +65,17 @@ def understand(text: str, names: ClassNames, most: int) -> Understood:
     excluded: list[int] = []
     left_over: list[str] = []
     excluding = asks = False
+    clause = ""  # of what is left out so far: nothing, "words" that are no names, or "names"
     k = 0
     while k < len(tokens):
         token, found, count, last = tokens[k], None, 1, k
         if token.kind == "except":
-            excluding = True
+            excluding, clause = not (excluding and token.text == "but"), ""  # not cats but dogs
+        elif token.kind == "separator" and (token.text == "then" or clause == "words"):
+            excluding, clause = False, ""  # a ship without a sail, a cat
         elif token.kind == "word":
             left_over.append(token.text)
+            clause = clause or ("words" if excluding else "")
         elif token.kind == "number" and (counted := _counted(tokens, k)) is not None:
             count, last = token.value, counted
             left_over += [each.text for each in tokens[k + 1 : last] if each.kind == "word"]
@@ -91,6 +95,7 @@ def understand(text: str, names: ClassNames, most: int) -> Understood:
             count, k = tokens[k].value, k + 1
         if found and excluding:
             excluded += found
+            clause = "names"
         elif found is not None:
             asks = True
             groups.append(found * min(count, most))

@@ -29,7 +29,8 @@ _FILLER = """
     picture pictures from to through until
 """
 
-_EXCEPT = re.compile(r"\b(?:but not|except(?: for)?|excluding|without|but|not|no)\b")
+_EXCEPT = re.compile(r"\b(but not|except(?: for)?|excluding|without|but|not|no|then)\b")
+_CLAUSE = re.compile(r"[,;.]|\b(?:and|or)\b")
 _WORD = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(r"[+(]*\d[\d\s()/.-]*")
 _SYMBOL = re.compile(r"(?<=\d)\.(?=\d)|-(?=\s*\d)|[+*=%$€£^\xd7÷√∞]")
@@ -54,17 +55,16 @@ def parse_prompt(text: str, classes: Sequence[str] = TEN_DIGITS) -> ParsedPrompt
     Raises BadRequest for a prompt that names none, names too many, or one that the model lacks.
     """
     names = _names(classes)
-    if len(text) > MAX_CHARACTERS:
-        raise BadRequest(f"The prompt has {len(text)} characters; {MAX_CHARACTERS} is the most.", "Shorten it.")
+    check_length(text)
     if not text.strip():
         raise BadRequest("The prompt is empty.", TRY if names.are_digits else _draws(names))
     return _digits(text, names) if names.are_digits else _classes(text, names)
 
 
 def _digits(text: str, names: ClassNames) -> ParsedPrompt:
-    included, *excluded = _EXCEPT.split(write_numerals(text, MAX_LABELS + 1))
-    left_out = {int(c) for part in excluded for c in part if c.isdigit()}
-    labels = tuple(int(c) for c in included if c.isdigit() and int(c) not in left_out)
+    parts = _asked_and_left_out(write_numerals(text, MAX_LABELS + 1))
+    left_out = _excluded(parts)
+    labels = tuple(int(c) for part, asked in parts if asked for c in part if c.isdigit() and int(c) not in left_out)
     if not labels and left_out:
         raise BadRequest(f"{_quoted(text)} says which digits to leave out, but not which to draw.", TRY)
     if not labels:
@@ -72,8 +72,34 @@ def _digits(text: str, names: ClassNames) -> ParsedPrompt:
         raise BadRequest(f"There is no digit in {_quoted(text)}; this model draws the digits {known}.", TRY)
     for label in labels:
         _known(label, names)
-    rest = " ".join([included, *excluded])
+    rest = " ".join(part for part, _ in parts)
     return _laid_out(labels, "digits", _reading(labels, rest), _left_over(rest))
+
+
+def _asked_and_left_out(text: str) -> list[tuple[str, bool]]:
+    """The parts of a text in order, and whether each says what to draw rather than what not to.
+
+    "then", and "but" after what is left out, go back to what to draw. So does the clause after one that leaves out no
+    digit: "a 7 without a bar, a 3".
+    """
+    first, *rest = _EXCEPT.split(text)
+    parts = [(first, True)]
+    for word, part in zip(rest[::2], rest[1::2], strict=True):
+        asked = word == "then" or (word == "but" and not parts[-1][1])
+        clause, *_ = _CLAUSE.split(part, maxsplit=1)
+        if not asked and _left_over(clause) and not any(c.isdigit() for c in clause):
+            parts += [(clause, False), (part[len(clause) :], True)]
+        else:
+            parts.append((part, asked))
+    return parts
+
+
+def _leaves_out(text: str) -> bool:
+    return bool(_excluded(_asked_and_left_out(write_numerals(text, MAX_LABELS + 1))))
+
+
+def _excluded(parts: list[tuple[str, bool]]) -> set[int]:
+    return {int(c) for part, asked in parts if not asked for c in part if c.isdigit()}
 
 
 def _classes(text: str, names: ClassNames) -> ParsedPrompt:
@@ -104,7 +130,8 @@ def number_groups(text: str) -> tuple[int, ...]:
 def parse_text_prompt(text: str) -> ParsedPrompt:
     """A prompt for a text-conditioned model: several plain digits become labels, any other text stays as it is.
 
-    Raises BadRequest for an empty prompt and one that is too long.
+    Raises BadRequest for an empty prompt, one that is too long, and one that says which digits not to draw: the model
+    knows no "not", and would draw them.
     """
     if not text.strip() or len(text) > MAX_CHARACTERS:
         return parse_prompt(text)  # raises
@@ -112,9 +139,29 @@ def parse_text_prompt(text: str) -> ParsedPrompt:
         digits = parse_prompt(text)
     except BadRequest:
         digits = None
-    if digits and len(digits.labels) > 1 and not digits.left_over:
+    plain = digits and not digits.left_over and (len(digits.labels) > 1 or _leaves_out(text))
+    if digits and plain:
         return replace(digits, reading=f"{_listing(digits.labels)}, each by its word")
+    check_words(text)
     return ParsedPrompt((NO_LABEL,), 1, f"“{text.strip()}”, read by the model")
+
+
+def check_words(text: str) -> None:
+    """Refuse words about digits that a model would read the other way round; raises BadRequest.
+
+    Models that read words, and CLIP, know no "not": they would draw what is left out.
+    """
+    check_length(text)
+    if _leaves_out(text):
+        raise BadRequest(
+            f"{_quoted(text)} says what not to draw, which this model cannot read.", "Say only what to draw."
+        )
+
+
+def check_length(text: str) -> None:
+    """Raises BadRequest for a prompt of more than MAX_CHARACTERS."""
+    if len(text) > MAX_CHARACTERS:
+        raise BadRequest(f"The prompt has {len(text)} characters; {MAX_CHARACTERS} is the most.", "Shorten it.")
 
 
 def parse_labels(text: str, classes: Sequence[str] = TEN_DIGITS) -> tuple[int, ...]:

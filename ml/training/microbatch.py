@@ -65,7 +65,7 @@ class Microbatches:
             if self._replica:
                 loss /= collectives.size()
                 collectives.all_reduce([loss, by_noise.sums])
-        except Exception:
+        except BaseException:
             self._undo(*before)
             raise
         return loss, by_noise

@@ -15,7 +15,9 @@ from ml.cancellation import (
     interruptible_sleep,
     run_interruptibly,
 )
+from ml.config import ModelConfig
 from ml.control import RunControl
+from ml.models import weights
 from tests.patience import WAIT_S
 
 
@@ -116,3 +118,10 @@ def test_a_module_is_imported_once_and_aside(monkeypatch: pytest.MonkeyPatch) ->
     assert not asked
     import_interruptibly("no_such_module_yet")
     assert asked == ["no_such_module_yet"]
+
+
+def test_work_that_was_stopped_is_never_taken_for_a_broken_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "build", lambda _: check_cancelled())
+    with cancellable(cancelled()), pytest.raises(Cancelled):
+        weights.expected(ModelConfig(), "text.safetensors")
+    assert not issubclass(Cancelled, Exception)

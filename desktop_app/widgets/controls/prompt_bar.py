@@ -109,7 +109,7 @@ class PromptBar(QWidget):
         self.edit.setPlaceholderText(EXAMPLES["class"])
         self.edit.setAccessibleName("Prompt")
         self.edit.setToolTip("What to generate, as one row of the grid; press Enter to generate")
-        self.edit.setMaxLength(500)
+        self.edit.setMaxLength(10_000)  # the page says that a prompt is too long
         self.edit.setFixedHeight(FIELD_HEIGHT)
         self.seed_box = SeedBox(seed)
         self.button = Button("Generate", kind="primary", tip="Generate (Ctrl+Enter)")

@@ -56,6 +56,16 @@ def test_a_picture_that_cannot_be_read_gives_way_to_a_digit(app: FakeApp, explor
     assert explore.settings.picture is None and arguments(app.engine.job("add_noise"))[0].picture is None
 
 
+def test_a_picture_that_cannot_be_read_leaves_the_one_before_it(app: FakeApp, explore: Explore, tmp_path: Path) -> None:
+    explore.use_picture(tmp_path / "mine.png")
+    app.engine.end(app.engine.job("add_noise"), NoisedImage((), "mine"))
+    explore.use_picture(tmp_path / "wrong.png")
+    app.engine.end(app.engine.job("add_noise"), Failed("file", "no picture", "", ""))
+    assert explore.settings.picture == tmp_path / "mine.png" and explore.what == "mine"
+    app.engine.end(app.engine.job("add_noise"), Failed("file", "gone meanwhile", "", ""))
+    assert explore.settings.picture is None
+
+
 def test_schedules_of_a_plot_are_shown_again(explore: Explore, tmp_path: Path) -> None:
     said = explore.restore({"digit": 4, "timesteps": 200})
     assert (explore.settings.digit, explore.settings.timesteps, explore.settings.tab) == (4, 200, "schedules")

@@ -293,6 +293,19 @@ def test_more_digits_than_a_grid_holds_are_refused(generate: Generate) -> None:
     assert f"more than {MAX_IMAGES} digits" in generate.misunderstood and generate.requested() is None
 
 
+@pytest.mark.parametrize("route", ["class", "text", "clip"])
+def test_a_prompt_over_the_limit_is_said_and_not_cut(generate: Generate, route: str) -> None:
+    generate.change(prompt="a bold seven " * 40, route=route, live=False)
+    assert "520 characters" in generate.misunderstood and generate.requested() is None
+
+
+@pytest.mark.parametrize("route", ["class", "text", "clip"])
+def test_what_is_not_to_be_drawn_is_refused_while_it_is_typed(generate: Generate, route: str) -> None:
+    generate.change(prompt="not a seven", route=route, live=False)
+    assert "to leave out" in generate.misunderstood or "says what not to draw" in generate.misunderstood
+    assert generate.requested() is None
+
+
 def test_another_model_comes_with_its_own_settings_and_way_of_asking(app: FakeApp, generate: Generate) -> None:
     generate.change(live=False, steps=99, guidance=7.0)
     assert not generate.at_defaults

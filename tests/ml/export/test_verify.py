@@ -8,6 +8,7 @@ from PIL import Image
 
 from ml.cli.app import main
 from ml.config import SampleRequest
+from ml.errors import BadFile
 from ml.events import Pixels, Sampled
 from ml.export import files as export
 from ml.export import metadata
@@ -170,3 +171,13 @@ def test_a_film_of_another_size_than_its_images_is_another_one(tmp_path: Path) -
     proof = compare(".mp4", there, larger, made)
     assert not proof.same and "other sizes" in proof.words
     assert not compare(".mp4", there, found[:-8], made).same
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_a_picture_that_was_made_transparent_is_not_the_same(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x{suffix}"
+    Image.new("LA", (28, 28), (9, 255)).save(path, lossless=True)
+    assert (export.read_pixels(path) == 9).all()  # opaque
+    Image.new("LA", (28, 28), (9, 0)).save(path, lossless=True, exact=True)
+    with pytest.raises(BadFile, match="transparent"):
+        export.read_pixels(path)

@@ -46,6 +46,10 @@ ALL = tuple(range(10))
         ("1,000", (1, 0, 0, 0)),
         ("every digit but 3", (0, 1, 2, 4, 5, 6, 7, 8, 9)),
         ("even numbers", (0, 2, 4, 6, 8)),
+        ("not 7 but 3", (3,)),
+        ("not a seven but a three, then a two", (3, 2)),
+        ("0-9 except 3, 5 and 7", (0, 1, 2, 4, 6, 8, 9)),
+        ("all digits but not 1 and 2, then 5", (0, 3, 4, 5, 6, 7, 8, 9, 5)),
         ("  SEVEN!\n\t eight ", (7, 8)),
         ("\uff13٣七7️⃣", (3, 3, 7, 7)),
     ],
@@ -64,6 +68,8 @@ def test_prompts_become_labels(text: str, labels: tuple[int, ...]) -> None:
         ("bold seven", (7,), '"bold" is not understood by this model'),
         ("a dog with 3 legs", (3,), '"dog", "with" and "legs" are not understood by this model'),
         ("seven in thick slanted blue ink", (7,), "and 2 more are not understood"),
+        ("a seven without a bar, then a three", (7, 3), '"bar" is not understood by this model'),
+        ("a seven without a bar and a three", (7, 3), '"bar" is not understood by this model'),
         ("-3", (3,), '"-" is not drawn'),
         ("3.5", (3, 5), '"." is not drawn'),
         ("555-1234", (5, 5, 5, 1, 2, 3, 4), '"-" is not drawn'),
@@ -127,11 +133,19 @@ def test_hostile_prompts_are_answered_at_once() -> None:
         ("two or five", (2, 5), "2 5, each by its word"),
         ("two bold fives", (NO_LABEL,), "“two bold fives”, read by the model"),
         ("something wide", (NO_LABEL,), "“something wide”, read by the model"),
+        ("not 7 but 3", (3,), "3, each by its word"),
+        ("a seven without a bar", (NO_LABEL,), "“a seven without a bar”, read by the model"),
     ],
 )
 def test_several_digits_for_a_text_model_become_labels(text: str, labels: tuple[int, ...], reading: str) -> None:
     found = parse_text_prompt(text)
     assert (found.labels, found.reading, found.columns) == (labels, reading, len(labels))
+
+
+@pytest.mark.parametrize("text", ["not a seven", "no sevens", "a bold three, not a seven", "a bold not VII 7"])
+def test_a_text_model_never_draws_what_it_was_told_not_to(text: str) -> None:
+    with pytest.raises(BadRequest, match="says what not to draw"):
+        parse_text_prompt(text)
 
 
 def test_empty_and_too_long_prompts_for_a_text_model_are_refused() -> None:

@@ -5,6 +5,12 @@ from tests.mutation.mutant import Mutant
 MUTANTS = [
     Mutant(
         "ml/cancellation.py",
+        "class Cancelled(BaseException)",
+        "class Cancelled(Exception)",
+        "tests/ml/test_control.py",
+    ),
+    Mutant(
+        "ml/cancellation.py",
         ("    finally:\n        _here.control = before\n"),
         ("    finally:\n        _here.control = None\n"),
         "tests/ml/test_control.py",

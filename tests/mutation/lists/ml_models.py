@@ -241,12 +241,6 @@ MUTANTS = [
         "tests/ml/models/test_optimized.py",
     ),
     Mutant(
-        "ml/models/optimized.py",
-        ("        except Cancelled:\n            raise\n"),
-        "",
-        "tests/ml/models/test_optimized.py -k stopped",
-    ),
-    Mutant(
         "ml/models/shufflenet_unet.py",
         ".transpose(1, 2).reshape(b, c, h, w)",
         ".reshape(b, c, h, w)",
