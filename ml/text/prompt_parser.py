@@ -139,8 +139,7 @@ def parse_text_prompt(text: str) -> ParsedPrompt:
         digits = parse_prompt(text)
     except BadRequest:
         digits = None
-    plain = digits and not digits.left_over and (len(digits.labels) > 1 or _leaves_out(text))
-    if digits and plain:
+    if digits and (len(digits.labels) > 1 or _leaves_out(text)) and not digits.left_over:
         return replace(digits, reading=f"{_listing(digits.labels)}, each by its word")
     check_words(text)
     return ParsedPrompt((NO_LABEL,), 1, f"“{text.strip()}”, read by the model")

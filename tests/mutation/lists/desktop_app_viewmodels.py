@@ -4,6 +4,12 @@ from tests.mutation.mutant import Mutant
 
 MUTANTS = [
     Mutant(
+        "desktop_app/viewmodels/explore.py",
+        "before if before != settings.picture else None",
+        "None",
+        "tests/app/viewmodels/test_explore.py",
+    ),
+    Mutant(
         "desktop_app/viewmodels/compare.py",
         "self._choose(cell, self.chosen)",
         "self._choose(cell, self.before)",

@@ -4,6 +4,30 @@ from tests.mutation.mutant import Mutant
 
 MUTANTS = [
     Mutant(
+        "ml/text/prompt_parser.py",
+        'asked = word == "then" or (word == "but" and not parts[-1][1])',
+        'asked = word == "then"',
+        "tests/ml/text/test_prompt_parser.py::test_prompts_become_labels",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "if not asked and _left_over(clause) and not any(c.isdigit() for c in clause):",
+        "if False:",
+        "tests/ml/text/test_prompt_parser.py::test_prompts_that_cannot_be_drawn_are_refused",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "    check_words(text)\n    return",
+        "    return",
+        "tests/ml/text/test_prompt_parser.py::test_a_text_model_never_draws_what_it_was_told_not_to",
+    ),
+    Mutant(
+        "ml/text/class_prompts.py",
+        'not (excluding and token.text == "but")',
+        "True",
+        "tests/ml/text/test_class_prompts.py::test_prompts_name_classes",
+    ),
+    Mutant(
         "ml/text/captions.py",
         "(_measured(aspect, images), NARROW, WIDE),",
         "(_measured(aspect, images), WIDE, NARROW),",
@@ -77,13 +101,13 @@ MUTANTS = [
     ),
     Mutant(
         "ml/text/prompt_parser.py",
-        "if digits and len(digits.labels) > 1 and not digits.left_over:",
+        "if digits and (len(digits.labels) > 1 or _leaves_out(text)) and not digits.left_over:",
         "if digits and len(digits.labels) > 1:",
         "tests/ml/text/test_prompt_parser.py::test_several_digits_for_a_text_model_become_labels",
     ),
     Mutant(
         "ml/text/prompt_parser.py",
-        "if digits and len(digits.labels) > 1 and not digits.left_over:",
+        "if digits and (len(digits.labels) > 1 or _leaves_out(text)) and not digits.left_over:",
         "if digits and not digits.left_over:",
         "tests/ml/text/test_prompt_parser.py::test_several_digits_for_a_text_model_become_labels",
     ),
