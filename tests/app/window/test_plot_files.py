@@ -86,7 +86,7 @@ def test_of_a_run_that_is_gone_the_settings_come_back(window: MainWindow, qtbot:
     told = {"runs": {"old-one": config.model_dump(mode="json")}}
     save_plots(tmp_path / "x.png", FIGURES, told)
     message = answer(window, qtbot, tmp_path / "x.png")
-    assert "the run was deleted: Old one" in message.what_to_do and "model.widths" in message.what_to_do
+    assert "the run was deleted: old-one" in message.what_to_do and "model.widths" in message.what_to_do
     assert window.session.train.settings == TrainSettings(preset="standard", data="mnist")
     assert "Shown" not in message.what_to_do
 

@@ -209,7 +209,7 @@ class Reader:
     def features(self, images: Pixels) -> torch.Tensor:
         return torch.from_numpy(images[:, 0, :4].copy()).float()
 
-    def judge_features(self, features: torch.Tensor) -> Predictions:
+    def judge_features(self, features: torch.Tensor, *, calibrated: bool = True) -> Predictions:
         labels = features[:, 3].numpy().astype(np.int64)
         sure = np.where(labels == 0, 0.5, 0.9).astype(np.float32)
         return Predictions(labels, sure, np.zeros((len(labels), 4), np.float32))
