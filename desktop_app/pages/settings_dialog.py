@@ -57,6 +57,7 @@ class SettingsDialog(QDialog):
         self.exports = FolderRow("Exports", "The folder in which save dialogs open", "The last folder used",
                                  export_folder, self.exportFolderChosen.emit)  # fmt: skip
         notice = "weekly" if updates.weekly else "off"
+        self._can_ask = updates.can_ask
         self.notice = Segmented(NOTICES, notice, name="Update notice", tips=NOTICE_TIPS)
         self.whats_new = Button("What’s new", tip="What each version of Noiseloom brings")
         self.reset = Button("Reset all settings", tip="Restore the default settings of all pages; can be undone")
@@ -81,7 +82,10 @@ class SettingsDialog(QDialog):
             look.body_layout.addLayout(row(_named(name, widget), widget, 1))
         for folder in (self.data, self.downloads, self.exports):
             folders.add(folder)
-        versions.body_layout.addLayout(row(_named("Update notice", self.notice), self.notice, 1, self.whats_new))
+        named = _named("Update notice", self.notice)
+        for widget in (named, self.notice):
+            widget.setVisible(self._can_ask)
+        versions.body_layout.addLayout(row(named, self.notice, 1, self.whats_new))
         for section in (look, folders, versions):
             column.addWidget(section)
         column.addSpacing(Space.S)

@@ -1,5 +1,6 @@
 """The notice of a newer version: off until it is asked for, then one request a week."""
 
+import os
 import threading
 import time
 from contextlib import suppress
@@ -23,6 +24,11 @@ class Updates(QObject):
         self.weekly, self.asked_at = settings.update_notice, settings.updates_asked_at
         self.ended.connect(self._on_ended)
         self._asking = False
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is an address to ask."""
+        return bool(os.environ.get("NOISELOOM_UPDATES"))
 
     def set_weekly(self, weekly: bool) -> None:
         """Ask once a week from now on, the first time at once; or never."""

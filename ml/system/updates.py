@@ -9,7 +9,9 @@ from http.client import HTTPException
 from ml import __version__
 from ml.errors import DataUnavailable
 
-ADDRESS = os.environ.get("NOISELOOM_UPDATES", "https://pypi.org/pypi/noiseloom/json")
+ADDRESS = (
+    "NOISELOOM_UPDATES"  # the variable that names it: whoever hands the program on knows where the next one will be
+)
 LIMIT = 10_000_000  # bytes of an answer
 TIMEOUT_S = 15.0
 VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,5}")
@@ -28,7 +30,9 @@ def newer_version(address: str = "") -> str:
     The address answers as a package index does, with {"info": {"version": ...}}. Nothing is sent but the request: no
     version, no identifier, no cookie.
     """
-    address = address or ADDRESS
+    address = address or os.environ.get(ADDRESS, "")
+    if not address:
+        raise DataUnavailable("No address that knows the newest version is named.", f"Set {ADDRESS} to one.")
     request = urllib.request.Request(address, headers={"User-Agent": "noiseloom"})
     try:
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT_S) as answer:

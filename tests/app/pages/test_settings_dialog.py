@@ -88,7 +88,11 @@ def test_the_update_notice_is_off_until_chosen_and_remembered(
 ) -> None:
     monkeypatch.setattr("ml.system.updates.newer_version", lambda: "9.0")
     dialog = window.show_settings()
-    assert dialog.notice.value() == "off" and not window.remember().update_notice
+    assert dialog.notice.isHidden()  # there is no address to ask
+    dialog.reject()
+    monkeypatch.setenv("NOISELOOM_UPDATES", "https://example.org/noiseloom.json")
+    dialog = window.show_settings()
+    assert not dialog.notice.isHidden() and dialog.notice.value() == "off" and not window.remember().update_notice
     with qtbot.waitSignal(window.updates.ended, timeout=WAIT_MS):
         dialog.notice.button("weekly").click()
     assert window.messages.title() == "Noiseloom 9.0 is available"

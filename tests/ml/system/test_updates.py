@@ -89,3 +89,9 @@ def test_no_other_address_is_asked(address: str, status: int) -> None:
 def test_a_silent_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataUnavailable, match=r"127\.0\.0\.1:9"):
         updates.newer_version("http://127.0.0.1:9/")
+
+
+def test_without_an_address_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(updates.ADDRESS, raising=False)
+    with pytest.raises(DataUnavailable, match=r"No address .* is named\. Set NOISELOOM_UPDATES"):
+        updates.newer_version()
