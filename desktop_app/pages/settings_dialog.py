@@ -83,8 +83,9 @@ class SettingsDialog(QDialog):
         for folder in (self.data, self.downloads, self.exports):
             folders.add(folder)
         named = _named("Update notice", self.notice)
-        for widget in (named, self.notice):
-            widget.setVisible(self._can_ask)
+        if not self._can_ask:
+            named.hide()
+            self.notice.hide()
         versions.body_layout.addLayout(row(named, self.notice, 1, self.whats_new))
         for section in (look, folders, versions):
             column.addWidget(section)

@@ -9,9 +9,7 @@ from http.client import HTTPException
 from ml import __version__
 from ml.errors import DataUnavailable
 
-ADDRESS = (
-    "NOISELOOM_UPDATES"  # the variable that names it: whoever hands the program on knows where the next one will be
-)
+ADDRESS = "NOISELOOM_UPDATES"  # the variable that names it; who publishes the program knows where the next one will be
 LIMIT = 10_000_000  # bytes of an answer
 TIMEOUT_S = 15.0
 VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,5}")
