@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from desktop_app.theme.controller import Theme, theme
 from desktop_app.theme.icons import icon
 from desktop_app.theme.stylesheet import stylesheet
 from desktop_app.theme.tokens import DARK, LIGHT, Colors
+from tests.patience import WAIT_MS
 
 # How the world looks without red or green cones, in linear RGB (Machado et al. 2009, severity 1).
 VISION = {
@@ -70,7 +72,10 @@ def test_every_rule_has_its_colour() -> None:
     assert LIGHT.accent in stylesheet(LIGHT)
 
 
-def test_a_switch_says_so_once_and_dresses_the_application(qapp: QApplication) -> None:
+def test_a_switch_says_so_once_and_dresses_the_application(qapp: QApplication, qtbot: QtBot) -> None:
+    def wears(colors: Colors) -> bool:
+        return colors.page in qapp.styleSheet() and qapp.palette().window().color().name() == colors.page
+
     look = Theme()
     look.prepare(qapp)
     look.apply()
@@ -78,9 +83,10 @@ def test_a_switch_says_so_once_and_dresses_the_application(qapp: QApplication) -
     look.changed.connect(lambda: told.append(look.dark))
     look.set_mode("dark")
     assert told[-1] is True and look.colors is DARK
-    assert DARK.page in qapp.styleSheet() and qapp.palette().window().color().name() == DARK.page
+    qtbot.waitUntil(lambda: wears(DARK), timeout=WAIT_MS)  # in two turns, where there are windows
     look.set_mode("light")
-    assert told[-1] is False and qapp.palette().window().color().name() == LIGHT.page
+    assert told[-1] is False
+    qtbot.waitUntil(lambda: wears(LIGHT), timeout=WAIT_MS)
     count = len(told)
     look.set_reduced_motion(True)
     look.set_reduced_motion(True)

@@ -511,7 +511,7 @@ def test_models_are_listed_with_whose_they_are(
         (["sample", "--labels", "1", "--out", "x.png", "--trajectory"], "shows no trajectory"),
         (["sample", "--labels", "1", "--out", "x.png", "--steps", "0"], "steps"),
         (["sample", "--labels", "1", "--out", "x.png", "--steps", "many"], "integer"),
-        (["sample", "--labels", "1", "--out", "x.png", "--eta", "nan"], "eta"),
+        (["sample", "--labels", "1", "--out", "x.png", "--eta", "nan"], "Noise η"),
         (["sample", "--labels", "1", "--out", "x.png", "--seed", "-1"], "seed"),
         (["sample", "--labels", "1", "--out", "x.png", "--sampler", "magic"], "not one of 'ddpm'"),
         (["sample", "--out", "x.png", "--route", "clip"], "What to draw"),
