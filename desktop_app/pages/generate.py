@@ -395,6 +395,7 @@ class GeneratePage(Page):
             self.prompt.set_reading(generate.understood.reading, error=generate.doubtful)
         else:
             self.prompt.set_reading(generate.misunderstood, error=True)
+        self.prompt.set_marks(generate.marks)
         self.prompt.set_waiting(generate.waits)
         able = generate.understood is not None
         self.prompt.set_can_generate(able, generate.misunderstood, anyway=generate.doubtful)

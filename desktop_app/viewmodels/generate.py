@@ -332,6 +332,7 @@ class Generate(QObject):
         if not prompt:
             return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, f"any {noun}s: the prompt is empty")
         if not self.subject.is_digits:
+            prompt_parser.check_words(prompt, digits=False)
             return ParsedPrompt((NO_LABEL,), 1, f"“{prompt}”, read by the model")
         if self.settings.route == "text" and (understood := prompt_parser.parse_text_prompt(prompt)).labels != (
             NO_LABEL,
@@ -339,21 +340,34 @@ class Generate(QObject):
             return understood  # plain digits
         if self.settings.route == "clip":
             prompt_parser.check_words(prompt)
-        if prompt not in self._about_digits:
+        if prompt_parser.has_meaning(prompt) and prompt not in self._about_digits:
             self._interpret_soon.start()
-        known = self._about_digits.get(prompt, True)
-        if not known:
+        if self.doubtful:
             reading = f"“{prompt}” isn't a digit, and this model only knows digits"
-            return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, reading)
+            return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, reading, prompt_parser.unknown_words(prompt))
         if self.settings.route == "text":
             return prompt_parser.parse_text_prompt(prompt)
-        return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, f"“{prompt}”, steered by CLIP")
+        reading = f"“{prompt}”, steered by CLIP"
+        return ParsedPrompt((NO_LABEL,) * FULL_ROW, FULL_ROW, reading, prompt_parser.unknown_words(prompt))
 
     @property
     def doubtful(self) -> bool:
         """Whether the prompt is about something else than digits."""
-        in_words = self.settings.route != "class" and self.subject.is_digits
-        return in_words and not self._about_digits.get(self.settings.prompt.strip(), True)
+        prompt = self.settings.prompt.strip()
+        if self.settings.route == "class" or not self.subject.is_digits or not prompt:
+            return False
+        return not self._about_digits.get(prompt, not self._is_meaningless(prompt))
+
+    def _is_meaningless(self, prompt: str) -> bool:
+        """Whether a prompt has words that the model cannot know, and none about digits."""
+        return bool(prompt_parser.unknown_words(prompt)) and not prompt_parser.has_meaning(prompt)
+
+    @property
+    def marks(self) -> tuple[tuple[int, int], ...]:
+        """Where the words of the prompt that affect the images begin, and their lengths."""
+        if self.understood is None or not (self.classes or self.settings.route != "class"):
+            return ()
+        return prompt_parser.marks(self.settings.prompt, self.understood.left_over)
 
     def _interpret(self) -> None:
         prompt = self.settings.prompt.strip()

@@ -15,7 +15,8 @@ from ml.experiments import comparison_figure
 from ml.experiments.axes import parse
 from ml.experiments.cells import Cell, judge_note, summary, title
 from ml.export.formats import format_of
-from ml.specs import SamplerName
+from ml.generation.requests import check_used
+from ml.specs import SAMPLERS, SamplerName
 from ml.system.files import check_writable
 from ml.text.prompt_parser import parse_labels
 
@@ -85,7 +86,11 @@ def compare(
     once = (NO_LABEL,) if "label" in fields else once  # the axis says which
     base = validate(SampleRequest, given | {"model": model, "seed": seed, "labels": once * count})
     from ml.experiments.comparison import compare as comparing
+    from ml.experiments.comparison import requests
 
+    samplers: list[SamplerName] = [request.sampler for line in requests(base, down, along) for request in line]
+    if eta is not None and not any("eta" in SAMPLERS[name].uses for name in samplers):
+        check_used("eta", samplers[0])
     cells: list[Cell] = []
     with interruptible() as control, Line() as line:
         for event in comparing(base, down, along, device, control):

@@ -20,7 +20,7 @@ ADJECTIVES = 2  # words between a number and the name it counts
 
 _UNSPACED = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _PHRASES: tuple[tuple[Kind, str], ...] = (
-    ("except", r"\b(?:but not|except(?: for)?|excluding|without|but|not|no)\b"),
+    ("except", r"\b(?:but not|except(?: for)?|excluding|without|but|not|no|never|nor|neither|don['’]?t)\b"),
     ("all", r"\b(?:all|everything|every|each)\b"),
     ("separator", r"\b(?:and|or|then)\b|[,;.&+|/!?]"),
     ("to", r"\b(?:to|through|until)\b|\.\.+|[-\u2010-\u2015\u2212]"),

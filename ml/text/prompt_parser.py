@@ -5,13 +5,15 @@ they count it.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ml.config import MAX_IMAGES, NO_LABEL
 from ml.errors import BadRequest
 from ml.specs import TEN_DIGITS
+from ml.text.caption_words import known_words
 from ml.text.class_names import ClassNames, known_names, label_text
 from ml.text.class_prompts import understand
 from ml.text.digit_prompts import write_numerals
@@ -29,9 +31,11 @@ _FILLER = """
     picture pictures from to through until
 """
 
-_EXCEPT = re.compile(r"\b(but not|except(?: for)?|excluding|without|but|not|no|then)\b")
+_EXCEPT = re.compile(r"\b(but not|except(?: for)?|excluding|without|but|not|no|never|nor|neither|dont|then)\b")
+_NEGATION = re.compile(r"\b(?:except|excluding|without|not|no|never|nor|neither|\w+n['’]t|dont)\b(?!\.)")
 _CLAUSE = re.compile(r"[,;.]|\b(?:and|or)\b")
 _WORD = re.compile(r"[^\W\d_]+")
+_MARKED = re.compile(r"\w+(?:[-‐-―'’.]+\w+)*")
 _NUMBER = re.compile(r"[+(]*\d[\d\s()/.-]*")
 _SYMBOL = re.compile(r"(?<=\d)\.(?=\d)|-(?=\s*\d)|[+*=%$€£^\xd7÷√∞]")
 
@@ -142,16 +146,43 @@ def parse_text_prompt(text: str) -> ParsedPrompt:
     if digits and (len(digits.labels) > 1 or _leaves_out(text)) and not digits.left_over:
         return replace(digits, reading=f"{_listing(digits.labels)}, each by its word")
     check_words(text)
-    return ParsedPrompt((NO_LABEL,), 1, f"“{text.strip()}”, read by the model")
+    unknown = unknown_words(text)
+    notes = [f"{_listed(list(unknown))} not understood by this model"] if unknown else []
+    reading = "; ".join([f"“{text.strip()}”, read by the model", *notes])
+    return ParsedPrompt((NO_LABEL,), 1, reading, unknown)
 
 
-def check_words(text: str) -> None:
-    """Refuse words about digits that a model would read the other way round; raises BadRequest.
+def unknown_words(text: str) -> tuple[str, ...]:
+    """The words of a text that occur in no caption of digits, in order."""
+    return tuple(word for word in dict.fromkeys(_words(text)) if word not in known_words())
 
-    Models that read words, and CLIP, know no "not": they would draw what is left out.
+
+def has_meaning(text: str) -> bool:
+    """Whether a text names a digit or what one looks like; "draw a VII" does not."""
+    numbers = any(c.isdigit() for c in write_numerals(text, MAX_LABELS + 1))
+    return numbers or any(word in known_words() and word not in _FILLER.split() for word in _words(text))
+
+
+def marks(text: str, left_over: Collection[str]) -> tuple[tuple[int, int], ...]:
+    """Where the words of a prompt begin that affect what is drawn, and their lengths."""
+    ignored = {*left_over, *_FILLER.split()}
+    found = [match for match in _MARKED.finditer(text) if not set(_words(match[0])) <= ignored]
+    return tuple((match.start(), len(match[0])) for match in found)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold())
+
+
+def check_words(text: str, *, digits: bool = True) -> None:
+    """Refuse words that a model would read the other way round; raises BadRequest.
+
+    Models that read words, and CLIP, know no "not": they would draw what is left out. A model of `digits` draws nothing
+    of what it does not know: "a seven without a bar".
     """
     check_length(text)
-    if _leaves_out(text):
+    clauses = [_CLAUSE.split(clause, maxsplit=1)[0] for clause in _NEGATION.split(text.casefold())[1:]]
+    if _leaves_out(text) or any(not digits or has_meaning(clause) for clause in clauses):
         raise BadRequest(
             f"{_quoted(text)} says what not to draw, which this model cannot read.", "Say only what to draw."
         )

@@ -6,7 +6,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ml.text import captions
+from ml.text import caption_words
 
 CONTEXT = 20  # tokens
 _WORD = re.compile(r"[^\W_]+")  # hyphens and commas separate words
@@ -25,7 +25,7 @@ def _pieces(text: str) -> list[int]:
 @cache
 def vocabulary() -> dict[int, int]:
     """The number of each of open_clip's tokens that occur in captions."""
-    known = {token for text in captions.words() for token in _pieces(text)}
+    known = {token for text in caption_words.words() for token in _pieces(text)}
     return {token: number for number, token in enumerate(sorted(known), start=START + 1)}
 
 

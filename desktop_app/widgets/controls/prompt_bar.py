@@ -1,13 +1,21 @@
 """The prompt, the seed, the Generate button, and how the prompt is interpreted."""
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QEvent, QObject, QRegularExpression, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QRegularExpressionValidator, QResizeEvent
+from PySide6.QtGui import (
+    QFont,
+    QFontMetrics,
+    QInputMethodEvent,
+    QRegularExpressionValidator,
+    QResizeEvent,
+    QTextCharFormat,
+)
 from PySide6.QtWidgets import QApplication, QBoxLayout, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from desktop_app.text.subject import DIGIT, Subject
+from desktop_app.theme.controller import theme
 from desktop_app.theme.icons import icon
 from desktop_app.theme.tokens import FIELD_HEIGHT, Space, Type, ui_font
 from desktop_app.widgets.controls.basics import Button, Label, restyle, row
@@ -104,6 +112,7 @@ class PromptBar(QWidget):
         self._busy, self._able, self._action = False, True, "Generate"
         self._full_reading, self._subject, self._shown_route = "", DIGIT, "class"
         self._waiting = self._wrong = False
+        self._marks: tuple[tuple[int, int], ...] = ()
         self.edit = QLineEdit(text)
         self.edit.setProperty("kind", "prompt")
         self.edit.setPlaceholderText(EXAMPLES["class"])
@@ -136,6 +145,7 @@ class PromptBar(QWidget):
         self._below.addLayout(reading, 1)
         column.addLayout(self._below)
         self.edit.textChanged.connect(self.textChanged)
+        theme().changed.connect(self._show_marks)
         self.edit.returnPressed.connect(self._submit)
         self.button.clicked.connect(self._pressed)
         self.seed_box.seedChanged.connect(self.seedChanged)
@@ -197,6 +207,20 @@ class PromptBar(QWidget):
         restyle(self._reading, kind="problem" if error else "strong")
         self.edit.setAccessibleDescription(reading)
         self._fit_reading()
+
+    def set_marks(self, marks: Sequence[tuple[int, int]]) -> None:
+        """Underline the parts of the prompt from these places on, of these lengths: the words that count."""
+        self._marks = tuple(marks)
+        self._show_marks()
+
+    def _show_marks(self) -> None:
+        # QLineEdit takes formats only as an input method sends them, relative to the cursor.
+        marked = QTextCharFormat()
+        marked.setUnderlineStyle(QTextCharFormat.UnderlineStyle.SingleUnderline)
+        marked.setUnderlineColor(theme().colors.color("accent"))
+        kind, cursor = QInputMethodEvent.AttributeType.TextFormat, self.edit.cursorPosition()
+        formats = [QInputMethodEvent.Attribute(kind, at - cursor, length, marked) for at, length in self._marks]
+        QApplication.sendEvent(self.edit, QInputMethodEvent("", formats))
 
     def set_waiting(self, waiting: bool) -> None:
         """Say that nothing is drawn before the button is pressed."""

@@ -366,12 +366,12 @@ def test_a_prompt_that_says_nothing_on_another_way_gives_way(
 
 def test_what_words_are_about_is_asked_once_and_said(app: FakeApp, generate: Generate) -> None:
     generate.use_route("clip")
-    generate.change(prompt="banana", live=False)
-    assert generate._interpret_soon.isActive() and not generate.doubtful
+    generate.change(prompt="a bold banana", live=False)
+    assert generate._interpret_soon.isActive() and not generate.doubtful and generate.marks == ((2, 4),)
     generate._interpret_soon.timeout.emit()
     job = app.engine.job("interpret_prompt")
-    assert arguments(job) == ("banana",)
-    app.engine.end(job, Understanding("banana", False))
+    assert arguments(job) == ("a bold banana",)
+    app.engine.end(job, Understanding("a bold banana", False))
     assert generate.doubtful and "isn't a digit" in generate.understood.reading  # type: ignore[union-attr]
     assert generate.labels() == (NO_LABEL,) * 30
     generate._interpret_soon.stop()
@@ -380,8 +380,21 @@ def test_what_words_are_about_is_asked_once_and_said(app: FakeApp, generate: Gen
     app.engine.end(app.engine.job("interpret_prompt"), Understanding("a bold seven", True))
     assert not generate.doubtful
     generate._interpret_soon.stop()
-    generate.change(prompt="banana", live=False)
+    generate.change(prompt="a bold banana", live=False)
     assert generate.doubtful and not generate._interpret_soon.isActive()  # known already
+
+
+@pytest.mark.parametrize("route", ["text", "clip"])
+def test_words_that_mean_nothing_are_doubtful_at_once(generate: Generate, route: str) -> None:
+    generate.use_route(route)  # type: ignore[arg-type]
+    generate._interpret_soon.stop()
+    generate.change(prompt="VII", live=False)
+    assert generate.doubtful and not generate._interpret_soon.isActive() and not generate.marks
+    generate.change(prompt="sixes and sevens", live=False)
+    assert not generate.doubtful
+    generate.change(prompt="a seven, not bold", live=False)
+    assert generate.understood is None and "what not to draw" in generate.misunderstood and not generate.marks
+    generate._interpret_soon.stop()
 
 
 def test_what_is_dear_waits_for_a_click(app: FakeApp, make: Callable[..., FakeApp], generate: Generate) -> None:

@@ -547,6 +547,17 @@ def test_a_prompt_that_is_not_understood_says_so(qtbot: Any) -> None:
     assert (problem != pixels(bar)).any() and bar.edit.accessibleDescription() == bar.reading()
 
 
+def test_words_that_count_are_underlined(qtbot: Any) -> None:
+    bar = PromptBar("a 7")
+    show(qtbot, bar, 900, 80)
+    bar.seed_box.die.setFocus()  # no blinking cursor in the box
+    plain = pixels(bar.edit)
+    bar.set_marks([(2, 1)])
+    assert (pixels(bar.edit) != plain).any() and (bar.text(), bar.edit.cursorPosition()) == ("a 7", 3)
+    bar.set_marks([])
+    assert (pixels(bar.edit) == plain).all()
+
+
 def test_a_long_reading_is_shortened_to_the_room_there_is(qtbot: Any) -> None:
     bar = PromptBar()
     show(qtbot, bar, 620, 80)

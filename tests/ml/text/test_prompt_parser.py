@@ -8,7 +8,7 @@ import pytest
 from ml.config import MAX_IMAGES, NO_LABEL
 from ml.errors import BadRequest
 from ml.specs import TEN_DIGITS
-from ml.text.prompt_parser import parse_labels, parse_prompt, parse_text_prompt
+from ml.text.prompt_parser import check_words, has_meaning, marks, parse_labels, parse_prompt, parse_text_prompt
 
 ALL = tuple(range(10))
 
@@ -131,10 +131,14 @@ def test_hostile_prompts_are_answered_at_once() -> None:
         ("2026", (2, 0, 2, 6), "2 0 2 6, each by its word"),
         ("0-9", ALL, "0 to 9, each by its word"),
         ("two or five", (2, 5), "2 5, each by its word"),
-        ("two bold fives", (NO_LABEL,), "“two bold fives”, read by the model"),
+        ("two bold fives", (NO_LABEL,), '“two bold fives”, read by the model; "fives" is not understood by this model'),
         ("something wide", (NO_LABEL,), "“something wide”, read by the model"),
         ("not 7 but 3", (3,), "3, each by its word"),
-        ("a seven without a bar", (NO_LABEL,), "“a seven without a bar”, read by the model"),
+        (
+            "a seven without a bar",
+            (NO_LABEL,),
+            '“a seven without a bar”, read by the model; "without" and "bar" are not understood by this model',
+        ),
     ],
 )
 def test_several_digits_for_a_text_model_become_labels(text: str, labels: tuple[int, ...], reading: str) -> None:
@@ -142,10 +146,50 @@ def test_several_digits_for_a_text_model_become_labels(text: str, labels: tuple[
     assert (found.labels, found.reading, found.columns) == (labels, reading, len(labels))
 
 
-@pytest.mark.parametrize("text", ["not a seven", "no sevens", "a bold three, not a seven", "a bold not VII 7"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not a seven",
+        "no sevens",
+        "a bold three, not a seven",
+        "a bold not VII 7",
+        "a seven, not bold",
+        "a 3 that isn't slanted",
+        "don’t make the 7 thin",
+    ],
+)
 def test_a_text_model_never_draws_what_it_was_told_not_to(text: str) -> None:
     with pytest.raises(BadRequest, match="says what not to draw"):
         parse_text_prompt(text)
+
+
+def test_a_model_of_other_things_that_reads_words_is_told_nothing_that_it_should_leave_out() -> None:
+    check_words("a red ship", digits=False)
+    with pytest.raises(BadRequest, match="says what not to draw"):
+        check_words("a ship without a sail", digits=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("not 7 but 3", ["not", "7", "but", "3"]),
+        ("please draw two Sevens, a bold 3 and twenty-one", ["two", "Sevens", "3", "twenty-one"]),
+        ("0-9", ["0-9"]),
+    ],
+)
+def test_the_words_that_count_are_found_where_they_stand(text: str, counts: list[str]) -> None:
+    assert [text[at : at + length] for at, length in marks(text, parse_prompt(text).left_over)] == counts
+
+
+def test_a_model_that_reads_words_says_which_it_does_not_know() -> None:
+    found = parse_text_prompt("a bold blorp seven")
+    assert found.left_over == ("blorp",) and "blorp" in found.reading.split("; ")[1]
+    assert marks("a bold blorp seven", found.left_over) == ((2, 4), (13, 5))
+
+
+def test_words_of_captions_and_numbers_mean_something() -> None:
+    assert has_meaning("draw something bold") and has_meaning("sevens") and has_meaning("a seven blorp")
+    assert not has_meaning("VII") and not has_meaning("draw a picture of a cat")
 
 
 def test_empty_and_too_long_prompts_for_a_text_model_are_refused() -> None:

@@ -778,7 +778,9 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        ("        if prompt not in self._about_digits:\n            self._interpret_soon.start()"),
+        (
+            "        if prompt_parser.has_meaning(prompt) and prompt not in self._about_digits:\n            self._interpret_soon.start()"
+        ),
         "        self._interpret_soon.start()",
         "tests/app/viewmodels/test_generate.py",
     ),

@@ -5,6 +5,12 @@ from tests.mutation.mutant import Mutant
 MUTANTS = [
     Mutant(
         "desktop_app/widgets/controls/prompt_bar.py",
+        "Attribute(kind, at - cursor, length, marked)",
+        "Attribute(kind, at + 9, length, marked)",
+        "tests/app/widgets/test_widgets.py::test_words_that_count_are_underlined",
+    ),
+    Mutant(
+        "desktop_app/widgets/controls/prompt_bar.py",
         "self.route.setVisible(len(possible) > 1)",
         "self.route.setVisible(True)",
         "tests/app/widgets/test_widgets.py::test_a_prompt_can_be_read_in_the_ways_that_are_possible",

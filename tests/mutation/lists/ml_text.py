@@ -5,6 +5,36 @@ from tests.mutation.mutant import Mutant
 MUTANTS = [
     Mutant(
         "ml/text/prompt_parser.py",
+        "any(not digits or has_meaning(clause) for clause in clauses)",
+        "any(has_meaning(clause) for clause in clauses)",
+        "tests/ml/text/test_prompt_parser.py::test_a_model_of_other_things_that_reads_words_is_told_nothing_that_it_should_leave_out",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "if _leaves_out(text) or any(",
+        "if any(",
+        "tests/ml/text/test_prompt_parser.py::test_a_text_model_never_draws_what_it_was_told_not_to",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "if not set(_words(match[0])) <= ignored]",
+        "if set(_words(match[0])) <= ignored]",
+        "tests/ml/text/test_prompt_parser.py::test_the_words_that_count_are_found_where_they_stand",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "ignored = {*left_over, *_FILLER.split()}",
+        "ignored = set(_FILLER.split())",
+        "tests/ml/text/test_prompt_parser.py::test_the_words_that_count_are_found_where_they_stand",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
+        "return numbers or any(word",
+        "return any(word",
+        "tests/ml/text/test_prompt_parser.py::test_words_of_captions_and_numbers_mean_something",
+    ),
+    Mutant(
+        "ml/text/prompt_parser.py",
         'asked = word == "then" or (word == "but" and not parts[-1][1])',
         'asked = word == "then"',
         "tests/ml/text/test_prompt_parser.py::test_prompts_become_labels",
@@ -17,8 +47,8 @@ MUTANTS = [
     ),
     Mutant(
         "ml/text/prompt_parser.py",
-        "    check_words(text)\n    return",
-        "    return",
+        "    check_words(text)\n    unknown =",
+        "    unknown =",
         "tests/ml/text/test_prompt_parser.py::test_a_text_model_never_draws_what_it_was_told_not_to",
     ),
     Mutant(
