@@ -384,6 +384,16 @@ def test_a_comparison_draws_what_is_asked_for(
     assert asked[2].labels == (-1,) * 3  # the axis says which
 
 
+def test_a_comparison_refuses_an_eta_that_all_its_samplers_ignore(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ml.experiments.comparison.compare", compared([]))
+    command = ["compare", "--eta", "1", "--out", str(tmp_path / "x.png")]
+    assert main([*command, "--rows", "steps=1,2"]) == 2
+    assert "changes nothing with the sampler dpm++" in capsys.readouterr().err
+    assert main([*command, "--rows", "sampler=dpm++,ddim"]) == 0
+
+
 def test_a_comparison_of_named_classes(
     model: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
