@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.theme.tokens import SETTINGS_WIDTH, Space
-from desktop_app.widgets.controls.basics import row
+from desktop_app.widgets.controls.basics import Label, row
 from desktop_app.widgets.controls.hideable import Hideable
 from desktop_app.widgets.controls.rows import Section, Segmented, SettingRow
 from desktop_app.widgets.images.timeline import Timeline
@@ -31,6 +31,9 @@ class Page(QWidget):
         super().__init__()
         self.export_folder: Path | None = None  # folder of the last export
         self.export_scale = 4  # width of an image pixel in exported files
+        self.outdated = Label("Made with other settings", "small")
+        self.outdated.setToolTip("What is shown was made before the settings changed")
+        self.outdated.hide()
         self.setAccessibleName(name)
         middle = QWidget()
         middle.setProperty("kind", "page")
@@ -47,7 +50,7 @@ class Page(QWidget):
         """Add the title, a subtitle below it, and at the right the controls of the whole page."""
         words = QVBoxLayout()
         words.setSpacing(2)
-        words.addWidget(title)
+        words.addLayout(row(title, self.outdated, 1, spacing=Space.M))
         words.addWidget(subtitle)
         header = row(1, *right)
         header.insertLayout(0, words)

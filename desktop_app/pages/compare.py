@@ -280,12 +280,14 @@ class ComparePage(Page):
         self.go.set_kind("warm" if busy else "primary")
         able = bool(self._context.models) and (compare.ready if grid else not compare.trouble("digits"))
         self.go.setEnabled(busy or able)
+        self.outdated.setVisible((compare if grid else self._race).outdated)
         shown = bool(compare.cells if grid else self._race.requests and self._race.reached >= 0)
         for button in (self.export_button, self.copy_button):
             button.setEnabled(shown and not busy)
 
     def _show_cells(self) -> None:
         compare = self._compare
+        self.outdated.setVisible(compare.outdated if self._grid else self._race.outdated)
         self._show_judge()
         if compare.rows is None and compare.columns is None:
             self.table.grid.set_images(None)

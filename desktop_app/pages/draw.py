@@ -90,6 +90,7 @@ class DrawPage(Page):
         self._show_busy()
 
     def _arrange(self) -> None:
+        self.outdated.setText("Made from another drawing or with other settings")
         self.add_header(Label("Draw", "heading"), self.subtitle, self.task)
         self.body.addLayout(row(self.tool, self.undo, self.clear, self.example, self.open, 1))
         middle = row(self.canvas, self.results, spacing=Space.M)
@@ -261,6 +262,7 @@ class DrawPage(Page):
         self.make.setText("Stop" if draw.busy else VERBS[draw.settings.task])
         self.make.setAccessibleName(self.make.text())
         self.make.set_kind("warm" if draw.busy else "primary")
+        self.outdated.setVisible(draw.outdated)
         marked = draw.settings.task != "complete" or bool(draw.mask.any())
         self.make.setEnabled(draw.busy or (not draw.empty and marked))
         self.make.setToolTip(MAKE_TIPS[draw.settings.task] if marked else "First mark the part to complete")

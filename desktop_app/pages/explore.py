@@ -230,6 +230,7 @@ class ExplorePage(Page):
         settings = self._explore.settings
         self.timesteps.set_value(settings.timesteps)
         self._show_tab(settings.tab)
+        self._show_outdated()
 
     def _show_noise(self) -> None:
         explore = self._explore
@@ -246,6 +247,11 @@ class ExplorePage(Page):
         """Say over images of an earlier setting that the new ones are coming."""
         for images in (self.forward.large, self.forward.strip, self.schedules.table.grid):
             images.waiting.set_words("Adding noise…" if self._explore.noising else "")
+        self._show_outdated()
+
+    def _show_outdated(self) -> None:
+        asking = self._explore.settings.tab == "questions"  # whose answers depend on no settings
+        self.outdated.setVisible(self._explore.outdated and not asking)
 
     def _show_taking(self) -> None:
         """Enable what can be exported and copied."""

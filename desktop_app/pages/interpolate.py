@@ -212,6 +212,8 @@ class InterpolatePage(Page):
         interpolate.changed.connect(self._show_settings)
         interpolate.drawn.connect(self._show_image)
         interpolate.mapped.connect(self._show_map)
+        for signal in (interpolate.changed, interpolate.drawn, interpolate.mapped):
+            signal.connect(self._show_waiting)
         interpolate.busy_changed.connect(self._show_waiting)
         interpolate.exported.connect(self._context.notify_saved)
         self._context.ready.connect(self._show_settings)
@@ -389,6 +391,7 @@ class InterpolatePage(Page):
         self.pad_waiting.set_words(f"{DOING['pad']}…" if "pad" in awaited else "")
         for walk in (self.strip, self.stops):
             walk.waiting.set_words(f"{DOING['walk']}…" if "walk" in awaited else "")
+        self.outdated.setVisible(self._interpolate.outdated)
 
     def _show_stops(self) -> None:
         """Show the waypoints, and the settings of the chosen one."""

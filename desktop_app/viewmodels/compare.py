@@ -225,6 +225,27 @@ class Compare(JobRunner):
     # ---- comparing
 
     @property
+    def outdated(self) -> bool:
+        """Whether the cells that are shown, or come, are of other settings."""
+        return (self.rows or self.columns) is not None and _asked(self._compared) != _asked(self.settings)
+
+    def put(self, settings: CompareSettings) -> None:
+        """Replace all settings; what runs is stopped, and what is of other settings is taken off the page."""
+        self.stop()
+        self.race.stop()
+        self.change(**settings.model_dump())
+        if self.outdated:
+            self._clear()
+        if self.race.outdated:
+            self.race.clear()
+
+    def _clear(self) -> None:
+        self.rows = self.columns = None
+        self.cells = []
+        self._choose(None, None)
+        self.begun.emit()
+
+    @property
     def doing(self) -> tuple[str, float | None]:
         """What runs, and the share that is done."""
         at = self.progress
@@ -261,7 +282,7 @@ class Compare(JobRunner):
         def restore() -> None:
             self.stop()
             self.change(**settings.model_dump() | {"mode": "grid"})
-            self.rows, self.columns, self.cells = rows, columns, cells
+            self.rows, self.columns, self.cells, self._compared = rows, columns, cells, settings
             self._choose(None, None)
             self.begun.emit()
 
@@ -362,3 +383,10 @@ class Compare(JobRunner):
         if self.ready:
             self.compare()
         return self.busy
+
+
+def _asked(settings: CompareSettings) -> object:
+    """The settings that decide what the cells show."""
+    fields = (settings.rows, settings.columns)
+    unused = {"mode", "lanes", "values", "digits" if "label" in fields else "each", *fields}
+    return settings.model_dump(exclude=unused), fields, [settings.values.get(field) for field in fields]

@@ -69,6 +69,8 @@ class Draw(QObject):
         self.probabilities: np.ndarray | None = None
         self.status = ""
         self.waits_on: Part | None = None  # what the job in progress computes
+        self._asked: Past | None = None  # the drawing and the settings of the last job ...
+        self._made: Past | None = None  # ... and of the result
         self._frames: list[Frame] = []  # of the result ...
         self._coming: list[Frame] = []  # ... and of the job in progress
         self._past: deque[Past] = deque(maxlen=UNDO_STEPS)
@@ -125,7 +127,7 @@ class Draw(QObject):
 
     def begin_stroke(self) -> None:
         """Begin a step of undo."""
-        self._past.append(Past(self.drawing.copy(), self.mask.copy(), self.settings))
+        self._past.append(self._now())
 
     def dab(self, x: float, y: float, *, marking: bool = False, erase: bool = False) -> None:
         """Apply the soft pen at pixel coordinates (x, y); with `marking`, to the mask of what is to be completed."""
@@ -240,7 +242,22 @@ class Draw(QObject):
         """Vary, complete or rebuild the drawing."""
         request = self.request()
         if request is not None:
+            self._asked = self._now()
             self._submit(partial(sampling.sample, request, frames=True), "Drawing", "results")
+
+    def _now(self) -> Past:
+        return Past(self.drawing.copy(), self.mask.copy(), self.settings)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the result that is shown is of another drawing or other settings."""
+        made, now = self._made, self.settings
+        if self.sampled is None or made is None or self.waits_on == "results":
+            return False
+        unused = {"pen", *(("label", "vary_from") if now.task == "rebuild" else ())}
+        same = made.settings.model_dump(exclude=unused) == now.model_dump(exclude=unused)
+        masked = now.task == "complete" and not np.array_equal(made.mask, self.mask)
+        return not same or masked or not np.array_equal(made.drawing, self.drawing)
 
     def recognise(self) -> None:
         """Classify the drawing with the diffusion model."""
@@ -289,6 +306,7 @@ class Draw(QObject):
 
     def _show(self, done: Sampled) -> None:
         self.sampled, self.images, self.captions, self._frames = done, done.images, (), self._coming
+        self._made = self._asked
         if done.request.parent:
             self.images = np.concatenate([self._frames[0].x_t[:1], done.images])
             subject, labels = self._context.subject(done.request.model), range(len(done.images) - 1)
@@ -299,14 +317,14 @@ class Draw(QObject):
     def _keep(self, done: Sampled) -> None:
         """Add the result to the history."""
         images, captions, frames = self.images, self.captions, self._frames
-        before = Past(self.drawing.copy(), self.mask.copy(), self.settings)
+        before = self._made or self._now()
 
         def restore() -> None:
             self.stop()
             self.begin_stroke()
             self.drawing, self.mask, self.settings = before.drawing.copy(), before.mask.copy(), before.settings
             self.sampled, self.images, self.captions, self.probabilities = done, images, captions, None
-            self._frames = frames
+            self._frames, self._made = frames, before
             self.changed.emit()
             self.drawing_changed.emit()
             self.finished.emit()

@@ -100,6 +100,12 @@ class Explore(QObject):
         self._context.submit(task, partial(self._on_noised, new))
         self._set_noising(True)
 
+    @property
+    def outdated(self) -> bool:
+        """Whether the noised images that are shown are of other settings, since theirs could not be computed."""
+        asked = self.settings.with_changes(tab="forward")
+        return bool(self.noisings) and not self.noising and asked != self._good
+
     def _set_noising(self, noising: bool) -> None:
         self.noising = noising
         self.noising_changed.emit()

@@ -110,18 +110,21 @@ class Generate(QObject):
             self._set(self._past.pop(), live=True)
 
     def put(self, settings: GenerateSettings) -> None:
-        """Replace all settings, without undo, and draw unless that is dear."""
+        """Replace all settings, without undo, and draw unless that is dear or shown already."""
         self._past.clear()
         self._set(settings, live=False)
-        self._draw_unless_dear()
+        if self.sampled is None or self.requested() != self.request:
+            self._draw_unless_dear()
 
     def _set(self, new: GenerateSettings, *, live: bool) -> None:
         self.settings = new
         self._understand()
-        self.changed.emit()
         requested = self.requested()
-        if live and requested and not self._is_dear(requested):
-            self._soon.start()
+        quick = live and requested is not None and not self._is_dear(requested)
+        if quick:
+            self._soon.start()  # first, so that nothing seems to wait for a click
+        self.changed.emit()
+        if quick and requested:
             self._sketch(requested)
 
     def _is_dear(self, request: SampleRequest) -> bool:
@@ -131,9 +134,12 @@ class Generate(QObject):
 
     @property
     def waits(self) -> bool:
-        """Whether the settings are not drawn yet, since that is dear: it waits for a click."""
+        """Whether the settings wait for a click: drawing them is dear, or was stopped, or another drawing is shown."""
         requested = self.requested()
-        return not self.busy and requested is not None and requested != self.request and self._is_dear(requested)
+        if self.busy or self._soon.isActive() or requested is None or requested == self.request:
+            return False
+        of_others = self.sampled is not None and self.trajectory.settings != self.settings
+        return of_others or self._is_dear(requested)
 
     def _draw_unless_dear(self, *, live: bool = False, asked: bool = True) -> None:
         """Draw the settings at once, or if that is dear, leave it to the person."""
@@ -429,7 +435,7 @@ class Generate(QObject):
         self._stop_job()
         if self.trajectory.frames:
             self._before = self.trajectory
-        self.trajectory = Trajectory(request, columns, live)
+        self.trajectory = Trajectory(request, columns, live, settings=self.settings)
         task = partial(sampling.sample_and_judge, request)
         title = f"Drawing {self.shown_subject.counted(len(request.labels))}"
         self._job = self._context.submit(task, partial(self._on_event, self.trajectory), asked=asked, title=title)
@@ -499,6 +505,7 @@ class Generate(QObject):
         rows = min(MAX_ROWS, -(-len(trajectory.request.labels) // trajectory.columns))
         self._settle(trajectory.request, self._prompt_for(trajectory.request, trajectory.columns), rows=rows)
         self._soon.stop()
+        trajectory.settings = self.settings
         self._show(trajectory)
 
     def _show(self, trajectory: Trajectory) -> None:

@@ -280,6 +280,15 @@ class Interpolate(QObject):
 
     # ---- drawing
 
+    @property
+    def outdated(self) -> bool:
+        """Whether the image or the walk that is shown is of other settings, and nothing is being drawn."""
+        path = self.settings.mode == "path"
+        drawn, asked = (self.loop, self.walk()) if path else (self.shown, self.here())
+        if drawn is None or self.awaited or self._rest.isActive():
+            return False
+        return not self.quick and drawn.request.unhashed != asked
+
     def look(self) -> None:
         """Draw what the page shows, when it is first shown."""
         if not self._visible and self._context.models:

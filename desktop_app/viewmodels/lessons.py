@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app import lesson_file
 from desktop_app.lesson_file import Lesson, Question
-from desktop_app.settings import AppSettings, GenerateSettings, LessonProgress
+from desktop_app.settings import AppSettings, LessonProgress
+from desktop_app.viewmodels.compare import Compare
 from desktop_app.viewmodels.context import AppContext
+from desktop_app.viewmodels.draw import Draw
+from desktop_app.viewmodels.explore import Explore
 from desktop_app.viewmodels.generate import Generate
+from desktop_app.viewmodels.history import Result
 from desktop_app.viewmodels.notification import Message
 from desktop_app.viewmodels.undo import SettingsOwner
 from ml.config import Description, validate
@@ -29,7 +34,9 @@ class Lessons(QObject):
         self.lesson: Lesson | None = None
         self.step = 0  # index of the current step
         self.replies: dict[int, str] = {}  # by step, where the answer was shown
+        self.came_from = ""  # the page in front when the lesson began
         self._own: dict[str, Description] = {}  # the person's settings of the lesson's pages
+        self._shown: dict[str, Result] = {}  # what these pages showed
 
     # ---- a lesson
 
@@ -42,6 +49,8 @@ class Lessons(QObject):
             title = f"The lesson “{lesson.title}” needs the model “{missing[0]}”, which isn't installed."
             self._context.notify(Message("error", title, what))
             return
+        if self.lesson is None:
+            self.came_from = self._context.page
         self._restore_own()
         progress = self._context.lesson_progress.get(lesson.key, LessonProgress())
         left_off = not progress.finished and progress.step < len(lesson.steps)
@@ -49,14 +58,20 @@ class Lessons(QObject):
         self._show(progress.step if left_off else 0)
 
     def exit(self) -> None:
-        """End the lesson and restore the person's own settings."""
+        """End the lesson, and restore the person's own settings with what was shown for them."""
         if self.lesson:
             self._restore_own()
             self.changed.emit()
 
     def _restore_own(self) -> None:
         own, self.lesson, self._own = self._own, None, {}
+        shown, self._shown = self._shown, {}
         for page, settings in own.items():
+            owner, result = self._pages[page], shown.get(page)
+            if isinstance(owner, Draw | Explore):
+                owner.stop()
+            elif isinstance(owner, Generate | Compare) and result and not result.is_shown():
+                result.restore()
             self._put(page, settings)
 
     # ---- its steps
@@ -118,7 +133,12 @@ class Lessons(QObject):
         assert lesson is not None
         self.step = step
         page, question = lesson.page_of(step), lesson.steps[step]
-        self._own.setdefault(page, self._pages[page].settings)
+        if page not in self._own:
+            self._own[page] = self._pages[page].settings
+            history = self._context.history
+            index = history.shown_index(page)
+            result = None if index is None else history.kept[index].result
+            self._shown |= {page: result} if result else {}
         if not keep:
             self._put(page, lesson.settings_of(step, revealed=step in self.replies))
         if not question.asks and not question.answer:
@@ -174,9 +194,9 @@ class Lessons(QObject):
         for page in self._pages:
             self._put(page, getattr(settings, page))
 
-    def _put(self, page: str, settings: Description) -> None:
+    def _put(self, page: str, settings: Any) -> None:
         owner = self._pages[page]
-        if isinstance(owner, Generate) and isinstance(settings, GenerateSettings):
+        if isinstance(owner, Generate | Compare):
             owner.put(settings)
         else:
             owner.change(**settings.model_dump())

@@ -79,8 +79,12 @@ class Race(JobRunner):
         if self._lanes != self._compare.settings.lanes:
             self._lanes = self._compare.settings.lanes
             self.stop()
-            self.requests, self.frames, self.sampled, self.cells = (), [], [], []
-            self.begun.emit()
+            self.clear()
+
+    def clear(self) -> None:
+        """Take the race off the page."""
+        self.requests, self.frames, self.sampled, self.cells = (), [], [], []
+        self.begun.emit()
 
     def restore(self, requests: Sequence[SampleRequest]) -> None:
         """Repeat the race of a figure."""
@@ -92,6 +96,12 @@ class Race(JobRunner):
         self.start()
 
     # ---- racing
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the race that is shown, or runs, is of other settings."""
+        raced, now = self._raced, self._compare.settings
+        return bool(self.requests) and (raced.lanes, raced.digits, raced.seed) != (now.lanes, now.digits, now.seed)
 
     @property
     def doing(self) -> tuple[str, float | None]:
@@ -154,6 +164,7 @@ class Race(JobRunner):
             self.stop()
             self._compare.change(**settings.model_dump() | {"mode": "race"})
             self.requests, self.frames, self.sampled, self.cells = requests, frames, sampled, cells
+            self._raced = settings
             self.begun.emit()
             self.moved.emit(self.reached)
 

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from desktop_app.settings import GenerateSettings
 from desktop_app.tasks.sampling import GuidanceProbeResult, JudgeResult, Nearest
 from ml.config import SampleRequest
 from ml.events import Frame, Pixels, Sampled
@@ -32,6 +33,7 @@ class Trajectory:
     nearest: dict[int, Nearest | None] = field(default_factory=dict)  # by image; None: being computed
     no_training_images: bool = False  # so that none is the nearest
     probes: dict[int, GuidanceProbeResult | None] = field(default_factory=dict)  # by image; None: being computed
+    settings: GenerateSettings | None = None  # of the page when it was drawn
 
     @property
     def groups(self) -> tuple[int, ...]:

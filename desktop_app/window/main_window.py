@@ -327,6 +327,8 @@ class MainWindow(QMainWindow):
         lessons = self.session.lessons
         if lessons.lesson:
             self.rail.set_page(lessons.page)
+        elif self._shown_lesson and lessons.came_from:
+            self.rail.set_page(lessons.came_from)
         if lessons.lesson is not self._shown_lesson:
             self._shown_lesson, self._lesson_pictures = lessons.lesson, {}
         for key, page in self.pages.made.items():

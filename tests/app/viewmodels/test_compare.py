@@ -343,3 +343,34 @@ def test_guidance_acts_everywhere_where_that_is_wanted(app: FakeApp, compare: Co
     assert compare.guidance_note == ""
     lesson = lesson_file.read(next(path for path in lesson_file.bundled() if "guidance" in path.name))
     assert isinstance(lesson.settings, CompareSettings) and lesson.settings.wide
+
+
+# ---- what is shown, and the settings
+
+
+def test_cells_of_other_settings_are_outdated_and_replaced_settings_take_them_away(
+    app: FakeApp, compare: Compare
+) -> None:
+    compare.compare()
+    app.engine.end(app.engine.job("run_comparison"), cell(0, 0))
+    assert not compare.outdated
+    compare.change(each=9, values=compare.settings.values | {"eta": "0"}, lanes=LANES)
+    assert not compare.outdated  # nothing that is on these axes
+    compare.change(columns="label")
+    assert compare.outdated and compare.cells
+    compare.change(columns="guidance")
+    assert not compare.outdated
+    compare.put(compare.settings.with_changes(seed=1))
+    assert not compare.cells and compare.rows is None and not compare.outdated
+    app.context.history.restore(0)
+    assert compare.cells and compare.settings.seed != 1 and not compare.outdated
+
+
+def test_a_race_of_other_settings_is_outdated(app: FakeApp, compare: Compare, race: Race) -> None:
+    race.start()
+    assert race.busy and not race.outdated
+    race.stop()
+    compare.change(seed=5)
+    assert race.outdated
+    compare.put(compare.settings)
+    assert not race.requests and not race.outdated

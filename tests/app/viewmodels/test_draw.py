@@ -348,3 +348,20 @@ def test_the_page_waits_where_the_result_will_be(app: FakeApp) -> None:
     assert draw.waits_on == "drawing"
     draw.stop()
     assert draw.waits_on is None
+
+
+def test_a_result_of_other_settings_or_another_drawing_is_outdated(
+    app: FakeApp, draw: Draw, stroke: np.ndarray
+) -> None:
+    draw.take(stroke)
+    draw.make()
+    draw.change(vary_from=2.0)  # while it is made
+    job = app.engine.job("sample")
+    app.engine.end(job, sampled(arguments(job)[0]))
+    assert draw.outdated
+    app.context.history.restore(0)
+    assert draw.settings.vary_from == 1.0 and not draw.outdated  # the settings that it was made with
+    draw.change(pen=2.0)
+    assert not draw.outdated
+    draw.take(255 - stroke)
+    assert draw.outdated

@@ -663,3 +663,16 @@ def test_it_is_known_in_how_many_steps_guidance_acts(app: FakeApp) -> None:
     assert trajectory.guided_steps == [2]
     branch = request.with_changes(parent=request.model_dump(), branch_at=3, **NO_INTERVAL)
     assert Trajectory(branch, 1, live=False, frames=list(frames(request))).guided_steps == [2, 3]
+
+
+def test_settings_that_were_not_drawn_wait_for_a_click(app: FakeApp, generate: Generate) -> None:
+    generate.draw()
+    job = app.engine.job("sample_and_judge")
+    app.engine.end(job, sampled(arguments(job)[0]))
+    assert not generate.waits
+    generate.change(live=False, seed=5)
+    assert generate.waits
+    generate.draw()
+    assert not generate.waits
+    generate.stop()
+    assert generate.waits  # what is shown again is of the earlier settings

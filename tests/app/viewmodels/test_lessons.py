@@ -9,10 +9,13 @@ import pytest
 from desktop_app import lesson_file as files
 from desktop_app.lesson_file import Lesson
 from desktop_app.settings import AppSettings, DrawSettings, GenerateSettings
+from ml.config import SampleRequest
 from ml.control import RunControl
 from ml.errors import BadFile, BadRequest
+from ml.experiments.cells import Cell
 from tests.support.fake_app import FakeApp
 from tests.support.fake_engine import arguments
+from tests.support.fake_events import images, sampled
 
 GOOD: dict[str, Any] = {
     "version": 1,
@@ -212,3 +215,34 @@ def test_a_lesson_that_is_gone_is_told_of(app: FakeApp, tmp_path: Path) -> None:
     open_file(app, tmp_path / f"none{files.SUFFIX}")
     (told,) = app.messages
     assert "Cannot read" in told.title
+
+
+# ---- results
+
+
+def test_a_lesson_over_a_comparison_takes_it_off_the_page_and_brings_it_back(app: FakeApp) -> None:
+    compare, lessons = app.session.compare, app.session.lessons
+    compare.compare()
+    app.engine.end(app.engine.job("run_comparison"), own := Cell(0, 0, SampleRequest(labels=(3,)), images(1), 0.5, 1.0))
+    app.context.use_page("explore")
+    lessons.begin(Lesson.model_validate(GOOD | {"page": "compare", "compare": {"rows": "eta", "columns": ""}}))
+    assert not compare.cells and compare.rows is None
+    compare.compare()
+    lessons.exit()
+    assert not compare.busy and compare.cells == [own] and not compare.outdated and compare.settings.rows == "steps"
+    assert lessons.came_from == "explore" and len(app.context.history.results) == 1
+
+
+def test_opening_and_leaving_a_lesson_draws_nothing_that_is_shown(app: FakeApp) -> None:
+    generate, lessons = app.session.generate, app.session.lessons
+    generate.draw()
+    job = app.engine.job("sample_and_judge")
+    app.engine.end(job, sampled(arguments(job)[0]))
+    own = generate.trajectory
+    lessons.begin(lesson(generate=generate.settings.model_dump(mode="json")))
+    lessons.exit()
+    assert generate.trajectory is own and not generate.busy
+    lessons.begin(lesson())
+    assert generate.trajectory is not own
+    lessons.exit()
+    assert generate.trajectory is own and not generate.busy and len(app.context.history.results) == 1
