@@ -103,8 +103,7 @@ class Explore(QObject):
     @property
     def outdated(self) -> bool:
         """Whether the noised images that are shown are of other settings, since theirs could not be computed."""
-        asked = self.settings.with_changes(tab="forward")
-        return bool(self.noisings) and not self.noising and asked != self._good
+        return bool(self.noisings) and not self.noising and self._shown != self._good
 
     def _set_noising(self, noising: bool) -> None:
         self.noising = noising

@@ -1,6 +1,7 @@
 """Rows of a settings column: slider, choice, switch between few options, collapsible group, number card."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import exp, log
 
 from PySide6.QtCore import QLocale, QSignalBlocker, QSize, Qt, Signal
@@ -246,7 +247,13 @@ class Segmented(Hideable, QFrame):
             self._buttons[key] = button
             line.addWidget(button)
             button.toggled.connect(lambda on, key=key: self.valueChanged.emit(key) if on else None)
+            button.clicked.connect(partial(self._move_focus, button))
         self.set_value(value or choices[0][0])
+
+    def _move_focus(self, clicked: Button) -> None:
+        """Keep the focus ring off a segment that is not chosen any more."""
+        if any(button.hasFocus() for button in self._buttons.values()):
+            clicked.setFocus()
 
     def value(self) -> str:
         return next(key for key, button in self._buttons.items() if button.isChecked())

@@ -668,7 +668,7 @@ def test_it_is_known_in_how_many_steps_guidance_acts(app: FakeApp) -> None:
 def test_settings_that_were_not_drawn_wait_for_a_click(app: FakeApp, generate: Generate) -> None:
     generate.draw()
     job = app.engine.job("sample_and_judge")
-    app.engine.end(job, sampled(arguments(job)[0]))
+    app.engine.end(job, *whole(arguments(job)[0]))
     assert not generate.waits
     generate.change(live=False, seed=5)
     assert generate.waits

@@ -178,8 +178,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
-        "self._past.append(Past(self.drawing.copy(), self.mask.copy(), self.settings))",
-        "self._past.append(Past(self.drawing, self.mask, self.settings))",
+        "return Past(self.drawing.copy(), self.mask.copy(), self.settings)",
+        "return Past(self.drawing, self.mask, self.settings)",
         "tests/app/viewmodels/test_draw.py",
         harmless="np.maximum and np.where make new arrays, and nothing writes into a drawing in place",
     ),
@@ -316,7 +316,10 @@ MUTANTS = [
         "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
-        "desktop_app/viewmodels/draw.py", "            self._frames = frames\n", "", "tests/app/viewmodels/test_draw.py"
+        "desktop_app/viewmodels/draw.py",
+        "self._frames, self._made = frames, before",
+        "self._made = before",
+        "tests/app/viewmodels/test_draw.py",
     ),
     Mutant(
         "desktop_app/viewmodels/draw.py",
@@ -670,14 +673,14 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "if live and requested and not self._is_dear(requested):",
-        "if live and requested:",
+        "quick = live and requested is not None and not self._is_dear(requested)",
+        "quick = live and requested is not None",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "if live and requested and not self._is_dear(requested):",
-        "if requested and not self._is_dear(requested):",
+        "quick = live and requested is not None and not self._is_dear(requested)",
+        "quick = requested is not None and not self._is_dear(requested)",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -828,8 +831,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        "self.trajectory = Trajectory(request, columns, live)",
-        "self.trajectory = Trajectory(request, columns)",
+        "Trajectory(request, columns, live, settings",
+        "Trajectory(request, columns, settings",
         "tests/app/viewmodels/test_generate.py",
     ),
     Mutant(
@@ -871,8 +874,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        ("        self._soon.stop()\n        self._show(trajectory)"),
-        "        self._show(trajectory)",
+        ("        self._soon.stop()\n        trajectory.settings"),
+        "        trajectory.settings",
         "tests/app/viewmodels/test_generate.py",
         harmless="stop has stopped the timer, and settings that are not live do not start it",
     ),
@@ -1914,8 +1917,8 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/race.py",
-        ("            self.stop()\n            self.requests, self.frames"),
-        "            self.requests, self.frames",
+        ("            self.stop()\n            self.clear()"),
+        "            self.clear()",
         "tests/app/viewmodels/test_compare.py",
     ),
     Mutant(
@@ -2671,5 +2674,41 @@ MUTANTS = [
         "return self.scores_folder is not None and not (self.active and self.scores_folder == self.folder)",
         "return self.scores_folder is not None",
         "tests/app/viewmodels/test_train.py::test_scores_come_during_a_run_and_its_best_checkpoint_is_kept_after_it",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/compare.py",
+        "        if self.outdated:\n            self._clear()",
+        "        if False:\n            self._clear()",
+        "tests/app/viewmodels/test_compare.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/compare.py",
+        '"digits" if "label" in fields else "each"',
+        '"digits"',
+        "tests/app/viewmodels/test_compare.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/draw.py",
+        "        self._made = self._asked\n",
+        "",
+        "tests/app/viewmodels/test_draw.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/generate.py",
+        "if self.sampled is None or self.requested() != self.request:\n            self._draw_unless_dear()",
+        "if True:\n            self._draw_unless_dear()",
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/lessons.py",
+        "                result.restore()\n",
+        "                pass\n",
+        "tests/app/viewmodels/test_lessons.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/lessons.py",
+        "            self.came_from = self._context.page",
+        '            self.came_from = ""',
+        "tests/app/viewmodels/test_lessons.py",
     ),
 ]
