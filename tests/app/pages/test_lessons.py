@@ -127,6 +127,8 @@ def test_what_a_lesson_hides_stays_hidden_when_the_page_would_show_it(
     explore.change(tab="questions")
     assert not questions.isVisible()
     window.session.lessons.exit()
+    assert window.rail.page() == "generate"  # where the lesson was opened
+    window.rail.set_page("explore")
     assert explore.settings.tab == "forward" and section(window, "explore", "Image").isVisible()
     explore.change(tab="questions")
     assert questions.isVisible()
