@@ -199,6 +199,10 @@ class TrainPage(Page):
         self.title.set_text(self._headline())
         self.subtitle.set_text(self._subline())
         self.starting.set_words(self._subline() if train.state == "starting" else "")
+        if self.start_button.hasFocus() and train.active:  # else Qt passes the focus of a button that goes to the rail
+            self.stop_button.setEnabled(True)
+            self.stop_button.show()
+            self.stop_button.setFocus()
         self.start_button.setVisible(not train.active)
         self.start_button.setEnabled(not train.contradiction)
         self.start_button.setToolTip(train.contradiction or "Train a new model")

@@ -77,6 +77,7 @@ class Generate(QObject):
         self._before: Trajectory | None = None  # shown until the one that replaces it has its first step
         self._job: Job | None = None
         self._past: deque[GenerateSettings] = deque(maxlen=UNDO_STEPS)
+        self._left_with: dict[Route, str] = {}  # the model of each route, since one was chosen
         self.fetching: Progress | None = None  # what has to be downloaded before the drawing begins
         self._changed_at = 0.0  # on the clock of time.monotonic
         self._soon = QTimer(self, singleShot=True, interval=LIVE_DELAY_MS)
@@ -182,15 +183,22 @@ class Generate(QObject):
             self.draw()
 
     def use_model(
-        self, name: str, defaults: SampleSettings | None = None, *, live: bool = False, asked: bool = True
+        self,
+        name: str,
+        defaults: SampleSettings | None = None,
+        *,
+        route: Route | None = None,
+        live: bool = False,
+        asked: bool = True,
     ) -> None:
         """Draw with another model at its default settings, unless that is dear.
 
-        `defaults` are those of a model that is not in the list yet.
+        `defaults` are those of a model that is not in the list yet; `route` is the model's own where it is not given.
         """
         card = self._context.card(name)
         defaults = card.header.defaults if card else defaults
-        route = self._route_of(card)
+        route = route or self._route_of(card)
+        self._left_with = {}
         own = for_route(defaults, route).model_dump() if defaults else {}
         subject = subject_of(card)
         example = WORDS_EXAMPLE if route != "class" and subject.is_digits else ""
@@ -199,11 +207,18 @@ class Generate(QObject):
         self._draw_unless_dear(live=live, asked=asked)
 
     def _route_of(self, card: "ModelCard | None") -> Route:
-        """The route on which a model takes prompts."""
-        if card and card.header.model.reader:
+        """The route on which a model takes prompts: CLIP's where that was chosen, or the model is the one for it."""
+        if card and self._takes(card, "text"):
             return "text"
-        steered = card and not card.header.model.num_classes and subject_of(card).is_digits and self._has("clip")
-        return "clip" if steered else "class"
+        wanted = card and (self.settings.route == "clip" or card.name == ROUTES["clip"].model)
+        return "clip" if card and wanted and self._takes(card, "clip") else "class"
+
+    def _takes(self, card: "ModelCard", route: Route) -> bool:
+        """Whether a model takes prompts on that route."""
+        model = card.header.model
+        if route == "clip":
+            return not model.num_classes and not model.reader and subject_of(card).is_digits and self._has("clip")
+        return (model.reader is not None) == (route == "text")
 
     def open(self, request: SampleRequest) -> None:
         """Draw a grid with the settings and the labels of a request."""
@@ -249,9 +264,10 @@ class Generate(QObject):
         self.change(live=False, clip=name)
 
     def use_route(self, route: Route) -> None:
-        """Choose what the prompt is: labels, words for a text model, or words for CLIP; the model follows.
+        """Choose what the prompt is: labels, words for a text model, or words for CLIP.
 
-        A prompt without meaning on the new route is replaced by an example.
+        The model that was left for another route comes back; else one that was chosen stays where it takes such
+        prompts. A prompt without meaning on the new route is replaced by an example.
         """
         if route == self.settings.route:
             return
@@ -260,7 +276,16 @@ class Generate(QObject):
             self.change(live=False, prompt=WORDS_EXAMPLE)
         if route == "class" and not digits:
             self.change(live=False, prompt=GenerateSettings().prompt)
-        self.use_model(ROUTES[route].model)
+        card = self._context.card(self.settings.model)
+        left_with: dict[Route, str] = {**self._left_with, self.settings.route: self.settings.model}
+        if self._context.card(left_with.get(route, "")):
+            name = left_with[route]
+        elif card and card.name != ROUTES[self.settings.route].model and self._takes(card, route):
+            name = card.name
+        else:
+            name = ROUTES[route].model
+        self.use_model(name, route=route)
+        self._left_with = left_with
 
     @property
     def routes(self) -> tuple[Route, ...]:

@@ -305,6 +305,7 @@ class MainWindow(QMainWindow):
             if lesson := self.session.lessons.lesson:
                 menu.addAction("Edit this lesson…", partial(self.save_lesson, lesson))
                 menu.addAction("Save a sheet to print…", self.save_sheet)
+        menu.aboutToHide.connect(button.forget_pointer)
         menu.popup(button.mapToGlobal(button.rect().topRight()))
 
     def save_project(self) -> ProjectDialog:

@@ -31,6 +31,11 @@ class RailButton(Button):
         self.setAccessibleName(text)
         self.update()
 
+    def forget_pointer(self) -> None:
+        """Look as when the pointer has left, which a menu that was open keeps from the button."""
+        self.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)
+        self.update()
+
     def sizeHint(self) -> QSize:
         return QSize(60, 56)
 

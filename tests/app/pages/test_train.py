@@ -403,7 +403,9 @@ def test_a_whole_run_says_what_it_reached(panel: TrainPage, qtbot: QtBot, steps:
 @pytest.mark.usefixtures("trained")
 def test_a_page_that_is_opened_late_shows_the_run_that_goes_on(panel: TrainPage, qtbot: QtBot) -> None:
     train = train_of(panel)
+    panel.start_button.setFocus()
     panel.start_button.click()
+    assert panel.stop_button.hasFocus()  # and not the rail
     until(qtbot, lambda: train.last)
     late = TrainPage(train, panel._context)
     qtbot.addWidget(late)

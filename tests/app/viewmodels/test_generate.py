@@ -364,6 +364,22 @@ def test_a_prompt_that_says_nothing_on_another_way_gives_way(
     generate._interpret_soon.stop()
 
 
+def test_a_model_that_was_chosen_stays_on_every_route_that_it_takes(app: FakeApp, generate: Generate) -> None:
+    plain = app.context.card("unconditional")
+    assert plain
+    app.context.models = (*app.context.models, plain.model_copy(update={"name": "mine", "bundled": False}))
+    chosen = lambda: (generate.settings.route, generate.settings.model)  # noqa: E731
+    generate.draw_with("mine")  # a run without classes
+    assert chosen() == ("class", "mine") and generate.settings.prompt == "0-9"
+    for route in ("clip", "class", "text", "class"):
+        generate.use_route(route)
+        assert chosen() == (route, "text" if route == "text" else "mine")
+    generate.use_model("student")
+    for route, model in (("clip", "unconditional"), ("class", "student"), ("text", "text"), ("class", "student")):
+        generate.use_route(route)  # type: ignore[arg-type]
+        assert chosen() == (route, model)
+
+
 def test_what_words_are_about_is_asked_once_and_said(app: FakeApp, generate: Generate) -> None:
     generate.use_route("clip")
     generate.change(prompt="a bold banana", live=False)

@@ -572,6 +572,16 @@ def test_a_long_reading_is_shortened_to_the_room_there_is(qtbot: Any) -> None:
 # ---- messages, navigation, status
 
 
+def test_a_button_is_not_lit_once_its_menu_has_closed(qtbot: Any) -> None:
+    rail = NavRail([("a", "A", "image")])
+    button = rail.add_action("lesson", "Lesson", "graduation-cap")
+    show(qtbot, rail, 72, 200)
+    button.setAttribute(Qt.WidgetAttribute.WA_UnderMouse)  # as it is while a menu takes the pointer
+    assert button.underMouse()
+    button.forget_pointer()
+    assert not button.underMouse()
+
+
 def test_a_message_offers_remedies_and_its_report(qtbot: Any) -> None:
     bar = MessageBar()
     show(qtbot, bar, 800, 60)
