@@ -42,8 +42,7 @@ MODE_TIPS = (
     "Run two to four setups side by side, step by step",
 )
 SUBTITLES = {
-    "grid": "All cells start from the same noise, so every difference comes from the settings. "
-    "Times are on this machine, just now.",
+    "grid": "All cells start from the same noise. Times are on this machine, just now.",
     "race": "All lanes start from the same noise. Times are on this machine, just now.",
 }
 EMPTY = "Press Compare to generate every cell from the same noise"
@@ -261,7 +260,8 @@ class ComparePage(Page):
     def _show_judge(self, *_: object) -> None:
         """Say what the page does, and how far the judge can be trusted."""
         judge = judge_note(self._compare.cells if self._grid else self._race.cells)
-        self.subtitle.set_text(" · ".join(filter(None, [judge, SUBTITLES[self._compare.settings.mode]])))
+        said = f" {judge[0].upper()}{judge[1:]}." if judge else ""
+        self.subtitle.set_text(SUBTITLES[self._compare.settings.mode] + said)
 
     def _show_subject(self, subject: Subject) -> None:
         """Name the classes in the prompt as the models do."""

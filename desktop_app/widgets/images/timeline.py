@@ -333,7 +333,7 @@ class NoiseCurve(QWidget):
         if self._guided:
             painter.setPen(theme().colors.color("muted"))
             painter.setFont(ui_font(Type.CAPTION))
-            painter.drawText(QPointF(self._slider.x_of(min(self._guided)) + 4, 11), "guided")
+            painter.drawText(QPointF(self._slider.x_of(min(self._guided)) + 4, base - 4), "guided")
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self._noise:
