@@ -8,7 +8,7 @@ from pathlib import Path
 from ml import __version__
 from ml.distributed.torchrun import launched
 
-WITHOUT_SCREEN = ("offscreen", "minimal")  # platforms of Qt on which nobody sees the window
+WITHOUT_SCREEN = ("offscreen", "minimal")  # platforms of Qt without a screen
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -89,7 +89,7 @@ class AppContext(QObject):
     ) -> Job:
         """Run a task; `handler` gets its events, at last `JobEnded`. `remedies` are offered if it fails.
 
-        What nobody asked for is done after all else. A job with a title is listed in `queue`; `stop` stops it, if
+        Work that was not asked for is done after all else. A job with a title is listed in `queue`; `stop` stops it, if
         cancelling it is not enough.
         """
         self._submitted_at = time.monotonic()

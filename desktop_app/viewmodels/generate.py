@@ -449,7 +449,7 @@ class Generate(QObject):
     ) -> None:
         """Draw the request of the settings, or `request` in a grid of so many columns, in place of the running request.
 
-        `live` marks a drawing that was not started by a button; it is not `asked` for if nobody has done anything yet.
+        `live` marks a drawing that was not started by a button; it is not `asked` for before the first change.
         """
         self._soon.stop()
         self._live_preview.pause() if live else self._live_preview.discard()

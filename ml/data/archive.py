@@ -178,7 +178,7 @@ def _of_zip(path: Path, is_wanted: Callable[[str], bool]) -> Generator[Progress,
 
 
 class _Zip:
-    """An open zip, which is closed when nobody reads from it any more."""
+    """An open zip, which is closed after its last reader."""
 
     def __init__(self, path: Path) -> None:
         self.archive = zipfile.ZipFile(path)
@@ -223,7 +223,7 @@ def _tar(file: IO[bytes], *, plain: bool) -> tarfile.TarFile:
 class _Kept:
     """The contents of files one after the other, in a plain tar or else in a temporary file.
 
-    That is closed, and so deleted, when nobody reads from it any more.
+    That is closed, and so deleted, after its last reader.
     """
 
     def __init__(self, tar: Path | None) -> None:

@@ -168,7 +168,7 @@ class ChoiceRow(SettingRow):
             self.combo.set_lines(lines)
 
     def disable(self, reasons: Mapping[str, str]) -> None:
-        """Let nobody choose the keys that have a reason, which is their tooltip."""
+        """Disable the choices that have a reason, which becomes their tooltip."""
         items = self.combo.model()
         for index, (key, _) in enumerate(self._choices):
             reason = reasons.get(key, "")
