@@ -3,8 +3,8 @@
 A foreground job (drawing, exporting) goes before a background one (training), which waits between two of its steps:
 with one thread, no two computations compete for the processor. Foreground jobs that take long, alone or one after
 another, take turns with training, so that a run always makes progress. Work that was not asked for, such as pictures of
-a list, waits until no foreground job is left, and takes turns with training, which goes first. Only sketches, which take
-milliseconds and would wait for a step of training, have a second thread.
+a list, waits until no foreground job is left, and takes turns with training, which goes first. Only sketches, which
+take milliseconds and would wait for a step of training, have a second thread.
 """
 
 import itertools

@@ -972,9 +972,27 @@ MUTANTS = [
     ),
     Mutant(
         "desktop_app/viewmodels/generate.py",
-        'return "text"\n        steered',
-        'return "class"\n        steered',
+        'return "text"\n        wanted',
+        'return "class"\n        wanted',
         "tests/app/viewmodels/test_generate.py",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/generate.py",
+        "        self._left_with = left_with\n",
+        "",
+        "tests/app/viewmodels/test_generate.py::test_a_model_that_was_chosen_stays_on_every_route_that_it_takes",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/generate.py",
+        '(self.settings.route == "clip" or card.name == ROUTES["clip"].model)',
+        "True",
+        "tests/app/viewmodels/test_generate.py::test_a_model_that_was_chosen_stays_on_every_route_that_it_takes",
+    ),
+    Mutant(
+        "desktop_app/viewmodels/generate.py",
+        "        self._left_with = {}\n        own =",
+        "        own =",
+        "tests/app/viewmodels/test_generate.py::test_a_model_that_was_chosen_stays_on_every_route_that_it_takes",
     ),
     Mutant("desktop_app/viewmodels/history.py", "[:-IN_MEMORY]:", "[:0]:", "tests/app/viewmodels/test_session.py"),
     Mutant(
